@@ -1,0 +1,21 @@
+-- luacheck's settings: the code runs under Lua 5.4 and LuaJIT, so only what both have is standard.
+std = "max"
+max_line_length = 128
+self = false -- a hook need not use self
+
+-- What a policy's sandbox offers, and nothing else.
+local sandbox = {
+  std = {
+    read_globals = {
+      "assert", "error", "ipairs", "next", "pairs", "select", "tonumber", "tostring", "type", "rawequal", "rawget",
+      "rawlen", "rawset", "print", "require",
+      math = { fields = { "abs", "ceil", "floor", "max", "min", "sqrt", "exp", "log", "fmod", "huge", "pi", "random" } },
+      table = { fields = { "insert", "remove", "sort", "concat", "unpack" } },
+      string = { fields = { "byte", "char", "find", "format", "len", "lower", "upper", "sub", "rep" } },
+    },
+  },
+}
+files["policies"] = sandbox
+for _, name in ipairs{ "batch_limit", "ewma", "memory", "origin", "sla" } do -- modules that policies require
+  files["lua/mbsand/" .. name .. ".lua"] = sandbox
+end

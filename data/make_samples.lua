@@ -1,0 +1,168 @@
+-- SPDX-License-Identifier: MIT
+-- Makes the two sample files of this folder: lua5.4 data/make_samples.lua [folder]
+-- Synthetic, from published statistics only (see README.md). The same bytes on every run.
+
+local folder = arg[1] or "data"
+
+-- ---- random numbers: xorshift64* (Vigna 2016), one stream per purpose
+
+local function new_stream(seed)
+  local state = seed
+  local function uniform() -- on (0, 1)
+    state = state ~ (state >> 12)
+    state = state ~ (state << 25)
+    state = state ~ (state >> 27)
+    return (((state * 0x2545F4914F6CDD1D) >> 11) + 0.5) * 2.0 ^ -53
+  end
+  for _ = 1, 20 do uniform() end
+  return uniform
+end
+
+local function shuffle(list, uniform)
+  for i = #list, 2, -1 do
+    local j = math.floor(uniform() * i) + 1
+    list[i], list[j] = list[j], list[i]
+  end
+end
+
+local function normal(uniform)
+  return math.sqrt(-2 * math.log(uniform())) * math.cos(2 * math.pi * uniform())
+end
+
+-- Gamma(1/2) with mean 1 is the square of a normal: gaps with a coefficient of variation of sqrt(2).
+local function gamma_half(uniform)
+  return normal(uniform) ^ 2
+end
+
+-- Inverse of the normal distribution function (Acklam's rational approximation, relative error below 1.2e-9).
+local function normal_quantile(p)
+  local a = { -3.969683028665376e+01, 2.209460984245205e+02, -2.759285104469687e+02,
+    1.383577518672690e+02, -3.066479806614716e+01, 2.506628277459239e+00 }
+  local b = { -5.447609879822406e+01, 1.615858368580409e+02, -1.556989798598866e+02,
+    6.680131188771972e+01, -1.328068155288572e+01 }
+  local c = { -7.784894002430293e-03, -3.223964580411365e-01, -2.400758277161838e+00,
+    -2.549732539343734e+00, 4.374664141464968e+00, 2.938163982698783e+00 }
+  local d = { 7.784695709041462e-03, 3.224671290700398e-01, 2.445134137142996e+00, 3.754408661907416e+00 }
+  local function tail(q)
+    return (((((c[1] * q + c[2]) * q + c[3]) * q + c[4]) * q + c[5]) * q + c[6])
+      / ((((d[1] * q + d[2]) * q + d[3]) * q + d[4]) * q + 1)
+  end
+  if p < 0.02425 then return tail(math.sqrt(-2 * math.log(p))) end
+  if p > 1 - 0.02425 then return -tail(math.sqrt(-2 * math.log(1 - p))) end
+  local q = p - 0.5
+  local r = q * q
+  return (((((a[1] * r + a[2]) * r + a[3]) * r + a[4]) * r + a[5]) * r + a[6]) * q
+    / (((((b[1] * r + b[2]) * r + b[3]) * r + b[4]) * r + b[5]) * r + 1)
+end
+
+-- ---- lengths
+
+-- `count` lengths with the given median, 95th percentile and mean: evenly spaced quantiles of a log-normal whose
+-- logarithm has another slope above the 95th percentile; that slope is what sets the mean.
+local function make_lengths(count, published)
+  local z95 = normal_quantile(0.95)
+  local slope = math.log(published.p95 / published.p50) / z95
+  local function lengths_for(tail_slope)
+    local list, sum = {}, 0
+    for i = 1, count do
+      local z = normal_quantile((i - 0.5) / count)
+      local log = math.log(published.p50) + slope * math.min(z, z95) + tail_slope * math.max(z - z95, 0)
+      local length = math.floor(math.exp(log) + 0.5)
+      list[i] = math.min(math.max(length, 1), published.max)
+      sum = sum + list[i]
+    end
+    return list, sum / count
+  end
+  local low, high = 0, 4
+  for _ = 1, 60 do
+    local middle = (low + high) / 2
+    local _, mean = lengths_for(middle)
+    if mean < published.mean then low = middle else high = middle end
+  end
+  return (lengths_for(high))
+end
+
+-- ---- arrivals
+
+local ROWS, STRETCH, STRETCH_HOURS = 50000, 10000, 10
+
+-- Shape of a day: quiet before breakfast, busiest after noon.
+local DAY = { 0.80, 0.80, 0.70, 0.60, 0.55, 0.50, 0.45, 0.45, 0.50, 0.65, 0.90, 1.15,
+  1.45, 1.30, 1.40, 1.25, 1.25, 1.20, 1.15, 1.30, 1.20, 1.10, 1.05, 1.00 }
+
+-- Requests per hour of one stretch: the day's shape times bursts, ten log-normal quantiles in random order. Every
+-- stretch has the same ten and the same total, so that stretches can stand for replications.
+local function hourly_requests(stretch, uniform)
+  local bursts = {}
+  for i = 1, STRETCH_HOURS do bursts[i] = math.exp(0.8 * normal_quantile((i - 0.5) / STRETCH_HOURS)) end
+  shuffle(bursts, uniform)
+  local hours, sum = {}, 0
+  for i = 1, STRETCH_HOURS do
+    local hour_of_day = ((stretch - 1) * STRETCH_HOURS + i - 1) % 24
+    hours[i] = bursts[i] * DAY[hour_of_day + 1]
+    sum = sum + hours[i]
+  end
+  for i = 1, STRETCH_HOURS do hours[i] = hours[i] * STRETCH / sum end
+  return hours
+end
+
+-- Arrival times of one stretch: Gamma(1/2) gaps, stretched where an hour is quiet and squeezed where it is busy.
+local function make_arrivals(stretch, uniform)
+  local hours = hourly_requests(stretch, uniform)
+  local positions, position = {}, 0
+  for i = 1, STRETCH do
+    position = position + gamma_half(uniform)
+    positions[i] = position
+  end
+  local scale = STRETCH / (position + 1) -- the last one lies a gap before the end
+  local times, hour, before = {}, 1, 0
+  for i = 1, STRETCH do
+    local target = positions[i] * scale
+    while hour < STRETCH_HOURS and target > before + hours[hour] do
+      before = before + hours[hour]
+      hour = hour + 1
+    end
+    local start_hour = (stretch - 1) * STRETCH_HOURS + hour - 1
+    times[i] = math.floor((start_hour + (target - before) / hours[hour]) * 3600)
+  end
+  return times
+end
+
+local function write_burst_sample(path)
+  local arrivals, lengths, kinds = new_stream(20230906), new_stream(611251), new_stream(84715)
+  local file = assert(io.open(path, "wb"))
+  file:write("Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n")
+  -- Shuffled over the whole file, so that stretches differ by chance, as independent samples would.
+  local prompts = make_lengths(ROWS, { mean = 611, p50 = 251, p95 = 2461, max = 29665 })
+  local outputs = make_lengths(ROWS, { mean = 123, p50 = 34, p95 = 460, max = 7315 })
+  shuffle(prompts, lengths)
+  shuffle(outputs, lengths)
+  for stretch = 1, ROWS // STRETCH do
+    local times = make_arrivals(stretch, arrivals)
+    for i = 1, STRETCH do
+      local row = (stretch - 1) * STRETCH + i
+      local prompt, output = prompts[row], outputs[row]
+      local model = kinds() < 0.847 and "ChatGPT" or "GPT-4"
+      local log = kinds() < 0.896 and "API log" or "Conversation log"
+      file:write(string.format("%d,%s,%d,%d,%d,%s\n", times[i], model, prompt, output, prompt + output, log))
+    end
+  end
+  assert(file:close())
+end
+
+-- ---- the latency grid
+
+local function write_latency_grid(path)
+  local alpha, beta, gamma = 0.05965, 0.005742, 0.316 -- s, s per token, 1
+  local file = assert(io.open(path, "wb"))
+  file:write("batch_size,max_seq_len,mean_latency_sec,std_latency_sec,num_trials\n")
+  for _, b in ipairs({ 1, 2, 4, 8, 16, 32 }) do
+    for _, l in ipairs({ 128, 256, 512, 1024, 2048 }) do
+      file:write(string.format("%d,%d,%.12f,0,0\n", b, l, alpha + beta * l * (1 + gamma * (b - 1) / b)))
+    end
+  end
+  assert(file:close())
+end
+
+write_burst_sample(folder .. "/burst_sample.csv")
+write_latency_grid(folder .. "/qwen3_1_7b_latency_grid.csv")

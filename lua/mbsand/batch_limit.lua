@@ -1,0 +1,42 @@
+-- mbsand.batch_limit: b* = min(b_mem, b_SLA), the two rules of Pang, Li, Wang (arXiv 2503.05248, 2025) together.
+--
+--   local limit = batch_limit.new(sim, params)       -- params as in policies/dynamic_no_bins.lua
+--   limit:observe(step)                              -- in `stepped`
+--   local size, b_mem, b_sla = limit:size(replica)   -- in `schedule`; N_decode is this replica's own
+--
+-- Without a TBT objective (sim.slo.tbt) b_sla is max_batch; with an unlimited pool b_mem is.
+
+local memory = require "mbsand.memory"
+local sla = require "mbsand.sla"
+
+local batch_limit = {}
+
+local function observe(self, step)
+  self.memory:observe(step.requests, step.prefill_tokens, step.decode_tokens)
+  if self.sla then self.sla:observe(step.tbt, step.requests) end
+end
+
+local function size(self, replica)
+  local decoding = replica.running
+  local b_mem = self.memory:batch_size(decoding)
+  local b_sla = self.sla and self.sla:batch_size(decoding) or self.max_batch
+  return math.min(b_mem, b_sla), b_mem, b_sla
+end
+
+function batch_limit.new(sim, params)
+  local target = sim.slo.tbt
+  return {
+    max_batch = params.max_batch,
+    memory = memory.limit{
+      rule = params.memory_rule or "off", capacity = sim.replicas[1].kv.capacity, overflow = params.overflow,
+      margin = params.margin, min = params.min_batch, max = params.max_batch,
+    },
+    sla = target and sla.controller{
+      target = target, tolerance = params.sla_tolerance * target, width = params.sla_width, step = params.sla_step,
+      window = params.sla_window, min = params.min_batch, max = params.max_batch,
+    } or nil,
+    observe = observe, size = size,
+  }
+end
+
+return batch_limit

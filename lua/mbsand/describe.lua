@@ -1,0 +1,77 @@
+-- An experiment in words, for the line above a table and for the labels of a sweep's points.
+local schema = require "mbsand.schema"
+
+local describe = {}
+
+-- 1234567 -> "1,234,567"
+function describe.count(n)
+  local text = string.format("%.0f", n)
+  local sign, digits = text:match("^(%-?)(%d+)$")
+  if not digits then return text end
+  digits = digits:reverse():gsub("(%d%d%d)", "%1,"):reverse():gsub("^,", "")
+  return sign .. digits
+end
+
+local function short(n)
+  return string.format("%.6g", n)
+end
+
+-- A value of a sweep: 4, true, text, or a constructor with its arguments.
+function describe.value(value)
+  if type(value) == "number" then return short(value) end
+  if type(value) ~= "table" then return tostring(value) end
+  local tag, parts = schema.tag_of(value), {}
+  for _, item in ipairs(value) do parts[#parts + 1] = describe.value(item) end
+  for _, key in ipairs(schema.sorted_keys(value)) do parts[#parts + 1] = key .. "=" .. describe.value(value[key]) end
+  local inside = table.concat(parts, ",")
+  return tag and tag.kind .. "{" .. inside .. "}" or inside
+end
+
+local function plural(n, word)
+  return describe.count(n) .. " " .. word .. (n == 1 and "" or "s")
+end
+
+local function arrivals_text(arrivals)
+  local name = arrivals.kind:match("%.(.*)$"):gsub("_", " ")
+  if arrivals.kind == "arrivals.poisson" then name = "Poisson" end
+  return arrivals.rate and name .. " " .. short(arrivals.rate) .. "/s" or name
+end
+
+local function workload_text(work)
+  local many = work.limit and plural(work.limit, "request") or "all requests"
+  local text
+  if work.kind == "synthetic" then
+    many = work.limit and plural(work.limit, "synthetic request") or "synthetic requests"
+    text = many .. " (arrivals " .. arrivals_text(work.arrivals) .. ")"
+  else
+    text = many .. " of " .. work.path:match("[^/]*$")
+    if work.rate_scale ~= 1 then text = text .. " (x" .. short(work.rate_scale) .. ")" end
+    if work.window_per_seed then text = text .. ", a window per seed" end
+  end
+  if work.until_time then text = text .. " until " .. short(work.until_time) .. " s" end
+  if work.predictor.kind ~= "predict.exact" then
+    text = text .. ", " .. work.predictor.kind:match("%.(.*)$"):gsub("_", " ") .. " predictions"
+  end
+  return text
+end
+
+local function cluster_text(cluster)
+  local text, details = plural(cluster.gpus, "replica"), {}
+  if cluster.name then details[1] = cluster.name end
+  if cluster.capacity then
+    details[#details + 1] = describe.count(cluster.capacity) .. " KV tokens" .. (cluster.gpus == 1 and "" or " each")
+  end
+  if #details > 0 then text = text .. " (" .. table.concat(details, ", ") .. ")" end
+  return text
+end
+
+-- What comes before and after the latency model, whose text src/script/scenario_read.c knows (it may be fitted).
+function describe.experiment(experiment)
+  local before = workload_text(experiment.workload) .. ", " .. cluster_text(experiment.cluster)
+  local after = plural(experiment.seeds, "seed")
+  if experiment.warmup > 0 then after = describe.count(experiment.warmup) .. " warm-up requests, " .. after end
+  if experiment.oracle then after = after .. ", oracle" end
+  return before, after
+end
+
+return describe

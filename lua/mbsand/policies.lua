@@ -1,0 +1,175 @@
+-- The policies of a scenario and the values of their parameters.
+local schema = require "mbsand.schema"
+
+local policies = {}
+
+local reserved = { label = true, unlimited_memory = true }
+
+-- "8" -> 8, "true" -> true, "64,256" -> { 64, 256 }, anything else stays text.
+function policies.parse_value(text)
+  if text == "true" then return true end
+  if text == "false" then return false end
+  local plain = not text:find("^%s*[+-]?0[xX]") and not text:lower():find("nan") and not text:lower():find("inf")
+  if plain and tonumber(text) then return tonumber(text) end
+  if not text:find(",") then return text end
+  local list = {}
+  for item in (text .. ","):gmatch("([^,]*),") do list[#list + 1] = policies.parse_value(item) end
+  return list
+end
+
+-- "NAME,bins=8,edges=64,256" as the command line writes a policy; a piece without "=" continues a list.
+local function parse(text)
+  local spec, key = {}, nil
+  for piece in (text .. ","):gmatch("([^,]*),") do
+    local name, value = piece:match("^([%w_]+)=(.*)$")
+    if #spec == 0 and piece ~= "" and not name then
+      spec[1] = piece
+    elseif name then
+      key, spec[name] = name, value
+    elseif key then
+      spec[key] = spec[key] .. "," .. piece
+    else
+      return nil
+    end
+  end
+  for name, value in pairs(spec) do
+    if name ~= 1 and name ~= "label" then spec[name] = policies.parse_value(value) end
+  end
+  return spec
+end
+
+local function check_parameter(name, value, place)
+  if type(name) ~= "string" then
+    place:fail("%s has a second value without a key (%s); parameters are written name = value", place.name,
+      schema.show(value))
+  end
+  local good = type(value) == "boolean" or type(value) == "string" or (type(value) == "number" and value == value)
+  if type(value) == "table" and not schema.tag_of(value) then
+    good = true
+    for key, item in pairs(value) do
+      good = good and type(key) == "number" and type(item) == "number" and item == item
+    end
+  end
+  if not good then
+    place:fail("%s.%s is %s; expected a number, a text, true, false or a list of numbers", place.name, name,
+      schema.show(value))
+  end
+end
+
+local function read_one(item, place, native)
+  if type(item) == "string" then item = { item } end
+  if type(item) ~= "table" or type(item[1]) ~= "string" then
+    place:fail('%s is %s; expected a policy\'s name in quotes, or { "name", parameter = value }', place.name,
+      schema.show(item))
+  end
+  local path, message = native.find_policy(item[1])
+  if not path then place:fail("%s", message) end
+  if item.label ~= nil and (type(item.label) ~= "string" or item.label == "") then
+    place:fail("%s.label is %s; expected a text in quotes", place.name, schema.show(item.label))
+  end
+  if item.unlimited_memory ~= nil and type(item.unlimited_memory) ~= "boolean" then
+    place:fail("%s.unlimited_memory is %s; expected true or false", place.name, schema.show(item.unlimited_memory))
+  end
+  local spec = {
+    name = item[1], path = path, label = item.label, params = {}, unlimited_memory = item.unlimited_memory or false,
+  }
+  for name, value in pairs(item) do
+    if name ~= 1 and not reserved[name] then
+      check_parameter(name, value, place)
+      spec.params[name] = { value = value, if_declared = false }
+    end
+  end
+  return spec
+end
+
+-- Parameters given for all policies: `forced` (the command line) replaces what a policy's entry says, `swept` does not.
+local function share(spec, swept, forced)
+  for name, value in pairs(swept) do
+    if not spec.params[name] then spec.params[name] = { value = value, if_declared = true } end
+  end
+  for name, value in pairs(forced) do
+    local given = spec.params[name]
+    spec.params[name] = { value = value, if_declared = not given or given.if_declared }
+  end
+end
+
+local function show_value(value)
+  if type(value) ~= "table" then
+    return type(value) == "number" and string.format("%.10g", value) or tostring(value)
+  end
+  local items = {}
+  for i, item in ipairs(value) do items[i] = string.format("%.10g", item) end
+  return table.concat(items, ",")
+end
+
+local function with_parameters(spec)
+  local parts = { spec.label }
+  for _, name in ipairs(schema.sorted_keys(spec.params)) do
+    local parameter = spec.params[name]
+    if not parameter.if_declared then parts[#parts + 1] = name .. "=" .. show_value(parameter.value) end
+  end
+  if spec.unlimited_memory then parts[#parts + 1] = "unlimited memory" end
+  return table.concat(parts, " ")
+end
+
+-- Make labels distinct: first by the parameters, then by a number.
+local function label_all(list)
+  local seen = {}
+  for _, spec in ipairs(list) do
+    spec.given = spec.label ~= nil
+    spec.label = spec.label or spec.name:match("^.*/([^/]+)%.lua$") or spec.name:gsub("%.lua$", "")
+    seen[spec.label] = (seen[spec.label] or 0) + 1
+  end
+  for _, spec in ipairs(list) do
+    if not spec.given and seen[spec.label] > 1 then spec.label = with_parameters(spec) end
+  end
+  local used = {}
+  for _, spec in ipairs(list) do
+    local label, n = spec.label, 1
+    while used[label] do
+      n = n + 1
+      label = spec.label .. " #" .. n
+    end
+    used[label] = true
+    spec.label = label
+  end
+end
+
+-- `list` as the scenario gives it, `added` as the command line does. The result: an array of
+-- { label, path, unlimited_memory, params = { { name, value, if_declared }, ... } }.
+function policies.read(list, added, swept, forced, place, native)
+  if type(list) == "string" then list = { list } end
+  local result = {}
+  if list ~= nil and type(list) ~= "table" then
+    place:fail('policies is %s; expected a list { "static_fifo", { "multi_bin_dynamic", bins = 8 } }', schema.show(list))
+  end
+  for key in pairs(list or {}) do
+    if type(key) ~= "number" then
+      place:fail('policies has a key "%s"; a policy with parameters is a table in the list: { "name", %s = ... }',
+        tostring(key), tostring(key))
+    end
+  end
+  for i, item in ipairs(list or {}) do
+    result[i] = read_one(item, place:key(i, list), native)
+  end
+  for _, text in ipairs(added) do
+    local at = setmetatable({ prefix = "--policy " .. text, name = "policy" }, { __index = place })
+    local spec = parse(text)
+    if not spec or not spec[1] then at:fail("expected NAME or FILE, then ,parameter=value for each parameter") end
+    result[#result + 1] = read_one(spec, at, native)
+  end
+  if #result == 0 then place:fail('policies is %s; name at least one, as in policies = { "static_fifo" }',
+    list == nil and "missing" or "empty") end
+  for _, spec in ipairs(result) do share(spec, swept, forced) end
+  label_all(result)
+  for _, spec in ipairs(result) do
+    local params = {}
+    for _, name in ipairs(schema.sorted_keys(spec.params)) do
+      params[#params + 1] = { name = name, value = spec.params[name].value, if_declared = spec.params[name].if_declared }
+    end
+    spec.params = params
+  end
+  return result
+end
+
+return policies

@@ -1,0 +1,324 @@
+-- Runs a scenario's script and turns what it returns into plain, complete and checked tables, one experiment for each
+-- point of a sweep. src/script/scenario.c reads them.
+local describe = require "mbsand.describe"
+local policies = require "mbsand.policies"
+local schema = require "mbsand.schema"
+local vocabulary = require "mbsand.vocabulary"
+
+local scenario = {}
+
+-- Files ------------------------------------------------------------------------------------------------------
+
+local function is_file(path)
+  local handle = io.open(path, "rb")
+  if not handle then return false end
+  local readable = handle:read(0) ~= nil or handle:seek("end") == 0
+  handle:close()
+  return readable
+end
+
+-- Where a scenario's files may lie: $MBSAND_DATA, the current folder, the scenario's, the project's.
+local function make_locate(path, native)
+  local folders = { "" }
+  local data = os.getenv("MBSAND_DATA")
+  if data and data ~= "" then table.insert(folders, 1, data .. "/") end
+  folders[#folders + 1] = path:match("^(.*/)[^/]*$") or ""
+  if native.root then
+    for _, folder in ipairs { "/", "/data/", "/../shared/data/" } do folders[#folders + 1] = native.root .. folder end
+  end
+  return function(name)
+    if name:sub(1, 1) == "/" then return is_file(name) and name or nil end
+    for _, folder in ipairs(folders) do
+      if is_file(folder .. name) then return folder .. name end
+    end
+  end
+end
+
+local function find_file(context, name, place)
+  local found = context.locate(name)
+  if not found then
+    place:fail('%s: there is no file "%s" (looked in the current folder, the scenario\'s folder and the project\'s)',
+      place.name, name)
+  end
+  return found
+end
+
+-- Running the script -----------------------------------------------------------------------------------------
+
+local function split_lines(text)
+  local lines = {}
+  for line in (text .. "\n"):gmatch("(.-)\r?\n") do lines[#lines + 1] = line end
+  return lines
+end
+
+-- The line of the script that is being run; nil within a tail call, which leaves no trace.
+local function make_line(chunk_name)
+  return function()
+    for level = 3, 100 do
+      local info = debug.getinfo(level, "Sl")
+      if not info then return nil end
+      if info.source == chunk_name then return info.currentline end
+    end
+  end
+end
+
+local function make_environment(words)
+  local known = schema.sorted_keys(words)
+  for name in pairs(_G) do known[#known + 1] = name end
+  return setmetatable(words, {
+    __index = function(_, name)
+      local value = rawget(_G, name)
+      if value ~= nil then return value end
+      local near = schema.nearest(tostring(name), known)
+      error(('there is no "%s" in a scenario%s'):format(tostring(name),
+        near and '; did you mean "' .. near .. '"?' or ""), 2)
+    end,
+  })
+end
+
+-- Lua shortens a long file name in messages; put the whole one back.
+local function whole_name(message, path)
+  if type(message) ~= "string" then return message end
+  local tail, rest = message:match("^%.%.%.([^:\n]+)(:%d+:.*)$")
+  if tail and path:sub(-#tail) == tail then return path .. rest end
+  return message
+end
+
+local function run(path, text, context)
+  local chunk_name = "@" .. path
+  local words = vocabulary.words(make_line(chunk_name))
+  words.locate = context.locate
+  words.root = context.native.root
+  local chunk, message = load(text, chunk_name, "t", make_environment(words))
+  if not chunk then error({ mbsand = whole_name(message, path) }, 0) end
+  local good, result = xpcall(chunk, function(problem)
+    if type(problem) == "table" and problem.mbsand then return problem end
+    if type(problem) ~= "string" then problem = path .. ": error value of type " .. type(problem) end
+    return { mbsand = whole_name(problem, path), traceback = debug.traceback("", 2):gsub("^\n", "") }
+  end)
+  if not good then error(result, 0) end
+  return result
+end
+
+-- The sections that a script returned; a reason instead if it skips.
+local function sections_of(result, path)
+  local function fail(text)
+    error({ mbsand = path .. ": " .. text }, 0)
+  end
+  local tag = schema.tag_of(result)
+  if tag and tag.family == "skip" then return nil, tostring(result[1] or "no reason given") end
+  if tag and tag.family == "scenario" then return { result } end
+  if type(result) ~= "table" or tag then
+    fail(('a scenario must end with "return scenario { ... }"; this one returns %s'):format(
+      result == nil and "nothing" or schema.show(result)))
+  end
+  local sections, reason = {}, nil
+  for i, item in ipairs(result) do
+    local inner = schema.tag_of(item)
+    if inner and inner.family == "skip" then
+      reason = tostring(item[1] or "no reason given")
+    elseif inner and inner.family == "scenario" then
+      sections[#sections + 1] = item
+    else
+      fail(("item %d of the returned list is %s; expected scenario { ... }"):format(i, schema.show(item)))
+    end
+  end
+  if #sections == 0 and reason then return nil, reason end
+  if #sections == 0 then
+    fail('the returned table is not a scenario; write "return scenario { ... }" with the word scenario before the brace')
+  end
+  return sections
+end
+
+-- Changes from outside ---------------------------------------------------------------------------------------
+
+local function put(node, path, value, source, fail)
+  local at, parts = node, {}
+  for part in (path .. "."):gmatch("([^.]*)%.") do parts[#parts + 1] = part end
+  for i = 1, #parts - 1 do
+    local next_table = at[parts[i]]
+    if next_table == nil then
+      next_table = {}
+      schema.set(at, parts[i], next_table, source)
+    elseif type(next_table) ~= "table" then
+      fail(("%s is %s and has no keys"):format(table.concat(parts, ".", 1, i), schema.show(next_table)))
+    end
+    at = next_table
+  end
+  schema.set(at, parts[#parts], value, source)
+end
+
+-- "--set key=value": { { path, value, text }, ... }
+local function parse_sets(sets)
+  local result = {}
+  for _, text in ipairs(sets) do
+    local path, value = text:match("^([%w_.]+)=(.*)$")
+    if not path or path:find("%.%.") or path:sub(1, 1) == "." or path:sub(-1) == "." then
+      error({ mbsand = ("--set %s: expected key=value, as in --set cluster.gpus=8"):format(text) }, 0)
+    end
+    if path == "policies" or path == "over" or path == "report" then
+      error({ mbsand = ("--set %s: %s cannot be set so%s"):format(text, path,
+        path == "policies" and "; use --policy NAME" or path == "over" and "; set the swept key itself" or "") }, 0)
+    end
+    result[#result + 1] = { path = path, value = policies.parse_value(value), text = text }
+  end
+  return result
+end
+
+-- `over`, checked: { { path, values }, ... }. A key that --set names takes its values from there.
+local function read_axes(node, place, sets)
+  local axes = {}
+  if node.over == nil then return axes end
+  local at = place:key("over", node)
+  local example = 'over = { { "cluster.gpus", { 1, 2, 4 } } }'
+  if type(node.over) ~= "table" then at:fail("over is %s; expected %s", schema.show(node.over), example) end
+  local list = type(node.over[1]) == "string" and { node.over } or node.over -- a single axis needs no outer braces
+  for i, axis in ipairs(list) do
+    if type(axis) ~= "table" or type(axis[1]) ~= "string" or type(axis[2]) ~= "table" or #axis[2] == 0 then
+      at:fail("item %d of over is not { key, { values } }; expected %s", i, example)
+    end
+    local values, line = axis[2], { line = at.line }
+    for _, set in ipairs(sets) do
+      if set.path == axis[1] then
+        values, line, set.used = type(set.value) == "table" and set.value or { set.value },
+          { prefix = "--set " .. set.text }, true
+      end
+    end
+    axes[i] = { path = axis[1], values = values, source = line }
+  end
+  return axes
+end
+
+-- All combinations of the axes' values; the last axis runs fastest.
+local function combinations(axes)
+  local points = { {} }
+  for i, axis in ipairs(axes) do
+    local grown = {}
+    for _, point in ipairs(points) do
+      for _, value in ipairs(axis.values) do
+        local extended = {}
+        for j = 1, i - 1 do extended[j] = point[j] end
+        extended[i] = value
+        grown[#grown + 1] = extended
+      end
+    end
+    points = grown
+  end
+  return points
+end
+
+-- One experiment ---------------------------------------------------------------------------------------------
+
+local function check_measures(columns, place, native)
+  for i, name in ipairs(columns) do
+    local known = false
+    for _, measure in ipairs(native.measures) do known = known or measure == name end
+    if not known then
+      place:fail('columns[%d]: there is no measure "%s"; %s', i, name,
+        schema.suggest(name, native.measures, "measures"))
+    end
+  end
+end
+
+local function resolve_files(context, node, checked, place)
+  local work, at = checked.workload, place:key("workload", node)
+  if work.path then work.path = find_file(context, work.path, at:key("path", node.workload)) end
+  for _, name in ipairs { "prompt", "output", "service" } do
+    local lengths = work[name]
+    if lengths and lengths.path then
+      lengths.path = find_file(context, lengths.path, at:key(name, node.workload))
+    end
+  end
+  if checked.latency.path then
+    checked.latency.path = find_file(context, checked.latency.path, place:key("latency", node))
+  end
+end
+
+-- What no single key can say.
+local function check_together(checked, place)
+  local work = checked.workload
+  work.predictor = work.predictor or { kind = "predict.exact" }
+  local service = work.service or (work.columns and work.columns.service)
+  if checked.latency.kind == "latency.jobs" and not service then
+    place:fail("latency.jobs needs the requests' service times: workload.service of synthetic, or columns.service")
+  end
+  if work.predictor.kind == "predict.column" and not (work.columns and work.columns.predicted) then
+    place:fail("predict.column needs a trace with a column of predictions: trace.csv with columns.predicted")
+  end
+  if checked.latency.kind ~= "latency.jobs" and work.kind == "synthetic" and not (work.prompt and work.output) then
+    place:fail("synthetic without prompt and output lengths needs latency.jobs")
+  end
+  local one = { kind = "lengths.fixed", value = 1 }
+  if work.kind == "synthetic" then work.prompt, work.output = work.prompt or one, work.output or one end
+  local cluster = checked.cluster
+  if cluster.kv_tokens == "unlimited" then
+    cluster.capacity = nil
+  else
+    cluster.capacity = cluster.kv_tokens or (cluster.memory and cluster.memory.tokens)
+  end
+end
+
+local function build_experiment(context, original, axes, point)
+  local node = schema.copy(original)
+  local place = schema.place(context.path, context.lines, schema.tag_of(original).line or context.first_line)
+  local swept, forced = {}, {}
+  local function apply(path, value, source, params)
+    local function fail(text)
+      error({ mbsand = ("%s: %s"):format(source.prefix or (context.path .. ":" .. source.line), text) }, 0)
+    end
+    local name = path:match("^params%.([%w_]+)$")
+    if name then params[name] = value else put(node, path, schema.copy(value), source, fail) end
+  end
+  for i, axis in ipairs(axes) do apply(axis.path, point[i], axis.source, swept) end
+  for _, set in ipairs(context.sets) do
+    if not set.used then apply(set.path, set.value, { prefix = "--set " .. set.text }, forced) end
+  end
+  local checked = schema.check(vocabulary.section, node, place, "a scenario")
+  if checked.columns then check_measures(checked.columns, place:key("columns", node), context.native) end
+  resolve_files(context, node, checked, place)
+  check_together(checked, place)
+  checked.policies = policies.read(node.policies, context.added, swept, forced, place:key("policies", node),
+    context.native)
+  checked.where = place:where()
+  checked.before, checked.after = describe.experiment(checked)
+  return checked
+end
+
+local function build_section(context, original)
+  for _, set in ipairs(context.sets) do set.used = nil end
+  local place = schema.place(context.path, context.lines, schema.tag_of(original).line or context.first_line)
+  local axes = read_axes(original, place, context.sets)
+  local section = { points = {} }
+  for i, values in ipairs(combinations(axes)) do
+    local labels, point = {}, {}
+    for j, axis in ipairs(axes) do
+      labels[j] = axis.path .. "=" .. describe.value(values[j])
+      point[axis.path] = values[j]
+    end
+    local experiment = build_experiment(context, original, axes, values)
+    section.points[i] = { label = table.concat(labels, " "), values = point, experiment = experiment }
+  end
+  local first = section.points[1].experiment
+  section.title, section.question, section.columns, section.report =
+    first.title, first.question, first.columns, first.report
+  return section
+end
+
+-- Load a script. native: { root =, measures = { names }, find_policy = function(name) -> path | nil, sentence }.
+-- overrides: { sets = { "key=value" }, policies = { "NAME,param=value" } }. Raises { mbsand = sentence }.
+function scenario.load(path, text, native, overrides)
+  local context = {
+    path = path, lines = split_lines(text), native = native, added = overrides.policies or {},
+    locate = make_locate(path, native), sets = parse_sets(overrides.sets or {}), first_line = 1,
+  }
+  for number, line in ipairs(context.lines) do
+    if line:find("^%s*return%s+scenario%f[^%w_]") then context.first_line = number end
+  end
+  local sections, reason = sections_of(run(path, text, context), path)
+  if not sections then return { skipped = reason } end
+  local result = { sections = {} }
+  for i, node in ipairs(sections) do result.sections[i] = build_section(context, node) end
+  return result
+end
+
+return scenario

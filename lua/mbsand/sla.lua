@@ -1,0 +1,83 @@
+-- mbsand.sla: the batch size that keeps the time between tokens at a target.
+--
+-- Source: Pang, Li, Wang, "Optimizing LLM inference throughput via memory-aware and SLA-constrained dynamic batching",
+-- arXiv 2503.05248, 2025, Algorithm 2. A noisy bisection: the interval [low, high] of batch sizes moves down while
+-- tokens come too slowly, up while they come too fast, and closes around the present batch size in between.
+--
+--   local sla = require "mbsand.sla"
+--   local control = sla.controller{ target = 0.050, max = 128 }
+--   control:observe(step.tbt, step.requests)         -- after each step or batch
+--   local limit = control:batch_size(replica.running)
+--
+-- | option    | meaning                                                          | default        |
+-- | target    | D_SLA: time between tokens to hold, s                            | required       |
+-- | tolerance | eps_D: half width of the band that counts as on target, s        | 0.05 x target  |
+-- | width     | alpha: the interval is at least this wide, requests              | 16             |
+-- | step      | delta: the far end moves by this much (noise), requests          | 4              |
+-- | window    | steps over which time and batch size are averaged                | 20             |
+-- | min, max  | B_min, B_max: limits of the batch size, requests                 | 1, 128         |
+--
+-- The paper does not publish alpha, delta, eps_D and the window; the defaults are ours. Two additions keep it sane where
+-- the paper is silent: the interval moves once per observation, not once per question, so that asking twice changes
+-- nothing; and alpha is never wider than [min, max], else a small max would drive low below min.
+
+local sla = {}
+
+local function observe(self, tbt, requests)
+  if tbt <= 0 then return end -- no token was generated: nothing to control
+  local at = self.at + 1
+  if at > self.window then at = 1 end
+  self.at = at
+  if self.samples < self.window then
+    self.samples = self.samples + 1
+  else
+    self.time_sum, self.batch_sum = self.time_sum - self.times[at], self.batch_sum - self.batches[at]
+  end
+  self.times[at], self.batches[at] = tbt, requests
+  self.time_sum, self.batch_sum = self.time_sum + tbt, self.batch_sum + requests
+  self.fresh = true
+end
+
+-- One decision of Algorithm 2 for a recent mean time and mean batch size.
+local function move(self, time, batch)
+  local low, high = self.low, self.high
+  if time > self.target + self.tolerance then
+    self.high = math.max(batch, low + self.width)
+    self.low = math.max(low - self.step, self.min)
+  elseif time < self.target - self.tolerance then
+    self.low = math.min(batch, high - self.width)
+    self.high = math.min(high + self.step, self.max)
+  else
+    local half = math.floor(self.width / 2)
+    self.high = math.min(batch + half, self.max)
+    self.low = math.max(batch - half, self.min)
+  end
+end
+
+-- decoding: N_decode, requests that this replica is generating for and that cannot be sent away.
+local function batch_size(self, decoding)
+  if self.fresh then
+    self.fresh = false
+    move(self, self.time_sum / self.samples, self.batch_sum / self.samples)
+  end
+  local size = math.floor((self.low + self.high) / 2)
+  return math.max(self.min, math.min(math.max(size, decoding or 0), self.max))
+end
+
+function sla.controller(options)
+  assert(options.target and options.target > 0, "sla.controller: target must be a positive time in seconds")
+  local min, max = options.min or 1, options.max or 128
+  assert(min >= 1 and min <= max, "sla.controller: 1 <= min <= max")
+  return {
+    target = options.target,
+    tolerance = options.tolerance or 0.05 * options.target,
+    width = math.min(options.width or 16, max - min),
+    step = options.step or 4,
+    window = options.window or 20,
+    min = min, max = max, low = min, high = max,
+    times = {}, batches = {}, time_sum = 0, batch_sum = 0, at = 0, samples = 0, fresh = false,
+    observe = observe, move = move, batch_size = batch_size,
+  }
+end
+
+return sla

@@ -1,0 +1,63 @@
+-- multi_bin_dynamic: requests wait in bins by predicted length; an idle replica takes up to b* = min(b_mem, b_SLA) of one
+-- bin, so that a batch holds requests of similar length and little is padded.
+-- Sources: bins from Guldogan et al., arXiv 2412.04504, 2024; b* from Pang, Li, Wang, arXiv 2503.05248, 2025, Algorithms 1
+-- and 2. Putting the two together, without waiting for full batches, is the idea of the simulator mb_dyn_sim.
+
+local batch_limit = require "mbsand.batch_limit"
+
+local MultiBinDynamic = { params = {
+  bins = 4,
+  key = "predicted_output",                    -- or "prompt_tokens", "predicted_total": the one that service time follows
+  rule = "equal_mass",                         -- a file of policies/bins, or a path
+  edges = {},                                  -- if given, these instead of rule and bins
+  batch_size = 8,                              -- that rule "optimal" assumes
+  selection = "round_robin",                   -- or "longest_queue", "oldest_head"
+  controller = "per_bin",                      -- or "global": one b* for all bins
+  min_batch = 1, max_batch = 128,              -- requests
+  memory_rule = "exact",                       -- or "linear", "margin", "off"
+  overflow = 0.05,                             -- eps_M of "exact" and "linear"
+  margin = 0.1,                                -- share of the pool left free by "margin"
+  sla_width = 16, sla_step = 4,                -- alpha and delta, requests
+  sla_tolerance = 0.05,                        -- eps_D, as a share of slo.tbt
+  sla_window = 20,                             -- batches averaged
+} }
+
+function MultiBinDynamic:init()
+  local sim, params, given = self.sim, self.params, #self.params.edges > 0
+  assert(params.controller == "per_bin" or params.controller == "global", "controller: per_bin or global")
+  self.bins = sim:bins{
+    key = params.key, count = params.bins, batch_size = params.batch_size,
+    edges = given and params.edges or nil, rule = not given and params.rule or nil,
+  }
+  sim.inbox = self.bins
+  self.limits, self.limit_of, self.last = {}, {}, 0
+  for i = 1, #self.bins do
+    self.limits[i] = params.controller == "global" and self.limits[1] or batch_limit.new(sim, params)
+  end
+  local choices = {
+    round_robin = function(bins) return bins:next(self.last) end,
+    longest_queue = function(bins) return bins:longest() end,
+    oldest_head = function(bins) return bins:oldest() end,
+  }
+  self.choose = assert(choices[params.selection], "selection: round_robin, longest_queue or oldest_head")
+end
+
+function MultiBinDynamic:schedule(replica, step)
+  local sim, bin = self.sim, self.choose(self.bins)
+  if not bin then return end
+  local limit = self.limits[bin]
+  local size, b_mem, b_sla = limit:size(replica)
+  if sim.observing then
+    sim:observe("bin", bin)
+    sim:observe("b_mem", b_mem)
+    sim:observe("b_sla", b_sla)
+  end
+  self.last, self.limit_of[replica.id] = bin, limit
+  step:admit(self.bins[bin], size)
+end
+
+function MultiBinDynamic:stepped(replica, step)
+  self.limit_of[replica.id]:observe(step)
+end
+
+return MultiBinDynamic

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: MIT
+#include "base/paths.h"
+
+#include "base/strbuf.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#ifndef MB_DATADIR
+#define MB_DATADIR "/usr/local/share/mbsand"
+#endif
+
+bool mb_paths_is_file(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 && !S_ISDIR(info.st_mode);
+}
+
+static bool is_folder(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+static bool ends_with(const char *text, const char *end) {
+    const size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+static char *finish(mb_strbuf *buffer) {
+    if (buffer->failed) mb_strbuf_deinit(buffer);
+    return buffer->text;
+}
+
+char *mb_paths_join(const char *folder, const char *name) {
+    mb_strbuf buffer = {0};
+    if (*folder && name[0] != '/' && strcmp(folder, ".") != 0)
+        mb_strbuf_printf(&buffer, "%s%s", folder, ends_with(folder, "/") ? "" : "/");
+    mb_strbuf_add(&buffer, name);
+    return finish(&buffer);
+}
+
+char *mb_paths_folder(const char *path) {
+    const char *slash = strrchr(path, '/');
+    if (!slash) return mb_strdup(".");
+    mb_strbuf buffer = {0};
+    mb_strbuf_add_bytes(&buffer, path, slash == path ? 1 : (size_t)(slash - path));
+    return finish(&buffer);
+}
+
+// --- the root
+// -------------------------------------------------------------------------------------------------
+
+// A folder is the root if it holds the Lua side of mbsand.
+static bool is_root(const char *folder) {
+    char *mark = mb_paths_join(folder, "lua/mbsand/scenario.lua");
+    const bool found = mark && mb_paths_is_file(mark);
+    free(mark);
+    return found;
+}
+
+// Folder of the executable, or NULL.
+static char *executable_folder(void) {
+    char path[4096];
+    const ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (length <= 0) return NULL;
+    path[length] = '\0';
+    return mb_paths_folder(path);
+}
+
+// The checkout around a build folder (build/X/mbsand, build/X/tests/test_y), or the installed data beside
+// bin/.
+static char *root_near(const char *folder) {
+    char *here = mb_strdup(folder);
+    for (int level = 0; here && level < 4 && strcmp(here, "/") != 0 && strcmp(here, ".") != 0; level++) {
+        if (is_root(here)) return here;
+        char *installed = level == 1 ? mb_paths_join(here, "share/mbsand") : NULL;
+        char *up = mb_paths_folder(here);
+        free(here);
+        if (installed && is_root(installed)) {
+            free(up);
+            return installed;
+        }
+        free(installed);
+        here = up;
+    }
+    free(here);
+    return NULL;
+}
+
+mb_status mb_paths_root(char **root, mb_error *error) {
+    *root = NULL;
+    const char *home = getenv("MBSAND_HOME");
+    if (home && *home) {
+        if (!is_root(home))
+            return mb_fail(error, MB_BAD_INPUT,
+                           "MBSAND_HOME is \"%s\", but there is no %s/lua/mbsand/scenario.lua", home, home);
+        *root = mb_strdup(home);
+        return *root ? MB_OK : mb_fail_memory(error);
+    }
+    char *folder = executable_folder();
+    if (folder) *root = root_near(folder);
+    free(folder);
+    if (!*root && is_root(MB_DATADIR)) {
+        *root = mb_strdup(MB_DATADIR);
+        if (!*root) return mb_fail_memory(error);
+    }
+    if (*root) return MB_OK;
+    return mb_fail(error, MB_FAILED,
+                   "mbsand's own files (lua/mbsand, policies) are neither near the program nor in %s; "
+                   "set MBSAND_HOME to the folder that holds them",
+                   MB_DATADIR);
+}
+
+// --- lists of names
+// -------------------------------------------------------------------------------------------
+
+typedef struct name_list {
+    char **names;
+    size_t count, capacity;
+} name_list;
+
+static bool add_name(name_list *list, const char *prefix, const char *file) {
+    if (list->count == list->capacity) {
+        const size_t capacity = list->capacity ? 2 * list->capacity : 16;
+        char **grown = realloc(list->names, capacity * sizeof *grown);
+        if (!grown) return false;
+        list->names = grown;
+        list->capacity = capacity;
+    }
+    mb_strbuf name = {0};
+    mb_strbuf_add(&name, prefix);
+    mb_strbuf_add_bytes(&name, file, strlen(file) - strlen(".lua"));
+    if (name.failed) {
+        mb_strbuf_deinit(&name);
+        return false;
+    }
+    list->names[list->count++] = name.text;
+    return true;
+}
+
+// Scripts of `folder` with `prefix` before their names; `deeper`: also of the folders in it.
+static bool scan(name_list *list, const char *folder, const char *prefix, bool deeper) {
+    DIR *directory = opendir(folder);
+    if (!directory) return true; // a folder that is not there holds no names
+    bool good = true;
+    for (const struct dirent *entry; good && (entry = readdir(directory));) {
+        const char *name = entry->d_name;
+        if (name[0] == '.') continue;
+        char *path = mb_paths_join(folder, name);
+        if (!path) {
+            good = false;
+        } else if (ends_with(name, ".lua") && mb_paths_is_file(path)) {
+            good = add_name(list, prefix, name);
+        } else if (deeper && strcmp(name, "bins") != 0 && is_folder(path)) {
+            mb_strbuf inner = {0};
+            mb_strbuf_printf(&inner, "%s/", name);
+            good = !inner.failed && scan(list, path, inner.text, false);
+            mb_strbuf_deinit(&inner);
+        }
+        free(path);
+    }
+    closedir(directory);
+    return good;
+}
+
+static int by_name(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void mb_paths_free_names(char **names, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        free(names[i]);
+    free(names);
+}
+
+mb_status mb_paths_list(const char *root, const char *folder, char ***names, size_t *count, mb_error *error) {
+    name_list list = {0};
+    char *path = mb_paths_join(root, folder);
+    const bool good = path && scan(&list, path, "", true);
+    free(path);
+    if (!good) {
+        mb_paths_free_names(list.names, list.count);
+        *names = NULL;
+        *count = 0;
+        return mb_fail_memory(error);
+    }
+    if (list.count) qsort(list.names, list.count, sizeof *list.names, by_name);
+    *names = list.names;
+    *count = list.count;
+    return MB_OK;
+}
+
+// --- which file a name means
+// ----------------------------------------------------------------------------------
+
+// root/folder/name.lua
+static char *bundled_path(const char *root, const char *folder, const char *name) {
+    mb_strbuf buffer = {0};
+    mb_strbuf_printf(&buffer, "%s/%s/%s.lua", root, folder, name);
+    return finish(&buffer);
+}
+
+static mb_status unknown_name(const char *root, const char *folder, const char *what, const char *name,
+                              mb_error *error) {
+    char **names;
+    size_t count;
+    const mb_status status = mb_paths_list(root, folder, &names, &count, error);
+    if (status) return status;
+    const char *near = mb_nearest_word(name, (const char *const *)names, count);
+    mb_strbuf list = {0};
+    for (size_t i = 0; i < count; i++)
+        mb_strbuf_printf(&list, "%s%s", i ? ", " : "", names[i]);
+    if (near)
+        mb_fail(error, MB_BAD_INPUT,
+                "there is no %s \"%s\"; did you mean \"%s\"? (a file of yours is written ./%s.lua)", what,
+                name, near, name);
+    else
+        mb_fail(error, MB_BAD_INPUT,
+                "there is no %s \"%s\"; there are: %s (a file of yours is written ./%s.lua)", what, name,
+                list.text ? list.text : "none", name);
+    mb_strbuf_deinit(&list);
+    mb_paths_free_names(names, count);
+    return MB_BAD_INPUT;
+}
+
+// The first of the two candidates that is a file; takes them over.
+static char *first_file(char *a, char *b) {
+    if (a && mb_paths_is_file(a)) {
+        free(b);
+        return a;
+    }
+    free(a);
+    if (b && mb_paths_is_file(b)) return b;
+    free(b);
+    return NULL;
+}
+
+static mb_status no_file(const char *what, const char *name, mb_error *error) {
+    if (is_folder(name))
+        return mb_fail(error, MB_BAD_INPUT, "the %s \"%s\" is a folder, not a file", what, name);
+    return mb_fail(error, MB_BAD_INPUT, "there is no %s \"%s\": %s", what, name, strerror(ENOENT));
+}
+
+static mb_status find(const char *root, const char *bundle, const char *folder, const char *what,
+                      const char *name, char **path, mb_error *error) {
+    *path = NULL;
+    const bool script = ends_with(name, ".lua"), slash = strchr(name, '/') != NULL;
+    if (!script && *name) {
+        *path = first_file(bundled_path(root, bundle, name), NULL);
+        if (*path) return MB_OK;
+    }
+    if (script || slash) {
+        *path = first_file(mb_strdup(name), folder ? mb_paths_join(folder, name) : NULL);
+        return *path ? MB_OK : no_file(what, name, error);
+    }
+    return unknown_name(root, bundle, what, name, error);
+}
+
+mb_status mb_paths_find_policy(const char *root, const char *name, char **path, mb_error *error) {
+    return find(root, "policies", NULL, "policy", name, path, error);
+}
+
+mb_status mb_paths_find_bin_rule(const char *root, const char *folder, const char *name, char **path,
+                                 mb_error *error) {
+    return find(root, "policies/bins", folder, "bin rule", name, path, error);
+}
+
+mb_status mb_paths_find_scenario(const char *root, const char *name, char **path, mb_error *error) {
+    *path = first_file(mb_strdup(name), mb_paths_join(root, name));
+    if (*path) return MB_OK;
+    return find(root, "scenarios", NULL, "scenario", name, path, error);
+}

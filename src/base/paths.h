@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+// Where the project's own files lie, and which file a name means. Every returned string is freed by the
+// caller.
+#pragma once
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+// The folder with lua/, policies/, scenarios/ and data/: $MBSAND_HOME, else the checkout that the executable
+// was built in, else ../share/mbsand beside the executable's folder, else the compiled-in MB_DATADIR.
+mb_status mb_paths_root(char **root, mb_error *error);
+
+// A policy's script. A NAME is looked up among the bundled ones ("static_fifo", "origin/static_fifo"); a FILE
+// has a slash or ends in ".lua". An unknown name is an error that tells the nearest one.
+mb_status mb_paths_find_policy(const char *root, const char *name, char **path, mb_error *error);
+// A bin-boundary rule, likewise; a FILE is also looked for in `folder`, where the policy lies (may be NULL).
+mb_status mb_paths_find_bin_rule(const char *root, const char *folder, const char *name, char **path,
+                                 mb_error *error);
+// A scenario: a path, as it stands or below the root, or the name of a bundled one.
+mb_status mb_paths_find_scenario(const char *root, const char *name, char **path, mb_error *error);
+
+// Names (without ".lua", sorted) of the scripts in root/folder and one folder below it
+// ("origin/static_fifo"), except those in a subfolder "bins". Release with mb_paths_free_names.
+mb_status mb_paths_list(const char *root, const char *folder, char ***names, size_t *count, mb_error *error);
+void mb_paths_free_names(char **names, size_t count);
+
+bool mb_paths_is_file(const char *path); // a regular file, or what can be read like one; no folder
+char *mb_paths_join(const char *folder, const char *name);
+char *mb_paths_folder(const char *path); // "a/b.lua" -> "a", "b.lua" -> "."

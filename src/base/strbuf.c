@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+#include "base/strbuf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool reserve(mb_strbuf *buffer, size_t more) {
+    if (buffer->failed) return false;
+    const size_t needed = buffer->length + more + 1;
+    if (needed <= buffer->capacity) return true;
+    size_t capacity = buffer->capacity ? buffer->capacity : 64;
+    while (capacity < needed) capacity *= 2;
+    char *text = realloc(buffer->text, capacity);
+    if (!text) {
+        buffer->failed = true;
+        return false;
+    }
+    buffer->text = text;
+    buffer->capacity = capacity;
+    return true;
+}
+
+void mb_strbuf_add_bytes(mb_strbuf *buffer, const char *bytes, size_t count) {
+    if (!reserve(buffer, count)) return;
+    if (count) memcpy(buffer->text + buffer->length, bytes, count);
+    buffer->length += count;
+    buffer->text[buffer->length] = '\0';
+}
+
+void mb_strbuf_add(mb_strbuf *buffer, const char *text) {
+    mb_strbuf_add_bytes(buffer, text, strlen(text));
+}
+
+void mb_strbuf_printf(mb_strbuf *buffer, const char *format, ...) {
+    va_list arguments, again;
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    const int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    if (length >= 0 && reserve(buffer, (size_t)length)) {
+        vsnprintf(buffer->text + buffer->length, (size_t)length + 1, format, again);
+        buffer->length += (size_t)length;
+    }
+    va_end(again);
+}
+
+void mb_strbuf_deinit(mb_strbuf *buffer) {
+    free(buffer->text);
+    *buffer = (mb_strbuf){0};
+}
+
+char *mb_strdup(const char *text) {
+    const size_t size = strlen(text) + 1;
+    char *copy = malloc(size);
+    if (copy) memcpy(copy, text, size);
+    return copy;
+}
+
+// Levenshtein distance, on the first 63 characters.
+static size_t edit_distance(const char *a, const char *b) {
+    size_t row[64];
+    const size_t n = strnlen(a, 63), m = strnlen(b, 63);
+    for (size_t j = 0; j <= m; j++) row[j] = j;
+    for (size_t i = 1; i <= n; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= m; j++) {
+            const size_t change = diagonal + (a[i - 1] != b[j - 1]);
+            const size_t drop = row[j] + 1, insert = row[j - 1] + 1;
+            diagonal = row[j];
+            row[j] = change < drop ? change : drop;
+            if (insert < row[j]) row[j] = insert;
+        }
+    }
+    return row[m];
+}
+
+const char *mb_nearest_word(const char *word, const char *const *candidates, size_t count) {
+    const char *best = NULL;
+    size_t best_distance = strlen(word) / 2 + 1;
+    for (size_t i = 0; i < count; i++) {
+        const size_t distance = edit_distance(word, candidates[i]);
+        if (distance < best_distance) {
+            best_distance = distance;
+            best = candidates[i];
+        }
+    }
+    return best;
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+// A growing string.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct mb_strbuf {
+    char *text; // always NUL-terminated once anything was added; NULL before
+    size_t length, capacity;
+    bool failed; // an allocation failed; the text is then cut short
+} mb_strbuf;
+
+void mb_strbuf_add(mb_strbuf *buffer, const char *text);
+void mb_strbuf_add_bytes(mb_strbuf *buffer, const char *bytes, size_t count);
+void mb_strbuf_printf(mb_strbuf *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void mb_strbuf_deinit(mb_strbuf *buffer);
+
+// Copy of a string; the caller frees it. NULL when out of memory.
+char *mb_strdup(const char *text);
+// The candidate nearest to `word` in edit distance, or NULL if none is close enough to suggest.
+const char *mb_nearest_word(const char *word, const char *const *candidates, size_t count);

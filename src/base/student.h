@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT
+// Critical values for confidence intervals.
+#pragma once
+
+// x with P(Z <= x) = p for a standard normal Z; p in (0, 1), else NAN (or an infinity at 0 and 1).
+double mb_normal_quantile(double p);
+
+// t with P(|T| <= t) = confidence for Student's T with `degrees` >= 1 degrees of freedom; confidence in [0,
+// 1). NAN for anything else. Accurate to 1e-9 relative for confidence up to 0.9999.
+double mb_student_t(double confidence, unsigned degrees);

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// One function per verb. argv[0] is the verb; the result is the exit code: 0 done, 1 failed, 2 wrong command or input.
+#pragma once
+#include "base/error.h"
+
+int mb_cmd_run(int argc, char **argv);
+int mb_cmd_fit(int argc, char **argv);
+int mb_cmd_list(int argc, char **argv);
+int mb_cmd_check(int argc, char **argv);
+int mb_cmd_new(int argc, char **argv);
+
+// Print "mbsand: SENTENCE" and the traceback, if any, on standard error; the exit code of the error.
+int mb_cli_fail(const mb_error *error);
+// The same for a mistake in the command line, with a hint at --help.
+int mb_cli_usage(const char *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));
+// Flush standard output and say so if it could not be written; the exit code.
+int mb_cli_finish(void);

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+#include "base/strbuf.h"
+#include "cli/commands.h"
+#include "script/policy_lua.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct verb {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+} verb;
+
+static const verb VERBS[] = {
+    {"run", mb_cmd_run, "run a scenario (the verb may be left out: mbsand SCENARIO.lua)"},
+    {"fit", mb_cmd_fit, "fit a latency model to a measured grid, with its errors"},
+    {"list", mb_cmd_list, "list the bundled policies, bin-boundary rules or scenarios"},
+    {"check", mb_cmd_check, "load a policy or a scenario, say what is wrong, run nothing"},
+    {"new", mb_cmd_new, "write a commented starting point for a policy of your own"},
+};
+enum { VERB_COUNT = sizeof VERBS / sizeof *VERBS };
+
+int mb_cli_fail(const mb_error *error) {
+    fprintf(stderr, "mbsand: %s\n", error->message);
+    if (error->traceback[0]) fprintf(stderr, "%s\n", error->traceback);
+    return error->status == MB_BAD_INPUT ? 2 : 1;
+}
+
+int mb_cli_usage(const char *verb_name, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("mbsand: ", stderr);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "; see `mbsand %s%s--help`\n", verb_name, verb_name[0] ? " " : "");
+    return 2;
+}
+
+int mb_cli_finish(void) {
+    if (fflush(stdout) == 0 && !ferror(stdout)) return 0;
+    fprintf(stderr, "mbsand: standard output cannot be written: %s\n", strerror(errno));
+    return 1;
+}
+
+static void print_help(void) {
+    fputs("usage: mbsand SCENARIO.lua [options]\n"
+          "       mbsand VERB [arguments] [options]\n\n"
+          "Compare schedulers for LLM serving on the same simulated requests.\n\n",
+          stdout);
+    for (int i = 0; i < VERB_COUNT; i++) printf("  %-8s%s\n", VERBS[i].name, VERBS[i].summary);
+    fputs("\n  --version   version and Lua engine\n"
+          "  --help      this text; `mbsand VERB --help` for a verb's options\n\n"
+          "Try: mbsand scenarios/burst.lua\n",
+          stdout);
+}
+
+static bool is_scenario(const char *argument) {
+    const size_t length = strlen(argument);
+    return strchr(argument, '/') || (length > 4 && strcmp(argument + length - 4, ".lua") == 0);
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2) {
+        print_help();
+        return 2;
+    }
+    const char *first = argv[1];
+    if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0 || strcmp(first, "help") == 0) {
+        print_help();
+        return mb_cli_finish();
+    }
+    if (strcmp(first, "--version") == 0) {
+        printf("mbsand %s (%s)\n", MB_VERSION, mb_lua_engine());
+        return mb_cli_finish();
+    }
+    for (int i = 0; i < VERB_COUNT; i++)
+        if (strcmp(first, VERBS[i].name) == 0) return VERBS[i].run(argc - 1, argv + 1);
+    if (first[0] == '-' || is_scenario(first)) return mb_cmd_run(argc, argv);
+    const char *names[VERB_COUNT];
+    for (int i = 0; i < VERB_COUNT; i++) names[i] = VERBS[i].name;
+    const char *nearest = mb_nearest_word(first, names, VERB_COUNT);
+    if (nearest) return mb_cli_usage("", "unknown verb '%s'; did you mean '%s'?", first, nearest);
+    return mb_cli_usage("", "unknown verb '%s'; a scenario's file ends in .lua", first);
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+#include "cli/options.h"
+
+#include "cli/commands.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPTION_SEEDS = 256, OPTION_SEED, OPTION_OUT, OPTION_DUMP, OPTION_FORMAT, OPTION_HOOK_SECONDS,
+       OPTION_HOOK_INSTRUCTIONS, OPTION_MEMORY };
+
+void mb_run_arguments_help(void) {
+    fputs("usage: mbsand [run] SCENARIO.lua [options]\n\n"
+          "Run a scenario: every policy on the same requests, over several seeds, on all processors.\n\n"
+          "  -p, --policy NAME|FILE[,param=value...]  add a policy to the comparison (may be repeated)\n"
+          "  -s, --set KEY=VALUE      change a value of the scenario: --set cluster.gpus=8\n"
+          "      --seeds N            number of seeds\n"
+          "      --seed S             the first seed\n"
+          "  -j, --jobs N             threads (default: all processors); the results do not depend on it\n"
+          "      --format FORMAT      table (default), csv, json or md\n"
+          "      --out DIR            write summary.csv and summary.json with a manifest into DIR\n"
+          "      --dump LIST          with --out: files per request, batch and decision;\n"
+          "                           LIST of requests,batches,decisions\n"
+          "      --hook-seconds X     longest time of one call of a policy (default 1)\n"
+          "      --hook-instructions N  the same in Lua instructions: equal on every machine, but slower\n"
+          "      --memory-mb N        memory of a policy's state (default 64)\n"
+          "  -q, --quiet              no progress bar\n"
+          "  -h, --help               this text\n\n"
+          "Exit code: 0 done, 1 a run failed (the others are printed), 2 the command or its input is wrong.\n",
+          stdout);
+}
+
+// A whole number from `low` to `high`.
+static bool parse_whole(const char *text, double low, double high, double *value) {
+    char *end;
+    errno = 0;
+    *value = strtod(text, &end);
+    return *text && !*end && errno == 0 && *value >= low && *value <= high && *value == floor(*value);
+}
+
+static int parse_dump(const char *list, unsigned *flags) {
+    static const char *const names[] = {"requests", "batches", "decisions"};
+    while (*list) {
+        const size_t length = strcspn(list, ",");
+        bool known = false;
+        for (unsigned i = 0; i < 3; i++) {
+            if (strlen(names[i]) != length || strncmp(names[i], list, length) != 0) continue;
+            *flags |= 1u << i;
+            known = true;
+        }
+        if (!known)
+            return mb_cli_usage("run", "--dump: '%.*s' is unknown; expected requests, batches or decisions",
+                                (int)length, list);
+        list += length + (list[length] == ',');
+    }
+    return 0;
+}
+
+static int parse_format(const char *name, mb_output_format *format) {
+    static const char *const names[] = {"table", "csv", "json", "md"};
+    for (unsigned i = 0; i < 4; i++) {
+        if (strcmp(name, names[i]) != 0) continue;
+        *format = (mb_output_format)i;
+        return 0;
+    }
+    return mb_cli_usage("run", "--format: '%s' is unknown; expected table, csv, json or md", name);
+}
+
+static int wrong_number(const char *option, const char *what) {
+    return mb_cli_usage("run", "--%s: '%s' is not what it should be", option, what);
+}
+
+static int take(mb_run_arguments *arguments, int option) {
+    double number = 0;
+    switch (option) {
+    case 'p': arguments->policies[arguments->policy_count++] = optarg; return 0;
+    case 's': arguments->sets[arguments->set_count++] = optarg; return 0;
+    case 'q': arguments->quiet = true; return 0;
+    case 'h': arguments->help = true; return 0;
+    case OPTION_OUT: arguments->out = optarg; return 0;
+    case OPTION_DUMP: return parse_dump(optarg, &arguments->dump);
+    case OPTION_FORMAT: return parse_format(optarg, &arguments->format);
+    case OPTION_SEEDS:
+        if (!parse_whole(optarg, 1, 100000, &number)) return wrong_number("seeds", optarg);
+        arguments->seeds = (uint32_t)number;
+        return 0;
+    case OPTION_SEED:
+        if (!parse_whole(optarg, 0, 0x1p53, &number)) return wrong_number("seed", optarg);
+        arguments->seed = (uint64_t)number;
+        arguments->has_seed = true;
+        return 0;
+    case 'j':
+        if (!parse_whole(optarg, 1, 4096, &number)) return wrong_number("jobs", optarg);
+        arguments->threads = (unsigned)number;
+        return 0;
+    case OPTION_HOOK_SECONDS: {
+        char *end;
+        arguments->limits.hook_s = strtod(optarg, &end);
+        return *end || !(arguments->limits.hook_s > 0) ? wrong_number("hook-seconds", optarg) : 0;
+    }
+    case OPTION_HOOK_INSTRUCTIONS:
+        if (!parse_whole(optarg, 1, 2147483647, &number)) return wrong_number("hook-instructions", optarg);
+        arguments->limits.hook_instructions = (uint64_t)number;
+        return 0;
+    case OPTION_MEMORY:
+        if (!parse_whole(optarg, 1, 1 << 20, &number)) return wrong_number("memory-mb", optarg);
+        arguments->limits.memory_bytes = (uint64_t)number << 20;
+        return 0;
+    default: return 2; // getopt has said what is wrong
+    }
+}
+
+int mb_run_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
+    static const struct option options[] = {
+        {"policy", required_argument, NULL, 'p'},
+        {"set", required_argument, NULL, 's'},
+        {"seeds", required_argument, NULL, OPTION_SEEDS},
+        {"seed", required_argument, NULL, OPTION_SEED},
+        {"jobs", required_argument, NULL, 'j'},
+        {"out", required_argument, NULL, OPTION_OUT},
+        {"dump", required_argument, NULL, OPTION_DUMP},
+        {"format", required_argument, NULL, OPTION_FORMAT},
+        {"hook-seconds", required_argument, NULL, OPTION_HOOK_SECONDS},
+        {"hook-instructions", required_argument, NULL, OPTION_HOOK_INSTRUCTIONS},
+        {"memory-mb", required_argument, NULL, OPTION_MEMORY},
+        {"quiet", no_argument, NULL, 'q'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0}};
+    *arguments = (mb_run_arguments){0};
+    arguments->policies = calloc((size_t)argc + 1, sizeof *arguments->policies);
+    arguments->sets = calloc((size_t)argc + 1, sizeof *arguments->sets);
+    if (!arguments->policies || !arguments->sets) return 1;
+    optind = 1;
+    for (int option; (option = getopt_long(argc, argv, "p:s:j:qh", options, NULL)) != -1;) {
+        const int code = take(arguments, option);
+        if (code) return code;
+    }
+    if (arguments->help) return 0;
+    if (optind == argc) return mb_cli_usage("run", "which scenario? For example: mbsand scenarios/burst.lua");
+    arguments->scenario = argv[optind++];
+    if (optind < argc) return mb_cli_usage("run", "'%s' is one argument too many", argv[optind]);
+    if (arguments->dump && !arguments->out) return mb_cli_usage("run", "--dump needs --out DIR to write into");
+    return 0;
+}
+
+void mb_run_arguments_deinit(mb_run_arguments *arguments) {
+    free(arguments->policies);
+    free(arguments->sets);
+}

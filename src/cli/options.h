@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// Options of `mbsand run`.
+#pragma once
+#include "base/error.h"
+#include "script/scenario.h"
+
+typedef enum mb_output_format { MB_OUTPUT_TABLE, MB_OUTPUT_CSV, MB_OUTPUT_JSON, MB_OUTPUT_MD } mb_output_format;
+
+enum { MB_DUMP_REQUESTS_FLAG = 1, MB_DUMP_BATCHES_FLAG = 2, MB_DUMP_DECISIONS_FLAG = 4 };
+
+typedef struct mb_run_arguments {
+    const char *scenario;
+    const char **policies, **sets; // arrays owned, strings are argv's
+    size_t policy_count, set_count;
+    uint32_t seeds;
+    uint64_t seed;
+    bool has_seed, quiet, help;
+    unsigned threads;
+    const char *out;
+    unsigned dump; // of the flags above
+    mb_output_format format;
+    mb_limits limits;
+} mb_run_arguments;
+
+// 0, or the exit code after a sentence on standard error. Release with mb_run_arguments_deinit in any case.
+int mb_run_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
+void mb_run_arguments_deinit(mb_run_arguments *arguments);
+void mb_run_arguments_help(void);

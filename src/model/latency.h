@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// Latency models: how long a batch takes. (Step models, for iteration-level engines, join them here.)
+#pragma once
+#include "base/error.h"
+#include "base/rng.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// A measured grid: mean time of a batch of `batch_sizes[i]` requests padded to `lengths[j]` tokens.
+typedef struct mb_grid {
+    size_t batch_count, length_count;
+    double *batch_sizes; // ascending
+    double *lengths;     // ascending, tokens (prompt + output)
+    double *mean_s;      // [i * length_count + j], seconds; NAN where the grid has no such cell
+    double *std_s;       // the same shape; 0 where not given
+    char *path;
+} mb_grid;
+
+// Read a CSV with the columns batch_size (whole, >= 1), max_seq_len (> 0), mean_latency_sec (> 0) and,
+// optional, std_latency_sec (>= 0), in any order; other columns are ignored. Cells may be missing, none may
+// come twice. Every error names file and line. Release with mb_grid_free; *grid is NULL on failure.
+mb_status mb_grid_read(const char *path, mb_grid **grid, mb_error *error);
+void mb_grid_free(mb_grid *grid);
+
+// T(b, L) = alpha + beta L (1 + gamma (b - 1) / b), at least floor_s.
+// Time to first token = alpha; time between tokens = beta (1 + gamma (b - 1) / b).
+typedef struct mb_batch_law {
+    double alpha_s, beta_s_per_token, gamma, floor_s;
+} mb_batch_law;
+
+typedef enum mb_latency_kind {
+    MB_LATENCY_BATCH, // the law above
+    MB_LATENCY_TABLE, // bilinear interpolation of a grid, clamped to it
+    MB_LATENCY_JOBS,  // each request brings its service time; a batch takes the longest
+} mb_latency_kind;
+
+typedef struct mb_latency {
+    mb_latency_kind kind;
+    mb_batch_law law;    // MB_LATENCY_BATCH
+    const mb_grid *grid; // MB_LATENCY_TABLE: every cell present (mb_latency_check says so); not owned
+    double noise; // standard deviation of ln(factor) on each batch's time; the factor has mean 1; 0 = none
+    double max_batch, max_length; // the range that the model was fitted on; 0 = not known
+} mb_latency;
+
+typedef struct mb_batch_time {
+    double duration_s;
+    double first_token_s; // from the start of the batch to its first token; never more than the duration
+    double tbt_s; // time between tokens as observed (duration less the first token's, per position); 0: no
+                  // tokens
+    bool extrapolated; // outside the fitted range, or clamped to it
+} mb_batch_time;
+
+// Reject NaN, negative coefficients, a table with holes or fewer than two values on an axis.
+mb_status mb_latency_check(const mb_latency *latency, mb_error *error);
+
+// The law's first token comes at alpha. A grid has no such column: its time at length 0 stands in, on the
+// straight line through its two shortest lengths, at this batch size (the whole grid's regression line would
+// go below zero where times bend upwards), kept within 0 and the time of the shortest length; so it depends
+// on the batch size only. Under MB_LATENCY_JOBS tokens have no times: the first comes with the end, and tbt_s
+// is 0. Noise scales all times alike.
+//
+// Time of a batch of `requests` >= 1 whose longest member has `longest_tokens` (prompt + output) and whose
+// longest service is `longest_service_s` (MB_LATENCY_JOBS only). `rng` is drawn from only where noise > 0.
+mb_batch_time mb_latency_batch(const mb_latency *latency, uint32_t requests, uint32_t longest_tokens,
+                               double longest_service_s, mb_rng *rng);

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+#include "report/csv.h"
+
+#include "report/format.h"
+#include "report/labels.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+// The union of the sections' label columns, in order of appearance.
+typedef struct key_list {
+    size_t count;
+    mb_slice *names;
+} key_list;
+
+static bool collect_keys(const mb_results *const *sections, size_t count, key_list *all) {
+    *all = (key_list){.names = malloc((count * MB_MAX_KEYS + 1) * sizeof *all->names)};
+    for (size_t i = 0; all->names && i < count; i++) {
+        const mb_label_columns columns = mb_label_columns_of(mb_results_section(sections[i]));
+        for (size_t c = 0; c < columns.count; c++) {
+            size_t at = 0;
+            while (at < all->count && !mb_slice_equal(all->names[at], columns.names[c]))
+                at++;
+            if (at == all->count) all->names[all->count++] = columns.names[c];
+        }
+    }
+    return all->names != NULL;
+}
+
+static void add_slice(mb_strbuf *line, mb_slice slice) {
+    mb_strbuf text = {0};
+    mb_strbuf_add_bytes(&text, slice.text, slice.length);
+    if (text.text) mb_add_csv(line, text.text);
+    line->failed = line->failed || text.failed;
+    mb_strbuf_deinit(&text);
+}
+
+static void add_header(mb_strbuf *line, const key_list *keys, bool several) {
+    if (several) mb_strbuf_add(line, "section,");
+    for (size_t i = 0; i < keys->count; i++) {
+        add_slice(line, keys->names[i]);
+        mb_strbuf_add(line, ",");
+    }
+    mb_strbuf_add(line, "policy,seed");
+    for (size_t i = 0; i < MB_MEASURE_COUNT; i++)
+        mb_strbuf_printf(line, ",%s", mb_measures[i].name);
+    mb_strbuf_add(line, "\n");
+}
+
+static void add_keys(mb_strbuf *line, const key_list *keys, const mb_label_columns *columns,
+                     const char *label) {
+    for (size_t i = 0; i < keys->count; i++) {
+        for (size_t c = 0; c < columns->count; c++)
+            if (mb_slice_equal(columns->names[c], keys->names[i]))
+                add_slice(line, mb_label_value(columns, label, c));
+        mb_strbuf_add(line, ",");
+    }
+}
+
+static void add_outcome(mb_strbuf *line, const mb_outcome *outcome) {
+    mb_strbuf_printf(line, ",%u", outcome->seed_index + 1);
+    for (size_t i = 0; i < MB_MEASURE_COUNT; i++) {
+        mb_strbuf_add(line, ",");
+        if (outcome->finished && !isnan(outcome->values[i]))
+            mb_strbuf_printf(line, "%.17g", outcome->values[i]);
+    }
+    mb_strbuf_add(line, "\n");
+}
+
+// Line by line, so that memory stays small; false when out of memory. A failed write shows at the end.
+static bool write_section(const mb_results *results, size_t number, const key_list *keys, mb_strbuf *line,
+                          FILE *out) {
+    const mb_section *section = mb_results_section(results);
+    const mb_label_columns columns = mb_label_columns_of(section);
+    for (size_t i = 0; i < results->count && !ferror(out) && !line->failed; i++) {
+        const mb_outcome *outcome = &results->outcomes[i];
+        if (!outcome->started && !outcome->finished) continue;
+        const mb_point *point = &section->points[outcome->point];
+        line->length = 0;
+        if (number) mb_strbuf_printf(line, "%zu,", number);
+        add_keys(line, keys, &columns, point->label);
+        mb_add_csv(line, point->experiment.policies[outcome->policy].label);
+        add_outcome(line, outcome);
+        if (!line->failed) fwrite(line->text, 1, line->length, out);
+    }
+    return !line->failed;
+}
+
+mb_status mb_report_csv(const mb_results *const *sections, size_t count, FILE *out, mb_error *error) {
+    key_list keys;
+    const char *reason;
+    if (!collect_keys(sections, count, &keys)) return mb_fail_memory(error);
+    mb_strbuf line = {0};
+    add_header(&line, &keys, count > 1);
+    bool complete = !line.failed;
+    if (complete) fwrite(line.text, 1, line.length, out);
+    for (size_t i = 0; i < count && complete; i++)
+        complete = write_section(sections[i], count > 1 ? i + 1 : 0, &keys, &line, out);
+    mb_strbuf_deinit(&line);
+    free(keys.names);
+    if (!complete) return mb_fail_memory(error);
+    if (mb_flushed(out, &reason)) return MB_OK;
+    return mb_fail(error, MB_FAILED, "cannot write the CSV: %s", reason);
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+#include "report/files.h"
+
+#include "base/strbuf.h"
+#include "report/csv.h"
+#include "report/format.h"
+#include "report/json.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+// Dumps write rows of 100 bytes: one system call for some 2,000 of them.
+enum { BUFFER_SIZE = 1 << 18 };
+
+static mb_status make_one(const char *path, mb_error *error) {
+    struct stat there;
+    if (mkdir(path, 0777) == 0) return MB_OK;
+    const int reason =
+        errno; // EEXIST, but on some systems EISDIR, EROFS or EACCES for a directory that exists
+    if (stat(path, &there) == 0) {
+        if (S_ISDIR(there.st_mode)) return MB_OK;
+        return mb_fail(error, MB_BAD_INPUT, "cannot make the folder %s: a file of that name exists", path);
+    }
+    return mb_fail(error, MB_BAD_INPUT, "cannot make the folder %s: %s", path, strerror(reason));
+}
+
+mb_status mb_output_dir(const char *dir, mb_error *error) {
+    if (!*dir)
+        return mb_fail(error, MB_BAD_INPUT,
+                       "the output folder has no name; expected a path, e.g. --out results");
+    char *path = mb_strdup(dir);
+    if (!path) return mb_fail_memory(error);
+    mb_status status = MB_OK;
+    for (char *slash = strchr(path + 1, '/'); slash && status == MB_OK; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        status = make_one(path, error);
+        *slash = '/';
+    }
+    if (status == MB_OK) status = make_one(path, error);
+    free(path);
+    return status;
+}
+
+static void release(mb_output_file *output) {
+    free(output->path);
+    free(output->temporary);
+    free(output->buffer);
+    *output = (mb_output_file){0};
+}
+
+mb_status mb_output_open(const char *dir, const char *name, mb_output_file *output, mb_error *error) {
+    *output = (mb_output_file){0};
+    mb_strbuf path = {0}, temporary = {0};
+    mb_strbuf_printf(&path, "%s/%s", dir, name);
+    mb_strbuf_printf(&temporary, "%s/.%s.%ld.part", dir, name, (long)getpid());
+    output->path = path.text;
+    output->temporary = temporary.text;
+    output->buffer = malloc(BUFFER_SIZE);
+    if (path.failed || temporary.failed || !output->buffer) {
+        release(output);
+        return mb_fail_memory(error);
+    }
+    output->file = fopen(output->temporary, "wb");
+    if (!output->file) {
+        mb_fail(error, MB_FAILED, "cannot write %s: %s", output->path, strerror(errno));
+        release(output);
+        return MB_FAILED;
+    }
+    setvbuf(output->file, output->buffer, _IOFBF, BUFFER_SIZE);
+    return MB_OK;
+}
+
+mb_status mb_output_commit(mb_output_file *output, mb_error *error) {
+    const char *reason = NULL;
+    bool written = mb_flushed(output->file, &reason);
+    errno = 0;
+    if (fclose(output->file) != 0 && written) { // some file systems report a full disk only here
+        written = false;
+        reason = strerror(errno);
+    }
+    if (written && rename(output->temporary, output->path) != 0) {
+        written = false;
+        reason = strerror(errno);
+    }
+    if (!written) {
+        mb_fail(error, MB_FAILED, "cannot write %s: %s", output->path, reason);
+        remove(output->temporary);
+    }
+    release(output);
+    return written ? MB_OK : MB_FAILED;
+}
+
+void mb_output_abandon(mb_output_file *output) {
+    if (!output->file) return;
+    fclose(output->file);
+    remove(output->temporary);
+    release(output);
+}
+
+static mb_status write_one(const char *dir, const char *name, const mb_results *const *sections, size_t count,
+                           const mb_manifest *manifest, mb_error *error) {
+    mb_output_file output;
+    mb_status status = mb_output_open(dir, name, &output, error);
+    if (status != MB_OK) return status;
+    status = manifest ? mb_report_json(sections, count, manifest, output.file, error)
+                      : mb_report_csv(sections, count, output.file, error);
+    if (status == MB_OK) return mb_output_commit(&output, error);
+    // A lost write is told with the file's name, and by commit; anything else was said already.
+    if (ferror(output.file)) return mb_output_commit(&output, error);
+    mb_output_abandon(&output);
+    return status;
+}
+
+mb_status mb_output_summary(const char *dir, const mb_results *const *sections, size_t count,
+                            const mb_manifest *manifest, mb_error *error) {
+    static const mb_manifest empty = {0};
+    mb_status status = mb_output_dir(dir, error);
+    if (status == MB_OK) status = write_one(dir, "summary.csv", sections, count, NULL, error);
+    if (status == MB_OK)
+        status = write_one(dir, "summary.json", sections, count, manifest ? manifest : &empty, error);
+    return status;
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// Files under --out DIR. Each is written under another name and renamed when it is complete, so a file that
+// exists is whole, also after a crash of the program.
+#pragma once
+#include "report/manifest.h"
+
+#include <stdio.h>
+
+typedef struct mb_output_file {
+    FILE *file; // write here
+    char *path, *temporary;
+    char *buffer;
+} mb_output_file;
+
+// Make the directory and its parents, where they do not exist.
+mb_status mb_output_dir(const char *dir, mb_error *error);
+
+// Open DIR/NAME for writing.
+mb_status mb_output_open(const char *dir, const char *name, mb_output_file *output, mb_error *error);
+// Close and rename. On a failure (a full disk) nothing is left under the final name but what stood there
+// before. Ends the output in any case.
+mb_status mb_output_commit(mb_output_file *output, mb_error *error);
+// Close and remove, for a file that was given up. Does nothing for a zero-initialised output or after a
+// commit.
+void mb_output_abandon(mb_output_file *output);
+
+// summary.csv and summary.json of all sections, in a directory that is made if needed.
+mb_status mb_output_summary(const char *dir, const mb_results *const *sections, size_t count,
+                            const mb_manifest *manifest, mb_error *error);

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+#include "report/format.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MAX_DECIMALS = 9 };
+
+// Exponent of the first significant digit: 2 for 123, -2 for 0.0123.
+static int exponent_of(double value) {
+    return (int)floor(log10(fabs(value)) + 1e-12);
+}
+
+int mb_decimals(double value, double half_width) {
+    int decimals;
+    if (isfinite(half_width) && half_width > 0) {
+        const int exponent = exponent_of(half_width);
+        const bool starts_with_one = half_width / pow(10, exponent) < 1.95;
+        decimals = -exponent + (starts_with_one ? 1 : 0);
+    } else if (isfinite(value) && value != 0) {
+        decimals = 3 - exponent_of(value);
+    } else {
+        decimals = 0;
+    }
+    if (decimals < 0) return 0;
+    return decimals > MAX_DECIMALS ? MAX_DECIMALS : decimals;
+}
+
+void mb_format_value(char text[MB_TEXT_SIZE], double value, int decimals) {
+    if (isnan(value))
+        snprintf(text, MB_TEXT_SIZE, "-");
+    else if (isfinite(value) && fabs(value) >= 1e9)
+        snprintf(text, MB_TEXT_SIZE, "%.4g", value);
+    else
+        snprintf(text, MB_TEXT_SIZE, "%.*f", decimals, value + 0.0); // + 0.0: no "-0"
+}
+
+void mb_format_interval(char text[MB_TEXT_SIZE], double value, double half_width) {
+    const int decimals = mb_decimals(value, half_width);
+    char mean[MB_TEXT_SIZE], half[MB_TEXT_SIZE];
+    mb_format_value(mean, value, decimals);
+    if (isnan(value) || !isfinite(half_width) || half_width == 0) {
+        memcpy(text, mean, MB_TEXT_SIZE);
+        return;
+    }
+    mb_format_value(half, half_width, decimals);
+    snprintf(text, MB_TEXT_SIZE, "%.30s±%.30s", mean, half);
+}
+
+void mb_format_count(char text[MB_TEXT_SIZE], double value) {
+    char digits[MB_TEXT_SIZE];
+    mb_format_value(digits, value, 0);
+    const size_t length = strlen(digits);
+    if (!isfinite(value) || fabs(value) >= 1e9) {
+        memcpy(text, digits, MB_TEXT_SIZE);
+        return;
+    }
+    size_t at = 0;
+    for (size_t i = 0; i < length; i++) {
+        text[at++] = digits[i];
+        const size_t left = length - 1 - i;
+        if (left && left % 3 == 0 && digits[i] != '-') text[at++] = ',';
+    }
+    text[at] = '\0';
+}
+
+void mb_format_percent(char text[MB_TEXT_SIZE], double percent) {
+    int decimals = 0;
+    if (fabs(percent) < 9.95) decimals = 1;
+    if (fabs(percent) < 0.095) decimals = 2;
+    snprintf(text, MB_TEXT_SIZE, "%+.*f", decimals, percent);
+    if (strspn(text + 1, "0.") == strlen(text + 1)) snprintf(text, MB_TEXT_SIZE, "0");
+}
+
+size_t mb_text_width(const char *text) {
+    size_t width = 0;
+    for (; *text; text++)
+        width += ((unsigned char)*text & 0xC0) != 0x80; // not a continuation byte
+    return width;
+}
+
+void mb_add_printable(mb_strbuf *buffer, const char *text) {
+    while (*text) {
+        size_t run = 0;
+        while ((unsigned char)text[run] >= 32 && text[run] != 127)
+            run++;
+        mb_strbuf_add_bytes(buffer, text, run);
+        text += run;
+        if (*text) {
+            mb_strbuf_add(buffer, "?");
+            text++;
+        }
+    }
+}
+
+void mb_add_csv(mb_strbuf *buffer, const char *text) {
+    if (!text[strcspn(text, ",\"\r\n")]) {
+        mb_strbuf_add(buffer, text);
+        return;
+    }
+    mb_strbuf_add(buffer, "\"");
+    for (const char *quote; (quote = strchr(text, '"')); text = quote + 1) {
+        mb_strbuf_add_bytes(buffer, text, (size_t)(quote + 1 - text));
+        mb_strbuf_add(buffer, "\"");
+    }
+    mb_strbuf_add(buffer, text);
+    mb_strbuf_add(buffer, "\"");
+}
+
+bool mb_wants_color(FILE *out) {
+    const char *no_color = getenv("NO_COLOR");
+    const char *terminal = getenv("TERM");
+    if (no_color && *no_color) return false;
+    if (terminal && strcmp(terminal, "dumb") == 0) return false;
+    return isatty(fileno(out)) == 1;
+}
+
+bool mb_flushed(FILE *out, const char **reason) {
+    errno = 0;
+    const bool flushed = fflush(out) == 0;
+    if (flushed && !ferror(out)) return true;
+    // A failure before this flush left its mark on the stream but not its reason; then the disk is the likely
+    // one.
+    *reason = errno ? strerror(errno) : "an earlier write failed (disk full?)";
+    return false;
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+#include "report/json.h"
+
+#include "report/format.h"
+#include "report/labels.h"
+
+#include <jansson.h>
+#include <math.h>
+
+void mb_json_set(bool *lost, json_t *object, const char *key, json_t *value) {
+    if (json_object_set_new(object, key, value) != 0) *lost = true;
+}
+
+void mb_json_append(bool *lost, json_t *array, json_t *value) {
+    if (json_array_append_new(array, value) != 0) *lost = true;
+}
+
+json_t *mb_json_number(double value) {
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *measures_json(bool *lost, const double values[MB_MEASURE_COUNT]) {
+    json_t *object = json_object();
+    for (size_t i = 0; i < MB_MEASURE_COUNT; i++)
+        mb_json_set(lost, object, mb_measures[i].name, mb_json_number(values[i]));
+    return object;
+}
+
+static json_t *run_json(bool *lost, const mb_outcome *outcome) {
+    json_t *run = json_object();
+    mb_json_set(lost, run, "seed", json_integer((json_int_t)outcome->seed_index + 1));
+    mb_json_set(lost, run, "finished", json_boolean(outcome->finished));
+    if (outcome->error && !outcome->finished) {
+        mb_json_set(lost, run, "error", mb_json_text(outcome->error->message));
+        if (outcome->error->traceback[0])
+            mb_json_set(lost, run, "traceback", mb_json_text(outcome->error->traceback));
+    }
+    if (outcome->first_rejection[0])
+        mb_json_set(lost, run, "first_rejection", mb_json_text(outcome->first_rejection));
+    if (!outcome->finished) return run;
+    mb_json_set(lost, run, "values", measures_json(lost, outcome->values));
+    mb_json_set(lost, run, "skipped_zero", json_integer((json_int_t)outcome->skipped_zero));
+    mb_json_set(lost, run, "memory_stops", json_integer((json_int_t)outcome->memory_stops));
+    mb_json_set(lost, run, "extrapolated_batches", json_integer((json_int_t)outcome->extrapolated_batches));
+    return run;
+}
+
+static json_t *policy_json(bool *lost, const mb_results *results, size_t point, size_t policy) {
+    const mb_experiment *experiment = &mb_results_section(results)->points[point].experiment;
+    const mb_summary summary = mb_summarise(results, point, policy);
+    json_t *object = json_object(), *runs = json_array();
+    mb_json_set(lost, object, "policy", mb_json_text(experiment->policies[policy].label));
+    mb_json_set(lost, object, "path", mb_json_text(experiment->policies[policy].path));
+    mb_json_set(lost, object, "params", mb_params_json(lost, &experiment->policies[policy]));
+    mb_json_set(lost, object, "seeds_finished", json_integer(summary.seeds));
+    mb_json_set(lost, object, "mean", measures_json(lost, summary.mean));
+    mb_json_set(lost, object, "half_width", measures_json(lost, summary.half_width));
+    for (uint32_t seed = 0; seed < experiment->seeds; seed++) {
+        const mb_outcome *outcome = mb_results_at(results, point, policy, seed);
+        if (outcome->started || outcome->finished) mb_json_append(lost, runs, run_json(lost, outcome));
+    }
+    mb_json_set(lost, object, "runs", runs);
+    return object;
+}
+
+static json_t *keys_json(bool *lost, const mb_section *section, size_t point) {
+    const mb_label_columns columns = mb_label_columns_of(section);
+    json_t *keys = json_object();
+    for (size_t i = 0; i < columns.count && !columns.whole; i++) {
+        const mb_slice value = mb_label_value(&columns, section->points[point].label, i);
+        if (json_object_setn_new(keys, columns.names[i].text, columns.names[i].length,
+                                 json_stringn(value.text, value.length)) != 0)
+            *lost = true;
+    }
+    return keys;
+}
+
+static json_t *point_json(bool *lost, const mb_results *results, size_t section_number, size_t index) {
+    const mb_section *section = mb_results_section(results);
+    const mb_point *point = &section->points[index];
+    json_t *object = json_object(), *policies = json_array();
+    mb_json_set(lost, object, "section", json_integer((json_int_t)section_number));
+    mb_json_set(lost, object, "title", mb_json_text(section->title));
+    mb_json_set(lost, object, "question", mb_json_text(section->question));
+    mb_json_set(lost, object, "point", mb_json_text(point->label ? point->label : ""));
+    mb_json_set(lost, object, "keys", keys_json(lost, section, index));
+    mb_json_set(lost, object, "description", mb_json_text(point->experiment.description));
+    mb_json_set(lost, object, "seed", json_integer((json_int_t)point->experiment.seed));
+    mb_json_set(lost, object, "seeds", json_integer(point->experiment.seeds));
+    mb_json_set(lost, object, "oracle", json_boolean(point->experiment.oracle));
+    for (size_t policy = 0; policy < point->experiment.policy_count; policy++)
+        mb_json_append(lost, policies, policy_json(lost, results, index, policy));
+    mb_json_set(lost, object, "policies", policies);
+    return object;
+}
+
+mb_status mb_report_json(const mb_results *const *sections, size_t count, const mb_manifest *manifest,
+                         FILE *out, mb_error *error) {
+    const char *reason;
+    bool memory_lost = false, *lost = &memory_lost, interrupted = false;
+    json_t *root = json_object(), *list = json_array();
+    if (manifest) mb_json_set(lost, root, "manifest", mb_manifest_json(lost, manifest, sections, count));
+    for (size_t i = 0; i < count; i++) {
+        interrupted = interrupted || sections[i]->interrupted;
+        for (size_t point = 0; point < mb_results_section(sections[i])->point_count; point++)
+            mb_json_append(lost, list, point_json(lost, sections[i], i + 1, point));
+    }
+    mb_json_set(lost, root, "interrupted", json_boolean(interrupted));
+    mb_json_set(lost, root, "results", list);
+    const bool written = !*lost && json_dumpf(root, out, JSON_INDENT(1) | JSON_REAL_PRECISION(17)) == 0;
+    if (written) fputc('\n', out);
+    json_decref(root);
+    if (*lost) return mb_fail_memory(error);
+    if (mb_flushed(out, &reason) && written) return MB_OK;
+    return mb_fail(error, MB_FAILED, "cannot write the JSON: %s",
+                   written || ferror(out) ? reason : "out of memory");
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+#include "report/manifest.h"
+
+#include "base/strbuf.h"
+#include "report/hash.h"
+#include "report/json.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+json_t *mb_json_text(const char *text) {
+    if (!text) return json_null();
+    json_t *value = json_string(text);
+    return value ? value : json_string("(not UTF-8)");
+}
+
+static void add_text_and_hash(bool *lost, json_t *object, const char *text, size_t size) {
+    char hash[MB_SHA256_TEXT];
+    if (text) mb_sha256(text, size, hash);
+    mb_json_set(lost, object, "sha256", text ? json_string(hash) : json_null());
+    mb_json_set(lost, object, "text", mb_json_text(text));
+}
+
+// False when it cannot be read; the manifest then says null.
+static bool read_file(const char *path, mb_strbuf *text) {
+    FILE *file = path ? fopen(path, "rb") : NULL;
+    if (!file) return false;
+    char part[4096];
+    for (size_t size; (size = fread(part, 1, sizeof part, file)) > 0;)
+        mb_strbuf_add_bytes(text, part, size);
+    const bool complete = !ferror(file) && !text->failed;
+    fclose(file);
+    mb_strbuf_add(text, "");
+    return complete && !text->failed;
+}
+
+static json_t *param_value(bool *lost, const mb_param *param) {
+    json_t *list;
+    switch (param->kind) {
+    case MB_PARAM_NUMBER:
+        return mb_json_number(param->number);
+    case MB_PARAM_TEXT:
+        return mb_json_text(param->text);
+    case MB_PARAM_BOOLEAN:
+        return json_boolean(param->boolean);
+    case MB_PARAM_NUMBERS:
+        list = json_array();
+        for (size_t i = 0; i < param->number_count; i++)
+            mb_json_append(lost, list, mb_json_number(param->numbers[i]));
+        return list;
+    }
+    return json_null();
+}
+
+json_t *mb_params_json(bool *lost, const mb_policy_spec *policy) {
+    json_t *params = json_object();
+    for (size_t i = 0; i < policy->param_count; i++)
+        mb_json_set(lost, params, policy->params[i].name, param_value(lost, &policy->params[i]));
+    return params;
+}
+
+static json_t *script_json(bool *lost, const char *path) {
+    json_t *object = json_object();
+    mb_strbuf text = {0};
+    const bool complete = read_file(path, &text);
+    mb_json_set(lost, object, "path", mb_json_text(path));
+    add_text_and_hash(lost, object, complete ? text.text : NULL, text.length);
+    mb_strbuf_deinit(&text);
+    return object;
+}
+
+static bool listed(const json_t *list, const char *path) {
+    size_t i;
+    json_t *script;
+    json_array_foreach(list, i, script) {
+        const char *other = json_string_value(json_object_get(script, "path"));
+        if (other && strcmp(other, path) == 0) return true;
+    }
+    return false;
+}
+
+// Each script once, in order of appearance.
+static json_t *scripts_json(bool *lost, const mb_results *const *sections, size_t count) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        const mb_section *section = mb_results_section(sections[i]);
+        for (size_t k = 0; k < section->point_count; k++) {
+            const mb_experiment *experiment = &section->points[k].experiment;
+            for (size_t p = 0; p < experiment->policy_count; p++) {
+                const char *path = experiment->policies[p].path;
+                if (path && !listed(list, path)) mb_json_append(lost, list, script_json(lost, path));
+            }
+        }
+    }
+    return list;
+}
+
+static json_t *machine_json(bool *lost) {
+    json_t *machine = json_object();
+    struct utsname name;
+    if (uname(&name) == 0) {
+        mb_json_set(lost, machine, "system", mb_json_text(name.sysname));
+        mb_json_set(lost, machine, "release", mb_json_text(name.release));
+        mb_json_set(lost, machine, "hardware", mb_json_text(name.machine));
+    }
+    mb_json_set(lost, machine, "cores", json_integer(sysconf(_SC_NPROCESSORS_ONLN)));
+    return machine;
+}
+
+static json_t *now_json(void) {
+    char text[32];
+    struct tm parts;
+    const time_t now = time(NULL);
+    if (!gmtime_r(&now, &parts) || !strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts))
+        return json_null();
+    return json_string(text);
+}
+
+json_t *mb_manifest_json(bool *lost, const mb_manifest *manifest, const mb_results *const *sections,
+                         size_t count) {
+    json_t *object = json_object(), *scenario = json_object(), *command = json_array();
+    mb_json_set(lost, object, "mbsand", json_string(MB_VERSION));
+    mb_json_set(lost, object, "lua", mb_json_text(manifest->lua_engine));
+    for (int i = 0; i < manifest->argc; i++)
+        mb_json_append(lost, command, mb_json_text(manifest->argv[i]));
+    mb_json_set(lost, object, "command", command);
+    mb_json_set(lost, object, "written", now_json());
+    mb_json_set(lost, object, "machine", machine_json(lost));
+    mb_json_set(lost, scenario, "path", mb_json_text(manifest->scenario_path));
+    add_text_and_hash(lost, scenario, manifest->scenario_text,
+                      manifest->scenario_text ? strlen(manifest->scenario_text) : 0);
+    mb_json_set(lost, object, "scenario", scenario);
+    mb_json_set(lost, object, "policies", scripts_json(lost, sections, count));
+    return object;
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+#include "report/format.h"
+#include "report/notes.h"
+#include "report/sheet.h"
+#include "report/table.h"
+#include "report/verdict.h"
+
+#include <string.h>
+
+// Text where Markdown would see marks of its own.
+static void add_escaped(mb_strbuf *buffer, const char *text) {
+    for (; *text; text++) {
+        if (strchr("|*_`<>[]\\#", *text)) mb_strbuf_add(buffer, "\\");
+        mb_strbuf_add_bytes(buffer, text, 1);
+    }
+}
+
+// Sentences: line breaks end a paragraph's line; code spans stay.
+static void add_sentence(mb_strbuf *buffer, const char *text) {
+    for (; *text; text++) {
+        if (strchr("|*_<>", *text)) mb_strbuf_add(buffer, "\\");
+        mb_strbuf_add_bytes(buffer, text, 1);
+        if (*text == '\n') mb_strbuf_add(buffer, "\n");
+    }
+}
+
+static void add_table(mb_strbuf *text, const mb_sheet *sheet) {
+    for (size_t column = 0; column < sheet->columns; column++) {
+        mb_strbuf_add(text, "| ");
+        add_escaped(text, sheet->heads[column]);
+        if (*sheet->units[column]) mb_strbuf_printf(text, ", %s", sheet->units[column]);
+        mb_strbuf_add(text, " ");
+    }
+    mb_strbuf_add(text, "|\n");
+    for (size_t column = 0; column < sheet->columns; column++)
+        mb_strbuf_add(text, column < sheet->text_columns ? "| --- " : "| ---: ");
+    mb_strbuf_add(text, "|\n");
+    for (size_t i = 0; i < sheet->rows * sheet->columns; i++) {
+        const char *mark = sheet->best[i] ? "**" : "";
+        mb_strbuf_printf(text, "| %s", mark);
+        add_escaped(text, sheet->cells[i]);
+        mb_strbuf_printf(text, "%s %s", mark, (i + 1) % sheet->columns ? "" : "|\n");
+    }
+}
+
+static bool add_notes(mb_strbuf *text, const mb_results *results) {
+    mb_notes notes = {0};
+    mb_notes_collect(results, &notes);
+    if (notes.count) mb_strbuf_add(text, "\n");
+    for (size_t i = 0; i < notes.count; i++) {
+        const mb_note *note = &notes.items[i];
+        if (note->kind == MB_NOTE_TRACE) {
+            mb_strbuf_add(text, "\n      "); // a code block within the list item
+            for (const char *c = note->text; *c; c++)
+                mb_strbuf_add(text, *c == '\n' ? "\n      " : (char[]){*c, '\0'});
+            mb_strbuf_add(text, "\n\n");
+            continue;
+        }
+        mb_strbuf_add(text, note->kind == MB_NOTE_WARNING ? "- **Warning:** " : "- ");
+        add_sentence(text, note->text);
+        mb_strbuf_add(text, "\n");
+    }
+    const bool failed = notes.failed;
+    mb_notes_deinit(&notes);
+    return !failed;
+}
+
+static void add_paragraph(mb_strbuf *text, const char *prefix, const char *paragraph) {
+    if (!paragraph || !*paragraph) return;
+    mb_strbuf_add(text, prefix);
+    add_sentence(text, paragraph);
+    mb_strbuf_add(text, "\n\n");
+}
+
+static bool compose(const mb_results *results, const mb_sheet *sheet, mb_strbuf *text) {
+    const mb_section *section = mb_results_section(results);
+    mb_strbuf description = {0}, verdict = {0};
+    mb_sheet_describe(sheet, section, &description);
+    mb_verdict(results, &verdict);
+    add_paragraph(text, "## ", section->title);
+    add_paragraph(text, "", section->question);
+    add_paragraph(text, "", description.text);
+    add_table(text, sheet);
+    if (verdict.length) {
+        mb_strbuf_add(text, "\n");
+        add_sentence(text, verdict.text);
+        mb_strbuf_add(text, "\n");
+    }
+    if (sheet->any_best)
+        mb_strbuf_add(
+            text, "\nBold: really better than every other policy there (the paired 95 % interval excludes "
+                  "zero).\n");
+    const bool complete = add_notes(text, results) && !description.failed && !verdict.failed && !text->failed;
+    mb_strbuf_deinit(&description);
+    mb_strbuf_deinit(&verdict);
+    return complete;
+}
+
+mb_status mb_report_markdown(const mb_results *results, FILE *out, mb_error *error) {
+    mb_sheet sheet;
+    mb_strbuf text = {0};
+    const char *reason;
+    mb_sheet_build(results, true, &sheet);
+    const bool complete = !sheet.failed && compose(results, &sheet, &text);
+    mb_sheet_deinit(&sheet);
+    if (complete) fwrite(text.text, 1, text.length, out);
+    mb_strbuf_deinit(&text);
+    if (!complete) return mb_fail_memory(error);
+    if (mb_flushed(out, &reason)) return MB_OK;
+    return mb_fail(error, MB_FAILED, "cannot write the table: %s", reason);
+}

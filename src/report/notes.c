@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: MIT
+#include "report/notes.h"
+
+#include "report/format.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+// Below this share of waiting requests a policy has nothing to decide.
+#define HARDLY_WAITED 0.01
+// Different messages of failed runs that are shown; the rest is counted.
+enum { MAX_FAILURES = 5 };
+
+// Takes the text over.
+static void add_note(mb_notes *notes, mb_note_kind kind, mb_strbuf *text) {
+    if (notes->count == notes->capacity) {
+        const size_t capacity = notes->capacity ? 2 * notes->capacity : 8;
+        mb_note *items = realloc(notes->items, capacity * sizeof *items);
+        if (!items) {
+            notes->failed = true;
+            mb_strbuf_deinit(text);
+            return;
+        }
+        notes->items = items;
+        notes->capacity = capacity;
+    }
+    notes->failed = notes->failed || text->failed;
+    if (text->text && !text->failed)
+        notes->items[notes->count++] = (mb_note){kind, text->text};
+    else
+        mb_strbuf_deinit(text);
+    *text = (mb_strbuf){0};
+}
+
+void mb_notes_deinit(mb_notes *notes) {
+    for (size_t i = 0; i < notes->count; i++)
+        free(notes->items[i].text);
+    free(notes->items);
+    *notes = (mb_notes){0};
+}
+
+// --- sums over the runs of a policy ----------------------------------------------------------------------
+
+typedef struct totals {
+    const char *label;
+    const char *first_rejection;
+    double runs, requests, rejected, unfinished, idle_s, batches, extrapolated;
+} totals;
+
+static double or_zero(double value) {
+    return isfinite(value) ? value : 0;
+}
+
+static void add_outcome(totals *sum, const mb_outcome *outcome) {
+    static const char *const names[] = {"requests", "rejected", "unfinished", "idle_with_work_s", "batches"};
+    double *const into[] = {&sum->requests, &sum->rejected, &sum->unfinished, &sum->idle_s, &sum->batches};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        *into[i] += or_zero(outcome->values[mb_measure_index(names[i])]);
+    sum->runs++;
+    sum->extrapolated += (double)outcome->extrapolated_batches;
+    if (!sum->first_rejection && outcome->first_rejection[0]) sum->first_rejection = outcome->first_rejection;
+}
+
+// Sums by label over points and seeds; points of a sweep may differ in their policies. The caller frees it.
+static totals *sum_up(const mb_results *results, size_t *count) {
+    const mb_section *section = mb_results_section(results);
+    size_t most = 0;
+    for (size_t i = 0; i < section->point_count; i++)
+        most += section->points[i].experiment.policy_count;
+    totals *sums = calloc(most ? most : 1, sizeof *sums);
+    *count = 0;
+    for (size_t i = 0; sums && i < results->count; i++) {
+        const mb_outcome *outcome = &results->outcomes[i];
+        if (!outcome->finished) continue;
+        const char *label = section->points[outcome->point].experiment.policies[outcome->policy].label;
+        size_t at = 0;
+        while (at < *count && strcmp(sums[at].label, label) != 0)
+            at++;
+        if (at == *count) sums[(*count)++].label = label;
+        add_outcome(&sums[at], outcome);
+    }
+    return sums;
+}
+
+// "X" or, when all policies have the same story, "every policy".
+static void add_who(mb_strbuf *text, const totals *sum, bool all) {
+    if (all)
+        mb_strbuf_add(text, "every policy");
+    else
+        mb_add_printable(text, sum->label);
+}
+
+static void note_rejected(mb_notes *notes, const totals *sums, size_t count) {
+    bool all = count > 1;
+    for (size_t i = 1; i < count; i++)
+        all = all && sums[i].rejected * sums[0].requests == sums[0].rejected * sums[i].requests;
+    for (size_t i = 0; i < (all ? 1 : count); i++) {
+        if (sums[i].rejected <= 0) continue;
+        char rejected[MB_TEXT_SIZE], requests[MB_TEXT_SIZE];
+        mb_format_count(rejected, sums[i].rejected);
+        mb_format_count(requests, sums[i].requests);
+        mb_strbuf text = {0};
+        add_who(&text, &sums[i], all);
+        mb_strbuf_printf(&text, " rejected %s of %s requests, which its latencies leave out", rejected,
+                         requests);
+        if (sums[i].first_rejection) {
+            mb_strbuf_add(&text, " (the first: ");
+            mb_add_printable(&text, sums[i].first_rejection);
+            mb_strbuf_add(&text, ")");
+        }
+        add_note(notes, MB_NOTE_PLAIN, &text);
+    }
+}
+
+static void note_unfinished(mb_notes *notes, const totals *sums, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (sums[i].unfinished <= 0) continue;
+        char unfinished[MB_TEXT_SIZE], requests[MB_TEXT_SIZE];
+        mb_format_count(unfinished, sums[i].unfinished);
+        mb_format_count(requests, sums[i].requests);
+        mb_strbuf text = {0};
+        add_who(&text, &sums[i], false);
+        mb_strbuf_printf(&text, " never served %s of %s requests, which its latencies leave out", unfinished,
+                         requests);
+        add_note(notes, MB_NOTE_WARNING, &text);
+    }
+}
+
+static void note_idle(mb_notes *notes, const totals *sums, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (sums[i].idle_s <= 0) continue;
+        mb_strbuf text = {0};
+        add_who(&text, &sums[i], false);
+        mb_strbuf_printf(
+            &text,
+            " left replicas idle for %.3g replica-seconds per run while requests waited, without "
+            "`step:idle`: most policy bugs look like that",
+            sums[i].idle_s / sums[i].runs);
+        add_note(notes, MB_NOTE_WARNING, &text);
+    }
+}
+
+static void note_extrapolated(mb_notes *notes, const totals *sums, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (sums[i].extrapolated <= 0 || sums[i].batches <= 0) continue;
+        mb_strbuf text = {0};
+        add_who(&text, &sums[i], false);
+        mb_strbuf_printf(
+            &text,
+            ": %.2g %% of the batches lie outside the range that the latency model was fitted on; "
+            "their times are extrapolated",
+            100 * sums[i].extrapolated / sums[i].batches);
+        add_note(notes, MB_NOTE_PLAIN, &text);
+    }
+}
+
+static void note_skipped_zero(mb_notes *notes, const mb_results *results) {
+    uint64_t most = 0;
+    for (size_t i = 0; i < results->count; i++)
+        if (results->outcomes[i].skipped_zero > most) most = results->outcomes[i].skipped_zero;
+    if (!most) return;
+    char rows[MB_TEXT_SIZE];
+    mb_format_count(rows, (double)most);
+    mb_strbuf text = {0};
+    mb_strbuf_printf(&text, "%s row%s of the trace with a prompt or an output of zero tokens were left out",
+                     rows, most == 1 ? "" : "s");
+    add_note(notes, MB_NOTE_PLAIN, &text);
+}
+
+// --- failures --------------------------------------------------------------------------------------------
+
+static const char *message_of(const mb_outcome *outcome) {
+    return outcome->error && outcome->error->message[0] ? outcome->error->message
+                                                        : "failed without a message";
+}
+
+static bool failed(const mb_outcome *outcome) {
+    return outcome->started && !outcome->finished && outcome->status != MB_OK;
+}
+
+static bool same_failure(const mb_outcome *a, const mb_outcome *b) {
+    return failed(b) && a->point == b->point && a->policy == b->policy &&
+           strcmp(message_of(a), message_of(b)) == 0;
+}
+
+static void note_failure(mb_notes *notes, const mb_results *results, const mb_outcome *outcome,
+                         size_t times) {
+    const mb_point *point = &mb_results_section(results)->points[outcome->point];
+    mb_strbuf text = {0};
+    mb_add_printable(&text, point->experiment.policies[outcome->policy].label);
+    if (point->label && *point->label) {
+        mb_strbuf_add(&text, " at ");
+        mb_add_printable(&text, point->label);
+    }
+    if (times > 1)
+        mb_strbuf_printf(&text, " failed with %zu of %u seeds: ", times, point->experiment.seeds);
+    else
+        mb_strbuf_printf(&text, " failed with seed %u: ", outcome->seed_index + 1);
+    mb_add_printable(&text, message_of(outcome));
+    add_note(notes, MB_NOTE_WARNING, &text);
+    if (!outcome->error || !outcome->error->traceback[0]) return;
+    mb_strbuf_add(&text, outcome->error->traceback);
+    add_note(notes, MB_NOTE_TRACE, &text);
+}
+
+// The runs of one policy at one point lie side by side, and mostly fail alike.
+static void note_failures(mb_notes *notes, const mb_results *results) {
+    size_t shown = 0, hidden = 0;
+    for (size_t i = 0; i < results->count; i++) {
+        const mb_outcome *outcome = &results->outcomes[i];
+        if (!failed(outcome)) continue;
+        bool known = false;
+        for (size_t j = i - outcome->seed_index; j < i && !known; j++)
+            known = same_failure(outcome, &results->outcomes[j]);
+        if (known) continue;
+        size_t times = 0;
+        const uint32_t seeds = mb_results_section(results)->points[outcome->point].experiment.seeds;
+        for (size_t j = i; j < i - outcome->seed_index + seeds; j++)
+            times += same_failure(outcome, &results->outcomes[j]);
+        if (shown++ < MAX_FAILURES)
+            note_failure(notes, results, outcome, times);
+        else
+            hidden += times;
+    }
+    if (!hidden) return;
+    mb_strbuf text = {0};
+    mb_strbuf_printf(&text, "%zu more runs failed", hidden);
+    add_note(notes, MB_NOTE_WARNING, &text);
+}
+
+static void note_interruption(mb_notes *notes, const mb_results *results) {
+    if (!results->interrupted) return;
+    size_t finished = 0;
+    for (size_t i = 0; i < results->count; i++)
+        finished += results->outcomes[i].finished;
+    mb_strbuf text = {0};
+    mb_strbuf_printf(&text, "stopped early: %zu of %zu runs finished, and the numbers are of those", finished,
+                     results->count);
+    add_note(notes, MB_NOTE_WARNING, &text);
+}
+
+// --- a scenario that cannot tell policies apart ----------------------------------------------------------
+
+static bool is_latency(int measure) {
+    static const char *const prefixes[] = {"ttft_", "tpot_", "itl_", "e2e_", "queue_"};
+    const char *name = mb_measures[measure].name;
+    const size_t length = strlen(name);
+    if (length < 2 || strcmp(name + length - 2, "_s") != 0) return false;
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+        if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0) return true;
+    return false;
+}
+
+static bool same_latencies(const mb_outcome *a, const mb_outcome *b) {
+    for (int m = 0; m < MB_MEASURE_COUNT; m++) {
+        if (!is_latency(m)) continue;
+        if (a->values[m] != b->values[m] && !(isnan(a->values[m]) && isnan(b->values[m]))) return false;
+    }
+    return true;
+}
+
+typedef enum tells { TELLS_APART, TELLS_NO_QUEUE, TELLS_IDENTICAL } tells;
+
+static tells judge_point(const mb_results *results, size_t point) {
+    const mb_experiment *experiment = &mb_results_section(results)->points[point].experiment;
+    const int waited = mb_measure_index("waited_fraction");
+    const mb_outcome *first = mb_results_at(results, point, 0, 0);
+    bool calm = true, identical = true;
+    size_t finished = 0;
+    for (size_t i = 0; i < experiment->policy_count * experiment->seeds; i++) {
+        const mb_outcome *outcome = &first[i];
+        const mb_outcome *reference = &first[outcome->seed_index];
+        if (!outcome->finished) continue;
+        finished++;
+        calm = calm && outcome->memory_stops == 0 && !(outcome->values[waited] >= HARDLY_WAITED);
+        identical = identical && reference->finished && same_latencies(outcome, reference);
+    }
+    if (finished < 2 || finished <= experiment->seeds) return TELLS_APART; // fewer than two policies
+    return calm ? TELLS_NO_QUEUE : identical ? TELLS_IDENTICAL : TELLS_APART;
+}
+
+static void note_indifference(mb_notes *notes, const mb_results *results) {
+    const mb_section *section = mb_results_section(results);
+    size_t calm = 0, identical = 0;
+    for (size_t i = 0; i < section->point_count; i++) {
+        if (section->points[i].experiment.policy_count < 2) continue;
+        const tells judged = judge_point(results, i);
+        calm += judged == TELLS_NO_QUEUE;
+        identical += judged == TELLS_IDENTICAL;
+    }
+    if (!calm && !identical) return;
+    const bool trace = section->points[0].experiment.workload.kind == MB_WORKLOAD_TRACE;
+    mb_strbuf text = {0};
+    if (section->point_count > 1)
+        mb_strbuf_printf(&text, "at %zu of %zu points ", calm + identical, section->point_count);
+    mb_strbuf_add(&text, "this load cannot tell the policies apart: ");
+    if (calm)
+        mb_strbuf_add(
+            &text, "under each of them fewer than 1 % of the requests waited, and memory never filled up; ");
+    else
+        mb_strbuf_add(&text, "their latencies are equal to the last digit; ");
+    mb_strbuf_printf(&text, "raise %s or lower `cluster.gpus`",
+                     trace ? "`workload.rate_scale`" : "the workload's rate (`workload.arrivals`)");
+    add_note(notes, MB_NOTE_WARNING, &text);
+}
+
+// Seeds that change nothing give intervals of zero width, which look like certainty.
+static void note_no_randomness(mb_notes *notes, const mb_results *results) {
+    uint32_t most = 0;
+    for (size_t i = 0; i < results->count; i++) {
+        const mb_outcome *outcome = &results->outcomes[i];
+        const mb_outcome *reference = outcome - outcome->seed_index;
+        if (!outcome->finished || !reference->finished) continue;
+        if (outcome->seed_index > most) most = outcome->seed_index;
+        if (!same_latencies(outcome, reference)) return;
+    }
+    if (most < 1) return;
+    mb_strbuf text = {0};
+    mb_strbuf_add(
+        &text,
+        "all seeds gave the same numbers: nothing in this scenario is random, so one seed is enough and "
+        "there is no interval");
+    add_note(notes, MB_NOTE_PLAIN, &text);
+}
+
+void mb_notes_collect(const mb_results *results, mb_notes *notes) {
+    size_t count = 0;
+    totals *sums = sum_up(results, &count);
+    if (!sums) {
+        notes->failed = true;
+        return;
+    }
+    note_interruption(notes, results);
+    note_failures(notes, results);
+    note_indifference(notes, results);
+    note_idle(notes, sums, count);
+    note_unfinished(notes, sums, count);
+    note_rejected(notes, sums, count);
+    note_extrapolated(notes, sums, count);
+    note_skipped_zero(notes, results);
+    note_no_randomness(notes, results);
+    free(sums);
+}

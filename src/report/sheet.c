@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT
+#include "report/sheet.h"
+
+#include "report/columns.h"
+#include "report/format.h"
+#include "report/labels.h"
+#include "report/verdict.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct builder {
+    const mb_results *results;
+    const mb_section *section;
+    mb_sheet *sheet;
+    mb_label_columns labels;
+    size_t measure_count;
+    mb_column measures[MB_MAX_COLUMNS];
+} builder;
+
+static char *copy_slice(const char *text, size_t length) {
+    mb_strbuf whole = {0}, clean = {0};
+    mb_strbuf_add_bytes(&whole, text, length);
+    if (whole.text) mb_add_printable(&clean, whole.text);
+    mb_strbuf_add(&clean, "");
+    mb_strbuf_deinit(&whole);
+    return clean.text;
+}
+
+static void put(mb_sheet *sheet, char **cell, const char *text) {
+    *cell = copy_slice(text, strlen(text));
+    sheet->failed = sheet->failed || !*cell;
+}
+
+static size_t count_rows(const mb_section *section) {
+    size_t rows = 0;
+    for (size_t i = 0; i < section->point_count; i++)
+        rows += section->points[i].experiment.policy_count;
+    return rows;
+}
+
+// A sweep of one policy needs no column that says the same in every row.
+static bool needs_policy_column(const mb_section *section) {
+    const char *only = NULL;
+    for (size_t i = 0; i < section->point_count; i++) {
+        const mb_experiment *experiment = &section->points[i].experiment;
+        for (size_t p = 0; p < experiment->policy_count; p++) {
+            if (only && strcmp(only, experiment->policies[p].label) != 0) return true;
+            only = experiment->policies[p].label;
+        }
+    }
+    return section->point_count < 2;
+}
+
+static double largest_mean(const builder *b, int measure) {
+    double largest = 0;
+    for (size_t i = 0; i < b->results->count; i++) {
+        const mb_outcome *outcome = &b->results->outcomes[i];
+        if (outcome->finished && outcome->values[measure] > largest) largest = outcome->values[measure];
+    }
+    return largest;
+}
+
+// "gpus" for "cluster.gpus", unless another key ends like that.
+static mb_slice short_name(const mb_label_columns *labels, size_t column) {
+    const mb_slice name = labels->names[column];
+    mb_slice ends[MB_MAX_KEYS];
+    for (size_t i = 0; i < labels->count; i++) {
+        ends[i] = labels->names[i];
+        for (size_t at = 0; at < labels->names[i].length; at++)
+            if (labels->names[i].text[at] == '.')
+                ends[i] = (mb_slice){labels->names[i].text + at + 1, labels->names[i].length - at - 1};
+    }
+    for (size_t i = 0; i < labels->count; i++)
+        if (i != column && mb_slice_equal(ends[i], ends[column])) return name;
+    return ends[column].length ? ends[column] : name;
+}
+
+static void fill_heads(builder *b) {
+    mb_sheet *sheet = b->sheet;
+    for (size_t i = 0; i < b->labels.count; i++) {
+        const mb_slice name = short_name(&b->labels, i);
+        sheet->heads[i] = copy_slice(name.text, name.length);
+        sheet->failed = sheet->failed || !sheet->heads[i];
+        put(sheet, &sheet->units[i], "");
+    }
+    if (b->sheet->policy_column) {
+        put(sheet, &sheet->heads[b->labels.count], "policy");
+        put(sheet, &sheet->units[b->labels.count], "");
+    }
+    for (size_t i = 0; i < b->measure_count; i++) {
+        put(sheet, &sheet->heads[sheet->text_columns + i], b->measures[i].label);
+        put(sheet, &sheet->units[sheet->text_columns + i], b->measures[i].unit);
+    }
+}
+
+static void fill_row(builder *b, size_t row, size_t point, size_t policy, bool intervals) {
+    mb_sheet *sheet = b->sheet;
+    char **cells = sheet->cells + row * sheet->columns;
+    const mb_point *where = &b->section->points[point];
+    const mb_summary summary = mb_summarise(b->results, point, policy);
+    for (size_t i = 0; i < b->labels.count; i++) {
+        const mb_slice value = mb_label_value(&b->labels, where->label, i);
+        cells[i] = copy_slice(value.text, value.length);
+        sheet->failed = sheet->failed || !cells[i];
+    }
+    if (b->sheet->policy_column)
+        put(sheet, &cells[b->labels.count], where->experiment.policies[policy].label);
+    for (size_t i = 0; i < b->measure_count; i++) {
+        const mb_column *column = &b->measures[i];
+        const double mean = summary.mean[column->measure] * column->factor;
+        const double half_width = summary.half_width[column->measure] * column->factor;
+        char text[MB_TEXT_SIZE];
+        if (intervals)
+            mb_format_interval(text, mean, half_width);
+        else
+            mb_format_value(text, mean, mb_decimals(mean, half_width));
+        put(sheet, &cells[sheet->text_columns + i], text);
+    }
+    sheet->group[row] = policy == 0;
+}
+
+// `row` is the first of the point.
+static void mark_best(builder *b, size_t row, size_t point) {
+    if (b->section->points[point].experiment.policy_count < 2) return;
+    for (size_t i = 0; i < b->measure_count; i++) {
+        const mb_standing standing = mb_standing_of(b->results, point, b->measures[i].measure);
+        if (!standing.real) continue;
+        b->sheet->best[(row + standing.best) * b->sheet->columns + b->sheet->text_columns + i] = true;
+        b->sheet->any_best = true;
+    }
+}
+
+static void choose_columns(builder *b) {
+    static const mb_slo none = {INFINITY, INFINITY};
+    int measures[MB_MAX_COLUMNS];
+    const mb_slo *slo = b->section->point_count ? &b->section->points[0].experiment.slo : &none;
+    b->measure_count = mb_choose_columns(b->section->columns, slo, measures);
+    for (size_t i = 0; i < b->measure_count; i++)
+        b->measures[i] = mb_column_of(measures[i], largest_mean(b, measures[i]));
+}
+
+static bool allocate(mb_sheet *sheet) {
+    const size_t cells = sheet->rows * sheet->columns;
+    sheet->heads = calloc(sheet->columns + 1, sizeof *sheet->heads);
+    sheet->units = calloc(sheet->columns + 1, sizeof *sheet->units);
+    sheet->cells = calloc(cells + 1, sizeof *sheet->cells);
+    sheet->best = calloc(cells + 1, sizeof *sheet->best);
+    sheet->group = calloc(sheet->rows + 1, sizeof *sheet->group);
+    return sheet->heads && sheet->units && sheet->cells && sheet->best && sheet->group;
+}
+
+void mb_sheet_build(const mb_results *results, bool intervals, mb_sheet *sheet) {
+    *sheet = (mb_sheet){0};
+    builder b = {.results = results, .section = mb_results_section(results), .sheet = sheet};
+    b.labels = mb_label_columns_of(b.section);
+    sheet->policy_column = needs_policy_column(b.section);
+    choose_columns(&b);
+    sheet->text_columns = b.labels.count + sheet->policy_column;
+    sheet->columns = sheet->text_columns + b.measure_count;
+    sheet->rows = count_rows(b.section);
+    if (!allocate(sheet)) {
+        sheet->failed = true;
+        return;
+    }
+    fill_heads(&b);
+    size_t row = 0;
+    for (size_t point = 0; point < b.section->point_count; point++) {
+        const size_t policies = b.section->points[point].experiment.policy_count;
+        mark_best(&b, row, point);
+        for (size_t policy = 0; policy < policies; policy++)
+            fill_row(&b, row++, point, policy, intervals);
+    }
+}
+
+static void free_texts(char **texts, size_t count) {
+    for (size_t i = 0; texts && i < count; i++)
+        free(texts[i]);
+    free(texts);
+}
+
+void mb_sheet_deinit(mb_sheet *sheet) {
+    free_texts(sheet->heads, sheet->columns);
+    free_texts(sheet->units, sheet->columns);
+    free_texts(sheet->cells, sheet->rows * sheet->columns);
+    free(sheet->best);
+    free(sheet->group);
+    *sheet = (mb_sheet){0};
+}
+
+static const char *first_description(const mb_section *section) {
+    const char *description = section->point_count ? section->points[0].experiment.description : NULL;
+    return description ? description : "";
+}
+
+static bool descriptions_differ(const mb_section *section) {
+    for (size_t i = 1; i < section->point_count; i++) {
+        const char *other = section->points[i].experiment.description;
+        if (strcmp(first_description(section), other ? other : "") != 0) return true;
+    }
+    return false;
+}
+
+static bool any_oracle(const mb_section *section) {
+    bool any = false;
+    for (size_t i = 0; i < section->point_count; i++)
+        any = any || section->points[i].experiment.oracle;
+    return any;
+}
+
+// "10,000 requests, ... (the first of 8 points); policy fifo; oracle: ...".
+void mb_sheet_describe(const mb_sheet *sheet, const mb_section *section, mb_strbuf *text) {
+    mb_add_printable(text, first_description(section));
+    if (section->point_count > 1) {
+        mb_strbuf_printf(text, text->length ? " (%s%zu points)" : "%s%zu points",
+                         text->length && descriptions_differ(section) ? "the first of " : "",
+                         section->point_count);
+    }
+    if (!sheet->policy_column && section->point_count && section->points[0].experiment.policy_count) {
+        mb_strbuf_add(text, text->length ? "; policy " : "policy ");
+        mb_add_printable(text, section->points[0].experiment.policies[0].label);
+    }
+    if (any_oracle(section))
+        mb_strbuf_add(text, text->length ? "; oracle: policies may see the true output lengths"
+                                         : "oracle: policies may see the true output lengths");
+}

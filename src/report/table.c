@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: MIT
+#include "report/table.h"
+
+#include "report/format.h"
+#include "report/notes.h"
+#include "report/sheet.h"
+#include "report/verdict.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    MAX_WIDTH = 110,  // a wider table goes without its half widths
+    TEXT_WIDTH = 100, // sentences are wrapped here
+    MAX_NAME = 40,    // a longer name is cut
+};
+
+#define BEST_SENTENCE "* really better than every other policy there: the paired 95 % interval excludes zero."
+#define NO_ROOM_SENTENCE                                                                                     \
+    "Half widths of the intervals do not fit here; `--format csv` and `--format json` have every value."
+
+typedef struct palette {
+    const char *bold, *best, *warning, *dim, *off;
+} palette;
+
+static const palette colors = {"\033[1m", "\033[32m", "\033[33m", "\033[2m", "\033[0m"};
+static const palette plain = {"", "", "", "", ""};
+
+// --- sentences -------------------------------------------------------------------------------------------
+
+// Print wrapped at spaces; every line after the first is indented.
+static void print_wrapped(FILE *out, const char *text, size_t indent) {
+    size_t column = 0;
+    while (*text) {
+        const size_t word = strcspn(text, " ");
+        char part[256];
+        size_t width = 0;
+        for (size_t done = 0; done < word; done += sizeof part - 1) { // mb_text_width wants a terminated text
+            const size_t some = word - done < sizeof part - 1 ? word - done : sizeof part - 1;
+            memcpy(part, text + done, some);
+            part[some] = '\0';
+            width += mb_text_width(part);
+        }
+        if (column && column + 1 + width > TEXT_WIDTH) {
+            fprintf(out, "\n%*s", (int)indent, "");
+            column = indent;
+        } else if (column) {
+            fputc(' ', out);
+            column++;
+        }
+        fwrite(text, 1, word, out);
+        column += width;
+        text += word;
+        text += strspn(text, " ");
+    }
+    fputc('\n', out);
+}
+
+static void print_printable(FILE *out, const char *text, size_t indent) {
+    mb_strbuf clean = {0};
+    mb_add_printable(&clean, text);
+    if (clean.text) print_wrapped(out, clean.text, indent);
+    mb_strbuf_deinit(&clean);
+}
+
+// --- the terminal's table --------------------------------------------------------------------------------
+
+static size_t cell_width(const mb_sheet *sheet, size_t row, size_t column) {
+    const size_t width = mb_text_width(sheet->cells[row * sheet->columns + column]);
+    if (column < sheet->text_columns) return width < MAX_NAME ? width : MAX_NAME;
+    return width + sheet->any_best; // room for the star
+}
+
+static size_t column_width(const mb_sheet *sheet, size_t column) {
+    size_t width = mb_text_width(sheet->heads[column]);
+    const size_t star = column >= sheet->text_columns && sheet->any_best;
+    const size_t unit = mb_text_width(sheet->units[column]);
+    if (unit > width) width = unit;
+    width += star;
+    for (size_t row = 0; row < sheet->rows; row++) {
+        const size_t cell = cell_width(sheet, row, column);
+        if (cell > width) width = cell;
+    }
+    return width;
+}
+
+static size_t sheet_width(const mb_sheet *sheet) {
+    size_t width = 0;
+    for (size_t column = 0; column < sheet->columns; column++)
+        width += column_width(sheet, column) + (column ? 2 : 0);
+    return width;
+}
+
+static void spaces(FILE *out, size_t count) {
+    fprintf(out, "%*s", (int)count, "");
+}
+
+// Names to the left, cut where they are too long.
+static void print_name(FILE *out, const char *text, size_t width, bool last) {
+    const size_t length = mb_text_width(text);
+    if (length > width) {
+        size_t bytes = 0, columns = 0;
+        while (columns + 1 < width || ((unsigned char)text[bytes] & 0xC0) == 0x80)
+            columns += ((unsigned char)text[bytes++] & 0xC0) != 0x80;
+        fwrite(text, 1, bytes, out);
+        fputs("…", out);
+        return;
+    }
+    fputs(text, out);
+    if (!last) spaces(out, width - length);
+}
+
+static void print_heads(FILE *out, const mb_sheet *sheet, char *const *texts, const size_t *widths,
+                        const palette *paint) {
+    fputs(paint->bold, out);
+    for (size_t column = 0; column < sheet->columns; column++) {
+        if (column) fputs("  ", out);
+        if (column < sheet->text_columns) {
+            print_name(out, texts[column], widths[column], false);
+            continue;
+        }
+        spaces(out, widths[column] - mb_text_width(texts[column]) - sheet->any_best);
+        fputs(texts[column], out);
+        if (sheet->any_best && column + 1 < sheet->columns) fputc(' ', out);
+    }
+    fprintf(out, "%s\n", paint->off);
+}
+
+static void print_row(FILE *out, const mb_sheet *sheet, size_t row, const size_t *widths,
+                      const palette *paint) {
+    for (size_t column = 0; column < sheet->columns; column++) {
+        const char *text = sheet->cells[row * sheet->columns + column];
+        const bool best = sheet->best[row * sheet->columns + column], last = column + 1 == sheet->columns;
+        if (column) fputs("  ", out);
+        if (column < sheet->text_columns) {
+            // A point's label stands in its first row only; the last text column is the policy's.
+            const bool repeated = !sheet->group[row] && column + 1 < sheet->text_columns;
+            print_name(out, repeated ? "" : text, widths[column], last);
+            continue;
+        }
+        spaces(out, widths[column] - mb_text_width(text) - sheet->any_best);
+        fprintf(out, "%s%s%s", best ? paint->best : "", text,
+                best                       ? "*"
+                : sheet->any_best && !last ? " "
+                                           : "");
+        if (best) fputs(paint->off, out);
+    }
+    fputc('\n', out);
+}
+
+static void print_sheet(FILE *out, const mb_sheet *sheet, const palette *paint) {
+    size_t widths[MB_MEASURE_COUNT + 32];
+    const size_t room = sizeof widths / sizeof *widths;
+    if (!sheet->columns || sheet->columns > room) return;
+    for (size_t column = 0; column < sheet->columns; column++)
+        widths[column] = column_width(sheet, column);
+    print_heads(out, sheet, sheet->heads, widths, paint);
+    print_heads(out, sheet, sheet->units, widths, paint);
+    bool large_groups = false;
+    for (size_t row = 1; row < sheet->rows; row++)
+        large_groups = large_groups || !sheet->group[row];
+    for (size_t row = 0; row < sheet->rows; row++) {
+        if (row && large_groups && sheet->group[row]) fputc('\n', out);
+        print_row(out, sheet, row, widths, paint);
+    }
+}
+
+static void print_verdict(FILE *out, const mb_results *results, const palette *paint) {
+    mb_strbuf verdict = {0};
+    mb_verdict(results, &verdict);
+    if (verdict.length) fprintf(out, "\n%s", paint->bold);
+    for (char *line = verdict.text; line && *line;) {
+        const size_t length = strcspn(line, "\n");
+        const bool more = line[length] == '\n';
+        line[length] = '\0';
+        print_wrapped(out, line, 0);
+        line += length + more;
+    }
+    if (verdict.length) fputs(paint->off, out);
+    mb_strbuf_deinit(&verdict);
+}
+
+static void print_trace(FILE *out, const char *text, const char *indent) {
+    while (*text) {
+        const size_t length = strcspn(text, "\n");
+        mb_strbuf raw = {0}, clean = {0};
+        mb_strbuf_add_bytes(&raw, text, length);
+        for (char *c = raw.text; c && *c; c++)
+            if (*c == '\t') *c = ' ';
+        if (raw.text) mb_add_printable(&clean, raw.text);
+        fprintf(out, "%s%s\n", indent, clean.text ? clean.text : "");
+        mb_strbuf_deinit(&raw);
+        mb_strbuf_deinit(&clean);
+        text += length + (text[length] == '\n');
+    }
+}
+
+static bool print_notes(FILE *out, const mb_results *results, const palette *paint) {
+    mb_notes notes = {0};
+    mb_notes_collect(results, &notes);
+    if (notes.count) fputc('\n', out);
+    for (size_t i = 0; i < notes.count; i++) {
+        const mb_note *note = &notes.items[i];
+        if (note->kind == MB_NOTE_TRACE) {
+            print_trace(out, note->text, "    ");
+            continue;
+        }
+        const bool warning = note->kind == MB_NOTE_WARNING;
+        fputs(warning ? paint->warning : "", out);
+        mb_strbuf line = {0};
+        mb_strbuf_printf(&line, "%s: %s", warning ? "warning" : "note", note->text);
+        if (line.text) print_wrapped(out, line.text, 2);
+        mb_strbuf_deinit(&line);
+        fputs(warning ? paint->off : "", out);
+    }
+    const bool failed = notes.failed;
+    mb_notes_deinit(&notes);
+    return !failed;
+}
+
+static mb_status finish(FILE *out, bool memory, mb_error *error) {
+    const char *reason;
+    if (!memory) return mb_fail_memory(error);
+    if (mb_flushed(out, &reason)) return MB_OK;
+    return mb_fail(error, MB_FAILED, "cannot write the table: %s", reason);
+}
+
+mb_status mb_report_table(const mb_results *results, FILE *out, bool color, mb_error *error) {
+    const mb_section *section = mb_results_section(results);
+    const palette *paint = color ? &colors : &plain;
+    mb_sheet sheet;
+    mb_sheet_build(results, true, &sheet);
+    const bool too_wide = !sheet.failed && sheet_width(&sheet) > MAX_WIDTH;
+    if (too_wide) {
+        mb_sheet_deinit(&sheet);
+        mb_sheet_build(results, false, &sheet);
+    }
+    if (sheet.failed) {
+        mb_sheet_deinit(&sheet);
+        return mb_fail_memory(error);
+    }
+    fputs(paint->bold, out);
+    if (section->title) print_printable(out, section->title, 0);
+    fputs(paint->off, out);
+    if (section->question) print_printable(out, section->question, 0);
+    mb_strbuf description = {0};
+    mb_sheet_describe(&sheet, section, &description);
+    if (description.length) print_wrapped(out, description.text, 0);
+    mb_strbuf_deinit(&description);
+    fputc('\n', out);
+    print_sheet(out, &sheet, paint);
+    print_verdict(out, results, paint);
+    fputs(paint->dim, out);
+    if (sheet.any_best) print_wrapped(out, BEST_SENTENCE, 2);
+    if (too_wide && results->count > sheet.rows) print_wrapped(out, NO_ROOM_SENTENCE, 0);
+    fputs(paint->off, out);
+    mb_sheet_deinit(&sheet);
+    return finish(out, print_notes(out, results, paint), error);
+}

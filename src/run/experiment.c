@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+#include "run/experiment.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TICK_NS 20000000L // between two looks at the workers: 20 ms
+#define SHOW_EVERY 5      // looks between two calls of the progress hook
+
+typedef struct pool pool;
+
+typedef struct worker {
+    pool *pool;
+    pthread_t thread;
+    bool started;
+    mb_job_state state;
+    unsigned long entries; // of the host, when last looked at
+    double since_s;        // when that number was first seen
+} worker;
+
+struct pool {
+    const mb_section *section;
+    const mb_run_options *options;
+    mb_results *results;
+    atomic_size_t next;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    size_t done, running; // under mutex
+};
+
+// The host that this thread runs, for the signal handler: a handler has no other way to learn it.
+static _Thread_local mb_job_state *current_state;
+
+static void on_late_hook(int signal_number) {
+    (void)signal_number;
+    if (!current_state) return;
+    mb_host *host = atomic_load(&current_state->host);
+    if (host) mb_host_interrupt(host);
+}
+
+static double wall_clock(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static void *work(void *argument) {
+    worker *self = argument;
+    pool *all = self->pool;
+    current_state = &self->state;
+    for (;;) {
+        const size_t index = atomic_fetch_add(&all->next, 1);
+        if (index >= all->results->count || atomic_load(all->options->stop)) break;
+        mb_outcome *outcome = &all->results->outcomes[index];
+        const mb_experiment *experiment = &all->section->points[outcome->point].experiment;
+        mb_job_run(experiment, &all->options->observer, &self->state, outcome);
+        pthread_mutex_lock(&all->mutex);
+        all->done++;
+        pthread_cond_signal(&all->changed);
+        pthread_mutex_unlock(&all->mutex);
+    }
+    current_state = NULL;
+    pthread_mutex_lock(&all->mutex);
+    all->running--;
+    pthread_cond_signal(&all->changed);
+    pthread_mutex_unlock(&all->mutex);
+    return NULL;
+}
+
+// Arm the stop hook of a policy whose hook has run for too long. The clock costs the policy nothing until then.
+static void watch(worker *one, double now_s) {
+    mb_host *host = atomic_load(&one->state.host);
+    if (!host) {
+        one->entries = 0;
+        return;
+    }
+    const unsigned long entries = atomic_load(&host->entries);
+    if (entries % 2 == 0 || entries != one->entries) {
+        one->entries = entries;
+        one->since_s = now_s;
+    } else if (now_s - one->since_s > host->limits.hook_s) {
+        pthread_kill(one->thread, SIGUSR1);
+        one->since_s = now_s; // again later, should the hook linger in C
+    }
+}
+
+static void wait_for_workers(pool *all, worker *workers, unsigned count) {
+    const double start = wall_clock();
+    unsigned looks = 0;
+    pthread_mutex_lock(&all->mutex);
+    while (all->running) {
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += TICK_NS;
+        if (until.tv_nsec >= 1000000000L) {
+            until.tv_nsec -= 1000000000L;
+            until.tv_sec++;
+        }
+        pthread_cond_timedwait(&all->changed, &all->mutex, &until);
+        const double now = wall_clock();
+        uint64_t arrived = 0;
+        for (unsigned i = 0; i < count; i++) {
+            if (workers[i].started) watch(&workers[i], now);
+            arrived += atomic_load(&workers[i].state.arrived);
+        }
+        if (all->options->progress && looks++ % SHOW_EVERY == 0)
+            all->options->progress(all->options->progress_context, all->done, all->results->count, arrived,
+                                   now - start);
+    }
+    pthread_mutex_unlock(&all->mutex);
+}
+
+static unsigned processors(void) {
+    const long online = sysconf(_SC_NPROCESSORS_ONLN);
+    return online > 0 ? (unsigned)online : 1;
+}
+
+static mb_status make_outcomes(const mb_section *section, mb_results *results, mb_error *error) {
+    size_t count = 0;
+    for (size_t i = 0; i < section->point_count; i++)
+        count += section->points[i].experiment.policy_count * section->points[i].experiment.seeds;
+    results->outcomes = calloc(count ? count : 1, sizeof *results->outcomes);
+    if (!results->outcomes) return mb_fail_memory(error);
+    for (size_t point = 0; point < section->point_count; point++) {
+        const mb_experiment *experiment = &section->points[point].experiment;
+        for (size_t policy = 0; policy < experiment->policy_count; policy++)
+            for (uint32_t seed = 0; seed < experiment->seeds; seed++)
+                results->outcomes[results->count++] =
+                    (mb_outcome){.point = point, .policy = policy, .seed_index = seed};
+    }
+    return MB_OK;
+}
+
+static mb_status start_workers(pool *all, worker *workers, unsigned count, mb_error *error) {
+    unsigned started = 0;
+    for (unsigned i = 0; i < count; i++) {
+        workers[i].pool = all;
+        workers[i].state.stop = all->options->stop;
+        pthread_mutex_lock(&all->mutex);
+        all->running++;
+        pthread_mutex_unlock(&all->mutex);
+        workers[i].started = pthread_create(&workers[i].thread, NULL, work, &workers[i]) == 0;
+        if (workers[i].started) started++;
+        else {
+            pthread_mutex_lock(&all->mutex);
+            all->running--;
+            pthread_mutex_unlock(&all->mutex);
+        }
+    }
+    return started ? MB_OK : mb_fail(error, MB_FAILED, "no thread could be started");
+}
+
+mb_status mb_run_section(mb_scenario *scenario, size_t section, const mb_run_options *options, mb_results *results,
+                         mb_error *error) {
+    *results = (mb_results){.scenario = scenario, .section = section};
+    pool all = {.section = mb_scenario_section(scenario, section), .options = options, .results = results};
+    mb_status status = make_outcomes(all.section, results, error);
+    if (status != MB_OK) return status;
+    unsigned count = options->threads ? options->threads : processors();
+    if (count > results->count) count = results->count ? (unsigned)results->count : 1;
+    worker *workers = calloc(count, sizeof *workers);
+    if (!workers) return mb_fail_memory(error);
+    pthread_mutex_init(&all.mutex, NULL);
+    pthread_cond_init(&all.changed, NULL);
+    struct sigaction action = {.sa_handler = on_late_hook, .sa_flags = SA_RESTART}, before;
+    sigaction(SIGUSR1, &action, &before);
+    const double start = wall_clock();
+    status = start_workers(&all, workers, count, error);
+    if (status == MB_OK) wait_for_workers(&all, workers, count);
+    for (unsigned i = 0; i < count; i++)
+        if (workers[i].started) pthread_join(workers[i].thread, NULL);
+    sigaction(SIGUSR1, &before, NULL);
+    results->wall_s = wall_clock() - start;
+    results->threads = count;
+    results->interrupted = atomic_load(options->stop);
+    pthread_cond_destroy(&all.changed);
+    pthread_mutex_destroy(&all.mutex);
+    free(workers);
+    return status;
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+#include "run/job.h"
+
+#include "script/policy_lua.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static double wall_clock(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+// The observer that the simulation sees: the dump's hooks, and a progress hook that counts and stops.
+typedef struct job_watch {
+    mb_job_state *state;
+    unsigned long seen; // arrivals already added to state->arrived
+} job_watch;
+
+static mb_status on_progress(void *self, uint64_t arrived, uint64_t finished, double now_s, mb_error *error) {
+    (void)finished;
+    job_watch *watch = self;
+    atomic_fetch_add_explicit(&watch->state->arrived, arrived - watch->seen, memory_order_relaxed);
+    watch->seen = arrived;
+    if (atomic_load_explicit(watch->state->stop, memory_order_relaxed))
+        return mb_fail(error, MB_FAILED, "interrupted at t = %.6g s", now_s);
+    return MB_OK;
+}
+
+// The dump's observer has its own `self`; these pass its calls on.
+typedef struct relay {
+    job_watch watch;
+    mb_observer dump;
+} relay;
+
+static mb_status pass_finished(void *self, const mb_finished *record, mb_error *error) {
+    const mb_observer *dump = &((relay *)self)->dump;
+    return dump->finished(dump->self, record, error);
+}
+
+static mb_status pass_batch(void *self, const mb_batch_record *record, mb_error *error) {
+    const mb_observer *dump = &((relay *)self)->dump;
+    return dump->batch(dump->self, record, error);
+}
+
+static mb_status pass_decision(void *self, double now_s, uint32_t replica, const char *name, double value,
+                               mb_error *error) {
+    const mb_observer *dump = &((relay *)self)->dump;
+    return dump->decision(dump->self, now_s, replica, name, value, error);
+}
+
+static mb_observer make_observer(relay *passing) {
+    const mb_observer *dump = &passing->dump;
+    return (mb_observer){.finished = dump->finished ? pass_finished : NULL,
+                         .batch = dump->batch ? pass_batch : NULL,
+                         .decision = dump->decision ? pass_decision : NULL,
+                         .progress = on_progress,
+                         .self = passing};
+}
+
+static mb_sim_config make_config(const mb_experiment *experiment, const mb_outcome *outcome) {
+    const mb_policy_spec *spec = &experiment->policies[outcome->policy];
+    return (mb_sim_config){.replicas = experiment->replicas,
+                           .kv_kind = experiment->kv_kind,
+                           .kv_capacity = spec->unlimited_memory ? MB_KV_UNLIMITED : experiment->kv_capacity,
+                           .kv_max_length = experiment->kv_max_length,
+                           .block_oversize = experiment->block_oversize,
+                           .latency = &experiment->latency,
+                           .slo = experiment->slo,
+                           .seed = experiment->seed,
+                           .replication = outcome->seed_index,
+                           .warmup_requests = experiment->warmup_requests,
+                           .exact_percentiles = experiment->exact_percentiles,
+                           .oracle = experiment->oracle};
+}
+
+static void read_metrics(const mb_metrics *metrics, const mb_experiment *experiment, mb_outcome *outcome) {
+    mb_measure_all(metrics, &experiment->slo, outcome->values);
+    outcome->skipped_zero = metrics->skipped_zero;
+    outcome->memory_stops = metrics->memory_stops;
+    outcome->extrapolated_batches = metrics->extrapolated_batches;
+    outcome->memory_peak = metrics->kv_capacity == MB_KV_UNLIMITED ? NAN : metrics->kv_peak;
+    memcpy(outcome->first_rejection, metrics->first_rejection, sizeof outcome->first_rejection);
+}
+
+static mb_status simulate(const mb_experiment *experiment, const mb_job_observer *watcher, mb_job_state *state,
+                          mb_source *source, mb_lua_policy *policy, mb_outcome *outcome, mb_error *error) {
+    const mb_sim_config config = make_config(experiment, outcome);
+    relay passing = {.watch = {.state = state}};
+    mb_status status = MB_OK;
+    if (watcher->open) status = watcher->open(watcher->context, experiment, outcome, source, &passing.dump, error);
+    if (status != MB_OK) return status;
+    const mb_observer observer = make_observer(&passing);
+    mb_sim sim;
+    status = mb_sim_init(&sim, &config, source, (mb_policy){&policy->ops, &policy->host}, &observer, error);
+    if (status == MB_OK) {
+        const double start = wall_clock();
+        atomic_store(&state->host, &policy->host);
+        status = mb_sim_run(&sim, error);
+        atomic_store(&state->host, NULL);
+        sim.metrics.sim_wall_s = wall_clock() - start;
+        atomic_fetch_add_explicit(&state->arrived, sim.arrived - passing.watch.seen, memory_order_relaxed);
+        if (status == MB_OK && sim.arrived && sim.metrics.rejected == sim.arrived)
+            status = mb_fail(error, MB_BAD_INPUT, "no request could be served: %s", sim.metrics.first_rejection);
+        read_metrics(&sim.metrics, experiment, outcome);
+    }
+    mb_sim_deinit(&sim);
+    if (watcher->close && passing.dump.self) {
+        mb_error ignored;
+        const mb_status closed = watcher->close(watcher->context, &passing.dump, status == MB_OK ? error : &ignored);
+        if (status == MB_OK) status = closed;
+    }
+    return status;
+}
+
+void mb_job_run(const mb_experiment *experiment, const mb_job_observer *watcher, mb_job_state *state,
+                mb_outcome *outcome) {
+    const mb_policy_spec *spec = &experiment->policies[outcome->policy];
+    mb_error error = {0};
+    mb_lua_policy policy;
+    mb_source *source = NULL;
+    outcome->started = true;
+    for (int i = 0; i < MB_MEASURE_COUNT; i++) outcome->values[i] = NAN;
+    mb_status status = mb_lua_policy_open(&policy, spec, &experiment->limits, &experiment->workload, experiment->seed,
+                                          outcome->seed_index, &error);
+    if (status == MB_OK) {
+        status = mb_source_open(&experiment->workload, experiment->seed, outcome->seed_index, &source, &error);
+        if (status == MB_OK) status = simulate(experiment, watcher, state, source, &policy, outcome, &error);
+        mb_source_close(source);
+        mb_lua_policy_close(&policy);
+    }
+    outcome->status = status;
+    outcome->finished = status == MB_OK;
+    if (status == MB_OK) return;
+    outcome->error = malloc(sizeof error);
+    if (outcome->error) *outcome->error = error;
+}

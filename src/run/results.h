@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+// What the jobs of a section found, and statistics over them.
+#pragma once
+#include "script/scenario.h"
+
+// One job: one policy, one seed, one point.
+typedef struct mb_outcome {
+    size_t point, policy;
+    uint32_t seed_index; // 0 .. seeds - 1
+    bool started, finished;
+    mb_status status;
+    mb_error *error; // NULL, or what ended it; owned
+    double values[MB_MEASURE_COUNT];
+    // For the notes under a table:
+    uint64_t skipped_zero, memory_stops, extrapolated_batches;
+    double memory_peak; // highest fraction of a pool, NAN without a limit
+    char first_rejection[256];
+} mb_outcome;
+
+typedef struct mb_results {
+    mb_scenario *scenario;
+    size_t section;
+    mb_outcome *outcomes; // [point][policy][seed]; see mb_results_at; owned
+    size_t count;
+    bool interrupted;
+    double wall_s;
+    unsigned threads;
+    const mb_section *view; // NULL: section number `section` of `scenario`; else this one, and `scenario` is not asked
+} mb_results;
+
+// The section that these are the results of.
+const mb_section *mb_results_section(const mb_results *results);
+
+// The outcome of a job; the seeds of one policy at one point lie side by side.
+mb_outcome *mb_results_at(const mb_results *results, size_t point, size_t policy, uint32_t seed);
+
+// Mean and 95 % confidence half-width (Student's t) over the seeds that finished; a seed for which a measure is
+// undefined (NAN) does not count in it. NAN: no value; half_width NAN: fewer than two values.
+typedef struct mb_summary {
+    uint32_t seeds;
+    double mean[MB_MEASURE_COUNT], half_width[MB_MEASURE_COUNT];
+} mb_summary;
+mb_summary mb_summarise(const mb_results *results, size_t point, size_t policy);
+
+// Difference of two policies in one measure, paired by seed (both saw the same requests).
+typedef struct mb_difference {
+    uint32_t pairs;
+    double mean, half_width; // a - b, 95 % confidence half-width; NAN below two pairs
+    bool real;               // the interval excludes zero
+} mb_difference;
+mb_difference mb_compare(const mb_results *results, size_t point, size_t a, size_t b, int measure);
+// The best policy at a point in a measure (by mean; the first of equals), or SIZE_MAX if no policy has a value or the
+// measure has no better and worse.
+size_t mb_best(const mb_results *results, size_t point, int measure);
+// Frees what the results own: the outcomes and their errors. The scenario is the caller's.
+void mb_results_deinit(mb_results *results);

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// The few places where the C API of Lua 5.4 and LuaJIT 2.1 differ.
+#pragma once
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+
+#if LUA_VERSION_NUM < 502 // LuaJIT speaks the 5.1 API
+#include <luajit.h>
+#define MB_LUA_ENGINE LUAJIT_VERSION
+#define lua_rawlen(L, index) lua_objlen(L, index)
+#define lua_newuserdatauv(L, size, values) lua_newuserdata(L, size)
+#ifndef LUA_OK
+#define LUA_OK 0
+#endif
+#else
+#define MB_LUA_ENGINE LUA_RELEASE
+#endif
+
+static inline int mb_lua_absolute(lua_State *L, int index) {
+    return index > 0 || index <= LUA_REGISTRYINDEX ? index : lua_gettop(L) + 1 + index;
+}
+
+// Pop the table on top of the stack and make it the environment of the chunk below.
+static inline void mb_lua_set_environment(lua_State *L) {
+#if LUA_VERSION_NUM < 502
+    lua_setfenv(L, -2);
+#else
+    if (!lua_setupvalue(L, -2, 1)) lua_pop(L, 1); // stripped of its only upvalue: it names no global
+#endif
+}

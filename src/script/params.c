@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+#include "script/params.h"
+
+#include "base/strbuf.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+// "a, b, c" of the string keys of the table at `index`; pushes it.
+static void push_known(lua_State *L, int index) {
+    lua_pushliteral(L, "");
+    lua_pushnil(L);
+    while (lua_next(L, index)) {
+        lua_pop(L, 1);
+        if (lua_type(L, -1) != LUA_TSTRING) continue;
+        lua_pushvalue(L, -2);
+        if (lua_rawlen(L, -1)) lua_pushliteral(L, ", ");
+        else lua_pushliteral(L, "");
+        lua_pushvalue(L, -3);
+        lua_concat(L, 3);
+        lua_replace(L, -3);
+    }
+}
+
+static void push_value(lua_State *L, const mb_param *param) {
+    switch (param->kind) {
+    case MB_PARAM_NUMBER: lua_pushnumber(L, param->number); break;
+    case MB_PARAM_TEXT: lua_pushstring(L, param->text); break;
+    case MB_PARAM_BOOLEAN: lua_pushboolean(L, param->boolean); break;
+    case MB_PARAM_NUMBERS:
+        lua_createtable(L, (int)param->number_count, 0);
+        for (size_t i = 0; i < param->number_count; i++) {
+            lua_pushnumber(L, param->numbers[i]);
+            lua_rawseti(L, -2, (int)i + 1);
+        }
+    }
+}
+
+// A value's type must be its default's. `false` says "off": any value may replace it; a single number may stand for a
+// list of one.
+static void check_type(lua_State *L, const mb_param *param, const char *label) {
+    const int given = lua_type(L, -1), declared = lua_type(L, -2);
+    if (given == declared || (declared == LUA_TBOOLEAN && !lua_toboolean(L, -2))) return;
+    if (given == LUA_TBOOLEAN && !lua_toboolean(L, -1)) return; // and `false` switches anything off
+    if (given == LUA_TNUMBER && declared == LUA_TTABLE) {
+        lua_createtable(L, 1, 0);
+        lua_insert(L, -2);
+        lua_rawseti(L, -2, 1);
+        return;
+    }
+    luaL_error(L, "%s: parameter '%s' must be a %s, not a %s", label, param->name, lua_typename(L, declared),
+               lua_typename(L, given));
+}
+
+void mb_params_merge(lua_State *L, int policy, const mb_policy_spec *spec, const char *label) {
+    lua_getfield(L, policy, "params");
+    const int defaults = lua_gettop(L);
+    if (!lua_isnil(L, defaults) && !lua_istable(L, defaults))
+        luaL_error(L, "%s: 'params' must be a table of default values, not a %s", label, luaL_typename(L, defaults));
+    lua_newtable(L);
+    const int merged = lua_gettop(L);
+    if (lua_istable(L, defaults)) {
+        lua_pushnil(L);
+        while (lua_next(L, defaults)) {
+            lua_pushvalue(L, -2);
+            lua_insert(L, -2);
+            lua_rawset(L, merged);
+        }
+    }
+    for (size_t i = 0; i < spec->param_count; i++) {
+        const mb_param *param = &spec->params[i];
+        lua_getfield(L, merged, param->name);
+        if (lua_isnil(L, -1)) {
+            if (param->if_declared) {
+                lua_pop(L, 1);
+                continue;
+            }
+            push_known(L, merged);
+            const char *known = lua_tostring(L, -1);
+            luaL_error(L, "%s: unknown parameter '%s'; %s%s", label, param->name,
+                       known[0] ? "it has " : "it has none", known);
+        }
+        push_value(L, param);
+        check_type(L, param, label);
+        lua_setfield(L, merged, param->name);
+        lua_pop(L, 1);
+    }
+    lua_remove(L, defaults);
+}

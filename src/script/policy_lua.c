@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: MIT
+#include "script/policy_lua.h"
+
+#include "base/paths.h"
+#include "base/strbuf.h"
+#include "script/params.h"
+#include "script/sandbox.h"
+#include "script/views.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const HOOK_NAMES[MB_HOOK_COUNT] = {"init",   "arrive",  "schedule", "stepped",
+                                                      "finish", "handoff", "signal"};
+
+// --- hooks ----------------------------------------------------------------------------------------------------
+
+// Push the hook's function and the instance.
+static void begin(mb_host *host, mb_hook hook) {
+    lua_rawgeti(host->L, LUA_REGISTRYINDEX, host->hooks[hook]);
+    lua_rawgeti(host->L, LUA_REGISTRYINDEX, host->instance);
+}
+
+// Run a C function of ours protected, since pushing values allocates. The functions are made beforehand: with LuaJIT
+// even that allocates.
+static mb_status call_protected(mb_host *host, mb_inner function, void *argument, const char *hook, mb_error *error) {
+    lua_rawgeti(host->L, LUA_REGISTRYINDEX, host->inner[function]);
+    lua_pushlightuserdata(host->L, argument);
+    return mb_host_call(host, hook, 1, 0, error);
+}
+
+static int open_views(lua_State *L) {
+    mb_host *host = mb_host_of(L);
+    mb_views_open(L);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, host->instance);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, host->sim_view);
+    lua_setfield(L, -2, "sim");
+    return 0;
+}
+
+static mb_status hook_init(void *self, mb_sim *sim, mb_error *error) {
+    mb_host *host = self;
+    host->sim = sim;
+    host->observing = sim->observer.decision != NULL;
+    host->oracle = sim->config->oracle;
+    const mb_status status = call_protected(host, MB_INNER_VIEWS, NULL, "init", error);
+    if (status != MB_OK || host->hooks[MB_HOOK_INIT] == LUA_NOREF) return status;
+    begin(host, MB_HOOK_INIT);
+    return mb_host_call(host, "init", 1, 0, error);
+}
+
+typedef struct request_call {
+    mb_hook hook;
+    uint32_t slot;
+    const char *why;
+} request_call;
+
+// Make the request's view and call the hook with it, all protected.
+static int call_with_request(lua_State *L) {
+    const request_call *call = lua_touserdata(L, 1);
+    mb_host *host = mb_host_of(L);
+    begin(host, call->hook);
+    mb_request_view_push(host, call->slot);
+    if (call->hook == MB_HOOK_FINISH) {
+        const mb_request *request = mb_request_at(&host->sim->requests, call->slot);
+        lua_pushinteger(L, request->output_tokens);
+        lua_setfield(L, -2, "output_tokens");
+        lua_pushstring(L, call->why);
+        lua_call(L, 3, 0);
+    } else lua_call(L, 2, 0);
+    return 0;
+}
+
+static mb_status hook_arrive(void *self, mb_sim *sim, uint32_t slot, mb_error *error) {
+    (void)sim;
+    request_call call = {.hook = MB_HOOK_ARRIVE, .slot = slot};
+    return call_protected(self, MB_INNER_REQUEST, &call, "arrive", error);
+}
+
+static mb_status hook_finish(void *self, mb_sim *sim, uint32_t slot, mb_end why, mb_error *error) {
+    (void)sim;
+    mb_host *host = self;
+    mb_status status = MB_OK;
+    if (host->hooks[MB_HOOK_FINISH] != LUA_NOREF) {
+        request_call call = {
+            .hook = MB_HOOK_FINISH, .slot = slot, .why = why == MB_END_DONE ? "done" : "rejected"};
+        status = call_protected(host, MB_INNER_REQUEST, &call, "finish", error);
+    }
+    mb_request_view_forget(host, slot);
+    return status;
+}
+
+static mb_status hook_schedule(void *self, mb_sim *sim, mb_replica *replica, mb_error *error) {
+    (void)sim;
+    mb_host *host = self;
+    begin(host, MB_HOOK_SCHEDULE);
+    mb_replica_view_push(host, replica->id);
+    lua_rawgeti(host->L, LUA_REGISTRYINDEX, host->step_view);
+    return mb_host_call(host, "schedule", 3, 0, error);
+}
+
+static mb_status hook_stepped(void *self, mb_sim *sim, mb_replica *replica, const mb_step_report *report,
+                              mb_error *error) {
+    (void)sim;
+    mb_host *host = self;
+    host->report = *report;
+    host->reporting = true;
+    begin(host, MB_HOOK_STEPPED);
+    mb_replica_view_push(host, replica->id);
+    lua_rawgeti(host->L, LUA_REGISTRYINDEX, host->step_view);
+    const mb_status status = mb_host_call(host, "stepped", 3, 0, error);
+    host->reporting = false;
+    return status;
+}
+
+// A timer's entry is { function, period }; period 0: it fires once.
+static int call_timer(lua_State *L) {
+    const uint32_t timer = *(const uint32_t *)lua_touserdata(L, 1);
+    mb_host *host = mb_host_of(L);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, host->timers);
+    lua_rawgeti(L, -1, (int)timer + 1);
+    lua_rawgeti(L, -1, 2);
+    const double period = lua_tonumber(L, -1);
+    lua_pop(L, 1);
+    if (period > 0) {
+        if (!mb_sim_set_timer(host->sim, host->sim->now_s + period, timer)) return luaL_error(L, "not enough memory");
+    } else {
+        lua_pushboolean(L, 0);
+        lua_rawseti(L, -3, (int)timer + 1); // free for another
+    }
+    lua_rawgeti(L, -1, 1);
+    lua_call(L, 0, 0);
+    return 0;
+}
+
+static mb_status hook_timer(void *self, mb_sim *sim, uint32_t timer, mb_error *error) {
+    (void)sim;
+    return call_protected(self, MB_INNER_TIMER, &timer, "timer", error);
+}
+
+typedef struct key_call {
+    uint32_t queue, slot;
+    double *key;
+} key_call;
+
+static int call_key(lua_State *L) {
+    const key_call *call = lua_touserdata(L, 1);
+    mb_host *host = mb_host_of(L);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, host->keys);
+    lua_rawgeti(L, -1, (int)call->queue + 1);
+    mb_request_view_push(host, call->slot);
+    lua_call(L, 1, 1);
+    if (lua_type(L, -1) != LUA_TNUMBER || lua_tonumber(L, -1) != lua_tonumber(L, -1))
+        return luaL_error(L, "the queue's `by` function must return a number, and returned %s", luaL_typename(L, -1));
+    *call->key = lua_tonumber(L, -1);
+    return 0;
+}
+
+static mb_status hook_key(void *self, mb_sim *sim, uint32_t queue, uint32_t slot, double *key, mb_error *error) {
+    (void)sim;
+    key_call call = {queue, slot, key};
+    return call_protected(self, MB_INNER_KEY, &call, "by", error);
+}
+
+// --- loading --------------------------------------------------------------------------------------------------
+
+static int build_sandbox(lua_State *L) {
+    static const lua_CFunction inner[MB_INNER_COUNT] = {open_views, call_with_request, call_timer, call_key};
+    mb_sandbox_build(L);
+    for (int i = 0; i < MB_INNER_COUNT; i++) {
+        lua_pushcfunction(L, inner[i]);
+        mb_host_of(L)->inner[i] = luaL_ref(L, LUA_REGISTRYINDEX);
+    }
+    return 0;
+}
+
+// Position of a policy's hooks in its table; an unknown function that looks like a misspelt hook is an error.
+static int find_hooks(lua_State *L) { // (policy table)
+    mb_host *host = mb_host_of(L);
+    for (int i = 0; i < MB_HOOK_COUNT; i++) {
+        lua_getfield(L, 1, HOOK_NAMES[i]);
+        if (!lua_isnil(L, -1) && !lua_isfunction(L, -1))
+            return luaL_error(L, "%s: '%s' is a hook and must be a function, not %s", host->label, HOOK_NAMES[i],
+                              luaL_typename(L, -1));
+        host->hooks[i] = LUA_NOREF;
+        if (lua_isfunction(L, -1)) host->hooks[i] = luaL_ref(L, LUA_REGISTRYINDEX);
+        else lua_pop(L, 1);
+    }
+    if (host->hooks[MB_HOOK_SCHEDULE] != LUA_NOREF) return 0;
+    lua_pushnil(L);
+    while (lua_next(L, 1)) {
+        lua_pop(L, 1);
+        if (lua_type(L, -1) != LUA_TSTRING) continue;
+        const char *name = lua_tostring(L, -1), *nearest = mb_nearest_word(name, HOOK_NAMES, MB_HOOK_COUNT);
+        if (nearest && strcmp(nearest, "schedule") == 0)
+            return luaL_error(L, "%s: the policy has no hook 'schedule'; is '%s' a slip of the pen?", host->label, name);
+    }
+    return luaL_error(L, "%s: the policy has no hook 'schedule'; write function Policy:schedule(replica, step) ... end",
+                      host->label);
+}
+
+// The instance: { sim, params }, indexing the policy's table.
+static int make_instance(lua_State *L) { // (policy table, spec)
+    mb_host *host = mb_host_of(L);
+    const mb_policy_spec *spec = lua_touserdata(L, 2);
+    lua_newtable(L);
+    mb_params_merge(L, 1, spec, host->label);
+    lua_setfield(L, -2, "params");
+    lua_newtable(L);
+    lua_pushvalue(L, 1);
+    lua_setfield(L, -2, "__index");
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_setmetatable(L, -2);
+    host->instance = luaL_ref(L, LUA_REGISTRYINDEX);
+    return 0;
+}
+
+// Nobody watches the clock while a script loads, so its instructions are counted; an honest one needs a few thousand.
+#define LOAD_INSTRUCTIONS 100000000u
+
+static mb_status run_script(mb_host *host, const mb_policy_spec *spec, mb_error *error) {
+    lua_State *L = host->L;
+    if (!host->limits.hook_instructions) host->limits.hook_instructions = LOAD_INSTRUCTIONS;
+    lua_pushcfunction(L, build_sandbox);
+    mb_status status = mb_host_call(host, "the script", 0, 0, error);
+    if (status == MB_OK) status = mb_host_load_file(host, spec->path, spec->path, error);
+    if (status != MB_OK) return status;
+    status = mb_host_call(host, "the script", 0, 1, error);
+    if (status != MB_OK) return status;
+    if (!lua_istable(L, -1)) {
+        status = mb_fail(error, MB_BAD_INPUT, "%s: must return a table of hooks, and returns %s; is `return Policy` "
+                         "missing at the end?", spec->path, lua_isnil(L, -1) ? "nothing" : luaL_typename(L, -1));
+        lua_pop(L, 1);
+        return status;
+    }
+    lua_pushcfunction(L, find_hooks);
+    lua_pushvalue(L, -2);
+    status = mb_host_call(host, "the script", 1, 0, error);
+    if (status == MB_OK) {
+        lua_pushcfunction(L, make_instance);
+        lua_pushvalue(L, -2);
+        lua_pushlightuserdata(L, (void *)(uintptr_t)spec);
+        status = mb_host_call(host, "the script", 2, 0, error);
+    }
+    lua_pop(L, 1);
+    return status;
+}
+
+static void fill_ops(mb_lua_policy *policy) {
+    const int *hooks = policy->host.hooks;
+    policy->ops = (mb_policy_ops){.init = hook_init,
+                                  .schedule = hook_schedule,
+                                  .timer = hook_timer,
+                                  .key = hook_key,
+                                  .finish = hook_finish};
+    if (hooks[MB_HOOK_ARRIVE] != LUA_NOREF) policy->ops.arrive = hook_arrive;
+    if (hooks[MB_HOOK_STEPPED] != LUA_NOREF) policy->ops.stepped = hook_stepped;
+}
+
+mb_status mb_lua_policy_open(mb_lua_policy *policy, const mb_policy_spec *spec, const mb_limits *limits,
+                             const mb_workload *workload, uint64_t seed, uint64_t replication, mb_error *error) {
+    mb_host *host = &policy->host;
+    mb_status status = mb_host_open(host, limits, error);
+    if (status != MB_OK) return status;
+    host->workload = workload;
+    host->seed = seed;
+    host->replication = replication;
+    host->label = spec->label;
+    mb_rng_init(&host->random, seed, replication, "policy");
+    host->directory = mb_paths_folder(spec->path);
+    status = host->directory ? mb_paths_root(&host->root, error) : mb_fail_memory(error);
+    if (status == MB_OK) status = run_script(host, spec, error);
+    if (status != MB_OK) {
+        if (status == MB_FAILED) error->status = status = MB_BAD_INPUT; // it never ran: the input is wrong
+        mb_lua_policy_close(policy);
+        return status;
+    }
+    host->limits = *limits;
+    mb_sandbox_close(host);
+    fill_ops(policy);
+    return MB_OK;
+}
+
+void mb_lua_policy_close(mb_lua_policy *policy) {
+    mb_host_close(&policy->host);
+}
+
+mb_status mb_lua_policy_check(const char *path, mb_error *error) {
+    char *label = mb_strdup(path), *copy = mb_strdup(path);
+    const mb_limits limits = {.hook_s = 1, .hook_instructions = 100000000, .memory_bytes = 64u << 20};
+    mb_policy_spec spec = {.label = label, .path = copy};
+    mb_lua_policy policy;
+    const mb_status status =
+        label && copy ? mb_lua_policy_open(&policy, &spec, &limits, NULL, 0, 0, error) : mb_fail_memory(error);
+    if (status == MB_OK) mb_lua_policy_close(&policy);
+    free(label);
+    free(copy);
+    return status;
+}
+
+const char *mb_lua_engine(void) {
+    return MB_LUA_ENGINE;
+}

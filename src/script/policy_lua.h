@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+// A policy written in Lua, as a struct of hooks.
+#pragma once
+#include "script/host.h"
+
+// Hooks of a policy, in the order of mb_host.hooks.
+typedef enum mb_hook { MB_HOOK_INIT, MB_HOOK_ARRIVE, MB_HOOK_SCHEDULE, MB_HOOK_STEPPED, MB_HOOK_FINISH,
+                       MB_HOOK_HANDOFF, MB_HOOK_SIGNAL, MB_HOOK_COUNT } mb_hook;
+
+typedef struct mb_lua_policy {
+    mb_host host;
+    mb_policy_ops ops; // only the hooks that the script has
+} mb_lua_policy;
+
+// Load the script, merge its parameters, find its hooks. The simulation is given later, by the init hook; `workload`
+// (may be NULL) is where sim:sample and the bin-boundary rules learn the lengths from.
+mb_status mb_lua_policy_open(mb_lua_policy *policy, const mb_policy_spec *spec, const mb_limits *limits,
+                             const mb_workload *workload, uint64_t seed, uint64_t replication, mb_error *error);
+void mb_lua_policy_close(mb_lua_policy *policy);
+
+// Load and check a policy's script without running it; prints nothing. For `mbsand check`.
+mb_status mb_lua_policy_check(const char *path, mb_error *error);
+const char *mb_lua_engine(void); // "Lua 5.4.4"

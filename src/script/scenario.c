@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: MIT
+#include "script/scenario.h"
+
+#include "base/paths.h"
+#include "base/strbuf.h"
+#include "script/scenario_read.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct mb_scenario {
+    lua_State *L;
+    char *root, *path, *text, *skipped;
+    mb_section *sections;
+    size_t count;
+    mb_scenario_draft draft; // of the experiment that is being read
+    int loaded;              // reference to the table that the Lua side made
+};
+
+// --- the script's text
+// ----------------------------------------------------------------------------------------
+
+static mb_status read_text(mb_scenario *scenario, mb_error *error) {
+    enum { MOST = 16 << 20 };
+    FILE *file = fopen(scenario->path, "rb");
+    if (!file) return mb_fail(error, MB_BAD_INPUT, "cannot read %s: %s", scenario->path, strerror(errno));
+    mb_strbuf text = {0};
+    char block[16384];
+    size_t count;
+    mb_strbuf_add(&text, "");
+    while ((count = fread(block, 1, sizeof block, file)) > 0 && text.length <= MOST)
+        mb_strbuf_add_bytes(&text, block, count);
+    const bool failed = ferror(file);
+    fclose(file);
+    scenario->text = text.text;
+    if (text.failed) return mb_fail_memory(error);
+    if (failed) return mb_fail(error, MB_BAD_INPUT, "cannot read %s: %s", scenario->path, strerror(EIO));
+    if (text.length > MOST) return mb_fail(error, MB_BAD_INPUT, "%s is larger than 16 MiB", scenario->path);
+    const size_t whole = strlen(text.text);
+    if (whole == text.length) return MB_OK;
+    unsigned long line = 1;
+    for (size_t i = 0; i < whole; i++)
+        line += text.text[i] == '\n';
+    return mb_fail_at(error, MB_BAD_INPUT, scenario->path, line, "a zero byte; expected a text in Lua");
+}
+
+// --- calls into Lua
+// -------------------------------------------------------------------------------------------
+
+// A table { mbsand = sentence } passes; anything else gets a traceback.
+static int on_error(lua_State *L) {
+    if (lua_istable(L, 1)) return 1;
+    const char *message = lua_tostring(L, 1);
+    if (!message) message = lua_pushfstring(L, "error value of type %s", luaL_typename(L, 1));
+    lua_newtable(L);
+    lua_pushstring(L, message);
+    lua_setfield(L, -2, "mbsand");
+    luaL_traceback(L, L, NULL, 1);
+    lua_setfield(L, -2, "traceback");
+    return 1;
+}
+
+// The error on top of the stack, as on_error made it.
+static mb_status take_error(lua_State *L, mb_error *error) {
+    if (!lua_istable(L, -1)) {
+        const char *text = lua_tostring(L, -1); // "not enough memory"
+        return mb_fail(error, MB_FAILED, "%s", text ? text : "an error without a message");
+    }
+    lua_pushliteral(L, "mbsand"); // raw: an error value may be any table
+    lua_rawget(L, -2);
+    lua_pushliteral(L, "traceback");
+    lua_rawget(L, -3);
+    const char *message = lua_tostring(L, -2), *traceback = lua_tostring(L, -1);
+    mb_fail(error, MB_BAD_INPUT, "%s", message ? message : "an error without a message");
+    if (traceback && error) snprintf(error->traceback, sizeof error->traceback, "%s", traceback);
+    return MB_BAD_INPUT;
+}
+
+typedef struct call {
+    mb_scenario *scenario;
+    const mb_overrides *overrides;
+    size_t section;
+    const mb_row *rows;
+    size_t row_count;
+} call;
+
+static mb_status protect(mb_scenario *scenario, lua_CFunction function, call *arguments, mb_error *error) {
+    lua_State *L = scenario->L;
+    lua_settop(L, 0);
+    lua_pushcfunction(L, on_error);
+    lua_pushcfunction(L, function);
+    lua_pushlightuserdata(L, arguments);
+    const int failed = lua_pcall(L, 1, 0, 1);
+    const mb_status status = failed ? take_error(L, error) : MB_OK;
+    lua_settop(L, 0);
+    return status;
+}
+
+// find_policy(name): its path, or nil and a sentence. The root is an upvalue.
+static int find_policy(lua_State *L) {
+    char buffer[4096] = "";
+    char *path = NULL;
+    mb_error error;
+    const mb_status status =
+        mb_paths_find_policy(lua_tostring(L, lua_upvalueindex(1)), luaL_checkstring(L, 1), &path, &error);
+    if (!status) snprintf(buffer, sizeof buffer, "%s", path);
+    free(path);
+    if (!status) {
+        lua_pushstring(L, buffer);
+        return 1;
+    }
+    lua_pushnil(L);
+    lua_pushstring(L, error.message);
+    return 2;
+}
+
+static void push_native(lua_State *L, const mb_scenario *scenario) {
+    lua_newtable(L);
+    lua_pushstring(L, scenario->root);
+    lua_setfield(L, -2, "root");
+    lua_pushstring(L, scenario->root);
+    lua_pushcclosure(L, find_policy, 1);
+    lua_setfield(L, -2, "find_policy");
+    lua_createtable(L, MB_MEASURE_COUNT, 0);
+    for (int i = 0; i < MB_MEASURE_COUNT; i++) {
+        lua_pushstring(L, mb_measures[i].name);
+        lua_rawseti(L, -2, i + 1);
+    }
+    lua_setfield(L, -2, "measures");
+}
+
+static void push_texts(lua_State *L, const char *const *texts, size_t count) {
+    lua_newtable(L);
+    for (size_t i = 0; i < count; i++) {
+        lua_pushstring(L, texts[i]);
+        lua_rawseti(L, -2, (int)(i + 1));
+    }
+}
+
+static void push_overrides(lua_State *L, const mb_overrides *overrides) {
+    static const mb_overrides none = {0};
+    if (!overrides) overrides = &none;
+    lua_newtable(L);
+    push_texts(L, overrides->sets, overrides->set_count);
+    if (overrides->seeds) {
+        lua_pushfstring(L, "seeds=%f", (double)overrides->seeds);
+        lua_rawseti(L, -2, (int)(overrides->set_count + 1));
+    }
+    lua_setfield(L, -2, "sets");
+    push_texts(L, overrides->policies, overrides->policy_count);
+    lua_setfield(L, -2, "policies");
+}
+
+// Modules are found below the root's lua/ and beside the scenario.
+static void set_package_path(lua_State *L, const mb_scenario *scenario) {
+    const char *slash = strrchr(scenario->path, '/');
+    lua_getglobal(L, "package");
+    lua_pushfstring(L, "%s/lua/?.lua;", scenario->root);
+    if (slash)
+        lua_pushlstring(L, scenario->path, (size_t)(slash - scenario->path));
+    else
+        lua_pushliteral(L, ".");
+    lua_pushliteral(L, "/?.lua;");
+    lua_getfield(L, -4, "path");
+    lua_concat(L, 4);
+    lua_setfield(L, -2, "path");
+    lua_pop(L, 1);
+}
+
+// Leaves the table that the Lua side made on the stack.
+static void run_script(lua_State *L, const call *arguments) {
+    mb_scenario *scenario = arguments->scenario;
+    luaL_openlibs(L);
+    set_package_path(L, scenario);
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "mbsand.scenario");
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, "load");
+    lua_pushstring(L, scenario->path);
+    lua_pushstring(L, scenario->text);
+    push_native(L, scenario);
+    push_overrides(L, arguments->overrides);
+    lua_call(L, 4, 1);
+}
+
+// --- reading what it made
+// -------------------------------------------------------------------------------------
+
+static void *make(lua_State *L, size_t count, size_t size) {
+    void *block = calloc(count ? count : 1, size);
+    if (!block) luaL_error(L, "out of memory");
+    return block;
+}
+
+static void read_columns(lua_State *L, int table, mb_section *section) {
+    lua_getfield(L, table, "columns");
+    if (lua_istable(L, -1)) {
+        const size_t n = lua_rawlen(L, -1);
+        section->columns = make(L, n + 1, sizeof *section->columns);
+        for (size_t i = 0; i < n; i++) {
+            lua_rawgeti(L, -1, (int)(i + 1));
+            section->columns[i] = mb_strdup(lua_tostring(L, -1));
+            if (!section->columns[i]) luaL_error(L, "out of memory");
+            lua_pop(L, 1);
+        }
+    }
+    lua_pop(L, 1);
+}
+
+static void raise(lua_State *L, const mb_error *error) {
+    lua_newtable(L);
+    lua_pushstring(L, error->message);
+    lua_setfield(L, -2, "mbsand");
+    lua_error(L);
+}
+
+static void read_point(lua_State *L, int table, mb_scenario *scenario, const mb_overrides *overrides,
+                       mb_point *point) {
+    mb_experiment *experiment = &point->experiment;
+    mb_scenario_read_text(L, table, "label", &point->label);
+    mb_scenario_draft_deinit(&scenario->draft);
+    lua_getfield(L, table, "experiment");
+    mb_scenario_read_experiment(L, -1, experiment, &scenario->draft);
+    lua_pop(L, 1);
+    mb_error error;
+    if (mb_scenario_prepare(experiment, &scenario->draft, &error)) raise(L, &error);
+    if (!overrides) return;
+    if (overrides->has_seed) experiment->seed = overrides->seed;
+    const mb_limits *limits = &overrides->limits;
+    if (limits->hook_s > 0) experiment->limits.hook_s = limits->hook_s;
+    if (limits->hook_instructions) experiment->limits.hook_instructions = limits->hook_instructions;
+    if (limits->memory_bytes) experiment->limits.memory_bytes = limits->memory_bytes;
+}
+
+static void read_section(lua_State *L, int table, mb_scenario *scenario, const mb_overrides *overrides,
+                         mb_section *section) {
+    mb_scenario_read_text(L, table, "title", &section->title);
+    mb_scenario_read_text(L, table, "question", &section->question);
+    read_columns(L, table, section);
+    lua_getfield(L, table, "report");
+    section->has_report = lua_isfunction(L, -1);
+    lua_getfield(L, table, "points");
+    const int points = lua_gettop(L);
+    const size_t n = lua_rawlen(L, points);
+    section->points = make(L, n, sizeof *section->points);
+    section->point_count = n;
+    for (size_t i = 0; i < n; i++) {
+        lua_rawgeti(L, points, (int)(i + 1));
+        read_point(L, lua_gettop(L), scenario, overrides, &section->points[i]);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 2);
+}
+
+static int load(lua_State *L) {
+    const call *arguments = lua_touserdata(L, 1);
+    mb_scenario *scenario = arguments->scenario;
+    run_script(L, arguments);
+    lua_pushvalue(L, -1);
+    scenario->loaded = luaL_ref(L, LUA_REGISTRYINDEX);
+    const int table = lua_gettop(L);
+    mb_scenario_read_text(L, table, "skipped", &scenario->skipped);
+    if (scenario->skipped) return 0;
+    lua_getfield(L, table, "sections");
+    const int sections = lua_gettop(L);
+    const size_t n = lua_rawlen(L, sections);
+    scenario->sections = make(L, n, sizeof *scenario->sections);
+    scenario->count = n;
+    for (size_t i = 0; i < n; i++) {
+        lua_rawgeti(L, sections, (int)(i + 1));
+        read_section(L, lua_gettop(L), scenario, arguments->overrides, &scenario->sections[i]);
+        lua_pop(L, 1);
+    }
+    return 0;
+}
+
+// --- the public face
+// ------------------------------------------------------------------------------------------
+
+static mb_status open_and_load(const char *path, const mb_overrides *overrides, mb_scenario *scenario,
+                               mb_error *error) {
+    mb_status status = mb_paths_root(&scenario->root, error);
+    if (!status) status = mb_paths_find_scenario(scenario->root, path, &scenario->path, error);
+    if (!status) status = read_text(scenario, error);
+    if (status) return status;
+    scenario->L = luaL_newstate();
+    if (!scenario->L) return mb_fail_memory(error);
+    call arguments = {.scenario = scenario, .overrides = overrides};
+    return protect(scenario, load, &arguments, error);
+}
+
+mb_status mb_scenario_load(const char *path, const mb_overrides *overrides, mb_scenario **scenario,
+                           mb_error *error) {
+    *scenario = calloc(1, sizeof **scenario);
+    if (!*scenario) return mb_fail_memory(error);
+    const mb_status status = open_and_load(path, overrides, *scenario, error);
+    if (!status) return MB_OK;
+    mb_scenario_free(*scenario);
+    *scenario = NULL;
+    return status;
+}
+
+static void free_section(mb_section *section) {
+    free(section->title);
+    free(section->question);
+    for (char **column = section->columns; column && *column; column++)
+        free(*column);
+    free(section->columns);
+    for (size_t i = 0; i < section->point_count; i++) {
+        free(section->points[i].label);
+        mb_experiment_deinit(&section->points[i].experiment);
+    }
+    free(section->points);
+}
+
+void mb_scenario_free(mb_scenario *scenario) {
+    if (!scenario) return;
+    if (scenario->L) lua_close(scenario->L);
+    for (size_t i = 0; i < scenario->count; i++)
+        free_section(&scenario->sections[i]);
+    free(scenario->sections);
+    mb_scenario_draft_deinit(&scenario->draft);
+    free(scenario->root);
+    free(scenario->path);
+    free(scenario->text);
+    free(scenario->skipped);
+    free(scenario);
+}
+
+const char *mb_scenario_path(const mb_scenario *scenario) {
+    return scenario->path;
+}
+
+const char *mb_scenario_root(const mb_scenario *scenario) {
+    return scenario->root;
+}
+
+const char *mb_scenario_text(const mb_scenario *scenario) {
+    return scenario->text;
+}
+
+const char *mb_scenario_skipped(const mb_scenario *scenario) {
+    return scenario->skipped;
+}
+
+size_t mb_scenario_section_count(const mb_scenario *scenario) {
+    return scenario->count;
+}
+
+const mb_section *mb_scenario_section(const mb_scenario *scenario, size_t index) {
+    return index < scenario->count ? &scenario->sections[index] : NULL;
+}
+
+// --- the script's report
+// --------------------------------------------------------------------------------------
+
+// { measure = value }; undefined ones are left out.
+static void push_measures(lua_State *L, const double *values) {
+    lua_createtable(L, 0, MB_MEASURE_COUNT);
+    for (int i = 0; values && i < MB_MEASURE_COUNT; i++) {
+        if (values[i] != values[i]) continue;
+        lua_pushnumber(L, values[i]);
+        lua_setfield(L, -2, mb_measures[i].name);
+    }
+}
+
+// One row of results; `points` is the section's table of points.
+static void push_row(lua_State *L, const mb_section *section, int points, const mb_row *row) {
+    lua_createtable(L, 0, 8);
+    const mb_point *point = &section->points[row->point];
+    lua_pushstring(L, point->experiment.policies[row->policy].label);
+    lua_setfield(L, -2, "policy");
+    lua_pushstring(L, point->label);
+    lua_setfield(L, -2, "label");
+    lua_pushnumber(L, (lua_Number)row->seeds);
+    lua_setfield(L, -2, "seeds");
+    lua_rawgeti(L, points, (int)(row->point + 1));
+    lua_getfield(L, -1, "values");
+    lua_setfield(L, -3, "point");
+    lua_pop(L, 1);
+    push_measures(L, row->mean);
+    lua_setfield(L, -2, "mean");
+    push_measures(L, row->half_width);
+    lua_setfield(L, -2, "ci");
+    lua_createtable(L, (int)row->seeds, 0);
+    for (uint32_t i = 0; row->values && i < row->seeds; i++) {
+        push_measures(L, row->values[i]);
+        lua_rawseti(L, -2, (int)(i + 1));
+    }
+    lua_setfield(L, -2, "values");
+}
+
+static int report(lua_State *L) {
+    const call *arguments = lua_touserdata(L, 1);
+    const mb_scenario *scenario = arguments->scenario;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->loaded);
+    lua_getfield(L, -1, "sections");
+    lua_rawgeti(L, -1, (int)(arguments->section + 1));
+    lua_getfield(L, -1, "points");
+    const int points = lua_gettop(L);
+    lua_getfield(L, -2, "report");
+    lua_createtable(L, (int)arguments->row_count, 0);
+    for (size_t i = 0; i < arguments->row_count; i++) {
+        push_row(L, &scenario->sections[arguments->section], points, &arguments->rows[i]);
+        lua_rawseti(L, -2, (int)(i + 1));
+    }
+    lua_call(L, 1, 0);
+    return 0;
+}
+
+mb_status mb_scenario_report(mb_scenario *scenario, size_t section, const mb_row *rows, size_t row_count,
+                             mb_error *error) {
+    if (section >= scenario->count || !scenario->sections[section].has_report) return MB_OK;
+    call arguments = {.scenario = scenario, .section = section, .rows = rows, .row_count = row_count};
+    return protect(scenario, report, &arguments, error);
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+// A scenario: an experiment described by a Lua script, read into plain C values that any thread can run.
+#pragma once
+#include "base/error.h"
+#include "sim/measures.h"
+#include "sim/sim.h"
+
+typedef enum mb_param_kind { MB_PARAM_NUMBER, MB_PARAM_TEXT, MB_PARAM_BOOLEAN, MB_PARAM_NUMBERS } mb_param_kind;
+
+// A value given to a policy's parameter.
+typedef struct mb_param {
+    char *name;
+    mb_param_kind kind;
+    double number;
+    bool boolean;
+    char *text;
+    double *numbers;
+    size_t number_count;
+    bool if_declared; // for every policy that has such a parameter; no error for one that has not
+} mb_param;
+
+typedef struct mb_policy_spec {
+    char *label; // how results name it
+    char *path;  // script
+    mb_param *params;
+    size_t param_count;
+    bool unlimited_memory; // this policy alone runs without a memory limit (a baseline that ignores memory)
+} mb_policy_spec;
+
+typedef struct mb_limits {
+    double hook_s;             // longest time of one hook
+    uint64_t hook_instructions; // the same on every machine; 0: none (the time limit stands alone)
+    uint64_t memory_bytes;     // of a policy's state
+} mb_limits;
+
+// Everything that a set of comparable runs shares: the same requests, cluster and clocks for every policy.
+typedef struct mb_experiment {
+    mb_workload workload;
+    mb_latency latency;
+    mb_grid *grid; // of latency.table; owned
+    uint32_t replicas;
+    mb_kv_kind kv_kind;
+    uint64_t kv_capacity;
+    uint32_t kv_max_length;
+    bool block_oversize;
+    mb_slo slo;
+    uint64_t warmup_requests;
+    bool exact_percentiles, oracle;
+    mb_policy_spec *policies;
+    size_t policy_count;
+    uint32_t seeds;
+    uint64_t seed; // of the first; the others are the replications of it
+    mb_limits limits;
+    char *description; // "10,000 requests, 4 replicas, ..." in words
+} mb_experiment;
+
+// One point of a sweep.
+typedef struct mb_point {
+    char *label; // "cluster.gpus=4 params.bins=8"; "" where nothing is swept
+    mb_experiment experiment;
+} mb_point;
+
+typedef struct mb_section {
+    char *title, *question; // NULL where not given
+    char **columns;         // measures that its table shows, NULL-terminated; NULL: the usual ones
+    bool has_report;        // the script prints the results itself
+    mb_point *points;
+    size_t point_count;
+} mb_section;
+
+typedef struct mb_scenario mb_scenario;
+
+// A change from the command line: "cluster.gpus=8", or a policy to add: "NAME|FILE[,param=value...]".
+typedef struct mb_overrides {
+    const char *const *sets;
+    size_t set_count;
+    const char *const *policies;
+    size_t policy_count;
+    uint32_t seeds; // 0: as the scenario says
+    uint64_t seed;
+    bool has_seed;
+    mb_limits limits; // zero members: as the scenario says
+} mb_overrides;
+
+// Load, check and prepare. Every mistake is one sentence with file, line and the nearest known key.
+// A scenario that cannot run here and says so (`skip "reason"`) gives *scenario with mb_scenario_skipped() set.
+mb_status mb_scenario_load(const char *path, const mb_overrides *overrides, mb_scenario **scenario, mb_error *error);
+void mb_scenario_free(mb_scenario *scenario);
+
+const char *mb_scenario_path(const mb_scenario *scenario);
+const char *mb_scenario_root(const mb_scenario *scenario);    // of the project's files
+const char *mb_scenario_text(const mb_scenario *scenario);    // the script's source
+const char *mb_scenario_skipped(const mb_scenario *scenario); // the reason, or NULL
+size_t mb_scenario_section_count(const mb_scenario *scenario);
+const mb_section *mb_scenario_section(const mb_scenario *scenario, size_t index);
+
+// Results of one policy at one point, over seeds.
+typedef struct mb_row {
+    size_t point, policy;
+    uint32_t seeds;            // that finished
+    const double *mean;        // [MB_MEASURE_COUNT]
+    const double *half_width;  // of the 95 % confidence interval; NAN for one seed
+    const double *const *values; // [seeds][MB_MEASURE_COUNT]
+} mb_row;
+
+// Call the section's own report function; it prints to standard output.
+mb_status mb_scenario_report(mb_scenario *scenario, size_t section, const mb_row *rows, size_t row_count,
+                             mb_error *error);

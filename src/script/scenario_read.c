@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: MIT
+#include "script/scenario_read.h"
+
+#include "base/strbuf.h"
+#include "model/fit.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+// Tables come checked from Lua: a value is of its type or absent. All functions may raise a Lua error for
+// want of memory, so every allocation is hung on its owner at once.
+
+static double number_or(lua_State *L, int table, const char *key, double otherwise) {
+    lua_getfield(L, table, key);
+    const double value = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : otherwise;
+    lua_pop(L, 1);
+    return value;
+}
+
+static double number(lua_State *L, int table, const char *key) {
+    return number_or(L, table, key, 0);
+}
+
+static uint64_t whole(lua_State *L, int table, const char *key) {
+    return (uint64_t)number(L, table, key);
+}
+
+static uint32_t small(lua_State *L, int table, const char *key) {
+    return (uint32_t)number(L, table, key);
+}
+
+static bool boolean(lua_State *L, int table, const char *key) {
+    lua_getfield(L, table, key);
+    const bool value = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return value;
+}
+
+static void *make(lua_State *L, size_t count, size_t size) {
+    void *block = calloc(count ? count : 1, size);
+    if (!block) luaL_error(L, "out of memory");
+    return block;
+}
+
+static char *copy(lua_State *L, int index) {
+    char *text = mb_strdup(lua_tostring(L, index));
+    if (!text) luaL_error(L, "out of memory");
+    return text;
+}
+
+void mb_scenario_read_text(lua_State *L, int table, const char *key, char **text) {
+    lua_getfield(L, table, key);
+    if (lua_type(L, -1) == LUA_TSTRING) *text = copy(L, -1);
+    lua_pop(L, 1);
+}
+
+static bool is(lua_State *L, int table, const char *key, const char *value) {
+    lua_getfield(L, table, key);
+    const char *text = lua_tostring(L, -1);
+    const bool same = text && strcmp(text, value) == 0;
+    lua_pop(L, 1);
+    return same;
+}
+
+// Push table[key]; false, and nothing pushed, if it is not a table. The new table's index is the stack's top.
+static bool enter(lua_State *L, int table, const char *key) {
+    lua_getfield(L, table, key);
+    if (lua_istable(L, -1)) return true;
+    lua_pop(L, 1);
+    return false;
+}
+
+static int choose(lua_State *L, int table, const char *const names[], size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (is(L, table, "kind", names[i])) return (int)i;
+    lua_getfield(L, table, "kind");
+    return luaL_error(L, "unknown kind \"%s\"", lua_tostring(L, -1));
+}
+#define CHOOSE(L, table, names) choose(L, table, names, sizeof(names) / sizeof *(names))
+
+static void read_numbers(lua_State *L, int table, const char *key, double **numbers, size_t *count) {
+    if (!enter(L, table, key)) return;
+    const int list = lua_gettop(L);
+    const size_t n = lua_rawlen(L, list);
+    *numbers = make(L, n, sizeof **numbers);
+    *count = n;
+    for (size_t i = 0; i < n; i++) {
+        lua_rawgeti(L, list, (int)(i + 1));
+        (*numbers)[i] = lua_tonumber(L, -1);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+// --- the workload
+// ---------------------------------------------------------------------------------------------
+
+// An empirical distribution's path and column wait in the script's table until the file can be read: see
+// below.
+static void read_distribution(lua_State *L, int table, mb_distribution *d) {
+    static const char *const names[] = {"lengths.fixed",     "lengths.uniform",     "lengths.normal",
+                                        "lengths.lognormal", "lengths.exponential", "lengths.zipf",
+                                        "lengths.empirical"};
+    static const char *const first[] = {"value", "low", "mean", "mu", "mean", "theta", "none"};
+    static const char *const second[] = {"none", "high", "std", "sigma", "none", "none", "none"};
+    const int kind = CHOOSE(L, table, names);
+    d->kind = (mb_distribution_kind)kind;
+    d->a = number(L, table, first[kind]);
+    d->b = number(L, table, second[kind]);
+    d->min = number(L, table, "min");
+    d->max = number_or(L, table, "max", INFINITY);
+    if (d->kind != MB_DIST_EMPIRICAL) return;
+    const double min = d->min, max = d->max;
+    lua_getfield(L, table, "path");
+    lua_getfield(L, table, "column");
+    mb_error error;
+    if (mb_distribution_read_column(lua_tostring(L, -2), lua_tostring(L, -1), d, &error))
+        luaL_error(L, "%s", error.message);
+    d->min = min;
+    d->max = max;
+    lua_pop(L, 2);
+}
+
+static bool read_distribution_of(lua_State *L, int table, const char *key, mb_distribution *d) {
+    if (!enter(L, table, key)) return false;
+    read_distribution(L, lua_gettop(L), d);
+    lua_pop(L, 1);
+    return true;
+}
+
+static void read_segments(lua_State *L, int table, mb_arrivals *arrivals) {
+    if (!enter(L, table, "segments")) return;
+    const int list = lua_gettop(L);
+    const size_t n = lua_rawlen(L, list);
+    arrivals->segments = make(L, n, sizeof *arrivals->segments);
+    arrivals->segment_count = n;
+    for (size_t i = 0; i < n; i++) {
+        lua_rawgeti(L, list, (int)(i + 1));
+        lua_rawgeti(L, -1, 1);
+        lua_rawgeti(L, -2, 2);
+        arrivals->segments[i] =
+            (mb_rate_segment){.duration_s = lua_tonumber(L, -2), .rate = lua_tonumber(L, -1)};
+        lua_pop(L, 3);
+    }
+    lua_pop(L, 1);
+}
+
+static void read_arrivals(lua_State *L, int table, mb_arrivals *arrivals) {
+    static const char *const names[] = {"arrivals.constant",   "arrivals.poisson", "arrivals.gamma",
+                                        "arrivals.weibull",    "arrivals.on_off",  "arrivals.piecewise",
+                                        "arrivals.all_at_once"};
+    const int kind = CHOOSE(L, table, names);
+    const bool at_once = kind == 6;
+    arrivals->kind = at_once ? MB_ARRIVALS_CONSTANT : (mb_arrivals_kind)kind;
+    arrivals->rate = at_once ? (double)INFINITY : number(L, table, "rate");
+    arrivals->shape = number(L, table, "shape");
+    arrivals->on_mean_s = number(L, table, "on");
+    arrivals->off_mean_s = number(L, table, "off");
+    arrivals->off_rate = number(L, table, "off_rate");
+    arrivals->repeat = boolean(L, table, "repeat");
+    read_segments(L, table, arrivals);
+}
+
+static void read_confusion(lua_State *L, int table, mb_predictor *predictor) {
+    if (!enter(L, table, "matrix")) return;
+    const int rows = lua_gettop(L);
+    const size_t bins = predictor->bins;
+    predictor->confusion = make(L, bins * bins, sizeof *predictor->confusion);
+    for (size_t i = 0; i < bins; i++) {
+        lua_rawgeti(L, rows, (int)(i + 1));
+        for (size_t j = 0; j < bins; j++) {
+            lua_rawgeti(L, -1, (int)(j + 1));
+            predictor->confusion[i * bins + j] = lua_tonumber(L, -1);
+            lua_pop(L, 1);
+        }
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+static void read_predictor(lua_State *L, int table, mb_predictor *predictor) {
+    static const char *const names[] = {"predict.exact",     "predict.lognormal", "predict.bin_flip",
+                                        "predict.confusion", "predict.constant",  "predict.column",
+                                        "predict.origin"};
+    predictor->kind = (mb_predictor_kind)CHOOSE(L, table, names);
+    predictor->sigma = number(L, table, "sigma");
+    predictor->flip = number(L, table, "p");
+    predictor->lowest = number(L, table, "lowest");
+    predictor->highest = number(L, table, "highest");
+    predictor->constant = small(L, table, "value");
+    predictor->origin_seed = small(L, table, "seed");
+    size_t edges = 0;
+    read_numbers(L, table, "edges", &predictor->edges, &edges);
+    if (predictor->edges) predictor->bins = edges + 1;
+    read_confusion(L, table, predictor);
+}
+
+static void read_trace(lua_State *L, int table, mb_trace *trace) {
+    static const char *const names[] = {"trace.burstgpt", "trace.azure", "trace.csv"};
+    trace->layout = (mb_trace_layout)CHOOSE(L, table, names);
+    mb_scenario_read_text(L, table, "path", &trace->path);
+    trace->time_unit_s = number_or(L, table, "time_unit", 1);
+    trace->rate_scale = number_or(L, table, "rate_scale", 1);
+    trace->from_s = number(L, table, "from");
+    trace->to_s = number_or(L, table, "to", INFINITY);
+    trace->skip_rows = whole(L, table, "skip_rows");
+    trace->window_per_seed = boolean(L, table, "window_per_seed");
+    trace->keep_zero = boolean(L, table, "keep_zero");
+    if (!enter(L, table, "columns")) return;
+    const int columns = lua_gettop(L);
+    mb_trace_columns *into = &trace->columns;
+    mb_scenario_read_text(L, columns, "time", &into->time);
+    mb_scenario_read_text(L, columns, "prompt", &into->prompt);
+    mb_scenario_read_text(L, columns, "output", &into->output);
+    mb_scenario_read_text(L, columns, "predicted", &into->predicted);
+    mb_scenario_read_text(L, columns, "client", &into->client);
+    mb_scenario_read_text(L, columns, "priority", &into->priority);
+    mb_scenario_read_text(L, columns, "service", &into->service);
+    lua_pop(L, 1);
+}
+
+static void read_synthetic(lua_State *L, int table, mb_workload *workload) {
+    if (enter(L, table, "arrivals")) {
+        read_arrivals(L, lua_gettop(L), &workload->arrivals);
+        lua_pop(L, 1);
+    }
+    read_distribution_of(L, table, "prompt", &workload->prompt);
+    read_distribution_of(L, table, "output", &workload->output);
+    workload->has_service = read_distribution_of(L, table, "service", &workload->service);
+    workload->clients = small(L, table, "clients");
+}
+
+static void read_workload(lua_State *L, int table, mb_workload *workload) {
+    workload->kind = is(L, table, "kind", "synthetic") ? MB_WORKLOAD_SYNTHETIC : MB_WORKLOAD_TRACE;
+    workload->limit = whole(L, table, "limit");
+    workload->until_s = number_or(L, table, "until_time", INFINITY);
+    if (enter(L, table, "predictor")) {
+        read_predictor(L, lua_gettop(L), &workload->predictor);
+        lua_pop(L, 1);
+    }
+    if (workload->kind == MB_WORKLOAD_TRACE)
+        read_trace(L, table, &workload->trace);
+    else
+        read_synthetic(L, table, workload);
+}
+
+// --- latency, cluster, policies
+// -------------------------------------------------------------------------------
+
+static void read_latency(lua_State *L, int table, mb_latency *latency, mb_scenario_draft *draft) {
+    static const char *const names[] = {"latency.batch", "latency.table", "latency.jobs"};
+    latency->kind = (mb_latency_kind)CHOOSE(L, table, names);
+    latency->law = (mb_batch_law){.alpha_s = number(L, table, "alpha"),
+                                  .beta_s_per_token = number(L, table, "beta"),
+                                  .gamma = number(L, table, "gamma"),
+                                  .floor_s = number(L, table, "floor")};
+    latency->noise = number(L, table, "noise");
+    mb_scenario_read_text(L, table, "path", &draft->grid_path);
+    draft->absolute_weight = is(L, table, "weight", "absolute");
+}
+
+static void read_cluster(lua_State *L, int table, mb_experiment *experiment) {
+    experiment->replicas = small(L, table, "gpus");
+    experiment->kv_kind = is(L, table, "kv", "contiguous") ? MB_KV_CONTIGUOUS : MB_KV_TOKENS;
+    const double capacity = number(L, table, "capacity");
+    experiment->kv_capacity = capacity > 0 ? (uint64_t)capacity : MB_KV_UNLIMITED;
+    experiment->kv_max_length = small(L, table, "kv_max_length");
+    experiment->block_oversize = is(L, table, "oversize", "block");
+}
+
+static void read_param(lua_State *L, int table, mb_param *param) {
+    mb_scenario_read_text(L, table, "name", &param->name);
+    param->if_declared = boolean(L, table, "if_declared");
+    lua_getfield(L, table, "value");
+    switch (lua_type(L, -1)) {
+    case LUA_TNUMBER:
+        param->kind = MB_PARAM_NUMBER;
+        param->number = lua_tonumber(L, -1);
+        break;
+    case LUA_TBOOLEAN:
+        param->kind = MB_PARAM_BOOLEAN;
+        param->boolean = lua_toboolean(L, -1);
+        break;
+    case LUA_TSTRING:
+        param->kind = MB_PARAM_TEXT;
+        param->text = copy(L, -1);
+        break;
+    default:
+        param->kind = MB_PARAM_NUMBERS;
+        read_numbers(L, table, "value", &param->numbers, &param->number_count);
+    }
+    lua_pop(L, 1);
+}
+
+static void read_policy(lua_State *L, int table, mb_policy_spec *policy) {
+    mb_scenario_read_text(L, table, "label", &policy->label);
+    mb_scenario_read_text(L, table, "path", &policy->path);
+    policy->unlimited_memory = boolean(L, table, "unlimited_memory");
+    if (!enter(L, table, "params")) return;
+    const int list = lua_gettop(L);
+    const size_t n = lua_rawlen(L, list);
+    policy->params = make(L, n, sizeof *policy->params);
+    policy->param_count = n;
+    for (size_t i = 0; i < n; i++) {
+        lua_rawgeti(L, list, (int)(i + 1));
+        read_param(L, lua_gettop(L), &policy->params[i]);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+static void read_policies(lua_State *L, int table, mb_experiment *experiment) {
+    if (!enter(L, table, "policies")) return;
+    const int list = lua_gettop(L);
+    const size_t n = lua_rawlen(L, list);
+    experiment->policies = make(L, n, sizeof *experiment->policies);
+    experiment->policy_count = n;
+    for (size_t i = 0; i < n; i++) {
+        lua_rawgeti(L, list, (int)(i + 1));
+        read_policy(L, lua_gettop(L), &experiment->policies[i]);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+void mb_scenario_read_experiment(lua_State *L, int index, mb_experiment *experiment,
+                                 mb_scenario_draft *draft) {
+    luaL_checkstack(L, 40, "scenario");
+    const int table = mb_lua_absolute(L, index), top = lua_gettop(L);
+    mb_scenario_read_text(L, table, "where", &draft->where);
+    mb_scenario_read_text(L, table, "before", &draft->before);
+    mb_scenario_read_text(L, table, "after", &draft->after);
+    if (enter(L, table, "workload")) read_workload(L, lua_gettop(L), &experiment->workload);
+    if (enter(L, table, "latency")) read_latency(L, lua_gettop(L), &experiment->latency, draft);
+    if (enter(L, table, "cluster")) read_cluster(L, lua_gettop(L), experiment);
+    if (enter(L, table, "slo")) {
+        experiment->slo.tbt_s = number_or(L, lua_gettop(L), "tbt", INFINITY);
+        experiment->slo.e2e_s = number_or(L, lua_gettop(L), "e2e", INFINITY);
+    }
+    if (enter(L, table, "limits")) {
+        const int limits = lua_gettop(L);
+        experiment->limits =
+            (mb_limits){.hook_s = number(L, limits, "hook_seconds"),
+                        .hook_instructions = whole(L, limits, "hook_instructions"),
+                        .memory_bytes = (uint64_t)(number(L, limits, "memory_mb") * 1048576)};
+    }
+    lua_settop(L, top);
+    read_policies(L, table, experiment);
+    experiment->warmup_requests = whole(L, table, "warmup");
+    experiment->exact_percentiles = boolean(L, table, "exact_percentiles");
+    experiment->oracle = boolean(L, table, "oracle");
+    experiment->seeds = small(L, table, "seeds");
+    experiment->seed = whole(L, table, "seed");
+}
+
+// --- preparing
+// ------------------------------------------------------------------------------------------------
+
+static mb_status prepare_latency(mb_experiment *experiment, const mb_scenario_draft *draft, mb_error *error) {
+    mb_latency *latency = &experiment->latency;
+    if (draft->grid_path) {
+        mb_status status = mb_grid_read(draft->grid_path, &experiment->grid, error);
+        if (status) return status;
+        if (latency->kind == MB_LATENCY_BATCH) {
+            const double floor_s = latency->law.floor_s;
+            mb_fit fit;
+            status = mb_fit_batch_law(
+                experiment->grid, draft->absolute_weight ? MB_FIT_ABSOLUTE : MB_FIT_RELATIVE, &fit, error);
+            if (status) return status;
+            latency->law = fit.law;
+            latency->law.floor_s = floor_s;
+            latency->max_batch = fit.max_batch;
+            latency->max_length = fit.max_length;
+        } else {
+            latency->grid = experiment->grid;
+        }
+    }
+    return mb_latency_check(latency, error);
+}
+
+static void describe_latency(const mb_experiment *experiment, mb_strbuf *text) {
+    const mb_latency *latency = &experiment->latency;
+    if (latency->kind == MB_LATENCY_BATCH)
+        mb_strbuf_printf(text, "batch law %.4g ms + %.4g ms L (1 + %.3g (b-1)/b)", 1e3 * latency->law.alpha_s,
+                         1e3 * latency->law.beta_s_per_token, latency->law.gamma);
+    else if (latency->kind == MB_LATENCY_TABLE)
+        mb_strbuf_printf(text, "table of %zu x %zu times", experiment->grid->batch_count,
+                         experiment->grid->length_count);
+    else
+        mb_strbuf_add(text, "given service times");
+    if (latency->noise > 0) mb_strbuf_printf(text, " with noise %.3g", latency->noise);
+}
+
+static mb_status describe(mb_experiment *experiment, const mb_scenario_draft *draft, mb_error *error) {
+    mb_strbuf text = {0};
+    mb_strbuf_printf(&text, "%s, ", draft->before);
+    describe_latency(experiment, &text);
+    mb_strbuf_printf(&text, ", %s", draft->after);
+    experiment->description = text.text;
+    if (!text.failed) return MB_OK;
+    return mb_fail_memory(error);
+}
+
+// Does the message start with "file:line: " already?
+static bool has_place(const char *message) {
+    const char *colon = strchr(message, ':');
+    if (!colon) return false;
+    const size_t digits = strspn(colon + 1, "0123456789");
+    return digits > 0 && colon[1 + digits] == ':';
+}
+
+mb_status mb_scenario_prepare(mb_experiment *experiment, const mb_scenario_draft *draft, mb_error *error) {
+    mb_error own;
+    mb_status status = prepare_latency(experiment, draft, &own);
+    if (!status) status = mb_workload_prepare(&experiment->workload, &own);
+    if (!status) return describe(experiment, draft, error);
+    if (has_place(own.message)) return mb_fail(error, status, "%s", own.message);
+    return mb_fail(error, status, "%s: %s", draft->where, own.message);
+}
+
+// --- release
+// --------------------------------------------------------------------------------------------------
+
+void mb_scenario_draft_deinit(mb_scenario_draft *draft) {
+    free(draft->where);
+    free(draft->before);
+    free(draft->after);
+    free(draft->grid_path);
+    *draft = (mb_scenario_draft){0};
+}
+
+static void free_policy(mb_policy_spec *policy) {
+    for (size_t i = 0; i < policy->param_count; i++) {
+        free(policy->params[i].name);
+        free(policy->params[i].text);
+        free(policy->params[i].numbers);
+    }
+    free(policy->params);
+    free(policy->label);
+    free(policy->path);
+}
+
+void mb_experiment_deinit(mb_experiment *experiment) {
+    mb_workload_deinit(&experiment->workload);
+    mb_grid_free(experiment->grid);
+    for (size_t i = 0; i < experiment->policy_count; i++)
+        free_policy(&experiment->policies[i]);
+    free(experiment->policies);
+    free(experiment->description);
+    *experiment = (mb_experiment){0};
+}

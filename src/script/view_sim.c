@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+// The simulation as a policy sees it.
+#include "script/views.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static mb_sim *check_sim(lua_State *L) {
+    mb_view_check(L, 1, MB_VIEW_SIM);
+    return mb_host_of(L)->sim;
+}
+
+static int reject(lua_State *L) {
+    mb_sim *sim = check_sim(L);
+    const uint32_t slot = mb_request_view_check(L, 2);
+    const char *reason = luaL_optstring(L, 3, "turned away by the policy");
+    if (mb_request_at(&sim->requests, slot)->phase == MB_PHASE_RUNNING)
+        return luaL_error(L, "sim:reject: the request runs already");
+    mb_error error = {0};
+    if (mb_sim_reject(sim, slot, reason, &error) != MB_OK) return mb_host_raise(L, &error);
+    return 0;
+}
+
+static int set_timer(lua_State *L, double period) {
+    mb_host *host = mb_host_of(L);
+    mb_sim *sim = check_sim(L);
+    const lua_Number delay = luaL_checknumber(L, 2);
+    luaL_checktype(L, 3, LUA_TFUNCTION);
+    if (!(delay >= 0 && delay < HUGE_VAL)) return luaL_error(L, "a timer needs a time of at least 0 seconds");
+    if (period > 0 && !(delay > 0)) return luaL_error(L, "sim:every needs a period above 0 seconds");
+    lua_rawgeti(L, LUA_REGISTRYINDEX, host->timers);
+    // A timer's slot is free when it holds nil; a policy has few.
+    uint32_t slot = 0;
+    for (;; slot++) {
+        lua_rawgeti(L, -1, (int)slot + 1);
+        const bool is_free = !lua_toboolean(L, -1);
+        lua_pop(L, 1);
+        if (is_free) break;
+    }
+    if (slot >= MB_EVENT_MAX_PAYLOAD) return luaL_error(L, "too many timers");
+    lua_createtable(L, 2, 0);
+    lua_pushvalue(L, 3);
+    lua_rawseti(L, -2, 1);
+    lua_pushnumber(L, period);
+    lua_rawseti(L, -2, 2);
+    lua_rawseti(L, -2, (int)slot + 1);
+    if (!mb_sim_set_timer(sim, sim->now_s + delay, slot)) return luaL_error(L, "not enough memory");
+    return 0;
+}
+
+static int after(lua_State *L) {
+    return set_timer(L, 0);
+}
+
+static int every(lua_State *L) {
+    return set_timer(L, luaL_checknumber(L, 2));
+}
+
+static int sample(lua_State *L) {
+    check_sim(L);
+    const char *name = luaL_optstring(L, 2, "predicted_output");
+    const mb_key key = mb_key_from_name(name);
+    if (key != MB_KEY_PROMPT_TOKENS && key != MB_KEY_PREDICTED_OUTPUT && key != MB_KEY_PREDICTED_TOTAL &&
+        key != MB_KEY_OUTPUT_TOKENS)
+        return luaL_error(L, "sim:sample(\"%s\"): expected \"prompt_tokens\", \"predicted_output\", "
+                             "\"predicted_total\" or \"output_tokens\"", name);
+    mb_sample_push(L, key);
+    return 1;
+}
+
+static int log_line(lua_State *L) {
+    check_sim(L);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, mb_host_of(L)->environment);
+    lua_getfield(L, -1, "print");
+    lua_replace(L, 1);
+    lua_pop(L, 1);
+    lua_call(L, lua_gettop(L) - 1, 0);
+    return 0;
+}
+
+static int observe(lua_State *L) {
+    mb_host *host = mb_host_of(L);
+    mb_sim *sim = check_sim(L);
+    const char *name = luaL_checkstring(L, 2);
+    const double value = luaL_checknumber(L, 3);
+    if (!sim->observer.decision) return 0;
+    mb_error error = {0};
+    const uint32_t replica = sim->building ? sim->building->id : MB_NONE;
+    if (sim->observer.decision(sim->observer.self, host->sim->now_s, replica, name, value, &error) != MB_OK)
+        return mb_host_raise(L, &error);
+    return 0;
+}
+
+enum { SIM_NOW, SIM_RUNNING, SIM_WAITING, SIM_INBOX, SIM_OBSERVING, SIM_ENDED, SIM_ORACLE };
+
+static int read_sim(lua_State *L, const mb_view *view, int property) {
+    (void)view;
+    mb_host *host = mb_host_of(L);
+    const mb_sim *sim = host->sim;
+    switch (property) {
+    case SIM_NOW: lua_pushnumber(L, sim->now_s); break;
+    case SIM_RUNNING: lua_pushnumber(L, (double)sim->running); break;
+    case SIM_WAITING: lua_pushnumber(L, (double)sim->waiting); break;
+    case SIM_INBOX:
+        if (sim->inbox_is_bins) lua_rawgeti(L, LUA_REGISTRYINDEX, host->inbox_bins);
+        else mb_queue_view_push(host, sim->inbox);
+        break;
+    case SIM_OBSERVING: lua_pushboolean(L, host->observing); break;
+    case SIM_ENDED: lua_pushboolean(L, sim->arrivals_ended); break;
+    default: lua_pushboolean(L, host->oracle);
+    }
+    return 1;
+}
+
+static int index_sim(lua_State *L) {
+    return mb_view_index(L, "sim", read_sim);
+}
+
+static int set_sim(lua_State *L) {
+    mb_host *host = mb_host_of(L);
+    mb_sim *sim = check_sim(L);
+    const char *name = luaL_checkstring(L, 2);
+    if (strcmp(name, "inbox") != 0)
+        return luaL_error(L, "sim.%s cannot be set; keep your own values in self.%s", name, name);
+    const mb_view *view = lua_touserdata(L, 3);
+    if (!view || (view->kind != MB_VIEW_QUEUE && view->kind != MB_VIEW_BINS))
+        return luaL_error(L, "sim.inbox must be a queue or bins, not %s", luaL_typename(L, 3));
+    sim->inbox_is_bins = view->kind == MB_VIEW_BINS;
+    sim->inbox = view->index;
+    if (sim->inbox_is_bins) {
+        lua_pushvalue(L, 3);
+        lua_rawseti(L, LUA_REGISTRYINDEX, host->inbox_bins);
+    }
+    return 0;
+}
+
+static void set_bound(lua_State *L, const char *name, double seconds) {
+    if (isinf(seconds)) return; // absent where the scenario has none
+    lua_pushnumber(L, seconds);
+    lua_setfield(L, -2, name);
+}
+
+void mb_sim_view_open(lua_State *L) {
+    static const mb_member members[] = {{"reject", reject, 0},
+                                        {"bins", mb_bins_make, 0},
+                                        {"after", after, 0},
+                                        {"every", every, 0},
+                                        {"sample", sample, 0},
+                                        {"log", log_line, 0},
+                                        {"observe", observe, 0},
+                                        {"random", mb_library_random, 0},
+                                        {"now", NULL, SIM_NOW},
+                                        {"running", NULL, SIM_RUNNING},
+                                        {"waiting", NULL, SIM_WAITING},
+                                        {"inbox", NULL, SIM_INBOX},
+                                        {"observing", NULL, SIM_OBSERVING},
+                                        {"arrivals_ended", NULL, SIM_ENDED},
+                                        {"oracle", NULL, SIM_ORACLE},
+                                        {NULL, NULL, 0}};
+    mb_host *host = mb_host_of(L);
+    lua_newtable(L);
+    host->timers = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_pushboolean(L, 0);
+    host->inbox_bins = luaL_ref(L, LUA_REGISTRYINDEX);
+    mb_view_metatable(L, members, index_sim);
+    // What never changes stands in the members' table itself, and is found without a call.
+    lua_getfield(L, -1, "__index");
+    lua_getupvalue(L, -1, 1);
+    mb_queue_view_push(host, 0);
+    lua_setfield(L, -2, "queue");
+    lua_rawgeti(L, LUA_REGISTRYINDEX, host->replica_views);
+    lua_setfield(L, -2, "replicas");
+    lua_newtable(L);
+    set_bound(L, "tbt", host->sim->config->slo.tbt_s);
+    set_bound(L, "e2e", host->sim->config->slo.e2e_s);
+    lua_setfield(L, -2, "slo");
+    lua_pop(L, 2);
+    lua_pushcfunction(L, set_sim);
+    lua_setfield(L, -2, "__newindex");
+    const int meta = luaL_ref(L, LUA_REGISTRYINDEX);
+    mb_view_new(L, MB_VIEW_SIM, 0, meta);
+    host->sim_view = luaL_ref(L, LUA_REGISTRYINDEX);
+}

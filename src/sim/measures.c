@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+#include "sim/measures.h"
+
+#include "model/kv_pool.h"
+
+#include <math.h>
+#include <string.h>
+
+#define STATISTICS(name, what)                                                                                     \
+    {name "_mean_s", "mean " what ", s", MB_BETTER_LOWER}, {name "_p50_s", "median " what ", s", MB_BETTER_LOWER}, \
+        {name "_p90_s", "90th percentile of " what ", s", MB_BETTER_LOWER},                                        \
+        {name "_p95_s", "95th percentile of " what ", s", MB_BETTER_LOWER},                                        \
+        {name "_p99_s", "99th percentile of " what ", s", MB_BETTER_LOWER},                                        \
+        {name "_max_s", "largest " what ", s", MB_BETTER_LOWER}
+
+const mb_measure mb_measures[MB_MEASURE_COUNT] = {
+    {"requests", "requests that arrived", MB_BETTER_NEITHER},
+    {"finished", "requests served to the end", MB_BETTER_HIGHER},
+    {"rejected", "requests turned away", MB_BETTER_LOWER},
+    {"unfinished", "requests still in the system when the run ended", MB_BETTER_LOWER},
+    {"duration_s", "first arrival to the end of the last batch, s", MB_BETTER_NEITHER},
+    {"throughput_rps", "finished requests per second", MB_BETTER_HIGHER},
+    {"throughput_tps", "output tokens per second", MB_BETTER_HIGHER},
+    {"total_tps", "prompt + output tokens per second", MB_BETTER_HIGHER},
+    {"goodput_rps", "requests per second that met every SLO", MB_BETTER_HIGHER},
+    STATISTICS("ttft", "time from arrival to first token"),
+    STATISTICS("tpot", "time per output token after the first"),
+    STATISTICS("itl", "gap between tokens, all gaps pooled"),
+    STATISTICS("e2e", "time from arrival to last token"),
+    STATISTICS("queue", "wait before service"),
+    {"tbt_violation", "fraction of requests whose time between tokens exceeds slo.tbt", MB_BETTER_LOWER},
+    {"e2e_violation", "fraction of requests that take longer than slo.e2e", MB_BETTER_LOWER},
+    {"slo_attainment", "fraction of requests that met every SLO", MB_BETTER_HIGHER},
+    {"gpu_util", "fraction of time that replicas were busy", MB_BETTER_NEITHER},
+    {"batches", "batches served", MB_BETTER_NEITHER},
+    {"batch_mean", "requests per batch", MB_BETTER_NEITHER},
+    {"padding_waste", "fraction of the batches' token positions that were padding", MB_BETTER_LOWER},
+    {"kv_mean", "time average of reserved KV memory, fraction of capacity", MB_BETTER_NEITHER},
+    {"kv_peak", "highest reserved KV memory of a replica, fraction of capacity", MB_BETTER_NEITHER},
+    {"kv_fragmentation", "time average of reserved KV memory that stays unused, fraction of the reserved",
+     MB_BETTER_LOWER},
+    {"waited_fraction", "fraction of requests that did not start at once", MB_BETTER_NEITHER},
+    {"preemptions", "times that a running request was interrupted", MB_BETTER_LOWER},
+    {"idle_with_work_s", "replica seconds idle while requests waited, without step:idle", MB_BETTER_LOWER},
+    {"jain", "Jain's fairness index over the clients' served tokens", MB_BETTER_HIGHER},
+    {"sim_wall_s", "wall-clock time of the simulation itself, s", MB_BETTER_NEITHER},
+    {"sim_requests_per_s", "simulated requests per second of wall-clock time", MB_BETTER_NEITHER},
+};
+
+static double ratio(double a, double b) {
+    return b > 0 ? a / b : NAN;
+}
+
+static double *put_sketch(double *at, const mb_sketch *sketch) {
+    static const double quantiles[] = {0.5, 0.9, 0.95, 0.99};
+    *at++ = mb_sketch_mean(sketch);
+    for (size_t i = 0; i < sizeof quantiles / sizeof *quantiles; i++) *at++ = mb_sketch_quantile(sketch, quantiles[i]);
+    *at++ = mb_sketch_quantile(sketch, 1);
+    return at;
+}
+
+void mb_measure_all(const mb_metrics *metrics, const mb_slo *slo, double values[MB_MEASURE_COUNT]) {
+    const double duration = mb_metrics_duration(metrics), measured = (double)metrics->measured;
+    const bool limited = metrics->kv_capacity != MB_KV_UNLIMITED;
+    const double output = (double)metrics->output_tokens;
+    // Requests that met every SLO, scaled from those measured to all that finished.
+    const double good = ratio((double)metrics->slo_met, measured) * (double)metrics->finished;
+    double *at = values;
+    *at++ = (double)metrics->requests;
+    *at++ = (double)metrics->finished;
+    *at++ = (double)metrics->rejected;
+    *at++ = (double)metrics->unfinished;
+    *at++ = duration;
+    *at++ = ratio((double)metrics->finished, duration);
+    *at++ = ratio(output, duration);
+    *at++ = ratio((double)metrics->prompt_tokens + output, duration);
+    *at++ = ratio(good, duration);
+    at = put_sketch(at, &metrics->ttft);
+    at = put_sketch(at, &metrics->tpot);
+    at = put_sketch(at, &metrics->itl);
+    at = put_sketch(at, &metrics->e2e);
+    at = put_sketch(at, &metrics->queue);
+    *at++ = isinf(slo->tbt_s) ? NAN : ratio((double)metrics->tbt_violations, measured);
+    *at++ = isinf(slo->e2e_s) ? NAN : ratio((double)metrics->e2e_violations, measured);
+    *at++ = ratio((double)metrics->slo_met, measured);
+    *at++ = ratio(metrics->busy_s, duration * metrics->replicas);
+    *at++ = (double)metrics->batches;
+    *at++ = ratio((double)metrics->batch_requests, (double)metrics->batches);
+    *at++ = 1 - ratio((double)metrics->useful_tokens, (double)metrics->padded_tokens);
+    *at++ = limited ? ratio(metrics->kv_reserved_integral, duration * (double)metrics->kv_capacity) : NAN;
+    *at++ = limited ? metrics->kv_peak : NAN;
+    *at++ = 1 - ratio(metrics->kv_used_integral, metrics->kv_reserved_integral);
+    *at++ = ratio((double)metrics->waited, measured);
+    *at++ = (double)metrics->preemptions;
+    *at++ = metrics->idle_with_work_s;
+    *at++ = mb_metrics_jain(metrics);
+    *at++ = metrics->sim_wall_s;
+    *at++ = ratio((double)metrics->requests, metrics->sim_wall_s);
+}
+
+int mb_measure_index(const char *name) {
+    for (int i = 0; i < MB_MEASURE_COUNT; i++)
+        if (strcmp(mb_measures[i].name, name) == 0) return i;
+    return -1;
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+// The named numbers of a run: the columns of every table, CSV and JSON, the same everywhere.
+#pragma once
+#include "sim/metrics.h"
+
+#include <stddef.h>
+
+typedef enum mb_better { MB_BETTER_NEITHER, MB_BETTER_HIGHER, MB_BETTER_LOWER } mb_better;
+
+typedef struct mb_measure {
+    const char *name;
+    const char *meaning; // one line, with the unit
+    mb_better better;
+} mb_measure;
+
+enum { MB_MEASURE_COUNT = 55 };
+extern const mb_measure mb_measures[MB_MEASURE_COUNT];
+
+// All values of a run; NAN where one is undefined (no finished request, no SLO).
+void mb_measure_all(const mb_metrics *metrics, const mb_slo *slo, double values[MB_MEASURE_COUNT]);
+// Index of a measure by name, or -1.
+int mb_measure_index(const char *name);

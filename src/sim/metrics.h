@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// What a run measured. Definitions follow docs/models.md: TTFT from arrival to first token, TPOT = (last - first) /
+// (output - 1), ITL pools every gap between tokens, E2E from arrival to last token.
+#pragma once
+#include "base/sketch.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct mb_slo {
+    double tbt_s; // bound on a request's time between tokens; INFINITY: none
+    double e2e_s; // bound on the whole request; INFINITY: none
+} mb_slo;
+
+typedef struct mb_metrics {
+    uint64_t requests, finished, rejected, unfinished;
+    uint64_t measured; // finished requests in the statistics below (all, less the warm-up)
+    uint64_t waited;   // of these, those that did not start at once
+    uint64_t prompt_tokens, output_tokens; // of finished requests
+    double first_arrival_s, last_end_s;    // last_end_s: end of the last batch
+    mb_sketch ttft, tpot, itl, e2e, queue; // seconds
+    uint64_t tbt_violations, e2e_violations, slo_met;
+    double busy_s;                         // summed over replicas
+    uint64_t batches, batch_requests;      // batch_requests / batches = mean batch
+    uint64_t padded_tokens, useful_tokens; // padding waste = 1 - useful / padded
+    uint32_t replicas;
+    uint64_t kv_capacity; // tokens over all replicas; MB_KV_UNLIMITED: no limit
+    double kv_reserved_integral, kv_used_integral; // token seconds
+    double kv_peak;                                // highest fraction of a replica's pool
+    uint64_t memory_stops;                         // admissions that stopped because memory was full
+    double idle_with_work_s; // replica seconds idle while requests waited, unless the policy said step:idle
+    uint64_t preemptions;
+    uint64_t extrapolated_batches; // batches outside the latency model's fitted range
+    double in_system_integral;     // request seconds: L of Little's law times the duration
+    double sojourn_s;              // summed time in system of requests that left
+    double *client_tokens;         // prompt + output tokens served per client; owned
+    uint32_t clients;
+    uint64_t skipped_zero; // rows of the trace left out
+    char first_rejection[256];
+    double sim_wall_s;
+} mb_metrics;
+
+void mb_metrics_deinit(mb_metrics *metrics);
+// From first arrival to the end of the last batch.
+double mb_metrics_duration(const mb_metrics *metrics);
+// Jain's index over the clients' served tokens (Jain, Chiu & Hawe 1984): (sum x)^2 / (n sum x^2); 1 for one client.
+double mb_metrics_jain(const mb_metrics *metrics);
+// Count a client's served tokens. False when out of memory.
+bool mb_metrics_serve_client(mb_metrics *metrics, uint32_t client, double tokens);

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// A scheduling policy as the simulation sees it: hooks, whatever language they are written in. src/script fills this
+// struct with Lua calls; tests and benchmarks fill it with C.
+#pragma once
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct mb_sim mb_sim;
+typedef struct mb_replica mb_replica;
+
+// What `stepped` is told of the step that ended.
+typedef struct mb_step_report {
+    double duration_s;
+    double tbt_s;           // time between tokens as observed
+    uint32_t count;         // equal steps that this report stands for; 1 for a batch
+    uint32_t requests;
+    uint64_t prefill_tokens, decode_tokens; // prompts, outputs
+    uint32_t longest_tokens;                // longest prompt + output
+} mb_step_report;
+
+typedef enum mb_end { MB_END_DONE, MB_END_REJECTED } mb_end;
+
+// A hook that is NULL costs nothing. Each returns MB_OK, or fills `error` and ends the run.
+typedef struct mb_policy_ops {
+    mb_status (*init)(void *self, mb_sim *sim, mb_error *error);
+    // NULL: the request goes to the simulation's inbox.
+    mb_status (*arrive)(void *self, mb_sim *sim, uint32_t slot, mb_error *error);
+    // Fill the replica's step with mb_step_*; required.
+    mb_status (*schedule)(void *self, mb_sim *sim, mb_replica *replica, mb_error *error);
+    // The step's requests have left `running`.
+    mb_status (*stepped)(void *self, mb_sim *sim, mb_replica *replica, const mb_step_report *report, mb_error *error);
+    // The slot is still readable, and recycled afterwards.
+    mb_status (*finish)(void *self, mb_sim *sim, uint32_t slot, mb_end why, mb_error *error);
+    mb_status (*timer)(void *self, mb_sim *sim, uint32_t timer, mb_error *error);
+    // Keys of a queue ordered by MB_KEY_GIVEN, where the core itself pushes (arrivals to the inbox).
+    mb_status (*key)(void *self, mb_sim *sim, uint32_t queue, uint32_t slot, double *key, mb_error *error);
+} mb_policy_ops;
+
+typedef struct mb_policy {
+    const mb_policy_ops *ops;
+    void *self;
+} mb_policy;

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#include "sim/request.h"
+
+#include <stdlib.h>
+
+void mb_request_store_init(mb_request_store *store) {
+    *store = (mb_request_store){.free_head = MB_NONE};
+}
+
+void mb_request_store_deinit(mb_request_store *store) {
+    for (uint32_t i = 0; i < store->chunk_count; i++) free(store->chunks[i]);
+    free(store->chunks);
+    mb_request_store_init(store);
+}
+
+static bool add_chunk(mb_request_store *store) {
+    if (store->chunk_count >= (MB_NONE >> MB_CHUNK_BITS)) return false;
+    if (store->chunk_count == store->capacity_chunks) {
+        const uint32_t capacity = store->capacity_chunks ? 2 * store->capacity_chunks : 16;
+        mb_request **chunks = realloc(store->chunks, capacity * sizeof *chunks);
+        if (!chunks) return false;
+        store->chunks = chunks;
+        store->capacity_chunks = capacity;
+    }
+    mb_request *chunk = calloc(MB_CHUNK_SIZE, sizeof *chunk);
+    if (!chunk) return false;
+    const uint32_t first = store->chunk_count << MB_CHUNK_BITS;
+    store->chunks[store->chunk_count++] = chunk;
+    for (uint32_t i = MB_CHUNK_SIZE; i-- > 0;) { // lowest slot first, for locality
+        chunk[i].next = store->free_head;
+        store->free_head = first + i;
+    }
+    return true;
+}
+
+uint32_t mb_request_new(mb_request_store *store) {
+    if (store->free_head == MB_NONE && !add_chunk(store)) return MB_NONE;
+    const uint32_t slot = store->free_head;
+    mb_request *request = mb_request_at(store, slot);
+    store->free_head = request->next;
+    store->live++;
+    request->phase = MB_PHASE_WAITING;
+    request->queue = request->replica = MB_NONE;
+    request->previous = request->next = request->parent = MB_NONE;
+    request->script_view = 0;
+    return slot;
+}
+
+void mb_request_recycle(mb_request_store *store, uint32_t slot) {
+    mb_request *request = mb_request_at(store, slot);
+    request->phase = MB_PHASE_FREE;
+    request->generation++;
+    request->next = store->free_head;
+    store->free_head = slot;
+    store->live--;
+}

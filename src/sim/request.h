@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+// Requests in the system. A request is made when it arrives and recycled when it ends, so memory grows with the
+// requests in flight and never with the length of the trace.
+#pragma once
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MB_NONE UINT32_MAX
+
+typedef enum mb_phase {
+    MB_PHASE_FREE,    // the slot holds no request
+    MB_PHASE_WAITING, // in a queue, or held by the policy
+    MB_PHASE_RUNNING,
+} mb_phase;
+
+typedef struct mb_request {
+    uint64_t id; // 0, 1, 2, ... in order of arrival
+    double arrival_s, start_s, deadline_s, service_s;
+    double key; // order in a keyed queue
+    uint32_t prompt_tokens, output_tokens, predicted_output;
+    uint32_t client;
+    int32_t priority;
+    uint32_t generation; // of the slot; a handle of an earlier request of the same slot does not match it
+    uint32_t replica;    // while running
+    uint32_t queue;      // index of the queue that holds it, or MB_NONE
+    uint32_t previous, next;        // FIFO links; in a keyed queue the left and right child
+    uint32_t parent, tree_priority; // keyed queue
+    uint32_t script_view;           // owned by the policy's language: 0 = it has not looked at the request
+    uint8_t phase;
+} mb_request;
+
+typedef struct mb_request_store {
+    mb_request **chunks;
+    uint32_t chunk_count, capacity_chunks;
+    uint32_t free_head; // list of free slots through `next`
+    uint32_t live;
+} mb_request_store;
+
+enum { MB_CHUNK_BITS = 10, MB_CHUNK_SIZE = 1 << MB_CHUNK_BITS };
+
+void mb_request_store_init(mb_request_store *store);
+void mb_request_store_deinit(mb_request_store *store);
+// A free slot, phase and links reset; MB_NONE when out of memory.
+uint32_t mb_request_new(mb_request_store *store);
+void mb_request_recycle(mb_request_store *store, uint32_t slot);
+
+static inline mb_request *mb_request_at(const mb_request_store *store, uint32_t slot) {
+    return &store->chunks[slot >> MB_CHUNK_BITS][slot & (MB_CHUNK_SIZE - 1)];
+}
+// Slots handed out so far; every slot is below this.
+static inline uint32_t mb_request_slots(const mb_request_store *store) {
+    return store->chunk_count << MB_CHUNK_BITS;
+}

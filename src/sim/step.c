@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+// What a policy may do: queues, bins, timers, and building a step.
+#include "sim/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+uint32_t mb_sim_add_queue(mb_sim *sim, mb_key order) {
+    if (sim->queue_count == sim->queue_capacity) {
+        const uint32_t capacity = sim->queue_capacity ? 2 * sim->queue_capacity : 16;
+        mb_queue *queues = realloc(sim->queues, capacity * sizeof *queues);
+        if (!queues) return MB_NONE;
+        sim->queues = queues;
+        sim->queue_capacity = capacity;
+    }
+    mb_queue_init(&sim->queues[sim->queue_count], order, sim->queue_count);
+    return sim->queue_count++;
+}
+
+uint32_t mb_sim_add_bins(mb_sim *sim, mb_key key, uint32_t count, const double *edges) {
+    mb_bins *all = realloc(sim->bins, (sim->bins_count + 1) * sizeof *all);
+    if (!all) return MB_NONE;
+    sim->bins = all;
+    mb_bins bins = {.key = key, .count = count, .first_queue = sim->queue_count};
+    bins.edges = malloc(count * sizeof *bins.edges);
+    if (!bins.edges) return MB_NONE;
+    if (count > 1) memcpy(bins.edges, edges, (count - 1) * sizeof *edges);
+    for (uint32_t i = 0; i < count; i++) {
+        if (mb_sim_add_queue(sim, MB_KEY_NONE) == MB_NONE) {
+            free(bins.edges);
+            return MB_NONE;
+        }
+    }
+    sim->bins[sim->bins_count] = bins;
+    return sim->bins_count++;
+}
+
+static int by_id(const void *a, const void *b) {
+    const mb_request *const *x = a, *const *y = b;
+    return ((*x)->id > (*y)->id) - ((*x)->id < (*y)->id);
+}
+
+void mb_sim_set_edges(mb_sim *sim, uint32_t index, const double *edges) {
+    mb_bins *bins = &sim->bins[index];
+    // Walk the bins in step, always taking the oldest head: that keeps the order of arrival without extra memory.
+    uint32_t first = MB_NONE, last = MB_NONE;
+    for (;;) {
+        uint32_t oldest = MB_NONE;
+        for (uint32_t i = 0; i < bins->count; i++) {
+            const uint32_t head = mb_queue_peek(&sim->queues[bins->first_queue + i], &sim->requests);
+            if (head == MB_NONE) continue;
+            const mb_request *a = mb_request_at(&sim->requests, head);
+            const mb_request *b = oldest == MB_NONE ? NULL : mb_request_at(&sim->requests, oldest);
+            if (!b || by_id(&a, &b) < 0) oldest = head;
+        }
+        if (oldest == MB_NONE) break;
+        mb_queue_remove(&sim->queues[mb_request_at(&sim->requests, oldest)->queue], &sim->requests, oldest);
+        if (last == MB_NONE) first = oldest;
+        else mb_request_at(&sim->requests, last)->next = oldest;
+        last = oldest;
+    }
+    if (bins->count > 1) memcpy(bins->edges, edges, (bins->count - 1) * sizeof *edges);
+    while (first != MB_NONE) {
+        const uint32_t next = mb_request_at(&sim->requests, first)->next;
+        mb_sim_push_bins(sim, index, first);
+        first = next;
+    }
+}
+
+void mb_sim_push(mb_sim *sim, uint32_t queue, uint32_t slot, bool front) {
+    if (front) mb_queue_push_front(&sim->queues[queue], &sim->requests, slot);
+    else mb_queue_push(&sim->queues[queue], &sim->requests, slot);
+    if (!sim->building) sim->version++;
+}
+
+void mb_sim_push_bins(mb_sim *sim, uint32_t index, uint32_t slot) {
+    const mb_bins *bins = &sim->bins[index];
+    const double key = mb_key_of(bins->key, mb_request_at(&sim->requests, slot));
+    mb_sim_push(sim, bins->first_queue + mb_bins_route(bins, key), slot, false);
+}
+
+bool mb_sim_set_timer(mb_sim *sim, double time_s, uint32_t timer) {
+    return mb_heap_push(&sim->heap, time_s, MB_EVENT_TIMER, timer);
+}
+
+const char *mb_refusal_name(mb_refusal refusal) {
+    static const char *const names[] = {"fits", "memory", "requests", "tokens"};
+    return names[refusal];
+}
+
+static bool make_room(mb_replica *replica) {
+    if (replica->count < replica->capacity) return true;
+    const uint32_t capacity = replica->capacity ? 2 * replica->capacity : 16;
+    uint32_t *batch = realloc(replica->batch, capacity * sizeof *batch);
+    if (!batch) return false;
+    replica->batch = batch;
+    replica->capacity = capacity;
+    return true;
+}
+
+mb_refusal mb_step_add(mb_sim *sim, uint32_t slot) {
+    mb_replica *replica = sim->building;
+    mb_request *request = mb_request_at(&sim->requests, slot);
+    const uint32_t tokens = request->prompt_tokens + request->output_tokens;
+    if (replica->count >= replica->max_requests) return MB_REFUSED_REQUESTS;
+    if (replica->prompt_tokens + request->prompt_tokens > replica->token_budget) return MB_REFUSED_TOKENS;
+    const uint64_t reserved = replica->kv.reserved;
+    if (!mb_kv_reserve(&replica->kv, tokens)) {
+        sim->metrics.memory_stops++;
+        return MB_REFUSED_MEMORY;
+    }
+    if (!make_room(replica)) {
+        mb_kv_release(&replica->kv, tokens);
+        return MB_REFUSED_MEMORY;
+    }
+    if (request->queue != MB_NONE) mb_queue_remove(&sim->queues[request->queue], &sim->requests, slot);
+    request->phase = MB_PHASE_RUNNING;
+    request->replica = replica->id;
+    request->start_s = sim->now_s;
+    replica->batch[replica->count++] = slot;
+    if (tokens > replica->longest_tokens) replica->longest_tokens = tokens;
+    if (request->service_s > replica->longest_service_s) replica->longest_service_s = request->service_s;
+    replica->prompt_tokens += request->prompt_tokens;
+    replica->output_tokens += request->output_tokens;
+    sim->kv_reserved += replica->kv.reserved - reserved;
+    sim->kv_used += tokens;
+    sim->waiting--;
+    sim->running++;
+    return MB_FITS;
+}
+
+uint32_t mb_step_admit(mb_sim *sim, uint32_t queue, uint32_t limit, mb_refusal *refusal) {
+    uint32_t taken = 0;
+    *refusal = MB_FITS;
+    while (taken < limit) {
+        const uint32_t slot = mb_queue_peek(&sim->queues[queue], &sim->requests);
+        if (slot == MB_NONE) break;
+        *refusal = mb_step_add(sim, slot);
+        if (*refusal != MB_FITS) break;
+        taken++;
+    }
+    return taken;
+}
+
+bool mb_step_idle(mb_sim *sim, double until_s) {
+    mb_replica *replica = sim->building;
+    if (!replica->idle_on_purpose) {
+        replica->idle_on_purpose = true;
+        sim->idle_on_purpose_count++;
+    }
+    return isinf(until_s) || mb_heap_push(&sim->heap, until_s, MB_EVENT_TIMER, MB_TIMER_WAKE);
+}

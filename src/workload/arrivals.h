@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// The times at which synthetic requests arrive, one after the other.
+#pragma once
+#include "base/rng.h"
+#include "workload/source.h"
+
+typedef struct mb_arrivals_state {
+    const mb_arrivals *arrivals;
+    mb_rng rng;
+    double time_s;      // of the latest arrival
+    uint64_t count;     // arrivals so far
+    double mean_factor; // Poisson, Gamma, Weibull: turns a draw into a gap of mean 1/rate
+    bool on;            // ON_OFF
+    double phase_end_s;
+    size_t segment;         // PIECEWISE: where the latest arrival was
+    double in_segment_s;    // seconds of it that have passed
+    double segment_start_s; // since the start of the cycle
+    double cycles;          // whole passes through all segments
+    double cycle_s;         // length of a pass,
+    double cycle_requests;  // and mean number of arrivals in it
+} mb_arrivals_state;
+
+mb_status mb_arrivals_check(const mb_arrivals *arrivals, mb_error *error);
+// `arrivals` must outlive the state and have passed the check.
+void mb_arrivals_open(const mb_arrivals *arrivals, uint64_t seed, uint64_t replication,
+                      mb_arrivals_state *state);
+// False when there are no more (after the last segment, or beyond any finite time). Never goes backwards.
+bool mb_arrivals_next(mb_arrivals_state *state, double *time_s);

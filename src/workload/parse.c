@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+#include "workload/parse.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+bool mb_parse_whole(const char *text, size_t length, uint64_t *value) {
+    if (length == 0 || length > 18) return false; // 18 digits always fit in 64 bits
+    uint64_t sum = 0;
+    for (size_t i = 0; i < length; i++) {
+        if (!is_digit(text[i])) return false;
+        sum = sum * 10 + (uint64_t)(text[i] - '0');
+    }
+    *value = sum;
+    return true;
+}
+
+// The odd forms: exponents, and more digits than a double can hold exactly. strtod also takes hexadecimal,
+// "inf", "nan" and leading spaces, so the form is checked first.
+static bool parse_long_number(const char *text, size_t length, double *value) {
+    size_t i = 0, digits = 0;
+    if (i < length && (text[i] == '+' || text[i] == '-')) i++;
+    for (; i < length && is_digit(text[i]); i++)
+        digits++;
+    if (i < length && text[i] == '.')
+        for (i++; i < length && is_digit(text[i]); i++)
+            digits++;
+    if (digits == 0) return false;
+    if (i < length && (text[i] == 'e' || text[i] == 'E')) {
+        i++;
+        if (i < length && (text[i] == '+' || text[i] == '-')) i++;
+        if (i == length) return false;
+        while (i < length && is_digit(text[i]))
+            i++;
+    }
+    if (i != length) return false;
+    const double number = strtod(text, NULL);
+    if (!isfinite(number)) return false;
+    *value = number;
+    return true;
+}
+
+bool mb_parse_number(const char *text, size_t length, double *value) {
+    static const double powers[] = {1e0, 1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7, 1e8,
+                                    1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16};
+    // Up to 2^53 over a power of ten up to 10^22 is one correctly rounded division (Clinger 1990), so these
+    // common forms come out as strtod gives them.
+    if (length == 0 || length > 17) return parse_long_number(text, length, value);
+    uint64_t mantissa = 0;
+    size_t point = length; // index of the decimal point
+    for (size_t i = 0; i < length; i++) {
+        if (is_digit(text[i]))
+            mantissa = mantissa * 10 + (uint64_t)(text[i] - '0');
+        else if (text[i] == '.' && point == length)
+            point = i;
+        else
+            return parse_long_number(text, length, value);
+    }
+    const bool has_point = point < length;
+    if (mantissa > (UINT64_C(1) << 53) || (has_point && length == 1))
+        return parse_long_number(text, length, value);
+    *value = has_point ? (double)mantissa / powers[length - point - 1] : (double)mantissa;
+    return true;
+}
+
+// `count` digits as a number, or -1.
+static int digits_at(const char *text, size_t count) {
+    int sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!is_digit(text[i])) return -1;
+        sum = sum * 10 + (text[i] - '0');
+    }
+    return sum;
+}
+
+// Days since 1970-01-01 of the proleptic Gregorian calendar (H. Hinnant's days_from_civil).
+static int64_t days_since_1970(int year, int month, int day) {
+    const int64_t y = month <= 2 ? year - 1 : year;
+    const int64_t era = y / 400, year_of_era = y - era * 400; // y > 0 here
+    const int64_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+    return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
+}
+
+static int days_in_month(int year, int month) {
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return days[month - 1] + (month == 2 && leap);
+}
+
+// The zone at text[0 .. length), in seconds east of UTC.
+static bool parse_zone(const char *text, size_t length, int *offset_s) {
+    *offset_s = 0;
+    if (length > 0 && text[0] == ' ') text++, length--;
+    if (length == 0) return true;
+    if (length == 1 && (text[0] == 'Z' || text[0] == 'z')) return true;
+    if (text[0] != '+' && text[0] != '-') return false;
+    const bool colon = length == 6 && text[3] == ':';
+    if (length != 3 && length != 5 && !colon) return false;
+    const int hours = digits_at(text + 1, 2),
+              minutes = length == 3 ? 0 : digits_at(text + (colon ? 4 : 3), 2);
+    if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59) return false;
+    *offset_s = (hours * 60 + minutes) * (text[0] == '-' ? -60 : 60);
+    return true;
+}
+
+bool mb_parse_date(const char *text, size_t length, int64_t *nanoseconds) {
+    if (length < 19 || text[4] != '-' || text[7] != '-' || (text[10] != ' ' && text[10] != 'T') ||
+        text[13] != ':' || text[16] != ':')
+        return false;
+    const int year = digits_at(text, 4), month = digits_at(text + 5, 2), day = digits_at(text + 8, 2);
+    const int hour = digits_at(text + 11, 2), minute = digits_at(text + 14, 2),
+              second = digits_at(text + 17, 2);
+    if (year < 1700 || year > 2250 || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month))
+        return false;
+    if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60)
+        return false; // 60: leap
+    size_t i = 19;
+    int64_t fraction = 0;
+    if (i < length && text[i] == '.') {
+        int64_t unit = 100000000;
+        for (i++; i < length && is_digit(text[i]); i++, unit /= 10)
+            fraction += unit * (text[i] - '0');
+        if (i == 20) return false; // a point without digits
+    }
+    int offset_s;
+    if (!parse_zone(text + i, length - i, &offset_s)) return false;
+    const int64_t seconds =
+        days_since_1970(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset_s;
+    *nanoseconds = seconds * 1000000000 + fraction;
+    return true;
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// What a policy is told of a request's output length before it ran.
+#pragma once
+#include "base/error.h"
+#include "base/rng.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum mb_predictor_kind {
+    MB_PREDICT_EXACT,
+    MB_PREDICT_LOGNORMAL, // output x exp(sigma Z)
+    MB_PREDICT_BIN_FLIP, // with probability p each, the prediction lies in the bin below / above the true one
+                         // (edges go inward; Guldogan et al. 2024, 6.2); the value is a random length of that
+                         // bin, and exact where the bin is right
+    MB_PREDICT_CONFUSION, // row = true bin, column = predicted bin; rows are normalised; values as above
+    MB_PREDICT_CONSTANT,  // always `constant`
+    MB_PREDICT_COLUMN,    // the trace's own column
+    MB_PREDICT_ORIGIN,    // clamp(int(1.5 prompt^0.7 X), 1, 4096), X log-normal(0, sigma) from the legacy
+                          // MT19937 generator with polar Gaussians, seeded with `origin_seed` + replication;
+                          // sigma 0: X = 1
+} mb_predictor_kind;
+
+typedef struct mb_predictor {
+    mb_predictor_kind kind;
+    double sigma;
+    double flip;   // p_e
+    double *edges; // BIN_FLIP, CONFUSION: ascending, bins - 1 of them; owned
+    size_t bins;
+    double *confusion; // bins x bins, row-major; owned
+    double *bin_min,
+        *bin_max; // range of each bin that values are drawn from; owned; made by prepare from the edges:
+                  // lowest .. edge - 1, edge .. next edge - 1, ..., last edge .. highest
+    double lowest, highest; // outer limits of the first and the last bin; a lowest below 1 becomes 1
+    uint32_t constant;
+    uint32_t origin_seed;
+} mb_predictor;
+
+typedef struct mb_predictor_state mb_predictor_state;
+
+mb_status mb_predictor_prepare(mb_predictor *predictor, mb_error *error);
+void mb_predictor_deinit(mb_predictor *predictor);
+mb_status mb_predictor_open(const mb_predictor *predictor, uint64_t seed, uint64_t replication,
+                            mb_predictor_state **state, mb_error *error);
+// `column` is the trace's own value (MB_PREDICT_COLUMN). At least 1 for every kind.
+uint32_t mb_predictor_draw(mb_predictor_state *state, uint32_t prompt, uint32_t output, uint32_t column);
+void mb_predictor_close(mb_predictor_state *state);

@@ -1,0 +1,38 @@
+-- Requests of a CSV with a header, columns by name; for tests only.
+
+local csv = {}
+
+local NAMES = {
+  id = "id", arrival = "arrival", arrival_s = "arrival", prompt = "prompt", prompt_tokens = "prompt", output = "output",
+  output_tokens = "output", predicted = "predicted", predicted_output = "predicted", service = "service",
+  service_s = "service",
+}
+
+-- nil when the file is absent. Order of arrival; equal times keep the order of the file.
+function csv.read(path)
+  local file = io.open(path)
+  if not file then return nil end
+  local fields, requests
+  for line in file:lines() do
+    local row, i = {}, 0
+    for cell in line:gmatch("[^,\r]+") do
+      i = i + 1
+      if fields then row[fields[i] or "other"] = tonumber(cell) else row[i] = NAMES[cell] or "other" end
+    end
+    if fields then table.insert(requests, row) else fields, requests = row, {} end
+  end
+  file:close()
+  for i, row in ipairs(requests) do
+    row.line = i
+    row.id = row.id or i - 1
+    row.prompt, row.output = row.prompt or 0, row.output or 0
+    row.predicted = row.predicted or row.output
+  end
+  table.sort(requests, function(a, b)
+    if a.arrival ~= b.arrival then return a.arrival < b.arrival end
+    return a.line < b.line
+  end)
+  return requests
+end
+
+return csv
