@@ -2,6 +2,7 @@
 std = "max"
 max_line_length = 128
 self = false -- a hook need not use self
+unused_args = false -- nor its other arguments
 
 -- What a policy's sandbox offers, and nothing else.
 local sandbox = {
@@ -19,3 +20,11 @@ files["policies"] = sandbox
 for _, name in ipairs{ "batch_limit", "ewma", "memory", "origin", "sla" } do -- modules that policies require
   files["lua/mbsand/" .. name .. ".lua"] = sandbox
 end
+
+local scenario = { -- the words of a scenario
+  std = "max",
+  read_globals = { "scenario", "trace", "synthetic", "arrivals", "lengths", "predict", "latency", "skip" },
+}
+files["scenarios"] = scenario
+files["tests/bench"] = scenario
+files["tests/corpus/scenario"] = scenario

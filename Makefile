@@ -1,58 +1,113 @@
-# mbsand: build, run, test, install. `make help` lists the targets.
-LUA    ?= 5.4
-PREFIX ?= /usr/local
-DESTDIR ?=
-BUILD  ?= release
-CC     ?= gcc
+# mbsand: build, run, test, install.
+#   make run                 install what is missing, build, run the main job
+#   make test                install what is missing, run every test
+#   make [all]               build            (LUA=5.4|luajit, BUILD=release|debug|asan|tsan, CC=gcc|clang)
+#   make bench               benchmarks       make lint | format    style
+#   make install             DESTDIR, PREFIX  make uninstall | dist | clean
 VERSION := 0.1.0
-
-ifeq ($(LUA),luajit)
-  LUA_PC := luajit
-else
-  LUA_PC := lua$(LUA)
+LUA     ?= 5.4
+BUILD   ?= release
+PREFIX  ?= /usr/local
+DESTDIR ?=
+ifeq ($(origin CC),default)
+  CC := gcc
 endif
+LUA_PACKAGE := $(if $(filter luajit,$(LUA)),luajit,lua$(LUA))
 
-# One folder per combination, so that switching never mixes objects.
-OUT := build/$(LUA_PC)-$(BUILD)-$(notdir $(firstword $(CC)))
+# One folder per combination, so that switching never mixes objects; build/mbsand is the one built last.
+OUT     := build/$(LUA_PACKAGE)-$(BUILD)-$(notdir $(firstword $(CC)))
 DATADIR := $(PREFIX)/share/mbsand
 
-WARNINGS := -std=c17 -Wall -Wextra -Wconversion -Wshadow -Werror
 FLAGS_release := -O2 -g -DNDEBUG
 FLAGS_debug   := -O1 -g -DMB_DEBUG -fno-omit-frame-pointer
 FLAGS_asan    := $(FLAGS_debug) -fsanitize=address,undefined -fno-sanitize-recover=all
-FLAGS_tsan    := -O1 -g -DMB_DEBUG -fsanitize=thread
-MODE    := $(FLAGS_$(BUILD))
-PACKAGES := $(LUA_PC) jansson zlib
-CPPFLAGS_ALL := -D_POSIX_C_SOURCE=200809L -Isrc -DMB_VERSION='"$(VERSION)"' -DMB_DATADIR='"$(DATADIR)"' \
-                $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) $(CPPFLAGS)
-CFLAGS_ALL := $(WARNINGS) $(MODE) $(CFLAGS)
-LDLIBS_ALL := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lcsv -lpthread -lm $(LDFLAGS)
+FLAGS_tsan    := $(FLAGS_debug) -fsanitize=thread
+MODE     := $(FLAGS_$(BUILD))
+PACKAGES := $(LUA_PACKAGE) jansson zlib
+# -ffp-contract=off: no fused multiply-add, so that every machine gives the same bits.
+CFLAGS_ALL   := -std=c17 -Wall -Wextra -Wconversion -Wshadow -Werror -ffp-contract=off $(MODE) $(CFLAGS)
+CPPFLAGS_ALL = -D_POSIX_C_SOURCE=200809L -Isrc -DMB_VERSION='"$(VERSION)"' -DMB_DATADIR='"$(DATADIR)"' \
+               $(PACKAGE_FLAGS) $(CPPFLAGS)
+LDLIBS_ALL   = $(PACKAGE_LIBS) -lcsv -lpthread -lm $(LDFLAGS)
+PACKAGE_FLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+PACKAGE_LIBS  := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
 
-SOURCES := $(sort $(wildcard src/*/*.c))
-OBJECTS := $(SOURCES:src/%.c=$(OUT)/%.o)
+OBJECTS := $(patsubst src/%.c,$(OUT)/%.o,$(sort $(wildcard src/*/*.c)))
 CORE    := $(filter-out $(OUT)/cli/main.o,$(OBJECTS))
-UNIT_SOURCES := $(sort $(wildcard tests/unit/test_*.c))
-UNIT    := $(UNIT_SOURCES:tests/unit/%.c=$(OUT)/tests/%)
+UNIT    := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
+BENCH   := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(sort $(wildcard tests/bench/bench_*.c)))
+SCRIPTS := lua policies scenarios data
 
-.PHONY: all unit help
+.PHONY: all run test unit bench lint format install uninstall dist clean packages
+.DELETE_ON_ERROR:
+
 all: $(OUT)/mbsand
+	@ln -sfn ../$(OUT)/mbsand build/mbsand
+
+run: packages
+	@$(MAKE) --no-print-directory all
+	./build/mbsand scenarios/burst.lua
+
+packages:
+	@.ci/packages $(if $(filter luajit,$(LUA)),luajit,build)
+
+test:
+	@.ci/packages test
+	@tests/run.sh
 
 $(OUT)/mbsand: $(OBJECTS)
 	@echo "LINK $@"
 	@$(CC) $(MODE) -o $@ $^ $(LDLIBS_ALL)
-	@ln -sfn ../$@ build/mbsand
 
 $(OUT)/%.o: src/%.c
 	@mkdir -p $(@D)
 	@echo "CC $<"
 	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
-$(OUT)/tests/%: tests/unit/%.c $(CORE)
+# All of src but main.c, for tests and benchmarks to link against.
+$(OUT)/core.a: $(CORE)
+	@rm -f $@
+	@$(AR) rcs $@ $^
+
+$(OUT)/tests/%: tests/unit/%.c $(OUT)/core.a
 	@mkdir -p $(@D)
 	@echo "CC $<"
-	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -o $@ $< $(CORE) $(LDLIBS_ALL) -lcmocka
+	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -o $@ $< $(OUT)/core.a $(LDLIBS_ALL) -lcmocka
+
+$(OUT)/bench/%: tests/bench/%.c $(OUT)/core.a
+	@mkdir -p $(@D)
+	@echo "CC $<"
+	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -o $@ $< $(OUT)/core.a $(LDLIBS_ALL)
 
 unit: $(UNIT)
-	@for t in $(UNIT); do $$t || exit 1; done
 
--include $(OBJECTS:.o=.d) $(UNIT:=.d)
+bench: all $(BENCH)
+	@tests/bench/run.sh $(OUT)
+
+lint:
+	@.ci/packages test
+	clang-format --dry-run --Werror $(sort $(wildcard src/*/*.[ch] tests/*/*.c))
+	luacheck -q lua policies scenarios data tests
+
+format:
+	clang-format -i $(sort $(wildcard src/*/*.[ch] tests/*/*.c))
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(DATADIR)
+	install -m 755 $(OUT)/mbsand $(DESTDIR)$(PREFIX)/bin/mbsand
+	install -m 644 docs/mbsand.1 $(DESTDIR)$(PREFIX)/share/man/man1/mbsand.1
+	cp -R $(SCRIPTS) $(DESTDIR)$(DATADIR)/
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/mbsand $(DESTDIR)$(PREFIX)/share/man/man1/mbsand.1
+	rm -rf $(DESTDIR)$(DATADIR)
+
+dist:
+	@mkdir -p build
+	git archive --prefix=mbsand-$(VERSION)/ -o build/mbsand-$(VERSION).tar.gz HEAD
+	@echo build/mbsand-$(VERSION).tar.gz
+
+clean:
+	rm -rf build
+
+-include $(OBJECTS:.o=.d) $(UNIT:=.d) $(BENCH:=.d)

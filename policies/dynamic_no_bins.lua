@@ -10,7 +10,8 @@ local DynamicNoBins = { params = {
   overflow = 0.05,                             -- eps_M of "exact" and "linear"
   margin = 0.1,                                -- share of the pool left free by "margin"
   sla_width = 16, sla_step = 4,                -- alpha and delta, requests
-  sla_tolerance = 0.05,                        -- eps_D, as a share of slo.tbt
+  sla_aim = 0.95,                              -- D_SLA, as a share of slo.tbt
+  sla_tolerance = 0.05,                        -- eps_D, likewise: sla_aim + sla_tolerance = 1 stays inside the objective
   sla_window = 20,                             -- batches averaged
 } }
 

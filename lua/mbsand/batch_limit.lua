@@ -4,6 +4,8 @@
 --   limit:observe(step)                              -- in `stepped`
 --   local size, b_mem, b_sla = limit:size(replica)   -- in `schedule`; N_decode is this replica's own
 --
+-- Algorithm 2 rests anywhere in its band D_SLA - eps_D .. D_SLA + eps_D, and coming from above it rests at the upper end. So
+-- D_SLA is aimed below the objective (sla_aim); aimed at the objective itself, nearly every token would miss it by a little.
 -- Without a TBT objective (sim.slo.tbt) b_sla is max_batch; with an unlimited pool b_mem is.
 
 local memory = require "mbsand.memory"
@@ -32,7 +34,7 @@ function batch_limit.new(sim, params)
       margin = params.margin, min = params.min_batch, max = params.max_batch,
     },
     sla = target and sla.controller{
-      target = target, tolerance = params.sla_tolerance * target, width = params.sla_width, step = params.sla_step,
+      target = params.sla_aim * target, tolerance = params.sla_tolerance * target, width = params.sla_width, step = params.sla_step,
       window = params.sla_window, min = params.min_batch, max = params.max_batch,
     } or nil,
     observe = observe, size = size,

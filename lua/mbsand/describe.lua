@@ -70,7 +70,6 @@ function describe.experiment(experiment)
   local before = workload_text(experiment.workload) .. ", " .. cluster_text(experiment.cluster)
   local after = plural(experiment.seeds, "seed")
   if experiment.warmup > 0 then after = describe.count(experiment.warmup) .. " warm-up requests, " .. after end
-  if experiment.oracle then after = after .. ", oracle" end
   return before, after
 end
 

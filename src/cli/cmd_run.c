@@ -3,6 +3,12 @@
 #include "base/paths.h"
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "report/csv.h"
+#include "report/dump.h"
+#include "report/files.h"
+#include "report/format.h"
+#include "report/json.h"
+#include "report/progress.h"
 #include "report/table.h"
 #include "run/experiment.h"
 #include "script/policy_lua.h"
@@ -14,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-// Set by Ctrl-C: runs end at their next look, and what is finished is printed.
+// Set by Ctrl-C: runs end at their next look, and what is finished is printed. A signal handler has no argument.
 static atomic_bool interrupted;
 
 static void on_interrupt(int signal_number) {
@@ -22,17 +28,142 @@ static void on_interrupt(int signal_number) {
     if (atomic_exchange(&interrupted, true)) _exit(130); // the second time at once
 }
 
-static mb_status print_own_report(const mb_results *results, mb_error *error) {
-    (void)results;
-    (void)error;
+typedef struct session {
+    const mb_run_arguments *arguments;
+    mb_manifest manifest;
+    mb_scenario *scenario;
+    mb_results *results;              // [sections]
+    const mb_results **finished;      // pointers to those that were run
+    size_t count;
+    char *dump_dir;                   // of the section that runs
+    mb_progress progress;
+} session;
+
+// --- dumps ----------------------------------------------------------------------------------------------------
+
+static const char *client_name(void *source, uint32_t client) {
+    return mb_source_client_name(source, client);
+}
+
+static mb_status open_dump(void *context, const mb_experiment *experiment, const mb_outcome *outcome,
+                           const mb_source *source, mb_observer *observer, mb_error *error) {
+    const session *all = context;
+    const mb_section *section = mb_scenario_section(all->scenario, all->count);
+    const mb_dump_options options = {.what = all->arguments->dump,
+                                     .dir = all->dump_dir,
+                                     .policy = experiment->policies[outcome->policy].label,
+                                     .seed = outcome->seed_index + 1,
+                                     .point = section->point_count > 1 ? outcome->point + 1 : 0,
+                                     .client_name = client_name,
+                                     .client_self = (void *)(uintptr_t)source};
+    mb_dump *dump;
+    const mb_status status = mb_dump_open(&options, &dump, error);
+    if (status == MB_OK) *observer = mb_dump_observer(dump);
+    return status;
+}
+
+static mb_status close_dump(void *context, mb_observer *observer, mb_error *error) {
+    (void)context;
+    return mb_dump_close(observer->self, error);
+}
+
+// DIR, or DIR/section-N where a scenario has several sections, so that no file is written twice.
+static mb_status make_dump_dir(session *all, mb_error *error) {
+    char name[32];
+    free(all->dump_dir);
+    snprintf(name, sizeof name, "section-%zu", all->count + 1);
+    const bool several = mb_scenario_section_count(all->scenario) > 1;
+    all->dump_dir = mb_paths_join(all->arguments->out, several ? name : ".");
+    return all->dump_dir ? mb_output_dir(all->dump_dir, error) : mb_fail_memory(error);
+}
+
+// --- results --------------------------------------------------------------------------------------------------
+
+// Rows for a scenario's own report function.
+typedef struct row_store {
+    mb_row *rows;
+    mb_summary *summaries;
+    const double **values;
+    size_t count;
+} row_store;
+
+static void free_rows(row_store *store) {
+    free(store->rows);
+    free(store->summaries);
+    free(store->values);
+}
+
+static mb_status make_rows(const mb_results *results, row_store *store, mb_error *error) {
+    const mb_section *section = mb_scenario_section(results->scenario, results->section);
+    *store = (row_store){0};
+    store->rows = calloc(results->count + 1, sizeof *store->rows);
+    store->summaries = calloc(results->count + 1, sizeof *store->summaries);
+    store->values = calloc(results->count + 1, sizeof *store->values);
+    if (!store->rows || !store->summaries || !store->values) return mb_fail_memory(error);
+    size_t used = 0;
+    for (size_t point = 0; point < section->point_count; point++) {
+        const mb_experiment *experiment = &section->points[point].experiment;
+        for (size_t policy = 0; policy < experiment->policy_count; policy++) {
+            mb_summary *summary = &store->summaries[store->count];
+            *summary = mb_summarise(results, point, policy);
+            store->rows[store->count++] = (mb_row){.point = point,
+                                                   .policy = policy,
+                                                   .seeds = summary->seeds,
+                                                   .mean = summary->mean,
+                                                   .half_width = summary->half_width,
+                                                   .values = store->values + used};
+            for (uint32_t seed = 0; seed < experiment->seeds; seed++) {
+                const mb_outcome *outcome = mb_results_at(results, point, policy, seed);
+                if (outcome->finished) store->values[used++] = outcome->values;
+            }
+        }
+    }
     return MB_OK;
 }
 
-static mb_status print_results(const mb_run_arguments *arguments, const mb_results *results, mb_error *error) {
+static mb_status print_own_report(const mb_results *results, mb_error *error) {
+    row_store store;
+    mb_status status = make_rows(results, &store, error);
+    if (status == MB_OK) {
+        fflush(stdout); // the script has its own idea of standard output's buffer
+        status = mb_scenario_report(results->scenario, results->section, store.rows, store.count, error);
+    }
+    free_rows(&store);
+    return status;
+}
+
+static void print_failures(const mb_results *results) {
+    for (size_t i = 0; i < results->count; i++) {
+        const mb_outcome *outcome = &results->outcomes[i];
+        if (outcome->error) fprintf(stderr, "mbsand: %s\n", outcome->error->message);
+    }
+}
+
+static bool any_finished(const mb_results *results) {
+    for (size_t i = 0; i < results->count; i++)
+        if (results->outcomes[i].finished) return true;
+    return false;
+}
+
+static mb_status print_section(const session *all, const mb_results *results, mb_error *error) {
     const mb_section *section = mb_scenario_section(results->scenario, results->section);
-    if (section->has_report) return print_own_report(results, error);
-    (void)arguments;
-    return mb_report_table(results, stdout, false, error);
+    if (results->section > 0) putchar('\n');
+    if (all->arguments->format == MB_OUTPUT_MD) return mb_report_markdown(results, stdout, error);
+    if (all->arguments->format != MB_OUTPUT_TABLE) return MB_OK; // at the end, all sections in one
+    if (!section->has_report || !any_finished(results))
+        return mb_report_table(results, stdout, mb_wants_color(stdout), error);
+    print_failures(results);
+    return print_own_report(results, error);
+}
+
+static mb_status write_all(const session *all, mb_error *error) {
+    mb_status status = MB_OK;
+    if (all->arguments->format == MB_OUTPUT_CSV) status = mb_report_csv(all->finished, all->count, stdout, error);
+    if (all->arguments->format == MB_OUTPUT_JSON)
+        status = mb_report_json(all->finished, all->count, &all->manifest, stdout, error);
+    if (status == MB_OK && all->arguments->out)
+        status = mb_output_summary(all->arguments->out, all->finished, all->count, &all->manifest, error);
+    return status;
 }
 
 static int exit_code(const mb_results *results) {
@@ -44,25 +175,57 @@ static int exit_code(const mb_results *results) {
     return code;
 }
 
-static int run_sections(const mb_run_arguments *arguments, mb_scenario *scenario, mb_error *error) {
-    int code = 0;
-    for (size_t i = 0; i < mb_scenario_section_count(scenario) && !atomic_load(&interrupted); i++) {
-        const mb_run_options options = {.threads = arguments->threads, .stop = &interrupted};
-        mb_results results;
-        mb_status status = mb_run_section(scenario, i, &options, &results, error);
-        if (status == MB_OK) status = print_results(arguments, &results, error);
-        const int worst = exit_code(&results);
-        mb_results_deinit(&results);
-        if (status != MB_OK) return mb_cli_fail(error);
-        if (worst > code) code = worst;
+// --- running --------------------------------------------------------------------------------------------------
+
+static void show_progress(void *context, size_t done, size_t jobs, uint64_t arrived, double elapsed_s) {
+    const mb_progress_state state = {.done = done, .total = jobs, .requests = arrived, .elapsed_s = elapsed_s};
+    mb_progress_update(context, &state);
+}
+
+static mb_status run_section(session *all, int *code, mb_error *error) {
+    mb_run_options options = {.threads = all->arguments->threads,
+                              .stop = &interrupted,
+                              .progress = show_progress,
+                              .progress_context = &all->progress};
+    if (all->arguments->dump) {
+        const mb_status made = make_dump_dir(all, error);
+        if (made != MB_OK) return made;
+        options.observer = (mb_job_observer){open_dump, close_dump, all};
     }
+    mb_results *results = &all->results[all->count];
+    mb_status status = mb_run_section(all->scenario, all->count, &options, results, error);
+    mb_progress_clear(&all->progress);
+    all->finished[all->count++] = results;
+    if (status == MB_OK) status = print_section(all, results, error);
+    const int worst = exit_code(results);
+    if (worst > *code) *code = worst;
+    return status;
+}
+
+static int run_sections(session *all, mb_error *error) {
+    const size_t sections = mb_scenario_section_count(all->scenario);
+    int code = 0;
+    all->results = calloc(sections + 1, sizeof *all->results);
+    all->finished = calloc(sections + 1, sizeof *all->finished);
+    mb_status status = all->results && all->finished ? MB_OK : mb_fail_memory(error);
+    if (status == MB_OK && all->arguments->out) status = mb_output_dir(all->arguments->out, error);
+    mb_progress_init(&all->progress, stderr, all->arguments->quiet);
+    while (status == MB_OK && all->count < sections && !atomic_load(&interrupted))
+        status = run_section(all, &code, error);
+    if (status == MB_OK) status = write_all(all, error);
+    if (status != MB_OK) code = mb_cli_fail(error);
+    else if (atomic_load(&interrupted)) fputs("mbsand: interrupted; what was finished is above\n", stderr);
+    for (size_t i = 0; i < all->count; i++) mb_results_deinit(&all->results[i]);
+    free(all->results);
+    free(all->finished);
+    free(all->dump_dir);
     return code;
 }
 
-static int run(const mb_run_arguments *arguments) {
+static int run(const mb_run_arguments *arguments, int argc, char **argv) {
     mb_error error = {0};
     char *root = NULL, *path = NULL;
-    mb_scenario *scenario = NULL;
+    session all = {.arguments = arguments};
     const mb_overrides overrides = {.sets = arguments->sets,
                                     .set_count = arguments->set_count,
                                     .policies = arguments->policies,
@@ -73,14 +236,21 @@ static int run(const mb_run_arguments *arguments) {
                                     .limits = arguments->limits};
     mb_status status = mb_paths_root(&root, &error);
     if (status == MB_OK) status = mb_paths_find_scenario(root, arguments->scenario, &path, &error);
-    if (status == MB_OK) status = mb_scenario_load(path, &overrides, &scenario, &error);
+    if (status == MB_OK) status = mb_scenario_load(path, &overrides, &all.scenario, &error);
     int code;
     if (status != MB_OK) code = mb_cli_fail(&error);
-    else if (mb_scenario_skipped(scenario)) {
-        printf("skipped: %s\n", mb_scenario_skipped(scenario));
+    else if (mb_scenario_skipped(all.scenario)) {
+        printf("skipped: %s\n", mb_scenario_skipped(all.scenario));
         code = 0;
-    } else code = run_sections(arguments, scenario, &error);
-    mb_scenario_free(scenario);
+    } else {
+        all.manifest = (mb_manifest){.scenario_path = mb_scenario_path(all.scenario),
+                                     .scenario_text = mb_scenario_text(all.scenario),
+                                     .lua_engine = mb_lua_engine(),
+                                     .argc = argc,
+                                     .argv = argv};
+        code = run_sections(&all, &error);
+    }
+    mb_scenario_free(all.scenario);
     free(path);
     free(root);
     return code;
@@ -94,7 +264,7 @@ int mb_cmd_run(int argc, char **argv) {
         struct sigaction action = {.sa_handler = on_interrupt};
         sigaction(SIGINT, &action, NULL);
         sigaction(SIGTERM, &action, NULL);
-        code = run(&arguments);
+        code = run(&arguments, argc, argv);
     }
     mb_run_arguments_deinit(&arguments);
     const int written = mb_cli_finish();

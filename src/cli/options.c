@@ -2,6 +2,7 @@
 #include "cli/options.h"
 
 #include "cli/commands.h"
+#include "report/dump.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -42,24 +43,6 @@ static bool parse_whole(const char *text, double low, double high, double *value
     return *text && !*end && errno == 0 && *value >= low && *value <= high && *value == floor(*value);
 }
 
-static int parse_dump(const char *list, unsigned *flags) {
-    static const char *const names[] = {"requests", "batches", "decisions"};
-    while (*list) {
-        const size_t length = strcspn(list, ",");
-        bool known = false;
-        for (unsigned i = 0; i < 3; i++) {
-            if (strlen(names[i]) != length || strncmp(names[i], list, length) != 0) continue;
-            *flags |= 1u << i;
-            known = true;
-        }
-        if (!known)
-            return mb_cli_usage("run", "--dump: '%.*s' is unknown; expected requests, batches or decisions",
-                                (int)length, list);
-        list += length + (list[length] == ',');
-    }
-    return 0;
-}
-
 static int parse_format(const char *name, mb_output_format *format) {
     static const char *const names[] = {"table", "csv", "json", "md"};
     for (unsigned i = 0; i < 4; i++) {
@@ -82,7 +65,10 @@ static int take(mb_run_arguments *arguments, int option) {
     case 'q': arguments->quiet = true; return 0;
     case 'h': arguments->help = true; return 0;
     case OPTION_OUT: arguments->out = optarg; return 0;
-    case OPTION_DUMP: return parse_dump(optarg, &arguments->dump);
+    case OPTION_DUMP: {
+        mb_error error;
+        return mb_dump_parse(optarg, &arguments->dump, &error) == MB_OK ? 0 : mb_cli_usage("run", "%s", error.message);
+    }
     case OPTION_FORMAT: return parse_format(optarg, &arguments->format);
     case OPTION_SEEDS:
         if (!parse_whole(optarg, 1, 100000, &number)) return wrong_number("seeds", optarg);

@@ -6,8 +6,6 @@
 
 typedef enum mb_output_format { MB_OUTPUT_TABLE, MB_OUTPUT_CSV, MB_OUTPUT_JSON, MB_OUTPUT_MD } mb_output_format;
 
-enum { MB_DUMP_REQUESTS_FLAG = 1, MB_DUMP_BATCHES_FLAG = 2, MB_DUMP_DECISIONS_FLAG = 4 };
-
 typedef struct mb_run_arguments {
     const char *scenario;
     const char **policies, **sets; // arrays owned, strings are argv's
@@ -17,7 +15,7 @@ typedef struct mb_run_arguments {
     bool has_seed, quiet, help;
     unsigned threads;
     const char *out;
-    unsigned dump; // of the flags above
+    unsigned dump; // MB_DUMP_* of report/dump.h
     mb_output_format format;
     mb_limits limits;
 } mb_run_arguments;

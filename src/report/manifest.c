@@ -12,12 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-json_t *mb_json_text(const char *text) {
-    if (!text) return json_null();
-    json_t *value = json_string(text);
-    return value ? value : json_string("(not UTF-8)");
-}
-
 static void add_text_and_hash(bool *lost, json_t *object, const char *text, size_t size) {
     char hash[MB_SHA256_TEXT];
     if (text) mb_sha256(text, size, hash);

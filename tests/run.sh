@@ -1,0 +1,74 @@
+#!/bin/bash
+# Build every variant and run every test; the last line is "N passed, N failed".
+# Each suite speaks TAP; one that fails without saying "not ok" counts as a failure of its own.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+jobs=$(nproc)
+passed=0 failed=0 skipped=0
+log=build/test-logs
+mkdir -p "$log"
+
+count() { # count NAME LOG EXIT_STATUS
+    local ok not_ok skip
+    skip=$(grep -cE '^ok .*# (skip|SKIP)' "$2")
+    ok=$(($(grep -cE '^ok ' "$2") - skip))
+    not_ok=$(grep -cE '^not ok ' "$2")
+    if [ "$3" -ne 0 ] && [ "$not_ok" -eq 0 ]; then not_ok=1; fi
+    passed=$((passed + ok)) failed=$((failed + not_ok)) skipped=$((skipped + skip))
+    printf '%-44s %4d passed, %d failed, %d skipped\n' "$1" "$ok" "$not_ok" "$skip"
+    if [ "$not_ok" -gt 0 ]; then grep -vE '^ok ' "$2" | head -n 60 | sed 's/^/    /'; fi
+}
+
+suite() { # suite NAME COMMAND...
+    local name=$1 file
+    file="$log/$(printf '%s' "$name" | tr ' /' '__').log"
+    shift
+    "$@" >"$file" 2>&1 </dev/null
+    count "$name" "$file" $?
+}
+
+build() { # build NAME MAKE-ARGUMENTS...
+    local name=$1
+    shift
+    if make -j"$jobs" "$@" >"$log/build.log" 2>&1; then echo "ok 1 - $name" >"$log/built.log"
+    else { echo "not ok 1 - $name"; tail -n 30 "$log/build.log"; } >"$log/built.log"; fi
+    count "build: $name" "$log/built.log" 0
+}
+
+export CMOCKA_MESSAGE_OUTPUT=tap
+export UBSAN_OPTIONS=print_stacktrace=1
+
+build "gcc, Lua 5.4, release" CC=gcc all unit
+build "gcc, LuaJIT, release" CC=gcc LUA=luajit all
+build "clang, Lua 5.4, release" CC=clang all
+build "gcc, Lua 5.4, ASan + UBSan, invariants" CC=gcc BUILD=asan all unit
+build "gcc, LuaJIT, ASan + UBSan, invariants" CC=gcc BUILD=asan LUA=luajit all
+build "gcc, Lua 5.4, TSan, invariants" CC=gcc BUILD=tsan all
+make -s CC=gcc all >/dev/null # build/mbsand is the release build again
+
+release=build/lua5.4-release-gcc asan=build/lua5.4-asan-gcc
+export MBSAND=$PWD/$release/mbsand
+export MBSAND_LUAJIT=$PWD/build/luajit-release-gcc/mbsand
+export MBSAND_ASAN=$PWD/$asan/mbsand
+export MBSAND_ASAN_LUAJIT=$PWD/build/luajit-asan-gcc/mbsand
+export MBSAND_TSAN=$PWD/build/lua5.4-tsan-gcc/mbsand
+
+# Statistics need millions of requests: those run at full speed, everything else under the sanitizers.
+for source in tests/unit/test_*.c; do
+    name=$(basename "$source" .c)
+    case $name in
+    test_queueing | test_multi_bin_theory) suite "unit: $name" "$release/tests/$name" ;;
+    *) suite "unit: $name (ASan)" "$asan/tests/$name" ;;
+    esac
+done
+for test in tests/lua/test_*.lua; do
+    for engine in lua5.4 luajit; do suite "lua: $(basename "$test" .lua) ($engine)" $engine "$test"; done
+done
+for test in tests/cli/*.bats tests/sandbox/*.bats; do
+    [ -e "$test" ] && suite "cli: $(basename "$test" .bats)" bats --tap "$test"
+done
+suite "style: floors and formats" tests/style.sh
+
+if [ "$skipped" -gt 0 ]; then echo "$passed passed, $failed failed, $skipped skipped"
+else echo "$passed passed, $failed failed"; fi
+[ "$failed" -eq 0 ]

@@ -1,0 +1,35 @@
+#!/bin/bash
+# The rules of the house that a script can check, as TAP.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+number=0
+check() { # check NAME: fails if standard input has a line
+    local found
+    number=$((number + 1))
+    found=$(head -n 20)
+    if [ -z "$found" ]; then echo "ok $number - $1"; else
+        echo "not ok $number - $1"
+        printf '%s\n' "$found" | sed 's/^/# /'
+    fi
+}
+
+# A file includes only from its own folder and from floors below.
+floor() {
+    case $1 in base) echo 1 ;; model) echo 2 ;; workload) echo 3 ;; sim) echo 4 ;; script) echo 5 ;;
+    run | report) echo 6 ;; cli) echo 7 ;; *) echo 9 ;; esac
+}
+for file in src/*/*.[ch]; do
+    own=$(basename "$(dirname "$file")")
+    grep -oE '^#include "[a-z]+/' "$file" | grep -oE '[a-z]+/' | tr -d / | sort -u | while read -r other; do
+        [ "$other" = "$own" ] || [ "$(floor "$other")" -lt "$(floor "$own")" ] ||
+            { [ "$own" = report ] && [ "$other" = run ]; } || echo "$file includes from $other/"
+    done
+done | check "floors do not look up"
+grep -lE '#include *[<"](lua|lauxlib|lualib)\.h' -r src | grep -v '^src/script/' | check "lua.h only in src/script"
+grep -LE 'SPDX-License-Identifier: MIT' src/*/*.[ch] | check "every C file names its licence"
+wc -l src/*/*.[ch] lua/*/*.lua policies/*.lua policies/*/*.lua | awk '$2 != "total" && $1 > 600' |
+    check "files under 600 lines"
+wc -l policies/*.lua | awk '$2 != "total" && $1 > 80' | check "policies under 80 lines"
+clang-format --dry-run --Werror src/*/*.[ch] tests/*/*.c 2>&1 | check "clang-format finds nothing"
+luacheck -q lua policies scenarios data tests 2>&1 | grep -vE '^Total: 0 warnings / 0 errors' | check "luacheck finds nothing"
+mandoc -T lint -W warning docs/mbsand.1 2>&1 | check "mandoc finds nothing"

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+// Statistics over seeds, against numbers worked out by hand.
+#include "run/results.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static void assert_near(double got, double want, double tolerance) {
+    if (!(fabs(got - want) <= tolerance)) fail_msg("got %.10g, want %.10g", got, want);
+}
+
+// Two points: 3 policies with 4 seeds, then 1 policy with 2 seeds.
+enum { COUNT = 3 * 4 + 2 };
+static mb_policy_spec policies[] = {{.label = "a"}, {.label = "b"}, {.label = "c"}};
+
+typedef struct fixture {
+    mb_point points[2];
+    mb_section section;
+    mb_results results;
+} fixture;
+
+static int setup(void **state) {
+    fixture *f = calloc(1, sizeof *f);
+    f->points[0].experiment = (mb_experiment){.policies = policies, .policy_count = 3, .seeds = 4};
+    f->points[1].experiment = (mb_experiment){.policies = policies, .policy_count = 1, .seeds = 2};
+    f->section = (mb_section){.points = f->points, .point_count = 2};
+    f->results =
+        (mb_results){.view = &f->section, .count = COUNT, .outcomes = calloc(COUNT, sizeof(mb_outcome))};
+    for (size_t i = 0; i < COUNT; i++) {
+        mb_outcome *outcome = &f->results.outcomes[i];
+        outcome->point = i >= 12;
+        outcome->policy = i < 12 ? i / 4 : 0;
+        outcome->seed_index = (uint32_t)(i % 4);
+        outcome->started = outcome->finished = true;
+        for (size_t m = 0; m < MB_MEASURE_COUNT; m++)
+            outcome->values[m] = NAN;
+    }
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state) {
+    fixture *f = *state;
+    mb_results_deinit(&f->results);
+    mb_results_deinit(&f->results); // twice does no harm
+    free(f);
+    return 0;
+}
+
+static void set(fixture *f, size_t policy, const char *measure, const double values[4]) {
+    for (uint32_t s = 0; s < 4; s++)
+        mb_results_at(&f->results, 0, policy, s)->values[mb_measure_index(measure)] = values[s];
+}
+
+static void layout(void **state) {
+    fixture *f = *state;
+    assert_ptr_equal(mb_results_at(&f->results, 0, 0, 0), &f->results.outcomes[0]);
+    assert_ptr_equal(mb_results_at(&f->results, 0, 2, 3), &f->results.outcomes[11]);
+    assert_ptr_equal(mb_results_at(&f->results, 1, 0, 1), &f->results.outcomes[13]);
+}
+
+// 1, 2, 3, 4: mean 2.5, standard deviation sqrt(5/3), t(3) = 3.182446.
+static void summary(void **state) {
+    fixture *f = *state;
+    const int rps = mb_measure_index("throughput_rps"), mean = mb_measure_index("e2e_mean_s");
+    set(f, 0, "throughput_rps", (double[]){1, 2, 3, 4});
+    set(f, 0, "e2e_mean_s", (double[]){NAN, 5, NAN, NAN});
+    mb_summary s = mb_summarise(&f->results, 0, 0);
+    assert_int_equal(s.seeds, 4);
+    assert_near(s.mean[rps], 2.5, 1e-15);
+    assert_near(s.half_width[rps], 3.182446 * sqrt(5.0 / 3) / 2, 1e-6);
+    assert_near(s.mean[mean], 5, 0);
+    assert_true(isnan(s.half_width[mean]));
+    mb_results_at(&f->results, 0, 0, 3)->finished = false; // 1, 2, 3: standard deviation 1, t(2) = 4.302653
+    s = mb_summarise(&f->results, 0, 0);
+    assert_int_equal(s.seeds, 3);
+    assert_near(s.mean[rps], 2, 1e-15);
+    assert_near(s.half_width[rps], 4.302653 / sqrt(3), 1e-6);
+    for (uint32_t i = 0; i < 3; i++)
+        mb_results_at(&f->results, 0, 0, i)->finished = false;
+    s = mb_summarise(&f->results, 0, 0);
+    assert_int_equal(s.seeds, 0);
+    for (size_t m = 0; m < MB_MEASURE_COUNT; m++)
+        assert_true(isnan(s.mean[m]) && isnan(s.half_width[m]));
+}
+
+// Equal values have no spread at all, whatever their last bits.
+static void no_spread(void **state) {
+    fixture *f = *state;
+    set(f, 0, "throughput_rps", (double[]){0.1, 0.1, 0.1, 0.1});
+    const mb_summary s = mb_summarise(&f->results, 0, 0);
+    assert_true(s.half_width[mb_measure_index("throughput_rps")] == 0);
+    assert_true(s.mean[mb_measure_index("throughput_rps")] == 0.1);
+}
+
+// The seeds differ by far more than the policies: unpaired intervals overlap, the paired one does not.
+// Differences 1, 2, 1, 2: mean 1.5, standard deviation sqrt(1/3), half width 3.182446 * sqrt(1/12).
+static void paired(void **state) {
+    fixture *f = *state;
+    const int rps = mb_measure_index("throughput_rps");
+    set(f, 0, "throughput_rps", (double[]){11, 102, 1001, 10002});
+    set(f, 1, "throughput_rps", (double[]){10, 100, 1000, 10000});
+    mb_difference d = mb_compare(&f->results, 0, 0, 1, rps);
+    assert_int_equal(d.pairs, 4);
+    assert_near(d.mean, 1.5, 1e-12);
+    assert_near(d.half_width, 3.182446 * sqrt(1.0 / 12), 1e-6);
+    assert_true(d.real);
+    assert_near(mb_compare(&f->results, 0, 1, 0, rps).mean, -1.5, 1e-12);
+    // -1, 1, -1, 1: zero lies within.
+    set(f, 2, "throughput_rps", (double[]){11, 99, 1001, 9999});
+    assert_false(mb_compare(&f->results, 0, 1, 2, rps).real);
+    // Seeds that one of the two did not finish do not count; one pair has no interval.
+    mb_results_at(&f->results, 0, 0, 0)->finished = false;
+    mb_results_at(&f->results, 0, 1, 1)->values[rps] = NAN;
+    assert_int_equal(mb_compare(&f->results, 0, 0, 1, rps).pairs, 2);
+    mb_results_at(&f->results, 0, 1, 2)->finished = false;
+    d = mb_compare(&f->results, 0, 0, 1, rps);
+    assert_true(d.pairs == 1 && isnan(d.half_width) && !d.real && d.mean == 2);
+    mb_results_at(&f->results, 0, 1, 3)->finished = false;
+    d = mb_compare(&f->results, 0, 0, 1, rps);
+    assert_true(d.pairs == 0 && isnan(d.mean) && !d.real);
+}
+
+static void best(void **state) {
+    fixture *f = *state;
+    set(f, 0, "throughput_rps", (double[]){1, 1, 1, 1});
+    set(f, 1, "throughput_rps", (double[]){3, 3, NAN, 3});
+    set(f, 2, "throughput_rps", (double[]){2, 2, 2, 2});
+    set(f, 1, "e2e_p99_s", (double[]){9, 9, 9, 9});
+    set(f, 2, "e2e_p99_s", (double[]){8, 9, 9, 9});
+    set(f, 0, "gpu_util", (double[]){1, 1, 1, 1});
+    assert_int_equal(mb_best(&f->results, 0, mb_measure_index("throughput_rps")), 1);
+    assert_int_equal(mb_best(&f->results, 0, mb_measure_index("e2e_p99_s")), 2); // policy 0 has no value
+    assert_true(mb_best(&f->results, 0, mb_measure_index("gpu_util")) ==
+                SIZE_MAX); // neither better nor worse
+    assert_true(mb_best(&f->results, 0, mb_measure_index("ttft_p99_s")) == SIZE_MAX);
+    set(f, 2, "throughput_rps", (double[]){3, 3, 3, 3}); // the first of equals
+    assert_int_equal(mb_best(&f->results, 0, mb_measure_index("throughput_rps")), 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(layout, setup, teardown),
+        cmocka_unit_test_setup_teardown(summary, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_spread, setup, teardown),
+        cmocka_unit_test_setup_teardown(paired, setup, teardown),
+        cmocka_unit_test_setup_teardown(best, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
