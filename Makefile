@@ -38,18 +38,19 @@ UNIT    := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(sort $(wildcard tests/unit
 BENCH   := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(sort $(wildcard tests/bench/bench_*.c)))
 SCRIPTS := lua policies scenarios data
 
-.PHONY: all run test unit bench lint format install uninstall dist clean packages
+.PHONY: all binary run test unit bench lint format install uninstall dist clean
 .DELETE_ON_ERROR:
 
-all: $(OUT)/mbsand
+# In two steps: what the first installs, the second finds.
+all:
+	@.ci/packages $(if $(filter luajit,$(LUA)),luajit,build)
+	@$(MAKE) --no-print-directory binary
+
+binary: $(OUT)/mbsand
 	@ln -sfn ../$(OUT)/mbsand build/mbsand
 
-run: packages
-	@$(MAKE) --no-print-directory all
+run: all
 	./build/mbsand scenarios/burst.lua
-
-packages:
-	@.ci/packages $(if $(filter luajit,$(LUA)),luajit,build)
 
 test:
 	@.ci/packages test

@@ -1,32 +1,11 @@
 -- Does the simulator agree with the theory of multi-bin batching? (Guldogan et al., arXiv 2412.04504.) Service times
--- are lengths (1 token = 1 ms), a batch of exactly B takes as long as its longest member, the queue is never empty.
--- Then throughput = B / E[t], E[t] = sum over bins of P(bin) E[max of B drawn from the bin]. A finite run ends with one
--- partial batch per bin; the column "with end" adds their expected times, and is what the simulation should meet.
+-- are lengths (1 token = 1 ms), a batch of exactly B takes as long as its longest member, the queue is never empty:
+-- throughput = B / E[t], E[t] = sum over bins of P(bin) E[max of B drawn from the bin]. A finite run ends with a partial
+-- batch per bin; the column "with end" adds their expected times, and is what the simulation should meet.
 local report = require "mbsand.report"
+local theory = require "mbsand.theory"
 
-local REQUESTS = 256000
-
--- E[max of m draws] of a distribution cut to low..high, in seconds; cdf(x) is its distribution function.
-local function expected_max(m, low, high, cdf)
-  if m == 0 then return 0 end
-  local steps, base, mass, sum = 4000, cdf(low), cdf(high) - cdf(low), 0
-  for i = 0, steps - 1 do
-    sum = sum + ((cdf(low + (i + 0.5) * (high - low) / steps) - base) / mass) ^ m
-  end
-  return high - (high - low) * sum / steps
-end
-
--- Throughput in the limit, and of a run of REQUESTS requests.
-local function theory(size, edges, low, high, cdf)
-  local full, tail, bins = 0, 0, #edges + 1
-  for i = 1, bins do
-    local from, to = edges[i - 1] or low, edges[i] or high
-    full = full + (cdf(to) - cdf(from)) * expected_max(size, from, to, cdf)
-    for m = 0, 7 do tail = tail + expected_max(math.floor((m + 0.5) * size / 8), from, to, cdf) / 8 end
-  end
-  local batches = (REQUESTS - bins * (size - 1) / 2) / size
-  return size / full, REQUESTS / (batches * full + tail)
-end
+local REQUESTS = 128000 -- as the paper
 
 local function section(title, output, size, variants, low, high, cdf)
   local policies = {}
@@ -41,10 +20,11 @@ local function section(title, output, size, variants, low, high, cdf)
     workload = synthetic { arrivals = arrivals.all_at_once {}, prompt = 1, output = output, limit = REQUESTS },
     latency = latency.batch { alpha = 0, beta = 0.001, gamma = 0 },
     policies = policies,
+    limits = { memory_mb = 256 }, -- all requests wait from the start
     report = function(results)
       local rows, inside = {}, 0
       for i, row in ipairs(results) do
-        local limit, finite = theory(size, variants[i].edges, low, high, cdf)
+        local limit, finite = theory.multi_bin_throughput(REQUESTS, size, variants[i].edges, low, high, cdf)
         local mean, half = row.mean.throughput_rps, row.ci.throughput_rps or 0
         if math.abs(mean - finite) <= half then inside = inside + 1 end
         rows[i] = { row.policy, report.interval(row, "throughput_rps", 5), report.fixed(limit, 4),

@@ -25,7 +25,7 @@ local function print_rows(results, conclusion)
   print("\n" .. conclusion(results[1].mean, results[2].mean, results[#results].mean) .. "\n")
 end
 
-local ratchet = setting("origin_flaws: the ratchet", "What does the controller's tolerance do to the origin's single queue?", 2)
+local ratchet = setting("origin_flaws: the ratchet", "What does the controller's tolerance do to the origin's single queue?", 1)
 ratchet.policies = {
   { "origin/dynamic_no_bins", tolerance = 0.005, label = "origin, tolerance 5 ms (its default)" },
   { "origin/dynamic_no_bins", tolerance = 0.001, label = "origin, tolerance 1 ms (its tables)" },
@@ -38,7 +38,7 @@ ratchet.report = function(results)
   end)
 end
 
-local artefact = setting("origin_flaws: the K = 1 artefact", "Is multi-bin with one bin the same as no bins?", 1.5)
+local artefact = setting("origin_flaws: the K = 1 artefact", "Is multi-bin with one bin the same as no bins?", 1)
 artefact.policies = {
   { "origin/multi_bin_dynamic", bins = 1, tolerance = 0.001, label = "origin, multi-bin, K = 1" },
   { "origin/dynamic_no_bins", tolerance = 0.001, label = "origin, no bins" },

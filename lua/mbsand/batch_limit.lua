@@ -34,8 +34,9 @@ function batch_limit.new(sim, params)
       margin = params.margin, min = params.min_batch, max = params.max_batch,
     },
     sla = target and sla.controller{
-      target = params.sla_aim * target, tolerance = params.sla_tolerance * target, width = params.sla_width, step = params.sla_step,
-      window = params.sla_window, min = params.min_batch, max = params.max_batch,
+      target = params.sla_aim * target, tolerance = params.sla_tolerance * target,
+      width = params.sla_width, step = params.sla_step, window = params.sla_window,
+      min = params.min_batch, max = params.max_batch,
     } or nil,
     observe = observe, size = size,
   }

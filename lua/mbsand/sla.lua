@@ -17,6 +17,9 @@
 -- | window    | steps over which time and batch size are averaged                | 20             |
 -- | min, max  | B_min, B_max: limits of the batch size, requests                 | 1, 128         |
 --
+-- The interval's width bounds the answer too: however slow the tokens, it never goes below min + alpha / 2 (9 by default),
+-- nor, however fast, above max - alpha / 2. Where the target asks for smaller batches, take a smaller alpha.
+--
 -- The paper does not publish alpha, delta, eps_D and the window; the defaults are ours. Two additions keep it sane where
 -- the paper is silent: the interval moves once per observation, not once per question, so that asking twice changes
 -- nothing; and alpha is never wider than [min, max], else a small max would drive low below min.

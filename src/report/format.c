@@ -119,11 +119,12 @@ bool mb_wants_color(FILE *out) {
 }
 
 bool mb_flushed(FILE *out, const char **reason) {
-    errno = 0;
+    // A write that failed before left its mark on the stream, and its reason in errno unless something came
+    // between.
+    const bool failed_before = ferror(out) != 0;
+    if (!failed_before) errno = 0;
     const bool flushed = fflush(out) == 0;
-    if (flushed && !ferror(out)) return true;
-    // A failure before this flush left its mark on the stream but not its reason; then the disk is the likely
-    // one.
-    *reason = errno ? strerror(errno) : "an earlier write failed (disk full?)";
+    if (flushed && !failed_before) return true;
+    *reason = errno ? strerror(errno) : "a write failed";
     return false;
 }

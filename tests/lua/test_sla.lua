@@ -23,6 +23,13 @@ local size, control = after(60, 40, 20, 100)
 tap.equal(control:batch_size(0), size, "asked twice, moved once")
 tap.equal(control:batch_size(99), 99, "never below what already decodes")
 tap.equal(control:batch_size(999), 128, "never above max")
+local floor9, floor2 = sla.controller{ target = 50 }, sla.controller{ target = 50, width = 2 }
+for _ = 1, 99 do
+  floor9:observe(99, floor9:batch_size(0))
+  floor2:observe(99, floor2:batch_size(0))
+end
+tap.equal(floor9:batch_size(0), 9, "always too slow: min + alpha / 2, no lower")
+tap.equal(floor2:batch_size(0), 2, "always too slow, with a smaller alpha")
 local small = sla.controller{ target = 50, max = 8 }
 for _ = 1, 50 do small:observe(1, 4) small:batch_size(0) end
 tap.ok(small:batch_size(0) >= 4, "a small max stays usable", small:batch_size(0))
