@@ -23,7 +23,7 @@ end
 
 local scenario = { -- the words of a scenario
   std = "max",
-  read_globals = { "scenario", "trace", "synthetic", "arrivals", "lengths", "predict", "latency", "skip" },
+  read_globals = { "scenario", "trace", "synthetic", "arrivals", "lengths", "predict", "latency", "skip", "locate", "root" },
 }
 files["scenarios"] = scenario
 files["tests/bench"] = scenario

@@ -45,7 +45,8 @@ for i, k in ipairs { 1, 2, 3, 4, 5, 8 } do
   exponential[i] = { label = "equal mass, k = " .. k, edges = {} }
   for j = 1, k - 1 do exponential[i].edges[j] = -10 * math.log(1 - j / k) end
 end
-for _, edges in ipairs { { 17.7122 }, { 10.1929, 27.9051 }, { 7.02745, 17.2203, 34.9326 }, { 5.32242, 12.3499, 22.5428, 40.255 } } do
+local optimal = { { 17.7122 }, { 10.1929, 27.9051 }, { 7.02745, 17.2203, 34.9326 }, { 5.32242, 12.3499, 22.5428, 40.255 } }
+for _, edges in ipairs(optimal) do
   exponential[#exponential + 1] = { label = "bound-optimal, k = " .. #edges + 1, edges = edges }
 end
 

@@ -33,8 +33,8 @@ ratchet.policies = {
 }
 ratchet.report = function(results)
   print_rows(results, function(default, tables)
-    return ("The default tolerance makes the mean latency %.0f times that of 1 ms, at %.1f instead of %.1f requests a batch."):format(
-      default.e2e_mean_s / tables.e2e_mean_s, default.batch_mean, tables.batch_mean)
+    local text = "The default tolerance makes the mean latency %.0f times that of 1 ms: %.1f requests a batch, not %.1f."
+    return text:format(default.e2e_mean_s / tables.e2e_mean_s, default.batch_mean, tables.batch_mean)
   end)
 end
 
@@ -48,8 +48,9 @@ artefact.policies = {
 artefact.report = function(results)
   print_rows(results, function(capped, free)
     local same = results[3].mean.e2e_mean_s == results[4].mean.e2e_mean_s
-    return ("With one bin there is nothing to sort, yet the origin's two differ %.1f times in mean latency; the corrected ones %s."):format(
-      capped.e2e_mean_s / free.e2e_mean_s, same and "agree" or "differ by batch-size statistics only")
+    local text = "With one bin there is nothing to sort, yet the origin's two differ %.1f times in mean latency; "
+      .. "the corrected ones %s."
+    return text:format(capped.e2e_mean_s / free.e2e_mean_s, same and "agree" or "differ by batch-size statistics only")
   end)
 end
 

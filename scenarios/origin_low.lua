@@ -1,6 +1,6 @@
--- The origin's experiments at the trace's own speed. Two sections: its methods side by side (it compared one GPU with the best of
--- its grid; here all get the same GPUs), and its grid search over GPUs and K with its rule: the fewest GPUs with at most
--- 5 % of requests over 20 s. Its published numbers are of BurstGPT's file 1; to run on that:
+-- The origin's experiments at the trace's own speed. Two sections: its methods side by side (it compared one GPU with
+-- the best of its grid; here all get the same GPUs), and its grid search over GPUs and K with its rule: the fewest
+-- GPUs with at most 5 % of requests over 20 s. Its published numbers are of BurstGPT's file 1; to run on that:
 --   --set workload.path=BurstGPT_1.csv
 local origin = require "mbsand.origin_grid"
 

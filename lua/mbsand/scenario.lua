@@ -89,6 +89,7 @@ local function run(path, text, context)
   local words = vocabulary.words(make_line(chunk_name))
   words.locate = context.locate
   words.root = context.native.root
+  if text:sub(1, 1) == "\27" then error({ mbsand = path .. ": this is compiled Lua; expected the script's text" }, 0) end
   local chunk, message = load(text, chunk_name, "t", make_environment(words))
   if not chunk then error({ mbsand = whole_name(message, path) }, 0) end
   local good, result = xpcall(chunk, function(problem)

@@ -12,7 +12,6 @@ local function need(spec) spec.required = true return spec end
 local positive = function() return number { above = 0 } end
 local natural = function(default) return number { min = 0, whole = true, max = 2 ^ 53, default = default } end
 local MOST_TOKENS = 1e9
-local tokens = function() return number { min = 0, whole = true, max = MOST_TOKENS } end
 local file = function() return { type = "text", expected = "a file name in quotes", required = true } end
 
 -- Lengths, and service times ---------------------------------------------------------------------------------

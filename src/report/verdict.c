@@ -215,8 +215,9 @@ static void add_group(clause *parts, size_t count, size_t first, mb_strbuf *sent
     for (size_t i = first; i < count; i++)
         if (parts[i].finding == kind && parts[i].who.text && strcmp(parts[i].who.text, who) == 0)
             members[same++] = i;
+    const char *comma = kind == TIED ? ", " : ", in ", *last = kind == TIED ? " or " : " and in ";
     for (size_t i = 0; i < same; i++) {
-        if (i) mb_strbuf_add(sentence, i + 1 < same ? ", " : kind == TIED ? " or " : " and in ");
+        if (i) mb_strbuf_add(sentence, i + 1 < same ? comma : last);
         mb_strbuf_add(sentence, parts[members[i]].what.text ? parts[members[i]].what.text : "");
         parts[members[i]].finding = NOTHING;
     }

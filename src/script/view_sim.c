@@ -92,7 +92,7 @@ static int observe(lua_State *L) {
     return 0;
 }
 
-enum { SIM_NOW, SIM_RUNNING, SIM_WAITING, SIM_INBOX, SIM_OBSERVING, SIM_ENDED, SIM_ORACLE };
+enum { SIM_NOW, SIM_RUNNING, SIM_WAITING, SIM_INBOX, SIM_ENDED };
 
 static int read_sim(lua_State *L, const mb_view *view, int property) {
     (void)view;
@@ -106,9 +106,7 @@ static int read_sim(lua_State *L, const mb_view *view, int property) {
         if (sim->inbox_is_bins) lua_rawgeti(L, LUA_REGISTRYINDEX, host->inbox_bins);
         else mb_queue_view_push(host, sim->inbox);
         break;
-    case SIM_OBSERVING: lua_pushboolean(L, host->observing); break;
-    case SIM_ENDED: lua_pushboolean(L, sim->arrivals_ended); break;
-    default: lua_pushboolean(L, host->oracle);
+    default: lua_pushboolean(L, sim->arrivals_ended);
     }
     return 1;
 }
@@ -154,19 +152,19 @@ void mb_sim_view_open(lua_State *L) {
                                         {"running", NULL, SIM_RUNNING},
                                         {"waiting", NULL, SIM_WAITING},
                                         {"inbox", NULL, SIM_INBOX},
-                                        {"observing", NULL, SIM_OBSERVING},
                                         {"arrivals_ended", NULL, SIM_ENDED},
-                                        {"oracle", NULL, SIM_ORACLE},
                                         {NULL, NULL, 0}};
     mb_host *host = mb_host_of(L);
     lua_newtable(L);
     host->timers = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_pushboolean(L, 0);
     host->inbox_bins = luaL_ref(L, LUA_REGISTRYINDEX);
-    mb_view_metatable(L, members, index_sim);
-    // What never changes stands in the members' table itself, and is found without a call.
-    lua_getfield(L, -1, "__index");
-    lua_getupvalue(L, -1, 1);
+    mb_view_singleton(L, members, index_sim);
+    // What never changes stands among the methods, and is found without a call.
+    lua_pushboolean(L, host->observing);
+    lua_setfield(L, -2, "observing");
+    lua_pushboolean(L, host->oracle);
+    lua_setfield(L, -2, "oracle");
     mb_queue_view_push(host, 0);
     lua_setfield(L, -2, "queue");
     lua_rawgeti(L, LUA_REGISTRYINDEX, host->replica_views);
@@ -175,7 +173,7 @@ void mb_sim_view_open(lua_State *L) {
     set_bound(L, "tbt", host->sim->config->slo.tbt_s);
     set_bound(L, "e2e", host->sim->config->slo.e2e_s);
     lua_setfield(L, -2, "slo");
-    lua_pop(L, 2);
+    lua_pop(L, 1);
     lua_pushcfunction(L, set_sim);
     lua_setfield(L, -2, "__newindex");
     const int meta = luaL_ref(L, LUA_REGISTRYINDEX);

@@ -89,15 +89,34 @@ void mb_view_metatable(lua_State *L, const mb_member *members, lua_CFunction ind
     lua_setfield(L, -2, "__metatable");
 }
 
+void mb_view_singleton(lua_State *L, const mb_member *members, lua_CFunction index) {
+    mb_view_metatable(L, members, index);
+    lua_newtable(L); // methods; what is not in it is asked of `index`, whose first argument is then this table
+    for (const mb_member *member = members; member->name; member++) {
+        if (!member->function) continue;
+        lua_pushcfunction(L, member->function);
+        lua_setfield(L, -2, member->name);
+    }
+    lua_newtable(L);
+    lua_getfield(L, -3, "__index");
+    lua_setfield(L, -2, "__index");
+    lua_setmetatable(L, -2);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -3, "__index");
+}
+
 static int unknown_member(lua_State *L, const char *what) {
     if (lua_type(L, 2) != LUA_TSTRING)
         return luaL_error(L, "a %s has no field of type %s", what, luaL_typename(L, 2));
     const char *names[64];
     size_t count = 0;
-    lua_pushnil(L);
-    while (count < 64 && lua_next(L, lua_upvalueindex(1))) {
-        lua_pop(L, 1);
-        names[count++] = lua_tostring(L, -1);
+    for (int source = 0; source < 2; source++) { // of a singleton, also the table of methods and constants
+        if (source && !lua_istable(L, 1)) break;
+        lua_pushnil(L);
+        while (count < 64 && lua_next(L, source ? 1 : lua_upvalueindex(1))) {
+            lua_pop(L, 1);
+            names[count++] = lua_tostring(L, -1);
+        }
     }
     const char *name = lua_tostring(L, 2), *nearest = mb_nearest_word(name, names, count);
     if (nearest) return luaL_error(L, "a %s has no field '%s'; did you mean '%s'?", what, name, nearest);
@@ -108,7 +127,7 @@ int mb_view_index(lua_State *L, const char *what, mb_property_reader read) {
     lua_pushvalue(L, 2);
     lua_rawget(L, lua_upvalueindex(1));
     if (lua_type(L, -1) == LUA_TNUMBER) {
-        const mb_view *view = lua_touserdata(L, 1); // the metatable is ours, so it is a view
+        const mb_view *view = lua_touserdata(L, 1); // the metatable is ours, so it is a view (NULL for a singleton)
         return read(L, view, (int)lua_tointeger(L, -1));
     }
     if (!lua_isnil(L, -1)) return 1;

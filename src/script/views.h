@@ -33,6 +33,9 @@ typedef struct mb_member {
 } mb_member;
 // Push a metatable whose __index is `index` with the members' table as its upvalue.
 void mb_view_metatable(lua_State *L, const mb_member *members, lua_CFunction index);
+// The same for an object that exists once (the step, the simulation): its methods are found without entering C, and
+// only properties call `index`. Leaves the metatable and, above it, the table of methods.
+void mb_view_singleton(lua_State *L, const mb_member *members, lua_CFunction index);
 // Body of such an __index function.
 int mb_view_index(lua_State *L, const char *what, mb_property_reader read);
 

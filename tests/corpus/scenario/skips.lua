@@ -1,0 +1,1 @@
+return skip "the trace is not here"

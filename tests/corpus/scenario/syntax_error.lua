@@ -1,0 +1,3 @@
+return scenario {
+  workload = = 5
+}
