@@ -141,18 +141,17 @@ static void note_idle(mb_notes *notes, const totals *sums, size_t count) {
     }
 }
 
+// One note for all policies: the range is the scenario's, not theirs.
 static void note_extrapolated(mb_notes *notes, const totals *sums, size_t count) {
+    mb_strbuf text = {0};
     for (size_t i = 0; i < count; i++) {
         if (sums[i].extrapolated <= 0 || sums[i].batches <= 0) continue;
-        mb_strbuf text = {0};
+        mb_strbuf_add(&text, text.length ? ", " : "batches outside the range that the latency model was fitted on, "
+                                                  "whose times are extrapolated: ");
         add_who(&text, &sums[i], false);
-        mb_strbuf_printf(
-            &text,
-            ": %.2g %% of the batches lie outside the range that the latency model was fitted on; "
-            "their times are extrapolated",
-            100 * sums[i].extrapolated / sums[i].batches);
-        add_note(notes, MB_NOTE_PLAIN, &text);
+        mb_strbuf_printf(&text, " %.2g %%", 100 * sums[i].extrapolated / sums[i].batches);
     }
+    if (text.length) add_note(notes, MB_NOTE_PLAIN, &text);
 }
 
 static void note_skipped_zero(mb_notes *notes, const mb_results *results) {

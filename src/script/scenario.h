@@ -5,7 +5,12 @@
 #include "sim/measures.h"
 #include "sim/sim.h"
 
-typedef enum mb_param_kind { MB_PARAM_NUMBER, MB_PARAM_TEXT, MB_PARAM_BOOLEAN, MB_PARAM_NUMBERS } mb_param_kind;
+typedef enum mb_param_kind {
+    MB_PARAM_NUMBER,
+    MB_PARAM_TEXT,
+    MB_PARAM_BOOLEAN,
+    MB_PARAM_NUMBERS
+} mb_param_kind;
 
 // A value given to a policy's parameter.
 typedef struct mb_param {
@@ -28,9 +33,9 @@ typedef struct mb_policy_spec {
 } mb_policy_spec;
 
 typedef struct mb_limits {
-    double hook_s;             // longest time of one hook
+    double hook_s;              // longest time of one hook
     uint64_t hook_instructions; // the same on every machine; 0: none (the time limit stands alone)
-    uint64_t memory_bytes;     // of a policy's state
+    uint64_t memory_bytes;      // of a policy's state
 } mb_limits;
 
 // Everything that a set of comparable runs shares: the same requests, cluster and clocks for every policy.
@@ -83,8 +88,10 @@ typedef struct mb_overrides {
 } mb_overrides;
 
 // Load, check and prepare. Every mistake is one sentence with file, line and the nearest known key.
-// A scenario that cannot run here and says so (`skip "reason"`) gives *scenario with mb_scenario_skipped() set.
-mb_status mb_scenario_load(const char *path, const mb_overrides *overrides, mb_scenario **scenario, mb_error *error);
+// A scenario that cannot run here and says so (`skip "reason"`) gives *scenario with mb_scenario_skipped()
+// set.
+mb_status mb_scenario_load(const char *path, const mb_overrides *overrides, mb_scenario **scenario,
+                           mb_error *error);
 void mb_scenario_free(mb_scenario *scenario);
 
 const char *mb_scenario_path(const mb_scenario *scenario);
@@ -97,9 +104,9 @@ const mb_section *mb_scenario_section(const mb_scenario *scenario, size_t index)
 // Results of one policy at one point, over seeds.
 typedef struct mb_row {
     size_t point, policy;
-    uint32_t seeds;            // that finished
-    const double *mean;        // [MB_MEASURE_COUNT]
-    const double *half_width;  // of the 95 % confidence interval; NAN for one seed
+    uint32_t seeds;              // that finished
+    const double *mean;          // [MB_MEASURE_COUNT]
+    const double *half_width;    // of the 95 % confidence interval; NAN for one seed
     const double *const *values; // [seeds][MB_MEASURE_COUNT]
 } mb_row;
 

@@ -1,19 +1,13 @@
--- What a scenario may say: every mistake with its sentence, and what good ones become. Run from the project's folder:
--- lua5.4 tests/lua/test_scenario.lua
-package.path = "lua/?.lua;" .. package.path
+-- What a scenario may say: every mistake with its sentence, and what good ones become.
+
+package.path = "tests/lua/?.lua;" .. package.path
+local tap = require "tap"
 local policies = require "mbsand.policies"
 local schema = require "mbsand.schema"
 local scenario = require "mbsand.scenario"
 
-local passed, failed = 0, 0
-
 local function check(name, good, detail)
-  if good then
-    passed = passed + 1
-  else
-    failed = failed + 1
-    print("FAILED " .. name .. (detail and "\n  " .. detail or ""))
-  end
+  return tap.ok(good, name, detail)
 end
 
 local native = {
@@ -32,7 +26,7 @@ local function load(text, sets, added)
 end
 
 local function equal(name, got, expected)
-  check(name, got == expected, "got      " .. tostring(got) .. "\n  expected " .. tostring(expected))
+  tap.equal(got, expected, (name:gsub("%s+", " "):gsub("[^%g ]", "?"):gsub("#", "number "))) -- no TAP directives
 end
 
 -- A good scenario, line by line, so that a test can replace a line.
@@ -239,5 +233,4 @@ equal("repeat", piece.workload.arrivals["repeat"], true)
 equal("nearest", schema.nearest("gpsu", { "kv", "gpus" }), "gpus")
 equal("nothing near", schema.nearest("xyz", { "kv_tokens", "gpus" }), nil)
 
-print(passed .. " passed, " .. failed .. " failed")
-os.exit(failed == 0 and 0 or 1)
+tap.done()

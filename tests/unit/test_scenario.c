@@ -174,19 +174,13 @@ static void says_what_is_wrong(void **state) {
         FOLDER "wrong_key.lua", NULL,
         FOLDER "wrong_key.lua:4: cluster has no key \"gpuz\"; did you mean \"gpus\"? (its keys: gpus, kv, "
                "kv_max_length, kv_tokens, memory, name, oversize)");
-    assert_mistake(FOLDER "run_error.lua", NULL,
-                   FOLDER "run_error.lua:3: attempt to index "
-#if defined(LUAJIT_BUILD)
-                          "local 't' (a nil value)"
-#else
-                          "a nil value (local 't')"
-#endif
-    );
+    assert_mistake(FOLDER "run_error.txt", NULL,
+                   FOLDER "run_error.txt:3: attempt to perform arithmetic on a nil value");
     assert_mistake(
         FOLDER "nothing.lua", NULL,
         FOLDER "nothing.lua: a scenario must end with \"return scenario { ... }\"; this one returns nothing");
-    assert_mistake(FOLDER "zero_byte.lua", NULL,
-                   FOLDER "zero_byte.lua:2: a zero byte; expected a text in Lua");
+    assert_mistake(FOLDER "zero_byte.txt", NULL,
+                   FOLDER "zero_byte.txt:2: a zero byte; expected a text in Lua");
     assert_mistake(FOLDER "error_value.lua", NULL, FOLDER "error_value.lua: error value of type table");
     assert_mistake(
         FOLDER "trace.lua", "workload.path=nowhere.csv",
@@ -206,11 +200,11 @@ static void blames_the_right_file(void **state) {
     assert_int_equal(mb_scenario_load(FOLDER "wrong_column.lua", NULL, &scenario, &error), MB_BAD_INPUT);
     assert_non_null(strstr(error.message, "burst_sample.csv:1: "));
     assert_non_null(strstr(error.message, "Request toks"));
-    assert_int_equal(mb_scenario_load(FOLDER "syntax_error.lua", NULL, &scenario, &error), MB_BAD_INPUT);
+    assert_int_equal(mb_scenario_load(FOLDER "syntax_error.txt", NULL, &scenario, &error), MB_BAD_INPUT);
     assert_int_equal(
-        strncmp(error.message, FOLDER "syntax_error.lua:2: ", strlen(FOLDER "syntax_error.lua:2: ")), 0);
+        strncmp(error.message, FOLDER "syntax_error.txt:2: ", strlen(FOLDER "syntax_error.txt:2: ")), 0);
     assert_string_equal(error.traceback, "");
-    assert_int_equal(mb_scenario_load(FOLDER "run_error.lua", NULL, &scenario, &error), MB_BAD_INPUT);
+    assert_int_equal(mb_scenario_load(FOLDER "run_error.txt", NULL, &scenario, &error), MB_BAD_INPUT);
     assert_non_null(strstr(error.traceback, "stack traceback"));
 }
 
@@ -227,7 +221,7 @@ static void reports(void **state) {
     assert_int_equal(mb_scenario_report(scenario, 1, &row, 1, &error), MB_OK);
     mean[mb_measure_index("e2e_mean_s")] = 99;
     assert_int_equal(mb_scenario_report(scenario, 1, &row, 1, &error), MB_BAD_INPUT);
-    assert_string_equal(error.message, FOLDER "good.lua:31: the report's own mistake");
+    assert_string_equal(error.message, FOLDER "good.lua:32: the report's own mistake");
     assert_int_equal(mb_scenario_report(scenario, 1, NULL, 0, &error), MB_BAD_INPUT);
     mb_scenario_free(scenario);
 }
