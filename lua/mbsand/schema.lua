@@ -181,7 +181,8 @@ function check.number(spec, value, place)
 end
 
 function check.text(spec, value, place)
-  if type(value) == "number" and spec.numbers_too then value = string.format("%.14g", value) end
+  -- "--set workload.path=a,b.csv" is a name and no list
+  if type(value) ~= "string" and place.prefix then value = place.prefix:match("^%-%-set [^=]*=(.*)$") or value end
   if type(value) ~= "string" or (value == "" and not spec.empty) or value:find("%z") then
     wrong(place, value, spec.expected or "a text in quotes")
   end
@@ -226,6 +227,14 @@ function check.list(spec, value, place)
   return result
 end
 
+-- Where a mistake of the keys together comes from: the command line, if it set one of them.
+local function blame(value, place)
+  for _, source in pairs(sources[value] or {}) do
+    if source.prefix then return setmetatable({ prefix = source.prefix }, { __index = place }) end
+  end
+  return place
+end
+
 -- A table with the keys of spec.keys (each a description with `default` or `required`).
 function check.record(spec, value, place, kind)
   if type(value) ~= "table" or (tags[value] and not kind) then wrong(place, value, spec.expected or "a table { ... }") end
@@ -253,7 +262,7 @@ function check.record(spec, value, place, kind)
       result[key] = schema.copy(item.default)
     end
   end
-  if spec.also then spec.also(result, place, title) end
+  if spec.also then spec.also(result, blame(value, place), title) end
   return result
 end
 

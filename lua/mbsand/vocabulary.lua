@@ -10,7 +10,7 @@ local function flag(default) return { type = "boolean", default = default } end
 local function need(spec) spec.required = true return spec end
 
 local positive = function() return number { above = 0 } end
-local natural = function(default) return number { min = 0, whole = true, max = 2 ^ 53, default = default } end
+local natural = function(default) return number { min = 0, whole = true, max = 1e15, default = default } end
 local MOST_TOKENS = 1e9
 local file = function() return { type = "text", expected = "a file name in quotes", required = true } end
 
@@ -196,7 +196,7 @@ local function trace(more)
   local keys = {
     path = file(),
     rate_scale = number { above = 0, default = 1 },
-    limit = number { min = 1, whole = true, max = 2 ^ 53 },
+    limit = number { min = 1, whole = true, max = 1e15 },
     from = number { min = 0, unit = "seconds of the trace's own time" },
     to = number { above = 0, unit = "seconds of the trace's own time" },
     skip_rows = natural(0),
@@ -232,7 +232,7 @@ local workload = {
       output = lengths,
       service = lengths,
       clients = number { min = 0, whole = true, max = 1e6, default = 0 },
-      limit = number { min = 1, whole = true, max = 2 ^ 53 },
+      limit = number { min = 1, whole = true, max = 1e15 },
       until_time = seconds(),
       predictor = predictor,
     }, function(result, place)
@@ -289,7 +289,7 @@ local cluster = record({
   gpus = number { min = 1, max = 2 ^ 20, whole = true, default = 1 },
   name = { type = "text" },
   kv = { type = "word", "tokens", "contiguous", default = "tokens" },
-  kv_tokens = number { min = 1, whole = true, max = 2 ^ 53, words = { "unlimited" } },
+  kv_tokens = number { min = 1, whole = true, max = 1e15, words = { "unlimited" } },
   kv_max_length = number { min = 1, whole = true, max = 2 ^ 31 },
   memory = record({
     capacity_gib = gib(),

@@ -3,7 +3,8 @@
 
 #include <stdio.h>
 
-static void fill(mb_error *error, mb_status status, const char *prefix, const char *format, va_list arguments) {
+static void fill(mb_error *error, mb_status status, const char *prefix, const char *format,
+                 va_list arguments) {
     error->status = status;
     error->traceback[0] = '\0';
     int used = snprintf(error->message, sizeof error->message, "%s", prefix);
@@ -21,8 +22,8 @@ mb_status mb_fail(mb_error *error, mb_status status, const char *format, ...) {
     return status;
 }
 
-mb_status mb_fail_at(mb_error *error, mb_status status, const char *file, unsigned long line, const char *format,
-                     ...) {
+mb_status mb_fail_at(mb_error *error, mb_status status, const char *file, unsigned long line,
+                     const char *format, ...) {
     if (error) {
         char prefix[1024];
         snprintf(prefix, sizeof prefix, "%s:%lu: ", file, line);

@@ -14,13 +14,15 @@ static mb_event_key pack(mb_heap *heap, double time_s, unsigned kind, uint32_t p
     uint64_t high;
     memcpy(&high, &positive, sizeof high);
     const uint64_t sequence = heap->sequence++ & ((UINT64_C(1) << SEQUENCE_BITS) - 1);
-    const uint64_t low = (uint64_t)kind << (SEQUENCE_BITS + PAYLOAD_BITS) | sequence << PAYLOAD_BITS | payload;
+    const uint64_t low =
+        (uint64_t)kind << (SEQUENCE_BITS + PAYLOAD_BITS) | sequence << PAYLOAD_BITS | payload;
     return (mb_event_key)high << 64 | low;
 }
 
 static bool grow(mb_heap *heap) {
     const size_t capacity = heap->capacity ? heap->capacity * 2 : 64;
-    // Sibling groups start at multiples of four keys, so a 64-byte aligned block keeps each in one cache line.
+    // Sibling groups start at multiples of four keys, so a 64-byte aligned block keeps each in one cache
+    // line.
     const size_t bytes = (capacity + 8) * sizeof(mb_event_key);
     mb_event_key *keys = aligned_alloc(64, (bytes + 63) / 64 * 64);
     if (!keys) return false;

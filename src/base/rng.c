@@ -13,11 +13,13 @@ static uint64_t splitmix(uint64_t *x) {
 
 void mb_rng_init(mb_rng *rng, uint64_t seed, uint64_t replication, const char *name) {
     uint64_t hash = 0xcbf29ce484222325u; // FNV-1a of the stream's name
-    for (const char *c = name; *c; c++) hash = (hash ^ (unsigned char)*c) * 0x100000001b3u;
+    for (const char *c = name; *c; c++)
+        hash = (hash ^ (unsigned char)*c) * 0x100000001b3u;
     uint64_t x = seed;
     x = splitmix(&x) ^ hash;
     x = splitmix(&x) ^ replication;
-    for (int i = 0; i < 4; i++) rng->state[i] = splitmix(&x);
+    for (int i = 0; i < 4; i++)
+        rng->state[i] = splitmix(&x);
     rng->spare_normal = 0;
     rng->has_spare = false;
 }
@@ -25,7 +27,8 @@ void mb_rng_init(mb_rng *rng, uint64_t seed, uint64_t replication, const char *n
 uint64_t mb_rng_below(mb_rng *rng, uint64_t n) {
     const uint64_t limit = UINT64_MAX - UINT64_MAX % n; // reject the uneven rest
     uint64_t bits;
-    do bits = mb_rng_bits(rng);
+    do
+        bits = mb_rng_bits(rng);
     while (bits >= limit);
     return bits % n;
 }

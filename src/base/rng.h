@@ -41,8 +41,8 @@ static inline double mb_rng_uniform_positive(mb_rng *rng) {
     return (double)((mb_rng_bits(rng) >> 11) + 1) * 0x1p-53;
 }
 
-uint64_t mb_rng_below(mb_rng *rng, uint64_t n);          // uniform on {0, ..., n-1}, unbiased; n >= 1
-double mb_rng_exponential(mb_rng *rng);                  // mean 1
-double mb_rng_normal(mb_rng *rng);                       // mean 0, variance 1 (Marsaglia's polar method)
-double mb_rng_gamma(mb_rng *rng, double shape);          // scale 1 (Marsaglia & Tsang 2000); shape > 0
-double mb_rng_weibull(mb_rng *rng, double shape);        // scale 1; shape > 0
+uint64_t mb_rng_below(mb_rng *rng, uint64_t n);   // uniform on {0, ..., n-1}, unbiased; n >= 1
+double mb_rng_exponential(mb_rng *rng);           // mean 1
+double mb_rng_normal(mb_rng *rng);                // mean 0, variance 1 (Marsaglia's polar method)
+double mb_rng_gamma(mb_rng *rng, double shape);   // scale 1 (Marsaglia & Tsang 2000); shape > 0
+double mb_rng_weibull(mb_rng *rng, double shape); // scale 1; shape > 0

@@ -11,7 +11,8 @@ static bool reserve(mb_strbuf *buffer, size_t more) {
     const size_t needed = buffer->length + more + 1;
     if (needed <= buffer->capacity) return true;
     size_t capacity = buffer->capacity ? buffer->capacity : 64;
-    while (capacity < needed) capacity *= 2;
+    while (capacity < needed)
+        capacity *= 2;
     char *text = realloc(buffer->text, capacity);
     if (!text) {
         buffer->failed = true;
@@ -62,7 +63,8 @@ char *mb_strdup(const char *text) {
 static size_t edit_distance(const char *a, const char *b) {
     size_t row[64];
     const size_t n = strnlen(a, 63), m = strnlen(b, 63);
-    for (size_t j = 0; j <= m; j++) row[j] = j;
+    for (size_t j = 0; j <= m; j++)
+        row[j] = j;
     for (size_t i = 1; i <= n; i++) {
         size_t diagonal = row[0];
         row[0] = i;

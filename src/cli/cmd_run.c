@@ -20,7 +20,8 @@
 #include <string.h>
 #include <unistd.h>
 
-// Set by Ctrl-C: runs end at their next look, and what is finished is printed. A signal handler has no argument.
+// Set by Ctrl-C: runs end at their next look, and what is finished is printed. A signal handler has no
+// argument.
 static atomic_bool interrupted;
 
 static void on_interrupt(int signal_number) {
@@ -32,14 +33,15 @@ typedef struct session {
     const mb_run_arguments *arguments;
     mb_manifest manifest;
     mb_scenario *scenario;
-    mb_results *results;              // [sections]
-    const mb_results **finished;      // pointers to those that were run
+    mb_results *results;         // [sections]
+    const mb_results **finished; // pointers to those that were run
     size_t count;
-    char *dump_dir;                   // of the section that runs
+    char *dump_dir; // of the section that runs
     mb_progress progress;
 } session;
 
-// --- dumps ----------------------------------------------------------------------------------------------------
+// --- dumps
+// ----------------------------------------------------------------------------------------------------
 
 static const char *client_name(void *source, uint32_t client) {
     return mb_source_client_name(source, client);
@@ -77,7 +79,8 @@ static mb_status make_dump_dir(session *all, mb_error *error) {
     return all->dump_dir ? mb_output_dir(all->dump_dir, error) : mb_fail_memory(error);
 }
 
-// --- results --------------------------------------------------------------------------------------------------
+// --- results
+// --------------------------------------------------------------------------------------------------
 
 // Rows for a scenario's own report function.
 typedef struct row_store {
@@ -158,7 +161,8 @@ static mb_status print_section(const session *all, const mb_results *results, mb
 
 static mb_status write_all(const session *all, mb_error *error) {
     mb_status status = MB_OK;
-    if (all->arguments->format == MB_OUTPUT_CSV) status = mb_report_csv(all->finished, all->count, stdout, error);
+    if (all->arguments->format == MB_OUTPUT_CSV)
+        status = mb_report_csv(all->finished, all->count, stdout, error);
     if (all->arguments->format == MB_OUTPUT_JSON)
         status = mb_report_json(all->finished, all->count, &all->manifest, stdout, error);
     if (status == MB_OK && all->arguments->out)
@@ -170,15 +174,18 @@ static int exit_code(const mb_results *results) {
     int code = results->interrupted ? 1 : 0;
     for (size_t i = 0; i < results->count; i++) {
         const mb_outcome *outcome = &results->outcomes[i];
-        if (outcome->started && !outcome->finished && (int)outcome->status > code) code = (int)outcome->status;
+        if (outcome->started && !outcome->finished && (int)outcome->status > code)
+            code = (int)outcome->status;
     }
     return code;
 }
 
-// --- running --------------------------------------------------------------------------------------------------
+// --- running
+// --------------------------------------------------------------------------------------------------
 
 static void show_progress(void *context, size_t done, size_t jobs, uint64_t arrived, double elapsed_s) {
-    const mb_progress_state state = {.done = done, .total = jobs, .requests = arrived, .elapsed_s = elapsed_s};
+    const mb_progress_state state = {
+        .done = done, .total = jobs, .requests = arrived, .elapsed_s = elapsed_s};
     mb_progress_update(context, &state);
 }
 
@@ -213,9 +220,12 @@ static int run_sections(session *all, mb_error *error) {
     while (status == MB_OK && all->count < sections && !atomic_load(&interrupted))
         status = run_section(all, &code, error);
     if (status == MB_OK) status = write_all(all, error);
-    if (status != MB_OK) code = mb_cli_fail(error);
-    else if (atomic_load(&interrupted)) fputs("mbsand: interrupted; what was finished is above\n", stderr);
-    for (size_t i = 0; i < all->count; i++) mb_results_deinit(&all->results[i]);
+    if (status != MB_OK)
+        code = mb_cli_fail(error);
+    else if (atomic_load(&interrupted))
+        fputs("mbsand: interrupted; what was finished is above\n", stderr);
+    for (size_t i = 0; i < all->count; i++)
+        mb_results_deinit(&all->results[i]);
     free(all->results);
     free(all->finished);
     free(all->dump_dir);
@@ -238,7 +248,8 @@ static int run(const mb_run_arguments *arguments, int argc, char **argv) {
     if (status == MB_OK) status = mb_paths_find_scenario(root, arguments->scenario, &path, &error);
     if (status == MB_OK) status = mb_scenario_load(path, &overrides, &all.scenario, &error);
     int code;
-    if (status != MB_OK) code = mb_cli_fail(&error);
+    if (status != MB_OK)
+        code = mb_cli_fail(&error);
     else if (mb_scenario_skipped(all.scenario)) {
         printf("skipped: %s\n", mb_scenario_skipped(all.scenario));
         code = 0;
@@ -259,7 +270,8 @@ static int run(const mb_run_arguments *arguments, int argc, char **argv) {
 int mb_cmd_run(int argc, char **argv) {
     mb_run_arguments arguments;
     int code = mb_run_arguments_parse(argc, argv, &arguments);
-    if (code == 0 && arguments.help) mb_run_arguments_help();
+    if (code == 0 && arguments.help)
+        mb_run_arguments_help();
     else if (code == 0) {
         struct sigaction action = {.sa_handler = on_interrupt};
         sigaction(SIGINT, &action, NULL);

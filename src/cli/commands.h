@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One function per verb. argv[0] is the verb; the result is the exit code: 0 done, 1 failed, 2 wrong command or input.
+// One function per verb. argv[0] is the verb; the result is the exit code: 0 done, 1 failed, 2 wrong command
+// or input.
 #pragma once
 #include "base/error.h"
 

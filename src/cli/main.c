@@ -50,7 +50,8 @@ static void print_help(void) {
           "       mbsand VERB [arguments] [options]\n\n"
           "Compare schedulers for LLM serving on the same simulated requests.\n\n",
           stdout);
-    for (int i = 0; i < VERB_COUNT; i++) printf("  %-8s%s\n", VERBS[i].name, VERBS[i].summary);
+    for (int i = 0; i < VERB_COUNT; i++)
+        printf("  %-8s%s\n", VERBS[i].name, VERBS[i].summary);
     fputs("\n  --version   version and Lua engine\n"
           "  --help      this text; `mbsand VERB --help` for a verb's options\n\n"
           "Try: mbsand scenarios/burst.lua\n",
@@ -80,7 +81,8 @@ int main(int argc, char **argv) {
         if (strcmp(first, VERBS[i].name) == 0) return VERBS[i].run(argc - 1, argv + 1);
     if (first[0] == '-' || is_scenario(first)) return mb_cmd_run(argc, argv);
     const char *names[VERB_COUNT];
-    for (int i = 0; i < VERB_COUNT; i++) names[i] = VERBS[i].name;
+    for (int i = 0; i < VERB_COUNT; i++)
+        names[i] = VERBS[i].name;
     const char *nearest = mb_nearest_word(first, names, VERB_COUNT);
     if (nearest) return mb_cli_usage("", "unknown verb '%s'; did you mean '%s'?", first, nearest);
     return mb_cli_usage("", "unknown verb '%s'; a scenario's file ends in .lua", first);

@@ -11,28 +11,37 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_SEEDS = 256, OPTION_SEED, OPTION_OUT, OPTION_DUMP, OPTION_FORMAT, OPTION_HOOK_SECONDS,
-       OPTION_HOOK_INSTRUCTIONS, OPTION_MEMORY };
+enum {
+    OPTION_SEEDS = 256,
+    OPTION_SEED,
+    OPTION_OUT,
+    OPTION_DUMP,
+    OPTION_FORMAT,
+    OPTION_HOOK_SECONDS,
+    OPTION_HOOK_INSTRUCTIONS,
+    OPTION_MEMORY
+};
 
 void mb_run_arguments_help(void) {
-    fputs("usage: mbsand [run] SCENARIO.lua [options]\n\n"
-          "Run a scenario: every policy on the same requests, over several seeds, on all processors.\n\n"
-          "  -p, --policy NAME|FILE[,param=value...]  add a policy to the comparison (may be repeated)\n"
-          "  -s, --set KEY=VALUE      change a value of the scenario: --set cluster.gpus=8\n"
-          "      --seeds N            number of seeds\n"
-          "      --seed S             the first seed\n"
-          "  -j, --jobs N             threads (default: all processors); the results do not depend on it\n"
-          "      --format FORMAT      table (default), csv, json or md\n"
-          "      --out DIR            write summary.csv and summary.json with a manifest into DIR\n"
-          "      --dump LIST          with --out: files per request, batch and decision;\n"
-          "                           LIST of requests,batches,decisions\n"
-          "      --hook-seconds X     longest time of one call of a policy (default 1)\n"
-          "      --hook-instructions N  the same in Lua instructions: equal on every machine, but slower\n"
-          "      --memory-mb N        memory of a policy's state (default 64)\n"
-          "  -q, --quiet              no progress bar\n"
-          "  -h, --help               this text\n\n"
-          "Exit code: 0 done, 1 a run failed (the others are printed), 2 the command or its input is wrong.\n",
-          stdout);
+    fputs(
+        "usage: mbsand [run] SCENARIO.lua [options]\n\n"
+        "Run a scenario: every policy on the same requests, over several seeds, on all processors.\n\n"
+        "  -p, --policy NAME|FILE[,param=value...]  add a policy to the comparison (may be repeated)\n"
+        "  -s, --set KEY=VALUE      change a value of the scenario: --set cluster.gpus=8\n"
+        "      --seeds N            number of seeds\n"
+        "      --seed S             the first seed\n"
+        "  -j, --jobs N             threads (default: all processors); the results do not depend on it\n"
+        "      --format FORMAT      table (default), csv, json or md\n"
+        "      --out DIR            write summary.csv and summary.json with a manifest into DIR\n"
+        "      --dump LIST          with --out: files per request, batch and decision;\n"
+        "                           LIST of requests,batches,decisions\n"
+        "      --hook-seconds X     longest time of one call of a policy (default 1)\n"
+        "      --hook-instructions N  the same in Lua instructions: equal on every machine, but slower\n"
+        "      --memory-mb N        memory of a policy's state (default 64)\n"
+        "  -q, --quiet              no progress bar\n"
+        "  -h, --help               this text\n\n"
+        "Exit code: 0 done, 1 a run failed (the others are printed), 2 the command or its input is wrong.\n",
+        stdout);
 }
 
 // A whole number from `low` to `high`.
@@ -60,16 +69,29 @@ static int wrong_number(const char *option, const char *what) {
 static int take(mb_run_arguments *arguments, int option) {
     double number = 0;
     switch (option) {
-    case 'p': arguments->policies[arguments->policy_count++] = optarg; return 0;
-    case 's': arguments->sets[arguments->set_count++] = optarg; return 0;
-    case 'q': arguments->quiet = true; return 0;
-    case 'h': arguments->help = true; return 0;
-    case OPTION_OUT: arguments->out = optarg; return 0;
+    case 'p':
+        arguments->policies[arguments->policy_count++] = optarg;
+        return 0;
+    case 's':
+        arguments->sets[arguments->set_count++] = optarg;
+        return 0;
+    case 'q':
+        arguments->quiet = true;
+        return 0;
+    case 'h':
+        arguments->help = true;
+        return 0;
+    case OPTION_OUT:
+        arguments->out = optarg;
+        return 0;
     case OPTION_DUMP: {
         mb_error error;
-        return mb_dump_parse(optarg, &arguments->dump, &error) == MB_OK ? 0 : mb_cli_usage("run", "%s", error.message);
+        return mb_dump_parse(optarg, &arguments->dump, &error) == MB_OK
+                   ? 0
+                   : mb_cli_usage("run", "%s", error.message);
     }
-    case OPTION_FORMAT: return parse_format(optarg, &arguments->format);
+    case OPTION_FORMAT:
+        return parse_format(optarg, &arguments->format);
     case OPTION_SEEDS:
         if (!parse_whole(optarg, 1, 100000, &number)) return wrong_number("seeds", optarg);
         arguments->seeds = (uint32_t)number;
@@ -96,7 +118,8 @@ static int take(mb_run_arguments *arguments, int option) {
         if (!parse_whole(optarg, 1, 1 << 20, &number)) return wrong_number("memory-mb", optarg);
         arguments->limits.memory_bytes = (uint64_t)number << 20;
         return 0;
-    default: return 2; // getopt has said what is wrong
+    default:
+        return 2; // getopt has said what is wrong
     }
 }
 
@@ -129,7 +152,8 @@ int mb_run_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
     if (optind == argc) return mb_cli_usage("run", "which scenario? For example: mbsand scenarios/burst.lua");
     arguments->scenario = argv[optind++];
     if (optind < argc) return mb_cli_usage("run", "'%s' is one argument too many", argv[optind]);
-    if (arguments->dump && !arguments->out) return mb_cli_usage("run", "--dump needs --out DIR to write into");
+    if (arguments->dump && !arguments->out)
+        return mb_cli_usage("run", "--dump needs --out DIR to write into");
     return 0;
 }
 

@@ -4,7 +4,12 @@
 #include "base/error.h"
 #include "script/scenario.h"
 
-typedef enum mb_output_format { MB_OUTPUT_TABLE, MB_OUTPUT_CSV, MB_OUTPUT_JSON, MB_OUTPUT_MD } mb_output_format;
+typedef enum mb_output_format {
+    MB_OUTPUT_TABLE,
+    MB_OUTPUT_CSV,
+    MB_OUTPUT_JSON,
+    MB_OUTPUT_MD
+} mb_output_format;
 
 typedef struct mb_run_arguments {
     const char *scenario;

@@ -71,7 +71,8 @@ static void *work(void *argument) {
     return NULL;
 }
 
-// Arm the stop hook of a policy whose hook has run for too long. The clock costs the policy nothing until then.
+// Arm the stop hook of a policy whose hook has run for too long. The clock costs the policy nothing until
+// then.
 static void watch(worker *one, double now_s) {
     mb_host *host = atomic_load(&one->state.host);
     if (!host) {
@@ -144,7 +145,8 @@ static mb_status start_workers(pool *all, worker *workers, unsigned count, mb_er
         all->running++;
         pthread_mutex_unlock(&all->mutex);
         workers[i].started = pthread_create(&workers[i].thread, NULL, work, &workers[i]) == 0;
-        if (workers[i].started) started++;
+        if (workers[i].started)
+            started++;
         else {
             pthread_mutex_lock(&all->mutex);
             all->running--;
@@ -154,8 +156,8 @@ static mb_status start_workers(pool *all, worker *workers, unsigned count, mb_er
     return started ? MB_OK : mb_fail(error, MB_FAILED, "no thread could be started");
 }
 
-mb_status mb_run_section(mb_scenario *scenario, size_t section, const mb_run_options *options, mb_results *results,
-                         mb_error *error) {
+mb_status mb_run_section(mb_scenario *scenario, size_t section, const mb_run_options *options,
+                         mb_results *results, mb_error *error) {
     *results = (mb_results){.scenario = scenario, .section = section};
     pool all = {.section = mb_scenario_section(scenario, section), .options = options, .results = results};
     mb_status status = make_outcomes(all.section, results, error);

@@ -13,5 +13,5 @@ typedef struct mb_run_options {
 } mb_run_options;
 
 // Failing jobs do not fail the call: their outcome says why. Release with mb_results_deinit.
-mb_status mb_run_section(mb_scenario *scenario, size_t section, const mb_run_options *options, mb_results *results,
-                         mb_error *error);
+mb_status mb_run_section(mb_scenario *scenario, size_t section, const mb_run_options *options,
+                         mb_results *results, mb_error *error);

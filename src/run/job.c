@@ -85,12 +85,14 @@ static void read_metrics(const mb_metrics *metrics, const mb_experiment *experim
     memcpy(outcome->first_rejection, metrics->first_rejection, sizeof outcome->first_rejection);
 }
 
-static mb_status simulate(const mb_experiment *experiment, const mb_job_observer *watcher, mb_job_state *state,
-                          mb_source *source, mb_lua_policy *policy, mb_outcome *outcome, mb_error *error) {
+static mb_status simulate(const mb_experiment *experiment, const mb_job_observer *watcher,
+                          mb_job_state *state, mb_source *source, mb_lua_policy *policy, mb_outcome *outcome,
+                          mb_error *error) {
     const mb_sim_config config = make_config(experiment, outcome);
     relay passing = {.watch = {.state = state}};
     mb_status status = MB_OK;
-    if (watcher->open) status = watcher->open(watcher->context, experiment, outcome, source, &passing.dump, error);
+    if (watcher->open)
+        status = watcher->open(watcher->context, experiment, outcome, source, &passing.dump, error);
     if (status != MB_OK) return status;
     const mb_observer observer = make_observer(&passing);
     mb_sim sim;
@@ -103,13 +105,15 @@ static mb_status simulate(const mb_experiment *experiment, const mb_job_observer
         sim.metrics.sim_wall_s = wall_clock() - start;
         atomic_fetch_add_explicit(&state->arrived, sim.arrived - passing.watch.seen, memory_order_relaxed);
         if (status == MB_OK && sim.arrived && sim.metrics.rejected == sim.arrived)
-            status = mb_fail(error, MB_BAD_INPUT, "no request could be served: %s", sim.metrics.first_rejection);
+            status =
+                mb_fail(error, MB_BAD_INPUT, "no request could be served: %s", sim.metrics.first_rejection);
         read_metrics(&sim.metrics, experiment, outcome);
     }
     mb_sim_deinit(&sim);
     if (watcher->close && passing.dump.self) {
         mb_error ignored;
-        const mb_status closed = watcher->close(watcher->context, &passing.dump, status == MB_OK ? error : &ignored);
+        const mb_status closed =
+            watcher->close(watcher->context, &passing.dump, status == MB_OK ? error : &ignored);
         if (status == MB_OK) status = closed;
     }
     return status;
@@ -122,11 +126,13 @@ void mb_job_run(const mb_experiment *experiment, const mb_job_observer *watcher,
     mb_lua_policy policy;
     mb_source *source = NULL;
     outcome->started = true;
-    for (int i = 0; i < MB_MEASURE_COUNT; i++) outcome->values[i] = NAN;
-    mb_status status = mb_lua_policy_open(&policy, spec, &experiment->limits, &experiment->workload, experiment->seed,
-                                          outcome->seed_index, &error);
+    for (int i = 0; i < MB_MEASURE_COUNT; i++)
+        outcome->values[i] = NAN;
+    mb_status status = mb_lua_policy_open(&policy, spec, &experiment->limits, &experiment->workload,
+                                          experiment->seed, outcome->seed_index, &error);
     if (status == MB_OK) {
-        status = mb_source_open(&experiment->workload, experiment->seed, outcome->seed_index, &source, &error);
+        status =
+            mb_source_open(&experiment->workload, experiment->seed, outcome->seed_index, &source, &error);
         if (status == MB_OK) status = simulate(experiment, watcher, state, source, &policy, outcome, &error);
         mb_source_close(source);
         mb_lua_policy_close(&policy);

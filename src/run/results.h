@@ -25,7 +25,8 @@ typedef struct mb_results {
     bool interrupted;
     double wall_s;
     unsigned threads;
-    const mb_section *view; // NULL: section number `section` of `scenario`; else this one, and `scenario` is not asked
+    const mb_section
+        *view; // NULL: section number `section` of `scenario`; else this one, and `scenario` is not asked
 } mb_results;
 
 // The section that these are the results of.
@@ -34,8 +35,8 @@ const mb_section *mb_results_section(const mb_results *results);
 // The outcome of a job; the seeds of one policy at one point lie side by side.
 mb_outcome *mb_results_at(const mb_results *results, size_t point, size_t policy, uint32_t seed);
 
-// Mean and 95 % confidence half-width (Student's t) over the seeds that finished; a seed for which a measure is
-// undefined (NAN) does not count in it. NAN: no value; half_width NAN: fewer than two values.
+// Mean and 95 % confidence half-width (Student's t) over the seeds that finished; a seed for which a measure
+// is undefined (NAN) does not count in it. NAN: no value; half_width NAN: fewer than two values.
 typedef struct mb_summary {
     uint32_t seeds;
     double mean[MB_MEASURE_COUNT], half_width[MB_MEASURE_COUNT];
@@ -49,8 +50,8 @@ typedef struct mb_difference {
     bool real;               // the interval excludes zero
 } mb_difference;
 mb_difference mb_compare(const mb_results *results, size_t point, size_t a, size_t b, int measure);
-// The best policy at a point in a measure (by mean; the first of equals), or SIZE_MAX if no policy has a value or the
-// measure has no better and worse.
+// The best policy at a point in a measure (by mean; the first of equals), or SIZE_MAX if no policy has a
+// value or the measure has no better and worse.
 size_t mb_best(const mb_results *results, size_t point, int measure);
 // Frees what the results own: the outcomes and their errors. The scenario is the caller's.
 void mb_results_deinit(mb_results *results);

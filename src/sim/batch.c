@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The batch executor: a batch is served as a whole, padded to its longest member; the replica is busy until it ends.
+// The batch executor: a batch is served as a whole, padded to its longest member; the replica is busy until
+// it ends.
 #include "sim/internal.h"
 
 mb_status mb_batch_start(mb_sim *sim, mb_replica *replica, mb_error *error) {
@@ -94,11 +95,13 @@ mb_status mb_batch_end(mb_sim *sim, mb_replica *replica, mb_error *error) {
                                         .kv_reserved = reserved};
         status = sim->observer.batch(sim->observer.self, &record, error);
     }
-    for (uint32_t i = 0; i < count && status == MB_OK; i++) status = end_request(sim, replica, replica->batch[i], error);
+    for (uint32_t i = 0; i < count && status == MB_OK; i++)
+        status = end_request(sim, replica, replica->batch[i], error);
     if (status != MB_OK) return status;
     sim->kv_reserved -= reserved - replica->kv.reserved;
     replica->count = 0;
     mb_sim_mark_idle(sim, replica);
-    if (sim->policy.ops->stepped) status = sim->policy.ops->stepped(sim->policy.self, sim, replica, &report, error);
+    if (sim->policy.ops->stepped)
+        status = sim->policy.ops->stepped(sim->policy.self, sim, replica, &report, error);
     return status;
 }

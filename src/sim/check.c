@@ -8,7 +8,8 @@
 
 static void require(const mb_sim *sim, bool holds, const char *what) {
     if (holds) return;
-    fprintf(stderr, "mbsand: invariant broken: %s (seed %llu, replication %llu, t = %.17g s, %llu arrivals)\n", what,
+    fprintf(stderr,
+            "mbsand: invariant broken: %s (seed %llu, replication %llu, t = %.17g s, %llu arrivals)\n", what,
             (unsigned long long)sim->config->seed, (unsigned long long)sim->config->replication, sim->now_s,
             (unsigned long long)sim->arrived);
     abort();
@@ -21,7 +22,8 @@ void mb_sim_check(const mb_sim *sim) {
     require(sim, sim->requests.live == sim->waiting + sim->running, "every live request waits or runs");
     uint64_t queued = 0, reserved = 0, running = 0;
     uint32_t idle = 0;
-    for (uint32_t i = 0; i < sim->queue_count; i++) queued += sim->queues[i].count;
+    for (uint32_t i = 0; i < sim->queue_count; i++)
+        queued += sim->queues[i].count;
     require(sim, queued <= sim->waiting, "queued <= waiting");
     for (uint32_t i = 0; i < sim->config->replicas; i++) {
         const mb_replica *replica = &sim->replicas[i];

@@ -6,12 +6,14 @@
 #include <math.h>
 #include <string.h>
 
-#define STATISTICS(name, what)                                                                                     \
-    {name "_mean_s", "mean " what ", s", MB_BETTER_LOWER}, {name "_p50_s", "median " what ", s", MB_BETTER_LOWER}, \
-        {name "_p90_s", "90th percentile of " what ", s", MB_BETTER_LOWER},                                        \
-        {name "_p95_s", "95th percentile of " what ", s", MB_BETTER_LOWER},                                        \
-        {name "_p99_s", "99th percentile of " what ", s", MB_BETTER_LOWER},                                        \
-        {name "_max_s", "largest " what ", s", MB_BETTER_LOWER}
+#define STATISTICS(name, what)                                                                               \
+    {name "_mean_s", "mean " what ", s", MB_BETTER_LOWER},                                                   \
+        {name "_p50_s", "median " what ", s", MB_BETTER_LOWER},                                              \
+        {name "_p90_s", "90th percentile of " what ", s", MB_BETTER_LOWER},                                  \
+        {name "_p95_s", "95th percentile of " what ", s", MB_BETTER_LOWER},                                  \
+        {name "_p99_s", "99th percentile of " what ", s", MB_BETTER_LOWER}, {                                \
+        name "_max_s", "largest " what ", s", MB_BETTER_LOWER                                                \
+    }
 
 const mb_measure mb_measures[MB_MEASURE_COUNT] = {
     {"requests", "requests that arrived", MB_BETTER_NEITHER},
@@ -54,7 +56,8 @@ static double ratio(double a, double b) {
 static double *put_sketch(double *at, const mb_sketch *sketch) {
     static const double quantiles[] = {0.5, 0.9, 0.95, 0.99};
     *at++ = mb_sketch_mean(sketch);
-    for (size_t i = 0; i < sizeof quantiles / sizeof *quantiles; i++) *at++ = mb_sketch_quantile(sketch, quantiles[i]);
+    for (size_t i = 0; i < sizeof quantiles / sizeof *quantiles; i++)
+        *at++ = mb_sketch_quantile(sketch, quantiles[i]);
     *at++ = mb_sketch_quantile(sketch, 1);
     return at;
 }

@@ -31,7 +31,8 @@ bool mb_metrics_serve_client(mb_metrics *metrics, uint32_t client, double tokens
         const uint32_t count = client + 1;
         double *grown = realloc(metrics->client_tokens, count * sizeof *grown);
         if (!grown) return false;
-        for (uint32_t i = metrics->clients; i < count; i++) grown[i] = 0;
+        for (uint32_t i = metrics->clients; i < count; i++)
+            grown[i] = 0;
         metrics->client_tokens = grown;
         metrics->clients = count;
     }

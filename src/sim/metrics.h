@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a run measured. Definitions follow docs/models.md: TTFT from arrival to first token, TPOT = (last - first) /
-// (output - 1), ITL pools every gap between tokens, E2E from arrival to last token.
+// What a run measured. Definitions follow docs/models.md: TTFT from arrival to first token, TPOT = (last -
+// first) / (output - 1), ITL pools every gap between tokens, E2E from arrival to last token.
 #pragma once
 #include "base/sketch.h"
 
@@ -24,7 +24,7 @@ typedef struct mb_metrics {
     uint64_t batches, batch_requests;      // batch_requests / batches = mean batch
     uint64_t padded_tokens, useful_tokens; // padding waste = 1 - useful / padded
     uint32_t replicas;
-    uint64_t kv_capacity; // tokens over all replicas; MB_KV_UNLIMITED: no limit
+    uint64_t kv_capacity;                          // tokens over all replicas; MB_KV_UNLIMITED: no limit
     double kv_reserved_integral, kv_used_integral; // token seconds
     double kv_peak;                                // highest fraction of a replica's pool
     uint64_t memory_stops;                         // admissions that stopped because memory was full
@@ -43,7 +43,8 @@ typedef struct mb_metrics {
 void mb_metrics_deinit(mb_metrics *metrics);
 // From first arrival to the end of the last batch.
 double mb_metrics_duration(const mb_metrics *metrics);
-// Jain's index over the clients' served tokens (Jain, Chiu & Hawe 1984): (sum x)^2 / (n sum x^2); 1 for one client.
+// Jain's index over the clients' served tokens (Jain, Chiu & Hawe 1984): (sum x)^2 / (n sum x^2); 1 for one
+// client.
 double mb_metrics_jain(const mb_metrics *metrics);
 // Count a client's served tokens. False when out of memory.
 bool mb_metrics_serve_client(mb_metrics *metrics, uint32_t client, double tokens);

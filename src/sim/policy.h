@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A scheduling policy as the simulation sees it: hooks, whatever language they are written in. src/script fills this
-// struct with Lua calls; tests and benchmarks fill it with C.
+// A scheduling policy as the simulation sees it: hooks, whatever language they are written in. src/script
+// fills this struct with Lua calls; tests and benchmarks fill it with C.
 #pragma once
 #include "base/error.h"
 
@@ -13,8 +13,8 @@ typedef struct mb_replica mb_replica;
 // What `stepped` is told of the step that ended.
 typedef struct mb_step_report {
     double duration_s;
-    double tbt_s;           // time between tokens as observed
-    uint32_t count;         // equal steps that this report stands for; 1 for a batch
+    double tbt_s;   // time between tokens as observed
+    uint32_t count; // equal steps that this report stands for; 1 for a batch
     uint32_t requests;
     uint64_t prefill_tokens, decode_tokens; // prompts, outputs
     uint32_t longest_tokens;                // longest prompt + output
@@ -30,7 +30,8 @@ typedef struct mb_policy_ops {
     // Fill the replica's step with mb_step_*; required.
     mb_status (*schedule)(void *self, mb_sim *sim, mb_replica *replica, mb_error *error);
     // The step's requests have left `running`.
-    mb_status (*stepped)(void *self, mb_sim *sim, mb_replica *replica, const mb_step_report *report, mb_error *error);
+    mb_status (*stepped)(void *self, mb_sim *sim, mb_replica *replica, const mb_step_report *report,
+                         mb_error *error);
     // The slot is still readable, and recycled afterwards.
     mb_status (*finish)(void *self, mb_sim *sim, uint32_t slot, mb_end why, mb_error *error);
     mb_status (*timer)(void *self, mb_sim *sim, uint32_t timer, mb_error *error);

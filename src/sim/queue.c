@@ -5,7 +5,8 @@
 #include <string.h>
 
 void mb_queue_init(mb_queue *queue, mb_key order, uint32_t index) {
-    *queue = (mb_queue){.order = order, .head = MB_NONE, .tail = MB_NONE, .index = index, .random = 2463534242u};
+    *queue =
+        (mb_queue){.order = order, .head = MB_NONE, .tail = MB_NONE, .index = index, .random = 2463534242u};
 }
 
 static const char *const KEY_NAMES[MB_KEY_COUNT] = {
@@ -32,14 +33,22 @@ mb_key mb_key_from_name(const char *name) {
 
 double mb_key_of(mb_key order, const mb_request *request) {
     switch (order) {
-    case MB_KEY_ARRIVAL: return request->arrival_s;
-    case MB_KEY_PROMPT_TOKENS: return request->prompt_tokens;
-    case MB_KEY_PREDICTED_OUTPUT: return request->predicted_output;
-    case MB_KEY_PREDICTED_TOTAL: return (double)request->prompt_tokens + request->predicted_output;
-    case MB_KEY_OUTPUT_TOKENS: return request->output_tokens;
-    case MB_KEY_PRIORITY: return -(double)request->priority;
-    case MB_KEY_DEADLINE: return request->deadline_s;
-    default: return request->key;
+    case MB_KEY_ARRIVAL:
+        return request->arrival_s;
+    case MB_KEY_PROMPT_TOKENS:
+        return request->prompt_tokens;
+    case MB_KEY_PREDICTED_OUTPUT:
+        return request->predicted_output;
+    case MB_KEY_PREDICTED_TOTAL:
+        return (double)request->prompt_tokens + request->predicted_output;
+    case MB_KEY_OUTPUT_TOKENS:
+        return request->output_tokens;
+    case MB_KEY_PRIORITY:
+        return -(double)request->priority;
+    case MB_KEY_DEADLINE:
+        return request->deadline_s;
+    default:
+        return request->key;
     }
 }
 
@@ -59,27 +68,35 @@ static void count_out(mb_queue *queue, mb_request *request) {
     queue->predicted_tokens -= request->predicted_output;
 }
 
-// --- FIFO -----------------------------------------------------------------------------------------------------
+// --- FIFO
+// -----------------------------------------------------------------------------------------------------
 
 static void fifo_push(mb_queue *queue, mb_request_store *store, uint32_t slot) {
     mb_request *request = mb_request_at(store, slot);
     request->previous = queue->tail;
     request->next = MB_NONE;
-    if (queue->tail == MB_NONE) queue->head = slot;
-    else mb_request_at(store, queue->tail)->next = slot;
+    if (queue->tail == MB_NONE)
+        queue->head = slot;
+    else
+        mb_request_at(store, queue->tail)->next = slot;
     queue->tail = slot;
 }
 
 static void fifo_unlink(mb_queue *queue, mb_request_store *store, uint32_t slot) {
     mb_request *request = mb_request_at(store, slot);
-    if (request->previous == MB_NONE) queue->head = request->next;
-    else mb_request_at(store, request->previous)->next = request->next;
-    if (request->next == MB_NONE) queue->tail = request->previous;
-    else mb_request_at(store, request->next)->previous = request->previous;
+    if (request->previous == MB_NONE)
+        queue->head = request->next;
+    else
+        mb_request_at(store, request->previous)->next = request->next;
+    if (request->next == MB_NONE)
+        queue->tail = request->previous;
+    else
+        mb_request_at(store, request->next)->previous = request->previous;
     request->previous = request->next = MB_NONE;
 }
 
-// --- keyed: a treap (Aragon & Seidel 1989) ordered by (key, id) -----------------------------------------------
+// --- keyed: a treap (Aragon & Seidel 1989) ordered by (key, id)
+// -----------------------------------------------
 
 #define LEFT previous
 #define RIGHT next
@@ -88,12 +105,16 @@ static bool before(const mb_request *a, const mb_request *b) {
     return a->key != b->key ? a->key < b->key : a->id < b->id;
 }
 
-static void replace_child(mb_queue *queue, mb_request_store *store, uint32_t parent, uint32_t old, uint32_t new) {
-    if (parent == MB_NONE) queue->head = new;
+static void replace_child(mb_queue *queue, mb_request_store *store, uint32_t parent, uint32_t old,
+                          uint32_t new) {
+    if (parent == MB_NONE)
+        queue->head = new;
     else {
         mb_request *above = mb_request_at(store, parent);
-        if (above->LEFT == old) above->LEFT = new;
-        else above->RIGHT = new;
+        if (above->LEFT == old)
+            above->LEFT = new;
+        else
+            above->RIGHT = new;
     }
     if (new != MB_NONE) mb_request_at(store, new)->parent = parent;
 }
@@ -132,17 +153,22 @@ static void tree_push(mb_queue *queue, mb_request_store *store, uint32_t slot) {
         at = left ? mb_request_at(store, at)->LEFT : mb_request_at(store, at)->RIGHT;
     }
     request->parent = parent;
-    if (parent == MB_NONE) queue->head = slot;
-    else if (left) mb_request_at(store, parent)->LEFT = slot;
-    else mb_request_at(store, parent)->RIGHT = slot;
-    while (request->parent != MB_NONE && mb_request_at(store, request->parent)->tree_priority > request->tree_priority)
+    if (parent == MB_NONE)
+        queue->head = slot;
+    else if (left)
+        mb_request_at(store, parent)->LEFT = slot;
+    else
+        mb_request_at(store, parent)->RIGHT = slot;
+    while (request->parent != MB_NONE &&
+           mb_request_at(store, request->parent)->tree_priority > request->tree_priority)
         rotate_up(queue, store, slot);
 }
 
 static void tree_unlink(mb_queue *queue, mb_request_store *store, uint32_t slot) {
     mb_request *request = mb_request_at(store, slot);
     while (request->LEFT != MB_NONE && request->RIGHT != MB_NONE) { // sink until one side is empty
-        const mb_request *left = mb_request_at(store, request->LEFT), *right = mb_request_at(store, request->RIGHT);
+        const mb_request *left = mb_request_at(store, request->LEFT),
+                         *right = mb_request_at(store, request->RIGHT);
         rotate_up(queue, store, left->tree_priority < right->tree_priority ? request->LEFT : request->RIGHT);
     }
     const uint32_t child = request->LEFT != MB_NONE ? request->LEFT : request->RIGHT;
@@ -151,7 +177,8 @@ static void tree_unlink(mb_queue *queue, mb_request_store *store, uint32_t slot)
 }
 
 static uint32_t leftmost(const mb_request_store *store, uint32_t slot) {
-    while (slot != MB_NONE && mb_request_at(store, slot)->LEFT != MB_NONE) slot = mb_request_at(store, slot)->LEFT;
+    while (slot != MB_NONE && mb_request_at(store, slot)->LEFT != MB_NONE)
+        slot = mb_request_at(store, slot)->LEFT;
     return slot;
 }
 
@@ -165,7 +192,8 @@ static uint32_t tree_after(const mb_request_store *store, uint32_t slot) {
     return request->parent;
 }
 
-// --- either ---------------------------------------------------------------------------------------------------
+// --- either
+// ---------------------------------------------------------------------------------------------------
 
 void mb_queue_push(mb_queue *queue, mb_request_store *store, uint32_t slot) {
     mb_request *request = mb_request_at(store, slot);
@@ -184,8 +212,10 @@ void mb_queue_push_front(mb_queue *queue, mb_request_store *store, uint32_t slot
     count_in(queue, request);
     request->previous = MB_NONE;
     request->next = queue->head;
-    if (queue->head == MB_NONE) queue->tail = slot;
-    else mb_request_at(store, queue->head)->previous = slot;
+    if (queue->head == MB_NONE)
+        queue->tail = slot;
+    else
+        mb_request_at(store, queue->head)->previous = slot;
     queue->head = slot;
 }
 
@@ -195,8 +225,10 @@ uint32_t mb_queue_peek(const mb_queue *queue, const mb_request_store *store) {
 
 void mb_queue_remove(mb_queue *queue, mb_request_store *store, uint32_t slot) {
     count_out(queue, mb_request_at(store, slot));
-    if (queue->order == MB_KEY_NONE) fifo_unlink(queue, store, slot);
-    else tree_unlink(queue, store, slot);
+    if (queue->order == MB_KEY_NONE)
+        fifo_unlink(queue, store, slot);
+    else
+        tree_unlink(queue, store, slot);
 }
 
 uint32_t mb_queue_pop(mb_queue *queue, mb_request_store *store) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Queues of waiting requests: first in first out, or ordered by a key (stable, logarithmic); and bins, an array of
-// FIFO queues that a length routes to. Links live in the requests, so a queue costs nothing per request.
+// Queues of waiting requests: first in first out, or ordered by a key (stable, logarithmic); and bins, an
+// array of FIFO queues that a length routes to. Links live in the requests, so a queue costs nothing per
+// request.
 #pragma once
 #include "sim/request.h"
 

@@ -8,7 +8,8 @@ void mb_request_store_init(mb_request_store *store) {
 }
 
 void mb_request_store_deinit(mb_request_store *store) {
-    for (uint32_t i = 0; i < store->chunk_count; i++) free(store->chunks[i]);
+    for (uint32_t i = 0; i < store->chunk_count; i++)
+        free(store->chunks[i]);
     free(store->chunks);
     mb_request_store_init(store);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Requests in the system. A request is made when it arrives and recycled when it ends, so memory grows with the
-// requests in flight and never with the length of the trace.
+// Requests in the system. A request is made when it arrives and recycled when it ends, so memory grows with
+// the requests in flight and never with the length of the trace.
 #pragma once
 #include "base/error.h"
 
@@ -23,10 +23,10 @@ typedef struct mb_request {
     uint32_t prompt_tokens, output_tokens, predicted_output;
     uint32_t client;
     int32_t priority;
-    uint32_t generation; // of the slot; a handle of an earlier request of the same slot does not match it
-    uint32_t replica;    // while running
-    uint32_t queue;      // index of the queue that holds it, or MB_NONE
-    uint32_t previous, next;        // FIFO links; in a keyed queue the left and right child
+    uint32_t generation;     // of the slot; a handle of an earlier request of the same slot does not match it
+    uint32_t replica;        // while running
+    uint32_t queue;          // index of the queue that holds it, or MB_NONE
+    uint32_t previous, next; // FIFO links; in a keyed queue the left and right child
     uint32_t parent, tree_priority; // keyed queue
     uint32_t script_view;           // owned by the policy's language: 0 = it has not looked at the request
     uint8_t phase;

@@ -7,7 +7,8 @@
 
 // Timers that may fire with nothing else happening before the run is called stuck.
 #define MAX_TIMERS_ALONE 1000000u
-// Arrivals between two calls of the observer's progress hook: often enough for a bar, too rare to cost anything.
+// Arrivals between two calls of the observer's progress hook: often enough for a bar, too rare to cost
+// anything.
 #define PROGRESS_EVERY 65536u
 
 static mb_status init_replicas(mb_sim *sim, mb_error *error) {
@@ -40,8 +41,10 @@ mb_status mb_sim_init(mb_sim *sim, const mb_sim_config *config, mb_source *sourc
     sim->metrics.kv_capacity = config->kv_capacity;
     if (config->kv_capacity != MB_KV_UNLIMITED) sim->metrics.kv_capacity *= config->replicas;
     if (config->exact_percentiles) {
-        mb_sketch *sketches[] = {&sim->metrics.ttft, &sim->metrics.tpot, &sim->metrics.e2e, &sim->metrics.queue};
-        for (size_t i = 0; i < sizeof sketches / sizeof *sketches; i++) mb_sketch_keep_samples(sketches[i]);
+        mb_sketch *sketches[] = {&sim->metrics.ttft, &sim->metrics.tpot, &sim->metrics.e2e,
+                                 &sim->metrics.queue};
+        for (size_t i = 0; i < sizeof sketches / sizeof *sketches; i++)
+            mb_sketch_keep_samples(sketches[i]);
     }
     if (mb_sim_add_queue(sim, MB_KEY_NONE) == MB_NONE) return mb_fail_memory(error);
     return init_replicas(sim, error);
@@ -49,8 +52,10 @@ mb_status mb_sim_init(mb_sim *sim, const mb_sim_config *config, mb_source *sourc
 
 void mb_sim_deinit(mb_sim *sim) {
     if (sim->replicas)
-        for (uint32_t i = 0; i < sim->config->replicas; i++) free(sim->replicas[i].batch);
-    for (uint32_t i = 0; i < sim->bins_count; i++) free(sim->bins[i].edges);
+        for (uint32_t i = 0; i < sim->config->replicas; i++)
+            free(sim->replicas[i].batch);
+    for (uint32_t i = 0; i < sim->bins_count; i++)
+        free(sim->bins[i].edges);
     free(sim->bins);
     free(sim->replicas);
     free(sim->idle_bits);
@@ -80,7 +85,8 @@ static void advance(mb_sim *sim, double time_s) {
     metrics->in_system_integral += dt * (double)(sim->waiting + sim->running);
     metrics->kv_reserved_integral += dt * (double)sim->kv_reserved;
     metrics->kv_used_integral += dt * (double)sim->kv_used;
-    if (sim->waiting) metrics->idle_with_work_s += dt * (double)(sim->idle_count - sim->idle_on_purpose_count);
+    if (sim->waiting)
+        metrics->idle_with_work_s += dt * (double)(sim->idle_count - sim->idle_on_purpose_count);
     sim->now_s = time_s;
 }
 
@@ -121,7 +127,8 @@ static mb_status reject_oversize(mb_sim *sim, uint32_t slot, mb_error *error) {
     const mb_kv_pool *pool = &sim->replicas[0].kv;
     char reason[160];
     snprintf(reason, sizeof reason, "needs %llu tokens of KV memory, and a replica's whole pool holds %llu",
-             (unsigned long long)request->prompt_tokens + request->output_tokens, (unsigned long long)pool->capacity);
+             (unsigned long long)request->prompt_tokens + request->output_tokens,
+             (unsigned long long)pool->capacity);
     return mb_sim_reject(sim, slot, reason, error);
 }
 
@@ -209,7 +216,8 @@ static mb_status fire_timer(mb_sim *sim, uint32_t timer, mb_error *error) {
     return sim->policy.ops->timer(sim->policy.self, sim, timer, error);
 }
 
-// Everything that happens at this instant: steps end, then requests arrive, then timers fire, then replicas plan.
+// Everything that happens at this instant: steps end, then requests arrive, then timers fire, then replicas
+// plan.
 static mb_status run_instant(mb_sim *sim, double time_s, uint32_t *timers_alone, mb_error *error) {
     mb_status status = MB_OK;
     advance(sim, time_s);
@@ -225,7 +233,8 @@ static mb_status run_instant(mb_sim *sim, double time_s, uint32_t *timers_alone,
         *timers_alone = 0;
         status = arrive(sim, error);
         if (status == MB_OK && sim->observer.progress && sim->arrived % PROGRESS_EVERY == 0)
-            status = sim->observer.progress(sim->observer.self, sim->arrived, sim->metrics.finished, time_s, error);
+            status = sim->observer.progress(sim->observer.self, sim->arrived, sim->metrics.finished, time_s,
+                                            error);
         if (status == MB_OK) status = fetch_arrival(sim, error);
         if (status != MB_OK) return status;
     }
@@ -234,10 +243,11 @@ static mb_status run_instant(mb_sim *sim, double time_s, uint32_t *timers_alone,
         if (event.time_s > time_s || event.kind != MB_EVENT_TIMER) break;
         mb_heap_pop(&sim->heap);
         if (++*timers_alone > MAX_TIMERS_ALONE)
-            return mb_fail(error, MB_FAILED,
-                           "stuck at t = %.9g s: %llu requests wait, nothing runs, and %u timers fired without "
-                           "starting anything; does `schedule` ever admit them?",
-                           sim->now_s, (unsigned long long)sim->waiting, MAX_TIMERS_ALONE);
+            return mb_fail(
+                error, MB_FAILED,
+                "stuck at t = %.9g s: %llu requests wait, nothing runs, and %u timers fired without "
+                "starting anything; does `schedule` ever admit them?",
+                sim->now_s, (unsigned long long)sim->waiting, MAX_TIMERS_ALONE);
         status = fire_timer(sim, event.payload, error);
         if (status != MB_OK) return status;
     }
@@ -269,7 +279,8 @@ static mb_status report_unfinished(mb_sim *sim, mb_error *error) {
     for (uint32_t slot = 0; slot < mb_request_slots(&sim->requests) && status == MB_OK; slot++) {
         const mb_request *request = mb_request_at(&sim->requests, slot);
         if (request->phase == MB_PHASE_FREE) continue;
-        const mb_finished record = {.request = request, .first_token_s = NAN, .end_s = NAN, .why = "unfinished"};
+        const mb_finished record = {
+            .request = request, .first_token_s = NAN, .end_s = NAN, .why = "unfinished"};
         status = sim->observer.finished(sim->observer.self, &record, error);
     }
     return status;

@@ -31,7 +31,8 @@ typedef struct mb_batch_record {
 typedef struct mb_observer {
     mb_status (*finished)(void *self, const mb_finished *record, mb_error *error);
     mb_status (*batch)(void *self, const mb_batch_record *record, mb_error *error);
-    mb_status (*decision)(void *self, double now_s, uint32_t replica, const char *name, double value, mb_error *error);
+    mb_status (*decision)(void *self, double now_s, uint32_t replica, const char *name, double value,
+                          mb_error *error);
     // Called about every 2^16 requests; returning MB_FAILED stops the run (Ctrl-C).
     mb_status (*progress)(void *self, uint64_t arrived, uint64_t finished, double now_s, mb_error *error);
     void *self;
@@ -42,7 +43,8 @@ typedef struct mb_sim_config {
     mb_kv_kind kv_kind;
     uint64_t kv_capacity;   // tokens per replica
     uint32_t kv_max_length; // MB_KV_CONTIGUOUS
-    bool block_oversize;    // a request that no pool can ever hold stays in its queue (the origin's flaw 13); else rejected
+    bool block_oversize;    // a request that no pool can ever hold stays in its queue (the origin's flaw 13);
+                            // else rejected
     const mb_latency *latency;
     mb_slo slo;
     uint64_t seed, replication;
@@ -84,7 +86,7 @@ struct mb_sim {
     bool inbox_is_bins;
     uint32_t inbox; // index of a queue or of bins
     mb_replica *replicas;
-    uint64_t *idle_bits; // one bit per replica
+    uint64_t *idle_bits;  // one bit per replica
     mb_replica *building; // whose step is open for mb_step_* calls; NULL outside `schedule`
     uint32_t idle_count, idle_on_purpose_count;
     uint64_t arrived, waiting, running;
@@ -96,14 +98,17 @@ struct mb_sim {
     mb_metrics metrics;
 };
 
-// The source and everything in `config` must outlive the simulation. Release with mb_sim_deinit, also after a failure.
+// The source and everything in `config` must outlive the simulation. Release with mb_sim_deinit, also after a
+// failure.
 mb_status mb_sim_init(mb_sim *sim, const mb_sim_config *config, mb_source *source, mb_policy policy,
                       const mb_observer *observer, mb_error *error);
-// Run to the end: no arrivals, nothing running, no timers. sim->metrics is filled, also (up to there) after a failure.
+// Run to the end: no arrivals, nothing running, no timers. sim->metrics is filled, also (up to there) after a
+// failure.
 mb_status mb_sim_run(mb_sim *sim, mb_error *error);
 void mb_sim_deinit(mb_sim *sim);
 
-// --- what a policy may call -----------------------------------------------------------------------------------
+// --- what a policy may call
+// -----------------------------------------------------------------------------------
 
 // A new queue; its index, or MB_NONE when out of memory.
 uint32_t mb_sim_add_queue(mb_sim *sim, mb_key order);
@@ -111,7 +116,8 @@ uint32_t mb_sim_add_queue(mb_sim *sim, mb_key order);
 uint32_t mb_sim_add_bins(mb_sim *sim, mb_key key, uint32_t count, const double *edges);
 // Other edges, the same number; the waiting are filed again, in order of arrival within each bin.
 void mb_sim_set_edges(mb_sim *sim, uint32_t bins, const double *edges);
-// Push to a queue; wakes idle replicas unless called within `schedule`. For MB_KEY_GIVEN the request's key is set.
+// Push to a queue; wakes idle replicas unless called within `schedule`. For MB_KEY_GIVEN the request's key is
+// set.
 void mb_sim_push(mb_sim *sim, uint32_t queue, uint32_t slot, bool front);
 void mb_sim_push_bins(mb_sim *sim, uint32_t bins, uint32_t slot);
 // The request leaves the system unserved. It must be waiting.

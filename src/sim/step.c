@@ -42,7 +42,8 @@ static int by_id(const void *a, const void *b) {
 
 void mb_sim_set_edges(mb_sim *sim, uint32_t index, const double *edges) {
     mb_bins *bins = &sim->bins[index];
-    // Walk the bins in step, always taking the oldest head: that keeps the order of arrival without extra memory.
+    // Walk the bins in step, always taking the oldest head: that keeps the order of arrival without extra
+    // memory.
     uint32_t first = MB_NONE, last = MB_NONE;
     for (;;) {
         uint32_t oldest = MB_NONE;
@@ -55,8 +56,10 @@ void mb_sim_set_edges(mb_sim *sim, uint32_t index, const double *edges) {
         }
         if (oldest == MB_NONE) break;
         mb_queue_remove(&sim->queues[mb_request_at(&sim->requests, oldest)->queue], &sim->requests, oldest);
-        if (last == MB_NONE) first = oldest;
-        else mb_request_at(&sim->requests, last)->next = oldest;
+        if (last == MB_NONE)
+            first = oldest;
+        else
+            mb_request_at(&sim->requests, last)->next = oldest;
         last = oldest;
     }
     if (bins->count > 1) memcpy(bins->edges, edges, (bins->count - 1) * sizeof *edges);
@@ -68,8 +71,10 @@ void mb_sim_set_edges(mb_sim *sim, uint32_t index, const double *edges) {
 }
 
 void mb_sim_push(mb_sim *sim, uint32_t queue, uint32_t slot, bool front) {
-    if (front) mb_queue_push_front(&sim->queues[queue], &sim->requests, slot);
-    else mb_queue_push(&sim->queues[queue], &sim->requests, slot);
+    if (front)
+        mb_queue_push_front(&sim->queues[queue], &sim->requests, slot);
+    else
+        mb_queue_push(&sim->queues[queue], &sim->requests, slot);
     if (!sim->building) sim->version++;
 }
 

@@ -18,12 +18,15 @@ static double measure(int pending, int operations, bool replace) {
     mb_heap heap = {0};
     mb_rng rng;
     mb_rng_init(&rng, 1, 0, "bench");
-    for (int i = 0; i < DRAWS; i++) increments[i] = mb_rng_exponential(&rng);
-    for (int i = 0; i < pending; i++) mb_heap_push(&heap, increments[i % DRAWS], 0, 1);
+    for (int i = 0; i < DRAWS; i++)
+        increments[i] = mb_rng_exponential(&rng);
+    for (int i = 0; i < pending; i++)
+        mb_heap_push(&heap, increments[i % DRAWS], 0, 1);
     const double start = now_ns();
     for (int i = 0; i < operations; i++) {
         const double next = mb_heap_top(&heap).time_s + increments[i % DRAWS];
-        if (replace) mb_heap_replace_top(&heap, next, 0, 1);
+        if (replace)
+            mb_heap_replace_top(&heap, next, 0, 1);
         else {
             mb_heap_pop(&heap);
             mb_heap_push(&heap, next, 0, 1);
@@ -37,6 +40,7 @@ static double measure(int pending, int operations, bool replace) {
 int main(void) {
     printf("event heap, ns per operation\n  pending  pop+push  replace-top\n");
     for (int pending = 100; pending <= 1000000; pending *= 10)
-        printf("%9d  %8.1f  %11.1f\n", pending, measure(pending, 5000000, false), measure(pending, 5000000, true));
+        printf("%9d  %8.1f  %11.1f\n", pending, measure(pending, 5000000, false),
+               measure(pending, 5000000, true));
     return 0;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The price of Lua: the same static_fifo as a C policy, as a C policy that also calls an empty Lua hook, and in Lua.
-// usage: bench_policy [requests]
+// The price of Lua: the same static_fifo as a C policy, as a C policy that also calls an empty Lua hook, and
+// in Lua. usage: bench_policy [requests]
 #include "script/policy_lua.h"
 #include "sim/sim.h"
 
@@ -93,13 +93,15 @@ int main(int argc, char **argv) {
         const double seconds[3] = {run(&workload, (mb_policy){&c_ops, NULL}, &check[0]),
                                    run(&workload, (mb_policy){&empty_ops, &empty}, &check[1]),
                                    run(&workload, (mb_policy){&lua.ops, &lua.host}, &check[2])};
-        for (int i = 0; i < 3; i++) best[i] = seconds[i] < best[i] ? seconds[i] : best[i];
+        for (int i = 0; i < 3; i++)
+            best[i] = seconds[i] < best[i] ? seconds[i] : best[i];
     }
     static const char *const names[] = {"C policy", "C policy + empty Lua hook", "Lua policy"};
     printf("static_fifo, %llu requests, best of 3 (%s)\n", (unsigned long long)requests, mb_lua_engine());
     for (int i = 0; i < 3; i++)
         printf("  %-26s %6.2f M requests/s  %.2f x the C policy's time%s\n", names[i],
-               (double)requests / best[i] / 1e6, best[i] / best[0], check[i] == check[0] ? "" : "  RESULTS DIFFER");
+               (double)requests / best[i] / 1e6, best[i] / best[0],
+               check[i] == check[0] ? "" : "  RESULTS DIFFER");
     mb_lua_policy_close(&empty);
     mb_lua_policy_close(&lua);
     return 0;

@@ -164,6 +164,9 @@ override("workload.arrivals.rate=-5",
   "--set workload.arrivals.rate=-5: workload.arrivals.rate is -5; expected a number above 0 (requests per second)")
 
 local text = table.concat(GOOD, "\n")
+equal("set a text with a comma", first(text, { "title=a,b" }).title, "a,b")
+equal("set a text of digits", first(text, { "title=2023" }).title, "2023")
+override("workload.output.low=20", "--set workload.output.low=20: lengths.uniform: low 20 is above high 9")
 equal("set a number", first(text, { "cluster.gpus=8" }).cluster.gpus, 8)
 equal("set a length", first(text, { "workload.prompt=7" }).workload.prompt.value, 7)
 equal("set in a constructor", first(text, { "workload.output.high=12" }).workload.output.high, 12)

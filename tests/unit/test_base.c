@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Event heap, random numbers, strings: brute force, published vectors, moments.
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
 
 #include "base/heap.h"
 #include "base/rng.h"
@@ -80,7 +80,8 @@ static void test_heap_keeps_every_bit_of_the_time(void **state) {
     mb_heap heap = {0};
     const double times[] = {0x1.fffffffffffffp+20, 5e-324, 0.0, 0.1, nextafter(0.1, 1), 1e300};
     const size_t n = sizeof times / sizeof *times;
-    for (uint32_t i = 0; i < n; i++) mb_heap_push(&heap, times[i], 0, i);
+    for (uint32_t i = 0; i < n; i++)
+        mb_heap_push(&heap, times[i], 0, i);
     double before = -1;
     for (size_t i = 0; i < n; i++) {
         const mb_event event = mb_heap_top(&heap);
@@ -95,7 +96,8 @@ static void test_xoshiro_vector(void **state) {
     (void)state;
     // State 1, 2, 3, 4: the first outputs of the authors' reference code.
     mb_rng rng = {.state = {1, 2, 3, 4}};
-    const uint64_t expected[] = {41943041u, 58720359u, 3588806011781223u, 3591011842654386u, 9228616714210784205u};
+    const uint64_t expected[] = {41943041u, 58720359u, 3588806011781223u, 3591011842654386u,
+                                 9228616714210784205u};
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
         assert_true(mb_rng_bits(&rng) == expected[i]);
 }
@@ -117,12 +119,18 @@ static void test_streams_are_named(void **state) {
 
 static double draw(mb_rng *rng, int kind) {
     switch (kind) {
-    case 0: return mb_rng_uniform(rng);
-    case 1: return mb_rng_exponential(rng);
-    case 2: return mb_rng_normal(rng);
-    case 3: return mb_rng_gamma(rng, 0.5);
-    case 4: return mb_rng_gamma(rng, 3);
-    default: return mb_rng_weibull(rng, 2);
+    case 0:
+        return mb_rng_uniform(rng);
+    case 1:
+        return mb_rng_exponential(rng);
+    case 2:
+        return mb_rng_normal(rng);
+    case 3:
+        return mb_rng_gamma(rng, 0.5);
+    case 4:
+        return mb_rng_gamma(rng, 3);
+    default:
+        return mb_rng_weibull(rng, 2);
     }
 }
 
@@ -151,9 +159,11 @@ static void test_below_is_uniform(void **state) {
     mb_rng rng;
     mb_rng_init(&rng, 3, 0, "below");
     int counts[6] = {0};
-    for (int i = 0; i < 60000; i++) counts[mb_rng_below(&rng, 6)]++;
+    for (int i = 0; i < 60000; i++)
+        counts[mb_rng_below(&rng, 6)]++;
     double chi_square = 0;
-    for (int i = 0; i < 6; i++) chi_square += (counts[i] - 10000.0) * (counts[i] - 10000.0) / 10000;
+    for (int i = 0; i < 6; i++)
+        chi_square += (counts[i] - 10000.0) * (counts[i] - 10000.0) / 10000;
     assert_true(chi_square < 20.5); // 99.9 % of chi-square with 5 degrees of freedom
 }
 
@@ -168,7 +178,8 @@ static void test_nearest_word(void **state) {
 static void test_strbuf(void **state) {
     (void)state;
     mb_strbuf buffer = {0};
-    for (int i = 0; i < 1000; i++) mb_strbuf_printf(&buffer, "%03d,", i);
+    for (int i = 0; i < 1000; i++)
+        mb_strbuf_printf(&buffer, "%03d,", i);
     assert_int_equal(buffer.length, 4000);
     assert_int_equal(strlen(buffer.text), 4000);
     assert_memory_equal(buffer.text + 3996, "999,", 5);

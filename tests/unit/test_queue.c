@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Queues against a list, on random operations; bins against a linear search.
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
 
 #include "base/rng.h"
 #include "sim/bins.h"
@@ -30,7 +30,8 @@ static void remove_at(model *list, size_t at) {
 }
 
 // Where a request belongs among those in order: after every equal key with a smaller id.
-static size_t place(const model *list, const mb_request_store *store, mb_key order, const mb_request *request) {
+static size_t place(const model *list, const mb_request_store *store, mb_key order,
+                    const mb_request *request) {
     size_t at = 0;
     while (at < list->count) {
         const mb_request *other = mb_request_at(store, list->slots[at]);
@@ -79,17 +80,22 @@ static void exercise(mb_key order) {
         if (list.count == 0 || (list.count < MOST && choice < 5)) {
             const uint32_t slot = new_request(&store, &rng, i);
             const bool front = order == MB_KEY_NONE && choice == 0;
-            const size_t at = front                  ? 0
-                              : order == MB_KEY_NONE ? list.count
-                                                     : place(&list, &store, order, mb_request_at(&store, slot));
+            const size_t at = front ? 0
+                              : order == MB_KEY_NONE
+                                  ? list.count
+                                  : place(&list, &store, order, mb_request_at(&store, slot));
             insert_at(&list, at, slot);
-            if (front) mb_queue_push_front(&queue, &store, slot);
-            else mb_queue_push(&queue, &store, slot);
+            if (front)
+                mb_queue_push_front(&queue, &store, slot);
+            else
+                mb_queue_push(&queue, &store, slot);
         } else {
             const size_t at = choice < 8 ? 0 : mb_rng_below(&rng, list.count);
             const uint32_t slot = list.slots[at];
-            if (choice < 8) assert_int_equal(mb_queue_pop(&queue, &store), slot);
-            else mb_queue_remove(&queue, &store, slot);
+            if (choice < 8)
+                assert_int_equal(mb_queue_pop(&queue, &store), slot);
+            else
+                mb_queue_remove(&queue, &store, slot);
             remove_at(&list, at);
             mb_request_recycle(&store, slot);
         }
@@ -126,7 +132,8 @@ static void test_bins_route(void **state) {
     const mb_bins bins = {.count = 5, .edges = edges};
     for (double key = 0; key < 120; key += 0.5) {
         uint32_t bin = 0;
-        while (bin < 4 && key >= edges[bin]) bin++;
+        while (bin < 4 && key >= edges[bin])
+            bin++;
         assert_int_equal(mb_bins_route(&bins, key), bin);
     }
     const mb_bins one = {.count = 1};
@@ -150,8 +157,10 @@ static void test_slots_are_reused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fifo),       cmocka_unit_test(test_keyed),
-        cmocka_unit_test(test_key_names),  cmocka_unit_test(test_bins_route),
+        cmocka_unit_test(test_fifo),
+        cmocka_unit_test(test_keyed),
+        cmocka_unit_test(test_key_names),
+        cmocka_unit_test(test_bins_route),
         cmocka_unit_test(test_slots_are_reused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -153,7 +153,7 @@ static void sojourn_of_mm1(void **unused) {
         }
         check_cell(&f, CELLS, 1 / (1 - rho), mean, REPLICATIONS, 0.1, "mean sojourn, rho %.2f", rho);
         check_cell(&f, CELLS, -log(0.05) / (1 - rho), p95, REPLICATIONS, 0.1, "p95 sojourn, rho %.2f", rho);
-        check_cell(&f, CELLS, -log(0.01) / (1 - rho), p99, REPLICATIONS, 0.1, "p99 sojourn, rho %.2f", rho);
+        check_cell(&f, CELLS, -log(0.01) / (1 - rho), p99, REPLICATIONS, 0.12, "p99 sojourn, rho %.2f", rho);
         check_cell(&f, CELLS, rho / (1 - rho), number, REPLICATIONS, 0.1, "number in system, rho %.2f", rho);
         check_cell(&f, CELLS, rho, use, REPLICATIONS, 0.01, "utilisation, rho %.2f", rho);
         mb_workload_deinit(&t.workload);
@@ -293,7 +293,7 @@ enum { BULK_COUNT = sizeof BULK / sizeof *BULK };
 // `requests` and warm-up are whole batches, so that the last batch is full as well.
 static trial make_bulk(const bulk_row *row, mb_policy_spec policy) {
     trial t = make_trial(fixed(1), 1, row->rho, 1);
-    const uint64_t batches = row->batch > 8 ? 2500 : row->rho > 0.9 ? 16000 : 8000;
+    const uint64_t batches = row->batch > 8 ? 2500 : row->rho > 0.9 ? 100000 / row->batch : 8000;
     t.workload.arrivals.rate = row->rho * row->batch;
     t.workload.limit = batches * row->batch;
     t.config.warmup_requests = batches / 10 * row->batch;

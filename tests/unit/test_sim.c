@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The batch executor by hand: times, memory, rejection, idleness, order at equal times.
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
 
 #include "sim/measures.h"
 #include "sim/sim.h"
@@ -54,22 +54,23 @@ static void open_bench(bench *b, const row *rows, size_t count) {
     strcpy(b->path, "/tmp/mbsand-test-XXXXXX");
     FILE *file = fdopen(mkstemp(b->path), "w");
     fprintf(file, "t,p,o\n");
-    for (size_t i = 0; i < count; i++) fprintf(file, "%.17g,%u,%u\n", rows[i].time_s, rows[i].prompt, rows[i].output);
+    for (size_t i = 0; i < count; i++)
+        fprintf(file, "%.17g,%u,%u\n", rows[i].time_s, rows[i].prompt, rows[i].output);
     fclose(file);
-    b->workload = (mb_workload){.kind = MB_WORKLOAD_TRACE,
-                                .trace = {.path = strdup(b->path),
-                                          .layout = MB_TRACE_CSV,
-                                          .columns = {.time = strdup("t"), .prompt = strdup("p"), .output = strdup("o")},
-                                          .time_unit_s = 1,
-                                          .rate_scale = 1,
-                                          .to_s = INFINITY,
-                                          .keep_zero = true},
-                                .until_s = INFINITY};
+    b->workload = (mb_workload){
+        .kind = MB_WORKLOAD_TRACE,
+        .trace = {.path = strdup(b->path),
+                  .layout = MB_TRACE_CSV,
+                  .columns = {.time = strdup("t"), .prompt = strdup("p"), .output = strdup("o")},
+                  .time_unit_s = 1,
+                  .rate_scale = 1,
+                  .to_s = INFINITY,
+                  .keep_zero = true},
+        .until_s = INFINITY};
     // T(b, L) = 1 + 0.01 L (1 + (b - 1) / b)
     b->latency = (mb_latency){.law = {.alpha_s = 1, .beta_s_per_token = 0.01, .gamma = 1}};
-    b->config = (mb_sim_config){.replicas = 1,
-                                .kv_capacity = MB_KV_UNLIMITED,
-                                .slo = {.tbt_s = INFINITY, .e2e_s = INFINITY}};
+    b->config = (mb_sim_config){
+        .replicas = 1, .kv_capacity = MB_KV_UNLIMITED, .slo = {.tbt_s = INFINITY, .e2e_s = INFINITY}};
 }
 
 static void run_bench(bench *b, const mb_policy_ops *ops) {
@@ -105,7 +106,8 @@ static void check_time(double got, double wanted) {
 
 static void test_batches_by_hand(void **state) {
     (void)state;
-    // Request 0 goes alone: 1 + 0.01 x 30 = 1.3. Then 1 and 2 together, L = 100: 1 + 0.01 x 100 x 1.5 = 2.5. Then 3.
+    // Request 0 goes alone: 1 + 0.01 x 30 = 1.3. Then 1 and 2 together, L = 100: 1 + 0.01 x 100 x 1.5 = 2.5.
+    // Then 3.
     const row rows[] = {{0, 10, 20}, {0.5, 40, 60}, {0.6, 5, 5}, {0.7, 1, 1}};
     bench b;
     open_bench(&b, rows, 4);
@@ -197,7 +199,8 @@ static void test_contiguous_pool_reserves_the_maximum(void **state) {
     double values[MB_MEASURE_COUNT];
     mb_measure_all(&b.sim.metrics, &b.config.slo, values);
     // Batch 1: 100 reserved, 80 used for 1 + 0.4 x 1.5 = 1.6 s; batch 2: 50 and 21 for 1.21 s.
-    check_time(values[mb_measure_index("kv_fragmentation")], 1 - (80 * 1.6 + 21 * 1.21) / (100 * 1.6 + 50 * 1.21));
+    check_time(values[mb_measure_index("kv_fragmentation")],
+               1 - (80 * 1.6 + 21 * 1.21) / (100 * 1.6 + 50 * 1.21));
     close_bench(&b);
 }
 
@@ -231,7 +234,8 @@ static void test_oversize_blocks_where_asked(void **state) {
 }
 
 static mb_status take_pairs(void *self, mb_sim *sim, mb_replica *replica, mb_error *error) {
-    if (sim->queues[0].count < 2 && !sim->arrivals_ended) return MB_OK; // waits for a pair, and does not say so
+    if (sim->queues[0].count < 2 && !sim->arrivals_ended)
+        return MB_OK; // waits for a pair, and does not say so
     return take(self, sim, replica, error);
 }
 
