@@ -7,7 +7,7 @@ local batch_limit = require "mbsand.batch_limit"
 
 local MultiBinDynamic = { params = {
   bins = 4,
-  key = "predicted_output",                    -- or "prompt_tokens", "predicted_total": the one that service time follows
+  key = "predicted_total",                     -- or "predicted_output", "prompt_tokens": what service time follows
   rule = "equal_mass",                         -- a file of policies/bins, or a path
   edges = {},                                  -- if given, these instead of rule and bins
   batch_size = 8,                              -- that rule "optimal" assumes

@@ -13,6 +13,6 @@ return scenario {
   },
   latency = latency.batch "data/qwen3_1_7b_latency_grid.csv",
   slo = { tbt = 0.010, e2e = 20 },
-  policies = { "static_fifo", "dynamic_no_bins", { "multi_bin_dynamic", key = "predicted_total", bins = 8 } },
+  policies = { "static_fifo", "dynamic_no_bins", "multi_bin_dynamic" },
   seeds = 5,
 }

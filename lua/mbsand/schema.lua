@@ -229,7 +229,9 @@ end
 
 -- Where a mistake of the keys together comes from: the command line, if it set one of them.
 local function blame(value, place)
-  for _, source in pairs(sources[value] or {}) do
+  local set = sources[value] or {}
+  for _, key in ipairs(schema.sorted_keys(set)) do
+    local source = set[key]
     if source.prefix then return setmetatable({ prefix = source.prefix }, { __index = place }) end
   end
   return place
@@ -241,13 +243,14 @@ function check.record(spec, value, place, kind)
   local known = schema.sorted_keys(spec.keys)
   local title = kind or (place.name == "" and "a scenario" or place.name)
   for key in pairs(value) do
+    if type(key) ~= "string" then
+      place:fail("%s has a value without a key (%s); its keys: %s", title, schema.show(value[key]),
+        table.concat(known, ", "))
+    end
+  end
+  for _, key in ipairs(schema.sorted_keys(value)) do
     if spec.keys[key] == nil then
-      local at = place:key(key, value)
-      if type(key) ~= "string" then
-        place:fail("%s has a value without a key (%s); its keys: %s", title, schema.show(value[key]),
-          table.concat(known, ", "))
-      end
-      at:fail('%s has no key "%s"; %s', title, key, schema.suggest(key, known, "its keys"))
+      place:key(key, value):fail('%s has no key "%s"; %s', title, key, schema.suggest(key, known, "its keys"))
     end
   end
   local result = {}

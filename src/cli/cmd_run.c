@@ -125,9 +125,14 @@ static mb_status make_rows(const mb_results *results, row_store *store, mb_error
 }
 
 static mb_status print_own_report(const mb_results *results, mb_error *error) {
+    const mb_section *section = mb_scenario_section(results->scenario, results->section);
     row_store store;
     mb_status status = make_rows(results, &store, error);
     if (status == MB_OK) {
+        if (section->title) printf("%s\n", section->title);
+        if (section->question) printf("%s\n", section->question);
+        printf("%s%s\n\n", section->points[0].experiment.description,
+               section->point_count > 1 ? ", and other points" : "");
         fflush(stdout); // the script has its own idea of standard output's buffer
         status = mb_scenario_report(results->scenario, results->section, store.rows, store.count, error);
     }
@@ -181,6 +186,28 @@ static int exit_code(const mb_results *results) {
 }
 
 // --- running
+// --- checks before a run ---------------------------------------------------------------------------------------
+
+// A parameter set for all policies (--set params.x) must be known to one of them, else it is a slip of the pen.
+static mb_status check_params(const mb_experiment *experiment, mb_error *error) {
+    const mb_policy_spec *first = &experiment->policies[0];
+    for (size_t i = 0; i < first->param_count; i++) {
+        if (!first->params[i].if_declared) continue;
+        const char *name = first->params[i].name;
+        bool known = false;
+        for (size_t j = 0; j < experiment->policy_count && !known; j++) {
+            mb_lua_policy policy;
+            if (mb_lua_policy_open(&policy, &experiment->policies[j], &experiment->limits, NULL, 0, 0, error) != MB_OK)
+                return MB_OK; // its runs will say what is wrong with it, and the others go on
+            known = mb_lua_policy_has_param(&policy, name);
+            mb_lua_policy_close(&policy);
+        }
+        if (!known)
+            return mb_fail(error, MB_BAD_INPUT, "params.%s: no policy here has a parameter of that name", name);
+    }
+    return MB_OK;
+}
+
 // --------------------------------------------------------------------------------------------------
 
 static void show_progress(void *context, size_t done, size_t jobs, uint64_t arrived, double elapsed_s) {
@@ -190,6 +217,9 @@ static void show_progress(void *context, size_t done, size_t jobs, uint64_t arri
 }
 
 static mb_status run_section(session *all, int *code, mb_error *error) {
+    const mb_status checked =
+        check_params(&mb_scenario_section(all->scenario, all->count)->points[0].experiment, error);
+    if (checked != MB_OK) return checked;
     mb_run_options options = {.threads = all->arguments->threads,
                               .stop = &interrupted,
                               .progress = show_progress,

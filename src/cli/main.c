@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "base/paths.h"
 #include "base/strbuf.h"
 #include "cli/commands.h"
 #include "script/policy_lua.h"
@@ -6,6 +7,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct verb {
@@ -58,9 +60,17 @@ static void print_help(void) {
           stdout);
 }
 
+// A file, or the name of a bundled scenario.
 static bool is_scenario(const char *argument) {
     const size_t length = strlen(argument);
-    return strchr(argument, '/') || (length > 4 && strcmp(argument + length - 4, ".lua") == 0);
+    if (strchr(argument, '/') || (length > 4 && strcmp(argument + length - 4, ".lua") == 0)) return true;
+    char *root = NULL, *path = NULL;
+    mb_error ignored;
+    const bool found = mb_paths_root(&root, &ignored) == MB_OK &&
+                       mb_paths_find_scenario(root, argument, &path, &ignored) == MB_OK;
+    free(root);
+    free(path);
+    return found;
 }
 
 int main(int argc, char **argv) {

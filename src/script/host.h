@@ -11,7 +11,7 @@
 #include <stdatomic.h>
 
 // C functions that run within protected calls; see policy_lua.c.
-typedef enum mb_inner { MB_INNER_VIEWS, MB_INNER_REQUEST, MB_INNER_TIMER, MB_INNER_KEY, MB_INNER_COUNT } mb_inner;
+typedef enum mb_inner { MB_INNER_VIEWS, MB_INNER_REQUEST, MB_INNER_TIMER, MB_INNER_KEY, MB_INNER_PARAM, MB_INNER_COUNT } mb_inner;
 
 typedef struct mb_host {
     lua_State *L;

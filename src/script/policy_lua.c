@@ -164,8 +164,10 @@ static mb_status hook_key(void *self, mb_sim *sim, uint32_t queue, uint32_t slot
 
 // --- loading --------------------------------------------------------------------------------------------------
 
+static int find_param(lua_State *L);
+
 static int build_sandbox(lua_State *L) {
-    static const lua_CFunction inner[MB_INNER_COUNT] = {open_views, call_with_request, call_timer, call_key};
+    static const lua_CFunction inner[MB_INNER_COUNT] = {open_views, call_with_request, call_timer, call_key, find_param};
     mb_sandbox_build(L);
     for (int i = 0; i < MB_INNER_COUNT; i++) {
         lua_pushcfunction(L, inner[i]);
@@ -284,6 +286,26 @@ mb_status mb_lua_policy_open(mb_lua_policy *policy, const mb_policy_spec *spec, 
 
 void mb_lua_policy_close(mb_lua_policy *policy) {
     mb_host_close(&policy->host);
+}
+
+typedef struct param_question {
+    const char *name;
+    bool found;
+} param_question;
+
+static int find_param(lua_State *L) { // (light userdata)
+    param_question *question = lua_touserdata(L, 1);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, mb_host_of(L)->instance);
+    lua_getfield(L, -1, "params");
+    lua_getfield(L, -1, question->name);
+    question->found = !lua_isnil(L, -1);
+    return 0;
+}
+
+bool mb_lua_policy_has_param(mb_lua_policy *policy, const char *name) {
+    param_question question = {.name = name};
+    const mb_status status = call_protected(&policy->host, MB_INNER_PARAM, &question, "the script", NULL);
+    return status == MB_OK && question.found;
 }
 
 mb_status mb_lua_policy_check(const char *path, mb_error *error) {

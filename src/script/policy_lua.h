@@ -18,6 +18,9 @@ mb_status mb_lua_policy_open(mb_lua_policy *policy, const mb_policy_spec *spec, 
                              const mb_workload *workload, uint64_t seed, uint64_t replication, mb_error *error);
 void mb_lua_policy_close(mb_lua_policy *policy);
 
+// Does the script declare a parameter of this name?
+bool mb_lua_policy_has_param(mb_lua_policy *policy, const char *name);
+
 // Load and check a policy's script without running it; prints nothing. For `mbsand check`.
 mb_status mb_lua_policy_check(const char *path, mb_error *error);
 const char *mb_lua_engine(void); // "Lua 5.4.4"
