@@ -31,8 +31,9 @@ function MultiBinDynamic:init()
     edges = given and params.edges or nil, rule = not given and params.rule or nil,
   }
   sim.inbox = self.bins
-  self.limits, self.limit_of, self.last = {}, {}, 0
+  self.queues, self.limits, self.limit_of, self.last = {}, {}, {}, 0
   for i = 1, #self.bins do
+    self.queues[i] = self.bins[i]
     self.limits[i] = params.controller == "global" and self.limits[1] or batch_limit.new(sim, params)
   end
   local choices = {
@@ -54,7 +55,7 @@ function MultiBinDynamic:schedule(replica, step)
     sim:observe("b_sla", b_sla)
   end
   self.last, self.limit_of[replica.id] = bin, limit
-  step:admit(self.bins[bin], size)
+  step:admit(self.queues[bin], size)
 end
 
 function MultiBinDynamic:stepped(replica, step)

@@ -64,9 +64,12 @@ done
 for test in tests/lua/test_*.lua; do
     for engine in lua5.4 luajit; do suite "lua: $(basename "$test" .lua) ($engine)" $engine "$test"; done
 done
+suite "oracle: 420 random comparisons" lua5.4 tests/oracle/compare.lua
+MBSAND=$MBSAND_ASAN suite "oracle: with invariants" lua5.4 tests/oracle/compare.lua 40 2
 for test in tests/cli/*.bats tests/sandbox/*.bats; do
     [ -e "$test" ] && suite "cli: $(basename "$test" .bats)" bats --tap "$test"
 done
+suite "fuzz" tests/fuzz/run.sh
 suite "style: floors and formats" tests/style.sh
 
 if [ "$skipped" -gt 0 ]; then echo "$passed passed, $failed failed, $skipped skipped"

@@ -22,7 +22,7 @@ local function size(self, replica)
   local decoding = replica.running
   local b_mem = self.memory:batch_size(decoding)
   local b_sla = self.sla and self.sla:batch_size(decoding) or self.max_batch
-  return math.min(b_mem, b_sla), b_mem, b_sla
+  return b_mem < b_sla and b_mem or b_sla, b_mem, b_sla
 end
 
 function batch_limit.new(sim, params)

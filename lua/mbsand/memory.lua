@@ -13,6 +13,8 @@
 --   limit:observe(step.requests, step.prefill_tokens, step.decode_tokens)
 --   local b_mem = limit:batch_size(replica.running)
 
+local floor, sqrt = math.floor, math.sqrt -- locals: this runs once per batch
+
 local memory = {}
 
 local function horner(coefficients, x)
@@ -60,7 +62,7 @@ end
 -- The largest b (real) with mean b + theta deviation sqrt(b) <= capacity: eq. (12), with per-request moments.
 function memory.exact(capacity, mean, deviation, theta)
   local spread = theta * deviation
-  local root = (math.sqrt(spread * spread + 4 * mean * capacity) - spread) / (2 * mean)
+  local root = (sqrt(spread * spread + 4 * mean * capacity) - spread) / (2 * mean)
   return root * root
 end
 
@@ -80,18 +82,18 @@ end
 local function add(self, requests, prompt_tokens, output_tokens)
   if requests == 0 then return end
   local total = (prompt_tokens + output_tokens) / requests
-  self.batches = self.batches + 1
-  self.requests = self.requests + requests
-  local share = requests / self.requests
-  local mean = self.prompt + self.output
-  self.prompt = self.prompt + share * (prompt_tokens / requests - self.prompt)
-  self.output = self.output + share * (output_tokens / requests - self.output)
-  self.squares = self.squares + requests * (total - mean) * (total - self.prompt - self.output)
+  local all, prompt, output = self.requests + requests, self.prompt, self.output
+  local share, mean = requests / all, prompt + output
+  prompt = prompt + share * (prompt_tokens / requests - prompt)
+  output = output + share * (output_tokens / requests - output)
+  self.batches, self.requests, self.prompt, self.output = self.batches + 1, all, prompt, output
+  self.squares = self.squares + requests * (total - mean) * (total - prompt - output)
 end
 
 local function deviation(self)
-  if self.batches < 2 then return 0 end
-  return math.sqrt(math.max(self.squares, 0) / (self.batches - 1))
+  local batches, squares = self.batches, self.squares
+  if batches < 2 or squares <= 0 then return 0 end
+  return sqrt(squares / (batches - 1))
 end
 
 -- Fields: batches, requests, prompt and output (means per request); method deviation().
@@ -117,11 +119,12 @@ local RULES = {
 -- Algorithm 1 renews the limit only after a step that had both prefill and decode work.
 local function observe(self, requests, prompt_tokens, output_tokens)
   if not self.limited then return end
-  self.moments:add(requests, prompt_tokens, output_tokens)
+  local moments = self.moments
+  add(moments, requests, prompt_tokens, output_tokens)
   if prompt_tokens == 0 or output_tokens == 0 then return end
-  local mean = self.moments.prompt + self.moments.output
-  local size = math.floor(RULES[self.rule](self, mean, self.moments:deviation()))
-  self.size = math.max(self.min, math.min(size, self.max))
+  local size = floor(self.compute(self, moments.prompt + moments.output, deviation(moments)))
+  if size > self.max then size = self.max end
+  self.size = size < self.min and self.min or size
 end
 
 -- decoding: N_decode of this replica; the limit is never below what it already decodes.
@@ -137,7 +140,7 @@ function memory.limit(options)
   local rule, max = options.rule or "exact", options.max or 128
   assert(rule == "off" or RULES[rule], "memory.limit: rule must be exact, linear, margin or off")
   return {
-    rule = rule, capacity = options.capacity, limited = rule ~= "off" and options.capacity < math.huge,
+    compute = RULES[rule], capacity = options.capacity, limited = rule ~= "off" and options.capacity < math.huge,
     theta = memory.quantile(1 - (options.overflow or 0.05)), margin = options.margin or 0.1,
     period = options.period or 64, L0 = 0, min = options.min or 1, max = max, size = max,
     moments = memory.moments(), observe = observe, batch_size = batch_size,

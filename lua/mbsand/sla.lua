@@ -24,6 +24,8 @@
 -- the paper is silent: the interval moves once per observation, not once per question, so that asking twice changes
 -- nothing; and alpha is never wider than [min, max], else a small max would drive low below min.
 
+local floor, max, min = math.floor, math.max, math.min -- locals: this runs once per batch
+
 local sla = {}
 
 local function observe(self, tbt, requests)
@@ -45,15 +47,15 @@ end
 local function move(self, time, batch)
   local low, high = self.low, self.high
   if time > self.target + self.tolerance then
-    self.high = math.max(batch, low + self.width)
-    self.low = math.max(low - self.step, self.min)
+    self.high = max(batch, low + self.width)
+    self.low = max(low - self.step, self.min)
   elseif time < self.target - self.tolerance then
-    self.low = math.min(batch, high - self.width)
-    self.high = math.min(high + self.step, self.max)
+    self.low = min(batch, high - self.width)
+    self.high = min(high + self.step, self.max)
   else
-    local half = math.floor(self.width / 2)
-    self.high = math.min(batch + half, self.max)
-    self.low = math.max(batch - half, self.min)
+    local half = floor(self.width / 2)
+    self.high = min(batch + half, self.max)
+    self.low = max(batch - half, self.min)
   end
 end
 
@@ -63,21 +65,23 @@ local function batch_size(self, decoding)
     self.fresh = false
     move(self, self.time_sum / self.samples, self.batch_sum / self.samples)
   end
-  local size = math.floor((self.low + self.high) / 2)
-  return math.max(self.min, math.min(math.max(size, decoding or 0), self.max))
+  local size = floor((self.low + self.high) / 2)
+  if decoding and decoding > size then size = decoding end
+  if size > self.max then size = self.max end
+  return size < self.min and self.min or size
 end
 
 function sla.controller(options)
   assert(options.target and options.target > 0, "sla.controller: target must be a positive time in seconds")
-  local min, max = options.min or 1, options.max or 128
-  assert(min >= 1 and min <= max, "sla.controller: 1 <= min <= max")
+  local lowest, highest = options.min or 1, options.max or 128
+  assert(lowest >= 1 and lowest <= highest, "sla.controller: 1 <= min <= max")
   return {
     target = options.target,
     tolerance = options.tolerance or 0.05 * options.target,
-    width = math.min(options.width or 16, max - min),
+    width = min(options.width or 16, highest - lowest),
     step = options.step or 4,
     window = options.window or 20,
-    min = min, max = max, low = min, high = max,
+    min = lowest, max = highest, low = lowest, high = highest,
     times = {}, batches = {}, time_sum = 0, batch_sum = 0, at = 0, samples = 0, fresh = false,
     observe = observe, move = move, batch_size = batch_size,
   }

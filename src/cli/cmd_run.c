@@ -155,9 +155,10 @@ static bool any_finished(const mb_results *results) {
 
 static mb_status print_section(const session *all, const mb_results *results, mb_error *error) {
     const mb_section *section = mb_scenario_section(results->scenario, results->section);
+    const bool markdown = all->arguments->format == MB_OUTPUT_MD;
+    if (!markdown && all->arguments->format != MB_OUTPUT_TABLE) return MB_OK; // at the end, all sections in one
     if (results->section > 0) putchar('\n');
-    if (all->arguments->format == MB_OUTPUT_MD) return mb_report_markdown(results, stdout, error);
-    if (all->arguments->format != MB_OUTPUT_TABLE) return MB_OK; // at the end, all sections in one
+    if (markdown) return mb_report_markdown(results, stdout, error);
     if (!section->has_report || !any_finished(results))
         return mb_report_table(results, stdout, mb_wants_color(stdout), error);
     print_failures(results);

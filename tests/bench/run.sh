@@ -16,7 +16,7 @@ echo
 echo "batch executor, one thread, stable load (peak memory should not grow with the requests)"
 for n in 100000 "$requests"; do
     /usr/bin/env time -f "  whole process: %e s, peak memory %M KB" \
-        "$out/mbsand" tests/bench/batch.lua --jobs 1 --quiet --set workload.limit="$n" | sed -n '2p;5,9p'
+        "$out/mbsand" tests/bench/batch.lua --jobs 1 --quiet --set workload.limit="$n" | grep -vE '^$|^\*|^note'
 done
 echo
 echo "CSV replay, one thread"
@@ -28,7 +28,7 @@ awk -v n=2000000 'BEGIN {
         print int(i / 25) ",ChatGPT," p "," o "," p + o ",API log"
     }
 }' >build/bench_trace.csv
-"$out/mbsand" tests/bench/replay.lua --jobs 1 --quiet | sed -n '2,9p'
+"$out/mbsand" tests/bench/replay.lua --jobs 1 --quiet | grep -vE '^$|^\*|^note'
 rm -f build/bench_trace.csv
 echo
 echo "start-up"

@@ -41,8 +41,10 @@ end
 
 function simulator.law(alpha, beta, gamma, least)
   return function(b, longest)
-    local between = 1 + gamma * (b - 1) / b
-    return math.max(least or 0, alpha + beta * longest * between), alpha, beta * between
+    local between = beta * (1 + gamma * (b - 1) / b)
+    local duration = alpha + longest * between
+    if duration >= (least or 0) then return duration, alpha, between end
+    return least, alpha, longest > 0 and (least - alpha) / longest or 0 -- the tokens spread over what there is
   end
 end
 
@@ -126,8 +128,10 @@ local function new_bins(sim, options)
   function methods.oldest()
     local best
     for i = 1, #bins do
-      local head = bins[i][1]
-      if head and (not best or head.arrival < bins[best][1].arrival) then best = i end
+      local head, other = bins[i][1], best and bins[best][1]
+      if head and (not best or head.arrival < other.arrival or (head.arrival == other.arrival and head.id < other.id)) then
+        best = i
+      end
     end
     return best
   end

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// policies/multi_bin.lua against the closed forms of Guldogan et al. (arXiv 2412.04504, 2024): mean time of a full batch
-// at saturation for uniform and exponential lengths, with the edges of equal mass, with those that minimise the paper's
-// bound, and with wrong predictions; and the latency of infinitely many servers.
+// policies/multi_bin.lua against the closed forms of Guldogan et al. (arXiv 2412.04504, 2024): mean time of a
+// full batch at saturation for uniform and exponential lengths, with the edges of equal mass, with those that
+// minimise the paper's bound, and with wrong predictions; and the latency of infinitely many servers.
 //
 // Service time is the output's length: a token is a microsecond, so that whole tokens round nothing away.
 //
-// Throughput at saturation is B / E[t], and E[t] = sum over bins of P(bin) E[t | bin]. A finite run ends with bins half
-// full, and a rare bin loses a larger share of its requests to that. So E[t] is put together from the bins' shares
-// of all requests and the mean times of their full batches.
+// Throughput at saturation is B / E[t], and E[t] = sum over bins of P(bin) E[t | bin]. A finite run ends with
+// bins half full, and a rare bin loses a larger share of its requests to that. So E[t] is put together from
+// the bins' shares of all requests and the mean times of their full batches.
 #include "replications.h"
 
 #define TOKENS_PER_S 1e6
@@ -28,7 +28,8 @@ typedef struct bin_times {
 
 static uint32_t bin_of(const bin_times *times, uint32_t length) {
     uint32_t bin = 0;
-    while (bin + 1 < times->bins && length >= times->edges[bin]) bin++;
+    while (bin + 1 < times->bins && length >= times->edges[bin])
+        bin++;
     return bin;
 }
 
@@ -56,7 +57,8 @@ static mb_status see_request(void *self, const mb_finished *record, mb_error *er
             times->sum_s[bin] += times->batch.end_s - times->batch.start_s;
         }
     }
-    if (bin != times->batch_bin) fail_msg("a batch of bin %u holds a request of bin %u", times->batch_bin, bin);
+    if (bin != times->batch_bin)
+        fail_msg("a batch of bin %u holds a request of bin %u", times->batch_bin, bin);
     if (request->id >= times->first_id && request->id < times->last_id)
         times->latency_s += record->end_s - request->arrival_s;
     return MB_OK;
@@ -82,32 +84,43 @@ static void run_cell(const cell *c, uint64_t margin, double values[REPLICATIONS]
     mb_param params[] = {
         {.name = "batch_size", .number = c->batch_size},
         {.name = "bins", .number = 1},
-        {.name = "edges", .kind = MB_PARAM_NUMBERS, .numbers = (double *)(uintptr_t)c->edges, .number_count = c->bins - 1},
+        {.name = "edges",
+         .kind = MB_PARAM_NUMBERS,
+         .numbers = (double *)(uintptr_t)c->edges,
+         .number_count = c->bins - 1},
     };
-    trial t = {.workload = {.kind = MB_WORKLOAD_SYNTHETIC,
-                            .arrivals = {.kind = isinf(c->rate) ? MB_ARRIVALS_CONSTANT : MB_ARRIVALS_POISSON,
-                                         .rate = c->rate},
-                            .prompt = {.kind = MB_DIST_FIXED, .a = 0},
-                            .output = c->lengths,
-                            .limit = c->requests},
-               .latency = {.kind = MB_LATENCY_BATCH, .law = {.beta_s_per_token = 1 / TOKENS_PER_S}},
-               .config = {.replicas = c->servers,
-                          .kv_capacity = MB_KV_UNLIMITED,
-                          .slo = {INFINITY, INFINITY},
-                          .seed = seed_of_cell++},
-               .lua = {.label = "multi_bin", .path = "policies/multi_bin.lua", .params = params, .param_count = 3}};
+    trial t = {
+        .workload = {.kind = MB_WORKLOAD_SYNTHETIC,
+                     .arrivals = {.kind = isinf(c->rate) ? MB_ARRIVALS_CONSTANT : MB_ARRIVALS_POISSON,
+                                  .rate = c->rate},
+                     .prompt = {.kind = MB_DIST_FIXED, .a = 0},
+                     .output = c->lengths,
+                     .limit = c->requests},
+        .latency = {.kind = MB_LATENCY_BATCH, .law = {.beta_s_per_token = 1 / TOKENS_PER_S}},
+        .config = {.replicas = c->servers,
+                   .kv_capacity = MB_KV_UNLIMITED,
+                   .slo = {INFINITY, INFINITY},
+                   .seed = seed_of_cell++},
+        .lua = {.label = "multi_bin", .path = "policies/multi_bin.lua", .params = params, .param_count = 3}};
     if (c->flip > 0) {
         mb_predictor *predictor = &t.workload.predictor;
-        *predictor = (mb_predictor){.kind = MB_PREDICT_BIN_FLIP, .flip = c->flip, .bins = c->bins,
-                                    .lowest = c->lowest, .highest = c->highest};
+        *predictor = (mb_predictor){.kind = MB_PREDICT_BIN_FLIP,
+                                    .flip = c->flip,
+                                    .bins = c->bins,
+                                    .lowest = c->lowest,
+                                    .highest = c->highest};
         predictor->edges = malloc(c->bins * sizeof(double));
         assert_non_null(predictor->edges);
         memcpy(predictor->edges, c->edges, (c->bins - 1) * sizeof(double));
     }
     prepare_trial(&t);
     for (unsigned r = 0; r < REPLICATIONS; r++) {
-        bin_times times = {.edges = c->edges, .bins = c->bins, .batch_size = c->batch_size, .batch_bin = MOST_BINS,
-                           .first_id = margin, .last_id = c->requests - margin};
+        bin_times times = {.edges = c->edges,
+                           .bins = c->bins,
+                           .batch_size = c->batch_size,
+                           .batch_bin = MOST_BINS,
+                           .first_id = margin,
+                           .last_id = c->requests - margin};
         t.observer = &(mb_observer){.batch = see_batch, .finished = see_request, .self = &times};
         const run_result result = run_trial(&t, r);
         values[r] = times.latency_s / (double)(times.last_id - times.first_id);
@@ -115,7 +128,8 @@ static void run_cell(const cell *c, uint64_t margin, double values[REPLICATIONS]
         assert_true(fabs(times.busy_s - result.duration_s) <= 1e-9 * times.busy_s); // the server never idles
         values[r] = 0;
         for (uint32_t bin = 0; bin < c->bins; bin++) {
-            if (times.batches[bin] < 2) fail_msg("%llu full batches in a bin", (unsigned long long)times.batches[bin]);
+            if (times.batches[bin] < 2)
+                fail_msg("%llu full batches in a bin", (unsigned long long)times.batches[bin]);
             values[r] += (double)times.requests[bin] / (double)c->requests * times.sum_s[bin] /
                          (double)times.batches[bin];
         }
@@ -123,12 +137,14 @@ static void run_cell(const cell *c, uint64_t margin, double values[REPLICATIONS]
     mb_workload_deinit(&t.workload);
 }
 
-// The interval holds B / E[t], requests per second: the reciprocal of a mean is monotone, so E[t] itself is checked.
-static void check_time(family *f, unsigned cells, const cell *c, double theory, double widest, const char *name) {
+// The interval holds B / E[t], requests per second: the reciprocal of a mean is monotone, so E[t] itself is
+// checked.
+static void check_time(family *f, unsigned cells, const cell *c, double theory, double widest,
+                       const char *name) {
     double values[REPLICATIONS];
     run_cell(c, 0, values);
-    check_cell(f, cells, theory, values, REPLICATIONS, widest, "%s, B %u, %u bins, flip %.2f", name, c->batch_size,
-               c->bins, c->flip);
+    check_cell(f, cells, theory, values, REPLICATIONS, widest, "%s, B %u, %u bins, flip %.2f", name,
+               c->batch_size, c->bins, c->flip);
 }
 
 // As many requests as give a bin of mass `least` this many full batches, and 12,000.
@@ -142,9 +158,16 @@ static const mb_distribution EXPONENTIAL = {.kind = MB_DIST_EXPONENTIAL, .a = 1e
 
 // Equal bins of 1 .. 20 s, edges on whole tokens.
 static cell uniform_cell(uint32_t bins, uint32_t batch) {
-    cell c = {.lengths = UNIFORM, .bins = bins, .batch_size = batch, .servers = 1, .rate = INFINITY,
-              .lowest = 1e6, .highest = 2e7, .requests = enough(8, batch, 1.0 / bins)};
-    for (uint32_t i = 1; i < bins; i++) c.edges[i - 1] = floor((1 + 19.0 * i / bins) * 1e6);
+    cell c = {.lengths = UNIFORM,
+              .bins = bins,
+              .batch_size = batch,
+              .servers = 1,
+              .rate = INFINITY,
+              .lowest = 1e6,
+              .highest = 2e7,
+              .requests = enough(8, batch, 1.0 / bins)};
+    for (uint32_t i = 1; i < bins; i++)
+        c.edges[i - 1] = floor((1 + 19.0 * i / bins) * 1e6);
     return c;
 }
 
@@ -161,9 +184,10 @@ static void uniform_lengths(void **unused) {
         uint32_t batch, bins;
         double time; // E[t], s: the formula is not to be mistyped
     } rows[] = {
-        {8, 1, 17.888889},    {8, 2, 14.194444},   {8, 4, 12.347222},   {8, 8, 11.423611},   {8, 32, 10.730903},
-        {128, 1, 19.852713},  {128, 2, 15.176357}, {128, 3, 13.617571}, {128, 4, 12.838178}, {128, 5, 12.370543},
-        {128, 8, 11.669089},  {128, 16, 11.084545}, {128, 32, 10.792272},
+        {8, 1, 17.888889},    {8, 2, 14.194444},   {8, 4, 12.347222},   {8, 8, 11.423611},
+        {8, 32, 10.730903},   {128, 1, 19.852713}, {128, 2, 15.176357}, {128, 3, 13.617571},
+        {128, 4, 12.838178},  {128, 5, 12.370543}, {128, 8, 11.669089}, {128, 16, 11.084545},
+        {128, 32, 10.792272},
     };
     enum { CELLS = sizeof rows / sizeof *rows };
     family f = {.name = "uniform"};
@@ -180,14 +204,17 @@ static void uniform_lengths(void **unused) {
 // ---- exponential lengths of mean 10 s, B = 200
 
 static void equal_mass_edges(cell *c) {
-    for (uint32_t i = 1; i < c->bins; i++) c->edges[i - 1] = floor(-1e7 * log(1 - (double)i / c->bins));
+    for (uint32_t i = 1; i < c->bins; i++)
+        c->edges[i - 1] = floor(-1e7 * log(1 - (double)i / c->bins));
 }
 
 // Appendix A.4: L_1 = H_B, L_m = 1 + ln L_(m-1); l_i = 10 s x sum over j = 1 .. i of ln L_(k-j).
 static void bound_optimal_edges(cell *c) {
     double l[MOST_BINS + 1] = {0}, sum = 0;
-    for (uint32_t j = 1; j <= c->batch_size; j++) l[1] += 1.0 / j;
-    for (uint32_t m = 2; m <= c->bins; m++) l[m] = 1 + log(l[m - 1]);
+    for (uint32_t j = 1; j <= c->batch_size; j++)
+        l[1] += 1.0 / j;
+    for (uint32_t m = 2; m <= c->bins; m++)
+        l[m] = 1 + log(l[m - 1]);
     for (uint32_t i = 1; i < c->bins; i++) {
         sum += log(l[c->bins - i]);
         c->edges[i - 1] = floor(1e7 * sum);
@@ -200,7 +227,8 @@ static void exponential_lengths(void **unused) {
         uint32_t bins;
         double equal_mass, bound_optimal; // E[t], s, by integration
     } rows[] = {
-        {1, 58.780309, 58.780309}, {2, 36.296873, 27.515463}, {3, 28.244295, 20.066047}, {4, 24.055903, 16.939169},
+        {1, 58.780309, 58.780309}, {2, 36.296873, 27.515463},
+        {3, 28.244295, 20.066047}, {4, 24.055903, 16.939169},
         {5, 21.473673, 15.256191}, {8, 17.469424, 0}, // the last of 8 bins would need 170,000 requests a run
     };
     enum { ROWS = sizeof rows / sizeof *rows, CELLS = 2 * ROWS - 2 };
@@ -264,14 +292,15 @@ static void many_servers(void **unused) {
             double values[REPLICATIONS];
             run_cell(&c, 2000, values);
             // Lemma 5.1: the first of a batch waits for the other 127, the last for none.
-            check_cell(&f, CELLS, uniform_time(bins[i], 128) + 127 * bins[i] / (2 * rates[j]), values, REPLICATIONS, 0.02,
-                       "latency, %u bins, rate %g", bins[i], rates[j]);
+            check_cell(&f, CELLS, uniform_time(bins[i], 128) + 127 * bins[i] / (2 * rates[j]), values,
+                       REPLICATIONS, 0.02, "latency, %u bins, rate %g", bins[i], rates[j]);
         }
     }
     end_family(&f, CELLS);
 }
 
-// ---- the paper's example: service times 1, 5, 2, 6 s in this order, B = 2: 5 + 6 = 11 s, with two bins 2 + 6 = 8 s
+// ---- the paper's example: service times 1, 5, 2, 6 s in this order, B = 2: 5 + 6 = 11 s, with two bins 2 +
+// 6 = 8 s
 
 static mb_status in_this_order(void *self, mb_sim *sim, uint32_t slot, mb_error *error) {
     static const uint32_t seconds[] = {1, 5, 2, 6};
@@ -303,9 +332,10 @@ static void worked_example(void **unused) {
     (void)unused;
     double edge = 3.5e6;
     for (size_t edges = 0; edges < 2; edges++) {
-        mb_param params[] = {{.name = "batch_size", .number = 2},
-                             {.name = "bins", .number = 1},
-                             {.name = "edges", .kind = MB_PARAM_NUMBERS, .numbers = &edge, .number_count = edges}};
+        mb_param params[] = {
+            {.name = "batch_size", .number = 2},
+            {.name = "bins", .number = 1},
+            {.name = "edges", .kind = MB_PARAM_NUMBERS, .numbers = &edge, .number_count = edges}};
         mb_policy inner;
         trial t = {.workload = {.kind = MB_WORKLOAD_SYNTHETIC,
                                 .arrivals = {.kind = MB_ARRIVALS_CONSTANT, .rate = INFINITY},
@@ -314,7 +344,10 @@ static void worked_example(void **unused) {
                                 .limit = 4},
                    .latency = {.kind = MB_LATENCY_BATCH, .law = {.beta_s_per_token = 1e-6}},
                    .config = {.replicas = 1, .kv_capacity = MB_KV_UNLIMITED, .slo = {INFINITY, INFINITY}},
-                   .lua = {.label = "multi_bin", .path = "policies/multi_bin.lua", .params = params, .param_count = 3},
+                   .lua = {.label = "multi_bin",
+                           .path = "policies/multi_bin.lua",
+                           .params = params,
+                           .param_count = 3},
                    .wrap = wrap_example,
                    .wrap_self = &inner};
         prepare_trial(&t);
@@ -329,8 +362,9 @@ int main(int argc, char **argv) {
     setenv("MBSAND_HOME", ".", 0);
     if (argc > 1) cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(worked_example),    cmocka_unit_test(uniform_lengths), cmocka_unit_test(exponential_lengths),
-        cmocka_unit_test(wrong_predictions), cmocka_unit_test(many_servers),
+        cmocka_unit_test(worked_example),      cmocka_unit_test(uniform_lengths),
+        cmocka_unit_test(exponential_lengths), cmocka_unit_test(wrong_predictions),
+        cmocka_unit_test(many_servers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

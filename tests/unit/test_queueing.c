@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT
 // The batch executor against queueing theory: service times given (latency.jobs), Poisson arrivals.
 //
-// Single and parallel servers: mean wait of M/M/1, M/D/1, M/G/1 (Pollaczek & Khinchine), M/M/c (Erlang C), M/D/c, and the
-// percentiles of M/M/1. Bulk service: full batches, and batches of whatever waits. The values are computed here
-// where a formula does it; those of M/D/c and of bulk service are solved elsewhere to six digits.
-// Besides, on every path: the waits of the recursions of Lindley and of Kiefer & Wolfowitz, which know no events.
+// Single and parallel servers: mean wait of M/M/1, M/D/1, M/G/1 (Pollaczek & Khinchine), M/M/c (Erlang C),
+// M/D/c, and the percentiles of M/M/1. Bulk service: full batches, and batches of whatever waits. The values
+// are computed here where a formula does it; those of M/D/c and of bulk service are solved elsewhere to six
+// digits. Besides, on every path: the waits of the recursions of Lindley and of Kiefer & Wolfowitz, which
+// know no events.
 //
-// Each cell is the mean over 20 independent replications; each cell has its own seed (100, 101, ... in the first
-// family, 200, ... in the second), so that no two share random numbers (replications.h tells how many may miss).
-// A replication starts empty, which biases waits downwards for some relaxation times, 1 / (1 - sqrt(rho))^2 services of
-// M/M/1: 12, 90 and 1,560 at rho 0.5, 0.8 and 0.95. The first 1,000, 5,000 and 20,000 requests are therefore left out.
+// Each cell is the mean over 20 independent replications; each cell has its own seed (100, 101, ... in the
+// first family, 200, ... in the second), so that no two share random numbers (replications.h tells how many
+// may miss). A replication starts empty, which biases waits downwards for some relaxation times, 1 / (1 -
+// sqrt(rho))^2 services of M/M/1: 12, 90 and 1,560 at rho 0.5, 0.8 and 0.95. The first 1,000, 5,000 and
+// 20,000 requests are therefore left out.
 #include "replications.h"
 
 enum { REPLICATIONS = 20 };
@@ -63,7 +65,8 @@ static mb_distribution lognormal(double scv) {
 static mb_distribution two_point(void) {
     mb_distribution d = {.kind = MB_DIST_EMPIRICAL, .value_count = 17, .values = malloc(17 * sizeof(double))};
     assert_non_null(d.values);
-    for (int i = 0; i < 17; i++) d.values[i] = i ? 0.5 : 9;
+    for (int i = 0; i < 17; i++)
+        d.values[i] = i ? 0.5 : 9;
     return d;
 }
 
@@ -124,15 +127,18 @@ static void single_server(void **unused) {
         for (size_t j = 0; j < LOAD_COUNT; j++) {
             const double rho = LOADS[j];
             mb_distribution service = laws[i].service;
-            if (service.kind == MB_DIST_EMPIRICAL && j) service = two_point(); // each workload owns its values
+            if (service.kind == MB_DIST_EMPIRICAL && j)
+                service = two_point(); // each workload owns its values
             trial t = make_trial(service, laws[i].mean, rho, 1);
-            check_wait(&f, CELLS, &t, laws[i].mean * rho * (1 + laws[i].scv) / (2 * (1 - rho)), laws[i].name, rho);
+            check_wait(&f, CELLS, &t, laws[i].mean * rho * (1 + laws[i].scv) / (2 * (1 - rho)), laws[i].name,
+                       rho);
         }
     }
     end_family(&f, CELLS);
 }
 
-// Sojourn in M/M/1 is exponential with mean 1 / (1 - rho): its mean and percentiles; L = rho / (1 - rho); utilisation.
+// Sojourn in M/M/1 is exponential with mean 1 / (1 - rho): its mean and percentiles; L = rho / (1 - rho);
+// utilisation.
 static void sojourn_of_mm1(void **unused) {
     (void)unused;
     enum { CELLS = 5 * LOAD_COUNT };
@@ -142,7 +148,8 @@ static void sojourn_of_mm1(void **unused) {
         const double rho = LOADS[j];
         trial t = make_trial(exponential(), 1, rho, 1);
         t.config.exact_percentiles = true;
-        double mean[REPLICATIONS], p95[REPLICATIONS], p99[REPLICATIONS], number[REPLICATIONS], use[REPLICATIONS];
+        double mean[REPLICATIONS], p95[REPLICATIONS], p99[REPLICATIONS], number[REPLICATIONS],
+            use[REPLICATIONS];
         for (unsigned r = 0; r < REPLICATIONS; r++) {
             const run_result result = run_trial(&t, r);
             mean[r] = run_value(&result, "e2e_mean_s");
@@ -167,20 +174,22 @@ static void sojourn_of_mm1(void **unused) {
 static double erlang_wait(unsigned c, double rho) {
     const double a = c * rho;
     double term = 1, sum = 0;
-    for (unsigned k = 0; k < c; k++, term *= a / k) sum += term;
+    for (unsigned k = 0; k < c; k++, term *= a / k)
+        sum += term;
     term *= 1 / (1 - rho);
     return term / (sum + term) / (c - a);
 }
 
-// Mean wait in M/D/c of service 1: roots of z^c = exp(lambda (z - 1)), to six digits. The batches of B requests each,
-// full before they start, of a single server wait exactly as long as the requests of M/D/c with c = B.
+// Mean wait in M/D/c of service 1: roots of z^c = exp(lambda (z - 1)), to six digits. The batches of B
+// requests each, full before they start, of a single server wait exactly as long as the requests of M/D/c
+// with c = B.
 typedef struct md_wait {
     unsigned c;
     double rho, wait;
 } md_wait;
 static const md_wait MD_WAITS[] = {
-    {2, 0.5, 0.176741}, {2, 0.8, 0.903284}, {2, 0.95, 4.643948}, {4, 0.5, 0.049652},  {4, 0.8, 0.386095},
-    {4, 0.95, 2.244684}, {8, 0.5, 0.009321}, {8, 0.8, 0.151954}, {8, 0.95, 1.067929},
+    {2, 0.5, 0.176741},  {2, 0.8, 0.903284}, {2, 0.95, 4.643948}, {4, 0.5, 0.049652},  {4, 0.8, 0.386095},
+    {4, 0.95, 2.244684}, {8, 0.5, 0.009321}, {8, 0.8, 0.151954},  {8, 0.95, 1.067929},
 };
 enum { MD_COUNT = sizeof MD_WAITS / sizeof *MD_WAITS };
 
@@ -209,8 +218,8 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-// Mean wait of the requests after the warm-up by the recursion of Kiefer & Wolfowitz (Lindley's, for one server): the
-// work left at each server, in ascending order; a request takes the first.
+// Mean wait of the requests after the warm-up by the recursion of Kiefer & Wolfowitz (Lindley's, for one
+// server): the work left at each server, in ascending order; a request takes the first.
 static double recursion_wait(const trial *t, uint64_t replication) {
     double left[8] = {0}, previous = 0, sum = 0;
     const uint32_t c = t->config.replicas;
@@ -222,7 +231,8 @@ static double recursion_wait(const trial *t, uint64_t replication) {
         bool end;
         must(mb_source_next(source, &arrival, &end, &error), &error);
         if (end) break;
-        for (uint32_t s = 0; s < c; s++) left[s] = fmax(0, left[s] - (arrival.time_s - previous));
+        for (uint32_t s = 0; s < c; s++)
+            left[s] = fmax(0, left[s] - (arrival.time_s - previous));
         previous = arrival.time_s;
         if (i >= t->config.warmup_requests) sum += left[0];
         left[0] += arrival.service_s;
@@ -238,15 +248,17 @@ static void recursions(void **unused) {
     for (size_t i = 0; i < sizeof servers / sizeof *servers; i++) {
         for (size_t j = 0; j < LOAD_COUNT; j++) {
             for (int law = 0; law < 3; law++) {
-                trial t = make_trial(law == 0 ? exponential() : law == 1 ? uniform(0, 2) : lognormal(3), 1, LOADS[j],
-                                     servers[i]);
+                trial t = make_trial(law == 0   ? exponential()
+                                     : law == 1 ? uniform(0, 2)
+                                                : lognormal(3),
+                                     1, LOADS[j], servers[i]);
                 t.workload.limit = 20000;
                 t.config.warmup_requests = 100;
                 const run_result result = run_trial(&t, 7);
                 const double want = recursion_wait(&t, 7), got = run_value(&result, "queue_mean_s");
                 if (!(fabs(got - want) <= 1e-9 * want))
-                    fail_msg("%u servers, rho %.2f: mean wait %.15g, by the recursion %.15g", servers[i], LOADS[j],
-                             got, want);
+                    fail_msg("%u servers, rho %.2f: mean wait %.15g, by the recursion %.15g", servers[i],
+                             LOADS[j], got, want);
                 mb_workload_deinit(&t.workload);
             }
         }
@@ -269,7 +281,8 @@ static void c_and_lua(void **unused) {
         for (int i = 0; i < MB_MEASURE_COUNT; i++)
             if (memcmp(&in_c.values[i], &in_lua.values[i], sizeof(double)) != 0 &&
                 !(isnan(in_c.values[i]) && isnan(in_lua.values[i])))
-                fail_msg("%s: %.17g in C, %.17g in Lua", mb_measures[i].name, in_c.values[i], in_lua.values[i]);
+                fail_msg("%s: %.17g in C, %.17g in Lua", mb_measures[i].name, in_c.values[i],
+                         in_lua.values[i]);
         mb_workload_deinit(&t.workload);
     }
 }
@@ -278,14 +291,15 @@ static void c_and_lua(void **unused) {
 
 typedef struct bulk_row {
     uint32_t batch;
-    double rho, batch_wait, sojourn, mean_batch; // batch_wait of full batches; the other two of batches of 1 .. B
+    double rho, batch_wait, sojourn,
+        mean_batch; // batch_wait of full batches; the other two of batches of 1 .. B
 } bulk_row;
 static const bulk_row BULK[] = {
-    {2, 0.5, 0.176741, 1.511420, 1.323259},  {2, 0.8, 0.903284, 2.319265, 1.701898},
-    {2, 0.95, 4.643948, 6.083349, 1.922650}, {4, 0.5, 0.049652, 1.516960, 2.126475},
-    {4, 0.8, 0.386095, 1.879536, 3.223862},  {4, 0.95, 2.244684, 3.741710, 3.804123},
-    {8, 0.5, 0.009321, 1.507053, 4.017890},  {8, 0.8, 0.151954, 1.651838, 6.401137},
-    {8, 0.95, 1.067929, 2.567905, 7.600115}, {32, 0.8, 0.014664, 1.514664, 25.600000},
+    {2, 0.5, 0.176741, 1.511420, 1.323259},   {2, 0.8, 0.903284, 2.319265, 1.701898},
+    {2, 0.95, 4.643948, 6.083349, 1.922650},  {4, 0.5, 0.049652, 1.516960, 2.126475},
+    {4, 0.8, 0.386095, 1.879536, 3.223862},   {4, 0.95, 2.244684, 3.741710, 3.804123},
+    {8, 0.5, 0.009321, 1.507053, 4.017890},   {8, 0.8, 0.151954, 1.651838, 6.401137},
+    {8, 0.95, 1.067929, 2.567905, 7.600115},  {32, 0.8, 0.014664, 1.514664, 25.600000},
     {32, 0.95, 0.223509, 1.723509, 30.40000},
 };
 enum { BULK_COUNT = sizeof BULK / sizeof *BULK };
@@ -293,7 +307,7 @@ enum { BULK_COUNT = sizeof BULK / sizeof *BULK };
 // `requests` and warm-up are whole batches, so that the last batch is full as well.
 static trial make_bulk(const bulk_row *row, mb_policy_spec policy) {
     trial t = make_trial(fixed(1), 1, row->rho, 1);
-    const uint64_t batches = row->batch > 8 ? 2500 : row->rho > 0.9 ? 100000 / row->batch : 8000;
+    const uint64_t batches = row->batch > 8 ? 1500 : row->rho > 0.9 ? 100000 / row->batch : 5000;
     t.workload.arrivals.rate = row->rho * row->batch;
     t.workload.limit = batches * row->batch;
     t.config.warmup_requests = batches / 10 * row->batch;
@@ -320,8 +334,8 @@ static void full_batches(void **unused) {
             assert_true(run_value(&result, "batch_mean") == row->batch);
         }
         const double forming = (row->batch - 1) / (2 * t.workload.arrivals.rate);
-        check_cell(&f, BULK_COUNT, row->batch_wait + forming + 1, sojourn, REPLICATIONS, 0.1, "B %u, rho %.2f",
-                   row->batch, row->rho);
+        check_cell(&f, BULK_COUNT, row->batch_wait + forming + 1, sojourn, REPLICATIONS, 0.1,
+                   "B %u, rho %.2f", row->batch, row->rho);
         mb_workload_deinit(&t.workload);
     }
     end_family(&f, BULK_COUNT);
@@ -364,16 +378,17 @@ static void dynamic_batches(void **unused) {
             sojourn[r] = run_value(&result, "e2e_mean_s");
             size[r] = (double)window.requests / (double)window.batches;
         }
-        check_cell(&f, CELLS, row->sojourn, sojourn, REPLICATIONS, 0.1, "T, B %u, rho %.2f", row->batch, row->rho);
-        check_cell(&f, CELLS, row->mean_batch, size, REPLICATIONS, 0.1, "mean batch, B %u, rho %.2f", row->batch,
+        check_cell(&f, CELLS, row->sojourn, sojourn, REPLICATIONS, 0.1, "T, B %u, rho %.2f", row->batch,
                    row->rho);
+        check_cell(&f, CELLS, row->mean_batch, size, REPLICATIONS, 0.1, "mean batch, B %u, rho %.2f",
+                   row->batch, row->rho);
         mb_workload_deinit(&t.workload);
     }
     end_family(&f, CELLS);
 }
 
-// Full batches of exponential time, whatever is in them (E_B/M/1): the request that completes a batch brings the whole
-// batch's time, the others bring none. A hook around the policy's `arrive` sees to that.
+// Full batches of exponential time, whatever is in them (E_B/M/1): the request that completes a batch brings
+// the whole batch's time, the others bring none. A hook around the policy's `arrive` sees to that.
 typedef struct completing {
     mb_policy inner;
     mb_policy_ops ops;
@@ -433,9 +448,10 @@ static void full_batches_exponential(void **unused) {
         }
         const double lambda = t.workload.arrivals.rate;
         double sigma = 0; // sigma = (lambda / (lambda + 1 - sigma))^B, from below
-        for (int step = 0; step < 10000; step++) sigma = pow(lambda / (lambda + 1 - sigma), row->batch);
-        check_cell(&f, CELLS, sigma / (1 - sigma) + (row->batch - 1) / (2 * lambda) + 1, sojourn, REPLICATIONS,
-                   0.1, "B %u, rho %.2f", row->batch, row->rho);
+        for (int step = 0; step < 10000; step++)
+            sigma = pow(lambda / (lambda + 1 - sigma), row->batch);
+        check_cell(&f, CELLS, sigma / (1 - sigma) + (row->batch - 1) / (2 * lambda) + 1, sojourn,
+                   REPLICATIONS, 0.1, "B %u, rho %.2f", row->batch, row->rho);
         mb_workload_deinit(&t.workload);
     }
     end_family(&f, CELLS);
@@ -445,8 +461,9 @@ int main(int argc, char **argv) {
     setenv("MBSAND_HOME", ".", 0);
     if (argc > 1) cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(recursions),      cmocka_unit_test(c_and_lua),    cmocka_unit_test(single_server),
-        cmocka_unit_test(sojourn_of_mm1),  cmocka_unit_test(many_servers), cmocka_unit_test(full_batches),
+        cmocka_unit_test(recursions),      cmocka_unit_test(c_and_lua),
+        cmocka_unit_test(single_server),   cmocka_unit_test(sojourn_of_mm1),
+        cmocka_unit_test(many_servers),    cmocka_unit_test(full_batches),
         cmocka_unit_test(dynamic_batches), cmocka_unit_test(full_batches_exponential),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
