@@ -5,6 +5,7 @@
 #include "script/policy_lua.h"
 #include "script/scenario.h"
 
+#include <ctype.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,24 +14,47 @@
 static void print_help(void) {
     fputs("usage: mbsand check FILE.lua|NAME ...\n\n"
           "Load policies or scenarios and say what is wrong; nothing is run.\n"
-          "A file whose script calls `scenario` is checked as a scenario, any other as a policy.\n",
+          "A file whose script uses the word `scenario` is checked as a scenario, any other as a policy.\n",
           stdout);
 }
 
-// Does the text name `scenario` as a word that is called? Good enough to choose which check a file gets.
+static bool in_word(char c) {
+    return isalnum((unsigned char)c) || c == '_';
+}
+
+// Does a line use the word `scenario` or `skip`, outside quotes and comments, as a value and not as a key?
+static bool uses_scenario(const char *line) {
+    char quote = '\0', before = ' ';
+    for (const char *c = line; *c; before = *c++) {
+        if (quote) {
+            if (*c == '\\' && c[1])
+                c++;
+            else if (*c == quote)
+                quote = '\0';
+            continue;
+        }
+        if (*c == '"' || *c == '\'') quote = *c;
+        if (c[0] == '-' && c[1] == '-') return false;
+        if (!in_word(*c) || in_word(before)) continue;
+        const size_t length = strspn(c, "abcdefghijklmnopqrstuvwxyz");
+        const char *after = c + length + strspn(c + length, " \t");
+        const bool word =
+            (length == 8 && strncmp(c, "scenario", 8) == 0) || (length == 4 && strncmp(c, "skip", 4) == 0);
+        if (word && !in_word(c[length]) && before != '.' && before != ':' &&
+            (*after != '=' || after[1] == '='))
+            return true;
+    }
+    return false;
+}
+
+// Which check a file gets: a scenario uses words that a policy does not have. Good enough for that choice.
 static bool looks_like_scenario(const char *path) {
     FILE *file = fopen(path, "rb");
     if (!file) return false;
     char line[512];
     bool found = false;
-    while (!found && fgets(line, sizeof line, file)) {
-        const char *code = line + strspn(line, " \t");
-        if (strncmp(code, "--", 2) == 0) continue;
-        const char *word = strstr(code, "scenario");
-        found = word && (word == code || strchr(" \t({,", word[-1])) && strpbrk(word + 8, "{(") == word + 8 +
-                strspn(word + 8, " \t");
-        found = found || strncmp(code, "return skip", 11) == 0;
-    }
+    while (!found && fgets(line, sizeof line, file))
+        found = uses_scenario(line);
     fclose(file);
     return found;
 }
@@ -46,7 +70,8 @@ static mb_status check_scenario(const char *path, mb_error *error) {
         const mb_experiment *experiment = &section->points[0].experiment;
         for (size_t i = 0; i < experiment->policy_count && checked == MB_OK; i++) {
             mb_lua_policy policy;
-            checked = mb_lua_policy_open(&policy, &experiment->policies[i], &experiment->limits, NULL, 0, 0, error);
+            checked =
+                mb_lua_policy_open(&policy, &experiment->policies[i], &experiment->limits, NULL, 0, 0, error);
             if (checked == MB_OK) mb_lua_policy_close(&policy);
         }
     }
@@ -71,8 +96,9 @@ static mb_status check_one(const char *name, mb_error *error) {
 int mb_cmd_check(int argc, char **argv) {
     static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
     optind = 1;
+    opterr = 0;
     for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-        if (option != 'h') return 2;
+        if (option != 'h') return mb_cli_usage("check", "no option %s", argv[optind - 1]);
         print_help();
         return mb_cli_finish();
     }

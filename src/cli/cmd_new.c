@@ -33,7 +33,8 @@ static mb_status read_template(const char *name, mb_strbuf *text, mb_error *erro
     char *path = status == MB_OK ? mb_paths_join(root, "lua/template_policy.lua") : NULL;
     FILE *file = path ? fopen(path, "r") : NULL;
     if (status == MB_OK && !file)
-        status = mb_fail(error, MB_FAILED, "%s: cannot be read: %s", path ? path : "template", strerror(errno));
+        status =
+            mb_fail(error, MB_FAILED, "%s: cannot be read: %s", path ? path : "template", strerror(errno));
     while (file && fgets(line, sizeof line, file)) {
         const char *rest = line;
         for (const char *at; (at = strstr(rest, "NAME")); rest = at + 4) {
@@ -63,8 +64,9 @@ static mb_status write_new(const char *path, const mb_strbuf *text, mb_error *er
 int mb_cmd_new(int argc, char **argv) {
     static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
     optind = 1;
+    opterr = 0;
     for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-        if (option != 'h') return 2;
+        if (option != 'h') return mb_cli_usage("new", "no option %s", argv[optind - 1]);
         print_help();
         return mb_cli_finish();
     }
@@ -78,7 +80,8 @@ int mb_cmd_new(int argc, char **argv) {
     mb_strbuf_printf(&path, "%s.lua", name);
     mb_status status = path.text ? read_template(name, &text, &error) : mb_fail_memory(&error);
     if (status == MB_OK) status = write_new(path.text, &text, &error);
-    if (status == MB_OK) printf("%s written; try: mbsand scenarios/burst.lua --policy ./%s\n", path.text, path.text);
+    if (status == MB_OK)
+        printf("%s written; try: mbsand scenarios/burst.lua --policy ./%s\n", path.text, path.text);
     mb_strbuf_deinit(&text);
     mb_strbuf_deinit(&path);
     return status == MB_OK ? mb_cli_finish() : mb_cli_fail(&error);

@@ -62,8 +62,8 @@ static int parse_format(const char *name, mb_output_format *format) {
     return mb_cli_usage("run", "--format: '%s' is unknown; expected table, csv, json or md", name);
 }
 
-static int wrong_number(const char *option, const char *what) {
-    return mb_cli_usage("run", "--%s: '%s' is not what it should be", option, what);
+static int wrong_number(const char *option, const char *given, const char *expected) {
+    return mb_cli_usage("run", "--%s: '%s' is not %s", option, given, expected);
 }
 
 static int take(mb_run_arguments *arguments, int option) {
@@ -93,29 +93,36 @@ static int take(mb_run_arguments *arguments, int option) {
     case OPTION_FORMAT:
         return parse_format(optarg, &arguments->format);
     case OPTION_SEEDS:
-        if (!parse_whole(optarg, 1, 100000, &number)) return wrong_number("seeds", optarg);
+        if (!parse_whole(optarg, 1, 100000, &number))
+            return wrong_number("seeds", optarg, "a whole number from 1 to 100000");
         arguments->seeds = (uint32_t)number;
         return 0;
     case OPTION_SEED:
-        if (!parse_whole(optarg, 0, 0x1p53, &number)) return wrong_number("seed", optarg);
+        if (!parse_whole(optarg, 0, 0x1p53, &number))
+            return wrong_number("seed", optarg, "a whole number of at least 0");
         arguments->seed = (uint64_t)number;
         arguments->has_seed = true;
         return 0;
     case 'j':
-        if (!parse_whole(optarg, 1, 4096, &number)) return wrong_number("jobs", optarg);
+        if (!parse_whole(optarg, 1, 4096, &number))
+            return wrong_number("jobs", optarg, "a whole number from 1 to 4096");
         arguments->threads = (unsigned)number;
         return 0;
     case OPTION_HOOK_SECONDS: {
         char *end;
         arguments->limits.hook_s = strtod(optarg, &end);
-        return *end || !(arguments->limits.hook_s > 0) ? wrong_number("hook-seconds", optarg) : 0;
+        return *end || !(arguments->limits.hook_s > 0)
+                   ? wrong_number("hook-seconds", optarg, "a number of seconds above 0")
+                   : 0;
     }
     case OPTION_HOOK_INSTRUCTIONS:
-        if (!parse_whole(optarg, 1, 2147483647, &number)) return wrong_number("hook-instructions", optarg);
+        if (!parse_whole(optarg, 1, 2147483647, &number))
+            return wrong_number("hook-instructions", optarg, "a whole number from 1 to 2147483647");
         arguments->limits.hook_instructions = (uint64_t)number;
         return 0;
     case OPTION_MEMORY:
-        if (!parse_whole(optarg, 1, 1 << 20, &number)) return wrong_number("memory-mb", optarg);
+        if (!parse_whole(optarg, 1, 1 << 20, &number))
+            return wrong_number("memory-mb", optarg, "a whole number of at least 1");
         arguments->limits.memory_bytes = (uint64_t)number << 20;
         return 0;
     default:

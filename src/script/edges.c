@@ -8,13 +8,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_BINS 4096
+
 static double length_of(mb_key key, const mb_arrival *arrival) {
     switch (key) {
-    case MB_KEY_PROMPT_TOKENS: return arrival->prompt_tokens;
-    case MB_KEY_PREDICTED_TOTAL: return (double)arrival->prompt_tokens + arrival->predicted_output;
-    case MB_KEY_OUTPUT_TOKENS: return arrival->output_tokens;
-    case MB_KEY_PRIORITY: return -(double)arrival->priority;
-    default: return arrival->predicted_output;
+    case MB_KEY_PROMPT_TOKENS:
+        return arrival->prompt_tokens;
+    case MB_KEY_PREDICTED_TOTAL:
+        return (double)arrival->prompt_tokens + arrival->predicted_output;
+    case MB_KEY_OUTPUT_TOKENS:
+        return arrival->output_tokens;
+    case MB_KEY_PRIORITY:
+        return -(double)arrival->priority;
+    default:
+        return arrival->predicted_output;
     }
 }
 
@@ -29,7 +36,8 @@ void mb_sample_push(lua_State *L, mb_key key) {
     if (mb_sample_load(host, &error) != MB_OK) mb_host_raise(L, &error);
     const size_t count = host->sample_count;
     double *lengths = lua_newuserdatauv(L, (count + 1) * sizeof *lengths, 0);
-    for (size_t i = 0; i < count; i++) lengths[i] = length_of(key, &host->sample[i]);
+    for (size_t i = 0; i < count; i++)
+        lengths[i] = length_of(key, &host->sample[i]);
     qsort(lengths, count, sizeof *lengths, compare);
     lua_createtable(L, (int)count, 0);
     for (size_t i = 0; i < count; i++) {
@@ -52,7 +60,9 @@ static void push_rule(lua_State *L, const char *name) {
         status = mb_host_load_file(host, copy, copy, &error);
     }
     if (status != MB_OK) luaL_error(L, "bins: %s", error.message);
+    mb_host_enter(L);
     lua_call(L, 0, 1);
+    mb_host_leave(L);
     if (!lua_isfunction(L, -1))
         luaL_error(L, "bins: the rule \"%s\" must return a function(lengths, k, options), not %s", name,
                    luaL_typename(L, -1));
@@ -65,16 +75,19 @@ static void call_rule(lua_State *L, int options, mb_key key, const char *name, i
         luaL_error(L, "bins: there is no sample of lengths to cut into bins: the workload is empty");
     lua_pushinteger(L, count);
     lua_pushvalue(L, options);
+    mb_host_enter(L);
     lua_call(L, 3, 1);
+    mb_host_leave(L);
     if (!lua_istable(L, -1))
         luaL_error(L, "bins: the rule \"%s\" must return a table of %d edges, not %s", name, count - 1,
                    luaL_typename(L, -1));
     if ((int)lua_rawlen(L, -1) != count - 1)
-        luaL_error(L, "bins: the rule \"%s\" gave %d edges for %d bins; expected %d", name, (int)lua_rawlen(L, -1),
-                   count, count - 1);
+        luaL_error(L, "bins: the rule \"%s\" gave %d edges for %d bins; expected %d", name,
+                   (int)lua_rawlen(L, -1), count, count - 1);
 }
 
-// Read the table on top into `edges`; equal neighbours, which would make a bin that nothing enters, become one edge.
+// Read the table on top into `edges`; equal neighbours, which would make a bin that nothing enters, become
+// one edge.
 static uint32_t read_edges(lua_State *L, double *edges, int count) {
     uint32_t kept = 0;
     for (int i = 1; i <= count; i++) {
@@ -82,7 +95,8 @@ static uint32_t read_edges(lua_State *L, double *edges, int count) {
         const double edge = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : NAN;
         lua_pop(L, 1);
         if (isnan(edge)) luaL_error(L, "bins: edge %d is not a number", i);
-        if (kept && edge < edges[kept - 1]) luaL_error(L, "bins: edge %d is below the one before; edges ascend", i);
+        if (kept && edge < edges[kept - 1])
+            luaL_error(L, "bins: edge %d is below the one before; edges ascend", i);
         if (!kept || edge > edges[kept - 1]) edges[kept++] = edge;
     }
     return kept;
@@ -94,17 +108,19 @@ int mb_edges_from_options(lua_State *L, int options, mb_key key, double **edges,
     const char *rule = lua_tostring(L, -2);
     const lua_Number wanted = luaL_optnumber(L, -1, 0);
     if (rule) {
-        if (!(wanted >= 1 && wanted <= 4096 && wanted == floor(wanted)))
-            return luaL_error(L, "bins: count must be a whole number from 1 to 4096");
+        if (!(wanted >= 1 && wanted <= MAX_BINS && wanted == floor(wanted)))
+            return luaL_error(L, "bins: count must be a whole number from 1 to %d", MAX_BINS);
         if (wanted > 1) {
             push_rule(L, rule);
             call_rule(L, options, key, rule, (int)wanted);
-        } else lua_newtable(L);
+        } else
+            lua_newtable(L);
     } else {
         lua_getfield(L, options, "edges");
         if (!lua_istable(L, -1))
             return luaL_error(L, "bins: expected edges = {...}, or rule = \"equal_mass\" and count = 4");
     }
+    if (lua_rawlen(L, -1) >= MAX_BINS) return luaL_error(L, "bins: more than %d edges", MAX_BINS - 1);
     const int given = (int)lua_rawlen(L, -1);
     double *copy = lua_newuserdatauv(L, ((size_t)given + 1) * sizeof *copy, 0);
     lua_insert(L, -2);

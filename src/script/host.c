@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static void *allocate(void *context, void *block, size_t old_size, size_t new_size) {
     mb_host *host = context;
@@ -25,11 +26,37 @@ static void *allocate(void *context, void *block, size_t old_size, size_t new_si
     return grown;
 }
 
+// "file:line: " of the innermost function of the script, or "" outside it; pushes it.
+static void push_position(lua_State *L) {
+    lua_Debug frame;
+    for (int level = 0; lua_getstack(L, level, &frame); level++) {
+        luaL_where(L, level);
+        if (lua_rawlen(L, -1)) return;
+        lua_pop(L, 1);
+    }
+    lua_pushliteral(L, "");
+}
+
+static bool has_position(const char *message) { // starts with "file:line:"
+    const char *colon = strchr(message, ':');
+    if (!colon) return false;
+    const size_t digits = strspn(colon + 1, "0123456789");
+    return digits && colon[1 + digits] == ':';
+}
+
 // Turns an error value into a string and adds the call stack. Never runs the script's own code.
 static int add_traceback(lua_State *L) {
-    const char *message = lua_tostring(L, 1);
-    if (!message) message = lua_pushfstring(L, "(error value of type %s)", luaL_typename(L, 1));
-    luaL_traceback(L, L, message, 1);
+    if (!lua_isstring(L, 1)) {
+        lua_pushfstring(L, "error was called with a %s; give it a text", luaL_typename(L, 1));
+        lua_replace(L, 1);
+    }
+    if (!has_position(lua_tostring(L, 1)))
+        push_position(L);
+    else
+        lua_pushliteral(L, "");
+    lua_pushvalue(L, 1);
+    lua_concat(L, 2);
+    luaL_traceback(L, L, lua_tostring(L, -1), 1);
     return 1;
 }
 
@@ -38,14 +65,48 @@ static int panic(lua_State *L) { // unreachable: every call is protected; a cras
     abort();
 }
 
+static int run_function(lua_State *L) {
+    return mb_host_of(L)->function(L);
+}
+
+static int keep_functions(lua_State *L) {
+    mb_host *host = mb_host_of(L);
+    lua_pushcfunction(L, add_traceback);
+    host->handler = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_pushcfunction(L, run_function);
+    host->runner = luaL_ref(L, LUA_REGISTRYINDEX);
+    // LuaJIT notes each region of memory that light userdata point to, once: the stack, the host's and the
+    // heap's.
+    int here;
+    lua_pushlightuserdata(L, &here);
+    lua_pushlightuserdata(L, host);
+    lua_pushlightuserdata(L, L);
+    return 0;
+}
+
+// Call a C function of ours when there is no error handler yet. With LuaJIT even making the function
+// allocates.
+static int run_protected(lua_State *L, lua_CFunction function) {
+#if LUA_VERSION_NUM < 502
+    return lua_cpcall(L, function, NULL);
+#else
+    lua_pushcfunction(L, function);
+    return lua_pcall(L, 0, 0, 0);
+#endif
+}
+
 mb_status mb_host_open(mb_host *host, const mb_limits *limits, mb_error *error) {
     *host = (mb_host){.limits = *limits};
+    host->limits.memory_bytes = UINT64_MAX; // LuaJIT crashes when memory runs out while a state is being made
     host->L = lua_newstate(allocate, host);
-    if (!host->L) return mb_fail(error, MB_FAILED, "out of memory: a policy needs limits.memory_mb of at least 1");
-    lua_atpanic(host->L, panic);
-    lua_pushcfunction(host->L, add_traceback);
-    host->handler = luaL_ref(host->L, LUA_REGISTRYINDEX);
-    return MB_OK;
+    host->limits.memory_bytes = limits->memory_bytes;
+    if (host->L) {
+        lua_atpanic(host->L, panic);
+        if (host->memory_used <= limits->memory_bytes && run_protected(host->L, keep_functions) == LUA_OK)
+            return MB_OK;
+        mb_host_close(host);
+    }
+    return mb_fail(error, MB_FAILED, "out of memory: a policy needs limits.memory_mb of at least 1");
 }
 
 void mb_host_close(mb_host *host) {
@@ -56,15 +117,55 @@ void mb_host_close(mb_host *host) {
     host->L = NULL;
 }
 
+static double wall_clock(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+// While a script loads the clock is read every so many instructions. Few, since one of them may be a call
+// that takes a while: table.insert at the front of a million values.
+#define LOAD_LOOK 100
+
+void mb_host_begin_loading(mb_host *host) {
+    host->deadline_s = wall_clock() + host->limits.hook_s;
+    host->instructions = 0;
+}
+
+void mb_host_end_loading(mb_host *host) {
+    host->deadline_s = 0;
+}
+
+// True while a loading script may go on.
+static bool loads_in_time(mb_host *host) {
+    host->instructions += LOAD_LOOK;
+    if (host->limits.hook_instructions && host->instructions > host->limits.hook_instructions) return false;
+    if (wall_clock() < host->deadline_s) return true;
+    atomic_store(&host->stopped_late, true);
+    return false;
+}
+
 static void stop_hook(lua_State *L, lua_Debug *unused) {
     (void)unused;
     mb_host *host = mb_host_of(L);
+    const bool late = atomic_load(&host->stopped_late);
+    if (host->deadline_s > 0 && !late && loads_in_time(host)) return;
     lua_sethook(L, NULL, 0, 0);
+    // Armed for a hook that had ended by then: this one has done nothing wrong.
+    if (!late && host->deadline_s <= 0 && !host->limits.hook_instructions) return;
+    const char *hook = host->hook ? host->hook : "the script";
+    char text[160];
     if (atomic_load(&host->stopped_late))
-        luaL_error(L, "%s ran longer than %f s (limits.hook_seconds); is there an endless loop?",
-                   host->hook ? host->hook : "the script", host->limits.hook_s);
-    luaL_error(L, "%s used more than %f instructions (limits.hook_instructions)",
-               host->hook ? host->hook : "the script", (double)host->limits.hook_instructions);
+        snprintf(text, sizeof text,
+                 "%s ran longer than %g s (limits.hook_seconds); is there an endless loop?", hook,
+                 host->limits.hook_s);
+    else
+        snprintf(text, sizeof text, "%s used more than %llu instructions (limits.hook_instructions)", hook,
+                 (unsigned long long)host->limits.hook_instructions);
+    push_position(L);
+    lua_pushstring(L, text);
+    lua_concat(L, 2);
+    lua_error(L);
 }
 
 void mb_host_interrupt(mb_host *host) {
@@ -72,24 +173,48 @@ void mb_host_interrupt(mb_host *host) {
     lua_sethook(host->L, stop_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
 
+// Add a line, with the newline in front of it if there is one, where there is room for it as a whole.
+static void add_line(mb_error *error, const char *line) {
+    const size_t used = strlen(error->traceback), length = line[0] ? 1 + strcspn(line + 1, "\n") : 0;
+    if (used + length + 1 > sizeof error->traceback) return;
+    memcpy(error->traceback + used, line, length);
+    error->traceback[used + length] = '\0';
+}
+
+// The call stack line by line, without those that tell nothing: our own C functions. (LuaJIT names them by an
+// address, which differs from run to run.)
+static void copy_traceback(mb_error *error, const char *traceback) {
+    error->traceback[0] = '\0';
+    add_line(error, traceback); // "stack traceback:"
+    bool told = false;
+    for (const char *line = strchr(traceback, '\n'); line; line = strchr(line + 1, '\n')) {
+        const char *text = line + 1 + strspn(line + 1, "\t");
+        if (text[0] == '[' && (strncmp(text, "[C]: in ", 8) != 0 || text[8] == '?')) continue;
+        add_line(error, line);
+        told = told || text[0] != '[';
+    }
+    if (!told) error->traceback[0] = '\0';
+}
+
 // Split "message\nstack traceback:..." into the error's two parts, and say where and when it happened.
 static void describe(mb_host *host, int status, mb_error *error) {
     lua_State *L = host->L;
-    const char *text = status == LUA_ERRMEM ? NULL : lua_tostring(L, -1);
+    const char *text = status != LUA_ERRMEM && lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
     char where[160] = "";
-    if (host->sim)
-        snprintf(where, sizeof where, " [in %s, t = %.6g s, %llu arrivals, seed %llu, replication %llu]", host->hook,
-                 host->sim->now_s, (unsigned long long)host->sim->arrived,
-                 (unsigned long long)host->sim->config->seed, (unsigned long long)host->sim->config->replication);
+    if (host->sim && !(text && strstr(text, " [in "))) // a nested call's message says it already
+        snprintf(where, sizeof where, " [in %s, t = %.6g s, %llu arrivals, seed %llu, replication %llu]",
+                 host->hook, host->sim->now_s, (unsigned long long)host->sim->arrived,
+                 (unsigned long long)host->sim->config->seed,
+                 (unsigned long long)host->sim->config->replication);
     if (!text || (host->out_of_memory && strstr(text, "not enough memory"))) {
-        mb_fail(error, MB_FAILED, "%s: the policy used more than %.0f MiB of memory (limits.memory_mb)%s", host->label,
-                (double)host->limits.memory_bytes / (1 << 20), where);
+        mb_fail(error, MB_FAILED, "%s: the policy used more than %.0f MiB of memory (limits.memory_mb)%s",
+                host->label, (double)host->limits.memory_bytes / (1 << 20), where);
         return;
     }
     const char *traceback = strstr(text, "\nstack traceback:");
     const int length = traceback ? (int)(traceback - text) : (int)strlen(text);
     mb_fail(error, MB_FAILED, "%.*s%s", length, text, where);
-    if (traceback) snprintf(error->traceback, sizeof error->traceback, "%s", traceback + 1);
+    if (traceback) copy_traceback(error, traceback + 1);
 }
 
 // This thread alone writes the counter, so no locked instruction is needed.
@@ -98,23 +223,60 @@ static void count_entry(mb_host *host) {
     atomic_store_explicit(&host->entries, entries + 1, memory_order_relaxed);
 }
 
+static void arm_limits(mb_host *host) {
+    if (host->deadline_s > 0)
+        lua_sethook(host->L, stop_hook, LUA_MASKCOUNT, LOAD_LOOK);
+    else if (host->limits.hook_instructions)
+        lua_sethook(host->L, stop_hook, LUA_MASKCOUNT, (int)host->limits.hook_instructions);
+}
+
+static void disarm_limits(mb_host *host) {
+    if (host->deadline_s > 0 || host->limits.hook_instructions) lua_sethook(host->L, NULL, 0, 0);
+}
+
+// How deep hooks and our own functions may call each other. Lua 5.4 refuses at 200 C calls, of which one
+// level takes up to four; LuaJIT does not refuse, and a level takes up to 8 KiB of a worker's C stack.
+#define MAX_NESTING 40
+
+void mb_host_enter(lua_State *L) {
+    mb_host *host = mb_host_of(L);
+    if (host->nesting >= MAX_NESTING)
+        luaL_error(
+            L,
+            "calls within calls, %d deep (a hook that sets off itself, a `by` function that pushes, a module "
+            "that requires itself?)",
+            MAX_NESTING);
+    host->nesting++;
+}
+
+void mb_host_leave(lua_State *L) {
+    mb_host_of(L)->nesting--;
+}
+
+bool mb_host_holds(const mb_host *host, uint32_t slot) {
+    for (const mb_held *held = host->held; held; held = held->outer)
+        if (held->slot == slot) return true;
+    return false;
+}
+
 mb_status mb_host_call(mb_host *host, const char *hook, int arguments, int results, mb_error *error) {
     lua_State *L = host->L;
     const int base = lua_gettop(L) - arguments; // the function's place
     lua_rawgeti(L, LUA_REGISTRYINDEX, host->handler);
     lua_insert(L, base);
     const char *outer = host->hook;
+    const int nesting = host->nesting;
     host->hook = hook;
     if (host->depth++ == 0) {
         atomic_store_explicit(&host->stopped_late, false, memory_order_relaxed);
         count_entry(host);
-        if (host->limits.hook_instructions)
-            lua_sethook(L, stop_hook, LUA_MASKCOUNT, (int)host->limits.hook_instructions);
+        arm_limits(host);
     }
     const int status = lua_pcall(L, arguments, results, base);
+    host->nesting = nesting;
     if (--host->depth == 0) {
         count_entry(host);
-        if (host->limits.hook_instructions) lua_sethook(L, NULL, 0, 0);
+        disarm_limits(host);
     }
     lua_remove(L, base);
     if (status == LUA_OK) {
@@ -127,9 +289,19 @@ mb_status mb_host_call(mb_host *host, const char *hook, int arguments, int resul
     return MB_FAILED;
 }
 
+mb_status mb_host_run(mb_host *host, lua_CFunction function, const char *hook, int arguments,
+                      mb_error *error) {
+    lua_State *L = host->L;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, host->runner);
+    lua_insert(L, -1 - arguments);
+    host->function = function;
+    return mb_host_call(host, hook, arguments, 0, error);
+}
+
 int mb_host_raise(lua_State *L, const mb_error *error) {
     // A nested call's message has its position already.
-    if (error->traceback[0]) lua_pushstring(L, error->message);
+    if (has_position(error->message))
+        lua_pushstring(L, error->message);
     else {
         luaL_where(L, 1);
         lua_pushstring(L, error->message);
@@ -143,7 +315,8 @@ static mb_status read_file(const char *path, mb_strbuf *text, mb_error *error) {
     if (!file) return mb_fail(error, MB_BAD_INPUT, "%s: cannot be read: %s", path, strerror(errno));
     char block[4096];
     size_t count;
-    while ((count = fread(block, 1, sizeof block, file)) > 0) mb_strbuf_add_bytes(text, block, count);
+    while ((count = fread(block, 1, sizeof block, file)) > 0)
+        mb_strbuf_add_bytes(text, block, count);
     const bool bad = ferror(file) != 0;
     const int reason = errno;
     fclose(file);
@@ -159,7 +332,13 @@ mb_status mb_host_load_file(mb_host *host, const char *path, const char *name, m
         mb_strbuf_printf(&chunk_name, "@%s", name);
         const char *start = text.text ? text.text : "";
         size_t length = text.length;
-        if (length > 2 && start[0] == '#' && start[1] == '!') { // a shebang line; its newline stays, for line numbers
+        if (length >= 3 &&
+            memcmp(start, "\xef\xbb\xbf", 3) == 0) { // the mark that some editors put before UTF-8
+            start += 3;
+            length -= 3;
+        }
+        if (length > 2 && start[0] == '#' &&
+            start[1] == '!') { // a shebang line; its newline stays, for line numbers
             const char *newline = memchr(start, '\n', length);
             length = newline ? length - (size_t)(newline - start) : 0;
             start = newline ? newline : "";
@@ -167,8 +346,15 @@ mb_status mb_host_load_file(mb_host *host, const char *path, const char *name, m
         if (luaL_loadbufferx(L, start, length, chunk_name.text, "t") != LUA_OK) {
             const char *message = lua_tostring(L, -1);
             if (length && start[0] == '\x1b')
-                status = mb_fail(error, MB_BAD_INPUT, "%s: is compiled Lua; a policy must be source text", name);
-            else status = mb_fail(error, MB_BAD_INPUT, "%s", message ? message : "not enough memory");
+                status =
+                    mb_fail(error, MB_BAD_INPUT, "%s: is compiled Lua; a policy must be source text", name);
+            else if (length > 1 && (memcmp(start, "\xff\xfe", 2) == 0 || memcmp(start, "\xfe\xff", 2) == 0))
+                status = mb_fail(error, MB_BAD_INPUT, "%s: is UTF-16 text; save it as UTF-8", name);
+            else if (message && has_position(message))
+                status = mb_fail(error, MB_BAD_INPUT, "%s", message);
+            else
+                status =
+                    mb_fail(error, MB_BAD_INPUT, "%s: %s", name, message ? message : "not enough memory");
             lua_pop(L, 1);
         } else {
             lua_rawgeti(L, LUA_REGISTRYINDEX, host->environment);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One Lua state for one policy in one run: its allocator with a limit, protected calls, errors as sentences, and the
-// means to stop a hook that never ends.
+// One Lua state for one policy in one run: its allocator with a limit, protected calls, errors as sentences,
+// and the means to stop a hook that never ends.
 #pragma once
 #include "base/error.h"
 #include "base/rng.h"
@@ -10,54 +10,77 @@
 
 #include <stdatomic.h>
 
-// C functions that run within protected calls; see policy_lua.c.
-typedef enum mb_inner { MB_INNER_VIEWS, MB_INNER_REQUEST, MB_INNER_TIMER, MB_INNER_KEY, MB_INNER_PARAM, MB_INNER_COUNT } mb_inner;
-
 typedef struct mb_host {
     lua_State *L;
     mb_sim *sim; // NULL until the run starts
     mb_limits limits;
     size_t memory_used;
     bool out_of_memory;
-    int depth;                  // of nested calls into Lua
-    const char *hook;           // name of the hook that runs, for error messages
-    atomic_ulong entries;       // odd while Lua runs; read by whoever watches the clock
-    atomic_bool stopped_late;   // somebody called mb_host_interrupt
-    bool loaded;                // the script has run: no new globals from here on
-    bool observing;             // somebody records sim:observe
+    int depth;                // of nested calls into Lua
+    int nesting;              // of our functions that call back into the script, see mb_host_enter
+    struct mb_held *held;     // requests that the core has in hand, innermost first
+    double deadline_s;        // while the script loads; 0: none
+    uint64_t instructions;    // used by the script while it loads
+    const char *hook;         // name of the hook that runs, for error messages
+    atomic_ulong entries;     // odd while Lua runs; read by whoever watches the clock
+    atomic_bool stopped_late; // somebody called mb_host_interrupt
+    lua_CFunction function;   // that mb_host_run is about to run
+    bool loaded;              // the script has run: no new globals from here on
+    bool observing;           // somebody records sim:observe
     bool oracle;
-    const char *label;          // the policy's name, in messages
-    char *directory;            // where the policy's script lies
-    char *root;                 // the project's data
+    const char *label;           // the policy's name, in messages
+    const char *path;            // of the policy's script
+    char *directory;             // where the policy's script lies
+    char *root;                  // the project's data
     const mb_workload *workload; // for sim:sample
     uint64_t seed, replication;
-    mb_rng random;              // the policy's own stream
-    uint32_t log_lines;
-    mb_step_report report;      // of the step that ended, while `stepped` runs
+    mb_rng random;             // the policy's own stream
+    uint32_t log_lines, idles; // printed so far; calls of step:idle in this step
+    mb_step_report report;     // of the step that ended, while `stepped` runs
     bool reporting;
     // References in the registry:
-    int handler, environment, modules, requests, request_meta, queue_views, queue_meta, bins_meta, replica_views,
-        kv_views, step_view, sim_view, timers, instance, keys, inbox_bins;
+    int handler, runner, environment, modules, requests, request_meta, queue_views, queue_meta, bins_meta,
+        replica_views, kv_views, step_view, sim_view, timers, instance, keys, inbox_bins;
     uint32_t timer_count;
-    int hooks[8]; // by mb_hook
-    int inner[MB_INNER_COUNT];
+    int hooks[8];       // by mb_hook
     mb_arrival *sample; // made when first asked for; owned
     size_t sample_count;
     bool sampled;
 } mb_host;
 
+// A request that the core is about to file or recycle while a hook looks at it: it may be read, and not
+// moved.
+typedef struct mb_held {
+    uint32_t slot;
+    struct mb_held *outer;
+} mb_held;
+
 mb_status mb_host_open(mb_host *host, const mb_limits *limits, mb_error *error);
 void mb_host_close(mb_host *host);
 
-// Call the function below `arguments` values on the stack; `results` values replace them. On failure the stack is as
-// before the function was pushed, and `error` holds the sentence and the traceback.
+// Call the function below `arguments` values on the stack; `results` values replace them. On failure the
+// stack is as before the function was pushed, and `error` holds the sentence and the traceback.
 mb_status mb_host_call(mb_host *host, const char *hook, int arguments, int results, mb_error *error);
+// Run a C function of ours with the `arguments` values on top of the stack, protected: whatever allocates has
+// to be. Allocates nothing itself; with LuaJIT even pushing a C function would.
+mb_status mb_host_run(mb_host *host, lua_CFunction function, const char *hook, int arguments,
+                      mb_error *error);
 // Load a file as text (never bytecode) into the closed environment; the chunk is left on the stack.
 // `name` is how messages call it.
 mb_status mb_host_load_file(mb_host *host, const char *path, const char *name, mb_error *error);
 
-// Make the running hook end with an error at its next instruction. May be called from a signal handler of the thread
-// that runs it.
+// From here to mb_host_end_loading, calls end by the clock: nobody else watches while a script loads.
+void mb_host_begin_loading(mb_host *host);
+void mb_host_end_loading(mb_host *host);
+
+// Around a call from one of our functions back into the script: too many within each other are an error,
+// before they fill the C stack. An error in between resets the count.
+void mb_host_enter(lua_State *L);
+void mb_host_leave(lua_State *L);
+bool mb_host_holds(const mb_host *host, uint32_t slot);
+
+// Make the running hook end with an error at its next instruction. May be called from a signal handler of the
+// thread that runs it.
 void mb_host_interrupt(mb_host *host);
 
 // The host of a state.

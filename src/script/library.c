@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The functions of the closed environment that differ from Lua's own: deterministic, bounded, without addresses.
+// The functions of the closed environment that differ from Lua's own: deterministic, bounded, without
+// addresses.
 #include "script/sandbox.h"
 #include "script/views.h"
 
@@ -10,19 +11,27 @@
 #include <string.h>
 
 #define MAX_LOG_LINES 1000u
+#define MAX_LOG_LINE 2000        // characters
 #define MAX_STRING (64u * 1024u) // of string.rep
+#define MAX_SORT 1000000
+#define MAX_FIND 5e8 // comparisons of string.find: half a second
 
 void mb_library_tostring(lua_State *L, int index) {
     index = mb_lua_absolute(L, index);
     switch (lua_type(L, index)) {
-    case LUA_TNIL: lua_pushliteral(L, "nil"); break;
-    case LUA_TBOOLEAN: lua_pushstring(L, lua_toboolean(L, index) ? "true" : "false"); break;
+    case LUA_TNIL:
+        lua_pushliteral(L, "nil");
+        break;
+    case LUA_TBOOLEAN:
+        lua_pushstring(L, lua_toboolean(L, index) ? "true" : "false");
+        break;
     case LUA_TNUMBER:
     case LUA_TSTRING:
         lua_pushvalue(L, index);
         lua_tostring(L, -1);
         break;
-    default: mb_view_describe(L, index);
+    default:
+        mb_view_describe(L, index);
     }
 }
 
@@ -30,6 +39,19 @@ static int tostring(lua_State *L) {
     luaL_checkany(L, 1);
     mb_library_tostring(L, 1);
     return 1;
+}
+
+// One line on standard error, cut at a length, and without the control characters that could steer a
+// terminal.
+static void print_line(const char *label, const char *text) {
+    char line[MAX_LOG_LINE + 1];
+    size_t length = 0;
+    for (; text[length] && length < MAX_LOG_LINE; length++) {
+        const unsigned char c = (unsigned char)text[length];
+        line[length] = (c < ' ' && c != '\t' && c != '\n') || c == 127 ? '?' : text[length];
+    }
+    line[length] = '\0';
+    fprintf(stderr, "%s: %s%s\n", label, line, text[length] ? " ..." : "");
 }
 
 static int print(lua_State *L) {
@@ -43,14 +65,14 @@ static int print(lua_State *L) {
     }
     luaL_buffinit(L, &line);
     for (int i = 1; i <= count; i++) {
-        if (i > 1) luaL_addchar(&line, '\t');
+        if (i > 1) luaL_addchar(&line, ' ');
         lua_pushvalue(L, i);
         luaL_addvalue(&line);
     }
     luaL_pushresult(&line);
     if (host->log_lines == MAX_LOG_LINES)
         fprintf(stderr, "%s: (more than %u lines; the rest is not shown)\n", host->label, MAX_LOG_LINES);
-    if (host->log_lines++ < MAX_LOG_LINES) fprintf(stderr, "%s: %s\n", host->label, lua_tostring(L, -1));
+    if (host->log_lines++ < MAX_LOG_LINES) print_line(host->label, lua_tostring(L, -1));
     return 0;
 }
 
@@ -64,7 +86,8 @@ int mb_library_random(lua_State *L) {
     }
     const lua_Number low = count == 1 ? 1 : luaL_checknumber(L, first);
     const lua_Number high = luaL_checknumber(L, count == 1 ? first : first + 1);
-    if (!(low <= high) || high - low >= 0x1p53) return luaL_error(L, "random: the interval is empty or too wide");
+    if (!(low <= high) || !(low >= -0x1p53 && high <= 0x1p53) || high - low >= 0x1p53)
+        return luaL_error(L, "random: the interval is empty or too wide");
     lua_pushinteger(L, (lua_Integer)low + (lua_Integer)mb_rng_below(rng, (uint64_t)(high - low) + 1));
     return 1;
 }
@@ -76,8 +99,10 @@ static int format(lua_State *L) { // upvalue 1: Lua's own string.format
     for (const char *c = text; c < text + length; c++) {
         if (*c != '%') continue;
         if (*++c == '%') continue;
-        while (*c && strchr("-+ #0123456789.", *c)) c++;
-        if (!*c || !strchr("cdiouxXeEfgGqs", *c)) return luaL_error(L, "format: '%%%c' is not available here", *c);
+        while (*c && strchr("-+ #0123456789.", *c))
+            c++;
+        if (!*c) return luaL_error(L, "format: the text ends in the middle of a '%%'");
+        if (!strchr("cdiouxXeEfgGs", *c)) return luaL_error(L, "format: '%%%c' is not available here", *c);
         argument++;
         const int type = lua_type(L, argument);
         if (*c == 's' && type != LUA_TSTRING && type != LUA_TNUMBER && type != LUA_TNONE) {
@@ -96,11 +121,11 @@ static int repeat(lua_State *L) {
     const char *text = luaL_checklstring(L, 1, &length);
     const lua_Number times = luaL_checknumber(L, 2);
     const char *separator = luaL_optlstring(L, 3, "", &between);
-    if (times > MAX_STRING || (double)(length + between) * times > MAX_STRING)
+    if (!(times <= MAX_STRING) || (double)(length + between) * times > MAX_STRING)
         return luaL_error(L, "rep: the result would be longer than %d characters", (int)MAX_STRING);
     luaL_Buffer buffer;
     luaL_buffinit(L, &buffer);
-    for (int i = 0; i < (int)times; i++) {
+    for (int i = 0; i < times; i++) {
         if (i) luaL_addlstring(&buffer, separator, between);
         luaL_addlstring(&buffer, text, length);
     }
@@ -113,7 +138,12 @@ static int find(lua_State *L) { // plain only
     const char *text = luaL_checklstring(L, 1, &length), *wanted = luaL_checklstring(L, 2, &wanted_length);
     lua_Number start = luaL_optnumber(L, 3, 1);
     if (start < 0) start += (lua_Number)length + 1;
-    if (start < 1) start = 1;
+    if (!(start >= 1)) start = 1;
+    if (start > (lua_Number)length + 1)
+        start = (lua_Number)length + 2; // found nowhere, not even the empty text
+    if (wanted_length <= length && (double)(length - wanted_length) * (double)wanted_length > MAX_FIND)
+        return luaL_error(L, "find: looking for %d characters in %d takes too long", (int)wanted_length,
+                          (int)length);
     for (size_t at = (size_t)start - 1; at + wanted_length <= length; at++) {
         if (memcmp(text + at, wanted, wanted_length) != 0) continue;
         lua_pushinteger(L, (lua_Integer)at + 1);
@@ -124,7 +154,8 @@ static int find(lua_State *L) { // plain only
     return 1;
 }
 
-// --- pairs and next, in an order that is the same on every run ------------------------------------------------
+// --- pairs and next, in an order that is the same on every run
+// ------------------------------------------------
 
 typedef struct key_order {
     int type; // kinds of keys follow each other: numbers, strings, booleans, requests, views
@@ -137,13 +168,21 @@ typedef struct key_order {
 static key_order order_of(lua_State *L, int index) {
     key_order key = {.type = lua_type(L, index)};
     switch (key.type) {
-    case LUA_TNUMBER: key.type = 0, key.number = lua_tonumber(L, index); break;
-    case LUA_TSTRING: key.type = 1, key.text = lua_tolstring(L, index, &key.length); break;
-    case LUA_TBOOLEAN: key.type = 2, key.number = lua_toboolean(L, index); break;
+    case LUA_TNUMBER:
+        key.type = 0, key.number = lua_tonumber(L, index);
+        break;
+    case LUA_TSTRING:
+        key.type = 1, key.text = lua_tolstring(L, index, &key.length);
+        break;
+    case LUA_TBOOLEAN:
+        key.type = 2, key.number = lua_toboolean(L, index);
+        break;
     default:
         if (!mb_view_order(L, index, &key.type, &key.number))
-            luaL_error(L, "a table with a %s as a key has no order that is the same on every run; use numbers, "
-                          "strings, requests, queues or replicas as keys", luaL_typename(L, index));
+            luaL_error(L,
+                       "a table with a %s as a key has no order that is the same on every run; use numbers, "
+                       "strings, requests, queues or replicas as keys",
+                       luaL_typename(L, index));
     }
     return key;
 }
@@ -266,7 +305,108 @@ static int next(lua_State *L) {
     return 2;
 }
 
-// --- require --------------------------------------------------------------------------------------------------
+// --- table.insert
+// ---------------------------------------------------------------------------------------------
+
+// LuaJIT's own fills the gap up to a position far outside, for ever.
+static int insert(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TTABLE);
+    const lua_Number end = (lua_Number)lua_rawlen(L, 1) + 1;
+    const int arguments = lua_gettop(L);
+    if (arguments != 2 && arguments != 3)
+        return luaL_error(L, "insert: expected (list, value) or (list, place, value)");
+    const lua_Number place = arguments == 2 ? end : luaL_checknumber(L, 2);
+    if (!(place >= 1 && place <= end && place == (lua_Number)(int)place))
+        return luaL_error(L, "insert: the place must be a whole number from 1 to %d, one behind the end",
+                          (int)end);
+    for (int i = (int)end; i > (int)place; i--) {
+        lua_rawgeti(L, 1, i - 1);
+        lua_rawseti(L, 1, i);
+    }
+    lua_rawseti(L, 1, (int)place);
+    return 0;
+}
+
+// --- sort
+// -----------------------------------------------------------------------------------------------------
+
+// Lua's own is not stable, its pivots depend on the clock (5.4), it differs between the engines, and it can
+// take quadratic time inside one C call (LuaJIT). This one is a merge sort: stable, and the same everywhere.
+
+typedef struct sorting {
+    int from, to; // positions on the stack of the tables merged from and into
+    bool by_function;
+} sorting;
+
+static bool less(lua_State *L, const sorting *s) { // the values on top: is the upper less than the lower?
+    if (!s->by_function) {
+        const int a = lua_type(L, -1), b = lua_type(L, -2);
+        if (a != b || (a != LUA_TNUMBER && a != LUA_TSTRING))
+            luaL_error(L, "sort: %s and %s cannot be compared", luaL_typename(L, -2), luaL_typename(L, -1));
+        return lua_lessthan(L, -1, -2) != 0;
+    }
+    lua_pushvalue(L, 2);
+    lua_pushvalue(L, -2);
+    lua_pushvalue(L, -4);
+    lua_call(L, 2, 1);
+    const bool result = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return result;
+}
+
+// Merge the sorted runs [first, middle) and [middle, end) of s->from into s->to.
+static void merge(lua_State *L, const sorting *s, int first, int middle, int end) {
+    int a = first, b = middle;
+    for (int i = first; i < end; i++) {
+        bool right = a == middle;
+        if (a < middle && b < end) {
+            lua_rawgeti(L, s->from, a);
+            lua_rawgeti(L, s->from, b);
+            right = less(L, s);
+            lua_pop(L, 2);
+        }
+        lua_rawgeti(L, s->from, right ? b++ : a++);
+        lua_rawseti(L, s->to, i);
+    }
+}
+
+static int sort(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TTABLE);
+    if (!lua_isnoneornil(L, 2)) luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_settop(L, 2);
+    const size_t length = lua_rawlen(L, 1);
+    if (length > MAX_SORT) return luaL_error(L, "sort: more than %d values", MAX_SORT);
+    const int count = (int)length;
+    if (count < 2) return 0;
+    for (int copy = 0; copy < 2; copy++) { // the script's own table changes only at the end
+        lua_createtable(L, count, 0);
+        for (int i = 1; i <= count && copy == 0; i++) {
+            lua_rawgeti(L, 1, i);
+            lua_rawseti(L, -2, i);
+        }
+    }
+    sorting s = {.from = 3, .to = 4, .by_function = !lua_isnil(L, 2)};
+    mb_host_enter(L);
+    for (int width = 1; width < count; width *= 2) {
+        for (int first = 1; first <= count; first += 2 * width) {
+            const int middle = first + width <= count ? first + width : count + 1;
+            const int end = middle + width <= count ? middle + width : count + 1;
+            merge(L, &s, first, middle, end);
+        }
+        const int other = s.from;
+        s.from = s.to;
+        s.to = other;
+    }
+    mb_host_leave(L);
+    for (int i = 1; i <= count; i++) {
+        lua_rawgeti(L, s.from, i);
+        lua_rawseti(L, 1, i);
+    }
+    return 0;
+}
+
+// --- require
+// --------------------------------------------------------------------------------------------------
 
 static bool plain_name(const char *name) {
     bool start = true;
@@ -274,23 +414,33 @@ static bool plain_name(const char *name) {
         if (*c == '.') {
             if (start) return false;
             start = true;
-        } else if ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || *c == '_')
+        } else if ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
+                   *c == '_')
             start = false;
-        else return false;
+        else
+            return false;
     }
     return !start;
 }
 
 static int require(lua_State *L) {
     mb_host *host = mb_host_of(L);
-    const char *name = luaL_checkstring(L, 1);
-    if (!plain_name(name))
-        return luaL_error(L, "require: \"%s\" is not a module's name; a policy may require \"mbsand.NAME\" and files "
-                             "beside itself by their name without .lua", name);
+    size_t name_length;
+    const char *name = luaL_checklstring(L, 1, &name_length);
+    if (!plain_name(name) || strlen(name) != name_length)
+        return luaL_error(
+            L,
+            "require: \"%s\" is not a module's name; a policy may require \"mbsand.NAME\" and files "
+            "beside itself by their name without .lua",
+            name);
     lua_rawgeti(L, LUA_REGISTRYINDEX, host->modules);
     const int modules = lua_gettop(L);
     lua_getfield(L, modules, name);
+    if (lua_type(L, -1) == LUA_TBOOLEAN && !lua_toboolean(L, -1))
+        return luaL_error(L, "require: \"%s\" requires itself, by itself or through another module", name);
     if (!lua_isnil(L, -1)) return 1;
+    lua_pushboolean(L, 0); // it loads
+    lua_setfield(L, modules, name);
     char relative[256], path[1280];
     snprintf(relative, sizeof relative, "%s.lua", name);
     for (char *c = relative; c < relative + strlen(name) && c < relative + sizeof relative; c++)
@@ -300,8 +450,10 @@ static int require(lua_State *L) {
     mb_error error = {0};
     if (mb_host_load_file(host, path, own ? relative : path, &error) != MB_OK)
         return luaL_error(L, "require: %s", error.message);
+    mb_host_enter(L);
     lua_call(L, 0, 1);
-    if (lua_isnil(L, -1)) {
+    mb_host_leave(L);
+    if (!lua_toboolean(L, -1)) {
         lua_pop(L, 1);
         lua_pushboolean(L, 1);
     }
@@ -314,12 +466,16 @@ void mb_library_replace(lua_State *L, int environment) {
     static const struct {
         const char *library, *name;
         lua_CFunction function;
-    } replaced[] = {{"", "next", next},       {"", "pairs", pairs},   {"", "print", print},
-                    {"", "require", require}, {"", "tostring", tostring}, {"math", "random", mb_library_random},
-                    {"string", "find", find}, {"string", "rep", repeat}};
+    } replaced[] = {{"", "next", next},          {"", "pairs", pairs},
+                    {"", "print", print},        {"", "require", require},
+                    {"", "tostring", tostring},  {"math", "random", mb_library_random},
+                    {"string", "find", find},    {"string", "rep", repeat},
+                    {"table", "insert", insert}, {"table", "sort", sort}};
     for (size_t i = 0; i < sizeof replaced / sizeof *replaced; i++) {
-        if (replaced[i].library[0]) lua_getfield(L, environment, replaced[i].library);
-        else lua_pushvalue(L, environment);
+        if (replaced[i].library[0])
+            lua_getfield(L, environment, replaced[i].library);
+        else
+            lua_pushvalue(L, environment);
         lua_pushcfunction(L, replaced[i].function);
         lua_setfield(L, -2, replaced[i].name);
         lua_pop(L, 1);

@@ -17,6 +17,10 @@
 #define MB_LUA_ENGINE LUA_RELEASE
 #endif
 
+#if LUA_VERSION_NUM >= 502 && !defined lua_lessthan
+#define lua_lessthan(L, a, b) lua_compare(L, a, b, LUA_OPLT)
+#endif
+
 static inline int mb_lua_absolute(lua_State *L, int index) {
     return index > 0 || index <= LUA_REGISTRYINDEX ? index : lua_gettop(L) + 1 + index;
 }

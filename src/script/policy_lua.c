@@ -13,7 +13,8 @@
 static const char *const HOOK_NAMES[MB_HOOK_COUNT] = {"init",   "arrive",  "schedule", "stepped",
                                                       "finish", "handoff", "signal"};
 
-// --- hooks ----------------------------------------------------------------------------------------------------
+// --- hooks
+// ----------------------------------------------------------------------------------------------------
 
 // Push the hook's function and the instance.
 static void begin(mb_host *host, mb_hook hook) {
@@ -21,12 +22,11 @@ static void begin(mb_host *host, mb_hook hook) {
     lua_rawgeti(host->L, LUA_REGISTRYINDEX, host->instance);
 }
 
-// Run a C function of ours protected, since pushing values allocates. The functions are made beforehand: with LuaJIT
-// even that allocates.
-static mb_status call_protected(mb_host *host, mb_inner function, void *argument, const char *hook, mb_error *error) {
-    lua_rawgeti(host->L, LUA_REGISTRYINDEX, host->inner[function]);
+// Run a C function of ours protected, since pushing values allocates.
+static mb_status call_protected(mb_host *host, lua_CFunction function, void *argument, const char *hook,
+                                mb_error *error) {
     lua_pushlightuserdata(host->L, argument);
-    return mb_host_call(host, hook, 1, 0, error);
+    return mb_host_run(host, function, hook, 1, error);
 }
 
 static int open_views(lua_State *L) {
@@ -43,7 +43,7 @@ static mb_status hook_init(void *self, mb_sim *sim, mb_error *error) {
     host->sim = sim;
     host->observing = sim->observer.decision != NULL;
     host->oracle = sim->config->oracle;
-    const mb_status status = call_protected(host, MB_INNER_VIEWS, NULL, "init", error);
+    const mb_status status = call_protected(host, open_views, NULL, "init", error);
     if (status != MB_OK || host->hooks[MB_HOOK_INIT] == LUA_NOREF) return status;
     begin(host, MB_HOOK_INIT);
     return mb_host_call(host, "init", 1, 0, error);
@@ -67,14 +67,15 @@ static int call_with_request(lua_State *L) {
         lua_setfield(L, -2, "output_tokens");
         lua_pushstring(L, call->why);
         lua_call(L, 3, 0);
-    } else lua_call(L, 2, 0);
+    } else
+        lua_call(L, 2, 0);
     return 0;
 }
 
 static mb_status hook_arrive(void *self, mb_sim *sim, uint32_t slot, mb_error *error) {
     (void)sim;
     request_call call = {.hook = MB_HOOK_ARRIVE, .slot = slot};
-    return call_protected(self, MB_INNER_REQUEST, &call, "arrive", error);
+    return call_protected(self, call_with_request, &call, "arrive", error);
 }
 
 static mb_status hook_finish(void *self, mb_sim *sim, uint32_t slot, mb_end why, mb_error *error) {
@@ -82,9 +83,12 @@ static mb_status hook_finish(void *self, mb_sim *sim, uint32_t slot, mb_end why,
     mb_host *host = self;
     mb_status status = MB_OK;
     if (host->hooks[MB_HOOK_FINISH] != LUA_NOREF) {
+        mb_held held = {.slot = slot, .outer = host->held}; // it leaves: neither pushed nor rejected again
         request_call call = {
             .hook = MB_HOOK_FINISH, .slot = slot, .why = why == MB_END_DONE ? "done" : "rejected"};
-        status = call_protected(host, MB_INNER_REQUEST, &call, "finish", error);
+        host->held = &held;
+        status = call_protected(host, call_with_request, &call, "finish", error);
+        host->held = held.outer;
     }
     mb_request_view_forget(host, slot);
     return status;
@@ -93,6 +97,7 @@ static mb_status hook_finish(void *self, mb_sim *sim, uint32_t slot, mb_end why,
 static mb_status hook_schedule(void *self, mb_sim *sim, mb_replica *replica, mb_error *error) {
     (void)sim;
     mb_host *host = self;
+    host->idles = 0;
     begin(host, MB_HOOK_SCHEDULE);
     mb_replica_view_push(host, replica->id);
     lua_rawgeti(host->L, LUA_REGISTRYINDEX, host->step_view);
@@ -123,7 +128,8 @@ static int call_timer(lua_State *L) {
     const double period = lua_tonumber(L, -1);
     lua_pop(L, 1);
     if (period > 0) {
-        if (!mb_sim_set_timer(host->sim, host->sim->now_s + period, timer)) return luaL_error(L, "not enough memory");
+        if (!mb_sim_set_timer(host->sim, host->sim->now_s + period, timer))
+            return luaL_error(L, "not enough memory");
     } else {
         lua_pushboolean(L, 0);
         lua_rawseti(L, -3, (int)timer + 1); // free for another
@@ -135,7 +141,7 @@ static int call_timer(lua_State *L) {
 
 static mb_status hook_timer(void *self, mb_sim *sim, uint32_t timer, mb_error *error) {
     (void)sim;
-    return call_protected(self, MB_INNER_TIMER, &timer, "timer", error);
+    return call_protected(self, call_timer, &timer, "timer", error);
 }
 
 typedef struct key_call {
@@ -151,29 +157,47 @@ static int call_key(lua_State *L) {
     mb_request_view_push(host, call->slot);
     lua_call(L, 1, 1);
     if (lua_type(L, -1) != LUA_TNUMBER || lua_tonumber(L, -1) != lua_tonumber(L, -1))
-        return luaL_error(L, "the queue's `by` function must return a number, and returned %s", luaL_typename(L, -1));
+        return luaL_error(L, "the queue's `by` function must return a number, and returned %s",
+                          luaL_typename(L, -1));
     *call->key = lua_tonumber(L, -1);
     return 0;
 }
 
-static mb_status hook_key(void *self, mb_sim *sim, uint32_t queue, uint32_t slot, double *key, mb_error *error) {
+static mb_status hook_key(void *self, mb_sim *sim, uint32_t queue, uint32_t slot, double *key,
+                          mb_error *error) {
     (void)sim;
+    mb_host *host = self;
     key_call call = {queue, slot, key};
-    return call_protected(self, MB_INNER_KEY, &call, "by", error);
+    mb_held held = {.slot = slot, .outer = host->held}; // the core is about to push it
+    host->held = &held;
+    const mb_status status = call_protected(self, call_key, &call, "by", error);
+    host->held = held.outer;
+    return status;
 }
 
-// --- loading --------------------------------------------------------------------------------------------------
-
-static int find_param(lua_State *L);
+// --- loading
+// --------------------------------------------------------------------------------------------------
 
 static int build_sandbox(lua_State *L) {
-    static const lua_CFunction inner[MB_INNER_COUNT] = {open_views, call_with_request, call_timer, call_key, find_param};
     mb_sandbox_build(L);
-    for (int i = 0; i < MB_INNER_COUNT; i++) {
-        lua_pushcfunction(L, inner[i]);
-        mb_host_of(L)->inner[i] = luaL_ref(L, LUA_REGISTRYINDEX);
-    }
     return 0;
+}
+
+// A function whose name is nearly that of a hook which the policy lacks.
+static void check_hook_name(lua_State *L, const char *name) {
+    const mb_host *host = mb_host_of(L);
+    const char *absent[MB_HOOK_COUNT];
+    size_t count = 0;
+    for (int i = 0; i < MB_HOOK_COUNT; i++) {
+        if (strcmp(name, HOOK_NAMES[i]) == 0) return;
+        if (host->hooks[i] == LUA_NOREF) absent[count++] = HOOK_NAMES[i];
+    }
+    const char *nearest = mb_nearest_word(name, absent, count);
+    const size_t length = strlen(name), hook_length = nearest ? strlen(nearest) : 0;
+    if (!nearest || length + 2 < hook_length || hook_length + 2 < length || length < 4) return;
+    if (name[0] != nearest[0] && name[1] != nearest[1]) return; // near in letters only
+    luaL_error(L, "%s: there is no hook '%s'; did you mean '%s'? (A function of your own needs another name)",
+               host->path, name, nearest);
 }
 
 // Position of a policy's hooks in its table; an unknown function that looks like a misspelt hook is an error.
@@ -182,23 +206,23 @@ static int find_hooks(lua_State *L) { // (policy table)
     for (int i = 0; i < MB_HOOK_COUNT; i++) {
         lua_getfield(L, 1, HOOK_NAMES[i]);
         if (!lua_isnil(L, -1) && !lua_isfunction(L, -1))
-            return luaL_error(L, "%s: '%s' is a hook and must be a function, not %s", host->label, HOOK_NAMES[i],
-                              luaL_typename(L, -1));
+            return luaL_error(L, "%s: '%s' is a hook and must be a function, not %s", host->path,
+                              HOOK_NAMES[i], luaL_typename(L, -1));
         host->hooks[i] = LUA_NOREF;
-        if (lua_isfunction(L, -1)) host->hooks[i] = luaL_ref(L, LUA_REGISTRYINDEX);
-        else lua_pop(L, 1);
+        if (lua_isfunction(L, -1))
+            host->hooks[i] = luaL_ref(L, LUA_REGISTRYINDEX);
+        else
+            lua_pop(L, 1);
     }
-    if (host->hooks[MB_HOOK_SCHEDULE] != LUA_NOREF) return 0;
     lua_pushnil(L);
     while (lua_next(L, 1)) {
+        if (lua_type(L, -2) == LUA_TSTRING && lua_isfunction(L, -1)) check_hook_name(L, lua_tostring(L, -2));
         lua_pop(L, 1);
-        if (lua_type(L, -1) != LUA_TSTRING) continue;
-        const char *name = lua_tostring(L, -1), *nearest = mb_nearest_word(name, HOOK_NAMES, MB_HOOK_COUNT);
-        if (nearest && strcmp(nearest, "schedule") == 0)
-            return luaL_error(L, "%s: the policy has no hook 'schedule'; is '%s' a slip of the pen?", host->label, name);
     }
-    return luaL_error(L, "%s: the policy has no hook 'schedule'; write function Policy:schedule(replica, step) ... end",
-                      host->label);
+    if (host->hooks[MB_HOOK_SCHEDULE] != LUA_NOREF) return 0;
+    return luaL_error(
+        L, "%s: the policy has no hook 'schedule'; write function Policy:schedule(replica, step) ... end",
+        host->path);
 }
 
 // The instance: { sim, params }, indexing the policy's table.
@@ -218,32 +242,27 @@ static int make_instance(lua_State *L) { // (policy table, spec)
     return 0;
 }
 
-// Nobody watches the clock while a script loads, so its instructions are counted; an honest one needs a few thousand.
-#define LOAD_INSTRUCTIONS 100000000u
-
 static mb_status run_script(mb_host *host, const mb_policy_spec *spec, mb_error *error) {
     lua_State *L = host->L;
-    if (!host->limits.hook_instructions) host->limits.hook_instructions = LOAD_INSTRUCTIONS;
-    lua_pushcfunction(L, build_sandbox);
-    mb_status status = mb_host_call(host, "the script", 0, 0, error);
+    mb_status status = mb_host_run(host, build_sandbox, "the script", 0, error);
     if (status == MB_OK) status = mb_host_load_file(host, spec->path, spec->path, error);
     if (status != MB_OK) return status;
     status = mb_host_call(host, "the script", 0, 1, error);
     if (status != MB_OK) return status;
     if (!lua_istable(L, -1)) {
-        status = mb_fail(error, MB_BAD_INPUT, "%s: must return a table of hooks, and returns %s; is `return Policy` "
-                         "missing at the end?", spec->path, lua_isnil(L, -1) ? "nothing" : luaL_typename(L, -1));
+        status = mb_fail(error, MB_BAD_INPUT,
+                         "%s: must return a table of hooks, and returns %s; is `return Policy` "
+                         "missing at the end?",
+                         spec->path, lua_isnil(L, -1) ? "nothing" : luaL_typename(L, -1));
         lua_pop(L, 1);
         return status;
     }
-    lua_pushcfunction(L, find_hooks);
-    lua_pushvalue(L, -2);
-    status = mb_host_call(host, "the script", 1, 0, error);
+    lua_pushvalue(L, -1);
+    status = mb_host_run(host, find_hooks, "the script", 1, error);
     if (status == MB_OK) {
-        lua_pushcfunction(L, make_instance);
-        lua_pushvalue(L, -2);
+        lua_pushvalue(L, -1);
         lua_pushlightuserdata(L, (void *)(uintptr_t)spec);
-        status = mb_host_call(host, "the script", 2, 0, error);
+        status = mb_host_run(host, make_instance, "the script", 2, error);
     }
     lua_pop(L, 1);
     return status;
@@ -261,7 +280,8 @@ static void fill_ops(mb_lua_policy *policy) {
 }
 
 mb_status mb_lua_policy_open(mb_lua_policy *policy, const mb_policy_spec *spec, const mb_limits *limits,
-                             const mb_workload *workload, uint64_t seed, uint64_t replication, mb_error *error) {
+                             const mb_workload *workload, uint64_t seed, uint64_t replication,
+                             mb_error *error) {
     mb_host *host = &policy->host;
     mb_status status = mb_host_open(host, limits, error);
     if (status != MB_OK) return status;
@@ -269,16 +289,18 @@ mb_status mb_lua_policy_open(mb_lua_policy *policy, const mb_policy_spec *spec, 
     host->seed = seed;
     host->replication = replication;
     host->label = spec->label;
+    host->path = spec->path;
     mb_rng_init(&host->random, seed, replication, "policy");
     host->directory = mb_paths_folder(spec->path);
     status = host->directory ? mb_paths_root(&host->root, error) : mb_fail_memory(error);
+    mb_host_begin_loading(host);
     if (status == MB_OK) status = run_script(host, spec, error);
+    mb_host_end_loading(host);
     if (status != MB_OK) {
         if (status == MB_FAILED) error->status = status = MB_BAD_INPUT; // it never ran: the input is wrong
         mb_lua_policy_close(policy);
         return status;
     }
-    host->limits = *limits;
     mb_sandbox_close(host);
     fill_ops(policy);
     return MB_OK;
@@ -304,17 +326,17 @@ static int find_param(lua_State *L) { // (light userdata)
 
 bool mb_lua_policy_has_param(mb_lua_policy *policy, const char *name) {
     param_question question = {.name = name};
-    const mb_status status = call_protected(&policy->host, MB_INNER_PARAM, &question, "the script", NULL);
+    const mb_status status = call_protected(&policy->host, find_param, &question, "the script", NULL);
     return status == MB_OK && question.found;
 }
 
 mb_status mb_lua_policy_check(const char *path, mb_error *error) {
     char *label = mb_strdup(path), *copy = mb_strdup(path);
-    const mb_limits limits = {.hook_s = 1, .hook_instructions = 100000000, .memory_bytes = 64u << 20};
+    const mb_limits limits = {.hook_s = 1, .memory_bytes = 64u << 20};
     mb_policy_spec spec = {.label = label, .path = copy};
     mb_lua_policy policy;
-    const mb_status status =
-        label && copy ? mb_lua_policy_open(&policy, &spec, &limits, NULL, 0, 0, error) : mb_fail_memory(error);
+    const mb_status status = label && copy ? mb_lua_policy_open(&policy, &spec, &limits, NULL, 0, 0, error)
+                                           : mb_fail_memory(error);
     if (status == MB_OK) mb_lua_policy_close(&policy);
     free(label);
     free(copy);

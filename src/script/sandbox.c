@@ -6,20 +6,21 @@
 #include <string.h>
 
 const mb_allowed mb_sandbox_allowed[] = {
-    {"", "assert"},      {"", "error"},     {"", "ipairs"},    {"", "rawequal"},    {"", "rawget"},
-    {"", "rawlen"},      {"", "rawset"},    {"", "select"},    {"", "tonumber"},    {"", "type"},
-    {"", "_VERSION"},    {"math", "abs"},   {"math", "acos"},  {"math", "asin"},    {"math", "atan"},
-    {"math", "ceil"},    {"math", "cos"},   {"math", "deg"},   {"math", "exp"},     {"math", "floor"},
-    {"math", "fmod"},    {"math", "huge"},  {"math", "log"},   {"math", "max"},     {"math", "min"},
-    {"math", "modf"},    {"math", "pi"},    {"math", "rad"},   {"math", "sin"},     {"math", "sqrt"},
-    {"math", "tan"},     {"table", "concat"}, {"table", "insert"}, {"table", "remove"}, {"table", "sort"},
-    {"table", "unpack"}, {"string", "byte"}, {"string", "char"}, {"string", "len"}, {"string", "lower"},
-    {"string", "sub"},   {"string", "upper"}, {NULL, NULL},
+    {"", "assert"},     {"", "error"},       {"", "ipairs"},      {"", "rawequal"},    {"", "rawget"},
+    {"", "rawlen"},     {"", "rawset"},      {"", "select"},      {"", "tonumber"},    {"", "type"},
+    {"", "_VERSION"},   {"math", "abs"},     {"math", "acos"},    {"math", "asin"},    {"math", "atan"},
+    {"math", "ceil"},   {"math", "cos"},     {"math", "deg"},     {"math", "exp"},     {"math", "floor"},
+    {"math", "fmod"},   {"math", "huge"},    {"math", "log"},     {"math", "max"},     {"math", "min"},
+    {"math", "modf"},   {"math", "pi"},      {"math", "rad"},     {"math", "sin"},     {"math", "sqrt"},
+    {"math", "tan"},    {"table", "concat"}, {"table", "remove"}, {"table", "unpack"}, {"string", "byte"},
+    {"string", "char"}, {"string", "len"},   {"string", "lower"}, {"string", "sub"},   {"string", "upper"},
+    {NULL, NULL},
 };
 
 const mb_allowed mb_sandbox_replaced[] = {
-    {"", "next"},          {"", "pairs"},       {"", "print"},      {"", "require"},    {"", "tostring"},
-    {"math", "random"},    {"string", "find"},  {"string", "format"}, {"string", "rep"}, {NULL, NULL},
+    {"", "next"},      {"", "pairs"},       {"", "print"},      {"", "require"},
+    {"", "tostring"},  {"math", "random"},  {"string", "find"}, {"string", "format"},
+    {"string", "rep"}, {"table", "insert"}, {"table", "sort"},  {NULL, NULL},
 };
 
 #define EITHER_ENGINE "differs between the engines: a policy would not run on both"
@@ -107,8 +108,9 @@ static int unknown_global(lua_State *L) {
 static int new_global(lua_State *L) {
     const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?";
     if (mb_host_of(L)->loaded)
-        return luaL_error(L, "a hook may not make the global variable '%s'; write 'local %s', or keep it in self.%s",
-                          name, name, name);
+        return luaL_error(
+            L, "a hook may not make the global variable '%s'; write 'local %s', or keep it in self.%s", name,
+            name, name);
     lua_rawset(L, 1);
     return 0;
 }
@@ -194,8 +196,10 @@ void mb_sandbox_build(lua_State *L) {
         lua_setfield(L, environment, tables[i]);
     }
     for (const mb_allowed *entry = mb_sandbox_allowed; entry->name; entry++) {
-        if (entry->library[0]) lua_getfield(L, environment, entry->library);
-        else lua_pushvalue(L, environment);
+        if (entry->library[0])
+            lua_getfield(L, environment, entry->library);
+        else
+            lua_pushvalue(L, environment);
         push_standard(L, entry);
         lua_setfield(L, -2, entry->name);
         lua_pop(L, 1);

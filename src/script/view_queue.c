@@ -19,7 +19,9 @@ static uint32_t take_waiting(lua_State *L, int index) {
     mb_sim *sim = mb_host_of(L)->sim;
     const uint32_t slot = mb_request_view_check(L, index);
     const mb_request *request = mb_request_at(&sim->requests, slot);
-    if (request->phase == MB_PHASE_RUNNING) luaL_error(L, "the request runs; only a waiting one can be queued");
+    if (request->phase == MB_PHASE_RUNNING)
+        luaL_error(L, "the request runs; only a waiting one can be queued");
+    mb_request_view_movable(L, slot);
     if (request->queue != MB_NONE) mb_queue_remove(&sim->queues[request->queue], &sim->requests, slot);
     return slot;
 }
@@ -29,10 +31,13 @@ static double call_key(lua_State *L, uint32_t queue, int request) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, mb_host_of(L)->keys);
     lua_rawgeti(L, -1, (int)queue + 1);
     lua_pushvalue(L, request);
+    mb_host_enter(L);
     lua_call(L, 1, 1);
+    mb_host_leave(L);
     const double key = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : NAN;
-    if (isnan(key)) luaL_error(L, "the queue's `by` function must return a number, and returned %s",
-                               lua_type(L, -1) == LUA_TNUMBER ? "NaN" : luaL_typename(L, -1));
+    if (isnan(key))
+        luaL_error(L, "the queue's `by` function must return a number, and returned %s",
+                   lua_type(L, -1) == LUA_TNUMBER ? "NaN" : luaL_typename(L, -1));
     lua_pop(L, 2);
     return key;
 }
@@ -63,8 +68,10 @@ static int push_front(lua_State *L) {
 }
 
 static int push_request_or_nil(lua_State *L, uint32_t slot) {
-    if (slot == MB_NONE) lua_pushnil(L);
-    else mb_request_view_push(mb_host_of(L), slot);
+    if (slot == MB_NONE)
+        lua_pushnil(L);
+    else
+        mb_request_view_push(mb_host_of(L), slot);
     return 1;
 }
 
@@ -96,8 +103,10 @@ static int each_step(lua_State *L) {
     if (next == 0) return push_request_or_nil(L, MB_NONE);
     const uint32_t slot = (uint32_t)next - 1;
     const mb_request *request = mb_request_at(&sim->requests, slot);
-    if (request->queue != queue->index || request->generation != (uint32_t)lua_tonumber(L, lua_upvalueindex(3)))
-        return luaL_error(L, "the queue changed while it was walked through; only the current request may leave it");
+    if (request->queue != queue->index ||
+        request->generation != (uint32_t)lua_tonumber(L, lua_upvalueindex(3)))
+        return luaL_error(
+            L, "the queue changed while it was walked through; only the current request may leave it");
     const uint32_t after = mb_queue_after(queue, &sim->requests, slot);
     lua_pushnumber(L, after == MB_NONE ? 0 : (double)after + 1);
     lua_replace(L, lua_upvalueindex(2));
@@ -128,9 +137,14 @@ static int read_queue(lua_State *L, const mb_view *view, int property) {
     const mb_queue *queue = queue_of(L, view);
     const double count = queue->count ? queue->count : 1; // means of an empty queue are 0
     switch (property) {
-    case QUEUE_TOKENS: lua_pushnumber(L, (double)queue->prompt_tokens); break;
-    case QUEUE_MEAN_PROMPT: lua_pushnumber(L, (double)queue->prompt_tokens / count); break;
-    default: lua_pushnumber(L, (double)queue->predicted_tokens / count);
+    case QUEUE_TOKENS:
+        lua_pushnumber(L, (double)queue->prompt_tokens);
+        break;
+    case QUEUE_MEAN_PROMPT:
+        lua_pushnumber(L, (double)queue->prompt_tokens / count);
+        break;
+    default:
+        lua_pushnumber(L, (double)queue->predicted_tokens / count);
     }
     return 1;
 }
@@ -152,6 +166,15 @@ void mb_queue_view_push(mb_host *host, uint32_t queue) {
     lua_remove(L, -2);
 }
 
+// Queues live outside the policy's memory, which its limit covers; and they stay until the run ends.
+#define MAX_QUEUES 65536u
+
+static void check_queue_count(lua_State *L, uint32_t more) {
+    if (mb_host_of(L)->sim->queue_count + more > MAX_QUEUES)
+        luaL_error(L, "more than %d queues; make them in the hook 'init', they stay until the run ends",
+                   (int)MAX_QUEUES);
+}
+
 int mb_queue_make(lua_State *L) { // (default queue or nil, sim, options)
     mb_host *host = mb_host_of(L);
     mb_view_check(L, 2, MB_VIEW_SIM);
@@ -159,16 +182,22 @@ int mb_queue_make(lua_State *L) { // (default queue or nil, sim, options)
     if (!lua_isnoneornil(L, 3)) {
         luaL_checktype(L, 3, LUA_TTABLE);
         lua_getfield(L, 3, "by");
-        if (lua_isfunction(L, -1)) order = MB_KEY_GIVEN;
-        else if (lua_isstring(L, -1)) order = mb_key_from_name(lua_tostring(L, -1));
-        else if (!lua_isnil(L, -1)) order = MB_KEY_COUNT;
+        if (lua_isfunction(L, -1))
+            order = MB_KEY_GIVEN;
+        else if (lua_isstring(L, -1))
+            order = mb_key_from_name(lua_tostring(L, -1));
+        else if (!lua_isnil(L, -1))
+            order = MB_KEY_COUNT;
         if (order == MB_KEY_COUNT)
-            return luaL_error(L, "queue: by = \"%s\" is unknown; expected a function(req), \"arrival\", "
-                                 "\"prompt_tokens\", \"predicted_output\", \"predicted_total\", \"priority\" or "
-                                 "\"deadline\"", luaL_optstring(L, -1, "?"));
+            return luaL_error(L,
+                              "queue: by = \"%s\" is unknown; expected a function(req), \"arrival\", "
+                              "\"prompt_tokens\", \"predicted_output\", \"predicted_total\", \"priority\" or "
+                              "\"deadline\"",
+                              luaL_optstring(L, -1, "?"));
         if (order == MB_KEY_OUTPUT_TOKENS && !host->oracle)
             return luaL_error(L, "queue: by = \"output_tokens\" needs oracle = true in the scenario");
     }
+    check_queue_count(L, 1);
     const uint32_t queue = mb_sim_add_queue(host->sim, order);
     if (queue == MB_NONE) return luaL_error(L, "not enough memory");
     if (order == MB_KEY_GIVEN) {
@@ -180,7 +209,8 @@ int mb_queue_make(lua_State *L) { // (default queue or nil, sim, options)
     return 1;
 }
 
-// --- bins -----------------------------------------------------------------------------------------------------
+// --- bins
+// -----------------------------------------------------------------------------------------------------
 
 static const mb_bins *check_bins(lua_State *L) {
     return &mb_host_of(L)->sim->bins[mb_view_check(L, 1, MB_VIEW_BINS)->index];
@@ -196,16 +226,18 @@ static int bins_length(lua_State *L) {
 }
 
 static int push_bin_or_nil(lua_State *L, uint32_t bin) {
-    if (bin == MB_NONE) lua_pushnil(L);
-    else lua_pushinteger(L, (lua_Integer)bin + 1);
+    if (bin == MB_NONE)
+        lua_pushnil(L);
+    else
+        lua_pushinteger(L, (lua_Integer)bin + 1);
     return 1;
 }
 
 static int bins_next(lua_State *L) {
     const mb_bins *bins = check_bins(L);
-    const lua_Integer after = luaL_optinteger(L, 2, 0);
-    if (after < 0 || after > bins->count)
-        return luaL_error(L, "bins:next(%d): expected 0 to %d", (int)after, (int)bins->count);
+    const lua_Number after = luaL_optnumber(L, 2, 0);
+    if (!(after >= 0 && after <= bins->count && after == floor(after)))
+        return luaL_error(L, "bins:next(%f): expected a whole number from 0 to %d", after, (int)bins->count);
     for (uint32_t i = 0; i < bins->count; i++) {
         const uint32_t bin = ((uint32_t)after + i) % bins->count;
         if (bin_count(L, bins, bin)) return push_bin_or_nil(L, bin);
@@ -243,7 +275,9 @@ static int bins_push(lua_State *L) {
     const uint32_t slot = take_waiting(L, 2);
     mb_sim *sim = mb_host_of(L)->sim;
     mb_sim_push_bins(sim, view->index, slot);
-    lua_pushinteger(L, (lua_Integer)(mb_request_at(&sim->requests, slot)->queue - sim->bins[view->index].first_queue) + 1);
+    lua_pushinteger(
+        L,
+        (lua_Integer)(mb_request_at(&sim->requests, slot)->queue - sim->bins[view->index].first_queue) + 1);
     return 1;
 }
 
@@ -255,13 +289,15 @@ static int bins_set_edges(lua_State *L) {
     if (lua_rawlen(L, 2) != wanted)
         return luaL_error(L, "set_edges: expected %d edges for %d bins, got %d", (int)wanted, (int)wanted + 1,
                           (int)lua_rawlen(L, 2));
-    double *edges = lua_newuserdatauv(L, (wanted + 1) * sizeof *edges, 0); // freed by the collector, also on errors
+    double *edges =
+        lua_newuserdatauv(L, (wanted + 1) * sizeof *edges, 0); // freed by the collector, also on errors
     for (uint32_t i = 0; i < wanted; i++) {
         lua_rawgeti(L, 2, (int)i + 1);
         edges[i] = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : NAN;
         lua_pop(L, 1);
         if (isnan(edges[i]) || (i && edges[i] < edges[i - 1]))
-            return luaL_error(L, "set_edges: edge %d is not a number at least as large as the one before", (int)i + 1);
+            return luaL_error(L, "set_edges: edge %d is not a number at least as large as the one before",
+                              (int)i + 1);
     }
     mb_sim_set_edges(sim, view->index, edges);
     return 0;
@@ -287,8 +323,10 @@ static int index_bins(lua_State *L) {
     mb_host *host = mb_host_of(L);
     const mb_bins *bins = &host->sim->bins[view->index];
     const lua_Number i = lua_tonumber(L, 2);
-    if (i >= 1 && i <= bins->count && i == floor(i)) mb_queue_view_push(host, bins->first_queue + (uint32_t)i - 1);
-    else lua_pushnil(L); // so that ipairs ends
+    if (i >= 1 && i <= bins->count && i == floor(i))
+        mb_queue_view_push(host, bins->first_queue + (uint32_t)i - 1);
+    else
+        lua_pushnil(L); // so that ipairs ends
     return 1;
 }
 
@@ -300,13 +338,18 @@ int mb_bins_make(lua_State *L) { // (sim, options)
     const char *name = luaL_optstring(L, -1, "predicted_output");
     const mb_key key = mb_key_from_name(name);
     if (key == MB_KEY_COUNT || key == MB_KEY_DEADLINE)
-        return luaL_error(L, "bins: key = \"%s\" is unknown; expected \"predicted_output\", \"prompt_tokens\" or "
-                             "\"predicted_total\"", name);
+        return luaL_error(
+            L,
+            "bins: key = \"%s\" is unknown; expected \"predicted_output\", \"prompt_tokens\" or "
+            "\"predicted_total\"",
+            name);
     if (key == MB_KEY_OUTPUT_TOKENS && !host->oracle)
         return luaL_error(L, "bins: key = \"output_tokens\" needs oracle = true in the scenario");
     double *edges = NULL;
     uint32_t count = 0;
     mb_edges_from_options(L, 2, key, &edges, &count);
+    if (host->sim->queue_count + count > MAX_QUEUES) free(edges);
+    check_queue_count(L, count);
     const uint32_t bins = mb_sim_add_bins(host->sim, key, count, edges);
     free(edges);
     if (bins == MB_NONE) return luaL_error(L, "not enough memory");

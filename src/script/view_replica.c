@@ -22,12 +22,18 @@ enum { KV_CAPACITY, KV_USED, KV_FREE, KV_BLOCK };
 static int read_kv(lua_State *L, const mb_view *view, int property) {
     const mb_kv_pool *pool = &replica_at(L, view)->kv;
     switch (property) {
-    case KV_CAPACITY: push_capacity(L, pool->capacity); break;
-    case KV_USED: lua_pushnumber(L, (double)pool->reserved); break;
-    case KV_FREE:
-        push_capacity(L, pool->capacity == MB_KV_UNLIMITED ? MB_KV_UNLIMITED : pool->capacity - pool->reserved);
+    case KV_CAPACITY:
+        push_capacity(L, pool->capacity);
         break;
-    default: lua_pushinteger(L, 1); // a block of these pools is one token
+    case KV_USED:
+        lua_pushnumber(L, (double)pool->reserved);
+        break;
+    case KV_FREE:
+        push_capacity(L,
+                      pool->capacity == MB_KV_UNLIMITED ? MB_KV_UNLIMITED : pool->capacity - pool->reserved);
+        break;
+    default:
+        lua_pushinteger(L, 1); // a block of these pools is one token
     }
     return 1;
 }
@@ -51,11 +57,18 @@ static int index_kv(lua_State *L) {
 
 static int each_running_step(lua_State *L) { // upvalues: replica, position
     const mb_replica *replica = replica_at(L, lua_touserdata(L, lua_upvalueindex(1)));
-    const uint32_t position = (uint32_t)lua_tointeger(L, lua_upvalueindex(2));
+    const mb_request_store *store = &mb_host_of(L)->sim->requests;
+    uint32_t position = (uint32_t)lua_tointeger(L, lua_upvalueindex(2));
+    // While a batch ends, those that have left it are still in the list.
+    while (position < replica->count &&
+           mb_request_at(store, replica->batch[position])->phase != MB_PHASE_RUNNING)
+        position++;
     lua_pushinteger(L, (lua_Integer)position + 1);
     lua_replace(L, lua_upvalueindex(2));
-    if (position >= replica->count) lua_pushnil(L);
-    else mb_request_view_push(mb_host_of(L), replica->batch[position]);
+    if (position >= replica->count)
+        lua_pushnil(L);
+    else
+        mb_request_view_push(mb_host_of(L), replica->batch[position]);
     return 1;
 }
 
@@ -93,22 +106,40 @@ static int estimate(lua_State *L) {
     return 2;
 }
 
-enum { REPLICA_ID, REPLICA_ROLE, REPLICA_RUNNING, REPLICA_WAITING, REPLICA_QUEUE, REPLICA_MAX_REQUESTS,
-       REPLICA_TOKEN_BUDGET };
+enum {
+    REPLICA_ID,
+    REPLICA_ROLE,
+    REPLICA_RUNNING,
+    REPLICA_WAITING,
+    REPLICA_QUEUE,
+    REPLICA_MAX_REQUESTS,
+    REPLICA_TOKEN_BUDGET
+};
 
 static int read_replica(lua_State *L, const mb_view *view, int property) {
     mb_host *host = mb_host_of(L);
     const mb_replica *replica = replica_at(L, view);
     switch (property) {
-    case REPLICA_ID: lua_pushinteger(L, (lua_Integer)view->index + 1); break;
-    case REPLICA_ROLE: lua_pushliteral(L, "both"); break;
-    case REPLICA_RUNNING: lua_pushinteger(L, replica->count); break;
-    case REPLICA_WAITING: lua_pushinteger(L, host->sim->queues[0].count); break;
-    case REPLICA_QUEUE: mb_queue_view_push(host, 0); break; // one queue for all, under a batch model
+    case REPLICA_ID:
+        lua_pushinteger(L, (lua_Integer)view->index + 1);
+        break;
+    case REPLICA_ROLE:
+        lua_pushliteral(L, "both");
+        break;
+    case REPLICA_RUNNING:
+        lua_pushinteger(L, replica->count);
+        break;
+    case REPLICA_WAITING:
+        lua_pushinteger(L, host->sim->queues[0].count);
+        break;
+    case REPLICA_QUEUE:
+        mb_queue_view_push(host, 0);
+        break; // one queue for all, under a batch model
     case REPLICA_MAX_REQUESTS:
         lua_pushnumber(L, replica->max_requests == MB_NONE ? HUGE_VAL : replica->max_requests);
         break;
-    default: lua_pushnumber(L, replica->token_budget == UINT64_MAX ? HUGE_VAL : (double)replica->token_budget);
+    default:
+        lua_pushnumber(L, replica->token_budget == UINT64_MAX ? HUGE_VAL : (double)replica->token_budget);
     }
     return 1;
 }
@@ -128,10 +159,12 @@ static int set_replica(lua_State *L) {
     const char *name = luaL_checkstring(L, 2);
     const lua_Number value = luaL_checknumber(L, 3);
     if (!(value >= 1)) return luaL_error(L, "replica.%s must be at least 1", name);
-    if (strcmp(name, "max_requests") == 0) replica->max_requests = value >= MB_NONE ? MB_NONE : (uint32_t)value;
+    if (strcmp(name, "max_requests") == 0)
+        replica->max_requests = value >= MB_NONE ? MB_NONE : (uint32_t)value;
     else if (strcmp(name, "token_budget") == 0)
         replica->token_budget = value >= 0x1p63 ? UINT64_MAX : (uint64_t)value;
-    else return luaL_error(L, "replica.%s cannot be set; only max_requests and token_budget can", name);
+    else
+        return luaL_error(L, "replica.%s cannot be set; only max_requests and token_budget can", name);
     return 0;
 }
 
@@ -154,8 +187,10 @@ void mb_replica_views_open(lua_State *L) {
                                         {"token_budget", NULL, REPLICA_TOKEN_BUDGET},
                                         {NULL, NULL, 0}};
     static const mb_member kv_members[] = {{"capacity", NULL, KV_CAPACITY},
-                                           {"used", NULL, KV_USED},      {"free", NULL, KV_FREE},
-                                           {"block", NULL, KV_BLOCK},    {NULL, NULL, 0}};
+                                           {"used", NULL, KV_USED},
+                                           {"free", NULL, KV_FREE},
+                                           {"block", NULL, KV_BLOCK},
+                                           {NULL, NULL, 0}};
     mb_host *host = mb_host_of(L);
     mb_view_metatable(L, members, index_replica);
     lua_pushcfunction(L, set_replica);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A request as a policy sees it: a plain table made once, whose facts that never change are fields. Facts that change
-// are methods, which check the handle in [1].
+// A request as a policy sees it: a plain table made once, whose facts that never change are fields. Facts
+// that change are methods, which check the handle in [1].
 #include "script/views.h"
 
 #include "base/strbuf.h"
@@ -26,7 +26,7 @@ static void set_integer(lua_State *L, const char *name, lua_Integer value) {
     lua_setfield(L, -2, name);
 }
 
-static void make(mb_host *host, uint32_t slot, mb_request *request) {
+static void make(mb_host *host, uint32_t slot, const mb_request *request) {
     lua_State *L = host->L;
     lua_createtable(L, 1, 8);
     lua_pushnumber(L, handle_of(slot, request->generation));
@@ -41,7 +41,6 @@ static void make(mb_host *host, uint32_t slot, mb_request *request) {
     if (host->oracle) set_integer(L, "output_tokens", request->output_tokens);
     lua_rawgeti(L, LUA_REGISTRYINDEX, host->request_meta);
     lua_setmetatable(L, -2);
-    request->script_view = 1;
 }
 
 void mb_request_view_push(mb_host *host, uint32_t slot) {
@@ -55,6 +54,7 @@ void mb_request_view_push(mb_host *host, uint32_t slot) {
         make(host, slot, request);
         lua_pushvalue(L, -1);
         lua_rawseti(L, -3, (int)slot + 1);
+        request->script_view = 1; // only now: the lines above may fail for want of memory
     }
     lua_remove(L, -2);
 }
@@ -84,7 +84,8 @@ uint32_t mb_request_view_check(lua_State *L, int index) {
         return MB_NONE;
     }
     const uint64_t packed = (uint64_t)handle;
-    const uint32_t slot = (uint32_t)(packed & (GENERATIONS - 1)), generation = (uint32_t)(packed >> SLOT_BITS);
+    const uint32_t slot = (uint32_t)(packed & (GENERATIONS - 1)),
+                   generation = (uint32_t)(packed >> SLOT_BITS);
     const mb_request_store *store = &host->sim->requests;
     if (slot < mb_request_slots(store)) {
         const mb_request *request = mb_request_at(store, slot);
@@ -95,6 +96,14 @@ uint32_t mb_request_view_check(lua_State *L, int index) {
     snprintf(id, sizeof id, "%.0f", lua_tonumber(L, -1));
     luaL_error(L, "request %s has left the system; drop it from your own tables in the hook 'finish'", id);
     return MB_NONE;
+}
+
+void mb_request_view_movable(lua_State *L, uint32_t slot) {
+    if (mb_host_holds(mb_host_of(L), slot))
+        luaL_error(
+            L,
+            "the request is on its way (it leaves the system, or is being filed in a queue); it can be read "
+            "here, and not moved");
 }
 
 static const mb_request *check(lua_State *L) {
@@ -148,9 +157,11 @@ static int missing_field(lua_State *L) {
         lua_pushnil(L);
         return 1;
     }
-    static const char *const known[] = {"id", "arrival", "prompt_tokens", "predicted_output", "client", "priority",
-                                        "deadline", "session", "prefix", "user", "generated", "computed", "waited",
-                                        "attained", "preemptions", "first_token_at", "phase", "output_tokens"};
+    static const char *const known[] = {"id",     "arrival",      "prompt_tokens", "predicted_output",
+                                        "client", "priority",     "deadline",      "session",
+                                        "prefix", "user",         "generated",     "computed",
+                                        "waited", "attained",     "preemptions",   "first_token_at",
+                                        "phase",  "output_tokens"};
     const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
     if (lua_type(L, 2) == LUA_TSTRING && name[0] == 'o' && strcmp(name, "output_tokens") == 0)
         return luaL_error(L, "a request has no 'output_tokens' before it finished: nobody knows it; use "
@@ -162,8 +173,12 @@ static int missing_field(lua_State *L) {
 
 void mb_request_views_open(lua_State *L) {
     mb_host *host = mb_host_of(L);
-    static const luaL_Reg methods[] = {{"generated", zero}, {"computed", zero}, {"preemptions", zero},
-                                       {"waited", waited},  {"attained", attained}, {"phase", phase},
+    static const luaL_Reg methods[] = {{"generated", zero},
+                                       {"computed", zero},
+                                       {"preemptions", zero},
+                                       {"waited", waited},
+                                       {"attained", attained},
+                                       {"phase", phase},
                                        {"first_token_at", first_token_at}};
     static const char *const optional[] = {"user", "session", "prefix"};
     lua_newtable(L);

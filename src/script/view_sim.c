@@ -17,18 +17,24 @@ static int reject(lua_State *L) {
     const char *reason = luaL_optstring(L, 3, "turned away by the policy");
     if (mb_request_at(&sim->requests, slot)->phase == MB_PHASE_RUNNING)
         return luaL_error(L, "sim:reject: the request runs already");
+    mb_request_view_movable(L, slot);
     mb_error error = {0};
+    mb_host_enter(L); // `finish` may reject the next one
     if (mb_sim_reject(sim, slot, reason, &error) != MB_OK) return mb_host_raise(L, &error);
+    mb_host_leave(L);
     return 0;
 }
 
-static int set_timer(lua_State *L, double period) {
+static int set_timer(lua_State *L, bool repeats) {
     mb_host *host = mb_host_of(L);
     mb_sim *sim = check_sim(L);
     const lua_Number delay = luaL_checknumber(L, 2);
     luaL_checktype(L, 3, LUA_TFUNCTION);
     if (!(delay >= 0 && delay < HUGE_VAL)) return luaL_error(L, "a timer needs a time of at least 0 seconds");
-    if (period > 0 && !(delay > 0)) return luaL_error(L, "sim:every needs a period above 0 seconds");
+    const double period = repeats ? delay : 0;
+    if (repeats && !(delay > 0)) return luaL_error(L, "sim:every needs a period above 0 seconds");
+    if (repeats && !(sim->now_s + period > sim->now_s))
+        return luaL_error(L, "sim:every: the period is so short that the clock would stand still");
     lua_rawgeti(L, LUA_REGISTRYINDEX, host->timers);
     // A timer's slot is free when it holds nil; a policy has few.
     uint32_t slot = 0;
@@ -50,11 +56,11 @@ static int set_timer(lua_State *L, double period) {
 }
 
 static int after(lua_State *L) {
-    return set_timer(L, 0);
+    return set_timer(L, false);
 }
 
 static int every(lua_State *L) {
-    return set_timer(L, luaL_checknumber(L, 2));
+    return set_timer(L, true);
 }
 
 static int sample(lua_State *L) {
@@ -63,8 +69,10 @@ static int sample(lua_State *L) {
     const mb_key key = mb_key_from_name(name);
     if (key != MB_KEY_PROMPT_TOKENS && key != MB_KEY_PREDICTED_OUTPUT && key != MB_KEY_PREDICTED_TOTAL &&
         key != MB_KEY_OUTPUT_TOKENS)
-        return luaL_error(L, "sim:sample(\"%s\"): expected \"prompt_tokens\", \"predicted_output\", "
-                             "\"predicted_total\" or \"output_tokens\"", name);
+        return luaL_error(L,
+                          "sim:sample(\"%s\"): expected \"prompt_tokens\", \"predicted_output\", "
+                          "\"predicted_total\" or \"output_tokens\"",
+                          name);
     mb_sample_push(L, key);
     return 1;
 }
@@ -99,14 +107,23 @@ static int read_sim(lua_State *L, const mb_view *view, int property) {
     mb_host *host = mb_host_of(L);
     const mb_sim *sim = host->sim;
     switch (property) {
-    case SIM_NOW: lua_pushnumber(L, sim->now_s); break;
-    case SIM_RUNNING: lua_pushnumber(L, (double)sim->running); break;
-    case SIM_WAITING: lua_pushnumber(L, (double)sim->waiting); break;
-    case SIM_INBOX:
-        if (sim->inbox_is_bins) lua_rawgeti(L, LUA_REGISTRYINDEX, host->inbox_bins);
-        else mb_queue_view_push(host, sim->inbox);
+    case SIM_NOW:
+        lua_pushnumber(L, sim->now_s);
         break;
-    default: lua_pushboolean(L, sim->arrivals_ended);
+    case SIM_RUNNING:
+        lua_pushnumber(L, (double)sim->running);
+        break;
+    case SIM_WAITING:
+        lua_pushnumber(L, (double)sim->waiting);
+        break;
+    case SIM_INBOX:
+        if (sim->inbox_is_bins)
+            lua_rawgeti(L, LUA_REGISTRYINDEX, host->inbox_bins);
+        else
+            mb_queue_view_push(host, sim->inbox);
+        break;
+    default:
+        lua_pushboolean(L, sim->arrivals_ended);
     }
     return 1;
 }

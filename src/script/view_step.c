@@ -36,7 +36,9 @@ static int add(lua_State *L) {
     if (mb_request_at(&sim->requests, slot)->phase == MB_PHASE_RUNNING)
         return luaL_error(L, "step:add: the request runs already; a batch cannot be joined or left");
     if (!lua_isnoneornil(L, 3))
-        return luaL_error(L, "step:add: under a batch latency model a request runs whole; leave the tokens out");
+        return luaL_error(L,
+                          "step:add: under a batch latency model a request runs whole; leave the tokens out");
+    mb_request_view_movable(L, slot);
     const mb_refusal refusal = mb_step_add(sim, slot);
     lua_pushboolean(L, refusal == MB_FITS);
     if (refusal == MB_FITS) return 1;
@@ -44,7 +46,8 @@ static int add(lua_State *L) {
     return 2;
 }
 
-static int carry(lua_State *L) { // nothing runs at the boundary of a batch, so nothing is carried or preempted
+static int
+carry(lua_State *L) { // nothing runs at the boundary of a batch, so nothing is carried or preempted
     building(L);
     lua_pushinteger(L, 0);
     return 1;
@@ -60,29 +63,60 @@ static int preempt(lua_State *L) {
     return luaL_error(L, "step:preempt: under a batch latency model nothing runs at a step boundary");
 }
 
+#define MAX_IDLES 100 // each is an event of the core, outside the memory that the policy's limit covers
+
 static int idle(lua_State *L) {
     mb_sim *sim = building(L);
     const lua_Number until = luaL_optnumber(L, 2, HUGE_VAL);
     if (!(until > sim->now_s))
-        return luaL_error(L, "step:idle: the time must lie after now; leave it out to wait for the next change");
+        return luaL_error(L,
+                          "step:idle: the time must lie after now; leave it out to wait for the next change");
+    if (++mb_host_of(L)->idles > MAX_IDLES)
+        return luaL_error(L, "step:idle: called more than %d times in one step", MAX_IDLES);
     if (!mb_step_idle(sim, until)) return luaL_error(L, "not enough memory");
     return 0;
 }
 
-enum { STEP_TOKENS, STEP_REQUESTS, STEP_BUDGET, STEP_DURATION, STEP_COUNT, STEP_PREFILL, STEP_DECODE, STEP_TBT,
-       STEP_LONGEST };
+enum {
+    STEP_TOKENS,
+    STEP_REQUESTS,
+    STEP_BUDGET,
+    STEP_DURATION,
+    STEP_COUNT,
+    STEP_PREFILL,
+    STEP_DECODE,
+    STEP_TBT,
+    STEP_LONGEST
+};
 
 static int read_report(lua_State *L, const mb_step_report *report, int property) {
     switch (property) {
-    case STEP_TOKENS: lua_pushnumber(L, (double)(report->prefill_tokens + report->decode_tokens)); break;
-    case STEP_REQUESTS: lua_pushinteger(L, report->requests); break;
-    case STEP_DURATION: lua_pushnumber(L, report->duration_s); break;
-    case STEP_COUNT: lua_pushinteger(L, report->count); break;
-    case STEP_PREFILL: lua_pushnumber(L, (double)report->prefill_tokens); break;
-    case STEP_DECODE: lua_pushnumber(L, (double)report->decode_tokens); break;
-    case STEP_TBT: lua_pushnumber(L, report->tbt_s); break;
-    case STEP_LONGEST: lua_pushinteger(L, report->longest_tokens); break;
-    default: lua_pushnumber(L, 0);
+    case STEP_TOKENS:
+        lua_pushnumber(L, (double)(report->prefill_tokens + report->decode_tokens));
+        break;
+    case STEP_REQUESTS:
+        lua_pushinteger(L, report->requests);
+        break;
+    case STEP_DURATION:
+        lua_pushnumber(L, report->duration_s);
+        break;
+    case STEP_COUNT:
+        lua_pushinteger(L, report->count);
+        break;
+    case STEP_PREFILL:
+        lua_pushnumber(L, (double)report->prefill_tokens);
+        break;
+    case STEP_DECODE:
+        lua_pushnumber(L, (double)report->decode_tokens);
+        break;
+    case STEP_TBT:
+        lua_pushnumber(L, report->tbt_s);
+        break;
+    case STEP_LONGEST:
+        lua_pushinteger(L, report->longest_tokens);
+        break;
+    default:
+        lua_pushnumber(L, 0);
     }
     return 1;
 }
@@ -94,13 +128,20 @@ static int read_step(lua_State *L, const mb_view *view, int property) {
     const mb_replica *replica = host->sim->building;
     if (!replica) return luaL_error(L, "a step can only be read while `schedule` or `stepped` runs");
     switch (property) {
-    case STEP_TOKENS: lua_pushnumber(L, (double)replica->prompt_tokens); break;
-    case STEP_REQUESTS: lua_pushinteger(L, replica->count); break;
+    case STEP_TOKENS:
+        lua_pushnumber(L, (double)replica->prompt_tokens);
+        break;
+    case STEP_REQUESTS:
+        lua_pushinteger(L, replica->count);
+        break;
     case STEP_BUDGET:
         lua_pushnumber(L, replica->token_budget == UINT64_MAX ? HUGE_VAL
-                                                              : (double)(replica->token_budget - replica->prompt_tokens));
+                          : replica->token_budget < replica->prompt_tokens // lowered meanwhile
+                              ? 0
+                              : (double)(replica->token_budget - replica->prompt_tokens));
         break;
-    default: return luaL_error(L, "this is known when the step has ended, in the hook `stepped`");
+    default:
+        return luaL_error(L, "this is known when the step has ended, in the hook `stepped`");
     }
     return 1;
 }

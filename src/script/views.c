@@ -4,16 +4,25 @@
 #include "base/strbuf.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static const char *kind_name(uint32_t kind) {
     switch (kind) {
-    case MB_VIEW_QUEUE: return "queue";
-    case MB_VIEW_BINS: return "bins";
-    case MB_VIEW_REPLICA: return "replica";
-    case MB_VIEW_KV: return "kv";
-    case MB_VIEW_STEP: return "step";
-    case MB_VIEW_SIM: return "sim";
-    default: return "userdata";
+    case MB_VIEW_QUEUE:
+        return "queue";
+    case MB_VIEW_BINS:
+        return "bins";
+    case MB_VIEW_REPLICA:
+        return "replica";
+    case MB_VIEW_KV:
+        return "kv";
+    case MB_VIEW_STEP:
+        return "step";
+    case MB_VIEW_SIM:
+        return "sim";
+    default:
+        return "userdata";
     }
 }
 
@@ -57,7 +66,8 @@ void mb_view_describe(lua_State *L, int index) {
         lua_pushstring(L, text);
     } else if (view && (view->kind == MB_VIEW_QUEUE || view->kind == MB_VIEW_REPLICA))
         lua_pushfstring(L, "%s %d", kind_name(view->kind), (int)view->index + 1);
-    else lua_pushstring(L, view ? kind_name(view->kind) : luaL_typename(L, index));
+    else
+        lua_pushstring(L, view ? kind_name(view->kind) : luaL_typename(L, index));
 }
 
 bool mb_view_order(lua_State *L, int index, int *type, double *number) {
@@ -75,23 +85,36 @@ bool mb_view_order(lua_State *L, int index, int *type, double *number) {
     return true;
 }
 
+static int refuse_write(lua_State *L) {
+    const mb_view *view = lua_touserdata(L, 1);
+    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
+    return luaL_error(L, "'%s' of a %s cannot be set; keep your own values in self", name,
+                      view ? kind_name(view->kind) : luaL_typename(L, 1));
+}
+
 void mb_view_metatable(lua_State *L, const mb_member *members, lua_CFunction index) {
     lua_newtable(L);
     lua_newtable(L);
     for (const mb_member *member = members; member->name; member++) {
-        if (member->function) lua_pushcfunction(L, member->function);
-        else lua_pushinteger(L, member->property);
+        if (member->function)
+            lua_pushcfunction(L, member->function);
+        else
+            lua_pushinteger(L, member->property);
         lua_setfield(L, -2, member->name);
     }
     lua_pushcclosure(L, index, 1);
     lua_setfield(L, -2, "__index");
+    lua_pushcfunction(
+        L, refuse_write); // where nothing else is said: replicas and the simulation have settable fields
+    lua_setfield(L, -2, "__newindex");
     lua_pushboolean(L, 0);
     lua_setfield(L, -2, "__metatable");
 }
 
 void mb_view_singleton(lua_State *L, const mb_member *members, lua_CFunction index) {
     mb_view_metatable(L, members, index);
-    lua_newtable(L); // methods; what is not in it is asked of `index`, whose first argument is then this table
+    lua_newtable(
+        L); // methods; what is not in it is asked of `index`, whose first argument is then this table
     for (const mb_member *member = members; member->name; member++) {
         if (!member->function) continue;
         lua_pushcfunction(L, member->function);
@@ -103,6 +126,10 @@ void mb_view_singleton(lua_State *L, const mb_member *members, lua_CFunction ind
     lua_setmetatable(L, -2);
     lua_pushvalue(L, -1);
     lua_setfield(L, -3, "__index");
+}
+
+static int compare_names(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 static int unknown_member(lua_State *L, const char *what) {
@@ -118,16 +145,24 @@ static int unknown_member(lua_State *L, const char *what) {
             names[count++] = lua_tostring(L, -1);
         }
     }
+    qsort(names, count, sizeof *names, compare_names); // the order of a table differs from run to run
     const char *name = lua_tostring(L, 2), *nearest = mb_nearest_word(name, names, count);
     if (nearest) return luaL_error(L, "a %s has no field '%s'; did you mean '%s'?", what, name, nearest);
-    return luaL_error(L, "a %s has no field '%s'", what, name);
+    char known[512];
+    size_t used = 0;
+    for (size_t i = 0; i < count && used < sizeof known; i++) {
+        if (i && strcmp(names[i], names[i - 1]) == 0) continue; // in both tables of a singleton
+        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", names[i]);
+    }
+    return luaL_error(L, "a %s has no field '%s'; it has %s", what, name, known);
 }
 
 int mb_view_index(lua_State *L, const char *what, mb_property_reader read) {
     lua_pushvalue(L, 2);
     lua_rawget(L, lua_upvalueindex(1));
     if (lua_type(L, -1) == LUA_TNUMBER) {
-        const mb_view *view = lua_touserdata(L, 1); // the metatable is ours, so it is a view (NULL for a singleton)
+        const mb_view *view =
+            lua_touserdata(L, 1); // the metatable is ours, so it is a view (NULL for a singleton)
         return read(L, view, (int)lua_tointeger(L, -1));
     }
     if (!lua_isnil(L, -1)) return 1;

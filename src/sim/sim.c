@@ -7,9 +7,9 @@
 
 // Timers that may fire with nothing else happening before the run is called stuck.
 #define MAX_TIMERS_ALONE 1000000u
-// Arrivals between two calls of the observer's progress hook: often enough for a bar, too rare to cost
-// anything.
-#define PROGRESS_EVERY 65536u
+// Arrivals and instants between two calls of the observer's progress hook: often enough for a bar and for
+// Ctrl-C, too rare to cost anything.
+#define PROGRESS_EVERY 4096u
 
 static mb_status init_replicas(mb_sim *sim, mb_error *error) {
     const mb_sim_config *config = sim->config;
@@ -146,17 +146,18 @@ static void fill_request(mb_request *request, const mb_arrival *arrival, uint64_
 }
 
 static mb_status push_to_inbox(mb_sim *sim, uint32_t slot, mb_error *error) {
+    const uint32_t inbox = sim->inbox; // the policy's key function may change it
     if (sim->inbox_is_bins) {
-        mb_sim_push_bins(sim, sim->inbox, slot);
+        mb_sim_push_bins(sim, inbox, slot);
         return MB_OK;
     }
-    if (sim->queues[sim->inbox].order == MB_KEY_GIVEN) {
+    if (sim->queues[inbox].order == MB_KEY_GIVEN) {
         double key;
-        const mb_status status = sim->policy.ops->key(sim->policy.self, sim, sim->inbox, slot, &key, error);
+        const mb_status status = sim->policy.ops->key(sim->policy.self, sim, inbox, slot, &key, error);
         if (status != MB_OK) return status;
         mb_request_at(&sim->requests, slot)->key = key;
     }
-    mb_sim_push(sim, sim->inbox, slot, false);
+    mb_sim_push(sim, inbox, slot, false);
     return MB_OK;
 }
 
@@ -216,48 +217,69 @@ static mb_status fire_timer(mb_sim *sim, uint32_t timer, mb_error *error) {
     return sim->policy.ops->timer(sim->policy.self, sim, timer, error);
 }
 
+static mb_status look(mb_sim *sim, mb_error *error) {
+    if (++sim->looks % PROGRESS_EVERY || !sim->observer.progress) return MB_OK;
+    return sim->observer.progress(sim->observer.self, sim->arrived, sim->metrics.finished, sim->now_s, error);
+}
+
+// Is the next event of this kind, and now?
+static bool due(const mb_sim *sim, unsigned kind, mb_event *event) {
+    if (!sim->heap.count) return false;
+    *event = mb_heap_top(&sim->heap);
+    return event->time_s <= sim->now_s && event->kind == kind;
+}
+
+static mb_status end_steps(mb_sim *sim, mb_error *error) {
+    mb_status status = MB_OK;
+    for (mb_event event; status == MB_OK && due(sim, MB_EVENT_STEP_END, &event);) {
+        mb_heap_pop(&sim->heap);
+        sim->timers_alone = 0;
+        status = mb_batch_end(sim, &sim->replicas[event.payload], error);
+    }
+    return status;
+}
+
+static mb_status take_arrivals(mb_sim *sim, mb_error *error) {
+    mb_status status = MB_OK;
+    while (status == MB_OK && !sim->arrivals_ended && sim->pending.time_s <= sim->now_s) {
+        sim->timers_alone = 0;
+        status = arrive(sim, error);
+        if (status == MB_OK) status = look(sim, error);
+        if (status == MB_OK) status = fetch_arrival(sim, error);
+    }
+    return status;
+}
+
+static mb_status fire_timers(mb_sim *sim, mb_error *error) {
+    mb_status status = MB_OK;
+    for (mb_event event; status == MB_OK && due(sim, MB_EVENT_TIMER, &event);) {
+        mb_heap_pop(&sim->heap);
+        if (++sim->timers_alone > MAX_TIMERS_ALONE)
+            return mb_fail(error, MB_FAILED,
+                           "stuck at t = %.9g s: %u timers fired in a row and nothing else happened; %llu "
+                           "requests wait, "
+                           "%llu run",
+                           sim->now_s, MAX_TIMERS_ALONE, (unsigned long long)sim->waiting,
+                           (unsigned long long)sim->running);
+        status = fire_timer(sim, event.payload, error);
+    }
+    return status;
+}
+
 // Everything that happens at this instant: steps end, then requests arrive, then timers fire, then replicas
 // plan.
-static mb_status run_instant(mb_sim *sim, double time_s, uint32_t *timers_alone, mb_error *error) {
-    mb_status status = MB_OK;
+static mb_status run_instant(mb_sim *sim, double time_s, mb_error *error) {
     advance(sim, time_s);
-    while (sim->heap.count) {
-        const mb_event event = mb_heap_top(&sim->heap);
-        if (event.time_s > time_s || event.kind != MB_EVENT_STEP_END) break;
-        mb_heap_pop(&sim->heap);
-        *timers_alone = 0;
-        status = mb_batch_end(sim, &sim->replicas[event.payload], error);
-        if (status != MB_OK) return status;
-    }
-    while (!sim->arrivals_ended && sim->pending.time_s <= time_s) {
-        *timers_alone = 0;
-        status = arrive(sim, error);
-        if (status == MB_OK && sim->observer.progress && sim->arrived % PROGRESS_EVERY == 0)
-            status = sim->observer.progress(sim->observer.self, sim->arrived, sim->metrics.finished, time_s,
-                                            error);
-        if (status == MB_OK) status = fetch_arrival(sim, error);
-        if (status != MB_OK) return status;
-    }
-    while (sim->heap.count) {
-        const mb_event event = mb_heap_top(&sim->heap);
-        if (event.time_s > time_s || event.kind != MB_EVENT_TIMER) break;
-        mb_heap_pop(&sim->heap);
-        if (++*timers_alone > MAX_TIMERS_ALONE)
-            return mb_fail(
-                error, MB_FAILED,
-                "stuck at t = %.9g s: %llu requests wait, nothing runs, and %u timers fired without "
-                "starting anything; does `schedule` ever admit them?",
-                sim->now_s, (unsigned long long)sim->waiting, MAX_TIMERS_ALONE);
-        status = fire_timer(sim, event.payload, error);
-        if (status != MB_OK) return status;
-    }
-    status = plan(sim, error);
-    mb_sim_check(sim);
+    mb_status status = look(sim, error);
+    if (status == MB_OK) status = end_steps(sim, error);
+    if (status == MB_OK) status = take_arrivals(sim, error);
+    if (status == MB_OK) status = fire_timers(sim, error);
+    if (status == MB_OK) status = plan(sim, error);
+    if (status == MB_OK) mb_sim_check(sim); // a hook that failed may have left a step half built
     return status;
 }
 
 static mb_status run_events(mb_sim *sim, mb_error *error) {
-    uint32_t timers_alone = 0;
     mb_status status = fetch_arrival(sim, error);
     if (status == MB_OK && sim->policy.ops->init)
         status = sim->policy.ops->init(sim->policy.self, sim, error);
@@ -266,7 +288,7 @@ static mb_status run_events(mb_sim *sim, mb_error *error) {
         if (!work || (sim->arrivals_ended && !sim->heap.count)) break; // timers alone do not keep a run alive
         double next = sim->heap.count ? mb_heap_top(&sim->heap).time_s : INFINITY;
         if (!sim->arrivals_ended && sim->pending.time_s < next) next = sim->pending.time_s;
-        status = run_instant(sim, next, &timers_alone, error);
+        status = run_instant(sim, next, error);
     }
     return status;
 }

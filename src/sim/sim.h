@@ -33,7 +33,7 @@ typedef struct mb_observer {
     mb_status (*batch)(void *self, const mb_batch_record *record, mb_error *error);
     mb_status (*decision)(void *self, double now_s, uint32_t replica, const char *name, double value,
                           mb_error *error);
-    // Called about every 2^16 requests; returning MB_FAILED stops the run (Ctrl-C).
+    // Called every few thousand events; returning MB_FAILED stops the run (Ctrl-C).
     mb_status (*progress)(void *self, uint64_t arrived, uint64_t finished, double now_s, mb_error *error);
     void *self;
 } mb_observer;
@@ -95,6 +95,8 @@ struct mb_sim {
     mb_arrival pending; // the next arrival, not yet in the system
     mb_rng noise;
     uint32_t batches;
+    uint32_t timers_alone; // timers fired since anything else happened
+    uint64_t looks;        // chances to report progress
     mb_metrics metrics;
 };
 

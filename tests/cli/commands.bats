@@ -1,0 +1,232 @@
+# The verbs, their help, their mistakes, and what happens when output cannot be written or somebody presses Ctrl-C.
+
+bats_require_minimum_version 1.5.0
+load helpers
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return
+    small=$root/tests/sandbox/small.lua
+}
+
+fails() { # fails CODE SENTENCE COMMAND...: the sentence, and nothing else, on standard error
+    local code=$1 sentence=$2
+    shift 2
+    run "$@"
+    [ "$status" -eq "$code" ] || { echo "exit code $status: $output"; return 1; }
+    [ "$output" = "$sentence" ] || { echo "expected: $sentence"; echo "printed:  $output"; return 1; }
+}
+
+@test "--version tells the version and the Lua engine" {
+    run "$MBSAND" --version
+    [ "$status" -eq 0 ]
+    [[ $output =~ ^mbsand\ [0-9]+\.[0-9]+\.[0-9]+\ \(Lua\ 5\.4\.[0-9]+\)$ ]]
+    [ -x "$MBSAND_LUAJIT" ] || return 0
+    run "$MBSAND_LUAJIT" --version
+    [[ $output == *"(LuaJIT 2.1"* ]]
+}
+
+@test "every verb has a help" {
+    run "$MBSAND" --help
+    [ "$status" -eq 0 ]
+    [[ ${lines[0]} == "usage: mbsand SCENARIO.lua [options]" ]]
+    verbs=$(sed -n 's/^  \([a-z]*\)  .*/\1/p' <<<"$output")
+    [ -n "$verbs" ]
+    for verb in $verbs; do
+        run "$MBSAND" "$verb" --help
+        [ "$status" -eq 0 ]
+        [[ ${lines[0]} == "usage: mbsand "*"$verb"* ]]
+        run "$MBSAND" "$verb" -h
+        [ "$status" -eq 0 ]
+    done
+}
+
+@test "without arguments the help, and exit code 2" {
+    run "$MBSAND"
+    [ "$status" -eq 2 ]
+    says "usage: mbsand SCENARIO.lua [options]"
+}
+
+@test "an unknown verb or option" {
+    fails 2 "mbsand: unknown verb 'simulate'; a scenario's file ends in .lua; see \`mbsand --help\`" "$MBSAND" simulate
+    fails 2 "mbsand: unknown verb 'chek'; did you mean 'check'?; see \`mbsand --help\`" "$MBSAND" chek
+    fails 2 "mbsand: no option --all; see \`mbsand list --help\`" "$MBSAND" list --all policies
+    fails 2 "mbsand: no option --all; see \`mbsand check --help\`" "$MBSAND" check --all
+    fails 2 "mbsand: no option --force; see \`mbsand new --help\`" "$MBSAND" new --force policy x
+    run "$MBSAND" "$small" --sedes 3
+    [ "$status" -eq 2 ]
+    says "--sedes"
+}
+
+@test "list: names in a column of their own, no line wider than 100" {
+    for what in policies bins scenarios; do
+        run "$MBSAND" list "$what"
+        [ "$status" -eq 0 ]
+        [ "${#lines[@]}" -gt 3 ]
+        for line in "${lines[@]}"; do
+            [ "${#line}" -le 100 ]
+            [[ $line =~ ^\ \ ([a-z_0-9/]+\ +|\ +)[^\ ].* ]]
+        done
+    done
+    run "$MBSAND" list policies
+    says "origin/first_multi_bin_dynamic The origin's multi_bin_dynamic, first state"
+    says "static_fifo batches of a fixed size in arrival order, run to completion."
+}
+
+@test "list: mistakes" {
+    fails 2 "mbsand: list needs one of: policies, bins, scenarios; see \`mbsand list --help\`" "$MBSAND" list
+    fails 2 "mbsand: 'polices' cannot be listed; expected policies, bins or scenarios; see \`mbsand list --help\`" \
+        "$MBSAND" list polices
+}
+
+@test "check: everything bundled is good" {
+    cd "$root"
+    for what in policies scenarios; do
+        "$MBSAND" list "$what" | sed -n 's/^  \([a-z][a-z_0-9/]*\) .*/\1/p' >"$BATS_TEST_TMPDIR/$what"
+    done
+    while read -r name; do
+        run "$MBSAND" check "$name"
+        [ "$status" -eq 0 ]
+        [[ $output == *": a good policy" ]]
+    done <"$BATS_TEST_TMPDIR/policies"
+    while read -r name; do
+        run "$MBSAND" check "scenarios/$name.lua"
+        [ "$status" -eq 0 ]
+    done <"$BATS_TEST_TMPDIR/scenarios"
+}
+
+@test "check: several files, the good beside the bad" {
+    echo 'return { schedule = function() end }' >good.lua
+    echo 'return { shedule = function() end }' >bad.lua
+    echo 'while true do end' >endless.lua
+    echo 'return scenario { polices = {} }' >scenario.lua
+    run "$MBSAND" check good.lua bad.lua
+    [ "$status" -eq 2 ]
+    says "good.lua: a good policy"
+    says "mbsand: bad.lua: there is no hook 'shedule'; did you mean 'schedule'?"
+    run "$MBSAND" check endless.lua
+    [ "$status" -eq 2 ]
+    says "mbsand: endless.lua:1: the script ran longer than 1 s (limits.hook_seconds); is there an endless loop?"
+    run "$MBSAND" check scenario.lua
+    [ "$status" -eq 2 ]
+    says 'scenario.lua:1:'
+    says 'policies'
+    fails 2 'mbsand: check needs a file; see `mbsand check --help`' "$MBSAND" check
+    fails 2 'mbsand: there is no policy "nothing.lua": No such file or directory' "$MBSAND" check nothing.lua
+    mkdir folder.lua
+    fails 2 'mbsand: the policy "folder.lua" is a folder, not a file' "$MBSAND" check folder.lua
+}
+
+@test "check: a corpus of good and bad policies" {
+    for file in "$root"/tests/corpus/policy/good_*.lua; do
+        run "$MBSAND" check "$file"
+        [ "$status" -eq 0 ] || { echo "$output"; return 1; }
+    done
+    for file in "$root"/tests/corpus/policy/bad_*.*; do
+        run "$MBSAND" check "$file"
+        [ "$status" -eq 2 ] || { echo "$file: $status: $output"; return 1; }
+        [[ ${lines[0]} == "mbsand: "*"$(basename "$file")"* ]] || { echo "$output"; return 1; }
+        if [ -x "$MBSAND_LUAJIT" ]; then
+            run "$MBSAND_LUAJIT" check "$file"
+            [ "$status" -eq 2 ] || { echo "LuaJIT: $file: $status: $output"; return 1; }
+        fi
+    done
+}
+
+@test "new policy: runs as it is, and is never overwritten" {
+    run "$MBSAND" new policy mine
+    [ "$status" -eq 0 ]
+    [ "$output" = "mine.lua written; try: mbsand scenarios/burst.lua --policy ./mine.lua" ]
+    run "$MBSAND" check mine.lua
+    [ "$output" = "mine.lua: a good policy" ]
+    run "$MBSAND" "$small" --policy ./mine.lua,batch_size=4
+    [ "$status" -eq 0 ]
+    echo "-- changed" >>mine.lua
+    cp mine.lua before.lua
+    fails 2 "mbsand: mine.lua: exists already; choose another name" "$MBSAND" new policy mine
+    cmp mine.lua before.lua
+}
+
+@test "new policy: bad names" {
+    for name in ../mine a/b 'two words' '' -- mine.lua 'x;y'; do
+        run "$MBSAND" new policy "$name"
+        [ "$status" -eq 2 ]
+        [ -z "$(ls)" ]
+    done
+    fails 2 "mbsand: 'two words' is not a good name; use letters, digits and underscores; see \`mbsand new --help\`" \
+        "$MBSAND" new policy 'two words'
+    fails 2 "mbsand: expected: mbsand new policy NAME; see \`mbsand new --help\`" "$MBSAND" new polcy mine
+}
+
+@test "new policy: a folder that cannot be written" {
+    [ "$(id -u)" -ne 0 ] || skip "root may write everywhere"
+    mkdir closed && chmod 555 closed && cd closed
+    run "$MBSAND" new policy mine
+    [ "$status" -eq 1 ]
+    says "mine.lua: cannot be written: Permission denied"
+}
+
+@test "--set: mistakes" {
+    run "$MBSAND" "$small" --set cluster.gpu=3
+    [ "$status" -eq 2 ]
+    says 'mbsand: --set cluster.gpu=3: cluster has no key "gpu"; did you mean "gpus"?'
+    run "$MBSAND" "$small" --set nothing=3
+    [ "$status" -eq 2 ]
+    says 'mbsand: --set nothing=3: a scenario has no key "nothing"; its keys:'
+    fails 2 'mbsand: --set cluster.gpus: expected key=value, as in --set cluster.gpus=8' \
+        "$MBSAND" "$small" --set cluster.gpus
+    fails 2 'mbsand: --set cluster.gpus=many: cluster.gpus is "many"; expected a whole number from 1 to 1048576' \
+        "$MBSAND" "$small" --set cluster.gpus=many
+}
+
+@test "numbers that are none" {
+    for option in --seeds=0 --seeds=-1 --seeds=1.5 --seeds=many --seeds= --jobs=0 --seed=-1 --memory-mb=0 \
+        --hook-seconds=0 --hook-seconds=nan --hook-instructions=0; do
+        run "$MBSAND" "$small" "$option"
+        [ "$status" -eq 2 ] || { echo "$option: $status: $output"; return 1; }
+        [[ ${lines[0]} == "mbsand: --${option#--}"* || ${lines[0]} == "mbsand: ${option%%=*}:"* ]]
+    done
+}
+
+@test "a scenario that is not there, one argument too many" {
+    fails 2 'mbsand: there is no scenario "nothing.lua": No such file or directory' "$MBSAND" nothing.lua
+    run "$MBSAND" "$small" again
+    [ "$status" -eq 2 ]
+    says "'again' is one argument too many"
+}
+
+@test "limits hold in instructions as well, at the same place under both engines' own count" {
+    printf '%s\n' 'local P = {}' 'function P:schedule() while true do end end' 'return P' >loop.lua
+    for binary in "$MBSAND" "$MBSAND_LUAJIT"; do
+        [ -x "$binary" ] || continue
+        run "$binary" "$small" -p ./loop.lua --hook-instructions 1000000
+        [ "$status" -eq 1 ]
+        says "./loop.lua:2: schedule used more than 1000000 instructions (limits.hook_instructions) [in schedule"
+    done
+}
+
+@test "standard output that is closed or full" {
+    for command in "$small" "list policies" "--help" "--version" "list --help" "check $small"; do
+        # shellcheck disable=SC2086
+        run --separate-stderr bash -c "'$MBSAND' $command >&-"
+        [ "$status" -eq 1 ] || { echo "$command: $status: $output"; return 1; }
+        [[ $stderr == "mbsand: "*"Bad file descriptor"* ]]
+        [ -w /dev/full ] || continue
+        run --separate-stderr bash -c "'$MBSAND' $command >/dev/full"
+        [ "$status" -eq 1 ]
+        [[ $stderr == "mbsand: "*"No space left on device"* ]]
+    done
+}
+
+@test "Ctrl-C: what is finished is printed, with a sentence" {
+    "$MBSAND" "$small" --seeds 100000 --jobs 1 --quiet >out 2>err &
+    pid=$!
+    sleep 1
+    kill -INT "$pid"
+    status=0
+    wait "$pid" || status=$?
+    cat out err
+    [ "$status" -eq 1 ] || [ "$status" -eq 130 ]
+    grep -q '^static_fifo  *[0-9]' out
+    grep -q 'stopped early: [0-9]* of 100000 runs finished' out
+    grep -qx 'mbsand: interrupted; what was finished is above' err
+}

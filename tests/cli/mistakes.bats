@@ -1,0 +1,190 @@
+# What people who write their first policy get wrong, and the sentence that each mistake earns.
+
+load helpers
+
+setup() { cd "$BATS_TEST_TMPDIR" || return; }
+
+small() { "$MBSAND" "$root/tests/sandbox/small.lua" --jobs 1 "$@"; }
+
+# policy LINE...: write my.lua and run it beside static_fifo.
+policy() {
+    printf '%s\n' "$@" >my.lua
+    run small -p ./my.lua
+}
+
+# schedule LINE: the same, with the line as the body of `schedule`.
+schedule() { policy 'local P = {}' 'function P:schedule(replica, step)' "$1" 'end' 'return P'; }
+
+# Exit code, the sentence, and the other policy's row.
+ends() { # ends CODE SENTENCE
+    [ "$status" -eq "$1" ] || { echo "exit code $status: $output"; return 1; }
+    says "$2"
+    says "static_fifo 19.82"
+}
+
+@test "a typo in the name of a hook" {
+    policy 'local P = {}' 'function P:shedule(replica, step) end' 'return P'
+    ends 2 "./my.lua: there is no hook 'shedule'; did you mean 'schedule'?"
+    policy 'local P = {}' 'function P:schedule(replica, step) end' 'function P:arive(req) end' 'return P'
+    ends 2 "./my.lua: there is no hook 'arive'; did you mean 'arrive'?"
+}
+
+@test "a function of one's own is no hook" {
+    policy 'local P = {}' 'function P:schedule(replica, step) self:limit() step:admit(self.sim.queue, 8) end' \
+        'function P:limit() end' 'function P:note() end' 'return P'
+    [ "$status" -eq 0 ]
+}
+
+@test "no schedule at all" {
+    policy 'return {}'
+    ends 2 "./my.lua: the policy has no hook 'schedule'; write function Policy:schedule(replica, step) ... end"
+}
+
+@test "a hook that is no function" {
+    policy 'return { schedule = 3 }'
+    ends 2 "./my.lua: 'schedule' is a hook and must be a function, not number"
+}
+
+@test "a missing comma" {
+    policy 'local P = { params = {' '  size = 8' '  other = 9,' '} }' 'return P'
+    ends 2 "./my.lua:3: '}' expected (to close '{' at line 1) near 'other'"
+}
+
+@test "a missing end" {
+    policy 'local P = {}' 'function P:schedule(replica, step)' 'return P'
+    ends 2 "./my.lua:4: 'end' expected (to close 'function' at line 2) near <eof>"
+}
+
+@test "a missing return" {
+    policy 'local P = {}' 'function P:schedule(replica, step) end'
+    ends 2 './my.lua: must return a table of hooks, and returns nothing; is `return Policy` missing at the end?'
+    policy ''
+    ends 2 './my.lua: must return a table of hooks, and returns nothing'
+    policy 'return "static_fifo"'
+    ends 2 './my.lua: must return a table of hooks, and returns string'
+}
+
+@test "an endless loop" {
+    schedule 'while #self.sim.queue > 0 do end'
+    ends 1 './my.lua:3: schedule ran longer than 1 s (limits.hook_seconds); is there an endless loop? [in schedule, t ='
+}
+
+@test "a wrong field" {
+    schedule 'return self.sim.queue:peek().promt_tokens'
+    ends 1 "./my.lua:3: a request has no field 'promt_tokens'; did you mean 'prompt_tokens'?"
+    schedule 'return self.sim.queue:peek().mood'
+    ends 1 "./my.lua:3: a request has no field 'mood'; keep notes of your own in 'user'"
+    schedule 'return self.sim.queue:peek().output_tokens'
+    ends 1 "./my.lua:3: a request has no 'output_tokens' before it finished: nobody knows it; use 'predicted_output'"
+    schedule 'return self.sim.queu'
+    ends 1 "./my.lua:3: a sim has no field 'queu'; did you mean 'queue'?"
+    schedule 'return self.sim.nothing_like_it'
+    ends 1 "./my.lua:3: a sim has no field 'nothing_like_it'; it has after, arrivals_ended, bins, every, inbox"
+    schedule 'step:admitt(self.sim.queue)'
+    ends 1 "./my.lua:3: a step has no field 'admitt'; did you mean 'admit'?"
+    schedule 'self.sim.queue:pull()'
+    ends 1 "./my.lua:3: a queue has no field 'pull'; did you mean 'push'?"
+    schedule 'return replica.runing'
+    ends 1 "./my.lua:3: a replica has no field 'runing'; did you mean 'running'?"
+    schedule 'return replica.kv.capcity'
+    ends 1 "./my.lua:3: a kv pool has no field 'capcity'; did you mean 'capacity'?"
+    schedule 'return tabel.insert'
+    ends 1 "./my.lua:3: unknown variable 'tabel'; did you mean 'table'?"
+}
+
+@test "a field that cannot be set" {
+    schedule 'step.tokens = 1'
+    ends 1 "./my.lua:3: 'tokens' of a step cannot be set; keep your own values in self"
+    schedule 'self.sim.queue.mine = 1'
+    ends 1 "./my.lua:3: 'mine' of a queue cannot be set; keep your own values in self"
+    schedule 'self.sim.now = 1'
+    ends 1 "./my.lua:3: sim.now cannot be set; keep your own values in self.now"
+    schedule 'replica.running = 1'
+    ends 1 "./my.lua:3: replica.running cannot be set; only max_requests and token_budget can"
+}
+
+@test "a dot where a colon is meant" {
+    schedule 'step.admit(self.sim.queue, 8)'
+    ends 1 "./my.lua:3: expected a step, got queue; was '.' written where ':' is meant?"
+    schedule 'self.sim.queue.pop()'
+    ends 1 "./my.lua:3: expected a queue, got no value; was '.' written where ':' is meant?"
+    schedule 'self.sim.reject(self.sim.queue:peek())'
+    ends 1 "./my.lua:3: expected a sim, got table; was '.' written where ':' is meant?"
+}
+
+@test "a table that never stops growing" {
+    schedule 'local t = {} while true do t[#t + 1] = {} end'
+    ends 1 'my: the policy used more than 64 MiB of memory (limits.memory_mb) [in schedule, t ='
+}
+
+@test "a global variable where a local one is meant" {
+    schedule 'count = 1'
+    ends 1 "./my.lua:3: a hook may not make the global variable 'count'; write 'local count', or keep it in self.count"
+}
+
+@test "an unknown parameter, and one of another type" {
+    run small -p static_fifo,batch_sise=3
+    ends 2 "unknown parameter 'batch_sise'; it has batch_size"
+    run small -p static_fifo,batch_size=many
+    ends 2 "parameter 'batch_size' must be a number, not a string"
+    policy 'return { params = 8, schedule = function() end }'
+    ends 2 "'params' must be a table of default values, not a number"
+}
+
+@test "an unknown policy" {
+    run small -p static_fifa
+    [ "$status" -eq 2 ]
+    says 'there is no policy "static_fifa"; did you mean "static_fifo"? (a file of yours is written ./static_fifa.lua)'
+}
+
+@test "a file that is not there, and one that is a folder" {
+    run small -p ./nothing.lua
+    [ "$status" -eq 2 ]
+    says '"./nothing.lua": No such file or directory'
+    mkdir folder.lua
+    run small -p ./folder.lua
+    [ "$status" -eq 2 ]
+    says 'the policy "./folder.lua" is a folder, not a file'
+}
+
+@test "a file that may not be read" {
+    [ "$(id -u)" -ne 0 ] || skip "root may read everything"
+    echo 'return {}' >closed.lua
+    chmod 000 closed.lua
+    run small -p ./closed.lua
+    [ "$status" -eq 2 ]
+    says 'Permission denied'
+}
+
+@test "compiled Lua" {
+    make_bytecode lua5.4 my.lua
+    run small -p ./my.lua
+    ends 2 './my.lua: is compiled Lua; a policy must be source text'
+}
+
+@test "a policy that never admits anything" {
+    schedule ''
+    [ "$status" -eq 0 ]
+    says 'warning: my left replicas idle'
+    says 'while requests waited, without `step:idle`: most policy bugs look like that'
+    says 'warning: my never served 300 of 300 requests, which its latencies leave out'
+}
+
+@test "a policy that turns everything away" {
+    policy 'local P = {}' 'function P:arrive(req) self.sim:reject(req, "not today") end' 'function P:schedule() end' \
+        'return P'
+    [ "$status" -ne 0 ]
+    says 'no request could be served: request 0: not today'
+}
+
+@test "a value that is not known yet" {
+    schedule 'return step.duration'
+    ends 1 'this is known when the step has ended, in the hook `stepped`'
+}
+
+@test "a request kept after it finished" {
+    policy 'local P = {}' 'function P:arrive(req) self.old = self.old or req self.sim.queue:push(req) end' \
+        'function P:schedule(replica, step) step:admit(self.sim.queue) end' \
+        'function P:stepped() return self.old:waited() + 0 end' 'return P'
+    ends 1 "./my.lua:4: request 0 has left the system; drop it from your own tables in the hook 'finish'"
+}

@@ -1,0 +1,2 @@
+-- luacheck: ignore
+return { schedule = undefined_function }

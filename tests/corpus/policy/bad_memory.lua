@@ -1,0 +1,2 @@
+-- luacheck: ignore
+local t = {} while true do t[#t + 1] = {} end

@@ -1,0 +1,1 @@
+return { params = 1, schedule = function() end }

@@ -1,0 +1,1 @@
+return { shedule = function() end, init = function() end }

@@ -1,0 +1,2 @@
+#!/usr/bin/env mbsand
+return { schedule = function() end }

@@ -1,0 +1,1 @@
+return { schedule = function(self, replica, step) step:admit(self.sim.queue) end }

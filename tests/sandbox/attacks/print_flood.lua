@@ -1,0 +1,5 @@
+-- Print without end.
+-- expect: (more than 1000 lines; the rest is not shown)
+local P = {}
+function P:schedule() while true do print("x") end end
+return P
