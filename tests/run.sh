@@ -10,9 +10,9 @@ mkdir -p "$log"
 
 count() { # count NAME LOG EXIT_STATUS
     local ok not_ok skip
-    skip=$(grep -cE '^ok .*# (skip|SKIP)' "$2")
-    ok=$(($(grep -cE '^ok ' "$2") - skip))
-    not_ok=$(grep -cE '^not ok ' "$2")
+    skip=$(grep -ciE '^(not )?ok .*# skip' "$2") # cmocka says "not ok ... # SKIP"
+    ok=$(grep -E '^ok ' "$2" | grep -cviE '# skip')
+    not_ok=$(grep -E '^not ok ' "$2" | grep -cviE '# skip')
     if [ "$3" -ne 0 ] && [ "$not_ok" -eq 0 ]; then not_ok=1; fi
     passed=$((passed + ok)) failed=$((failed + not_ok)) skipped=$((skipped + skip))
     printf '%-44s %4d passed, %d failed, %d skipped\n' "$1" "$ok" "$not_ok" "$skip"
@@ -62,7 +62,9 @@ for source in tests/unit/test_*.c; do
     esac
 done
 for test in tests/lua/test_*.lua; do
-    for engine in lua5.4 luajit; do suite "lua: $(basename "$test" .lua) ($engine)" $engine "$test"; done
+    suite "lua: $(basename "$test" .lua) (Lua 5.4)" lua5.4 "$test"
+    # The compiler of Debian's LuaJIT snapshot now and then miscompiles the oracle; mbsand itself runs with it off too.
+    suite "lua: $(basename "$test" .lua) (LuaJIT)" luajit -joff "$test"
 done
 suite "oracle: 420 random comparisons" lua5.4 tests/oracle/compare.lua
 MBSAND=$MBSAND_ASAN suite "oracle: with invariants" lua5.4 tests/oracle/compare.lua 40 2

@@ -156,7 +156,8 @@ static bool any_finished(const mb_results *results) {
 static mb_status print_section(const session *all, const mb_results *results, mb_error *error) {
     const mb_section *section = mb_scenario_section(results->scenario, results->section);
     const bool markdown = all->arguments->format == MB_OUTPUT_MD;
-    if (!markdown && all->arguments->format != MB_OUTPUT_TABLE) return MB_OK; // at the end, all sections in one
+    if (!markdown && all->arguments->format != MB_OUTPUT_TABLE)
+        return MB_OK; // at the end, all sections in one
     if (results->section > 0) putchar('\n');
     if (markdown) return mb_report_markdown(results, stdout, error);
     if (!section->has_report || !any_finished(results))
@@ -187,9 +188,11 @@ static int exit_code(const mb_results *results) {
 }
 
 // --- running
-// --- checks before a run ---------------------------------------------------------------------------------------
+// --- checks before a run
+// ---------------------------------------------------------------------------------------
 
-// A parameter set for all policies (--set params.x) must be known to one of them, else it is a slip of the pen.
+// A parameter set for all policies (--set params.x) must be known to one of them, else it is a slip of the
+// pen.
 static mb_status check_params(const mb_experiment *experiment, mb_error *error) {
     const mb_policy_spec *first = &experiment->policies[0];
     for (size_t i = 0; i < first->param_count; i++) {
@@ -198,13 +201,15 @@ static mb_status check_params(const mb_experiment *experiment, mb_error *error) 
         bool known = false;
         for (size_t j = 0; j < experiment->policy_count && !known; j++) {
             mb_lua_policy policy;
-            if (mb_lua_policy_open(&policy, &experiment->policies[j], &experiment->limits, NULL, 0, 0, error) != MB_OK)
+            if (mb_lua_policy_open(&policy, &experiment->policies[j], &experiment->limits, NULL, 0, 0,
+                                   error) != MB_OK)
                 return MB_OK; // its runs will say what is wrong with it, and the others go on
             known = mb_lua_policy_has_param(&policy, name);
             mb_lua_policy_close(&policy);
         }
         if (!known)
-            return mb_fail(error, MB_BAD_INPUT, "params.%s: no policy here has a parameter of that name", name);
+            return mb_fail(error, MB_BAD_INPUT, "params.%s: no policy here has a parameter of that name",
+                           name);
     }
     return MB_OK;
 }

@@ -146,8 +146,9 @@ static void note_extrapolated(mb_notes *notes, const totals *sums, size_t count)
     mb_strbuf text = {0};
     for (size_t i = 0; i < count; i++) {
         if (sums[i].extrapolated <= 0 || sums[i].batches <= 0) continue;
-        mb_strbuf_add(&text, text.length ? ", " : "batches outside the range that the latency model was fitted on, "
-                                                  "whose times are extrapolated: ");
+        mb_strbuf_add(&text, text.length ? ", "
+                                         : "batches outside the range that the latency model was fitted on, "
+                                           "whose times are extrapolated: ");
         add_who(&text, &sums[i], false);
         mb_strbuf_printf(&text, " %.2g %%", 100 * sums[i].extrapolated / sums[i].batches);
     }

@@ -14,8 +14,10 @@ static void push_known(lua_State *L, int index) {
         lua_pop(L, 1);
         if (lua_type(L, -1) != LUA_TSTRING) continue;
         lua_pushvalue(L, -2);
-        if (lua_rawlen(L, -1)) lua_pushliteral(L, ", ");
-        else lua_pushliteral(L, "");
+        if (lua_rawlen(L, -1))
+            lua_pushliteral(L, ", ");
+        else
+            lua_pushliteral(L, "");
         lua_pushvalue(L, -3);
         lua_concat(L, 3);
         lua_replace(L, -3);
@@ -24,9 +26,15 @@ static void push_known(lua_State *L, int index) {
 
 static void push_value(lua_State *L, const mb_param *param) {
     switch (param->kind) {
-    case MB_PARAM_NUMBER: lua_pushnumber(L, param->number); break;
-    case MB_PARAM_TEXT: lua_pushstring(L, param->text); break;
-    case MB_PARAM_BOOLEAN: lua_pushboolean(L, param->boolean); break;
+    case MB_PARAM_NUMBER:
+        lua_pushnumber(L, param->number);
+        break;
+    case MB_PARAM_TEXT:
+        lua_pushstring(L, param->text);
+        break;
+    case MB_PARAM_BOOLEAN:
+        lua_pushboolean(L, param->boolean);
+        break;
     case MB_PARAM_NUMBERS:
         lua_createtable(L, (int)param->number_count, 0);
         for (size_t i = 0; i < param->number_count; i++) {
@@ -36,8 +44,8 @@ static void push_value(lua_State *L, const mb_param *param) {
     }
 }
 
-// A value's type must be its default's. `false` says "off": any value may replace it; a single number may stand for a
-// list of one.
+// A value's type must be its default's. `false` says "off": any value may replace it; a single number may
+// stand for a list of one.
 static void check_type(lua_State *L, const mb_param *param, const char *label) {
     const int given = lua_type(L, -1), declared = lua_type(L, -2);
     if (given == declared || (declared == LUA_TBOOLEAN && !lua_toboolean(L, -2))) return;
@@ -56,7 +64,8 @@ void mb_params_merge(lua_State *L, int policy, const mb_policy_spec *spec, const
     lua_getfield(L, policy, "params");
     const int defaults = lua_gettop(L);
     if (!lua_isnil(L, defaults) && !lua_istable(L, defaults))
-        luaL_error(L, "%s: 'params' must be a table of default values, not a %s", label, luaL_typename(L, defaults));
+        luaL_error(L, "%s: 'params' must be a table of default values, not a %s", label,
+                   luaL_typename(L, defaults));
     lua_newtable(L);
     const int merged = lua_gettop(L);
     if (lua_istable(L, defaults)) {

@@ -4,18 +4,27 @@
 #include "script/host.h"
 
 // Hooks of a policy, in the order of mb_host.hooks.
-typedef enum mb_hook { MB_HOOK_INIT, MB_HOOK_ARRIVE, MB_HOOK_SCHEDULE, MB_HOOK_STEPPED, MB_HOOK_FINISH,
-                       MB_HOOK_HANDOFF, MB_HOOK_SIGNAL, MB_HOOK_COUNT } mb_hook;
+typedef enum mb_hook {
+    MB_HOOK_INIT,
+    MB_HOOK_ARRIVE,
+    MB_HOOK_SCHEDULE,
+    MB_HOOK_STEPPED,
+    MB_HOOK_FINISH,
+    MB_HOOK_HANDOFF,
+    MB_HOOK_SIGNAL,
+    MB_HOOK_COUNT
+} mb_hook;
 
 typedef struct mb_lua_policy {
     mb_host host;
     mb_policy_ops ops; // only the hooks that the script has
 } mb_lua_policy;
 
-// Load the script, merge its parameters, find its hooks. The simulation is given later, by the init hook; `workload`
-// (may be NULL) is where sim:sample and the bin-boundary rules learn the lengths from.
+// Load the script, merge its parameters, find its hooks. The simulation is given later, by the init hook;
+// `workload` (may be NULL) is where sim:sample and the bin-boundary rules learn the lengths from.
 mb_status mb_lua_policy_open(mb_lua_policy *policy, const mb_policy_spec *spec, const mb_limits *limits,
-                             const mb_workload *workload, uint64_t seed, uint64_t replication, mb_error *error);
+                             const mb_workload *workload, uint64_t seed, uint64_t replication,
+                             mb_error *error);
 void mb_lua_policy_close(mb_lua_policy *policy);
 
 // Does the script declare a parameter of this name?

@@ -15,7 +15,8 @@ mb_status mb_sample_load(mb_host *host, mb_error *error) {
     if (!host->workload) return MB_OK;
     mb_workload workload = *host->workload; // a shallow copy: only plain members change
     uint64_t replication = host->replication;
-    if (!host->oracle) { // an oracle sees the run itself; everyone else the head of the trace, or the generator
+    if (!host->oracle) { // an oracle sees the run itself; everyone else the head of the trace, or the
+                         // generator
         workload.limit = SAMPLE_SIZE;
         workload.trace.window_per_seed = false;
         workload.trace.skip_rows = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The closed environment that policies run in, built from an allow list. docs/writing-policies.md tells what it is
-// for and what it does not protect against.
+// The closed environment that policies run in, built from an allow list. docs/writing-policies.md tells what
+// it is for and what it does not protect against.
 #pragma once
 #include "script/host.h"
 
@@ -13,8 +13,9 @@ typedef struct mb_omitted {
     const char *library, *name, *reason;
 } mb_omitted;
 
-// Functions taken over from Lua as they are, functions replaced by ours, and those left out with the reason. Together
-// they name everything in the libraries base, math, string and table of both engines; a test compares.
+// Functions taken over from Lua as they are, functions replaced by ours, and those left out with the reason.
+// Together they name everything in the libraries base, math, string and table of both engines; a test
+// compares.
 extern const mb_allowed mb_sandbox_allowed[];
 extern const mb_allowed mb_sandbox_replaced[];
 extern const mb_omitted mb_sandbox_omitted[];

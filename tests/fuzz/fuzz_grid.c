@@ -25,8 +25,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         mb_fit fit;
         if (mb_fit_batch_law(grid, MB_FIT_RELATIVE, &fit, &error) == MB_OK)
             check(isfinite(fit.law.alpha_s) && isfinite(fit.law.beta_s_per_token) && isfinite(fit.law.gamma));
-        else check(strlen(error.message) > 10);
-    } else check(grid == NULL && strlen(error.message) > 10);
+        else
+            check(strlen(error.message) > 10);
+    } else
+        check(grid == NULL && strlen(error.message) > 10);
     mb_grid_free(grid);
     unlink(path);
     return 0;

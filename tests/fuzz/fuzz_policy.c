@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// libFuzzer: no text given as a policy makes the host crash, hang or fail without a sentence; where it loads, it runs
-// a small simulation.
+// libFuzzer: no text given as a policy makes the host crash, hang or fail without a sentence; where it loads,
+// it runs a small simulation.
 #include "script/policy_lua.h"
 
 #include <stdio.h>
@@ -16,15 +16,14 @@ static void check(bool holds) {
 
 static void simulate(mb_lua_policy *policy, const mb_workload *workload) {
     const mb_latency latency = {.law = {.alpha_s = 1, .beta_s_per_token = 0.01}};
-    const mb_sim_config config = {.replicas = 2,
-                                  .kv_capacity = 500,
-                                  .latency = &latency,
-                                  .slo = {.tbt_s = 0.1, .e2e_s = 10}};
+    const mb_sim_config config = {
+        .replicas = 2, .kv_capacity = 500, .latency = &latency, .slo = {.tbt_s = 0.1, .e2e_s = 10}};
     mb_error error = {0};
     mb_source *source;
     mb_sim sim;
     check(mb_source_open(workload, 1, 0, &source, &error) == MB_OK);
-    check(mb_sim_init(&sim, &config, source, (mb_policy){&policy->ops, &policy->host}, NULL, &error) == MB_OK);
+    check(mb_sim_init(&sim, &config, source, (mb_policy){&policy->ops, &policy->host}, NULL, &error) ==
+          MB_OK);
     if (mb_sim_run(&sim, &error) != MB_OK) check(strlen(error.message) > 10);
     mb_sim_deinit(&sim);
     mb_source_close(source);
@@ -50,7 +49,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (mb_lua_policy_open(&policy, &spec, &limits, &workload, 1, 0, &error) == MB_OK) {
         simulate(&policy, &workload);
         mb_lua_policy_close(&policy);
-    } else check(strlen(error.message) > 10);
+    } else
+        check(strlen(error.message) > 10);
     mb_workload_deinit(&workload);
     unlink(path);
     return 0;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Event heap, random numbers, strings: brute force, published vectors, moments.
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
+#include <cmocka.h>
 
 #include "base/heap.h"
 #include "base/rng.h"

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Queues against a list, on random operations; bins against a linear search.
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
+#include <cmocka.h>
 
 #include "base/rng.h"
 #include "sim/bins.h"

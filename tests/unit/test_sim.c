@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The batch executor by hand: times, memory, rejection, idleness, order at equal times.
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
+#include <cmocka.h>
 
 #include "sim/measures.h"
 #include "sim/sim.h"
