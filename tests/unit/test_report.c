@@ -337,7 +337,7 @@ static void notes(void **state) {
     expect(text, "never served 1,000 of 2,000 requests");
     expect(text, "idle for 2 replica-seconds");
     expect(text, "1,234 rows of the trace");
-    expect(text, "multi_bin: 10 % of the batches");
+    expect(text, "multi_bin 10 %");
     expect(text, "oracle");
     expect(text, "stopped early: 5 of 6 runs");
     expect_not(text, "\033");
