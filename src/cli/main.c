@@ -4,8 +4,6 @@
 #include "cli/commands.h"
 #include "script/policy_lua.h"
 
-#include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,28 +22,6 @@ static const verb VERBS[] = {
     {"new", mb_cmd_new, "write a commented starting point for a policy of your own"},
 };
 enum { VERB_COUNT = sizeof VERBS / sizeof *VERBS };
-
-int mb_cli_fail(const mb_error *error) {
-    fprintf(stderr, "mbsand: %s\n", error->message);
-    if (error->traceback[0]) fprintf(stderr, "%s\n", error->traceback);
-    return error->status == MB_BAD_INPUT ? 2 : 1;
-}
-
-int mb_cli_usage(const char *verb_name, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    fputs("mbsand: ", stderr);
-    vfprintf(stderr, format, arguments);
-    va_end(arguments);
-    fprintf(stderr, "; see `mbsand %s%s--help`\n", verb_name, verb_name[0] ? " " : "");
-    return 2;
-}
-
-int mb_cli_finish(void) {
-    if (fflush(stdout) == 0 && !ferror(stdout)) return 0;
-    fprintf(stderr, "mbsand: standard output cannot be written: %s\n", strerror(errno));
-    return 1;
-}
 
 static void print_help(void) {
     fputs("usage: mbsand SCENARIO.lua [options]\n"
