@@ -9,6 +9,7 @@
 
 // Below this share of waiting requests a policy has nothing to decide.
 #define HARDLY_WAITED 0.01
+#define HARDLY_BATCHED 1.02 // requests per batch
 // Different messages of failed runs that are shown; the rest is counted.
 enum { MAX_FAILURES = 5 };
 
@@ -264,7 +265,7 @@ typedef enum tells { TELLS_APART, TELLS_NO_QUEUE, TELLS_IDENTICAL } tells;
 
 static tells judge_point(const mb_results *results, size_t point) {
     const mb_experiment *experiment = &mb_results_section(results)->points[point].experiment;
-    const int waited = mb_measure_index("waited_fraction");
+    const int waited = mb_measure_index("waited_fraction"), batch = mb_measure_index("batch_mean");
     const mb_outcome *first = mb_results_at(results, point, 0, 0);
     bool calm = true, identical = true;
     size_t finished = 0;
@@ -273,7 +274,9 @@ static tells judge_point(const mb_results *results, size_t point) {
         const mb_outcome *reference = &first[outcome->seed_index];
         if (!outcome->finished) continue;
         finished++;
-        calm = calm && outcome->memory_stops == 0 && !(outcome->values[waited] >= HARDLY_WAITED);
+        // Requests that arrive together are batched without a wait: that is a choice too.
+        calm = calm && outcome->memory_stops == 0 && !(outcome->values[waited] >= HARDLY_WAITED) &&
+               !(outcome->values[batch] >= HARDLY_BATCHED);
         identical = identical && reference->finished && same_latencies(outcome, reference);
     }
     if (finished < 2 || finished <= experiment->seeds) return TELLS_APART; // fewer than two policies
