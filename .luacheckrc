@@ -28,3 +28,4 @@ local scenario = { -- the words of a scenario
 files["scenarios"] = scenario
 files["tests/bench"] = scenario
 files["tests/corpus/scenario"] = scenario
+exclude_files = { "lua/meta" } -- annotations only: nothing there runs

@@ -1,0 +1,77 @@
+# The documentation against the program.
+
+setup() {
+    cd "$BATS_TEST_DIRNAME/../.." || return 1
+    MBSAND=${MBSAND:-$PWD/build/mbsand}
+}
+
+members() { # names that policies can reach, from the tables in the C source
+    grep -ohE '\{"[a-z_]+", ([a-z_]+|NULL), [A-Z0-9_]+\}' src/script/view_*.c | grep -oE '"[a-z_]+"' | tr -d '"' | sort -u
+}
+
+measures() {
+    grep -oE '^ +\{"[a-z_]+"' src/sim/measures.c | grep -oE '[a-z_]+'
+    for name in ttft tpot itl e2e queue; do
+        for statistic in mean p50 p90 p95 p99 max; do echo "${name}_${statistic}_s"; done
+    done
+}
+
+absent_from() { # absent_from FILE: those words of standard input that the file does not have
+    while read -r word; do grep -qwF -- "$word" "$1" || echo "$1 lacks $word"; done
+}
+
+@test "complete scripts in the pages are good" {
+    for page in README.md docs/*.md; do
+        awk -v dir="$BATS_TEST_TMPDIR" '
+            /^```lua/ { getline; if (sub(/^-- file: /, "")) { file = dir "/" $0; print "" > file; next } }
+            /^```$/ { file = "" }
+            file { print > file }' "$page"
+    done
+    ls "$BATS_TEST_TMPDIR"/*.lua
+    run "$MBSAND" check "$BATS_TEST_TMPDIR"/*.lua
+    echo "$output"
+    [ "$status" -eq 0 ]
+}
+
+@test "everything a policy can call is in the guide and in the annotations" {
+    [ "$(members | wc -l)" -gt 40 ]
+    missing=$(members | absent_from docs/writing-policies.md; members | absent_from lua/meta/mbsand.lua)
+    echo "$missing"
+    [ -z "$missing" ]
+}
+
+@test "every measure is explained" {
+    [ "$(measures | wc -l)" -gt 50 ]
+    missing=$(measures | absent_from docs/scenarios.md; measures | absent_from lua/meta/mbsand.lua)
+    echo "$missing"
+    [ -z "$missing" ]
+}
+
+@test "every option is in the manual" {
+    missing=$(grep -ohE '\{"[a-z-]+", (no|required)_argument' src/cli/*.c | grep -oE '"[a-z-]+"' | tr -d '"' | sort -u |
+        while read -r option; do grep -qE "Fl -$option" docs/mbsand.1 || echo "docs/mbsand.1 lacks --$option"; done)
+    echo "$missing"
+    [ -z "$missing" ]
+}
+
+@test "links lead somewhere" {
+    for page in README.md CONTRIBUTING.md docs/*.md; do
+        grep -oE '\]\([^)#:]+' "$page" | cut -c3- | grep -vE '^https?$' | while read -r link; do
+            [ -e "$(dirname "$page")/$link" ] || echo "$page: $link"
+        done
+    done >"$BATS_TEST_TMPDIR/broken"
+    cat "$BATS_TEST_TMPDIR/broken"
+    [ ! -s "$BATS_TEST_TMPDIR/broken" ]
+}
+
+@test "the README shows what the program prints" {
+    awk '/^```lua/ { getline; if (/^-- file: my_policy/) on = 1 } /^```$/ { on = 0 } on { print }' README.md \
+        >"$BATS_TEST_TMPDIR/my_policy.lua"
+    { "$MBSAND" scenarios/burst.lua; "$MBSAND" scenarios/burst.lua --policy "$BATS_TEST_TMPDIR/my_policy.lua"; } \
+        >"$BATS_TEST_TMPDIR/printed"
+    while IFS= read -r line; do
+        grep -qxF -- "$line" README.md || echo "not in the README: $line"
+    done <"$BATS_TEST_TMPDIR/printed" >"$BATS_TEST_TMPDIR/missing"
+    cat "$BATS_TEST_TMPDIR/missing"
+    [ ! -s "$BATS_TEST_TMPDIR/missing" ]
+}
