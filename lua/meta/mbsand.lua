@@ -1,6 +1,7 @@
 ---@meta mbsand
--- What editors need to complete, check and explain the Lua API of mbsand: point the Lua language server at this folder,
---   { "workspace.library": ["lua/meta"], "runtime.version": "Lua 5.4" }      (.luarc.json)
+-- What editors need to complete, check and explain the Lua API of mbsand (the words of scenarios: scenario.lua beside it).
+-- Point the Lua language server at this folder, in .luarc.json:
+--   { "workspace.library": ["lua/meta"], "runtime.version": "Lua 5.4" }
 -- and write ---@class MyPolicy : mbsand.Policy above the table of a policy. The text is docs/writing-policies.md in short;
 -- nothing here is ever run. Units: seconds, tokens.
 

@@ -3,6 +3,7 @@
 setup() {
     cd "$BATS_TEST_DIRNAME/../.." || return 1
     MBSAND=${MBSAND:-$PWD/build/mbsand}
+    cat lua/meta/*.lua >"$BATS_TEST_TMPDIR/meta"
 }
 
 members() { # names that policies can reach, from the tables in the C source
@@ -35,14 +36,14 @@ absent_from() { # absent_from FILE: those words of standard input that the file 
 
 @test "everything a policy can call is in the guide and in the annotations" {
     [ "$(members | wc -l)" -gt 40 ]
-    missing=$(members | absent_from docs/writing-policies.md; members | absent_from lua/meta/mbsand.lua)
+    missing=$(members | absent_from docs/writing-policies.md; members | absent_from "$BATS_TEST_TMPDIR/meta")
     echo "$missing"
     [ -z "$missing" ]
 }
 
 @test "every measure is explained" {
     [ "$(measures | wc -l)" -gt 50 ]
-    missing=$(measures | absent_from docs/scenarios.md; measures | absent_from lua/meta/mbsand.lua)
+    missing=$(measures | absent_from docs/scenarios.md; measures | absent_from "$BATS_TEST_TMPDIR/meta")
     echo "$missing"
     [ -z "$missing" ]
 }

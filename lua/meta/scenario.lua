@@ -1,0 +1,187 @@
+---@meta mbsand.scenario
+-- The words of a scenario, for editors; see mbsand.lua beside it and docs/scenarios.md.
+
+---@class mbsand.Workload
+---@class mbsand.Arrivals
+---@class mbsand.Lengths
+---@class mbsand.Predictor
+---@class mbsand.Latency
+---@class mbsand.Section
+---@alias mbsand.Tokens number|mbsand.Lengths
+
+---@class mbsand.Scenario
+---@field title? string
+---@field question? string
+---@field workload mbsand.Workload
+---@field cluster? mbsand.Cluster
+---@field latency mbsand.Latency
+---@field slo? mbsand.Slo bounds, s
+---@field policies (string|mbsand.PolicyEntry)[] names, files, or tables with parameters
+---@field seeds? integer 5
+---@field seed? integer 42
+---@field warmup? integer first requests left out of the statistics of requests; 0
+---@field oracle? boolean policies may see the true output lengths; false
+---@field exact_percentiles? boolean keep every sample; false
+---@field columns? string[] measures that the table shows
+---@field over? any[] a sweep: { { "cluster.gpus", { 1, 2, 4 } }, ... }
+---@field limits? mbsand.Limits
+---@field report? fun(results: mbsand.Row[]) prints the results itself
+
+---@class mbsand.PolicyEntry
+---@field [1] string a bundled name, or a file
+---@field label? string
+---@field unlimited_memory? boolean this policy alone runs without a memory limit; false
+---@field [string] mbsand.Value a parameter
+
+---@class mbsand.Cluster
+---@field gpus? integer replicas; 1
+---@field name? string
+---@field kv? "tokens"|"contiguous" a request reserves its final length, or kv_max_length; "tokens"
+---@field kv_tokens? integer|"unlimited" KV memory of a replica, tokens
+---@field kv_max_length? integer tokens that "contiguous" reserves for each request
+---@field memory? mbsand.Memory instead of kv_tokens
+---@field oversize? "reject"|"block" a request larger than the whole memory; "reject"
+
+---@class mbsand.Memory
+---@field capacity_gib number GiB, 2^30 bytes
+---@field weights_gib number GiB
+---@field reserve_gib? number GiB; 0
+---@field bytes_per_token number
+
+---@class mbsand.Limits
+---@field hook_seconds? number longest time of one call, s; 1
+---@field hook_instructions? integer the same in Lua instructions; 0: none
+---@field memory_mb? number memory of a policy's state, MiB; 64
+
+---@param keys mbsand.Scenario
+---@return mbsand.Section
+function scenario(keys) end
+
+---Return this instead where the scenario cannot run here.
+---@param reason string
+---@return mbsand.Section
+function skip(reason) end
+
+---Where a data file is; nil if nowhere.
+---@param name string
+---@return string?
+function locate(name) end
+
+---The folder of mbsand's own files.
+---@type string
+root = nil
+
+trace, arrivals, lengths, predict, latency = {}, {}, {}, {}, {}
+
+---@class mbsand.TraceOptions
+---@field path? string
+---@field rate_scale? number arrival times are divided by it; 1
+---@field limit? integer requests; to the end of the file
+---@field from? number start of the window, s of the trace's own time
+---@field to? number end of the window, s of the trace's own time
+---@field skip_rows? integer 0
+---@field window_per_seed? boolean each seed takes the next `limit` rows; false
+---@field keep_zero? boolean keep rows with a length of zero; false
+---@field predictor? mbsand.Predictor exact
+---@field until_time? number no arrivals after this time, s
+
+---@class mbsand.CsvOptions : mbsand.TraceOptions
+---@field columns { time: string, prompt: string, output: string, predicted?: string, client?: string, priority?: string, service?: string }
+---@field time_unit? number s; 1
+
+---@alias mbsand.Trace mbsand.Workload|fun(options: mbsand.TraceOptions): mbsand.Workload
+---@alias mbsand.CsvTrace mbsand.Workload|fun(options: mbsand.CsvOptions): mbsand.Workload
+
+---@param path string|mbsand.TraceOptions
+---@return mbsand.Trace
+function trace.burstgpt(path) end
+---@param path string|mbsand.TraceOptions
+---@return mbsand.Trace
+function trace.azure(path) end
+---@param path string|mbsand.CsvOptions
+---@return mbsand.CsvTrace
+function trace.csv(path) end
+
+---@param keys { arrivals: mbsand.Arrivals, prompt?: mbsand.Tokens, output?: mbsand.Tokens, service?: mbsand.Tokens, clients?: integer, limit?: integer, until_time?: number, predictor?: mbsand.Predictor }
+---@return mbsand.Workload
+function synthetic(keys) end
+
+---Rates are requests per second.
+---@param keys { rate: number }
+---@return mbsand.Arrivals
+function arrivals.constant(keys) end
+---@param keys { rate: number }
+---@return mbsand.Arrivals
+function arrivals.poisson(keys) end
+---@param keys { rate: number, cv?: number, shape?: number } cv of the gaps, or shape
+---@return mbsand.Arrivals
+function arrivals.gamma(keys) end
+---@param keys { rate: number, shape: number }
+---@return mbsand.Arrivals
+function arrivals.weibull(keys) end
+---@param keys { rate: number, off_rate?: number, on: number, off: number } mean durations on and off, s
+---@return mbsand.Arrivals
+function arrivals.on_off(keys) end
+---@param keys { [integer]: number[], segments?: number[][], repeat?: boolean } { seconds, rate }, ...
+---@return mbsand.Arrivals
+function arrivals.piecewise(keys) end
+---@param keys? {}
+---@return mbsand.Arrivals
+function arrivals.all_at_once(keys) end
+
+---@param value number|{ value: number }
+---@return mbsand.Lengths
+function lengths.fixed(value) end
+---@param low number|{ low: number, high: number }
+---@param high? number
+---@return mbsand.Lengths
+function lengths.uniform(low, high) end
+---@param mean number|{ mean: number, std: number, min?: number, max?: number }
+---@param std? number
+---@return mbsand.Lengths
+function lengths.normal(mean, std) end
+---@param keys { mu?: number, sigma?: number, mean?: number, median?: number, min?: number, max?: number } mu and sigma, or mean and median
+---@return mbsand.Lengths
+function lengths.lognormal(keys) end
+---@param mean number|{ mean: number, min?: number, max?: number }
+---@return mbsand.Lengths
+function lengths.exponential(mean) end
+---@param keys { theta: number, min?: integer, max: integer }
+---@return mbsand.Lengths
+function lengths.zipf(keys) end
+---@param path string|{ path: string, column: string, min?: number, max?: number }
+---@return mbsand.Lengths|fun(options: { column: string, min?: number, max?: number }): mbsand.Lengths
+function lengths.empirical(path) end
+
+---@param keys? {}
+---@return mbsand.Predictor
+function predict.exact(keys) end
+---@param sigma number|{ sigma: number }
+---@return mbsand.Predictor
+function predict.lognormal(sigma) end
+---@param keys { p: number, edges: number[], lowest: number, highest: number }
+---@return mbsand.Predictor
+function predict.bin_flip(keys) end
+---@param keys { matrix: number[][], edges: number[], lowest: number, highest: number }
+---@return mbsand.Predictor
+function predict.confusion(keys) end
+---@param value integer|{ value: integer }
+---@return mbsand.Predictor
+function predict.constant(value) end
+---@param keys? {}
+---@return mbsand.Predictor
+function predict.column(keys) end
+---@param keys { seed?: integer, sigma?: number } 42, 0.1
+---@return mbsand.Predictor
+function predict.origin(keys) end
+
+---A law, or a grid to fit one to. alpha and floor: s; beta: s per token; noise: standard deviation of ln(factor).
+---@param keys string|{ alpha?: number, beta?: number, gamma?: number, floor?: number, path?: string, weight?: "relative"|"absolute", noise?: number }
+---@return mbsand.Latency|fun(options: { floor?: number, weight?: "relative"|"absolute", noise?: number }): mbsand.Latency
+function latency.batch(keys) end
+---@param path string|{ path: string, noise?: number }
+---@return mbsand.Latency|fun(options: { noise?: number }): mbsand.Latency
+function latency.table(path) end
+---@param keys? { noise?: number }
+---@return mbsand.Latency
+function latency.jobs(keys) end

@@ -1,0 +1,253 @@
+-- The documentation against the code: every Lua block that starts with "-- file: NAME.lua" runs and prints what the page
+-- says, every other block parses, and what scripts can use is written down. (More in tests/cli/docs.bats.)
+
+package.path = "tests/lua/?.lua;" .. package.path
+local tap = require "tap"
+local vocabulary = require "mbsand.vocabulary"
+
+local MBSAND = os.getenv("MBSAND") or "./build/mbsand"
+
+local function read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+local function output_of(command)
+  local pipe = assert(io.popen(command .. " 2>&1; echo \" exit $?\""))
+  local text = pipe:read("*a")
+  pipe:close()
+  local body, code = text:match("^(.*) exit (%d+)\n$")
+  return body, tonumber(code)
+end
+
+local function list_of(command)
+  local list = {}
+  for line in output_of(command):gmatch("[^\n]+") do list[#list + 1] = line end
+  return list
+end
+
+-- Is the word in the text as a whole? A word is in backticks, quotes or code, so letters may not touch it.
+local function names(text, word)
+  return text:find("%f[%w_]" .. word:gsub("%p", "%%%0") .. "%f[^%w_]") ~= nil
+end
+
+local function all_named(text, words, what)
+  local missing = {}
+  for _, word in ipairs(words) do
+    if not names(text, word) then missing[#missing + 1] = word end
+  end
+  return tap.ok(#words > 0 and #missing == 0, what, "missing: " .. table.concat(missing, ", "), "of " .. #words)
+end
+
+local function sorted_keys(set)
+  local list = {}
+  for key in pairs(set) do list[#list + 1] = key end
+  table.sort(list)
+  return list
+end
+
+local pages = list_of("ls docs/*.md README.md CONTRIBUTING.md")
+local writing, scenarios = read("docs/writing-policies.md"), read("docs/scenarios.md")
+local policies = read("docs/policies.md")
+local meta, scenario_meta = read("lua/meta/mbsand.lua"), read("lua/meta/scenario.lua")
+
+-- Examples ---------------------------------------------------------------------------------------------------
+
+-- Any of these makes a fragment a whole: statements, a table's fields, or an expression.
+local function parses(text)
+  local load_text = loadstring or load -- luacheck: ignore
+  local whole = { text, "return {" .. text .. "}", "return " .. text, "local self, t = ...; " .. text }
+  local problem
+  for i = 1, #whole do
+    local chunk, message = load_text(whole[i])
+    if chunk then return true end
+    problem = problem or message
+  end
+  return false, problem
+end
+
+local function kind_of(text)
+  if text:find("%f[%w_]scenario%s*[{(]") then return "scenario" end
+  if text:find("%f[%w]return function%s*%(") and not text:find(":schedule%(") then return "rule" end
+  return text:find("[:.]schedule%s*%(") and "policy" or "module"
+end
+
+local folder = output_of("mktemp -d"):gsub("%s+$", "")
+assert(folder:find("^/"), "no temporary folder")
+
+local SMALL = [[
+return scenario {
+  workload = synthetic { arrivals = arrivals.poisson{ rate = 4 }, prompt = lengths.uniform(20, 500),
+    output = lengths.uniform(1, 300), limit = 500 },
+  cluster = { gpus = 4, kv_tokens = 20000 },
+  latency = latency.batch{ alpha = 0.05, beta = 0.005, gamma = 0.3 },
+  slo = { tbt = 0.02, e2e = 30 },
+  policies = { "static_fifo" },
+  seeds = 2,
+}
+]]
+
+local RULE_USER = [[
+local User = {}
+function User:init() self.bins = self.sim:bins{ rule = "./RULE", count = 3 } self.sim.inbox = self.bins end
+function User:schedule(_, step)
+  local bin = self.bins:longest()
+  if bin then step:admit(self.bins[bin], 8) end
+end
+return User
+]]
+
+local function write(path, text)
+  local file = assert(io.open(path, "wb"))
+  file:write(text)
+  file:close()
+end
+
+-- Runs without a failure and without a warning (the note of a fitted range is none).
+local function runs(command, name)
+  local text, code = output_of(command)
+  return tap.ok(code == 0 and not text:find("warning:", 1, true), name, text)
+end
+
+-- A scenario's output stands in the page as a block that begins with its title.
+local function runs_as_printed(command, page, name)
+  local printed = output_of(command)
+  runs(command, name .. " runs")
+  for block in page:gmatch("\n```\n(.-\n)```") do
+    if block:match("^[^\n]*") == printed:match("^[^\n]*") then
+      tap.ok(block == printed, name .. " prints what the page says", printed)
+    end
+  end
+end
+
+local counter = 0
+local function examples(page)
+  local text, blocks, parts = read(page), {}, {}
+  for code in ("\n" .. text):gmatch("\n```lua\n(.-)\n```") do
+    local name = code:match("^%-%- file: ([%w_]+%.lua)\n")
+    if name then blocks[#blocks + 1] = { name = name, code = code } end
+    local good, problem = parses(code)
+    if not good then parts[#parts + 1] = code:match("^[^\n]*") .. ": " .. problem end
+  end
+  tap.ok(#parts == 0, page .. ": every Lua block parses", table.concat(parts, "\n# "))
+  if #blocks == 0 then return end
+  counter = counter + 1
+  local here = folder .. "/" .. counter
+  assert(output_of("mkdir -p " .. here) == "")
+  write(here .. "/small_scenario.lua", SMALL)
+  for _, block in ipairs(blocks) do write(here .. "/" .. block.name, block.code) end
+  for _, block in ipairs(blocks) do
+    local kind, file, name = kind_of(block.code), here .. "/" .. block.name, page .. ": " .. block.name
+    if kind == "rule" then
+      file = here .. "/user_of_" .. block.name
+      write(file, (RULE_USER:gsub("RULE", block.name)))
+      kind = "policy"
+    end
+    if kind ~= "module" then
+      local said, code = output_of(MBSAND .. " check " .. file)
+      tap.ok(code == 0, name .. " checks as a " .. kind, said)
+    end
+    if kind == "policy" then
+      runs(MBSAND .. " " .. here .. "/small_scenario.lua -q --policy " .. file, name .. " runs")
+    elseif kind == "scenario" then
+      runs_as_printed(MBSAND .. " " .. file .. " -q", text, name)
+    end
+  end
+end
+for _, page in ipairs(pages) do examples(page) end
+output_of("rm -rf " .. folder)
+
+-- What policies can call -------------------------------------------------------------------------------------
+
+local constants = {} -- of the simulation: set beside the methods
+for name in read("src/script/view_sim.c"):gmatch('lua_setfield%(L, %-2, "(%l[%l_]*)"%)') do constants[#constants + 1] = name end
+all_named(writing, constants, "docs/writing-policies.md names every constant of sim")
+all_named(meta, constants, "lua/meta/mbsand.lua names every constant of sim")
+
+local request = read("src/script/view_request.c"):match("known%[%] = (%b{})")
+local fields = {}
+for name in request:gmatch('"([%w_]+)"') do fields[#fields + 1] = name end
+all_named(writing, fields, "docs/writing-policies.md names every field of a request")
+all_named(meta, fields, "lua/meta/mbsand.lua names every field of a request")
+
+local hooks = {}
+for name in read("src/script/policy_lua.c"):match("HOOK_NAMES%[MB_HOOK_COUNT%] = (%b{})"):gmatch('"(%l+)"') do
+  hooks[#hooks + 1] = name
+end
+all_named(writing, hooks, "docs/writing-policies.md names every hook")
+all_named(meta, hooks, "lua/meta/mbsand.lua names every hook")
+
+local sandbox = read("src/script/sandbox.c")
+local allowed = {}
+for _, list in ipairs { "allowed", "replaced" } do
+  for name in sandbox:match("mb_sandbox_" .. list .. "%[%] = (%b{})"):gmatch('{"%l*", "([%w_]+)"}') do
+    allowed[#allowed + 1] = name
+  end
+end
+all_named(writing, allowed, "docs/writing-policies.md names everything in the closed environment")
+
+-- Functions of the modules that policies and reports require
+for module, text in pairs { memory = meta, sla = meta, ewma = meta, batch_limit = meta, report = scenario_meta } do
+  local list = {}
+  for name, value in pairs(require("mbsand." .. module)) do
+    if type(value) == "function" then list[#list + 1] = module .. "." .. name end
+  end
+  table.sort(list)
+  all_named(text, list, "lua/meta names every function of mbsand." .. module)
+  tap.ok(names(module == "report" and scenarios or writing, "mbsand." .. module), "the docs name mbsand." .. module)
+end
+
+for _, path in ipairs { "lua/meta/mbsand.lua", "lua/meta/scenario.lua" } do
+  local chunk, message = loadfile(path)
+  tap.ok(chunk, path .. " is Lua", message)
+end
+
+-- Scenarios --------------------------------------------------------------------------------------------------
+
+local keys, kinds = {}, {}
+local function walk(spec)
+  if type(spec) ~= "table" then return end
+  if spec.type == "record" then
+    for key, item in pairs(spec.keys) do
+      keys[key] = true
+      walk(item)
+    end
+  elseif spec.type == "choice" then
+    for kind, item in pairs(spec.kinds) do
+      kinds[kind] = true
+      walk(item)
+    end
+  elseif spec.type == "list" then
+    walk(spec.of)
+  end
+end
+walk(vocabulary.section)
+keys.segments, keys.value, keys.path = nil, nil, nil -- written without their names
+all_named(scenarios, sorted_keys(keys), "docs/scenarios.md names every key of a scenario")
+all_named(scenarios, sorted_keys(kinds), "docs/scenarios.md names every word of a scenario")
+keys["repeat"] = nil
+all_named(scenario_meta, sorted_keys(keys), "lua/meta/scenario.lua names every key of a scenario")
+all_named(scenario_meta, sorted_keys(kinds), "lua/meta/scenario.lua names every word of a scenario")
+
+-- What is bundled --------------------------------------------------------------------------------------------
+
+local function bundled(pattern)
+  local list = {}
+  for _, path in ipairs(list_of("ls " .. pattern)) do list[#list + 1] = path:match("^%l+/(.*)%.lua$") end
+  return list
+end
+all_named(scenarios, bundled("scenarios/*.lua"), "docs/scenarios.md names every bundled scenario")
+all_named(policies, bundled("policies/*.lua policies/origin/*.lua"), "docs/policies.md names every bundled policy")
+local rules = {}
+for _, name in ipairs(bundled("policies/bins/*.lua")) do rules[#rules + 1] = name:match("[^/]+$") end
+all_named(policies, rules, "docs/policies.md names every bin-boundary rule")
+for _, path in ipairs(list_of("ls policies/*.lua")) do
+  local list = {}
+  local text = read(path):match("params = (%b{})"):gsub("%-%-[^\n]*", "")
+  for name in text:gmatch("([%a_]+)%s*=") do list[#list + 1] = name end
+  all_named(policies, list, "docs/policies.md names every parameter of " .. path)
+end
+
+tap.done()
