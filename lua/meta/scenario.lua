@@ -122,7 +122,7 @@ function arrivals.weibull(keys) end
 ---@param keys { rate: number, off_rate?: number, on: number, off: number } mean durations on and off, s
 ---@return mbsand.Arrivals
 function arrivals.on_off(keys) end
----@param keys { [integer]: number[], segments?: number[][], repeat?: boolean } { seconds, rate }, ...
+---@param keys { [integer]: number[], segments?: number[][], ["repeat"]: boolean? } { seconds, rate }, ...
 ---@return mbsand.Arrivals
 function arrivals.piecewise(keys) end
 ---@param keys? {}

@@ -55,6 +55,23 @@ local meta, scenario_meta = read("lua/meta/mbsand.lua"), read("lua/meta/scenario
 
 -- Examples ---------------------------------------------------------------------------------------------------
 
+-- The fenced blocks of a page: { language, text }.
+local function fenced(page)
+  local blocks, open = {}, nil
+  for line in (page .. "\n"):gmatch("(.-)\n") do
+    local language = line:match("^```(%l*)$")
+    if open and language then
+      blocks[#blocks + 1] = { language = open.language, text = table.concat(open, "\n") .. "\n" }
+      open = nil
+    elseif language then
+      open = { language = language }
+    elseif open then
+      open[#open + 1] = line
+    end
+  end
+  return blocks
+end
+
 -- Any of these makes a fragment a whole: statements, a table's fields, or an expression.
 local function parses(text)
   local load_text = loadstring or load -- luacheck: ignore
@@ -115,9 +132,9 @@ end
 local function runs_as_printed(command, page, name)
   local printed = output_of(command)
   runs(command, name .. " runs")
-  for block in page:gmatch("\n```\n(.-\n)```") do
-    if block:match("^[^\n]*") == printed:match("^[^\n]*") then
-      tap.ok(block == printed, name .. " prints what the page says", printed)
+  for _, block in ipairs(fenced(page)) do
+    if block.text:match("^[^\n]*") == printed:match("^[^\n]*") then
+      tap.ok(block.text == printed, name .. " prints what the page says", (printed:gsub("\n", "\n# ")))
     end
   end
 end
@@ -125,11 +142,13 @@ end
 local counter = 0
 local function examples(page)
   local text, blocks, parts = read(page), {}, {}
-  for code in ("\n" .. text):gmatch("\n```lua\n(.-)\n```") do
-    local name = code:match("^%-%- file: ([%w_]+%.lua)\n")
-    if name then blocks[#blocks + 1] = { name = name, code = code } end
-    local good, problem = parses(code)
-    if not good then parts[#parts + 1] = code:match("^[^\n]*") .. ": " .. problem end
+  for _, block in ipairs(fenced(text)) do
+    if block.language == "lua" then
+      local name = block.text:match("^%-%- file: ([%w_]+%.lua)\n")
+      if name then blocks[#blocks + 1] = { name = name, code = block.text } end
+      local good, problem = parses(block.text)
+      if not good then parts[#parts + 1] = block.text:match("^[^\n]*") .. ": " .. problem end
+    end
   end
   tap.ok(#parts == 0, page .. ": every Lua block parses", table.concat(parts, "\n# "))
   if #blocks == 0 then return end
@@ -189,13 +208,13 @@ end
 all_named(writing, allowed, "docs/writing-policies.md names everything in the closed environment")
 
 -- Functions of the modules that policies and reports require
-for module, text in pairs { memory = meta, sla = meta, ewma = meta, batch_limit = meta, report = scenario_meta } do
+for _, module in ipairs { "memory", "sla", "ewma", "batch_limit", "report" } do
   local list = {}
   for name, value in pairs(require("mbsand." .. module)) do
     if type(value) == "function" then list[#list + 1] = module .. "." .. name end
   end
   table.sort(list)
-  all_named(text, list, "lua/meta names every function of mbsand." .. module)
+  all_named(meta, list, "lua/meta/mbsand.lua names every function of mbsand." .. module)
   tap.ok(names(module == "report" and scenarios or writing, "mbsand." .. module), "the docs name mbsand." .. module)
 end
 
@@ -228,7 +247,7 @@ keys.segments, keys.value, keys.path = nil, nil, nil -- written without their na
 all_named(scenarios, sorted_keys(keys), "docs/scenarios.md names every key of a scenario")
 all_named(scenarios, sorted_keys(kinds), "docs/scenarios.md names every word of a scenario")
 keys["repeat"] = nil
-all_named(scenario_meta, sorted_keys(keys), "lua/meta/scenario.lua names every key of a scenario")
+all_named(meta .. scenario_meta, sorted_keys(keys), "lua/meta names every key of a scenario")
 all_named(scenario_meta, sorted_keys(kinds), "lua/meta/scenario.lua names every word of a scenario")
 
 -- What is bundled --------------------------------------------------------------------------------------------
