@@ -30,7 +30,7 @@ function batch_limit.new(sim, params)
   return {
     max_batch = params.max_batch,
     memory = memory.limit{
-      rule = params.memory_rule or "off", capacity = sim.replicas[1].kv.capacity, overflow = params.overflow,
+      rule = rawget(params, "memory_rule") or "off", capacity = sim.replicas[1].kv.capacity, overflow = params.overflow,
       margin = params.margin, min = params.min_batch, max = params.max_batch,
     },
     sla = target and sla.controller{

@@ -187,9 +187,7 @@ static int exit_code(const mb_results *results) {
     return code;
 }
 
-// --- running
-// --- checks before a run
-// ---------------------------------------------------------------------------------------
+// --- checks before a run --------------------------------------------------------------------------------
 
 // A parameter set for all policies (--set params.x) must be known to one of them, else it is a slip of the
 // pen.
@@ -214,7 +212,7 @@ static mb_status check_params(const mb_experiment *experiment, mb_error *error) 
     return MB_OK;
 }
 
-// --------------------------------------------------------------------------------------------------
+// --- running --------------------------------------------------------------------------------------------
 
 static void show_progress(void *context, size_t done, size_t jobs, uint64_t arrived, double elapsed_s) {
     const mb_progress_state state = {

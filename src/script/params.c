@@ -60,6 +60,20 @@ static void check_type(lua_State *L, const mb_param *param, const char *label) {
                lua_typename(L, given));
 }
 
+// Reading a parameter that was never declared is a slip of the pen, not nil.
+static int unknown_param(lua_State *L) {
+    const char *names[64], *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
+    size_t count = 0;
+    lua_pushnil(L);
+    while (count < 64 && lua_next(L, 1)) {
+        lua_pop(L, 1);
+        if (lua_type(L, -1) == LUA_TSTRING) names[count++] = lua_tostring(L, -1);
+    }
+    const char *nearest = mb_nearest_word(name, names, count);
+    if (nearest) return luaL_error(L, "no parameter '%s' is declared; did you mean '%s'?", name, nearest);
+    return luaL_error(L, "no parameter '%s' is declared in the policy's `params`", name);
+}
+
 void mb_params_merge(lua_State *L, int policy, const mb_policy_spec *spec, const char *label) {
     lua_getfield(L, policy, "params");
     const int defaults = lua_gettop(L);
@@ -94,5 +108,11 @@ void mb_params_merge(lua_State *L, int policy, const mb_policy_spec *spec, const
         lua_setfield(L, merged, param->name);
         lua_pop(L, 1);
     }
+    lua_newtable(L);
+    lua_pushcfunction(L, unknown_param);
+    lua_setfield(L, -2, "__index");
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_setmetatable(L, merged);
     lua_remove(L, defaults);
 }

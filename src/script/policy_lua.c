@@ -250,10 +250,17 @@ static mb_status run_script(mb_host *host, const mb_policy_spec *spec, mb_error 
     status = mb_host_call(host, "the script", 0, 1, error);
     if (status != MB_OK) return status;
     if (!lua_istable(L, -1)) {
-        status = mb_fail(error, MB_BAD_INPUT,
-                         "%s: must return a table of hooks, and returns %s; is `return Policy` "
-                         "missing at the end?",
-                         spec->path, lua_isnil(L, -1) ? "nothing" : luaL_typename(L, -1));
+        if (lua_isfunction(L, -1))
+            status =
+                mb_fail(error, MB_BAD_INPUT,
+                        "%s: returns a function, as a bin-boundary rule does; a policy returns a table of "
+                        "hooks, and takes a rule as its parameter: rule = \"%s\"",
+                        spec->path, spec->path);
+        else
+            status = mb_fail(
+                error, MB_BAD_INPUT,
+                "%s: must return a table of hooks, and returns %s; is `return Policy` missing at the end?",
+                spec->path, lua_isnil(L, -1) ? "nothing" : luaL_typename(L, -1));
         lua_pop(L, 1);
         return status;
     }

@@ -19,18 +19,27 @@ static void push_capacity(lua_State *L, uint64_t tokens) {
 
 enum { KV_CAPACITY, KV_USED, KV_FREE, KV_BLOCK };
 
+// Tokens in use as a policy may know them. A counter of tokens reserves the true final lengths, which nobody
+// knows before the end, so predictions stand in for them; an oracle sees the counter itself.
+static uint64_t known_use(lua_State *L, const mb_replica *replica) {
+    const mb_kv_pool *pool = &replica->kv;
+    if (mb_host_of(L)->oracle || pool->kind != MB_KV_TOKENS) return pool->reserved;
+    return replica->predicted_tokens < pool->capacity ? replica->predicted_tokens : pool->capacity;
+}
+
 static int read_kv(lua_State *L, const mb_view *view, int property) {
-    const mb_kv_pool *pool = &replica_at(L, view)->kv;
+    const mb_replica *replica = replica_at(L, view);
+    const mb_kv_pool *pool = &replica->kv;
     switch (property) {
     case KV_CAPACITY:
         push_capacity(L, pool->capacity);
         break;
     case KV_USED:
-        lua_pushnumber(L, (double)pool->reserved);
+        lua_pushnumber(L, (double)known_use(L, replica));
         break;
     case KV_FREE:
-        push_capacity(L,
-                      pool->capacity == MB_KV_UNLIMITED ? MB_KV_UNLIMITED : pool->capacity - pool->reserved);
+        push_capacity(L, pool->capacity == MB_KV_UNLIMITED ? MB_KV_UNLIMITED
+                                                           : pool->capacity - known_use(L, replica));
         break;
     default:
         lua_pushinteger(L, 1); // a block of these pools is one token
@@ -42,7 +51,11 @@ static int kv_fits(lua_State *L) { // upvalue: the pool, so that kv.fits(tokens)
     const mb_view *view = lua_touserdata(L, lua_upvalueindex(1));
     const lua_Number tokens = luaL_checknumber(L, lua_isuserdata(L, 1) ? 2 : 1);
     if (!(tokens >= 0 && tokens <= UINT32_MAX)) return luaL_error(L, "kv:fits: expected a number of tokens");
-    lua_pushboolean(L, mb_kv_fits(&replica_at(L, view)->kv, (uint32_t)tokens));
+    const mb_replica *replica = replica_at(L, view);
+    const mb_kv_pool *pool = &replica->kv;
+    const bool possible = mb_kv_ever_fits(pool, (uint32_t)tokens);
+    lua_pushboolean(L,
+                    possible && mb_kv_need(pool, (uint32_t)tokens) <= pool->capacity - known_use(L, replica));
     return 1;
 }
 

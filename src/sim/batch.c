@@ -100,6 +100,7 @@ mb_status mb_batch_end(mb_sim *sim, mb_replica *replica, mb_error *error) {
     if (status != MB_OK) return status;
     sim->kv_reserved -= reserved - replica->kv.reserved;
     replica->count = 0;
+    replica->predicted_tokens = 0;
     mb_sim_mark_idle(sim, replica);
     if (sim->policy.ops->stepped)
         status = sim->policy.ops->stepped(sim->policy.self, sim, replica, &report, error);

@@ -132,11 +132,13 @@ static mb_status reject_oversize(mb_sim *sim, uint32_t slot, mb_error *error) {
     return mb_sim_reject(sim, slot, reason, error);
 }
 
-static void fill_request(mb_request *request, const mb_arrival *arrival, uint64_t id) {
+static void fill_request(mb_request *request, const mb_arrival *arrival, uint64_t id, double e2e_bound_s) {
     request->id = id;
     request->arrival_s = arrival->time_s;
     request->start_s = NAN;
-    request->deadline_s = arrival->deadline_s;
+    request->deadline_s =
+        arrival->deadline_s; // a workload without deadlines has the scenario's bound, if any
+    if (isinf(request->deadline_s)) request->deadline_s = arrival->time_s + e2e_bound_s;
     request->service_s = arrival->service_s;
     request->prompt_tokens = arrival->prompt_tokens;
     request->output_tokens = arrival->output_tokens;
@@ -166,7 +168,7 @@ static mb_status arrive(mb_sim *sim, mb_error *error) {
     if (slot == MB_NONE) return mb_fail_memory(error);
     mb_request *request = mb_request_at(&sim->requests, slot);
     if (sim->arrived == 0) sim->metrics.first_arrival_s = sim->pending.time_s;
-    fill_request(request, &sim->pending, sim->arrived++);
+    fill_request(request, &sim->pending, sim->arrived++, sim->config->slo.e2e_s);
     sim->waiting++;
     sim->version++;
     const uint64_t final_tokens = (uint64_t)request->prompt_tokens + request->output_tokens;
@@ -188,7 +190,7 @@ static mb_status schedule(mb_sim *sim, mb_replica *replica, mb_error *error) {
     replica->count = 0;
     replica->longest_tokens = 0;
     replica->longest_service_s = 0;
-    replica->prompt_tokens = replica->output_tokens = 0;
+    replica->prompt_tokens = replica->output_tokens = replica->predicted_tokens = 0;
     sim->building = replica;
     mb_status status = sim->policy.ops->schedule(sim->policy.self, sim, replica, error);
     sim->building = NULL;

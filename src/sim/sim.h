@@ -64,6 +64,7 @@ struct mb_replica {
     uint32_t longest_tokens;
     double longest_service_s;
     uint64_t prompt_tokens, output_tokens;
+    uint64_t predicted_tokens; // prompts and predicted outputs: what a policy may know of the memory in use
     double start_s;
     uint32_t batch_number;
     mb_batch_time time;

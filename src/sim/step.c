@@ -127,6 +127,7 @@ mb_refusal mb_step_add(mb_sim *sim, uint32_t slot) {
     if (request->service_s > replica->longest_service_s) replica->longest_service_s = request->service_s;
     replica->prompt_tokens += request->prompt_tokens;
     replica->output_tokens += request->output_tokens;
+    replica->predicted_tokens += request->prompt_tokens + request->predicted_output;
     sim->kv_reserved += replica->kv.reserved - reserved;
     sim->kv_used += tokens;
     sim->waiting--;

@@ -188,3 +188,42 @@ ends() { # ends CODE SENTENCE
         'function P:stepped() return self.old:waited() + 0 end' 'return P'
     ends 1 "./my.lua:4: request 0 has left the system; drop it from your own tables in the hook 'finish'"
 }
+
+@test "a parameter that was never declared" {
+    cat >"$BATS_TEST_TMPDIR/slip.lua" <<'LUA'
+local P = { params = { batch_size = 4 } }
+function P:schedule(replica, step) step:admit(self.sim.queue, self.params.batchsize) end
+return P
+LUA
+    run "$MBSAND" scenarios/burst.lua --seeds 1 --set workload.limit=100 --policy "$BATS_TEST_TMPDIR/slip.lua"
+    [ "$status" -eq 1 ]
+    says "slip.lua:2: no parameter 'batchsize' is declared; did you mean 'batch_size'?"
+}
+
+@test "the memory in use does not tell the true output length" {
+    cat >"$BATS_TEST_TMPDIR/peep.lua" <<'LUA'
+local P = {}
+function P:schedule(replica, step)
+  local req = self.sim.queue:peek()
+  local before = replica.kv.used
+  step:add(req)
+  assert(replica.kv.used - before == req.prompt_tokens + req.predicted_output, "it tells")
+  assert(replica.kv.free == replica.kv.capacity - replica.kv.used, "free")
+  assert(req.deadline == req.arrival + self.sim.slo.e2e, "deadline")
+end
+return P
+LUA
+    cat >"$BATS_TEST_TMPDIR/guess.lua" <<'LUA'
+return scenario {
+  workload = synthetic { arrivals = arrivals.poisson{ rate = 1 }, prompt = 100, output = lengths.uniform(1, 900),
+    limit = 200, predictor = predict.constant(77) },
+  cluster = { gpus = 1, kv_tokens = 5000 },
+  latency = latency.batch{ alpha = 0.1, beta = 0.001, gamma = 0.3 },
+  slo = { e2e = 5 },
+  policies = { "static_fifo" }, seeds = 1,
+}
+LUA
+    run "$MBSAND" "$BATS_TEST_TMPDIR/guess.lua" --policy "$BATS_TEST_TMPDIR/peep.lua"
+    echo "$output"
+    [ "$status" -eq 0 ]
+}
