@@ -29,7 +29,7 @@ static void on_interrupt(int signal_number) {
     if (atomic_exchange(&interrupted, true)) _exit(130); // the second time at once
 }
 
-typedef struct session {
+typedef struct run_context {
     const mb_run_arguments *arguments;
     mb_manifest manifest;
     mb_scenario *scenario;
@@ -38,7 +38,7 @@ typedef struct session {
     size_t count;
     char *dump_dir; // of the section that runs
     mb_progress progress;
-} session;
+} run_context;
 
 // --- dumps
 // ----------------------------------------------------------------------------------------------------
@@ -49,7 +49,7 @@ static const char *client_name(void *source, uint32_t client) {
 
 static mb_status open_dump(void *context, const mb_experiment *experiment, const mb_outcome *outcome,
                            const mb_source *source, mb_observer *observer, mb_error *error) {
-    const session *all = context;
+    const run_context *all = context;
     const mb_section *section = mb_scenario_section(all->scenario, all->count);
     const mb_dump_options options = {.what = all->arguments->dump,
                                      .dir = all->dump_dir,
@@ -70,7 +70,7 @@ static mb_status close_dump(void *context, mb_observer *observer, mb_error *erro
 }
 
 // DIR, or DIR/section-N where a scenario has several sections, so that no file is written twice.
-static mb_status make_dump_dir(session *all, mb_error *error) {
+static mb_status make_dump_dir(run_context *all, mb_error *error) {
     char name[32];
     free(all->dump_dir);
     snprintf(name, sizeof name, "section-%zu", all->count + 1);
@@ -153,7 +153,7 @@ static bool any_finished(const mb_results *results) {
     return false;
 }
 
-static mb_status print_section(const session *all, const mb_results *results, mb_error *error) {
+static mb_status print_section(const run_context *all, const mb_results *results, mb_error *error) {
     const mb_section *section = mb_scenario_section(results->scenario, results->section);
     const bool markdown = all->arguments->format == MB_OUTPUT_MD;
     if (!markdown && all->arguments->format != MB_OUTPUT_TABLE)
@@ -166,7 +166,7 @@ static mb_status print_section(const session *all, const mb_results *results, mb
     return print_own_report(results, error);
 }
 
-static mb_status write_all(const session *all, mb_error *error) {
+static mb_status write_all(const run_context *all, mb_error *error) {
     mb_status status = MB_OK;
     if (all->arguments->format == MB_OUTPUT_CSV)
         status = mb_report_csv(all->finished, all->count, stdout, error);
@@ -220,7 +220,7 @@ static void show_progress(void *context, size_t done, size_t jobs, uint64_t arri
     mb_progress_update(context, &state);
 }
 
-static mb_status run_section(session *all, int *code, mb_error *error) {
+static mb_status run_section(run_context *all, int *code, mb_error *error) {
     const mb_status checked =
         check_params(&mb_scenario_section(all->scenario, all->count)->points[0].experiment, error);
     if (checked != MB_OK) return checked;
@@ -243,7 +243,7 @@ static mb_status run_section(session *all, int *code, mb_error *error) {
     return status;
 }
 
-static int run_sections(session *all, mb_error *error) {
+static int run_sections(run_context *all, mb_error *error) {
     const size_t sections = mb_scenario_section_count(all->scenario);
     int code = 0;
     all->results = calloc(sections + 1, sizeof *all->results);
@@ -269,7 +269,7 @@ static int run_sections(session *all, mb_error *error) {
 static int run(const mb_run_arguments *arguments, int argc, char **argv) {
     mb_error error = {0};
     char *root = NULL, *path = NULL;
-    session all = {.arguments = arguments};
+    run_context all = {.arguments = arguments};
     const mb_overrides overrides = {.sets = arguments->sets,
                                     .set_count = arguments->set_count,
                                     .policies = arguments->policies,
