@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Latency models: how long a batch takes. (Step models, for iteration-level engines, join them here.)
+// Latency models: how long a batch takes, or one step (forward pass) of an engine that decides at each.
 #pragma once
 #include "base/error.h"
 #include "base/rng.h"
@@ -31,13 +31,49 @@ typedef struct mb_batch_law {
 } mb_batch_law;
 
 typedef enum mb_latency_kind {
-    MB_LATENCY_BATCH, // the law above
-    MB_LATENCY_TABLE, // bilinear interpolation of a grid, clamped to it
-    MB_LATENCY_JOBS,  // each request brings its service time; a batch takes the longest
+    MB_LATENCY_BATCH,   // the law above
+    MB_LATENCY_TABLE,   // bilinear interpolation of a grid, clamped to it
+    MB_LATENCY_JOBS,    // each request brings its service time; a batch takes the longest
+    MB_LATENCY_STEP,    // the step law below
+    MB_LATENCY_PROFILE, // measured operator tables (model/profile.h), interpolated
+    MB_LATENCY_CUSTOM,  // somebody's function
 } mb_latency_kind;
+
+// A chunk of a prompt (or of what a preempted request knows) that a step computes.
+typedef struct mb_chunk {
+    uint32_t tokens;
+    uint32_t prefix; // tokens computed before it, which its attention reads
+} mb_chunk;
+
+// What one step computes.
+typedef struct mb_step_shape {
+    uint64_t prefill_tokens; // in chunks
+    uint32_t prefill_requests;
+    uint32_t decode_requests; // one token each
+    uint64_t decode_context;  // context read by the decodes, summed; each reads its computed tokens + 1
+    const mb_chunk *chunks;   // [prefill_requests]
+} mb_step_shape;
+
+// t = base + per_token T + per_context K + per_request B + host: T tokens computed, K = decode_context, B
+// rows. (papers: E.1, D.5; the affine form is within 1-2 % of measured vLLM runs, docs/fidelity.md.)
+typedef struct mb_step_law {
+    double base_s, per_token_s, per_context_s, per_request_s;
+} mb_step_law;
+
+struct mb_profile;
+typedef mb_status (*mb_step_function)(void *self, const mb_step_shape *shape, double *seconds,
+                                      mb_error *error);
 
 typedef struct mb_latency {
     mb_latency_kind kind;
+    mb_step_law step;                 // MB_LATENCY_STEP
+    double host_s;                    // every step model: added to each step
+    double scheduling_s_per_request;  // likewise, per row: the simulated cost of deciding
+    const uint32_t *graph_sizes;      // ascending; a step of decodes only costs as many rows as the next size
+    size_t graph_size_count;          // (CUDA graphs are captured for these); 0: no padding
+    const struct mb_profile *profile; // MB_LATENCY_PROFILE; not owned
+    mb_step_function custom;          // MB_LATENCY_CUSTOM
+    void *custom_self;
     mb_batch_law law;    // MB_LATENCY_BATCH
     const mb_grid *grid; // MB_LATENCY_TABLE: every cell present (mb_latency_check says so); not owned
     double noise; // standard deviation of ln(factor) on each batch's time; the factor has mean 1; 0 = none
@@ -65,3 +101,19 @@ mb_status mb_latency_check(const mb_latency *latency, mb_error *error);
 // longest service is `longest_service_s` (MB_LATENCY_JOBS only). `rng` is drawn from only where noise > 0.
 mb_batch_time mb_latency_batch(const mb_latency *latency, uint32_t requests, uint32_t longest_tokens,
                                double longest_service_s, mb_rng *rng);
+
+// --- steps
+
+static inline bool mb_latency_is_step(const mb_latency *latency) {
+    return latency->kind >= MB_LATENCY_STEP;
+}
+// Whether repetitions of a step of decodes follow an arithmetic series: then a run of n steps is timed in
+// closed form; else (tables, functions, noise) step by step.
+bool mb_latency_is_affine(const mb_latency *latency);
+// Seconds of one step. `rng` is drawn from only where noise > 0. Fails where a custom function fails, or
+// gives a time that is not a positive number. *extrapolated is set (never cleared) outside the fitted range.
+mb_status mb_latency_step(const mb_latency *latency, const mb_step_shape *shape, mb_rng *rng, double *seconds,
+                          bool *extrapolated, mb_error *error);
+// Seconds by which each repetition of a step of `decode_requests` decodes takes longer than the one before;
+// affine models only.
+double mb_latency_step_slope(const mb_latency *latency, uint32_t decode_requests);
