@@ -27,8 +27,8 @@ function describe.value(value)
   return tag and tag.kind .. "{" .. inside .. "}" or inside
 end
 
-local function plural(n, word)
-  return describe.count(n) .. " " .. word .. (n == 1 and "" or "s")
+local function plural(n, word, words)
+  return describe.count(n) .. " " .. (n == 1 and word or words or word .. "s")
 end
 
 local function arrivals_text(arrivals)
@@ -37,15 +37,30 @@ local function arrivals_text(arrivals)
   return arrivals.rate and name .. " " .. short(arrivals.rate) .. "/s" or name
 end
 
+-- Who sends synthetic requests.
+local function comers_text(work)
+  local text
+  if work.users then
+    text = plural(work.users, "user") .. (work.sessions and ", in sessions" or "")
+  else
+    text = (work.sessions and "sessions, " or "") .. "arrivals " .. arrivals_text(work.arrivals)
+  end
+  if work.classes then text = text .. ", " .. plural(#work.classes, "class", "classes") end
+  if work.prefix then text = text .. ", a shared prefix of " .. plural(work.prefix.tokens, "token") end
+  return text
+end
+
 local function workload_text(work)
   local many = work.limit and plural(work.limit, "request") or "all requests"
   local text
   if work.kind == "synthetic" then
     many = work.limit and plural(work.limit, "synthetic request") or "synthetic requests"
-    text = many .. " (arrivals " .. arrivals_text(work.arrivals) .. ")"
+    text = many .. " (" .. comers_text(work) .. ")"
   else
     text = many .. " of " .. work.path:match("[^/]*$")
     if work.rate_scale ~= 1 then text = text .. " (x" .. short(work.rate_scale) .. ")" end
+    if work.jitter > 0 then text = text .. ", jitter " .. short(work.jitter) .. " s" end
+    if work.longest then text = text .. ", up to " .. plural(work.longest, "token") end
     if work.window_per_seed then text = text .. ", a window per seed" end
   end
   if work.until_time then text = text .. " until " .. short(work.until_time) .. " s" end

@@ -224,14 +224,48 @@ end
 local function resolve_files(context, node, checked, place)
   local work, at = checked.workload, place:key("workload", node)
   if work.path then work.path = find_file(context, work.path, at:key("path", node.workload)) end
-  for _, name in ipairs { "prompt", "output", "service" } do
-    local lengths = work[name]
-    if lengths and lengths.path then
-      lengths.path = find_file(context, lengths.path, at:key(name, node.workload))
+  local function resolve_lengths(holder, place_of, original)
+    for _, name in ipairs { "prompt", "output", "service", "think", "turns" } do
+      local lengths = holder[name]
+      if lengths and lengths.path then
+        lengths.path = find_file(context, lengths.path, place_of:key(name, original))
+      end
     end
+  end
+  resolve_lengths(work, at, node.workload)
+  if work.sessions then resolve_lengths(work.sessions, at:key("sessions", node.workload), node.workload.sessions) end
+  for i, class in ipairs(work.classes or {}) do
+    resolve_lengths(class, at:key("classes", node.workload):key(i), node.workload.classes[i])
   end
   if checked.latency.path then
     checked.latency.path = find_file(context, checked.latency.path, place:key("latency", node))
+  end
+end
+
+-- The pool of KV memory: its kind goes with the latency model, its size may be said in four ways.
+local function check_memory(checked, place)
+  local cluster, steps = checked.cluster, vocabulary.is_step(checked.latency.kind)
+  local at = place:key("cluster")
+  cluster.kv = cluster.kv or (steps and "paged" or "tokens")
+  if cluster.kv == "paged" and not steps then
+    at:fail('cluster.kv = "paged" needs a latency model of single steps, such as latency.step; %s times whole batches',
+      checked.latency.kind)
+  end
+  if cluster.kv ~= "paged" and cluster.kv_blocks then at:fail('cluster.kv_blocks needs cluster.kv = "paged"') end
+  if cluster.kv_blocks and cluster.kv_tokens then
+    at:fail("cluster.kv_blocks and cluster.kv_tokens both say how much memory there is; leave one out")
+  end
+  if cluster.reserve == "maximum" and not cluster.kv_max_length then
+    at:fail('cluster.reserve = "maximum" needs cluster.kv_max_length, the tokens set aside per request')
+  end
+  local tokens = cluster.kv_blocks and cluster.kv_blocks * cluster.kv_block or cluster.kv_tokens
+    or (cluster.memory and cluster.memory.tokens)
+  cluster.capacity = tokens ~= "unlimited" and tokens or nil
+  local swap = cluster.swap
+  if swap and swap.host_gib then
+    if not cluster.memory then at:fail("cluster.swap.host_gib needs cluster.memory.bytes_per_token") end
+    local bytes = cluster.memory.bytes_per_token
+    swap.tokens, swap.seconds_per_token = math.floor(swap.host_gib * 2 ^ 30 / bytes), bytes / (swap.bandwidth * 1e9)
   end
 end
 
@@ -243,20 +277,22 @@ local function check_together(checked, place)
   if checked.latency.kind == "latency.jobs" and not service then
     place:fail("latency.jobs needs the requests' service times: workload.service of synthetic, or columns.service")
   end
-  if work.predictor.kind == "predict.column" and not (work.columns and work.columns.predicted) then
-    place:fail("predict.column needs a trace with a column of predictions: trace.csv with columns.predicted")
+  local named = work.columns or work.fields
+  if work.predictor.kind == "predict.column" and not (named and named.predicted) then
+    place:fail("predict.column needs a trace with a column of predictions: trace.csv with columns.predicted, "
+      .. "or trace.jsonl with fields.predicted")
   end
   if checked.latency.kind ~= "latency.jobs" and work.kind == "synthetic" and not (work.prompt and work.output) then
     place:fail("synthetic without prompt and output lengths needs latency.jobs")
   end
   local one = { kind = "lengths.fixed", value = 1 }
-  if work.kind == "synthetic" then work.prompt, work.output = work.prompt or one, work.output or one end
-  local cluster = checked.cluster
-  if cluster.kv_tokens == "unlimited" then
-    cluster.capacity = nil
-  else
-    cluster.capacity = cluster.kv_tokens or (cluster.memory and cluster.memory.tokens)
+  if work.kind == "synthetic" then
+    work.prompt, work.output = work.prompt or one, work.output or one
+    for _, class in ipairs(work.classes or {}) do
+      class.prompt, class.output = class.prompt or one, class.output or one
+    end
   end
+  check_memory(checked, place)
 end
 
 local function build_experiment(context, original, axes, point)

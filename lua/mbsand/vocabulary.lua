@@ -192,7 +192,7 @@ local function window(result, place, title)
   end
 end
 
-local function trace(more)
+local function trace(more, also)
   local keys = {
     path = file(),
     rate_scale = number { above = 0, default = 1 },
@@ -202,19 +202,100 @@ local function trace(more)
     skip_rows = natural(0),
     window_per_seed = flag(false),
     keep_zero = flag(false),
+    jitter = number { min = 0, max = 1e9, default = 0, unit = "seconds of the trace's own time" },
+    longest = number { min = 1, whole = true, max = 2 * MOST_TOKENS, unit = "tokens" },
     predictor = predictor,
     until_time = seconds(),
   }
   for key, spec in pairs(more or {}) do keys[key] = spec end
-  return record(keys, window)
+  return record(keys, function(result, place, title)
+    window(result, place, title)
+    if also then also(result, place) end
+  end)
 end
+
+-- Keys of `synthetic` that belong together.
+local function check_comers(result, place)
+  if not result.limit and not result.until_time then
+    place:fail("synthetic needs limit (how many requests) or until_time (seconds); without one it never ends")
+  end
+  if result.arrivals and result.users then
+    place:fail("synthetic takes arrivals, or users who wait for their answers, not both")
+  elseif not result.arrivals and not result.users then
+    place:fail("synthetic needs arrivals (%s), or users, a number of them who wait for their answers",
+      arrivals.expected)
+  end
+  for _, key in ipairs { "think", "ramp" } do
+    if result[key] and not result.users then
+      place:fail("synthetic: %s is of users, and this one has arrivals%s", key,
+        key == "think" and result.sessions and "; expected sessions = { think = ... }" or "")
+    end
+  end
+  if result.sessions and result.prefix then
+    place:fail("synthetic takes sessions, whose turns share what was said before, or a prefix, not both")
+  end
+end
+
+-- Classes take the lengths that they do not give from the workload.
+local function check_lengths(result, place)
+  local names = {}
+  for i, class in ipairs(result.classes or {}) do
+    if names[class.name] then
+      place:fail('classes %d and %d are both named "%s"; expected different names', names[class.name], i, class.name)
+    end
+    names[class.name] = i
+    for _, key in ipairs { "prompt", "output" } do
+      class[key] = class[key] or schema.copy(result[key])
+      if not class[key] and not result.service then
+        place:fail('class "%s" needs %s, the lengths of its requests in tokens', class.name, key)
+      end
+    end
+  end
+  local first = result.classes and result.classes[1] or {}
+  result.prompt, result.output = result.prompt or schema.copy(first.prompt), result.output or schema.copy(first.output)
+  if not result.service and not (result.prompt and result.output) then
+    place:fail("synthetic needs %s, the lengths of its requests in tokens",
+      result.prompt and "output" or result.output and "prompt" or "prompt and output")
+  end
+end
+
+local turns = { required = true }
+for key, value in pairs(lengths) do turns[key] = value end
+
+local sessions = record {
+  turns = turns,
+  think = lengths,
+  context = { type = "word", "grow", default = "grow" },
+  max_context = number { min = 1, whole = true, max = MOST_TOKENS, unit = "tokens" },
+}
+
+local prefix = record {
+  tokens = need(number { min = 1, whole = true, max = MOST_TOKENS }),
+  groups = number { min = 1, whole = true, max = 1e6, default = 1 },
+  theta = number { min = 0, max = 100, default = 0 },
+}
+
+local classes = {
+  type = "list",
+  least = 1,
+  expected = "classes { { name =, share =, prompt =, output =, priority =, slo = }, ... }",
+  of = record {
+    name = need { type = "text", expected = "a name in quotes" },
+    share = need(positive()),
+    prompt = lengths,
+    output = lengths,
+    priority = number { min = -2 ^ 31 + 1, max = 2 ^ 31 - 1, whole = true, default = 0 },
+    slo = record { ttft = seconds(), tbt = seconds(), e2e = seconds() },
+  },
+}
 
 local column = function(required) return { type = "text", expected = "a column's name in quotes", required = required } end
 
 local workload = {
   type = "choice",
   family = "workload",
-  expected = 'trace.burstgpt "FILE", trace.azure "FILE", trace.csv "FILE" {...} or synthetic {...}',
+  expected = 'trace.burstgpt "FILE", trace.azure "FILE", trace.csv "FILE" {...}, '
+    .. 'trace.mooncake "FILE", trace.jsonl "FILE" {...} or synthetic {...}',
   required = true,
   kinds = {
     ["trace.burstgpt"] = trace(),
@@ -226,8 +307,27 @@ local workload = {
       }),
       time_unit = number { above = 0, default = 1, unit = "seconds" },
     },
+    ["trace.mooncake"] = trace(),
+    ["trace.jsonl"] = trace({
+      fields = need(record {
+        time = column(true), prompt = column(true), output = column(true),
+        predicted = column(), client = column(), priority = column(), prefix = column(),
+      }),
+      time_unit = number { above = 0, default = 1, unit = "seconds" },
+      prefix_unit = number { min = 1, max = MOST_TOKENS, whole = true, unit = "tokens that a prefix id stands for" },
+    }, function(result, place)
+      if (result.fields.prefix ~= nil) ~= (result.prefix_unit ~= nil) then
+        place:fail("trace.jsonl takes fields.prefix and prefix_unit, the tokens that each of its ids stands for, together")
+      end
+    end),
     synthetic = record({
-      arrivals = need(arrivals),
+      arrivals = arrivals,
+      users = number { min = 1, whole = true, max = 1e6 },
+      think = lengths,
+      ramp = number { min = 0, unit = "seconds" },
+      sessions = sessions,
+      prefix = prefix,
+      classes = classes,
       prompt = lengths,
       output = lengths,
       service = lengths,
@@ -236,13 +336,8 @@ local workload = {
       until_time = seconds(),
       predictor = predictor,
     }, function(result, place)
-      if not result.limit and not result.until_time then
-        place:fail("synthetic needs limit (how many requests) or until_time (seconds); without one it never ends")
-      end
-      if not result.service and not (result.prompt and result.output) then
-        place:fail("synthetic needs %s, the lengths of its requests in tokens",
-          result.prompt and "output" or result.output and "prompt" or "prompt and output")
-      end
+      check_comers(result, place)
+      check_lengths(result, place)
     end),
   },
 }
@@ -261,10 +356,23 @@ local function batch_law(result, place, title)
   end
 end
 
+-- What every model of single steps takes besides its own keys.
+local function step_model(keys)
+  keys.host = number { min = 0, default = 0, unit = "seconds per step" }
+  keys.scheduling = number { min = 0, default = 0, unit = "seconds per request and step" }
+  keys.graph_sizes = {
+    type = "list", single = true, of = number { min = 1, max = 1e6, whole = true },
+    expected = "ascending batch sizes { 1, 2, 4, 8 }",
+  }
+  keys.noise = noise()
+  return keys
+end
+
 local latency = {
   type = "choice",
   family = "latency",
-  expected = 'latency.batch{alpha=, beta=, gamma=}, latency.batch "GRID.csv", latency.table "GRID.csv" or latency.jobs{}',
+  expected = 'latency.step{base=, per_token=, per_context=}, latency.batch{alpha=, beta=, gamma=}, '
+    .. 'latency.batch "GRID.csv", latency.table "GRID.csv", latency.profile "DIR" or latency.jobs{}',
   required = true,
   kinds = {
     ["latency.batch"] = record({
@@ -278,8 +386,27 @@ local latency = {
     }, batch_law),
     ["latency.table"] = record { path = file(), noise = noise() },
     ["latency.jobs"] = record { noise = noise() },
+    ["latency.step"] = record(step_model {
+      base = number { min = 0, default = 0, unit = "seconds" },
+      per_token = number { min = 0, default = 0, unit = "seconds per token" },
+      per_context = number { min = 0, default = 0, unit = "seconds per token of context" },
+      per_request = number { min = 0, default = 0, unit = "seconds per request" },
+    }, function(result, place, title)
+      if result.base + result.per_token + result.host <= 0 then
+        place:fail("%s: base, per_token and host are all 0, so a step would take no time; set one of them", title)
+      end
+    end),
+    ["latency.profile"] = record(step_model {
+      path = file(),
+      layers = number { min = 1, max = 1000, whole = true },
+    }),
   },
 }
+
+-- Whether the model times single steps of an engine, and not whole batches.
+function vocabulary.is_step(kind)
+  return kind == "latency.step" or kind == "latency.profile" or kind == "latency.custom"
+end
 
 -- The scenario itself ----------------------------------------------------------------------------------------
 
@@ -288,16 +415,35 @@ local gib = function() return need(number { min = 0, unit = "GiB" }) end
 local cluster = record({
   gpus = number { min = 1, max = 2 ^ 20, whole = true, default = 1 },
   name = { type = "text" },
-  kv = { type = "word", "tokens", "contiguous", default = "tokens" },
+  kv = { type = "word", "tokens", "contiguous", "paged" }, -- by default what the latency model goes with
   kv_tokens = number { min = 1, whole = true, max = 1e15, words = { "unlimited" } },
   kv_max_length = number { min = 1, whole = true, max = 2 ^ 31 },
+  kv_block = number { min = 1, whole = true, max = 65536, default = 16, unit = "tokens" },
+  kv_blocks = number { min = 1, whole = true, max = 1e15 },
+  watermark = number { min = 0, max = 0.9, default = 0, unit = "share of the blocks" },
+  reserve = { type = "word", "chunk", "sequence", "prompt", "predicted", "maximum", default = "chunk" },
+  prefix_cache = flag(true),
+  max_requests = number { min = 1, whole = true, max = 2 ^ 31 },
+  token_budget = number { min = 1, whole = true, max = 1e15 },
+  swap = record({
+    tokens = number { min = 1, whole = true, max = 1e15 },
+    seconds_per_token = number { min = 0 },
+    host_gib = number { above = 0, unit = "GiB" },
+    bandwidth = number { above = 0, unit = "GB/s" },
+  }, function(result, place, title)
+    local counts, sizes = result.tokens and result.seconds_per_token, result.host_gib and result.bandwidth
+    if (counts ~= nil) == (sizes ~= nil) then
+      place:fail("%s needs host_gib and bandwidth (GB/s), or tokens and seconds_per_token", title)
+    end
+  end),
   memory = record({
     capacity_gib = gib(),
     weights_gib = gib(),
     reserve_gib = number { min = 0, default = 0, unit = "GiB" },
+    utilization = number { above = 0, max = 1, default = 1, unit = "share of the capacity" },
     bytes_per_token = need(number { above = 0, unit = "bytes" }),
   }, function(result, place)
-    local room = result.capacity_gib - result.weights_gib - result.reserve_gib
+    local room = result.capacity_gib * result.utilization - result.weights_gib - result.reserve_gib
     result.tokens = math.floor(room * 2 ^ 30 / result.bytes_per_token)
     if result.tokens < 1 then
       place:fail("cluster.memory leaves no room: %.10g GiB less %.10g GiB of weights less %.10g GiB reserved",
@@ -317,11 +463,12 @@ local section = record {
   workload = workload,
   cluster = cluster,
   latency = latency,
-  slo = record { tbt = seconds(), e2e = seconds() },
+  slo = record { ttft = seconds(), tbt = seconds(), e2e = seconds() },
   policies = { type = "any" }, -- read by policies.lua
   seeds = number { min = 1, max = 1e6, whole = true, default = 5 },
   seed = natural(42),
   warmup = natural(0),
+  stop_time = seconds(),
   oracle = flag(false),
   exact_percentiles = flag(false),
   columns = { type = "list", least = 1, single = true, of = { type = "text" }, expected = "a list of measures" },
@@ -333,7 +480,8 @@ local section = record {
   },
   report = { type = "call" },
 }
-section.keys.cluster.default = { gpus = 1, kv = "tokens", oversize = "reject" }
+section.keys.cluster.default = { gpus = 1, kv_block = 16, watermark = 0, reserve = "chunk", prefix_cache = true,
+  oversize = "reject" }
 section.keys.limits.default = { hook_seconds = 1, hook_instructions = 0, memory_mb = 64 }
 section.keys.slo.default = {}
 
@@ -352,9 +500,12 @@ local positions = {
   ["predict.lognormal"] = { "sigma" },
   ["latency.batch"] = { "path" },
   ["latency.table"] = { "path" },
+  ["latency.profile"] = { "path" },
   ["trace.burstgpt"] = { "path" },
   ["trace.azure"] = { "path" },
   ["trace.csv"] = { "path" },
+  ["trace.mooncake"] = { "path" },
+  ["trace.jsonl"] = { "path" },
 }
 
 -- A node is called once more where options follow a file name: trace.azure "FILE" { limit = 10 }.

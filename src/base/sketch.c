@@ -83,6 +83,35 @@ void mb_sketch_add_slowly(mb_sketch *sketch, double value, uint64_t count) {
     if (!done) sketch->failed = true;
 }
 
+// How many of the values first, first + step, ... lie in the bucket of the first of them, at most `most`.
+static uint64_t in_same_bucket(double first, double step, uint64_t most) {
+    uint64_t bits;
+    memcpy(&bits, &first, sizeof bits);
+    bits = ((bits >> MB_SKETCH_SHIFT) + 1) << MB_SKETCH_SHIFT;
+    double edge;
+    memcpy(&edge, &bits, sizeof edge);
+    const double values = ceil((edge - first) / step);
+    if (!(values < (double)most)) return most; // also where step is 0
+    return values >= 1 ? (uint64_t)values : 1;
+}
+
+void mb_sketch_add_series(mb_sketch *sketch, double first, double step, uint64_t steps, uint64_t count) {
+    if (steps == 0 || count == 0) return;
+    const double n = (double)steps, sum = sketch->sum, squares = sketch->sum_squares;
+    for (uint64_t done = 0; done < steps;) {
+        const double value = first + (double)done * step;
+        const uint64_t together = sketch->samples ? 1 : in_same_bucket(value, step, steps - done);
+        mb_sketch_add_many(sketch, value, together * count);
+        done += together;
+    }
+    const double last = first + (n - 1) * step; // the largest, though its bucket was entered before it
+    if (last > sketch->max) sketch->max = last;
+    const double pairs = n * (n - 1) / 2, cubes = (n - 1) * n * (2 * n - 1) / 6;
+    sketch->sum = sum + (double)count * (n * first + step * pairs);
+    sketch->sum_squares =
+        squares + (double)count * (n * first * first + 2 * first * step * pairs + step * step * cubes);
+}
+
 // Move kept samples into buckets.
 static void stop_keeping(mb_sketch *sketch) {
     struct mb_sketch_samples *samples = sketch->samples;

@@ -73,6 +73,11 @@ static inline void mb_sketch_add(mb_sketch *sketch, double value) {
     mb_sketch_add_many(sketch, value, 1);
 }
 
+// Add the values first, first + step, ..., first + (steps - 1) step, each `count` times, in time that grows
+// with the buckets that they fall into and not with `steps`. step >= 0. (The sums are the series' closed
+// form: the same for equal calls, but not what adding one by one gives to the last bit.)
+void mb_sketch_add_series(mb_sketch *sketch, double first, double step, uint64_t steps, uint64_t count);
+
 // Add all that `from` holds to `into`. Where `into` keeps samples and `from` does not, `into` falls back to
 // buckets.
 void mb_sketch_merge(mb_sketch *into, const mb_sketch *from);

@@ -270,7 +270,8 @@ static int run(const mb_run_arguments *arguments, int argc, char **argv) {
     mb_error error = {0};
     char *root = NULL, *path = NULL;
     run_context all = {.arguments = arguments};
-    const mb_overrides overrides = {.sets = arguments->sets,
+    const mb_overrides overrides = {.stepwise = arguments->stepwise,
+                                    .sets = arguments->sets,
                                     .set_count = arguments->set_count,
                                     .policies = arguments->policies,
                                     .policy_count = arguments->policy_count,

@@ -19,7 +19,8 @@ enum {
     OPTION_FORMAT,
     OPTION_HOOK_SECONDS,
     OPTION_HOOK_INSTRUCTIONS,
-    OPTION_MEMORY
+    OPTION_MEMORY,
+    OPTION_STEP
 };
 
 void mb_run_arguments_help(void) {
@@ -38,6 +39,7 @@ void mb_run_arguments_help(void) {
         "      --hook-seconds X     longest time of one call of a policy (default 1)\n"
         "      --hook-instructions N  the same in Lua instructions: equal on every machine, but slower\n"
         "      --memory-mb N        memory of a policy's state (default 64)\n"
+        "      --step               visit every running request at every iteration: slow, the same results\n"
         "  -q, --quiet              no progress bar\n"
         "  -h, --help               this text\n\n"
         "Exit code: 0 done, 1 a run failed (the others are printed), 2 the command or its input is wrong.\n",
@@ -77,6 +79,9 @@ static int take(mb_run_arguments *arguments, int option) {
         return 0;
     case 'q':
         arguments->quiet = true;
+        return 0;
+    case OPTION_STEP:
+        arguments->stepwise = true;
         return 0;
     case 'h':
         arguments->help = true;
@@ -143,6 +148,7 @@ int mb_run_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
         {"hook-seconds", required_argument, NULL, OPTION_HOOK_SECONDS},
         {"hook-instructions", required_argument, NULL, OPTION_HOOK_INSTRUCTIONS},
         {"memory-mb", required_argument, NULL, OPTION_MEMORY},
+        {"step", no_argument, NULL, OPTION_STEP},
         {"quiet", no_argument, NULL, 'q'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0}};

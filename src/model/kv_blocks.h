@@ -9,7 +9,10 @@
 //
 // What a block holds is known by names: a request's prompt is a chain of units, ids[i] naming the tokens
 // [i u, min((i + 1) u, prompt)) and everything before them. Units are shared with reference counts; only
-// whole blocks of a unit are. The rest (of the prompt, and the generated tokens) is a request's own.
+// whole blocks of a unit are. The rest (of the prompt, and the generated tokens) is a request's own. An id
+// names every token from the beginning, so requests that share unit i share all units before it. A request
+// takes its units in order and gives them back in reverse, so what is lost first is always the end of a
+// chain. A request of a session has no units: what it leaves is found by the session alone.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,14 +26,15 @@ typedef struct mb_kv_names {
     uint32_t count;
     uint32_t unit_tokens;   // u; a multiple of the block, or count is 1
     uint32_t prompt_tokens; // the last unit may be shorter than u
-    uint64_t session;       // not 0: the content left by the last request of this session begins this one
+    uint64_t session;       // not 0: the content left by the last request of this session begins this one,
+                            // and the ids are not looked at
 } mb_kv_names;
 
 // What one request holds. Zero-initialise, with `left` = MB_KV_NO_RUN.
 typedef struct mb_kv_hold {
     uint32_t own;    // blocks of its own
-    uint32_t shared; // blocks of the shared units that it holds
-    uint32_t units;  // leading units that it shares
+    uint32_t shared; // blocks of shared units that it relies on: own + shared cover its tokens
+    uint32_t units;  // leading units that it holds; of the last one perhaps not all blocks (until `share`)
     uint32_t left;   // the run that it left when it was released with MB_KV_KEEP
 } mb_kv_hold;
 
@@ -41,7 +45,7 @@ typedef struct mb_kv_blocks {
     uint64_t total, free; // blocks; a free block may hold content, and then is lost when it is taken
     bool keep;            // whether freed blocks keep their content
     mb_kv_run *runs;
-    uint32_t run_count, run_capacity, run_free; // the pool of runs
+    uint32_t run_count, run_capacity, run_free; // the pool of runs: in use, in all, the first unused one
     uint32_t head, tail;                        // of the free list
     struct mb_kv_table *units, *sessions;       // name -> run
 } mb_kv_blocks;
@@ -63,11 +67,14 @@ typedef struct mb_kv_match {
 // How much of the first `known_tokens` tokens the cache holds: of what the request itself left (hold->left,
 // checked first), else of its session, else of its chain of units, in the first of these that has a block.
 // At most (known_tokens - 1) / block blocks, so that a token is left to compute. The hold is empty. Nothing
-// changes.
+// changes. (A request that held units when it left something finds that only behind these units: the match
+// is the units and what it left, or, where not all of these are there any more, the chain alone.)
 mb_kv_match mb_kv_blocks_match(const mb_kv_blocks *pool, const mb_kv_hold *hold, const mb_kv_names *names,
                                uint32_t known_tokens);
 // Take hold of what mb_kv_blocks_match finds; the number of blocks. What a request or session left becomes
-// its own (blocks of that run beyond the match stay in the free list, nameless); units are referenced.
+// its own (blocks of that run beyond the match stay in the free list, nameless); units are referenced, which
+// takes all their blocks out of the free list (if the match ends inside a unit that nobody holds, the rest of
+// it stays there, nameless: reuse takes exactly match.idle). What the request left is forgotten if not used.
 uint32_t mb_kv_blocks_reuse(mb_kv_blocks *pool, mb_kv_hold *hold, const mb_kv_names *names,
                             uint32_t known_tokens);
 // Own more, so that own + shared >= blocks; all or nothing. False if not so many are free.
@@ -84,12 +91,14 @@ bool mb_kv_blocks_share(mb_kv_blocks *pool, mb_kv_hold *hold, const mb_kv_names 
 typedef enum mb_kv_fate {
     MB_KV_FORGET, // the content is of no use to anybody (shared units stay known)
     MB_KV_KEEP,   // the request will come back for it: hold->left finds it
-    MB_KV_SESSION // the session's next request will look for it under names->session
+    // The session's next request will look for it under names->session (forget, where that is 0).
+    MB_KV_SESSION
 } mb_kv_fate;
 
 // Give all blocks back: own ones first, then the units from the last to the first (those that nobody else
 // holds go to the free list). Of the own blocks, those filled by the first `computed_tokens` tokens keep
-// their content. False when out of memory.
+// their content, unless the fate is MB_KV_FORGET; what a session had before becomes nameless. False when out
+// of memory.
 bool mb_kv_blocks_release(mb_kv_blocks *pool, mb_kv_hold *hold, const mb_kv_names *names,
                           uint32_t computed_tokens, mb_kv_fate fate);
 // The request leaves for good: what it left becomes nameless (its place in the free list stays). Also safe

@@ -62,6 +62,8 @@ mb_status mb_latency_check(const mb_latency *latency, mb_error *error) {
         return check_table(latency->grid, error);
     case MB_LATENCY_JOBS:
         break;
+    default:
+        break;
     }
     return MB_OK;
 }

@@ -117,3 +117,9 @@ mb_status mb_latency_step(const mb_latency *latency, const mb_step_shape *shape,
 // Seconds by which each repetition of a step of `decode_requests` decodes takes longer than the one before;
 // affine models only.
 double mb_latency_step_slope(const mb_latency *latency, uint32_t decode_requests);
+// The time of a static batch under a step model (docs/continuous-batching.md): ceil(requests x longest_prompt
+// / token_budget) steps of prefill, then a step for each further token of the longest answer; every row
+// padded to the longest.
+mb_status mb_latency_barrier(const mb_latency *latency, uint32_t requests, uint32_t longest_prompt,
+                             uint32_t longest_output, uint64_t token_budget, mb_rng *rng, mb_batch_time *time,
+                             mb_error *error);

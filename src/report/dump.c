@@ -172,7 +172,7 @@ static mb_status dump_request(void *self, const mb_finished *record, mb_error *e
         put_count(&row, record->batch);
     else
         put_text(&row, ",");
-    put_count(&row, 0); // nothing preempts under a batch model
+    put_count(&row, request->preemptions);
     put_text(&row, record->why);
     put_text(&row, "\n");
     return write_row(file, &row, error);

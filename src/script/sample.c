@@ -15,12 +15,14 @@ mb_status mb_sample_load(mb_host *host, mb_error *error) {
     if (!host->workload) return MB_OK;
     mb_workload workload = *host->workload; // a shallow copy: only plain members change
     uint64_t replication = host->replication;
-    if (!host->oracle) { // an oracle sees the run itself; everyone else the head of the trace, or the
-                         // generator
+    const bool closed = mb_workload_closed(&workload);
+    // An oracle sees the run itself, unless that depends on how it is served; everyone else the head of the
+    // trace, or the generator.
+    if (!host->oracle || closed) {
         workload.limit = SAMPLE_SIZE;
         workload.trace.window_per_seed = false;
         workload.trace.skip_rows = 0;
-        if (workload.kind == MB_WORKLOAD_SYNTHETIC) replication = SAMPLE_REPLICATION;
+        if (workload.kind == MB_WORKLOAD_SYNTHETIC && !host->oracle) replication = SAMPLE_REPLICATION;
         workload.until_s = INFINITY;
     }
     mb_source *source;
@@ -38,8 +40,17 @@ mb_status mb_sample_load(mb_host *host, mb_error *error) {
             }
             host->sample = grown;
         }
-        status = mb_source_next(source, &host->sample[host->sample_count], &end, error);
-        if (status == MB_OK && !end) host->sample_count++;
+        mb_arrival *arrival = &host->sample[host->sample_count];
+        status = mb_source_next(source, arrival, &end, error);
+        if (status != MB_OK || end) break;
+        arrival->prefix_ids = NULL; // they are gone with the next one
+        host->sample_count++;
+        const mb_departure at_once = {.user = arrival->user,
+                                      .session = arrival->session,
+                                      .prompt_tokens = arrival->prompt_tokens,
+                                      .output_tokens = arrival->output_tokens,
+                                      .time_s = arrival->time_s};
+        status = mb_source_finished(source, &at_once, error); // whoever waits is answered
     }
     mb_source_close(source);
     return status;

@@ -227,6 +227,7 @@ static void read_point(lua_State *L, int table, mb_scenario *scenario, const mb_
     mb_error error;
     if (mb_scenario_prepare(experiment, &scenario->draft, &error)) raise(L, &error);
     if (!overrides) return;
+    experiment->stepwise = overrides->stepwise;
     if (overrides->has_seed) experiment->seed = overrides->seed;
     const mb_limits *limits = &overrides->limits;
     if (limits->hook_s > 0) experiment->limits.hook_s = limits->hook_s;

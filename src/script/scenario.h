@@ -46,8 +46,17 @@ typedef struct mb_experiment {
     uint32_t replicas;
     mb_kv_kind kv_kind;
     uint64_t kv_capacity;
-    uint32_t kv_max_length;
+    uint32_t kv_max_length, kv_block;
+    bool prefix_cache;
+    mb_reserve reserve;
+    double watermark;
+    uint32_t max_requests;
+    uint64_t token_budget, swap_tokens;
+    double swap_s_per_token;
+    uint32_t *graph_sizes; // of a step model; owned
     bool block_oversize;
+    bool stepwise; // --step
+    double stop_s;
     mb_slo slo;
     uint64_t warmup_requests;
     bool exact_percentiles, oracle;
@@ -84,6 +93,7 @@ typedef struct mb_overrides {
     uint32_t seeds; // 0: as the scenario says
     uint64_t seed;
     bool has_seed;
+    bool stepwise;    // --step
     mb_limits limits; // zero members: as the scenario says
 } mb_overrides;
 

@@ -197,7 +197,8 @@ static void read_predictor(lua_State *L, int table, mb_predictor *predictor) {
 }
 
 static void read_trace(lua_State *L, int table, mb_trace *trace) {
-    static const char *const names[] = {"trace.burstgpt", "trace.azure", "trace.csv"};
+    static const char *const names[] = {"trace.burstgpt", "trace.azure", "trace.csv", "trace.mooncake",
+                                        "trace.jsonl"};
     trace->layout = (mb_trace_layout)CHOOSE(L, table, names);
     mb_scenario_read_text(L, table, "path", &trace->path);
     trace->time_unit_s = number_or(L, table, "time_unit", 1);
@@ -207,7 +208,10 @@ static void read_trace(lua_State *L, int table, mb_trace *trace) {
     trace->skip_rows = whole(L, table, "skip_rows");
     trace->window_per_seed = boolean(L, table, "window_per_seed");
     trace->keep_zero = boolean(L, table, "keep_zero");
-    if (!enter(L, table, "columns")) return;
+    trace->jitter_s = number(L, table, "jitter");
+    trace->longest = whole(L, table, "longest");
+    trace->prefix_unit_tokens = small(L, table, "prefix_unit");
+    if (!enter(L, table, "columns") && !enter(L, table, "fields")) return;
     const int columns = lua_gettop(L);
     mb_trace_columns *into = &trace->columns;
     mb_scenario_read_text(L, columns, "time", &into->time);
@@ -217,6 +221,55 @@ static void read_trace(lua_State *L, int table, mb_trace *trace) {
     mb_scenario_read_text(L, columns, "client", &into->client);
     mb_scenario_read_text(L, columns, "priority", &into->priority);
     mb_scenario_read_text(L, columns, "service", &into->service);
+    mb_scenario_read_text(L, columns, "prefix", &into->prefix);
+    lua_pop(L, 1);
+}
+
+static void read_class(lua_State *L, int table, mb_class *class) {
+    mb_scenario_read_text(L, table, "name", &class->name);
+    class->share = number(L, table, "share");
+    class->priority = (int32_t)number(L, table, "priority");
+    class->slo = (mb_slo){INFINITY, INFINITY, INFINITY};
+    read_distribution_of(L, table, "prompt", &class->prompt);
+    read_distribution_of(L, table, "output", &class->output);
+    if (!enter(L, table, "slo")) return;
+    const int slo = lua_gettop(L);
+    class->slo = (mb_slo){.ttft_s = number_or(L, slo, "ttft", INFINITY),
+                          .tbt_s = number_or(L, slo, "tbt", INFINITY),
+                          .e2e_s = number_or(L, slo, "e2e", INFINITY)};
+    lua_pop(L, 1);
+}
+
+static void read_classes(lua_State *L, int table, mb_workload *workload) {
+    if (!enter(L, table, "classes")) return;
+    const int list = lua_gettop(L);
+    const size_t n = lua_rawlen(L, list);
+    workload->classes = make(L, n, sizeof *workload->classes);
+    workload->class_count = n;
+    for (size_t i = 0; i < n; i++) {
+        lua_rawgeti(L, list, (int)(i + 1));
+        read_class(L, lua_gettop(L), &workload->classes[i]);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+static void read_sessions(lua_State *L, int table, mb_sessions *sessions) {
+    if (!enter(L, table, "sessions")) return;
+    const int at = lua_gettop(L);
+    sessions->on = true;
+    sessions->max_context = small(L, at, "max_context");
+    read_distribution_of(L, at, "turns", &sessions->turns);
+    read_distribution_of(L, at, "think", &sessions->think);
+    lua_pop(L, 1);
+}
+
+static void read_prefix(lua_State *L, int table, mb_shared_prefix *prefix) {
+    if (!enter(L, table, "prefix")) return;
+    const int at = lua_gettop(L);
+    prefix->tokens = small(L, at, "tokens");
+    prefix->groups = small(L, at, "groups");
+    prefix->theta = number(L, at, "theta");
     lua_pop(L, 1);
 }
 
@@ -229,6 +282,12 @@ static void read_synthetic(lua_State *L, int table, mb_workload *workload) {
     read_distribution_of(L, table, "output", &workload->output);
     workload->has_service = read_distribution_of(L, table, "service", &workload->service);
     workload->clients = small(L, table, "clients");
+    workload->users = small(L, table, "users");
+    workload->ramp_s = number(L, table, "ramp");
+    read_distribution_of(L, table, "think", &workload->think);
+    read_sessions(L, table, &workload->sessions);
+    read_prefix(L, table, &workload->prefix);
+    read_classes(L, table, workload);
 }
 
 static void read_workload(lua_State *L, int table, mb_workload *workload) {
@@ -248,8 +307,30 @@ static void read_workload(lua_State *L, int table, mb_workload *workload) {
 // --- latency, cluster, policies
 // -------------------------------------------------------------------------------
 
-static void read_latency(lua_State *L, int table, mb_latency *latency, mb_scenario_draft *draft) {
-    static const char *const names[] = {"latency.batch", "latency.table", "latency.jobs"};
+static void read_step_model(lua_State *L, int table, mb_experiment *experiment, mb_scenario_draft *draft) {
+    mb_latency *latency = &experiment->latency;
+    latency->step = (mb_step_law){.base_s = number(L, table, "base"),
+                                  .per_token_s = number(L, table, "per_token"),
+                                  .per_context_s = number(L, table, "per_context"),
+                                  .per_request_s = number(L, table, "per_request")};
+    latency->host_s = number(L, table, "host");
+    latency->scheduling_s_per_request = number(L, table, "scheduling");
+    draft->layers = small(L, table, "layers");
+    double *sizes = NULL;
+    size_t count = 0;
+    read_numbers(L, table, "graph_sizes", &sizes, &count);
+    draft->graph_sizes = sizes; // released with the draft, whatever happens next
+    experiment->graph_sizes = make(L, count, sizeof *experiment->graph_sizes);
+    for (size_t i = 0; i < count; i++)
+        experiment->graph_sizes[i] = (uint32_t)sizes[i];
+    latency->graph_sizes = experiment->graph_sizes;
+    latency->graph_size_count = count;
+}
+
+static void read_latency(lua_State *L, int table, mb_experiment *experiment, mb_scenario_draft *draft) {
+    static const char *const names[] = {"latency.batch", "latency.table",   "latency.jobs",
+                                        "latency.step",  "latency.profile", "latency.custom"};
+    mb_latency *latency = &experiment->latency;
     latency->kind = (mb_latency_kind)CHOOSE(L, table, names);
     latency->law = (mb_batch_law){.alpha_s = number(L, table, "alpha"),
                                   .beta_s_per_token = number(L, table, "beta"),
@@ -258,14 +339,37 @@ static void read_latency(lua_State *L, int table, mb_latency *latency, mb_scenar
     latency->noise = number(L, table, "noise");
     mb_scenario_read_text(L, table, "path", &draft->grid_path);
     draft->absolute_weight = is(L, table, "weight", "absolute");
+    if (mb_latency_is_step(latency)) read_step_model(L, table, experiment, draft);
+}
+
+static mb_reserve read_reserve(lua_State *L, int table) {
+    for (mb_reserve reserve = MB_RESERVE_CHUNK; reserve < MB_RESERVE_COUNT; reserve++)
+        if (is(L, table, "reserve", mb_reserve_name(reserve))) return reserve;
+    return MB_RESERVE_CHUNK;
 }
 
 static void read_cluster(lua_State *L, int table, mb_experiment *experiment) {
     experiment->replicas = small(L, table, "gpus");
-    experiment->kv_kind = is(L, table, "kv", "contiguous") ? MB_KV_CONTIGUOUS : MB_KV_TOKENS;
+    const bool contiguous = is(L, table, "kv", "contiguous"), paged = is(L, table, "kv", "paged");
+    experiment->kv_kind = contiguous ? MB_KV_CONTIGUOUS : MB_KV_TOKENS;
     const double capacity = number(L, table, "capacity");
     experiment->kv_capacity = capacity > 0 ? (uint64_t)capacity : MB_KV_UNLIMITED;
     experiment->kv_max_length = small(L, table, "kv_max_length");
+    // An engine's pool is always of blocks: of a token, with the final length reserved, or of the longest
+    // request.
+    experiment->kv_block = paged ? small(L, table, "kv_block") : contiguous ? experiment->kv_max_length : 1;
+    experiment->reserve = paged ? read_reserve(L, table) : contiguous ? MB_RESERVE_CHUNK : MB_RESERVE_FINAL;
+    experiment->prefix_cache = paged && boolean(L, table, "prefix_cache");
+    experiment->watermark = number(L, table, "watermark");
+    experiment->max_requests = (uint32_t)number_or(L, table, "max_requests", MB_NONE);
+    const double budget = number(L, table, "token_budget");
+    experiment->token_budget = budget > 0 ? (uint64_t)budget : UINT64_MAX;
+    if (enter(L, table, "swap")) {
+        const int swap = lua_gettop(L);
+        experiment->swap_tokens = whole(L, swap, "tokens");
+        experiment->swap_s_per_token = number(L, swap, "seconds_per_token");
+        lua_pop(L, 1);
+    }
     experiment->block_oversize = is(L, table, "oversize", "block");
 }
 
@@ -332,9 +436,11 @@ void mb_scenario_read_experiment(lua_State *L, int index, mb_experiment *experim
     mb_scenario_read_text(L, table, "before", &draft->before);
     mb_scenario_read_text(L, table, "after", &draft->after);
     if (enter(L, table, "workload")) read_workload(L, lua_gettop(L), &experiment->workload);
-    if (enter(L, table, "latency")) read_latency(L, lua_gettop(L), &experiment->latency, draft);
+    if (enter(L, table, "latency")) read_latency(L, lua_gettop(L), experiment, draft);
     if (enter(L, table, "cluster")) read_cluster(L, lua_gettop(L), experiment);
+    experiment->slo = (mb_slo){INFINITY, INFINITY, INFINITY};
     if (enter(L, table, "slo")) {
+        experiment->slo.ttft_s = number_or(L, lua_gettop(L), "ttft", INFINITY);
         experiment->slo.tbt_s = number_or(L, lua_gettop(L), "tbt", INFINITY);
         experiment->slo.e2e_s = number_or(L, lua_gettop(L), "e2e", INFINITY);
     }
@@ -350,6 +456,7 @@ void mb_scenario_read_experiment(lua_State *L, int index, mb_experiment *experim
     experiment->warmup_requests = whole(L, table, "warmup");
     experiment->exact_percentiles = boolean(L, table, "exact_percentiles");
     experiment->oracle = boolean(L, table, "oracle");
+    experiment->stop_s = number_or(L, table, "stop_time", INFINITY);
     experiment->seeds = small(L, table, "seeds");
     experiment->seed = whole(L, table, "seed");
 }
@@ -359,7 +466,7 @@ void mb_scenario_read_experiment(lua_State *L, int index, mb_experiment *experim
 
 static mb_status prepare_latency(mb_experiment *experiment, const mb_scenario_draft *draft, mb_error *error) {
     mb_latency *latency = &experiment->latency;
-    if (draft->grid_path) {
+    if (draft->grid_path && !mb_latency_is_step(latency)) {
         mb_status status = mb_grid_read(draft->grid_path, &experiment->grid, error);
         if (status) return status;
         if (latency->kind == MB_LATENCY_BATCH) {
@@ -384,6 +491,14 @@ static void describe_latency(const mb_experiment *experiment, mb_strbuf *text) {
     if (latency->kind == MB_LATENCY_BATCH)
         mb_strbuf_printf(text, "batch law %.4g ms + %.4g ms L (1 + %.3g (b-1)/b)", 1e3 * latency->law.alpha_s,
                          1e3 * latency->law.beta_s_per_token, latency->law.gamma);
+    else if (latency->kind == MB_LATENCY_STEP)
+        mb_strbuf_printf(text, "steps of %.4g ms + %.4g us T + %.4g ns K",
+                         1e3 * (latency->step.base_s + latency->host_s), 1e6 * latency->step.per_token_s,
+                         1e9 * latency->step.per_context_s);
+    else if (latency->kind == MB_LATENCY_PROFILE)
+        mb_strbuf_add(text, "profiled steps");
+    else if (latency->kind == MB_LATENCY_CUSTOM)
+        mb_strbuf_add(text, "steps timed by a function");
     else if (latency->kind == MB_LATENCY_TABLE)
         mb_strbuf_printf(text, "table of %zu x %zu times", experiment->grid->batch_count,
                          experiment->grid->length_count);
@@ -427,6 +542,7 @@ void mb_scenario_draft_deinit(mb_scenario_draft *draft) {
     free(draft->before);
     free(draft->after);
     free(draft->grid_path);
+    free(draft->graph_sizes);
     *draft = (mb_scenario_draft){0};
 }
 
@@ -447,6 +563,7 @@ void mb_experiment_deinit(mb_experiment *experiment) {
     for (size_t i = 0; i < experiment->policy_count; i++)
         free_policy(&experiment->policies[i]);
     free(experiment->policies);
+    free(experiment->graph_sizes);
     free(experiment->description);
     *experiment = (mb_experiment){0};
 }

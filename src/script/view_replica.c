@@ -21,7 +21,13 @@ enum { KV_CAPACITY, KV_USED, KV_FREE, KV_BLOCK };
 
 // Tokens in use as a policy may know them. A counter of tokens reserves the true final lengths, which nobody
 // knows before the end, so predictions stand in for them; an oracle sees the counter itself.
+// An engine that reserves final lengths tells of the tokens computed instead.
 static uint64_t known_use(lua_State *L, const mb_replica *replica) {
+    mb_sim *sim = mb_host_of(L)->sim;
+    if (replica->engine)
+        return replica->reserve == MB_RESERVE_FINAL && !mb_host_of(L)->oracle
+                   ? mb_replica_kv_computed(sim, &sim->replicas[replica->id])
+                   : mb_replica_kv_used(sim, &sim->replicas[replica->id]);
     const mb_kv_pool *pool = &replica->kv;
     if (mb_host_of(L)->oracle || pool->kind != MB_KV_TOKENS) return pool->reserved;
     return replica->predicted_tokens < pool->capacity ? replica->predicted_tokens : pool->capacity;
@@ -41,8 +47,8 @@ static int read_kv(lua_State *L, const mb_view *view, int property) {
         push_capacity(L, pool->capacity == MB_KV_UNLIMITED ? MB_KV_UNLIMITED
                                                            : pool->capacity - known_use(L, replica));
         break;
-    default:
-        lua_pushinteger(L, 1); // a block of these pools is one token
+    default: // a block of the batch executor's pools is one token
+        lua_pushinteger(L, replica->engine ? mb_host_of(L)->sim->config->kv_block : 1);
     }
     return 1;
 }
@@ -53,6 +59,11 @@ static int kv_fits(lua_State *L) { // upvalue: the pool, so that kv.fits(tokens)
     if (!(tokens >= 0 && tokens <= UINT32_MAX)) return luaL_error(L, "kv:fits: expected a number of tokens");
     const mb_replica *replica = replica_at(L, view);
     const mb_kv_pool *pool = &replica->kv;
+    if (replica->engine) {
+        lua_pushboolean(L, mb_replica_fits(mb_host_of(L)->sim, &mb_host_of(L)->sim->replicas[replica->id],
+                                           (uint64_t)tokens));
+        return 1;
+    }
     const bool possible = mb_kv_ever_fits(pool, (uint32_t)tokens);
     lua_pushboolean(L,
                     possible && mb_kv_need(pool, (uint32_t)tokens) <= pool->capacity - known_use(L, replica));
@@ -85,18 +96,72 @@ static int each_running_step(lua_State *L) { // upvalues: replica, position
     return 1;
 }
 
-static int each_running(lua_State *L) {
-    check_replica(L);
-    lua_pushvalue(L, 1);
-    lua_pushinteger(L, 0);
-    lua_pushcclosure(L, each_running_step, 2);
+// Of an engine, in order of admission. The next one is looked up before this one is given out, so that the
+// loop's body may preempt it. Upvalues: replica, slot of the next, its generation.
+static int each_engine_step(lua_State *L) {
+    mb_host *host = mb_host_of(L);
+    const mb_replica *replica = replica_at(L, lua_touserdata(L, lua_upvalueindex(1)));
+    const uint32_t slot = (uint32_t)lua_tonumber(L, lua_upvalueindex(2));
+    if (slot == MB_NONE) return 0;
+    const mb_request *request = mb_request_at(&host->sim->requests, slot);
+    if (request->phase != MB_PHASE_RUNNING || request->replica != replica->id ||
+        request->generation != (uint32_t)lua_tonumber(L, lua_upvalueindex(3)))
+        return luaL_error(
+            L, "replica:each_running(): the loop's body preempted a request other than the one in hand");
+    const uint32_t next = request->next;
+    lua_pushnumber(L, next);
+    lua_replace(L, lua_upvalueindex(2));
+    lua_pushnumber(L, next == MB_NONE ? 0 : mb_request_at(&host->sim->requests, next)->generation);
+    lua_replace(L, lua_upvalueindex(3));
+    mb_request_view_push(host, slot);
     return 1;
 }
 
-static int cached(lua_State *L) { // no prefix cache under a batch model
-    check_replica(L);
-    mb_request_view_check(L, 2);
-    lua_pushinteger(L, 0);
+static int each_running(lua_State *L) {
+    const mb_replica *replica = check_replica(L);
+    lua_pushvalue(L, 1);
+    if (!replica->engine) {
+        lua_pushinteger(L, 0);
+        lua_pushcclosure(L, each_running_step, 2);
+        return 1;
+    }
+    const uint32_t first = mb_replica_oldest(replica);
+    const mb_request_store *store = &mb_host_of(L)->sim->requests;
+    lua_pushnumber(L, first);
+    lua_pushnumber(L, first == MB_NONE ? 0 : mb_request_at(store, first)->generation);
+    lua_pushcclosure(L, each_engine_step, 3);
+    return 1;
+}
+
+static int cached(lua_State *L) { // 0 under a batch model, which has no prefix cache
+    const mb_replica *replica = check_replica(L);
+    lua_pushinteger(L, mb_replica_cached(mb_host_of(L)->sim, replica, mb_request_view_check(L, 2)));
+    return 1;
+}
+
+static double count_field(lua_State *L, const char *name, double otherwise) {
+    lua_getfield(L, 2, name);
+    const lua_Number value = luaL_optnumber(L, -1, otherwise);
+    lua_pop(L, 1);
+    if (!(value >= 0 && value <= 0x1p53)) luaL_error(L, "estimate: %s must be a number of at least 0", name);
+    return value;
+}
+
+// estimate{ prefill = tokens, prefix = , decodes = , context = }: seconds of one such step, without noise.
+static int estimate_step(lua_State *L, mb_latency *latency) {
+    const mb_chunk chunk = {.tokens = (uint32_t)fmin(count_field(L, "prefill", 0), UINT32_MAX),
+                            .prefix = (uint32_t)fmin(count_field(L, "prefix", 0), UINT32_MAX)};
+    const mb_step_shape shape = {.prefill_tokens = chunk.tokens,
+                                 .prefill_requests = chunk.tokens > 0,
+                                 .chunks = &chunk,
+                                 .decode_requests = (uint32_t)fmin(count_field(L, "decodes", 0), UINT32_MAX),
+                                 .decode_context = (uint64_t)count_field(L, "context", 0)};
+    double seconds = 0;
+    bool extrapolated = false;
+    mb_error error = {0};
+    if (mb_latency_step(latency, &shape, NULL, &seconds, &extrapolated, &error) != MB_OK)
+        return mb_host_raise(L, &error);
+    lua_pushnumber(L, seconds);
     return 1;
 }
 
@@ -104,15 +169,13 @@ static int cached(lua_State *L) { // no prefix cache under a batch model
 static int estimate(lua_State *L) {
     check_replica(L);
     luaL_checktype(L, 2, LUA_TTABLE);
-    lua_getfield(L, 2, "requests");
-    lua_getfield(L, 2, "longest");
-    lua_getfield(L, 2, "service");
-    const lua_Number requests = luaL_optnumber(L, -3, 1), longest = luaL_optnumber(L, -2, 0);
-    const lua_Number service = luaL_optnumber(L, -1, 0);
-    if (!(requests >= 1 && requests <= UINT32_MAX && longest >= 0 && longest <= UINT32_MAX))
-        return luaL_error(L, "estimate: expected { requests = at least 1, longest = tokens }");
     mb_latency quiet = *mb_host_of(L)->sim->config->latency;
     quiet.noise = 0;
+    if (mb_latency_is_step(&quiet)) return estimate_step(L, &quiet);
+    const double requests = count_field(L, "requests", 1), longest = count_field(L, "longest", 0);
+    const double service = count_field(L, "service", 0);
+    if (!(requests >= 1 && requests <= UINT32_MAX && longest <= UINT32_MAX))
+        return luaL_error(L, "estimate: expected { requests = at least 1, longest = tokens }");
     const mb_batch_time time = mb_latency_batch(&quiet, (uint32_t)requests, (uint32_t)longest, service, NULL);
     lua_pushnumber(L, time.duration_s);
     lua_pushnumber(L, time.tbt_s);
@@ -126,7 +189,10 @@ enum {
     REPLICA_WAITING,
     REPLICA_QUEUE,
     REPLICA_MAX_REQUESTS,
-    REPLICA_TOKEN_BUDGET
+    REPLICA_TOKEN_BUDGET,
+    REPLICA_CHUNKED,
+    REPLICA_RESERVE,
+    REPLICA_WATERMARK
 };
 
 static int read_replica(lua_State *L, const mb_view *view, int property) {
@@ -140,14 +206,26 @@ static int read_replica(lua_State *L, const mb_view *view, int property) {
         lua_pushliteral(L, "both");
         break;
     case REPLICA_RUNNING:
-        lua_pushinteger(L, replica->count);
+        lua_pushinteger(L, mb_replica_running(replica));
         break;
     case REPLICA_WAITING:
-        lua_pushinteger(L, host->sim->queues[0].count);
+        lua_pushinteger(L, replica->own_queue == MB_NONE ? 0 : host->sim->queues[replica->own_queue].count);
         break;
-    case REPLICA_QUEUE:
-        mb_queue_view_push(host, 0);
-        break; // one queue for all, under a batch model
+    case REPLICA_QUEUE: {
+        const uint32_t queue = mb_replica_own_queue(host->sim, &host->sim->replicas[replica->id]);
+        if (queue == MB_NONE) return luaL_error(L, "not enough memory");
+        mb_queue_view_push(host, queue);
+        break;
+    }
+    case REPLICA_CHUNKED:
+        lua_pushboolean(L, replica->chunked);
+        break;
+    case REPLICA_RESERVE:
+        lua_pushstring(L, mb_reserve_name(replica->reserve));
+        break;
+    case REPLICA_WATERMARK:
+        lua_pushnumber(L, replica->watermark);
+        break;
     case REPLICA_MAX_REQUESTS:
         lua_pushnumber(L, replica->max_requests == MB_NONE ? HUGE_VAL : replica->max_requests);
         break;
@@ -167,17 +245,54 @@ static int index_replica(lua_State *L) {
     return mb_view_index(L, "replica", read_replica);
 }
 
+static void set_reserve(lua_State *L, mb_replica *replica) {
+    const char *name = luaL_checkstring(L, 3);
+    if (replica->reserve == MB_RESERVE_FINAL) return; // cluster.kv = "tokens": the pool itself says so
+    for (mb_reserve reserve = MB_RESERVE_CHUNK; reserve < MB_RESERVE_FINAL; reserve++) {
+        if (strcmp(mb_reserve_name(reserve), name) != 0) continue;
+        if (reserve == MB_RESERVE_MAXIMUM && mb_host_of(L)->sim->config->kv_max_length == 0)
+            luaL_error(
+                L, "replica.reserve = \"maximum\" needs cluster.kv_max_length in the scenario, the tokens to "
+                   "set aside per request");
+        replica->reserve = reserve;
+        return;
+    }
+    luaL_error(L,
+               "replica.reserve is \"chunk\", \"sequence\", \"prompt\", \"predicted\" or \"maximum\", not "
+               "\"%s\"",
+               name);
+}
+
 static int set_replica(lua_State *L) {
     mb_replica *replica = check_replica(L);
     const char *name = luaL_checkstring(L, 2);
+    if (strcmp(name, "chunked") == 0) {
+        luaL_checktype(L, 3, LUA_TBOOLEAN);
+        replica->chunked = lua_toboolean(L, 3);
+        return 0;
+    }
+    if (strcmp(name, "reserve") == 0) {
+        set_reserve(L, replica);
+        return 0;
+    }
     const lua_Number value = luaL_checknumber(L, 3);
+    if (strcmp(name, "watermark") == 0) {
+        if (!(value >= 0 && value < 1))
+            return luaL_error(L, "replica.watermark is a share from 0 to below 1");
+        replica->watermark = value;
+        return 0;
+    }
+    if (strcmp(name, "max_requests") != 0 && strcmp(name, "token_budget") != 0)
+        return luaL_error(
+            L,
+            "replica.%s cannot be set; max_requests, token_budget, chunked, reserve and watermark "
+            "can",
+            name);
     if (!(value >= 1)) return luaL_error(L, "replica.%s must be at least 1", name);
     if (strcmp(name, "max_requests") == 0)
         replica->max_requests = value >= MB_NONE ? MB_NONE : (uint32_t)value;
-    else if (strcmp(name, "token_budget") == 0)
-        replica->token_budget = value >= 0x1p63 ? UINT64_MAX : (uint64_t)value;
     else
-        return luaL_error(L, "replica.%s cannot be set; only max_requests and token_budget can", name);
+        replica->token_budget = value >= 0x1p63 ? UINT64_MAX : (uint64_t)value;
     return 0;
 }
 
@@ -198,6 +313,9 @@ void mb_replica_views_open(lua_State *L) {
                                         {"queue", NULL, REPLICA_QUEUE},
                                         {"max_requests", NULL, REPLICA_MAX_REQUESTS},
                                         {"token_budget", NULL, REPLICA_TOKEN_BUDGET},
+                                        {"chunked", NULL, REPLICA_CHUNKED},
+                                        {"reserve", NULL, REPLICA_RESERVE},
+                                        {"watermark", NULL, REPLICA_WATERMARK},
                                         {NULL, NULL, 0}};
     static const mb_member kv_members[] = {{"capacity", NULL, KV_CAPACITY},
                                            {"used", NULL, KV_USED},

@@ -5,6 +5,7 @@
 
 #include "base/strbuf.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,6 +27,17 @@ static void set_integer(lua_State *L, const char *name, lua_Integer value) {
     lua_setfield(L, -2, name);
 }
 
+// prefix: the tokens of the units that name the prompt's content (the last may be shorter), and their ids.
+static void push_prefix(lua_State *L, const mb_request *request) {
+    lua_createtable(L, (int)request->prefix_count, 1);
+    for (uint32_t i = 0; i < request->prefix_count; i++) {
+        lua_pushnumber(L, (double)request->prefix_ids[i]);
+        lua_rawseti(L, -2, (int)i + 1);
+    }
+    set_integer(L, "unit", request->prefix_unit_tokens);
+    lua_setfield(L, -2, "prefix");
+}
+
 static void make(mb_host *host, uint32_t slot, const mb_request *request) {
     lua_State *L = host->L;
     lua_createtable(L, 1, 8);
@@ -38,6 +50,8 @@ static void make(mb_host *host, uint32_t slot, const mb_request *request) {
     set_integer(L, "client", request->client);
     set_integer(L, "priority", request->priority);
     set_number(L, "deadline", request->deadline_s);
+    if (request->session) set_number(L, "session", (double)request->session);
+    if (request->prefix_count) push_prefix(L, request);
     if (host->oracle) set_integer(L, "output_tokens", request->output_tokens);
     lua_rawgeti(L, LUA_REGISTRYINDEX, host->request_meta);
     lua_setmetatable(L, -2);
@@ -112,27 +126,53 @@ static const mb_request *check(lua_State *L) {
 
 static int waited(lua_State *L) {
     const mb_request *request = check(L);
+    const bool waits = request->phase == MB_PHASE_WAITING;
     const double now = mb_host_of(L)->sim->now_s;
-    lua_pushnumber(L, (request->phase == MB_PHASE_RUNNING ? request->start_s : now) - request->arrival_s);
+    if (mb_host_of(L)->sim->engines)
+        lua_pushnumber(L, request->waited_s + (waits ? now - request->since_s : 0));
+    else
+        lua_pushnumber(L, (waits ? now : request->start_s) - request->arrival_s);
     return 1;
 }
 
 static int phase(lua_State *L) {
-    lua_pushstring(L, check(L)->phase == MB_PHASE_RUNNING ? "running" : "waiting");
+    static const char *const stages[] = {"waiting", "prefill", "decode", "decode", "paused", "swapped"};
+    const mb_request *request = check(L);
+    const bool running = request->phase == MB_PHASE_RUNNING;
+    const bool steps = mb_host_of(L)->sim->engines != NULL;
+    lua_pushstring(L, steps ? stages[request->stage] : running ? "running" : "waiting");
     return 1;
 }
 
-// Under a batch model nobody sees a request's progress before its batch ends.
-static int zero(lua_State *L) {
-    check(L);
-    lua_pushinteger(L, 0);
+// Tokens; 0 under a batch model, where nobody sees a request's progress before its batch ends.
+static int progress(lua_State *L, bool of_output) {
+    uint32_t computed, generated;
+    mb_request_progress(mb_host_of(L)->sim, mb_request_view_check(L, 1), &computed, &generated);
+    lua_pushinteger(L, of_output ? generated : computed);
+    return 1;
+}
+
+static int computed(lua_State *L) {
+    return progress(L, false);
+}
+
+static int generated(lua_State *L) {
+    return progress(L, true);
+}
+
+static int preemptions(lua_State *L) {
+    lua_pushinteger(L, check(L)->preemptions);
     return 1;
 }
 
 static int attained(lua_State *L) {
     const mb_request *request = check(L);
     const bool running = request->phase == MB_PHASE_RUNNING;
-    lua_pushnumber(L, running ? mb_host_of(L)->sim->now_s - request->start_s : 0);
+    const double now = mb_host_of(L)->sim->now_s;
+    if (mb_host_of(L)->sim->engines)
+        lua_pushnumber(L, request->attained_s + (running ? now - request->since_s : 0));
+    else
+        lua_pushnumber(L, running ? now - request->start_s : 0);
     return 1;
 }
 
@@ -140,6 +180,10 @@ static int first_token_at(lua_State *L) {
     const mb_host *host = mb_host_of(L);
     const mb_request *request = check(L);
     lua_pushnil(L);
+    if (host->sim->engines) {
+        if (!isnan(request->first_token_s)) lua_pushnumber(L, request->first_token_s);
+        return 1;
+    }
     if (request->phase == MB_PHASE_RUNNING) {
         const mb_replica *replica = &host->sim->replicas[request->replica];
         const double at = replica->start_s + replica->time.first_token_s;
@@ -173,9 +217,9 @@ static int missing_field(lua_State *L) {
 
 void mb_request_views_open(lua_State *L) {
     mb_host *host = mb_host_of(L);
-    static const luaL_Reg methods[] = {{"generated", zero},
-                                       {"computed", zero},
-                                       {"preemptions", zero},
+    static const luaL_Reg methods[] = {{"generated", generated},
+                                       {"computed", computed},
+                                       {"preemptions", preemptions},
                                        {"waited", waited},
                                        {"attained", attained},
                                        {"phase", phase},

@@ -187,6 +187,7 @@ void mb_sim_view_open(lua_State *L) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, host->replica_views);
     lua_setfield(L, -2, "replicas");
     lua_newtable(L);
+    set_bound(L, "ttft", host->sim->config->slo.ttft_s);
     set_bound(L, "tbt", host->sim->config->slo.tbt_s);
     set_bound(L, "e2e", host->sim->config->slo.e2e_s);
     lua_setfield(L, -2, "slo");

@@ -30,37 +30,109 @@ static int admit(lua_State *L) {
     return 2;
 }
 
+// An explicit chunk; 0: what the step has room for.
+static uint32_t check_chunk(lua_State *L, bool steps) {
+    if (lua_isnoneornil(L, 3)) return 0;
+    if (!steps)
+        luaL_error(L, "step:add: under a batch latency model a request runs whole; leave the tokens out");
+    const lua_Number tokens = luaL_checknumber(L, 3);
+    if (!(tokens >= 1 && tokens <= UINT32_MAX)) luaL_error(L, "step:add: the tokens must be at least 1");
+    return (uint32_t)tokens;
+}
+
 static int add(lua_State *L) {
     mb_sim *sim = building(L);
     const uint32_t slot = mb_request_view_check(L, 2);
-    if (mb_request_at(&sim->requests, slot)->phase == MB_PHASE_RUNNING)
+    const mb_request *request = mb_request_at(&sim->requests, slot);
+    const bool running = request->phase == MB_PHASE_RUNNING, steps = sim->building->engine;
+    if (running && !steps)
         return luaL_error(L, "step:add: the request runs already; a batch cannot be joined or left");
-    if (!lua_isnoneornil(L, 3))
-        return luaL_error(L,
-                          "step:add: under a batch latency model a request runs whole; leave the tokens out");
-    mb_request_view_movable(L, slot);
-    const mb_refusal refusal = mb_step_add(sim, slot);
+    if (running && request->replica != sim->building->id)
+        return luaL_error(L, "step:add: the request runs on replica %d", (int)request->replica + 1);
+    if (running && mb_step_holds(sim, slot))
+        return luaL_error(L, "step:add: the request is in the step already");
+    const uint32_t tokens = check_chunk(L, steps);
+    if (!running) mb_request_view_movable(L, slot);
+    const mb_refusal refusal = mb_step_add(sim, slot, tokens);
     lua_pushboolean(L, refusal == MB_FITS);
     if (refusal == MB_FITS) return 1;
     lua_pushstring(L, mb_refusal_name(refusal));
     return 2;
 }
 
-static int
-carry(lua_State *L) { // nothing runs at the boundary of a batch, so nothing is carried or preempted
-    building(L);
-    lua_pushinteger(L, 0);
+// Under a batch model nothing runs at a boundary, so nothing is carried or preempted.
+static int carry(lua_State *L) {
+    mb_sim *sim = building(L);
+    mb_error error = {0};
+    uint32_t preempted;
+    mb_host_enter(L); // a queue's `by` function may be asked
+    if (mb_step_carry(sim, &preempted, &error) != MB_OK) return mb_host_raise(L, &error);
+    mb_host_leave(L);
+    lua_pushinteger(L, preempted);
     return 1;
 }
 
-static int no_effect(lua_State *L) { // barrier, quantum: every batch is a barrier step of one step
-    building(L);
+static int barrier(lua_State *L) { // every batch is one already
+    mb_sim *sim = building(L);
+    mb_error error = {0};
+    uint32_t returned;
+    if (sim->building->engine && !mb_step_is_fresh(sim))
+        return luaL_error(
+            L, "step:barrier: requests run here already; a static batch starts on an empty replica, "
+               "with requests admitted by this call of `schedule`");
+    mb_host_enter(L);
+    if (mb_step_barrier(sim, &returned, &error) != MB_OK) return mb_host_raise(L, &error);
+    mb_host_leave(L);
+    lua_pushinteger(L, returned);
+    return 1;
+}
+
+static int quantum(lua_State *L) {
+    mb_sim *sim = building(L);
+    const lua_Number steps = luaL_checknumber(L, 2);
+    if (!(steps >= 1)) return luaL_error(L, "step:quantum: expected a number of steps of at least 1");
+    mb_step_quantum(sim, steps < 0x1p62 ? (uint64_t)steps : 0);
     return 0;
 }
 
+static bool check_place(lua_State *L, int index) {
+    const char *place = luaL_optstring(L, index, "front");
+    const bool front = strcmp(place, "front") == 0;
+    if (!front && strcmp(place, "back") != 0)
+        luaL_error(L, "step:preempt: the place is \"front\" or \"back\", not \"%s\"", place);
+    return front;
+}
+
+static mb_preemption check_preemption(lua_State *L, int index) {
+    static const char *const names[] = {"recompute", "swap", "pause", NULL};
+    const char *how = luaL_optstring(L, index, "recompute");
+    for (int i = 0; names[i]; i++)
+        if (strcmp(how, names[i]) == 0) return (mb_preemption)i;
+    return (mb_preemption)luaL_error(
+        L, "step:preempt: expected \"recompute\", \"swap\" or \"pause\", not \"%s\"", how);
+}
+
 static int preempt(lua_State *L) {
-    building(L);
-    return luaL_error(L, "step:preempt: under a batch latency model nothing runs at a step boundary");
+    mb_sim *sim = building(L);
+    const uint32_t slot = mb_request_view_check(L, 2);
+    const mb_request *request = mb_request_at(&sim->requests, slot);
+    if (!sim->building->engine)
+        return luaL_error(L, "step:preempt: under a batch latency model nothing runs at a step boundary");
+    if (request->phase != MB_PHASE_RUNNING || request->replica != sim->building->id)
+        return luaL_error(L, "step:preempt: the request does not run on this replica");
+    const mb_preemption how = check_preemption(L, 3);
+    const uint32_t queue = lua_isnoneornil(L, 4) ? MB_NONE : mb_view_check(L, 4, MB_VIEW_QUEUE)->index;
+    const bool front = check_place(L, 5);
+    mb_error error = {0};
+    mb_refusal refusal;
+    mb_host_enter(L);
+    if (mb_step_preempt(sim, slot, how, queue, front, &refusal, &error) != MB_OK)
+        return mb_host_raise(L, &error);
+    mb_host_leave(L);
+    lua_pushboolean(L, refusal == MB_FITS);
+    if (refusal == MB_FITS) return 1;
+    lua_pushstring(L, mb_refusal_name(refusal));
+    return 2;
 }
 
 #define MAX_IDLES 100 // each is an event of the core, outside the memory that the policy's limit covers
@@ -101,7 +173,7 @@ static int read_report(lua_State *L, const mb_step_report *report, int property)
         lua_pushnumber(L, report->duration_s);
         break;
     case STEP_COUNT:
-        lua_pushinteger(L, report->count);
+        lua_pushnumber(L, (double)report->count);
         break;
     case STEP_PREFILL:
         lua_pushnumber(L, (double)report->prefill_tokens);
@@ -127,18 +199,18 @@ static int read_step(lua_State *L, const mb_view *view, int property) {
     if (host->reporting) return read_report(L, &host->report, property);
     const mb_replica *replica = host->sim->building;
     if (!replica) return luaL_error(L, "a step can only be read while `schedule` or `stepped` runs");
+    const mb_engine *engine = replica->engine;
+    const uint64_t tokens = engine ? mb_step_tokens(host->sim) : replica->prompt_tokens;
+    const uint64_t budget = replica->token_budget;
     switch (property) {
     case STEP_TOKENS:
-        lua_pushnumber(L, (double)replica->prompt_tokens);
+        lua_pushnumber(L, (double)tokens);
         break;
     case STEP_REQUESTS:
-        lua_pushinteger(L, replica->count);
+        lua_pushinteger(L, engine ? mb_step_requests(host->sim) : replica->count);
         break;
-    case STEP_BUDGET:
-        lua_pushnumber(L, replica->token_budget == UINT64_MAX ? HUGE_VAL
-                          : replica->token_budget < replica->prompt_tokens // lowered meanwhile
-                              ? 0
-                              : (double)(replica->token_budget - replica->prompt_tokens));
+    case STEP_BUDGET: // it may have been lowered meanwhile
+        lua_pushnumber(L, budget == UINT64_MAX ? HUGE_VAL : budget < tokens ? 0 : (double)(budget - tokens));
         break;
     default:
         return luaL_error(L, "this is known when the step has ended, in the hook `stepped`");
@@ -154,8 +226,8 @@ void mb_step_view_open(lua_State *L) {
     static const mb_member members[] = {{"admit", admit, 0},
                                         {"add", add, 0},
                                         {"carry", carry, 0},
-                                        {"barrier", no_effect, 0},
-                                        {"quantum", no_effect, 0},
+                                        {"barrier", barrier, 0},
+                                        {"quantum", quantum, 0},
                                         {"preempt", preempt, 0},
                                         {"idle", idle, 0},
                                         {"tokens", NULL, STEP_TOKENS},

@@ -1,7 +1,44 @@
 // SPDX-License-Identifier: MIT
 // The batch executor: a batch is served as a whole, padded to its longest member; the replica is busy until
 // it ends.
+#include "sim/engine.h"
 #include "sim/internal.h"
+
+// What the whole batch takes. Under a step model: its prefill, and a step for every token of the longest
+// answer.
+static mb_status time_batch(mb_sim *sim, mb_replica *replica, mb_error *error) {
+    const mb_latency *latency = sim->config->latency;
+    if (replica->engine)
+        return mb_latency_barrier(latency, replica->count, replica->longest_prompt, replica->longest_output,
+                                  replica->token_budget, &sim->noise, &replica->time, error);
+    replica->time = mb_latency_batch(latency, replica->count, replica->longest_tokens,
+                                     replica->longest_service_s, &sim->noise);
+    return MB_OK;
+}
+
+// Rows of an engine's step become the batch. Its blocks are held already, up to the ends.
+bool mb_batch_from_rows(mb_sim *sim, mb_replica *replica) {
+    mb_engine *engine = replica->engine;
+    replica->longest_prompt = replica->longest_output = 0;
+    for (uint32_t slot = engine->oldest; slot != MB_NONE;) {
+        mb_request *request = mb_request_at(&sim->requests, slot);
+        if (!mb_slots_room(&replica->batch, replica->count, &replica->capacity)) return false;
+        replica->batch[replica->count++] = slot;
+        const uint32_t prompt = request->prompt_tokens, output = request->output_tokens;
+        if (prompt > replica->longest_prompt) replica->longest_prompt = prompt;
+        if (output > replica->longest_output) replica->longest_output = output;
+        replica->prompt_tokens += prompt;
+        replica->output_tokens += output;
+        replica->predicted_tokens += prompt + request->predicted_output;
+        engine->resident_tokens += prompt + output - request->computed;
+        request->computed = prompt + output;
+        request->chunk = 0;
+        slot = request->next;
+    }
+    replica->longest_tokens = replica->longest_prompt + replica->longest_output;
+    engine->prefill_count = engine->row_count = 0;
+    return true;
+}
 
 mb_status mb_batch_start(mb_sim *sim, mb_replica *replica, mb_error *error) {
     mb_metrics *metrics = &sim->metrics;
@@ -9,8 +46,8 @@ mb_status mb_batch_start(mb_sim *sim, mb_replica *replica, mb_error *error) {
         replica->idle_on_purpose = false;
         sim->idle_on_purpose_count--;
     }
-    replica->time = mb_latency_batch(sim->config->latency, replica->count, replica->longest_tokens,
-                                     replica->longest_service_s, &sim->noise);
+    const mb_status status = time_batch(sim, replica, error);
+    if (status != MB_OK) return status;
     replica->start_s = sim->now_s;
     replica->batch_number = ++sim->batches;
     metrics->batches++;
@@ -19,10 +56,10 @@ mb_status mb_batch_start(mb_sim *sim, mb_replica *replica, mb_error *error) {
     metrics->useful_tokens += replica->prompt_tokens + replica->output_tokens;
     metrics->busy_s += replica->time.duration_s;
     metrics->extrapolated_batches += replica->time.extrapolated;
-    if (replica->kv.capacity != MB_KV_UNLIMITED) {
-        const double fill = (double)replica->kv.reserved / (double)replica->kv.capacity;
-        if (fill > metrics->kv_peak) metrics->kv_peak = fill;
-    }
+    const double fill =
+        replica->engine ? (double)mb_engine_blocks_used(replica->engine) / (double)replica->engine->kv.total
+                        : (double)replica->kv.reserved / (double)replica->kv.capacity;
+    if (fill > metrics->kv_peak) metrics->kv_peak = fill;
     mb_sim_mark_busy(sim, replica);
     if (!mb_heap_push(&sim->heap, sim->now_s + replica->time.duration_s, MB_EVENT_STEP_END, replica->id))
         return mb_fail_memory(error);
@@ -36,8 +73,6 @@ static void measure(mb_sim *sim, const mb_replica *replica, const mb_request *re
     const double e2e = sim->now_s - request->arrival_s;
     const double tbt = replica->time.tbt_s;
     const uint32_t output = request->output_tokens;
-    metrics->measured++;
-    metrics->waited += wait > 0;
     mb_sketch_add(&metrics->queue, wait);
     mb_sketch_add(&metrics->ttft, ttft);
     mb_sketch_add(&metrics->e2e, e2e);
@@ -45,24 +80,32 @@ static void measure(mb_sim *sim, const mb_replica *replica, const mb_request *re
         mb_sketch_add(&metrics->tpot, (e2e - ttft) / (output - 1));
         mb_sketch_add_many(&metrics->itl, tbt, output - 1);
     }
-    const bool slow_tokens = tbt > sim->config->slo.tbt_s, slow = e2e > sim->config->slo.e2e_s;
-    metrics->tbt_violations += slow_tokens;
-    metrics->e2e_violations += slow;
-    metrics->slo_met += !slow_tokens && !slow;
+    mb_sim_judge(sim, request, wait > 0, ttft, tbt, e2e);
+}
+
+static mb_status free_memory(mb_sim *sim, mb_replica *replica, uint32_t slot, mb_error *error) {
+    mb_request *request = mb_request_at(&sim->requests, slot);
+    const uint32_t tokens = request->prompt_tokens + request->output_tokens;
+    mb_engine *engine = replica->engine;
+    if (!engine) {
+        mb_kv_release(&replica->kv, tokens);
+        sim->kv_used -= tokens;
+        return MB_OK;
+    }
+    const mb_kv_names names = mb_engine_names(request);
+    mb_engine_delist(sim, engine, slot);
+    engine->resident_tokens -= request->computed;
+    const bool done = mb_kv_blocks_release(&engine->kv, &request->hold, &names, request->computed,
+                                           request->session ? MB_KV_SESSION : MB_KV_FORGET);
+    return done ? MB_OK : mb_fail_memory(error);
 }
 
 static mb_status end_request(mb_sim *sim, mb_replica *replica, uint32_t slot, mb_error *error) {
-    mb_metrics *metrics = &sim->metrics;
     const mb_request *request = mb_request_at(&sim->requests, slot);
-    const uint32_t tokens = request->prompt_tokens + request->output_tokens;
     if (request->id >= sim->config->warmup_requests) measure(sim, replica, request);
-    metrics->finished++;
-    metrics->prompt_tokens += request->prompt_tokens;
-    metrics->output_tokens += request->output_tokens;
-    if (!mb_metrics_serve_client(metrics, request->client, tokens)) return mb_fail_memory(error);
-    mb_kv_release(&replica->kv, tokens);
-    sim->kv_used -= tokens;
-    sim->running--;
+    mb_status status = mb_sim_count_finished(sim, request, error);
+    if (status == MB_OK) status = free_memory(sim, replica, slot, error);
+    if (status != MB_OK) return status;
     const mb_finished record = {.request = request,
                                 .first_token_s = replica->start_s + replica->time.first_token_s,
                                 .end_s = sim->now_s,
@@ -82,6 +125,8 @@ mb_status mb_batch_end(mb_sim *sim, mb_replica *replica, mb_error *error) {
                                    .longest_tokens = replica->longest_tokens};
     const uint64_t reserved = replica->kv.reserved;
     mb_status status = MB_OK;
+    mb_sim_integrate(sim);
+    if (replica->engine) mb_engine_account(sim, replica->engine);
     sim->metrics.last_end_s = sim->now_s;
     if (sim->observer.batch) {
         const mb_batch_record record = {.batch = replica->batch_number,

@@ -11,12 +11,37 @@ enum { MB_EVENT_STEP_END = 0, MB_EVENT_ARRIVAL = 1, MB_EVENT_TIMER = 2 };
 // Batch executor: start the step that the policy built, and end one.
 mb_status mb_batch_start(mb_sim *sim, mb_replica *replica, mb_error *error);
 mb_status mb_batch_end(mb_sim *sim, mb_replica *replica, mb_error *error);
+// The rows of an engine's step, as a batch.
+bool mb_batch_from_rows(mb_sim *sim, mb_replica *replica);
 
 // Leave the system: statistics, observer, the policy's finish hook, recycle.
 mb_status mb_sim_leave(mb_sim *sim, uint32_t slot, mb_end why, const mb_finished *record, mb_error *error);
 
 void mb_sim_mark_idle(mb_sim *sim, mb_replica *replica);
 void mb_sim_mark_busy(mb_sim *sim, mb_replica *replica);
+// The planning of this instant will look at this engine, which stands between two steps.
+void mb_sim_mark_boundary(mb_sim *sim, const mb_replica *replica);
+
+// Time integrals up to now. To be called before anything changes that they sum: then they do not depend on
+// the instants at which the clock stopped and nothing happened.
+void mb_sim_integrate(mb_sim *sim);
+// A request was put into a queue: the replicas that it concerns may react.
+void mb_sim_announce(mb_sim *sim, uint32_t queue, uint32_t slot);
+// The request no longer waits where all replicas see it.
+void mb_sim_unstamp(mb_sim *sim, uint32_t slot);
+// Back to a queue, ordered by its key as it is now; replicas may react.
+mb_status mb_sim_file_again(mb_sim *sim, uint32_t queue, uint32_t slot, bool front, mb_error *error);
+
+// Statistics of a request that finished now, beyond its latencies: whether it waited, and met its SLOs.
+void mb_sim_judge(mb_sim *sim, const mb_request *request, bool waited, double ttft, double tbt, double e2e);
+mb_status mb_sim_count_finished(mb_sim *sim, const mb_request *request, mb_error *error);
+
+// sim/build.c
+void mb_step_begin(mb_sim *sim, mb_replica *replica);
+mb_refusal mb_engine_add(mb_sim *sim, uint32_t slot, uint32_t tokens);
+
+// sim/plan.c: who is asked for a step, and when engines look up from a run.
+mb_status mb_plan(mb_sim *sim, mb_error *error);
 
 #ifdef MB_DEBUG
 // Check every invariant of docs/architecture.md; abort with the seed, the time and what is wrong.

@@ -3,14 +3,10 @@
 // first) / (output - 1), ITL pools every gap between tokens, E2E from arrival to last token.
 #pragma once
 #include "base/sketch.h"
+#include "workload/slo.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-typedef struct mb_slo {
-    double tbt_s; // bound on a request's time between tokens; INFINITY: none
-    double e2e_s; // bound on the whole request; INFINITY: none
-} mb_slo;
 
 typedef struct mb_metrics {
     uint64_t requests, finished, rejected, unfinished;
@@ -19,7 +15,7 @@ typedef struct mb_metrics {
     uint64_t prompt_tokens, output_tokens; // of finished requests
     double first_arrival_s, last_end_s;    // last_end_s: end of the last batch
     mb_sketch ttft, tpot, itl, e2e, queue; // seconds
-    uint64_t tbt_violations, e2e_violations, slo_met;
+    uint64_t ttft_violations, tbt_violations, e2e_violations, slo_met;
     double busy_s;                         // summed over replicas
     uint64_t batches, batch_requests;      // batch_requests / batches = mean batch
     uint64_t padded_tokens, useful_tokens; // padding waste = 1 - useful / padded
@@ -30,10 +26,11 @@ typedef struct mb_metrics {
     uint64_t memory_stops;                         // admissions that stopped because memory was full
     double idle_with_work_s; // replica seconds idle while requests waited, unless the policy said step:idle
     uint64_t preemptions;
-    uint64_t extrapolated_batches; // batches outside the latency model's fitted range
-    double in_system_integral;     // request seconds: L of Little's law times the duration
-    double sojourn_s;              // summed time in system of requests that left
-    double *client_tokens;         // prompt + output tokens served per client; owned
+    uint64_t cached_tokens, recomputed_tokens; // found in the prefix cache; computed again after a preemption
+    uint64_t extrapolated_batches;             // batches outside the latency model's fitted range
+    double in_system_integral;                 // request seconds: L of Little's law times the duration
+    double sojourn_s;                          // summed time in system of requests that left
+    double *client_tokens;                     // prompt + output tokens served per client; owned
     uint32_t clients;
     uint64_t skipped_zero; // rows of the trace left out
     char first_rejection[256];

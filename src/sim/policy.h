@@ -14,7 +14,7 @@ typedef struct mb_replica mb_replica;
 typedef struct mb_step_report {
     double duration_s;
     double tbt_s;   // time between tokens as observed
-    uint32_t count; // equal steps that this report stands for; 1 for a batch
+    uint64_t count; // equal steps that this report stands for; 1 for a batch
     uint32_t requests;
     uint64_t prefill_tokens, decode_tokens; // prompts, outputs
     uint32_t longest_tokens;                // longest prompt + output

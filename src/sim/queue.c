@@ -5,8 +5,12 @@
 #include <string.h>
 
 void mb_queue_init(mb_queue *queue, mb_key order, uint32_t index) {
-    *queue =
-        (mb_queue){.order = order, .head = MB_NONE, .tail = MB_NONE, .index = index, .random = 2463534242u};
+    *queue = (mb_queue){.order = order,
+                        .head = MB_NONE,
+                        .tail = MB_NONE,
+                        .index = index,
+                        .owner = MB_NONE,
+                        .random = 2463534242u};
 }
 
 static const char *const KEY_NAMES[MB_KEY_COUNT] = {
@@ -15,6 +19,7 @@ static const char *const KEY_NAMES[MB_KEY_COUNT] = {
     [MB_KEY_PROMPT_TOKENS] = "prompt_tokens",
     [MB_KEY_PREDICTED_OUTPUT] = "predicted_output",
     [MB_KEY_PREDICTED_TOTAL] = "predicted_total",
+    [MB_KEY_PREDICTED_REMAINING] = "predicted_remaining",
     [MB_KEY_OUTPUT_TOKENS] = "output_tokens",
     [MB_KEY_PRIORITY] = "priority",
     [MB_KEY_DEADLINE] = "deadline",
@@ -41,6 +46,8 @@ double mb_key_of(mb_key order, const mb_request *request) {
         return request->predicted_output;
     case MB_KEY_PREDICTED_TOTAL:
         return (double)request->prompt_tokens + request->predicted_output;
+    case MB_KEY_PREDICTED_REMAINING:
+        return (double)request->predicted_output - request->generated;
     case MB_KEY_OUTPUT_TOKENS:
         return request->output_tokens;
     case MB_KEY_PRIORITY:

@@ -10,9 +10,10 @@ typedef enum mb_key {
     MB_KEY_ARRIVAL,
     MB_KEY_PROMPT_TOKENS,
     MB_KEY_PREDICTED_OUTPUT,
-    MB_KEY_PREDICTED_TOTAL, // prompt + predicted output
-    MB_KEY_OUTPUT_TOKENS,   // the true length: only where the scenario is an oracle
-    MB_KEY_PRIORITY,        // larger priority first
+    MB_KEY_PREDICTED_TOTAL,     // prompt + predicted output
+    MB_KEY_PREDICTED_REMAINING, // predicted output - generated, as of the push
+    MB_KEY_OUTPUT_TOKENS,       // the true length: only where the scenario is an oracle
+    MB_KEY_PRIORITY,            // larger priority first
     MB_KEY_DEADLINE,
     MB_KEY_GIVEN, // the caller gives the key with each push
     MB_KEY_COUNT
@@ -22,6 +23,7 @@ typedef struct mb_queue {
     mb_key order;
     uint32_t head, tail; // FIFO; a keyed queue's root is `head`
     uint32_t index;      // its place in the simulation's list of queues, written into requests
+    uint32_t owner;      // the replica whose own queue it is, or MB_NONE
     uint32_t count;
     uint64_t prompt_tokens, predicted_tokens; // sums over the waiting
     uint32_t random;                          // state of the treap's balancing priorities

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "sim/request.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 void mb_request_store_init(mb_request_store *store) {
@@ -8,8 +9,11 @@ void mb_request_store_init(mb_request_store *store) {
 }
 
 void mb_request_store_deinit(mb_request_store *store) {
-    for (uint32_t i = 0; i < store->chunk_count; i++)
+    for (uint32_t i = 0; i < store->chunk_count; i++) {
+        for (uint32_t j = 0; j < MB_CHUNK_SIZE; j++)
+            free(store->chunks[i][j].prefix_ids);
         free(store->chunks[i]);
+    }
     free(store->chunks);
     mb_request_store_init(store);
 }
@@ -43,7 +47,16 @@ uint32_t mb_request_new(mb_request_store *store) {
     request->phase = MB_PHASE_WAITING;
     request->queue = request->replica = MB_NONE;
     request->previous = request->next = request->parent = MB_NONE;
+    request->older = request->newer = MB_NONE;
+    request->stamp = 0;
     request->script_view = 0;
+    request->stage = MB_STAGE_NEW;
+    request->computed = request->generated = request->chunk = request->was_computed = request->preemptions =
+        0;
+    request->home = MB_NONE;
+    request->hold = (mb_kv_hold){.left = MB_KV_NO_RUN};
+    request->first_token_s = request->last_token_s = NAN;
+    request->waited_s = request->attained_s = 0;
     return slot;
 }
 
@@ -51,6 +64,8 @@ void mb_request_recycle(mb_request_store *store, uint32_t slot) {
     mb_request *request = mb_request_at(store, slot);
     request->phase = MB_PHASE_FREE;
     request->generation++;
+    free(request->prefix_ids);
+    request->prefix_ids = NULL;
     request->next = store->free_head;
     store->free_head = slot;
     store->live--;

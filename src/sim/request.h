@@ -3,6 +3,7 @@
 // the requests in flight and never with the length of the trace.
 #pragma once
 #include "base/error.h"
+#include "model/kv_blocks.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,6 +17,16 @@ typedef enum mb_phase {
     MB_PHASE_RUNNING,
 } mb_phase;
 
+// How far an iteration-level engine is with a request.
+typedef enum mb_stage {
+    MB_STAGE_NEW,     // nothing of it is in memory
+    MB_STAGE_PREFILL, // running: its known tokens are not all computed
+    MB_STAGE_DECODE,  // running: among the engine's decodes, which advance together
+    MB_STAGE_PARKED,  // running, a decode that the last steps left out
+    MB_STAGE_PAUSED,  // waiting, its memory kept
+    MB_STAGE_SWAPPED, // waiting, its memory on the host
+} mb_stage;
+
 typedef struct mb_request {
     uint64_t id; // 0, 1, 2, ... in order of arrival
     double arrival_s, start_s, deadline_s, service_s;
@@ -24,12 +35,33 @@ typedef struct mb_request {
     uint32_t client;
     int32_t priority;
     uint32_t generation;     // of the slot; a handle of an earlier request of the same slot does not match it
-    uint32_t replica;        // while running
+    uint32_t replica;        // while running, paused or swapped
     uint32_t queue;          // index of the queue that holds it, or MB_NONE
-    uint32_t previous, next; // FIFO links; in a keyed queue the left and right child
+    uint32_t previous, next; // FIFO links; in a keyed queue the left and right child; while an engine runs
+                             // it, its neighbours in order of admission
     uint32_t parent, tree_priority; // keyed queue
     uint32_t script_view;           // owned by the policy's language: 0 = it has not looked at the request
-    uint8_t phase;
+    uint32_t older, newer;          // links of the list of waiting requests in order of `stamp`
+    uint64_t stamp;                 // sim->version when it was last queued; 0: not in that list
+    uint8_t phase, stage;
+    // --- iteration-level engines (sim/engine.h); for a decode, as of iteration `joined`
+    uint32_t computed, generated; // tokens in memory; tokens emitted
+    uint64_t joined;              // iteration of its engine
+    uint64_t order;               // of admission
+    mb_kv_hold hold;
+    uint32_t chunk;        // tokens that the step being built computes of it; 0: it is not in the step
+    uint32_t place;        // index among the engine's decodes
+    uint32_t home;         // the queue that it was admitted from, or MB_NONE
+    uint32_t was_computed; // before its last preemption by recompute
+    uint32_t preemptions;
+    bool covered;                         // its blocks reach to its end: it needs no more
+    double first_token_s, last_token_s;   // NAN before
+    double since_s, waited_s, attained_s; // start of the present phase; sums over the past ones
+    // --- its workload
+    uint32_t class_index, user;
+    uint64_t session;
+    uint64_t *prefix_ids; // owned
+    uint32_t prefix_count, prefix_unit_tokens;
 } mb_request;
 
 typedef struct mb_request_store {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "sim/engine.h"
 #include "sim/internal.h"
 
 #include <stdio.h>
@@ -18,22 +19,39 @@ static mb_status init_replicas(mb_sim *sim, mb_error *error) {
         return mb_fail(error, MB_BAD_INPUT, "cluster.gpus is %u; expected 1 to 1048576 replicas", n);
     sim->replicas = calloc(n, sizeof *sim->replicas);
     sim->idle_bits = calloc((n + 63) / 64, sizeof *sim->idle_bits);
-    if (!sim->replicas || !sim->idle_bits) return mb_fail_memory(error);
+    sim->boundary_bits = calloc((n + 63) / 64, sizeof *sim->boundary_bits);
+    sim->ending = calloc(n, sizeof *sim->ending);
+    if (!sim->replicas || !sim->idle_bits || !sim->boundary_bits || !sim->ending)
+        return mb_fail_memory(error);
+    if (mb_latency_is_step(config->latency)) {
+        sim->engines = calloc(n, sizeof *sim->engines);
+        if (!sim->engines) return mb_fail_memory(error);
+    }
     for (uint32_t i = 0; i < n; i++) {
         mb_replica *replica = &sim->replicas[i];
         replica->id = i;
         replica->busy = true;
-        replica->max_requests = MB_NONE;
-        replica->token_budget = UINT64_MAX;
+        replica->max_requests = config->max_requests;
+        replica->token_budget = config->token_budget;
+        replica->own_queue = MB_NONE;
+        replica->chunked = true;
+        replica->reserve = config->reserve;
+        replica->watermark = config->watermark;
         mb_kv_pool_init(&replica->kv, config->kv_kind, config->kv_capacity, config->kv_max_length);
         mb_sim_mark_idle(sim, replica);
+        if (!sim->engines) continue;
+        replica->engine = &sim->engines[i];
+        const mb_status status = mb_engine_init(replica->engine, config, error);
+        if (status != MB_OK) return status;
     }
     return MB_OK;
 }
 
 mb_status mb_sim_init(mb_sim *sim, const mb_sim_config *config, mb_source *source, mb_policy policy,
                       const mb_observer *observer, mb_error *error) {
-    *sim = (mb_sim){.config = config, .source = source, .policy = policy};
+    *sim = (mb_sim){.config = config, .source = source, .policy = policy, .newest_stamped = MB_NONE};
+    sim->first_boundary_s = INFINITY;
+    sim->closed = mb_source_closed(source);
     if (observer) sim->observer = *observer;
     mb_request_store_init(&sim->requests);
     mb_rng_init(&sim->noise, config->seed, config->replication, "latency");
@@ -52,13 +70,18 @@ mb_status mb_sim_init(mb_sim *sim, const mb_sim_config *config, mb_source *sourc
 
 void mb_sim_deinit(mb_sim *sim) {
     if (sim->replicas)
-        for (uint32_t i = 0; i < sim->config->replicas; i++)
+        for (uint32_t i = 0; i < sim->config->replicas; i++) {
             free(sim->replicas[i].batch);
+            if (sim->replicas[i].engine) mb_engine_deinit(sim->replicas[i].engine);
+        }
     for (uint32_t i = 0; i < sim->bins_count; i++)
         free(sim->bins[i].edges);
     free(sim->bins);
     free(sim->replicas);
+    free(sim->engines);
     free(sim->idle_bits);
+    free(sim->boundary_bits);
+    free(sim->ending);
     free(sim->queues);
     mb_heap_deinit(&sim->heap);
     mb_request_store_deinit(&sim->requests);
@@ -66,6 +89,7 @@ void mb_sim_deinit(mb_sim *sim) {
 }
 
 void mb_sim_mark_idle(mb_sim *sim, mb_replica *replica) {
+    mb_sim_integrate(sim);
     replica->busy = false;
     replica->needs_call = true;
     replica->idle_on_purpose = false;
@@ -74,29 +98,91 @@ void mb_sim_mark_idle(mb_sim *sim, mb_replica *replica) {
 }
 
 void mb_sim_mark_busy(mb_sim *sim, mb_replica *replica) {
+    mb_sim_integrate(sim);
     replica->busy = true;
     sim->idle_bits[replica->id / 64] &= ~(UINT64_C(1) << (replica->id % 64));
     sim->idle_count--;
 }
 
-static void advance(mb_sim *sim, double time_s) {
-    const double dt = time_s - sim->now_s;
+void mb_sim_integrate(mb_sim *sim) {
+    const double dt = sim->now_s - sim->integrated_s;
+    if (dt <= 0) return;
     mb_metrics *metrics = &sim->metrics;
+    sim->integrated_s = sim->now_s;
     metrics->in_system_integral += dt * (double)(sim->waiting + sim->running);
     metrics->kv_reserved_integral += dt * (double)sim->kv_reserved;
     metrics->kv_used_integral += dt * (double)sim->kv_used;
-    if (sim->waiting)
-        metrics->idle_with_work_s += dt * (double)(sim->idle_count - sim->idle_on_purpose_count);
-    sim->now_s = time_s;
+    const uint32_t idle =
+        sim->waiting ? sim->idle_count - sim->idle_on_purpose_count : sim->idle_holding_count;
+    metrics->idle_with_work_s += dt * (double)idle;
 }
 
+// --- who has seen what
+
+static uint64_t next_change(mb_sim *sim) {
+    sim->version = ++sim->changes;
+    return sim->version;
+}
+
+static void global_change(mb_sim *sim) {
+    sim->global_version = next_change(sim);
+}
+
+void mb_sim_unstamp(mb_sim *sim, uint32_t slot) {
+    mb_request *request = mb_request_at(&sim->requests, slot);
+    if (!request->stamp) return;
+    if (request->older != MB_NONE) mb_request_at(&sim->requests, request->older)->newer = request->newer;
+    if (request->newer != MB_NONE)
+        mb_request_at(&sim->requests, request->newer)->older = request->older;
+    else
+        sim->newest_stamped = request->older;
+    request->stamp = 0;
+    request->older = request->newer = MB_NONE;
+}
+
+static void stamp(mb_sim *sim, uint32_t slot) {
+    const uint64_t change = next_change(sim);
+    if (!sim->engines) return;
+    mb_sim_unstamp(sim, slot);
+    mb_request *request = mb_request_at(&sim->requests, slot);
+    request->stamp = change;
+    request->older = sim->newest_stamped;
+    if (request->older != MB_NONE) mb_request_at(&sim->requests, request->older)->newer = slot;
+    sim->newest_stamped = slot;
+}
+
+// A request was put into a queue: those replicas that it concerns may react.
+void mb_sim_announce(mb_sim *sim, uint32_t queue, uint32_t slot) {
+    const uint32_t owner = sim->queues[queue].owner;
+    if (owner == MB_NONE) {
+        stamp(sim, slot);
+        return;
+    }
+    mb_sim_unstamp(sim, slot);
+    mb_replica *replica = &sim->replicas[owner];
+    replica->own_version = ++sim->changes;
+    if (replica->engine && replica->engine->stepping) mb_run_interrupt(sim, replica);
+}
+
+// --- arrivals
+
+static void end_arrivals(mb_sim *sim) {
+    if (sim->arrivals_ended) return;
+    sim->arrivals_ended = true;
+    global_change(sim); // a policy that waits for full batches may now let the rest go
+}
+
+// A closed source is asked for the time only; the arrival is taken when it is due, since an answer may yet
+// bring another before it.
 static mb_status fetch_arrival(mb_sim *sim, mb_error *error) {
     bool end = false;
-    const mb_status status = mb_source_next(sim->source, &sim->pending, &end, error);
-    if (end) {
-        sim->arrivals_ended = true;
-        sim->version++; // a policy that waits for full batches may now let the rest go
+    if (sim->closed) {
+        sim->pending.time_s = mb_source_next_time(sim->source);
+        if (mb_source_over(sim->source)) end_arrivals(sim);
+        return MB_OK;
     }
+    const mb_status status = mb_source_next(sim->source, &sim->pending, &end, error);
+    if (end) end_arrivals(sim);
     return status;
 }
 
@@ -104,16 +190,41 @@ mb_status mb_sim_leave(mb_sim *sim, uint32_t slot, mb_end why, const mb_finished
     mb_request *request = mb_request_at(&sim->requests, slot);
     mb_status status = MB_OK;
     sim->metrics.sojourn_s += sim->now_s - request->arrival_s;
+    const mb_departure departure = {.user = request->user,
+                                    .session = request->session,
+                                    .prompt_tokens = request->prompt_tokens,
+                                    .output_tokens = request->output_tokens,
+                                    .time_s = sim->now_s,
+                                    .rejected = why == MB_END_REJECTED};
     if (sim->observer.finished) status = sim->observer.finished(sim->observer.self, record, error);
     if (status == MB_OK && sim->policy.ops->finish)
         status = sim->policy.ops->finish(sim->policy.self, sim, slot, why, error);
     mb_request_recycle(&sim->requests, slot);
-    return status;
+    if (status != MB_OK || !sim->closed || !departure.user) return status;
+    status = mb_source_finished(sim->source, &departure, error);
+    return status == MB_OK ? fetch_arrival(sim, error) : status;
+}
+
+// A waiting request may hold memory: paused, on the host, or what it left behind.
+static bool release_waiting(mb_sim *sim, mb_request *request) {
+    if (!sim->engines || request->replica == MB_NONE) return true;
+    mb_engine *engine = sim->replicas[request->replica].engine;
+    mb_engine_account(sim, engine);
+    mb_kv_blocks_forget(&engine->kv, &request->hold);
+    if (request->stage == MB_STAGE_SWAPPED) sim->swapped_tokens -= request->computed;
+    if (request->stage != MB_STAGE_PAUSED) return true;
+    const mb_kv_names names = mb_engine_names(request);
+    engine->paused--;
+    engine->resident_tokens -= request->computed;
+    return mb_kv_blocks_release(&engine->kv, &request->hold, &names, request->computed, MB_KV_FORGET);
 }
 
 mb_status mb_sim_reject(mb_sim *sim, uint32_t slot, const char *reason, mb_error *error) {
     mb_request *request = mb_request_at(&sim->requests, slot);
+    mb_sim_integrate(sim);
     if (request->queue != MB_NONE) mb_queue_remove(&sim->queues[request->queue], &sim->requests, slot);
+    mb_sim_unstamp(sim, slot);
+    if (!release_waiting(sim, request)) return mb_fail_memory(error);
     if (!sim->metrics.rejected++)
         snprintf(sim->metrics.first_rejection, sizeof sim->metrics.first_rejection, "request %llu: %s",
                  (unsigned long long)request->id, reason);
@@ -145,6 +256,29 @@ static void fill_request(mb_request *request, const mb_arrival *arrival, uint64_
     request->predicted_output = arrival->predicted_output;
     request->client = arrival->client;
     request->priority = arrival->priority;
+    request->class_index = arrival->class_index;
+    request->user = arrival->user;
+    request->session = arrival->session;
+    request->since_s = arrival->time_s;
+}
+
+// What a prefix cache knows a prompt by.
+static bool copy_prefix(mb_request *request, const mb_arrival *arrival) {
+    request->prefix_count = arrival->prefix_count;
+    request->prefix_unit_tokens = arrival->prefix_unit_tokens;
+    if (arrival->prefix_count == 0) return true;
+    request->prefix_ids = malloc(arrival->prefix_count * sizeof *request->prefix_ids);
+    if (!request->prefix_ids) return false;
+    memcpy(request->prefix_ids, arrival->prefix_ids, arrival->prefix_count * sizeof *request->prefix_ids);
+    return true;
+}
+
+static mb_status give_key(mb_sim *sim, uint32_t queue, uint32_t slot, mb_error *error) {
+    if (sim->queues[queue].order != MB_KEY_GIVEN) return MB_OK;
+    double key;
+    const mb_status status = sim->policy.ops->key(sim->policy.self, sim, queue, slot, &key, error);
+    if (status == MB_OK) mb_request_at(&sim->requests, slot)->key = key;
+    return status;
 }
 
 static mb_status push_to_inbox(mb_sim *sim, uint32_t slot, mb_error *error) {
@@ -153,70 +287,91 @@ static mb_status push_to_inbox(mb_sim *sim, uint32_t slot, mb_error *error) {
         mb_sim_push_bins(sim, inbox, slot);
         return MB_OK;
     }
-    if (sim->queues[inbox].order == MB_KEY_GIVEN) {
-        double key;
-        const mb_status status = sim->policy.ops->key(sim->policy.self, sim, inbox, slot, &key, error);
-        if (status != MB_OK) return status;
-        mb_request_at(&sim->requests, slot)->key = key;
-    }
-    mb_sim_push(sim, inbox, slot, false);
+    const mb_status status = give_key(sim, inbox, slot, error);
+    if (status == MB_OK) mb_sim_push(sim, inbox, slot, false);
+    return status;
+}
+
+mb_status mb_sim_file_again(mb_sim *sim, uint32_t queue, uint32_t slot, bool front, mb_error *error) {
+    const mb_status status = give_key(sim, queue, slot, error);
+    if (status != MB_OK) return status;
+    if (front && sim->queues[queue].order == MB_KEY_NONE)
+        mb_queue_push_front(&sim->queues[queue], &sim->requests, slot);
+    else
+        mb_queue_push(&sim->queues[queue], &sim->requests, slot);
+    mb_sim_announce(sim, queue, slot);
     return MB_OK;
 }
 
+// Can it be served at all, on an empty replica?
+static bool ever_fits(const mb_sim *sim, uint32_t final_tokens) {
+    const mb_replica *replica = &sim->replicas[0];
+    if (sim->config->block_oversize) return true;
+    if (!sim->engines) return mb_kv_ever_fits(&replica->kv, final_tokens);
+    const mb_kv_blocks *kv = &replica->engine->kv;
+    const uint64_t kept_free = (uint64_t)(replica->watermark * (double)kv->total);
+    if (sim->config->kv_kind == MB_KV_CONTIGUOUS && final_tokens > kv->block_tokens) return false;
+    return mb_kv_blocks_for(kv, final_tokens) + kept_free <= kv->total;
+}
+
 static mb_status arrive(mb_sim *sim, mb_error *error) {
+    bool end = false;
+    mb_status status = sim->closed ? mb_source_next(sim->source, &sim->pending, &end, error) : MB_OK;
+    if (status != MB_OK || end) return status;
     const uint32_t slot = mb_request_new(&sim->requests);
     if (slot == MB_NONE) return mb_fail_memory(error);
     mb_request *request = mb_request_at(&sim->requests, slot);
     if (sim->arrived == 0) sim->metrics.first_arrival_s = sim->pending.time_s;
-    fill_request(request, &sim->pending, sim->arrived++, sim->config->slo.e2e_s);
+    const uint64_t id = sim->arrived++;
+    fill_request(request, &sim->pending, id, sim->config->slo.e2e_s);
+    mb_sim_integrate(sim);
     sim->waiting++;
-    sim->version++;
+    if (sim->engines && request->prompt_tokens == 0)
+        request->prompt_tokens = 1; // a step must compute something
+    if (sim->engines && !copy_prefix(request, &sim->pending)) return mb_fail_memory(error);
     const uint64_t final_tokens = (uint64_t)request->prompt_tokens + request->output_tokens;
     if (final_tokens > UINT32_MAX)
         return mb_fail(error, MB_BAD_INPUT, "request %llu has %llu tokens; at most %u are possible",
                        (unsigned long long)request->id, (unsigned long long)final_tokens, UINT32_MAX);
-    if (!sim->config->block_oversize && !mb_kv_ever_fits(&sim->replicas[0].kv, (uint32_t)final_tokens))
-        return reject_oversize(sim, slot, error);
-    if (sim->policy.ops->arrive) return sim->policy.ops->arrive(sim->policy.self, sim, slot, error);
-    return push_to_inbox(sim, slot, error);
-}
-
-static mb_status schedule(mb_sim *sim, mb_replica *replica, mb_error *error) {
-    if (replica->idle_on_purpose) {
-        replica->idle_on_purpose = false;
-        sim->idle_on_purpose_count--;
-    }
-    replica->needs_call = false;
-    replica->count = 0;
-    replica->longest_tokens = 0;
-    replica->longest_service_s = 0;
-    replica->prompt_tokens = replica->output_tokens = replica->predicted_tokens = 0;
-    sim->building = replica;
-    mb_status status = sim->policy.ops->schedule(sim->policy.self, sim, replica, error);
-    sim->building = NULL;
-    replica->seen_version = sim->version;
-    if (status == MB_OK && replica->count) status = mb_batch_start(sim, replica, error);
+    if (!ever_fits(sim, (uint32_t)final_tokens)) return reject_oversize(sim, slot, error);
+    if (!sim->policy.ops->arrive) return push_to_inbox(sim, slot, error);
+    status = sim->policy.ops->arrive(sim->policy.self, sim, slot, error);
+    // A request that the policy holds is in no queue that could tell.
+    if (request->phase == MB_PHASE_WAITING && request->id == id && request->queue == MB_NONE)
+        global_change(sim);
     return status;
 }
 
-// Offer a step to every idle replica, lowest number first, that something has changed for.
-static mb_status plan(mb_sim *sim, mb_error *error) {
-    const uint32_t words = (sim->config->replicas + 63) / 64;
-    for (uint32_t word = 0; word < words && sim->waiting; word++) {
-        for (uint64_t bits = sim->idle_bits[word]; bits && sim->waiting; bits &= bits - 1) {
-            mb_replica *replica = &sim->replicas[word * 64 + (uint32_t)__builtin_ctzll(bits)];
-            if (!replica->needs_call && replica->seen_version == sim->version) continue;
-            const mb_status status = schedule(sim, replica, error);
-            if (status != MB_OK) return status;
-        }
-    }
-    return MB_OK;
-}
-
 static mb_status fire_timer(mb_sim *sim, uint32_t timer, mb_error *error) {
-    sim->version++;
+    global_change(sim);
     if (timer == MB_TIMER_WAKE) return MB_OK;
     return sim->policy.ops->timer(sim->policy.self, sim, timer, error);
+}
+
+// --- statistics of a request that is done
+
+void mb_sim_judge(mb_sim *sim, const mb_request *request, bool waited, double ttft, double tbt, double e2e) {
+    mb_metrics *metrics = &sim->metrics;
+    const mb_slo *slo =
+        sim->config->classes ? &sim->config->classes[request->class_index].slo : &sim->config->slo;
+    const bool late = ttft > slo->ttft_s, slow_tokens = tbt > slo->tbt_s, slow = e2e > slo->e2e_s;
+    metrics->measured++;
+    metrics->waited += waited;
+    metrics->ttft_violations += late;
+    metrics->tbt_violations += slow_tokens;
+    metrics->e2e_violations += slow;
+    metrics->slo_met += !late && !slow_tokens && !slow;
+}
+
+mb_status mb_sim_count_finished(mb_sim *sim, const mb_request *request, mb_error *error) {
+    mb_metrics *metrics = &sim->metrics;
+    mb_sim_integrate(sim);
+    metrics->finished++;
+    metrics->prompt_tokens += request->prompt_tokens;
+    metrics->output_tokens += request->output_tokens;
+    sim->running--;
+    const double tokens = (double)request->prompt_tokens + request->output_tokens;
+    return mb_metrics_serve_client(metrics, request->client, tokens) ? MB_OK : mb_fail_memory(error);
 }
 
 static mb_status look(mb_sim *sim, mb_error *error) {
@@ -231,12 +386,36 @@ static bool due(const mb_sim *sim, unsigned kind, mb_event *event) {
     return event->time_s <= sim->now_s && event->kind == kind;
 }
 
+static bool is_current(const mb_replica *replica, double time_s) {
+    if (!replica->engine || !replica->engine->stepping) return replica->busy;
+    return replica->engine->event_s == time_s;
+}
+
+// Steps end in order of the replicas' numbers: it must not matter when their events were pushed.
 static mb_status end_steps(mb_sim *sim, mb_error *error) {
-    mb_status status = MB_OK;
-    for (mb_event event; status == MB_OK && due(sim, MB_EVENT_STEP_END, &event);) {
+    uint32_t count = 0;
+    for (mb_event event; due(sim, MB_EVENT_STEP_END, &event);) {
         mb_heap_pop(&sim->heap);
-        sim->timers_alone = 0;
-        status = mb_batch_end(sim, &sim->replicas[event.payload], error);
+        mb_replica *replica = &sim->replicas[event.payload];
+        if (replica->engine && replica->engine->far_s == event.time_s) replica->engine->far_s = INFINITY;
+        if (!is_current(replica, event.time_s) || replica->ending) continue;
+        replica->ending = true;
+        uint32_t at = count++;
+        for (; at > 0 && sim->ending[at - 1] > replica->id; at--)
+            sim->ending[at] = sim->ending[at - 1];
+        sim->ending[at] = replica->id;
+    }
+    if (count) sim->timers_alone = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        mb_replica *replica = &sim->replicas[sim->ending[i]];
+        replica->ending = false;
+        if (replica->engine && replica->engine->stepping) mb_run_reach(sim, replica);
+    }
+    mb_status status = MB_OK;
+    for (uint32_t i = 0; i < count && status == MB_OK; i++) {
+        mb_replica *replica = &sim->replicas[sim->ending[i]];
+        const bool steps = replica->engine && replica->engine->stepping;
+        status = steps ? mb_run_stop(sim, replica, error) : mb_batch_end(sim, replica, error);
     }
     return status;
 }
@@ -271,12 +450,12 @@ static mb_status fire_timers(mb_sim *sim, mb_error *error) {
 // Everything that happens at this instant: steps end, then requests arrive, then timers fire, then replicas
 // plan.
 static mb_status run_instant(mb_sim *sim, double time_s, mb_error *error) {
-    advance(sim, time_s);
+    sim->now_s = time_s;
     mb_status status = look(sim, error);
     if (status == MB_OK) status = end_steps(sim, error);
     if (status == MB_OK) status = take_arrivals(sim, error);
     if (status == MB_OK) status = fire_timers(sim, error);
-    if (status == MB_OK) status = plan(sim, error);
+    if (status == MB_OK) status = mb_plan(sim, error);
     if (status == MB_OK) mb_sim_check(sim); // a hook that failed may have left a step half built
     return status;
 }
@@ -290,6 +469,11 @@ static mb_status run_events(mb_sim *sim, mb_error *error) {
         if (!work || (sim->arrivals_ended && !sim->heap.count)) break; // timers alone do not keep a run alive
         double next = sim->heap.count ? mb_heap_top(&sim->heap).time_s : INFINITY;
         if (!sim->arrivals_ended && sim->pending.time_s < next) next = sim->pending.time_s;
+        if (isinf(next)) break; // every user waits for an answer that will not come
+        if (next > sim->config->stop_s) {
+            sim->now_s = sim->config->stop_s;
+            break;
+        }
         status = run_instant(sim, next, error);
     }
     return status;
@@ -310,9 +494,23 @@ static mb_status report_unfinished(mb_sim *sim, mb_error *error) {
     return status;
 }
 
+// Close the books of the engines, in order of their numbers.
+static void sum_engines(mb_sim *sim) {
+    for (uint32_t i = 0; sim->engines && i < sim->config->replicas; i++) {
+        mb_engine *engine = &sim->engines[i];
+        mb_run_abandon(sim, &sim->replicas[i]);
+        mb_engine_account(sim, engine);
+        sim->metrics.busy_s += engine->busy_s;
+        sim->metrics.kv_reserved_integral += engine->reserved_integral;
+        sim->metrics.kv_used_integral += engine->used_integral;
+    }
+}
+
 mb_status mb_sim_run(mb_sim *sim, mb_error *error) {
     mb_error ignored;
     const mb_status status = run_events(sim, error);
+    mb_sim_integrate(sim);
+    sum_engines(sim);
     sim->metrics.requests = sim->arrived;
     sim->metrics.skipped_zero = mb_source_get_counts(sim->source).skipped_zero;
     const mb_status reported = report_unfinished(sim, status == MB_OK ? error : &ignored);

@@ -38,6 +38,21 @@ typedef struct mb_observer {
     void *self;
 } mb_observer;
 
+// What admission to a step takes from the pool (docs/continuous-batching.md). Those from PROMPT on hold
+// blocks for tokens still to come.
+typedef enum mb_reserve {
+    MB_RESERVE_CHUNK,     // what the step computes
+    MB_RESERVE_SEQUENCE,  // the same, if the whole known sequence would fit
+    MB_RESERVE_PROMPT,    // the whole known sequence
+    MB_RESERVE_PREDICTED, // prompt + predicted output
+    MB_RESERVE_MAXIMUM,   // kv_max_length
+    MB_RESERVE_FINAL,     // prompt + true output (kv = "tokens": what the batch executor does)
+    MB_RESERVE_COUNT
+} mb_reserve;
+const char *mb_reserve_name(mb_reserve reserve);
+
+typedef enum mb_preemption { MB_PREEMPT_RECOMPUTE, MB_PREEMPT_SWAP, MB_PREEMPT_PAUSE } mb_preemption;
+
 typedef struct mb_sim_config {
     uint32_t replicas; // 1 .. 2^20
     mb_kv_kind kv_kind;
@@ -51,17 +66,41 @@ typedef struct mb_sim_config {
     uint64_t warmup_requests; // the first arrivals, left out of the latency statistics
     bool exact_percentiles;   // keep every sample
     bool oracle;              // policies may see the true output length
+    double stop_s;            // the simulation ends here, whatever is under way; INFINITY: when all is done
+    const mb_class *classes;  // SLOs by class; NULL: `slo` for all
+    // --- initial limits of every replica; the policy may change them
+    uint32_t max_requests; // MB_NONE: no limit
+    uint64_t token_budget; // of a step; UINT64_MAX: no limit
+    // --- step latency models only
+    bool stepwise;      // visit every running request at every iteration (--step)
+    uint32_t kv_block;  // tokens
+    bool prefix_cache;  // freed blocks keep their content
+    mb_reserve reserve; // initial, as is
+    double watermark;   // the share of blocks that admission leaves free
+    uint64_t swap_tokens;
+    double swap_s_per_token;
 } mb_sim_config;
+
+typedef struct mb_engine mb_engine;
 
 struct mb_replica {
     uint32_t id;
     bool busy, idle_on_purpose, needs_call;
-    uint64_t seen_version;
+    bool ending;           // its step ends at this instant
+    bool holding;          // counted in idle_holding_count
+    uint64_t seen_version; // sim->changes when `schedule` was last called
+    uint64_t own_version;  // when a request was last pushed to its own queue
+    uint32_t own_queue;    // index; MB_NONE until the policy asks for it
     uint32_t max_requests; // settable by the policy; MB_NONE: no limit
     uint64_t token_budget; // likewise, in tokens; UINT64_MAX: no limit
-    uint32_t *batch;       // slots in the step being built, or running
+    bool chunked;          // likewise, for iteration-level engines, with the next two
+    mb_reserve reserve;
+    double watermark;
+    mb_engine *engine; // NULL under a batch latency model
+    uint32_t *batch;   // slots in the step being built, or running
     uint32_t count, capacity;
     uint32_t longest_tokens;
+    uint32_t longest_prompt, longest_output; // of a static batch under a step model
     double longest_service_s;
     uint64_t prompt_tokens, output_tokens;
     uint64_t predicted_tokens; // prompts and predicted outputs: what a policy may know of the memory in use
@@ -76,8 +115,11 @@ struct mb_sim {
     mb_source *source;
     mb_policy policy;
     mb_observer observer;
-    double now_s;
-    uint64_t version; // moves when something happens that an idle replica could react to
+    double now_s, integrated_s;
+    // Versions are values of one counter: of the last change that concerns every replica's schedule,
+    uint64_t changes, version;
+    uint64_t global_version; // ... of the last that is no waiting request (a timer; the end of arrivals),
+    uint32_t newest_stamped; // ... and requests that wait where all see them, in order of when they came
     mb_heap heap;
     mb_request_store requests;
     mb_queue *queues; // [0] is the default queue
@@ -87,12 +129,21 @@ struct mb_sim {
     bool inbox_is_bins;
     uint32_t inbox; // index of a queue or of bins
     mb_replica *replicas;
-    uint64_t *idle_bits;  // one bit per replica
+    mb_engine *engines;      // one per replica, or NULL
+    uint64_t *idle_bits;     // one bit per replica
+    uint64_t *boundary_bits; // engines that stand between two steps of a run
+    uint32_t plan_cursor;    // replicas below it have had their turn at this instant
+    uint64_t arranged;       // all engines will look up for changes up to here,
+    double first_boundary_s; // or rather, the first of them will, at this time; INFINITY: all
+    bool out_of_memory;
+    uint64_t swapped_tokens;
     mb_replica *building; // whose step is open for mb_step_* calls; NULL outside `schedule`
+    uint32_t *ending;     // room for the numbers of replicas whose steps end at this instant
     uint32_t idle_count, idle_on_purpose_count;
+    uint32_t idle_holding_count; // engines left idle, not on purpose, while requests run on them
     uint64_t arrived, waiting, running;
     uint64_t kv_reserved, kv_used; // over all replicas
-    bool arrivals_ended;
+    bool arrivals_ended, closed;
     mb_arrival pending; // the next arrival, not yet in the system
     mb_rng noise;
     uint32_t batches;
@@ -128,13 +179,54 @@ mb_status mb_sim_reject(mb_sim *sim, uint32_t slot, const char *reason, mb_error
 // Call the policy's timer hook at `time_s` (not before now). False when out of memory.
 bool mb_sim_set_timer(mb_sim *sim, double time_s, uint32_t timer);
 
-// Why a request could not join a step.
-typedef enum mb_refusal { MB_FITS, MB_REFUSED_MEMORY, MB_REFUSED_REQUESTS, MB_REFUSED_TOKENS } mb_refusal;
+// Why a request could not join a step, or could not be swapped out (HOST: no room on the host).
+typedef enum mb_refusal {
+    MB_FITS,
+    MB_REFUSED_MEMORY,
+    MB_REFUSED_REQUESTS,
+    MB_REFUSED_TOKENS,
+    MB_REFUSED_HOST,
+    MB_REFUSED_ELSEWHERE // its memory is on another replica
+} mb_refusal;
 const char *mb_refusal_name(mb_refusal refusal);
 
 // Take from the head of a queue while it fits, at most `limit`; the number taken, and why it stopped early.
 uint32_t mb_step_admit(mb_sim *sim, uint32_t queue, uint32_t limit, mb_refusal *refusal);
-// One request, waiting in any queue or in none.
-mb_refusal mb_step_add(mb_sim *sim, uint32_t slot);
+// One request, waiting in any queue or in none, or running on this replica. `tokens`: 0, or the chunk wanted.
+mb_refusal mb_step_add(mb_sim *sim, uint32_t slot, uint32_t tokens);
 // Deliberately leave the replica idle; until_s: wake it then (INFINITY: at the next change).
 bool mb_step_idle(mb_sim *sim, double until_s);
+
+// --- iteration-level engines only (docs/continuous-batching.md)
+
+// Is the request in the step that is being built?
+bool mb_step_holds(const mb_sim *sim, uint32_t slot);
+// Go on with all running requests; how many were preempted for want of memory. Nothing under a batch model.
+mb_status mb_step_carry(mb_sim *sim, uint32_t *preempted, mb_error *error);
+// Set a request aside that runs on the replica being scheduled; queue MB_NONE: the one that it came from.
+mb_status mb_step_preempt(mb_sim *sim, uint32_t slot, mb_preemption how, uint32_t queue, bool front,
+                          mb_refusal *refusal, mb_error *error);
+// The step becomes a static batch; how many rows went back to their queues because their ends do not fit in
+// memory. Fails if requests ran here before. Nothing under a batch model.
+mb_status mb_step_barrier(mb_sim *sim, uint32_t *returned, mb_error *error);
+void mb_step_quantum(mb_sim *sim, uint64_t steps);
+// Has nothing run on the replica before this step?
+bool mb_step_is_fresh(const mb_sim *sim);
+// What is in the step that is being built.
+uint64_t mb_step_tokens(const mb_sim *sim);
+uint32_t mb_step_requests(const mb_sim *sim);
+// A queue of the replica's own: what is pushed there concerns no other replica. MB_NONE when out of memory.
+uint32_t mb_replica_own_queue(mb_sim *sim, mb_replica *replica);
+// The first request that runs on an engine, in order of admission, and the one after `slot`; or MB_NONE.
+uint32_t mb_replica_oldest(const mb_replica *replica);
+// Requests that run on the replica.
+uint32_t mb_replica_running(const mb_replica *replica);
+// Tokens of a request in memory, and emitted, as of now.
+void mb_request_progress(mb_sim *sim, uint32_t slot, uint32_t *computed, uint32_t *generated);
+// Tokens of KV memory taken on a replica now, whole blocks.
+uint64_t mb_replica_kv_used(mb_sim *sim, mb_replica *replica);
+// Tokens computed and in memory there now; and whether so many more would fit above the watermark.
+uint64_t mb_replica_kv_computed(mb_sim *sim, mb_replica *replica);
+bool mb_replica_fits(mb_sim *sim, mb_replica *replica, uint64_t tokens);
+// Tokens of a waiting request that the replica's cache holds.
+uint32_t mb_replica_cached(const mb_sim *sim, const mb_replica *replica, uint32_t slot);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What a policy may do: queues, bins, timers, and building a step.
+#include "sim/engine.h"
 #include "sim/internal.h"
 
 #include <stdlib.h>
@@ -75,7 +76,7 @@ void mb_sim_push(mb_sim *sim, uint32_t queue, uint32_t slot, bool front) {
         mb_queue_push_front(&sim->queues[queue], &sim->requests, slot);
     else
         mb_queue_push(&sim->queues[queue], &sim->requests, slot);
-    if (!sim->building) sim->version++;
+    if (!sim->building) mb_sim_announce(sim, queue, slot);
 }
 
 void mb_sim_push_bins(mb_sim *sim, uint32_t index, uint32_t slot) {
@@ -89,8 +90,13 @@ bool mb_sim_set_timer(mb_sim *sim, double time_s, uint32_t timer) {
 }
 
 const char *mb_refusal_name(mb_refusal refusal) {
-    static const char *const names[] = {"fits", "memory", "requests", "tokens"};
+    static const char *const names[] = {"fits", "memory", "requests", "tokens", "host", "elsewhere"};
     return names[refusal];
+}
+
+const char *mb_reserve_name(mb_reserve reserve) {
+    static const char *const names[] = {"chunk", "sequence", "prompt", "predicted", "maximum", "final"};
+    return names[reserve];
 }
 
 static bool make_room(mb_replica *replica) {
@@ -103,8 +109,9 @@ static bool make_room(mb_replica *replica) {
     return true;
 }
 
-mb_refusal mb_step_add(mb_sim *sim, uint32_t slot) {
+mb_refusal mb_step_add(mb_sim *sim, uint32_t slot, uint32_t chunk) {
     mb_replica *replica = sim->building;
+    if (replica->engine) return mb_engine_add(sim, slot, chunk);
     mb_request *request = mb_request_at(&sim->requests, slot);
     const uint32_t tokens = request->prompt_tokens + request->output_tokens;
     if (replica->count >= replica->max_requests) return MB_REFUSED_REQUESTS;
@@ -141,7 +148,7 @@ uint32_t mb_step_admit(mb_sim *sim, uint32_t queue, uint32_t limit, mb_refusal *
     while (taken < limit) {
         const uint32_t slot = mb_queue_peek(&sim->queues[queue], &sim->requests);
         if (slot == MB_NONE) break;
-        *refusal = mb_step_add(sim, slot);
+        *refusal = mb_step_add(sim, slot, 0);
         if (*refusal != MB_FITS) break;
         taken++;
     }
@@ -155,4 +162,79 @@ bool mb_step_idle(mb_sim *sim, double until_s) {
         sim->idle_on_purpose_count++;
     }
     return isinf(until_s) || mb_heap_push(&sim->heap, until_s, MB_EVENT_TIMER, MB_TIMER_WAKE);
+}
+
+void mb_step_quantum(mb_sim *sim, uint64_t steps) {
+    mb_engine *engine = sim->building->engine;
+    if (engine) engine->quantum = steps;
+}
+
+bool mb_step_is_fresh(const mb_sim *sim) {
+    const mb_engine *engine = sim->building->engine;
+    return !engine || engine->fresh;
+}
+
+uint64_t mb_step_tokens(const mb_sim *sim) {
+    return sim->building->engine->tokens;
+}
+
+uint32_t mb_step_requests(const mb_sim *sim) {
+    return sim->building->engine->requests;
+}
+
+// --- what a policy may ask
+
+uint32_t mb_replica_oldest(const mb_replica *replica) {
+    return replica->engine->oldest;
+}
+
+uint32_t mb_replica_own_queue(mb_sim *sim, mb_replica *replica) {
+    if (replica->own_queue != MB_NONE) return replica->own_queue;
+    const uint32_t queue = mb_sim_add_queue(sim, MB_KEY_NONE);
+    if (queue == MB_NONE) return MB_NONE;
+    sim->queues[queue].owner = replica->id;
+    return replica->own_queue = queue;
+}
+
+uint32_t mb_replica_running(const mb_replica *replica) {
+    if (replica->engine) return replica->engine->running;
+    return replica->busy ? replica->count : 0;
+}
+
+void mb_request_progress(mb_sim *sim, uint32_t slot, uint32_t *computed, uint32_t *generated) {
+    mb_request *request = mb_request_at(&sim->requests, slot);
+    if (request->stage == MB_STAGE_DECODE) {
+        mb_engine_settle(sim, &sim->replicas[request->replica]);
+        mb_engine_materialize(sim->replicas[request->replica].engine, request);
+    }
+    *computed = request->computed;
+    *generated = request->generated;
+}
+
+uint64_t mb_replica_kv_used(mb_sim *sim, mb_replica *replica) {
+    mb_engine_settle(sim, replica);
+    return mb_engine_blocks_used(replica->engine) * replica->engine->kv.block_tokens;
+}
+
+uint64_t mb_replica_kv_computed(mb_sim *sim, mb_replica *replica) {
+    mb_engine_settle(sim, replica);
+    return replica->engine->resident_tokens;
+}
+
+bool mb_replica_fits(mb_sim *sim, mb_replica *replica, uint64_t tokens) {
+    mb_engine_settle(sim, replica);
+    const mb_kv_blocks *kv = &replica->engine->kv;
+    return mb_kv_blocks_for(kv, tokens) + (uint64_t)(replica->watermark * (double)kv->total) <= kv->free;
+}
+
+uint32_t mb_replica_cached(const mb_sim *sim, const mb_replica *replica, uint32_t slot) {
+    const mb_request *request = mb_request_at(&sim->requests, slot);
+    const mb_engine *engine = replica->engine;
+    if (!engine || request->stage != MB_STAGE_NEW) return 0;
+    const mb_kv_names names = mb_engine_names(request);
+    mb_kv_hold hold = request->hold;
+    if (request->replica != replica->id) hold.left = MB_KV_NO_RUN; // what it left is on another replica
+    return mb_kv_blocks_match(&engine->kv, &hold, &names, request->prompt_tokens + request->generated)
+               .blocks *
+           engine->kv.block_tokens;
 }

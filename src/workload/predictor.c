@@ -122,6 +122,12 @@ mb_status mb_predictor_open(const mb_predictor *predictor, uint64_t seed, uint64
     return MB_OK;
 }
 
+void mb_predictor_reseed(mb_predictor_state *state, uint64_t key, uint64_t number) {
+    mb_rng_init(&state->rng, key, number, "predictor");
+    if (state->predictor->kind != MB_PREDICT_ORIGIN) return; // 2.5 kB of state to fill
+    mb_mt19937_init(&state->origin, state->predictor->origin_seed ^ (uint32_t)mb_rng_bits(&state->rng));
+}
+
 void mb_predictor_close(mb_predictor_state *state) {
     free(state);
 }

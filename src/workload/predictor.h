@@ -44,4 +44,6 @@ mb_status mb_predictor_open(const mb_predictor *predictor, uint64_t seed, uint64
                             mb_predictor_state **state, mb_error *error);
 // `column` is the trace's own value (MB_PREDICT_COLUMN). At least 1 for every kind.
 uint32_t mb_predictor_draw(mb_predictor_state *state, uint32_t prompt, uint32_t output, uint32_t column);
+// Let the next draw be that of request `number` of the user or session `key`, whatever was drawn before.
+void mb_predictor_reseed(mb_predictor_state *state, uint64_t key, uint64_t number);
 void mb_predictor_close(mb_predictor_state *state);

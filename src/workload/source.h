@@ -5,6 +5,7 @@
 #include "base/rng.h"
 #include "workload/distribution.h"
 #include "workload/predictor.h"
+#include "workload/slo.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,7 +20,23 @@ typedef struct mb_arrival {
     int32_t priority;          // larger is more urgent; 0 where there is none
     double service_s;          // for latency.jobs; 0 elsewhere
     double deadline_s;         // absolute; INFINITY where there is none
+    uint32_t class_index;      // of the workload's classes; 0 where there are none
+    uint32_t user;    // 1 + the user or session that waits for the answer (see mb_source_finished); 0: nobody
+    uint64_t session; // 0: none; else requests with the same number are one conversation, in which each
+                      // prompt begins with the whole prompt and answer before it
+    const uint64_t *prefix_ids; // what the prompt is made of, unit by unit, as in mb_kv_names; NULL: unknown.
+    uint32_t prefix_count;      // Valid until the next call of mb_source_next
+    uint32_t prefix_unit_tokens; // tokens of a unit; the last one may be shorter
 } mb_arrival;
+
+// A request that left the system.
+typedef struct mb_departure {
+    uint32_t user; // as in its arrival
+    uint64_t session;
+    uint32_t prompt_tokens, output_tokens;
+    double time_s;
+    bool rejected;
+} mb_departure;
 
 typedef enum mb_arrivals_kind {
     MB_ARRIVALS_CONSTANT, // every 1/rate s (rate = INFINITY: all at time 0)
@@ -44,11 +61,38 @@ typedef struct mb_arrivals {
     bool repeat;
 } mb_arrivals;
 
+// A share of the synthetic requests with lengths and promises of its own.
+typedef struct mb_class {
+    char *name;   // owned
+    double share; // relative to the sum of all shares
+    mb_slo slo;   // e2e_s sets the deadline of its requests
+    int32_t priority;
+    mb_distribution prompt, output;
+} mb_class;
+
+// Conversations: each turn's prompt is all that was said before and new tokens.
+typedef struct mb_sessions {
+    bool on;
+    mb_distribution turns;
+    mb_distribution think; // seconds from an answer to the next turn
+    uint32_t max_context;  // a turn with more prompt + output than this ends the session unsent (unless it is
+                           // the first); 0: none
+} mb_sessions;
+
+// A prompt's beginning that many requests have in common, such as a system prompt.
+typedef struct mb_shared_prefix {
+    uint32_t tokens;        // 0: none
+    uint32_t groups;        // number of different ones
+    mb_distribution choice; // of the group, 1 .. groups: made by mb_workload_prepare from
+    double theta;           // P(group n) proportional to n^-theta
+} mb_shared_prefix;
+
 // Column names of a trace, ignoring case. NULL: found by the layout's own rules (trace.c), where the client,
 // priority and service columns may be missing. A trace with a service column needs no lengths: they are then
 // 1 and 1.
 typedef struct mb_trace_columns {
     char *time, *prompt, *output, *predicted, *client, *priority, *service;
+    char *prefix; // JSON lines only, as are exact names: those of an object's keys
 } mb_trace_columns;
 
 typedef enum mb_trace_layout {
@@ -57,6 +101,8 @@ typedef enum mb_trace_layout {
                        // those names), seconds
     MB_TRACE_AZURE, // TIMESTAMP,ContextTokens,GeneratedTokens; "YYYY-MM-DD HH:MM:SS.fffffff", optional offset
     MB_TRACE_CSV,   // `columns` names them; time in units of `time_unit_s`, or a date as above
+    MB_TRACE_MOONCAKE, // lines {"timestamp": ms, "input_length", "output_length", "hash_ids": [one per 512]}
+    MB_TRACE_JSONL,    // `columns` names the keys of each line's object
 } mb_trace_layout;
 
 typedef struct mb_trace {
@@ -71,8 +117,11 @@ typedef struct mb_trace {
     uint64_t skip_rows;   // rows (of those kept) to leave out first
     bool window_per_seed; // replication r (from 0) starts r x limit rows later: each seed sees another
                           // stretch; it is an error if the trace ends within it
-    bool keep_zero;       // serve rows of zero output or zero prompt as they are (the origin's flaw 15); else
-                          // skipped, counted
+    double jitter_s;      // each stamp is delayed by a uniform draw from 0..jitter_s of the trace's own time
+    uint64_t longest;     // rows with more prompt + output tokens are left out, and counted; 0: none is
+    uint32_t prefix_unit_tokens; // MB_TRACE_JSONL with columns.prefix: tokens that an id stands for
+    bool keep_zero; // serve rows of zero output or zero prompt as they are (the origin's flaw 15); else
+                    // skipped, counted
 } mb_trace;
 
 typedef enum mb_workload_kind { MB_WORKLOAD_TRACE, MB_WORKLOAD_SYNTHETIC } mb_workload_kind;
@@ -81,39 +130,70 @@ typedef enum mb_workload_kind { MB_WORKLOAD_TRACE, MB_WORKLOAD_SYNTHETIC } mb_wo
 typedef struct mb_workload {
     mb_workload_kind kind;
     mb_trace trace;
-    mb_arrivals arrivals;           // synthetic
+    mb_arrivals arrivals;           // synthetic, where users == 0: of requests, or of sessions
     mb_distribution prompt, output; // synthetic
     mb_distribution service;        // synthetic, for latency.jobs
     bool has_service;
     uint32_t clients; // synthetic: requests belong to "client-0" .. "client-N", uniformly; 0 or 1: to none
+    uint32_t users;   // synthetic, closed loop: so many users each wait for an answer before they go on
+    mb_distribution think; // seconds between an answer and the user's next request or session
+    double ramp_s;         // the users start evenly spread over this time
+    mb_sessions sessions;
+    mb_shared_prefix prefix;
+    mb_class *classes; // synthetic; they replace prompt and output. Owned
+    size_t class_count;
     mb_predictor predictor;
     uint64_t limit; // number of requests; 0 = to the end of the trace (an error for synthetic)
     double until_s; // no arrivals later than this; INFINITY = no bound
 } mb_workload;
 
+// Whether requests wait for answers before they come.
+static inline bool mb_workload_closed(const mb_workload *workload) {
+    return workload->kind == MB_WORKLOAD_SYNTHETIC && (workload->users > 0 || workload->sessions.on);
+}
+
 void mb_workload_deinit(mb_workload *workload);
 // Check and prepare once, before any source is opened: parameters, tables of the distributions, the trace's
 // header.
 mb_status mb_workload_prepare(mb_workload *workload, mb_error *error);
+// "" where there is no such class.
+const char *mb_workload_class_name(const mb_workload *workload, uint32_t class_index);
 
 typedef struct mb_source mb_source;
 
 typedef struct mb_source_counts {
     uint64_t rows;         // rows read
     uint64_t skipped_zero; // rows left out because prompt or output was zero
+    uint64_t skipped_long; // rows left out because prompt + output was above `longest`
 } mb_source_counts;
 
 // The workload must have been prepared and outlive the source.
 // Streams: "arrivals", "prompt", "output", "service", "predictor", "clients" of (seed, replication), so that
-// changing one never shifts another. The first arrival of a trace is at time 0 (after scaling, window and
-// skipping); with from_s > 0 and no rows skipped, time 0 is from_s. A window or a skip that leaves no row is
-// an error.
+// changing one never shifts another; "class", "prefix", "jitter", and "prompt/NAME" and "output/NAME" of the
+// class NAME likewise. In closed sources request n of a user, and turn n of a session, have streams of their
+// own for each purpose: what a request is does not depend on when others were answered. The first arrival of
+// a trace is at time 0 (after scaling, window and skipping); with from_s > 0 and no rows skipped, time 0 is
+// from_s. A window or a skip that leaves no row is an error.
 mb_status mb_source_open(const mb_workload *workload, uint64_t seed, uint64_t replication, mb_source **source,
                          mb_error *error);
 // The next arrival; *end is set instead when there is none. Times never go backwards: a trace whose stamps do
 // is an error with file and line, as is every malformed row (letters, negative, NaN, overflow, missing
 // columns, bad quotes).
 mb_status mb_source_next(mb_source *source, mb_arrival *arrival, bool *end, mb_error *error);
+
+// A closed source has users or sessions whose next request depends on the answer to the last. Of such a
+// source mb_source_next gives the arrival at mb_source_next_time, which only mb_source_finished and
+// mb_source_next change; *end then means that there is none for now.
+bool mb_source_closed(const mb_source *source);
+// When the next arrival is, as known now: INFINITY until a request finishes, or when all is over. (Of an open
+// source: INFINITY; ask mb_source_next.)
+double mb_source_next_time(const mb_source *source);
+// No arrivals will ever come again, whatever finishes. (Of an open source: after its end was seen.)
+bool mb_source_over(const mb_source *source);
+// A request with a user has left: the user thinks, and comes back. A rejected request counts as answered,
+// but ends its session. Does nothing where user is 0.
+mb_status mb_source_finished(mb_source *source, const mb_departure *departure, mb_error *error);
+
 mb_source_counts mb_source_get_counts(const mb_source *source);
 // Name of a client index seen so far ("" when the workload has no clients). Valid until the source is closed.
 const char *mb_source_client_name(const mb_source *source, uint32_t client);

@@ -31,5 +31,6 @@ fuzz() { # fuzz NAME CORPUS SOURCES...
 }
 
 fuzz fuzz_trace tests/corpus/csv src/base/*.c src/workload/*.c
+fuzz fuzz_jsonl tests/corpus/jsonl src/base/*.c src/workload/*.c
 fuzz fuzz_grid tests/corpus/grid src/base/*.c src/model/*.c
 fuzz fuzz_policy policies src/base/*.c src/model/*.c src/workload/*.c src/sim/*.c src/script/*.c

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+#include "workload/synthetic.h"
+
+#include "workload/arrivals.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct length_streams {
+    mb_rng prompt, output;
+} length_streams;
+
+struct mb_open_state {
+    const mb_workload *workload;
+    mb_arrivals_state arrivals;
+    mb_rng service, client, class_choice, prefix;
+    uint64_t prefix_id;
+    length_streams *lengths; // of each class, or one
+};
+
+// ---- what a request is
+
+uint32_t mb_draw_class(const mb_workload *workload, mb_rng *rng) {
+    if (workload->class_count == 0) return 0;
+    double sum = 0;
+    for (size_t i = 0; i < workload->class_count; i++)
+        sum += workload->classes[i].share;
+    double u = mb_rng_uniform(rng) * sum;
+    for (uint32_t i = 0; i + 1 < workload->class_count; i++) {
+        if (u < workload->classes[i].share) return i;
+        u -= workload->classes[i].share;
+    }
+    return (uint32_t)workload->class_count - 1;
+}
+
+void mb_set_class(const mb_workload *workload, uint32_t class_index, mb_arrival *arrival) {
+    if (class_index >= workload->class_count) return;
+    const mb_class *class = &workload->classes[class_index];
+    arrival->class_index = class_index;
+    arrival->priority = class->priority;
+    arrival->deadline_s = arrival->time_s + class->slo.e2e_s;
+}
+
+const mb_distribution *mb_prompt_of(const mb_workload *workload, uint32_t class_index) {
+    return class_index < workload->class_count ? &workload->classes[class_index].prompt : &workload->prompt;
+}
+
+const mb_distribution *mb_output_of(const mb_workload *workload, uint32_t class_index) {
+    return class_index < workload->class_count ? &workload->classes[class_index].output : &workload->output;
+}
+
+void mb_add_prefix(const mb_workload *workload, mb_rng *rng, mb_arrival *arrival, uint64_t *id) {
+    const mb_shared_prefix *prefix = &workload->prefix;
+    if (prefix->tokens == 0) return;
+    *id = prefix->groups > 1 ? (uint64_t)mb_distribution_draw(&prefix->choice, rng) : 1;
+    const uint32_t room = MB_MAX_TOKENS - prefix->tokens;
+    arrival->prompt_tokens = prefix->tokens + (arrival->prompt_tokens < room ? arrival->prompt_tokens : room);
+    arrival->prefix_ids = id;
+    arrival->prefix_count = 1;
+    arrival->prefix_unit_tokens = prefix->tokens;
+}
+
+// ---- the open stream
+
+static mb_status open_lengths(mb_open_state *state, uint64_t seed, uint64_t replication, mb_error *error) {
+    const mb_workload *workload = state->workload;
+    const size_t classes = workload->class_count;
+    state->lengths = calloc(classes ? classes : 1, sizeof *state->lengths);
+    if (!state->lengths) return mb_fail_memory(error);
+    mb_rng_init(&state->lengths[0].prompt, seed, replication, "prompt");
+    mb_rng_init(&state->lengths[0].output, seed, replication, "output");
+    for (size_t i = 0; i < classes; i++) { // by name: another class more, or another order, changes nothing
+        char name[128];
+        snprintf(name, sizeof name, "prompt/%s", workload->classes[i].name);
+        mb_rng_init(&state->lengths[i].prompt, seed, replication, name);
+        snprintf(name, sizeof name, "output/%s", workload->classes[i].name);
+        mb_rng_init(&state->lengths[i].output, seed, replication, name);
+    }
+    return MB_OK;
+}
+
+mb_status mb_open_stream(const mb_workload *workload, uint64_t seed, uint64_t replication,
+                         mb_open_state **out, mb_error *error) {
+    mb_open_state *state = *out = calloc(1, sizeof *state);
+    if (!state) return mb_fail_memory(error);
+    state->workload = workload;
+    mb_arrivals_open(&workload->arrivals, seed, replication, &state->arrivals);
+    mb_rng_init(&state->service, seed, replication, "service");
+    mb_rng_init(&state->client, seed, replication, "clients");
+    mb_rng_init(&state->class_choice, seed, replication, "class");
+    mb_rng_init(&state->prefix, seed, replication, "prefix");
+    return open_lengths(state, seed, replication, error);
+}
+
+bool mb_open_next(mb_open_state *state, mb_arrival *arrival) {
+    const mb_workload *workload = state->workload;
+    double time_s;
+    if (!mb_arrivals_next(&state->arrivals, &time_s)) return false;
+    *arrival = (mb_arrival){.time_s = time_s, .deadline_s = INFINITY};
+    const uint32_t class_index = mb_draw_class(workload, &state->class_choice);
+    length_streams *lengths = &state->lengths[class_index];
+    mb_set_class(workload, class_index, arrival);
+    arrival->prompt_tokens =
+        mb_distribution_draw_tokens(mb_prompt_of(workload, class_index), &lengths->prompt);
+    arrival->output_tokens =
+        mb_distribution_draw_tokens(mb_output_of(workload, class_index), &lengths->output);
+    if (workload->clients > 1) arrival->client = (uint32_t)mb_rng_below(&state->client, workload->clients);
+    if (workload->has_service) arrival->service_s = mb_distribution_draw(&workload->service, &state->service);
+    mb_add_prefix(workload, &state->prefix, arrival, &state->prefix_id);
+    return true;
+}
+
+void mb_open_close(mb_open_state *state) {
+    if (!state) return;
+    free(state->lengths);
+    free(state);
+}

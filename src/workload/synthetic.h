@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+// What a synthetic request is: its class, lengths, client and prefix, each from a random stream of its own.
+#pragma once
+#include "workload/source.h"
+
+// The class of one request or session, drawn by share; 0 without a draw where there are no classes.
+uint32_t mb_draw_class(const mb_workload *workload, mb_rng *rng);
+// Priority, deadline and index of the class; needs the arrival's time.
+void mb_set_class(const mb_workload *workload, uint32_t class_index, mb_arrival *arrival);
+const mb_distribution *mb_prompt_of(const mb_workload *workload, uint32_t class_index);
+const mb_distribution *mb_output_of(const mb_workload *workload, uint32_t class_index);
+// Let the prompt begin with a shared prefix, if the workload has one. *id is where the arrival will find it.
+void mb_add_prefix(const mb_workload *workload, mb_rng *rng, mb_arrival *arrival, uint64_t *id);
+
+// The open stream: arrivals that wait for nobody.
+typedef struct mb_open_state mb_open_state;
+
+mb_status mb_open_stream(const mb_workload *workload, uint64_t seed, uint64_t replication,
+                         mb_open_state **state, mb_error *error);
+// False when there are no more.
+bool mb_open_next(mb_open_state *state, mb_arrival *arrival);
+void mb_open_close(mb_open_state *state);

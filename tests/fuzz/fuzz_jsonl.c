@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+// libFuzzer: no file, however broken, makes the reader of JSON lines crash, leak, hang, or break its
+// promises. clang -g -O1 -fsanitize=fuzzer,address,undefined -std=c17 -D_POSIX_C_SOURCE=200809L -Isrc
+// src/base/*.c
+//   src/workload/*.c tests/fuzz/fuzz_jsonl.c -lcsv -ljansson -lz -lm -o fuzz_jsonl
+// ./fuzz_jsonl tests/corpus/jsonl
+#include "base/strbuf.h"
+#include "workload/source.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(bool holds) {
+    if (!holds) abort();
+}
+
+// A failure comes with a sentence.
+static void check_status(mb_status status, const mb_error *error) {
+    check(status == MB_OK || (status == MB_BAD_INPUT && strlen(error->message) > 10));
+}
+
+static void check_arrival(const mb_arrival *arrival, const mb_source *source) {
+    check(isfinite(arrival->time_s));
+    check(arrival->prompt_tokens <= MB_MAX_TOKENS && arrival->output_tokens <= MB_MAX_TOKENS);
+    check(arrival->predicted_output >= 1 && arrival->predicted_output <= MB_MAX_TOKENS);
+    check(mb_source_client_name(source, arrival->client) != NULL);
+    check(arrival->user == 0 && arrival->session == 0);
+    check((arrival->prefix_count == 0) == (arrival->prefix_ids == NULL));
+    if (arrival->prefix_count == 0) return;
+    // No unit begins behind the prompt's end.
+    check((uint64_t)(arrival->prefix_count - 1) * arrival->prefix_unit_tokens < arrival->prompt_tokens);
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < arrival->prefix_count; i++)
+        sum |= arrival->prefix_ids[i];
+    check(sum <= INT64_MAX);
+}
+
+static void read_all(mb_workload *workload) {
+    mb_error error = {0};
+    mb_source *source = NULL;
+    mb_status status = mb_workload_prepare(workload, &error);
+    if (!status) status = mb_source_open(workload, 1, 0, &source, &error);
+    check_status(status, &error);
+    double previous_s = 0;
+    bool end = false;
+    while (!status && !end) {
+        mb_arrival arrival;
+        status = mb_source_next(source, &arrival, &end, &error);
+        check_status(status, &error);
+        if (status || end) break;
+        check_arrival(&arrival, source);
+        check(arrival.time_s >= previous_s);
+        previous_s = arrival.time_s;
+    }
+    mb_source_close(source);
+    mb_workload_deinit(workload);
+}
+
+static mb_workload lines(const char *path, mb_trace_layout layout, double jitter_s) {
+    mb_workload workload = {.kind = MB_WORKLOAD_TRACE, .until_s = INFINITY};
+    workload.trace = (mb_trace){.path = mb_strdup(path),
+                                .layout = layout,
+                                .time_unit_s = 0.001,
+                                .rate_scale = 3,
+                                .to_s = INFINITY,
+                                .jitter_s = jitter_s,
+                                .keep_zero = true};
+    return workload;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    char path[64];
+    snprintf(path, sizeof path, "/dev/shm/mbsand-fuzz-%ld", (long)getpid());
+    FILE *file = fopen(path, "wb");
+    check(file != NULL);
+    check(fwrite(data, 1, size, file) == size);
+    check(fclose(file) == 0);
+    mb_workload workload = lines(path, MB_TRACE_MOONCAKE, 0);
+    read_all(&workload);
+    workload = lines(path, MB_TRACE_MOONCAKE, 2);
+    read_all(&workload);
+    workload = lines(path, MB_TRACE_JSONL, 0);
+    workload.trace.columns = (mb_trace_columns){.time = mb_strdup("at"),
+                                                .prompt = mb_strdup("in"),
+                                                .output = mb_strdup("out"),
+                                                .predicted = mb_strdup("guess"),
+                                                .client = mb_strdup("who"),
+                                                .priority = mb_strdup("urgent"),
+                                                .prefix = mb_strdup("ids")};
+    workload.trace.prefix_unit_tokens = 16;
+    workload.predictor.kind = MB_PREDICT_COLUMN;
+    read_all(&workload);
+    unlink(path);
+    return 0;
+}
