@@ -82,6 +82,8 @@ trace, arrivals, lengths, predict, latency = {}, {}, {}, {}, {}
 ---@field skip_rows? integer 0
 ---@field window_per_seed? boolean each seed takes the next `limit` rows; false
 ---@field keep_zero? boolean keep rows with a length of zero; false
+---@field longest? integer rows with more prompt + output tokens are left out
+---@field jitter? number each time is delayed by a uniform draw from 0 to this, s of the trace's own time; 0
 ---@field predictor? mbsand.Predictor exact
 ---@field until_time? number no arrivals after this time, s
 
@@ -89,8 +91,14 @@ trace, arrivals, lengths, predict, latency = {}, {}, {}, {}, {}
 ---@field columns { time: string, prompt: string, output: string, predicted?: string, client?: string, priority?: string, service?: string }
 ---@field time_unit? number s; 1
 
+---@class mbsand.JsonlOptions : mbsand.TraceOptions
+---@field fields { time: string, prompt: string, output: string, predicted?: string, client?: string, priority?: string, prefix?: string }
+---@field time_unit? number s; 1
+---@field prefix_unit? integer tokens that an id of fields.prefix stands for
+
 ---@alias mbsand.Trace mbsand.Workload|fun(options: mbsand.TraceOptions): mbsand.Workload
 ---@alias mbsand.CsvTrace mbsand.Workload|fun(options: mbsand.CsvOptions): mbsand.Workload
+---@alias mbsand.JsonlTrace mbsand.Workload|fun(options: mbsand.JsonlOptions): mbsand.Workload
 
 ---@param path string|mbsand.TraceOptions
 ---@return mbsand.Trace
@@ -101,8 +109,49 @@ function trace.azure(path) end
 ---@param path string|mbsand.CsvOptions
 ---@return mbsand.CsvTrace
 function trace.csv(path) end
+---@param path string|mbsand.TraceOptions
+---@return mbsand.Trace
+function trace.mooncake(path) end
+---@param path string|mbsand.JsonlOptions
+---@return mbsand.JsonlTrace
+function trace.jsonl(path) end
 
----@param keys { arrivals: mbsand.Arrivals, prompt?: mbsand.Tokens, output?: mbsand.Tokens, service?: mbsand.Tokens, clients?: integer, limit?: integer, until_time?: number, predictor?: mbsand.Predictor }
+---@class mbsand.Synthetic
+---@field arrivals? mbsand.Arrivals of requests, or of sessions; or
+---@field users? integer who each wait for an answer before they ask again
+---@field think? mbsand.Tokens s from an answer to the user's next request or session; 0
+---@field ramp? number the users start evenly over this time, s; 0
+---@field sessions? mbsand.Sessions requests come in conversations
+---@field prefix? mbsand.Prefix prompts begin with a shared part
+---@field classes? mbsand.Class[] kinds of requests
+---@field prompt? mbsand.Tokens with sessions: the new tokens of a turn
+---@field output? mbsand.Tokens
+---@field service? mbsand.Tokens s, for latency.jobs
+---@field clients? integer
+---@field limit? integer requests
+---@field until_time? number no arrivals after this time, s
+---@field predictor? mbsand.Predictor exact
+
+---@class mbsand.Sessions
+---@field turns mbsand.Tokens
+---@field think? mbsand.Tokens s from an answer to the next turn; 0
+---@field context? "grow" a turn's prompt is all that was said before, and new tokens
+---@field max_context? integer a turn with more prompt + output ends the session instead
+
+---@class mbsand.Prefix
+---@field tokens integer
+---@field groups? integer number of different ones; 1
+---@field theta? number P(group n) proportional to n^-theta; 0
+
+---@class mbsand.Class
+---@field name string
+---@field share number relative to the sum of all shares
+---@field prompt? mbsand.Tokens else the workload's
+---@field output? mbsand.Tokens else the workload's
+---@field priority? integer 0
+---@field slo? mbsand.Slo e2e sets the deadline
+
+---@param keys mbsand.Synthetic
 ---@return mbsand.Workload
 function synthetic(keys) end
 

@@ -54,6 +54,7 @@ static json_t *run_json(bool *lost, const mb_outcome *outcome) {
     if (!outcome->finished) return run;
     mb_json_set(lost, run, "values", measures_json(lost, outcome->values));
     mb_json_set(lost, run, "skipped_zero", json_integer((json_int_t)outcome->skipped_zero));
+    mb_json_set(lost, run, "skipped_long", json_integer((json_int_t)outcome->skipped_long));
     mb_json_set(lost, run, "memory_stops", json_integer((json_int_t)outcome->memory_stops));
     mb_json_set(lost, run, "extrapolated_batches", json_integer((json_int_t)outcome->extrapolated_batches));
     return run;

@@ -156,17 +156,24 @@ static void note_extrapolated(mb_notes *notes, const totals *sums, size_t count)
     if (text.length) add_note(notes, MB_NOTE_PLAIN, &text);
 }
 
-static void note_skipped_zero(mb_notes *notes, const mb_results *results) {
-    uint64_t most = 0;
-    for (size_t i = 0; i < results->count; i++)
-        if (results->outcomes[i].skipped_zero > most) most = results->outcomes[i].skipped_zero;
-    if (!most) return;
+static void note_left_out(mb_notes *notes, uint64_t count, const char *why) {
+    if (!count) return;
     char rows[MB_TEXT_SIZE];
-    mb_format_count(rows, (double)most);
+    mb_format_count(rows, (double)count);
     mb_strbuf text = {0};
-    mb_strbuf_printf(&text, "%s row%s of the trace with a prompt or an output of zero tokens were left out",
-                     rows, most == 1 ? "" : "s");
+    mb_strbuf_printf(&text, "%s row%s of the trace %s were left out", rows, count == 1 ? "" : "s", why);
     add_note(notes, MB_NOTE_PLAIN, &text);
+}
+
+static void note_skipped(mb_notes *notes, const mb_results *results) {
+    uint64_t zero = 0, longer = 0; // the most of any run
+    for (size_t i = 0; i < results->count; i++) {
+        const mb_outcome *outcome = &results->outcomes[i];
+        if (outcome->skipped_zero > zero) zero = outcome->skipped_zero;
+        if (outcome->skipped_long > longer) longer = outcome->skipped_long;
+    }
+    note_left_out(notes, zero, "with a prompt or an output of zero tokens");
+    note_left_out(notes, longer, "longer than workload.longest");
 }
 
 // --- failures --------------------------------------------------------------------------------------------
@@ -341,7 +348,7 @@ void mb_notes_collect(const mb_results *results, mb_notes *notes) {
     note_unfinished(notes, sums, count);
     note_rejected(notes, sums, count);
     note_extrapolated(notes, sums, count);
-    note_skipped_zero(notes, results);
+    note_skipped(notes, results);
     note_no_randomness(notes, results);
     free(sums);
 }

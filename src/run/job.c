@@ -90,6 +90,7 @@ static mb_sim_config make_config(const mb_experiment *experiment, const mb_outco
 static void read_metrics(const mb_metrics *metrics, const mb_experiment *experiment, mb_outcome *outcome) {
     mb_measure_all(metrics, &experiment->slo, outcome->values);
     outcome->skipped_zero = metrics->skipped_zero;
+    outcome->skipped_long = metrics->skipped_long;
     outcome->memory_stops = metrics->memory_stops;
     outcome->extrapolated_batches = metrics->extrapolated_batches;
     outcome->memory_peak = metrics->kv_capacity == MB_KV_UNLIMITED ? NAN : metrics->kv_peak;

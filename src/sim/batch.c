@@ -24,7 +24,9 @@ bool mb_batch_from_rows(mb_sim *sim, mb_replica *replica) {
         mb_request *request = mb_request_at(&sim->requests, slot);
         if (!mb_slots_room(&replica->batch, replica->count, &replica->capacity)) return false;
         replica->batch[replica->count++] = slot;
-        const uint32_t prompt = request->prompt_tokens, output = request->output_tokens;
+        // One that was served in part before computes what it knows, and goes on from there.
+        const uint32_t prompt = request->prompt_tokens + request->generated;
+        const uint32_t output = request->output_tokens - request->generated;
         if (prompt > replica->longest_prompt) replica->longest_prompt = prompt;
         if (output > replica->longest_output) replica->longest_output = output;
         replica->prompt_tokens += prompt;
@@ -33,10 +35,11 @@ bool mb_batch_from_rows(mb_sim *sim, mb_replica *replica) {
         engine->resident_tokens += prompt + output - request->computed;
         request->computed = prompt + output;
         request->chunk = 0;
+        request->stage = MB_STAGE_PREFILL;
         slot = request->next;
     }
     replica->longest_tokens = replica->longest_prompt + replica->longest_output;
-    engine->prefill_count = engine->row_count = 0;
+    engine->prefill_count = engine->row_count = engine->selected_count = engine->parked = 0;
     return true;
 }
 
@@ -61,15 +64,22 @@ mb_status mb_batch_start(mb_sim *sim, mb_replica *replica, mb_error *error) {
                         : (double)replica->kv.reserved / (double)replica->kv.capacity;
     if (fill > metrics->kv_peak) metrics->kv_peak = fill;
     mb_sim_mark_busy(sim, replica);
-    if (!mb_heap_push(&sim->heap, sim->now_s + replica->time.duration_s, MB_EVENT_STEP_END, replica->id))
-        return mb_fail_memory(error);
+    const double end_s = sim->now_s + replica->time.duration_s;
+    if (replica->engine) replica->engine->event_s = end_s;
+    if (!mb_heap_push(&sim->heap, end_s, MB_EVENT_STEP_END, replica->id)) return mb_fail_memory(error);
     return MB_OK;
+}
+
+static double first_token(const mb_replica *replica, const mb_request *request) {
+    const bool earlier = request->generated > 0; // before it was preempted into this batch
+    return earlier ? request->first_token_s : replica->start_s + replica->time.first_token_s;
 }
 
 static void measure(mb_sim *sim, const mb_replica *replica, const mb_request *request) {
     mb_metrics *metrics = &sim->metrics;
-    const double wait = replica->start_s - request->arrival_s;
-    const double ttft = wait + replica->time.first_token_s;
+    const double wait = request->start_s - request->arrival_s;
+    const double first_token_s = first_token(replica, request);
+    const double ttft = first_token_s - request->arrival_s;
     const double e2e = sim->now_s - request->arrival_s;
     const double tbt = replica->time.tbt_s;
     const uint32_t output = request->output_tokens;
@@ -78,7 +88,7 @@ static void measure(mb_sim *sim, const mb_replica *replica, const mb_request *re
     mb_sketch_add(&metrics->e2e, e2e);
     if (output > 1 && tbt > 0) {
         mb_sketch_add(&metrics->tpot, (e2e - ttft) / (output - 1));
-        mb_sketch_add_many(&metrics->itl, tbt, output - 1);
+        mb_sketch_add_many(&metrics->itl, tbt, output - 1 - request->generated);
     }
     mb_sim_judge(sim, request, wait > 0, ttft, tbt, e2e);
 }
@@ -107,7 +117,7 @@ static mb_status end_request(mb_sim *sim, mb_replica *replica, uint32_t slot, mb
     if (status == MB_OK) status = free_memory(sim, replica, slot, error);
     if (status != MB_OK) return status;
     const mb_finished record = {.request = request,
-                                .first_token_s = replica->start_s + replica->time.first_token_s,
+                                .first_token_s = first_token(replica, request),
                                 .end_s = sim->now_s,
                                 .batch = replica->batch_number,
                                 .why = "done"};

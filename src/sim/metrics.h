@@ -32,7 +32,7 @@ typedef struct mb_metrics {
     double sojourn_s;                          // summed time in system of requests that left
     double *client_tokens;                     // prompt + output tokens served per client; owned
     uint32_t clients;
-    uint64_t skipped_zero; // rows of the trace left out
+    uint64_t skipped_zero, skipped_long; // rows of the trace left out
     char first_rejection[256];
     double sim_wall_s;
 } mb_metrics;

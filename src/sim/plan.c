@@ -39,8 +39,9 @@ static void interrupt_all(mb_sim *sim, uint64_t change) {
     }
 }
 
+// Those that reach a boundary first: usually one, but replicas may walk in step.
 static void interrupt_first(mb_sim *sim, uint64_t change) {
-    mb_replica *first = NULL;
+    uint32_t *first = sim->scratch, count = 0;
     sim->first_boundary_s = INFINITY;
     for (uint32_t i = 0; i < sim->config->replicas; i++) {
         mb_replica *replica = &sim->replicas[i];
@@ -48,12 +49,15 @@ static void interrupt_first(mb_sim *sim, uint64_t change) {
         const double boundary = mb_run_next_boundary(sim, replica);
         if (boundary == sim->now_s) { // its turn is at this instant
             mb_run_interrupt(sim, replica);
-        } else if (boundary < sim->first_boundary_s) {
-            sim->first_boundary_s = boundary;
-            first = replica;
+            continue;
         }
+        if (boundary < sim->first_boundary_s) count = 0;
+        if (boundary > sim->first_boundary_s) continue;
+        sim->first_boundary_s = boundary;
+        first[count++] = i;
     }
-    if (first) mb_run_interrupt(sim, first);
+    for (uint32_t i = 0; i < count; i++)
+        mb_run_interrupt(sim, &sim->replicas[first[i]]);
 }
 
 // (A push to an engine's own queue interrupts that engine at once.)

@@ -20,8 +20,8 @@ static mb_status init_replicas(mb_sim *sim, mb_error *error) {
     sim->replicas = calloc(n, sizeof *sim->replicas);
     sim->idle_bits = calloc((n + 63) / 64, sizeof *sim->idle_bits);
     sim->boundary_bits = calloc((n + 63) / 64, sizeof *sim->boundary_bits);
-    sim->ending = calloc(n, sizeof *sim->ending);
-    if (!sim->replicas || !sim->idle_bits || !sim->boundary_bits || !sim->ending)
+    sim->scratch = calloc(n, sizeof *sim->scratch);
+    if (!sim->replicas || !sim->idle_bits || !sim->boundary_bits || !sim->scratch)
         return mb_fail_memory(error);
     if (mb_latency_is_step(config->latency)) {
         sim->engines = calloc(n, sizeof *sim->engines);
@@ -81,7 +81,7 @@ void mb_sim_deinit(mb_sim *sim) {
     free(sim->engines);
     free(sim->idle_bits);
     free(sim->boundary_bits);
-    free(sim->ending);
+    free(sim->scratch);
     free(sim->queues);
     mb_heap_deinit(&sim->heap);
     mb_request_store_deinit(&sim->requests);
@@ -386,9 +386,9 @@ static bool due(const mb_sim *sim, unsigned kind, mb_event *event) {
     return event->time_s <= sim->now_s && event->kind == kind;
 }
 
+// An engine leaves events behind when it is interrupted; only the one that it waits for counts.
 static bool is_current(const mb_replica *replica, double time_s) {
-    if (!replica->engine || !replica->engine->stepping) return replica->busy;
-    return replica->engine->event_s == time_s;
+    return replica->busy && (!replica->engine || replica->engine->event_s == time_s);
 }
 
 // Steps end in order of the replicas' numbers: it must not matter when their events were pushed.
@@ -401,19 +401,19 @@ static mb_status end_steps(mb_sim *sim, mb_error *error) {
         if (!is_current(replica, event.time_s) || replica->ending) continue;
         replica->ending = true;
         uint32_t at = count++;
-        for (; at > 0 && sim->ending[at - 1] > replica->id; at--)
-            sim->ending[at] = sim->ending[at - 1];
-        sim->ending[at] = replica->id;
+        for (; at > 0 && sim->scratch[at - 1] > replica->id; at--)
+            sim->scratch[at] = sim->scratch[at - 1];
+        sim->scratch[at] = replica->id;
     }
     if (count) sim->timers_alone = 0;
     for (uint32_t i = 0; i < count; i++) {
-        mb_replica *replica = &sim->replicas[sim->ending[i]];
+        mb_replica *replica = &sim->replicas[sim->scratch[i]];
         replica->ending = false;
         if (replica->engine && replica->engine->stepping) mb_run_reach(sim, replica);
     }
     mb_status status = MB_OK;
     for (uint32_t i = 0; i < count && status == MB_OK; i++) {
-        mb_replica *replica = &sim->replicas[sim->ending[i]];
+        mb_replica *replica = &sim->replicas[sim->scratch[i]];
         const bool steps = replica->engine && replica->engine->stepping;
         status = steps ? mb_run_stop(sim, replica, error) : mb_batch_end(sim, replica, error);
     }
@@ -512,7 +512,9 @@ mb_status mb_sim_run(mb_sim *sim, mb_error *error) {
     mb_sim_integrate(sim);
     sum_engines(sim);
     sim->metrics.requests = sim->arrived;
-    sim->metrics.skipped_zero = mb_source_get_counts(sim->source).skipped_zero;
+    const mb_source_counts counts = mb_source_get_counts(sim->source);
+    sim->metrics.skipped_zero = counts.skipped_zero;
+    sim->metrics.skipped_long = counts.skipped_long;
     const mb_status reported = report_unfinished(sim, status == MB_OK ? error : &ignored);
     return status != MB_OK ? status : reported;
 }

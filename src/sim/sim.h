@@ -138,7 +138,7 @@ struct mb_sim {
     bool out_of_memory;
     uint64_t swapped_tokens;
     mb_replica *building; // whose step is open for mb_step_* calls; NULL outside `schedule`
-    uint32_t *ending;     // room for the numbers of replicas whose steps end at this instant
+    uint32_t *scratch;    // room for the numbers of all replicas
     uint32_t idle_count, idle_on_purpose_count;
     uint32_t idle_holding_count; // engines left idle, not on purpose, while requests run on them
     uint64_t arrived, waiting, running;

@@ -104,7 +104,8 @@ mistake(6, '  report = "yes",', 's.lua:6: report is "yes"; expected a function')
 mistake(6, "  exact_percentiles = 1,", "s.lua:6: exact_percentiles is 1; expected true or false")
 mistake(3, "  },", "s.lua:2: synthetic needs limit (how many requests) or until_time (seconds); without one it never ends")
 mistake(3, "    limit = 10, predictor = predict.column {} },",
-  "s.lua:1: predict.column needs a trace with a column of predictions: trace.csv with columns.predicted")
+  "s.lua:1: predict.column needs a trace with a column of predictions: trace.csv with columns.predicted, "
+  .. "or trace.jsonl with fields.predicted")
 mistake(3, "    limit = 10, predictor = predict.bin_flip { p = 0.1, edges = { 5, 5 }, lowest = 1, highest = 9 } },",
   "s.lua:3: predict.bin_flip: edges must ascend, but 5 follows 5")
 mistake(2, "  workload = synthetic { arrivals = arrivals.gamma { rate = 5 }, prompt = 1, output = 1,",

@@ -37,6 +37,10 @@ function simulator.load(path, env)
   return assert(loadfile(path, "t", env or environment()))()
 end
 
+function simulator.load_text(text)
+  return assert(load(text, "=policy", "t", environment()))()
+end
+
 -- --- latency: (requests, longest prompt + output, longest service) -> duration, first token, time between tokens ------
 
 function simulator.law(alpha, beta, gamma, least)
@@ -60,18 +64,24 @@ local function mean(list, field)
   return #list > 0 and sum / #list or 0
 end
 
-local function new_queue(sim, order)
+-- sim:changed(req) is told of every request that is queued, sim.queues has every queue.
+function simulator.new_queue(sim, order)
   local key = type(order) == "function" and order or (order and function(req) return sim:key_of(req, order) end)
   local methods = {}
   function methods.push(queue, req)
     local at = #queue + 1
     while key and at > 1 and key(queue[at - 1]) > key(req) do at = at - 1 end
     table.insert(queue, at, req)
-    sim:changed()
+    sim:changed(req)
   end
   function methods.push_front(queue, req)
     table.insert(queue, 1, req)
-    sim:changed()
+    sim:changed(req)
+  end
+  function methods.put_back(queue, req) -- one that was taken: first, or first of its equals
+    local at = 1
+    while key and queue[at] and key(queue[at]) < key(req) do at = at + 1 end
+    table.insert(queue, at, req)
   end
   function methods.pop(queue) return table.remove(queue, 1) end
   function methods.peek(queue) return queue[1] end
@@ -90,13 +100,13 @@ local function new_queue(sim, order)
       if name == "tokens" then return #queue * queue.mean_prompt end
       return methods[name]
     end,
-    __call = function(_, _, options) return new_queue(sim, options and options.by) end, -- sim:queue{...}
+    __call = function(_, _, options) return simulator.new_queue(sim, options and options.by) end, -- sim:queue{...}
   })
   table.insert(sim.queues, queue)
   return queue
 end
 
-local function new_bins(sim, options)
+function simulator.new_bins(sim, options)
   local edges = options.edges
   if options.rule then
     local path = options.rule:find(".lua", 1, true) and options.rule or "policies/bins/" .. options.rule .. ".lua"
@@ -107,7 +117,7 @@ local function new_bins(sim, options)
   for _, edge in ipairs(edges) do -- equal neighbours are one
     if edge ~= methods.edges[#methods.edges] then table.insert(methods.edges, edge) end
   end
-  for i = 1, #methods.edges + 1 do bins[i] = new_queue(sim) end
+  for i = 1, #methods.edges + 1 do bins[i] = simulator.new_queue(sim) end
   function methods.push(_, req)
     local i, key = 1, sim:key_of(req, options.key)
     while i < #bins and key >= methods.edges[i] do i = i + 1 end
@@ -147,7 +157,7 @@ end
 
 -- --- the run ---------------------------------------------------------------------------------------------------------
 
-local function settings(policy, given)
+function simulator.settings(policy, given)
   local params = {}
   for name, value in pairs(policy.params or {}) do params[name] = value end
   for name, value in pairs(given or {}) do
@@ -164,7 +174,7 @@ function simulator.run(options)
   local record_of, result = {}, { requests = {}, batches = {}, series = {}, rejected = {} }
   local sim = { now = 0, running = 0, waiting = 0, slo = options.slo or {}, replicas = {}, queues = {},
                 arrivals_ended = false, observing = options.observing or false }
-  local policy = setmetatable({ sim = sim, params = settings(options.policy, options.params) },
+  local policy = setmetatable({ sim = sim, params = simulator.settings(options.policy, options.params) },
                               { __index = options.policy })
   local capacity, version, timers, next_arrival = options.kv or math.huge, 0, {}, 1
   local planning = false
@@ -195,7 +205,7 @@ function simulator.run(options)
     result.series[name] = result.series[name] or {}
     table.insert(result.series[name], value)
   end
-  function sim:bins(fields) return new_bins(self, fields) end
+  function sim:bins(fields) return simulator.new_bins(self, fields) end
   function sim:random() return math.random() end
   function sim:log() end
   function sim:after(delay, call) table.insert(timers, { time = self.now + delay, call = call }) end
@@ -310,7 +320,7 @@ function simulator.run(options)
     return best
   end
 
-  sim.queue = new_queue(sim)
+  sim.queue = simulator.new_queue(sim)
   sim.inbox = sim.queue
   for id = 1, options.replicas or 1 do
     sim.replicas[id] = { id = id, running = 0, batch = {}, seen = -1, max_requests = math.huge,

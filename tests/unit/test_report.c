@@ -325,6 +325,7 @@ static void notes(void **state) {
     set(f, 0, "batches", 100, 100, 100);
     strcpy(at(f, 0, 0, 0)->first_rejection, "request 7: too \033[31mlong");
     at(f, 0, 0, 1)->skipped_zero = 1234;
+    at(f, 0, 0, 0)->skipped_long = 77;
     at(f, 0, 0, 1)->extrapolated_batches = 30;
     f->points[0].experiment.oracle = true;
     f->results.interrupted = true;
@@ -336,7 +337,8 @@ static void notes(void **state) {
     expect(text, "request 7: too ?[31mlong");
     expect(text, "never served 1,000 of 2,000 requests");
     expect(text, "idle for 2 replica-seconds");
-    expect(text, "1,234 rows of the trace");
+    expect(text, "1,234 rows of the trace with a prompt or an output of zero tokens were left out");
+    expect(text, "77 rows of the trace longer than workload.longest were left out");
     expect(text, "multi_bin 10 %");
     expect(text, "oracle");
     expect(text, "stopped early: 5 of 6 runs");

@@ -147,6 +147,35 @@ static void prepares_a_trace(void **state) {
     mb_scenario_free(scenario);
 }
 
+static void reads_sessions(void **state) {
+    (void)state;
+    mb_scenario *scenario = load(FOLDER "sessions.lua", NULL);
+    const mb_workload *w = &experiment(scenario, 0, 0)->workload;
+    assert_true(mb_workload_closed(w) && w->users == 7 && w->ramp_s == 3);
+    assert_true(w->think.kind == MB_DIST_EXPONENTIAL && w->think.a == 2);
+    assert_true(w->sessions.on && w->sessions.max_context == 900);
+    assert_true(w->sessions.turns.b == 5 && w->sessions.think.a == 4);
+    assert_int_equal(w->class_count, 2);
+    const mb_class *chat = &w->classes[0], *code = &w->classes[1];
+    assert_string_equal(chat->name, "chat");
+    assert_true(chat->share == 0.7 && chat->priority == -2);
+    assert_true(chat->slo.ttft_s == 1 && isinf(chat->slo.tbt_s) && chat->slo.e2e_s == 30);
+    assert_true(chat->prompt.a == 9 && chat->output.a == 6 && code->prompt.a == 5 && code->output.a == 8);
+    assert_true(isinf(code->slo.e2e_s));
+    w = &experiment(scenario, 1, 0)->workload;
+    assert_true(!mb_workload_closed(w) && w->prefix.tokens == 100 && w->prefix.groups == 3);
+    assert_true(w->prefix.theta == 0.5 && w->prefix.choice.value_count == 3); // prepared
+    w = &experiment(scenario, 2, 0)->workload;
+    assert_int_equal(w->trace.layout, MB_TRACE_MOONCAKE);
+    assert_true(w->trace.jitter_s == 3 && w->trace.longest == 4000);
+    w = &experiment(scenario, 3, 0)->workload;
+    assert_int_equal(w->trace.layout, MB_TRACE_JSONL);
+    assert_string_equal(w->trace.columns.prefix, "ids");
+    assert_string_equal(w->trace.columns.priority, "urgent");
+    assert_true(w->trace.prefix_unit_tokens == 16 && w->trace.time_unit_s == 1e-9);
+    mb_scenario_free(scenario);
+}
+
 static void fills_in_defaults(void **state) {
     (void)state;
     mb_scenario *scenario = load(FOLDER "minimal.lua", NULL);
@@ -265,6 +294,7 @@ int main(void) {
         cmocka_unit_test(expands_a_sweep),
         cmocka_unit_test(takes_overrides),
         cmocka_unit_test(prepares_a_trace),
+        cmocka_unit_test(reads_sessions),
         cmocka_unit_test(fills_in_defaults),
         cmocka_unit_test(skips),
         cmocka_unit_test(says_what_is_wrong),

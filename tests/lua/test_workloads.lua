@@ -1,0 +1,151 @@
+-- The words of workloads that wait for answers, of classes and prefixes, and of JSON lines: every mistake with its
+-- sentence, and what good ones become.
+
+package.path = "tests/lua/?.lua;" .. package.path
+local tap = require "tap"
+local scenario = require "mbsand.scenario"
+
+local native = {
+  root = ".",
+  measures = { "e2e_mean_s" },
+  find_policy = function(name) return "policies/" .. name .. ".lua" end,
+}
+
+local function load(workload, sets)
+  local text = "return scenario {\n  workload = " .. workload .. ",\n"
+    .. "  latency = latency.batch { alpha = 0.01, beta = 0.001, gamma = 0.3 },\n"
+    .. '  policies = { "static_fifo" },\n}\n'
+  local good, result = pcall(scenario.load, "s.lua", text, native, { sets = sets or {}, policies = {} })
+  if good then return result.sections[1].points[1].experiment end
+  return nil, type(result) == "table" and result.mbsand or "not a sentence: " .. tostring(result)
+end
+
+local function equal(name, got, expected)
+  tap.equal(got, expected, (name:gsub("%s+", " "):gsub("#", "number ")))
+end
+
+local function mistake(workload, expected, sets)
+  local result, message = load(workload, sets)
+  equal(workload, result and "no error" or message, expected)
+end
+
+local function good(workload, sets)
+  local result, message = load(workload, sets)
+  tap.ok(result, "loads", message)
+  return result and result.workload, result and result.before
+end
+
+local LENGTHS = "prompt = 100, output = 10, limit = 10 }"
+local ARRIVALS = "arrivals = arrivals.poisson { rate = 5 }, "
+
+-- Users and sessions -----------------------------------------------------------------------------------------
+
+mistake("synthetic { " .. LENGTHS, "s.lua:2: synthetic needs arrivals (arrivals.constant, poisson, gamma, weibull, on_off, "
+  .. "piecewise or all_at_once), or users, a number of them who wait for their answers")
+mistake("synthetic { users = 4, " .. ARRIVALS .. LENGTHS,
+  "s.lua:2: synthetic takes arrivals, or users who wait for their answers, not both")
+mistake("synthetic { " .. ARRIVALS .. LENGTHS,
+  "--set workload.users=4: synthetic takes arrivals, or users who wait for their answers, not both", { "workload.users=4" })
+mistake("synthetic { users = 1.5, " .. LENGTHS, "s.lua:2: workload.users is 1.5; expected a whole number from 1 to 1000000")
+mistake("synthetic { users = 4, prompt = 1, output = 1 }",
+  "s.lua:2: synthetic needs limit (how many requests) or until_time (seconds); without one it never ends")
+mistake("synthetic { think = 4, " .. ARRIVALS .. LENGTHS, "s.lua:2: synthetic: think is of users, and this one has arrivals")
+mistake("synthetic { think = 4, sessions = { turns = 3 }, " .. ARRIVALS .. LENGTHS,
+  "s.lua:2: synthetic: think is of users, and this one has arrivals; expected sessions = { think = ... }")
+mistake("synthetic { ramp = 4, " .. ARRIVALS .. LENGTHS, "s.lua:2: synthetic: ramp is of users, and this one has arrivals")
+mistake('synthetic { users = 4, think = "long", ' .. LENGTHS, 's.lua:2: workload.think is "long"; expected a number, or '
+  .. "lengths.fixed, uniform, normal, lognormal, exponential, zipf or empirical")
+mistake("synthetic { users = 4, ramp = -1, " .. LENGTHS,
+  "s.lua:2: workload.ramp is -1; expected a number of at least 0 (seconds)")
+mistake("synthetic { users = 4, sessions = { think = 3 }, " .. LENGTHS, "s.lua:2: workload.sessions.turns is missing; expected "
+  .. "a number, or lengths.fixed, uniform, normal, lognormal, exponential, zipf or empirical")
+mistake('synthetic { users = 4, sessions = { turns = 3, context = "growing" }, ' .. LENGTHS,
+  's.lua:2: workload.sessions.context is "growing"; expected "grow"; did you mean "grow"?')
+mistake("synthetic { users = 4, sessions = { turn = 3 }, " .. LENGTHS, 's.lua:2: workload.sessions has no key "turn"; did you '
+  .. 'mean "turns"? (its keys: context, max_context, think, turns)')
+mistake("synthetic { users = 4, sessions = { turns = 3 }, prefix = { tokens = 9 }, " .. LENGTHS,
+  "s.lua:2: synthetic takes sessions, whose turns share what was said before, or a prefix, not both")
+mistake('synthetic { users = 4, think = lengths.empirical "nowhere.csv" { column = "a" }, ' .. LENGTHS,
+  's.lua:2: workload.think: there is no file "nowhere.csv" (looked in the current folder, the scenario\'s folder and the '
+  .. "project's)")
+mistake('synthetic { users = 4, sessions = { turns = lengths.empirical "nowhere.csv" { column = "a" } }, ' .. LENGTHS,
+  's.lua:2: workload.sessions.turns: there is no file "nowhere.csv" (looked in the current folder, the scenario\'s folder and '
+  .. "the project's)")
+
+local work, before = good("synthetic { users = 4, think = lengths.exponential(2), ramp = 9, " .. LENGTHS)
+equal("users", work.users, 4)
+equal("think", work.think.kind, "lengths.exponential")
+equal("described users", before, "10 synthetic requests (4 users), 1 replica")
+work, before = good("synthetic { sessions = { turns = 3 }, " .. ARRIVALS .. LENGTHS)
+equal("turns", work.sessions.turns.value, 3)
+equal("context", work.sessions.context, "grow")
+equal("described sessions", before, "10 synthetic requests (sessions, arrivals Poisson 5/s), 1 replica")
+equal("more users", good("synthetic { users = 4, " .. LENGTHS, { "workload.users=8" }).users, 8)
+
+-- Classes and prefixes ---------------------------------------------------------------------------------------
+
+local function classes(list) return "synthetic { classes = { " .. list .. " }, " .. ARRIVALS .. LENGTHS end
+mistake(classes "", "s.lua:2: workload.classes is empty; expected classes { { name =, share =, prompt =, output =, priority =, "
+  .. "slo = }, ... }")
+mistake(classes "{ share = 1 }", "s.lua:2: workload.classes[1].name is missing; expected a name in quotes")
+mistake(classes '{ name = "a" }', "s.lua:2: workload.classes[1].share is missing; expected a number above 0")
+mistake(classes '{ name = "a", share = 0 }', "s.lua:2: workload.classes[1].share is 0; expected a number above 0")
+mistake(classes '{ name = "a", share = 1 }, { name = "a", share = 2 }',
+  's.lua:2: classes 1 and 2 are both named "a"; expected different names')
+mistake(classes '{ name = "a", share = 1, slo = { e2e = 0 } }',
+  "s.lua:2: workload.classes[1].slo.e2e is 0; expected a number above 0 (seconds)")
+mistake(classes '{ name = "a", share = 1, slo = { itl = 1 } }',
+  's.lua:2: workload.classes[1].slo has no key "itl"; its keys: '
+  .. "e2e, tbt, ttft")
+mistake(classes '{ name = "a", share = 1, priority = 1.5 }',
+  "s.lua:2: workload.classes[1].priority is 1.5; expected a whole number from -2147483647 to 2147483647")
+mistake('synthetic { classes = { { name = "a", share = 1, prompt = 5 } }, ' .. ARRIVALS .. "limit = 10 }",
+  's.lua:2: class "a" needs output, the lengths of its requests in tokens')
+mistake("synthetic { prefix = { tokens = 0 }, " .. ARRIVALS .. LENGTHS,
+  "s.lua:2: workload.prefix.tokens is 0; expected a whole number from 1 to 1000000000")
+mistake("synthetic { prefix = { groups = 4 }, " .. ARRIVALS .. LENGTHS,
+  "s.lua:2: workload.prefix.tokens is missing; expected a whole number from 1 to 1000000000")
+
+work, before = good(classes '{ name = "a", share = 1, prompt = 7 }, { name = "b", share = 2, output = 8, priority = 3 }')
+equal("own prompt", work.classes[1].prompt.value, 7)
+equal("the workload's output", work.classes[1].output.value, 10)
+equal("the workload's prompt", work.classes[2].prompt.value, 100)
+equal("own output", work.classes[2].output.value, 8)
+equal("priority", work.classes[1].priority .. " " .. work.classes[2].priority, "0 3")
+equal("described classes", before, "10 synthetic requests (arrivals Poisson 5/s, 2 classes), 1 replica")
+work = good('synthetic { classes = { { name = "a", share = 1, prompt = 5, output = 6 } }, ' .. ARRIVALS .. "limit = 10 }")
+equal("lengths of classes only", work.prompt.value .. " " .. work.output.value, "5 6")
+work, before = good("synthetic { prefix = { tokens = 1000 }, " .. ARRIVALS .. LENGTHS)
+equal("one group", work.prefix.groups, 1)
+equal("described prefix", before,
+  "10 synthetic requests (arrivals Poisson 5/s, a shared prefix of 1,000 tokens), 1 replica")
+
+-- JSON lines -------------------------------------------------------------------------------------------------
+
+local FILE = '"tests/corpus/jsonl/good.jsonl" '
+local FIELDS = 'fields = { time = "t", prompt = "p", output = "o"'
+mistake("trace.jsonl " .. FILE, "s.lua:2: workload.fields is missing; expected a table with client, output, predicted, prefix, "
+  .. "priority, prompt, time")
+mistake("trace.jsonl " .. FILE .. '{ fields = { time = "t", prompt = "p" } }',
+  "s.lua:2: workload.fields.output is missing; expected a column's name in quotes")
+mistake("trace.jsonl " .. FILE .. "{ " .. FIELDS .. ', prefix = "ids" } }', "s.lua:2: trace.jsonl takes fields.prefix and "
+  .. "prefix_unit, the tokens that each of its ids stands for, together")
+mistake("trace.jsonl " .. FILE .. "{ " .. FIELDS .. " }, prefix_unit = 16 }", "s.lua:2: trace.jsonl takes fields.prefix and "
+  .. "prefix_unit, the tokens that each of its ids stands for, together")
+mistake("trace.jsonl " .. FILE .. "{ " .. FIELDS .. " }, to = 1, from = 2 }",
+  "s.lua:2: trace.jsonl: to (1 s) must be above from (2 s)")
+mistake("trace.mooncake " .. FILE .. "{ jitter = -3 }",
+  "s.lua:2: workload.jitter is -3; expected a number from 0 to 1000000000 (seconds of the trace's own time)")
+mistake("trace.mooncake " .. FILE .. "{ longest = 0 }", "s.lua:2: workload.longest is 0; expected a whole number from 1 to "
+  .. "2000000000 (tokens)")
+mistake("trace.mooncake " .. FILE .. "{ predictor = predict.column {} }", "s.lua:1: predict.column needs a trace with a column "
+  .. "of predictions: trace.csv with columns.predicted, or trace.jsonl with fields.predicted")
+mistake('trace.mooncake "nowhere.jsonl"', 's.lua:2: workload.path: there is no file "nowhere.jsonl" (looked in the current '
+  .. "folder, the scenario's folder and the project's)")
+work, before = good("trace.mooncake " .. FILE .. "{ jitter = 3, longest = 4000, limit = 4 }")
+equal("jitter", work.jitter, 3)
+equal("described trace", before, "4 requests of good.jsonl, jitter 3 s, up to 4,000 tokens, 1 replica")
+work = good("trace.jsonl " .. FILE .. "{ " .. FIELDS .. ', predicted = "g" }, predictor = predict.column {} }')
+equal("fields", work.fields.predicted, "g")
+
+tap.done()

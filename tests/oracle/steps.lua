@@ -1,0 +1,622 @@
+-- The second simulator, step executor (docs/continuous-batching.md): every running request is visited at every iteration,
+-- every block of KV memory is an object in a list, and times are added up. Queues, bins and scripts are simulator.lua's.
+--
+--   local steps = require "steps"
+--   local result = steps.run{ policy = ..., requests = {...}, latency = steps.law(0.010, 0.001, 0.0001), blocks = 4 }
+--   result.requests[i]: id, arrival, prompt, output, predicted, replica, start, first, stop (nil: never served), preemptions
+--   result.runs[i]:     replica, start, stop, count, requests: what `stepped` was told;  result.measures: see `measures`
+
+local simulator = require "simulator"
+local steps = {}
+
+-- --- latency -----------------------------------------------------------------------------------------------------------
+
+-- step(T, K, B): seconds of a step; barrier(B, P, A, budget): seconds of a static batch, and of its prefill.
+function steps.law(base, per_token, per_context, per_request, host)
+  base, per_request = base + (host or 0), per_request or 0
+  local law = {}
+  function law.step(tokens, context, rows)
+    return base + per_token * tokens + per_context * context + per_request * rows
+  end
+  function law.barrier(rows, prompt, answer, budget)
+    local chunks = budget == math.huge and 1 or math.ceil(rows * prompt / budget)
+    local first = chunks * (base + per_request * rows) + per_token * rows * prompt
+    local duration = first
+    for j = 1, answer - 1 do
+      duration = duration + base + per_request * rows + per_token * rows + per_context * rows * (prompt + j)
+    end
+    return duration, first
+  end
+  return law
+end
+
+-- --- KV memory: a list of free blocks, head first; a block knows whose tokens it holds -------------------------------------
+
+local function new_pool(total, size, keep)
+  local pool = { free = {}, total = total, size = size }
+  for i = 1, total < math.huge and total or 0 do pool.free[i] = {} end
+  function pool.count() return total < math.huge and #pool.free or math.huge end
+  function pool.blocks(tokens) return math.ceil(tokens / size) end
+  -- Where in the list block `index` (from 1) of the owner is.
+  local function place_of(owner, index)
+    for at, block in ipairs(pool.free) do if block.owner == owner and block.index == index then return at end end
+  end
+  -- How many leading blocks of a request are still there: whole ones, and not that of the last known token.
+  function pool.find(record, known)
+    local found = 0
+    while (found + 1) * size <= known - 1 and place_of(record.id, found + 1) do found = found + 1 end
+    return found
+  end
+  function pool.reuse(record, count)
+    for index = 1, count do table.insert(record.blocks, table.remove(pool.free, place_of(record.id, index))) end
+  end
+  function pool.take(record, count)
+    for _ = 1, count do
+      local block = total < math.huge and table.remove(pool.free, 1) or {}
+      block.owner, block.index = nil, nil
+      table.insert(record.blocks, block)
+    end
+  end
+  -- All blocks of a request, the last one first. Those that it has filled keep their content if it will come back.
+  function pool.release(record, comes_back)
+    for index = #record.blocks, 1, -1 do
+      local block = table.remove(record.blocks)
+      local named = keep and comes_back and index * size <= record.computed
+      block.owner, block.index = named and record.id or nil, named and index or nil
+      if total < math.huge then table.insert(pool.free, block) end
+    end
+  end
+  return pool
+end
+
+-- --- the run -------------------------------------------------------------------------------------------------------------
+
+local function by_admission(a, b) return a.order < b.order end
+
+-- options: policy, requests (as simulator.run), latency; and, optional, params, replicas (1), blocks (none: no limit),
+-- block (16), watermark (0), prefix_cache (true), token_budget, max_requests, reserve ("chunk"), max_length,
+-- swap = { tokens, seconds_per_token }, oracle.
+function steps.run(options)
+  local result = { requests = {}, runs = {}, rejected = {}, series = {} }
+  local sim = { now = 0, running = 0, waiting = 0, slo = options.slo or {}, replicas = {}, queues = {}, arrivals_ended = false,
+                observing = false, oracle = options.oracle or false }
+  local policy = setmetatable({ sim = sim, params = simulator.settings(options.policy, options.params) },
+                              { __index = options.policy })
+  local record_of, alive, timers, next_arrival, admissions = {}, {}, {}, 1, 0
+  local version, last_general, planning = 0, 0, false -- news is numbered; the newest that concerns every replica
+  local swap, host_used = options.swap, {}
+  local total = { steps = 0, rows = 0, busy = 0, memory = 0, preemptions = 0, last_end = 0, idle = 0 }
+  local begin_step
+
+  local function count_requests()
+    sim.running, sim.waiting = 0, 0
+    for _, record in ipairs(alive) do
+      if record.state == "running" then sim.running = sim.running + 1 else sim.waiting = sim.waiting + 1 end
+    end
+  end
+  local function bury(record)
+    for i, other in ipairs(alive) do if other == record then table.remove(alive, i) break end end
+    record.state = "gone"
+    count_requests()
+  end
+
+  -- --- requests --------------------------------------------------------------------------------------------------------
+
+  local function known(record) return record.prompt + record.emitted end
+  local function is_decode(record) return record.emitted >= 1 and known(record) - record.computed == 1 end
+
+  local function new_request(record)
+    local req = { id = record.id, arrival = record.arrival, prompt_tokens = record.prompt, predicted_output = record.predicted,
+                  output_tokens = options.oracle and record.output or nil, client = record.client or 0,
+                  priority = record.priority or 0, user = {} }
+    function req.waited() return (record.start or sim.now) - record.arrival end
+    function req.generated() return record.emitted end
+    function req.computed() return record.computed end
+    function req.preemptions() return record.preemptions end
+    function req.first_token_at() return record.first end
+    function req.attained() return record.attained + (record.stepping and sim.now - record.stepping or 0) end
+    function req.phase()
+      if record.state ~= "running" then return record.state end
+      return is_decode(record) and "decode" or "prefill"
+    end
+    record_of[req], record.req = record, req
+    return setmetatable(req, { __index = function(_, name) error("a request has no field " .. name, 2) end })
+  end
+
+  local function queue_of(req)
+    for _, queue in ipairs(sim.queues) do
+      for i = 1, #queue do if queue[i] == req then return queue end end
+    end
+  end
+  local function unqueue(req)
+    local queue = queue_of(req)
+    if queue then queue:remove(req) end
+    return queue
+  end
+
+  -- --- news --------------------------------------------------------------------------------------------------------------
+
+  function sim:changed(req) -- queued; what `schedule` does is no news
+    local record = record_of[req]
+    assert(record.state ~= "running" and record.state ~= "gone", "a request that runs, or has left, is queued")
+    if not planning then version = version + 1 record.news = version end
+  end
+  local function general_news() version = version + 1 last_general = version end
+
+  -- Does the request wait where the replica can take it: in a queue that is not another's own, or held by the policy?
+  local function waits_for(record, replica)
+    if record.state == "running" then return false end
+    local queue = queue_of(record.req)
+    return not queue or not queue.owner or queue.owner == replica
+  end
+  local function has_news(replica)
+    if last_general > replica.seen then return true end
+    for _, record in ipairs(alive) do
+      if record.news > replica.seen and waits_for(record, replica) then return true end
+    end
+    return false
+  end
+  local function has_work(replica)
+    for _, record in ipairs(alive) do
+      if waits_for(record, replica) or record.home == replica then return true end
+    end
+    return false
+  end
+
+  -- --- what policies may call ----------------------------------------------------------------------------------------------
+
+  function sim:key_of(req, key)
+    if key == "predicted_total" then return req.prompt_tokens + req.predicted_output end
+    if key == "priority" then return -req.priority end
+    return req[key]
+  end
+  function sim:sample(key)
+    local values = {}
+    for i = 1, #options.requests do values[i] = self:key_of(new_request(options.requests[i]), key) end
+    table.sort(values)
+    return values
+  end
+  function sim:observe() end
+  function sim:log() end
+  function sim:bins(fields) return simulator.new_bins(self, fields) end
+  function sim:after(delay, call) table.insert(timers, { time = self.now + delay, call = call }) end
+  function sim:every(delay, call)
+    self:after(delay, function() call() self:every(delay, call) end)
+  end
+  function sim:reject(req, reason)
+    local record = record_of[req]
+    assert(record.state ~= "running", "a running request cannot be rejected")
+    unqueue(req)
+    if record.state == "paused" then record.home.pool.release(record, false) end
+    if record.state == "swapped" then host_used[record.home] = host_used[record.home] - record.computed end
+    bury(record)
+    record.home = nil
+    table.insert(result.rejected, { id = req.id, reason = reason })
+    if policy.finish then policy:finish(req, "rejected") end
+  end
+
+  local function running_of(replica)
+    local list = {}
+    for _, record in ipairs(alive) do
+      if record.state == "running" and record.home == replica then table.insert(list, record) end
+    end
+    table.sort(list, by_admission)
+    return list
+  end
+
+  -- --- the step ------------------------------------------------------------------------------------------------------------
+
+  local function row_of(step, record)
+    for i, row in ipairs(step.rows) do if row.record == record then return row, i end end
+  end
+
+  local function add_row(step, record, tokens)
+    table.insert(step.rows, { record = record, tokens = tokens, decode = is_decode(record) })
+    step.requests, step.tokens = step.requests + 1, step.tokens + tokens
+  end
+
+  -- Out of memory and to a queue: preempted, or not admitted after all.
+  local function put_back(record, queue, place)
+    if place == "back" then queue:push(record.req) else queue:put_back(record.req) end
+  end
+
+  local function preempt(replica, step, record, how, to, place)
+    assert(how == "recompute" or how == "swap" or how == "pause", "recompute, swap or pause")
+    assert(record.home == replica and record.state == "running", "only what runs here can be preempted")
+    if how == "swap" then
+      if not swap or host_used[replica] + record.computed > swap.tokens then return false, "memory" end
+      host_used[replica] = host_used[replica] + record.computed
+      replica.swap_s = replica.swap_s + swap.seconds_per_token * record.computed
+    end
+    local row, at = row_of(step, record)
+    if row then
+      table.remove(step.rows, at)
+      step.requests, step.tokens = step.requests - 1, step.tokens - row.tokens
+    end
+    if how ~= "pause" then replica.pool.release(record, how == "recompute") end
+    if how == "recompute" then record.computed, record.home = 0, nil end
+    record.state = ({ recompute = "waiting", swap = "swapped", pause = "paused" })[how]
+    record.preemptions, total.preemptions = record.preemptions + 1, total.preemptions + 1
+    version = version + 1
+    record.news = version -- to the others: `seen` of this replica is set when its `schedule` returns
+    put_back(record, to or record.origin or sim.queue, place)
+    count_requests()
+    return true
+  end
+
+  -- A waiting request is admitted, or a running one goes on, with so many tokens (nil: all that there is to do).
+  local function add(replica, step, record, tokens)
+    local pool, runs = replica.pool, record.state == "running"
+    local here = record.home == replica
+    assert(not runs or here, "it runs on another replica")
+    assert(not row_of(step, record), "it is in the step already")
+    if not runs and replica.running >= replica.max_requests then return false, "requests" end
+    local found = 0
+    local computed = here and record.computed or 0
+    if not here then -- what another replica has set aside is of no use here
+      found = pool.find(record, known(record))
+      computed = found * pool.size
+    end
+    local todo = known(record) - computed
+    local wanted, left = math.min(tokens or todo, todo), replica.token_budget - step.tokens
+    local chunk = wanted
+    if replica.chunked then
+      chunk = math.min(wanted, left)
+      if chunk < 1 then return false, "tokens" end
+    elseif wanted > left and not (#step.rows == 0 and wanted > replica.token_budget) then
+      return false, "tokens"
+    end
+    local needs = pool.blocks(computed + chunk)
+    local asks, spare = needs, 0 -- blocks that must be free besides what it has; those that stay free
+    if not runs then
+      local reserve = replica.reserve
+      if reserve == "prompt" then needs = math.max(needs, pool.blocks(known(record))) end
+      if reserve == "predicted" then needs = math.max(needs, pool.blocks(record.prompt + record.predicted)) end
+      if reserve == "maximum" then needs = math.max(needs, pool.blocks(options.max_length)) end
+      asks = reserve == "sequence" and math.max(needs, pool.blocks(known(record))) or needs
+      spare = math.floor(replica.watermark * pool.total)
+    end
+    local has = here and #record.blocks or 0 -- found blocks are in the free list, so they are not deducted
+    if asks > has and asks - has + (pool.total < math.huge and spare or 0) > pool.count() then return false, "memory" end
+    if not runs then
+      if record.home and not here then
+        if record.state == "paused" then record.home.pool.release(record, false) end
+        if record.state == "swapped" then host_used[record.home] = host_used[record.home] - record.computed end
+      end
+      if record.state == "swapped" and here then
+        host_used[replica] = host_used[replica] - computed
+        replica.swap_s = replica.swap_s + swap.seconds_per_token * computed
+      end
+      record.origin = unqueue(record.req)
+      admissions = admissions + 1
+      record.order, record.state, record.home, record.computed = admissions, "running", replica, computed
+      record.fresh = not record.start -- not served before this step
+      record.start, record.replica = record.start or sim.now, replica.id
+      pool.reuse(record, found)
+      count_requests()
+    end
+    pool.take(record, math.max(0, needs - #record.blocks))
+    add_row(step, record, chunk)
+    return true
+  end
+
+  local function new_step(replica)
+    local step = { rows = {}, requests = 0, tokens = 0 }
+    setmetatable(step, { __index = function(_, name)
+      if name == "budget" then return math.max(0, replica.token_budget - step.tokens) end
+    end })
+    function step:add(req, tokens) return add(replica, step, record_of[req], tokens) end
+    function step:admit(queue, n)
+      local taken = 0
+      while #queue > 0 and taken < (n or math.huge) do
+        local ok, reason = add(replica, step, record_of[queue[1]])
+        if not ok then return taken, reason end
+        taken = taken + 1
+      end
+      return taken
+    end
+    function step:preempt(req, how, to, place) return preempt(replica, step, record_of[req], how, to, place) end
+    function step:carry()
+      local preempted = 0
+      while true do
+        local plan, left, need = {}, replica.token_budget - step.tokens, 0
+        for _, decodes in ipairs{ true, false } do
+          for _, record in ipairs(running_of(replica)) do
+            if is_decode(record) == decodes and left >= 1 and not row_of(step, record) then
+              local tokens = math.min(known(record) - record.computed, left)
+              left = left - tokens
+              need = need + math.max(0, replica.pool.blocks(record.computed + tokens) - #record.blocks)
+              table.insert(plan, { record = record, tokens = tokens })
+            end
+          end
+        end
+        if need <= replica.pool.count() then
+          for _, row in ipairs(plan) do assert(add(replica, step, row.record, row.tokens)) end
+          return preempted
+        end
+        local running = running_of(replica)
+        preempt(replica, step, running[#running], "recompute")
+        preempted = preempted + 1
+      end
+    end
+    function step:barrier()
+      step.static = true
+      local returned = 0
+      while true do
+        local need, newest = 0, nil
+        for _, row in ipairs(step.rows) do
+          local record = row.record
+          need = need + math.max(0, replica.pool.blocks(record.prompt + record.output) - #record.blocks)
+          if not newest or record.order > newest.order then newest = record end
+        end
+        if need <= replica.pool.count() then break end
+        local row, at = row_of(step, newest)
+        table.remove(step.rows, at)
+        step.requests, step.tokens = step.requests - 1, step.tokens - row.tokens
+        replica.pool.release(newest, true)
+        newest.state, newest.home, newest.computed = "waiting", nil, 0
+        if newest.fresh then newest.start, newest.replica = nil, nil end
+        put_back(newest, newest.origin or sim.queue)
+        count_requests()
+        returned = returned + 1
+      end
+      for _, row in ipairs(step.rows) do
+        local record = row.record
+        replica.pool.take(record, math.max(0, replica.pool.blocks(record.prompt + record.output) - #record.blocks))
+      end
+      return returned
+    end
+    function step:quantum(n) step.most = n end
+    function step:idle(until_time)
+      step.deliberate = true
+      if until_time then table.insert(timers, { time = until_time, call = function() end }) end
+    end
+    return step
+  end
+
+  -- --- runs of equal steps -------------------------------------------------------------------------------------------------
+
+  local function report(replica)
+    local run = replica.run
+    replica.run, replica.boundary = nil, false
+    local step = { duration = run.stop - run.start, count = run.count, requests = #run.rows,
+                   prefill_tokens = run.prefill, decode_tokens = run.decode }
+    step.tbt = run.tbt or (run.decode > 0 and step.duration / step.count or 0)
+    table.insert(result.runs, { replica = replica.id, start = run.start, stop = run.stop, count = run.count,
+                                requests = #run.rows, prefill = run.prefill, decode = run.decode })
+    if policy.stepped then policy:stepped(replica, step) end
+  end
+
+  -- Blocks for one more step of decodes.
+  local function next_need(replica)
+    local need = 0
+    for _, row in ipairs(replica.run.rows) do
+      need = need + math.max(0, replica.pool.blocks(row.record.computed + 1) - #row.record.blocks)
+    end
+    return need
+  end
+
+  function begin_step(replica)
+    local run = replica.run
+    local tokens, context, duration = 0, 0
+    replica.boundary = false
+    if run.static then
+      local longest, answer, first = 0, 0
+      for _, row in ipairs(run.rows) do
+        longest = math.max(longest, known(row.record))
+        answer = math.max(answer, row.record.output - row.record.emitted)
+      end
+      duration, first = options.latency.barrier(#run.rows, longest, answer, replica.token_budget)
+      run.first, run.tbt = sim.now + first + replica.swap_s, answer > 1 and (duration - first) / (answer - 1) or 0
+    else
+      for _, row in ipairs(run.rows) do
+        local record = row.record
+        replica.pool.take(record, math.max(0, replica.pool.blocks(record.computed + row.tokens) - #record.blocks))
+        tokens = tokens + row.tokens
+        if row.decode then context = context + record.computed + 1 end
+      end
+      duration = options.latency.step(tokens, context, #run.rows)
+    end
+    for _, row in ipairs(run.rows) do row.record.stepping = sim.now end
+    run.step_start, run.step_end = sim.now, sim.now + duration + replica.swap_s
+    replica.swap_s = 0
+  end
+
+  local function start_run(replica, step)
+    table.sort(step.rows, function(a, b)
+      if a.decode ~= b.decode then return a.decode end
+      return a.record.order < b.record.order
+    end)
+    replica.run = { rows = step.rows, count = 0, start = sim.now, most = step.most, static = step.static,
+                    prefill = 0, decode = 0 }
+    begin_step(replica)
+  end
+
+  local function end_static(run)
+    for _, row in ipairs(run.rows) do
+      local record = row.record
+      run.prefill, run.decode = run.prefill + record.prompt, run.decode + record.output
+      record.first, record.emitted = record.first or run.first, record.output
+    end
+  end
+
+  -- The step that a replica is in ends.
+  local function end_step(replica)
+    local run, leaving, prefill = replica.run, {}, false
+    run.count, run.stop = run.count + 1, sim.now
+    total.steps, total.rows, total.last_end = total.steps + 1, total.rows + #run.rows, sim.now
+    total.busy = total.busy + run.step_end - run.step_start
+    if run.static then end_static(run) end
+    for _, row in ipairs(run.rows) do
+      local record = row.record
+      record.attained, record.stepping = record.attained + sim.now - run.step_start, nil
+      if not run.static then
+        record.computed = record.computed + row.tokens
+        if row.decode then run.decode = run.decode + row.tokens else run.prefill, prefill = run.prefill + row.tokens, true end
+        if record.computed == known(record) then
+          record.emitted = record.emitted + 1
+          record.first = record.first or sim.now
+        end
+      end
+      if record.emitted >= record.output then table.insert(leaving, record) end
+    end
+    for _, record in ipairs(leaving) do
+      record.stop = sim.now
+      replica.pool.release(record, false)
+      bury(record)
+      record.home = nil
+      record.req.output_tokens = record.output
+      if policy.finish then policy:finish(record.req, "done") end
+    end
+    if prefill or #leaving > 0 or run.static or run.count == run.most or next_need(replica) > replica.pool.count() then
+      replica.ended = true
+      report(replica)
+    else
+      replica.boundary = true -- goes on unless there is news
+    end
+  end
+
+  local function schedule(replica)
+    if replica.run then report(replica) end -- cut short
+    local step = new_step(replica)
+    planning, replica.ended = true, false
+    policy:schedule(replica, step)
+    if step.static then step:barrier() end -- rows that were added after it was called
+    planning, replica.seen, replica.deliberate = false, version, step.deliberate
+    if #step.rows > 0 then start_run(replica, step) end
+  end
+
+  -- --- events ----------------------------------------------------------------------------------------------------------------
+
+  local function arrive(record)
+    local req = new_request(record)
+    record.state, record.computed, record.emitted, record.preemptions, record.attained = "waiting", 0, 0, 0, 0
+    record.blocks, version = {}, version + 1
+    record.news = version
+    table.insert(alive, record)
+    count_requests()
+    if record.prompt + record.output > sim.replicas[1].kv.capacity then
+      sim:reject(req, "memory")
+    elseif policy.arrive then
+      policy:arrive(req)
+    else
+      sim.inbox:push(req)
+    end
+    sim.arrivals_ended = next_arrival > #options.requests
+    if sim.arrivals_ended then general_news() end
+  end
+
+  -- The next event in the order of time, then kind: the end of a step (by replica), an arrival, a timer.
+  local function next_event()
+    local best
+    local function offer(time, call)
+      if time and (not best or time < best.time) then best = { time = time, call = call } end
+    end
+    for _, replica in ipairs(sim.replicas) do
+      if replica.run and not replica.boundary then offer(replica.run.step_end, function() end_step(replica) end) end
+    end
+    local record = options.requests[next_arrival]
+    if record then offer(record.arrival, function() next_arrival = next_arrival + 1 arrive(record) end) end
+    for i, timer in ipairs(timers) do
+      offer(timer.time, function() table.remove(timers, i) general_news() timer.call() end)
+    end
+    return best
+  end
+
+  local function advance(time)
+    for _, replica in ipairs(sim.replicas) do
+      total.memory = total.memory + replica.kv.used * (time - sim.now)
+      if not replica.run and not replica.deliberate and has_work(replica) then total.idle = total.idle + time - sim.now end
+    end
+    sim.now = time
+  end
+
+  -- Schedule the replicas that need it, again and again until none does; true if there was any.
+  local function schedule_all()
+    local any = false
+    for _, replica in ipairs(sim.replicas) do
+      local needs
+      if replica.run then needs = replica.boundary and has_news(replica)
+      else needs = (replica.ended or has_news(replica)) and has_work(replica) end
+      if needs then schedule(replica) any = true end
+    end
+    return any
+  end
+
+  local function new_replica(id)
+    local pool = new_pool(options.blocks or math.huge, options.block or 16, options.prefix_cache ~= false)
+    local replica = { id = id, role = "both", pool = pool, seen = -1, swap_s = 0, boundary = false, ended = true,
+                      chunked = true, reserve = options.reserve or "chunk", watermark = options.watermark or 0,
+                      max_requests = options.max_requests or math.huge, token_budget = options.token_budget or math.huge }
+    host_used[replica] = 0
+    replica.queue = simulator.new_queue(sim)
+    replica.queue.owner = replica
+    replica.kv = setmetatable({ capacity = pool.total * pool.size, block = pool.size }, { __index = function(_, name)
+      if name == "free" then return pool.count() * pool.size end
+      if name == "used" then return pool.total < math.huge and (pool.total - #pool.free) * pool.size or 0 end
+    end })
+    function replica.kv.fits(tokens) return pool.blocks(tokens) <= pool.count() end
+    function replica:cached(req)
+      local record = record_of[req]
+      return record.state == "waiting" and pool.find(record, known(record)) * pool.size or 0
+    end
+    function replica:each_running()
+      local list, i = running_of(replica), 0
+      return function() i = i + 1 return list[i] and list[i].req end
+    end
+    function replica:estimate(shape)
+      local prefill, decodes = shape.prefill or 0, shape.decodes or 0
+      return options.latency.step(prefill + decodes, shape.context or 0, decodes + (prefill > 0 and 1 or 0))
+    end
+    return setmetatable(replica, { __index = function(_, name)
+      if name == "running" then return #running_of(replica) end
+      if name == "waiting" then return #replica.queue end
+    end })
+  end
+
+  sim.queue = simulator.new_queue(sim)
+  sim.inbox = sim.queue
+  for id = 1, options.replicas or 1 do sim.replicas[id] = new_replica(id) end
+  if policy.init then policy:init() end
+
+  while true do
+    local event = next_event()
+    if event and event.time == sim.now then
+      event.call()
+    elseif not options.requests[next_arrival] and #alive == 0 then
+      break
+    elseif not schedule_all() then -- and what a policy's timers of no delay do is done, too
+      for _, replica in ipairs(sim.replicas) do if replica.boundary then begin_step(replica) end end
+      event = next_event()
+      if not event then break end
+      advance(event.time)
+    end
+  end
+
+  -- --- measures --------------------------------------------------------------------------------------------------------------
+
+  for i, record in ipairs(options.requests) do result.requests[i] = record end
+  result.unfinished = #alive
+  local finished, output, ttft, tpot, many, gaps, gap_time = 0, 0, 0, 0, 0, 0, 0
+  for _, record in ipairs(options.requests) do
+    if record.stop then
+      finished, output, ttft = finished + 1, output + record.output, ttft + record.first - record.arrival
+      if record.output > 1 then
+        many, tpot = many + 1, tpot + (record.stop - record.first) / (record.output - 1)
+        gaps, gap_time = gaps + record.output - 1, gap_time + record.stop - record.first
+      end
+    end
+  end
+  local duration, replicas = total.last_end - options.requests[1].arrival, #sim.replicas
+  result.measures = {
+    finished = finished, rejected = #result.rejected, unfinished = result.unfinished,
+    throughput_rps = finished / duration, throughput_tps = output / duration, preemptions = total.preemptions,
+    ttft_mean_s = finished > 0 and ttft / finished or nil, tpot_mean_s = many > 0 and tpot / many or nil,
+    itl_mean_s = gaps > 0 and gap_time / gaps or nil, gpu_util = total.busy / (duration * replicas),
+    kv_mean = options.blocks and total.memory / (duration * replicas * sim.replicas[1].kv.capacity) or nil,
+    batch_mean = total.rows / total.steps, idle_with_work_s = total.idle, steps = total.steps,
+  }
+  return result
+end
+
+return steps
