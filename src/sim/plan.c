@@ -119,8 +119,11 @@ static mb_status offer(mb_sim *sim, mb_replica *replica, mb_error *error) {
     if (!replica->busy) {
         const bool news =
             sim->version > replica->seen_version || replica->own_version > replica->seen_version;
-        if (!has_work(sim, replica) || !(replica->needs_call || news)) return MB_OK;
-        return schedule(sim, replica, error);
+        if (!replica->needs_call && !news) return MB_OK;
+        if (has_work(sim, replica)) return schedule(sim, replica, error);
+        replica->needs_call = false; // as if it had been called: what comes later is news
+        replica->seen_version = sim->changes;
+        return MB_OK;
     }
     clear_boundary(sim, replica);
     if (!concerns(replica, newest_change(sim))) return mb_run_continue(sim, replica, error);

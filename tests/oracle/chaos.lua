@@ -94,6 +94,7 @@ end
 function Chaos:stepped(replica, step)
   self.sum = ((self.sum or 0) + step.count * 31 + step.requests + step.decode_tokens + replica.kv.used) % 1000003
   self.sim:observe("stepped", self.sum)
+  self.sim:observe("replica", replica.id)
   self.sim:observe("tbt", step.tbt)
 end
 

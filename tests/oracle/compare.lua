@@ -9,23 +9,17 @@
 package.path = "tests/lua/?.lua;tests/oracle/?.lua;" .. package.path
 local tap = require "tap"
 local csv = require "csv"
+local program = require "program"
 local simulator = require "simulator"
 
 local FILES, SEED = tonumber(arg[1]) or 60, tonumber(arg[2]) or 1
-local POLICIES_PER_FILE, TOLERANCE = 7, 1e-9
-local MBSAND = os.getenv("MBSAND") or "build/mbsand"
+local POLICIES_PER_FILE = 7
+local number, literal, write, same = program.number, program.literal, program.write, program.same
+local read_table, sorted_keys = program.read_table, program.sorted_keys
+local random = program.random(SEED)
+local uniform, whole, pick, chance = random.uniform, random.whole, random.pick, random.chance
 
 -- --- random scenarios -------------------------------------------------------------------------------------------------
-
--- Park & Miller's generator: the same numbers under every Lua.
-local state = SEED * 7919 % 2147483647
-local function uniform()
-  state = state * 48271 % 2147483647
-  return state / 2147483647
-end
-local function whole(low, high) return low + math.floor(uniform() * (high - low + 1)) end
-local function pick(list) return list[whole(1, #list)] end
-local function chance(p) return uniform() < p end
 
 -- Arrivals of `n` requests. `equal`: several may come at the same time, and ends may meet arrivals.
 local function make_requests(n, equal)
@@ -103,12 +97,6 @@ local ORIGIN = {
   ["origin/first_multi_bin_dynamic"] = function() return selection{ bins = whole(1, 6), max_candidates = pick{ 4, 64 } } end,
 }
 
-local function sorted_keys(map)
-  local keys = {}
-  for key in pairs(map) do table.insert(keys, key) end
-  table.sort(keys)
-  return keys
-end
 local CORRECTED_NAMES, ORIGIN_NAMES = sorted_keys(CORRECTED), sorted_keys(ORIGIN)
 
 local function make_scenario()
@@ -133,24 +121,6 @@ local function make_scenario()
 end
 
 -- --- as files for the program -------------------------------------------------------------------------------------------
-
-local function number(value) return string.format("%.17g", value) end
-
-local function literal(value)
-  if type(value) == "table" then
-    local parts = {}
-    for i, v in ipairs(value) do parts[i] = literal(v) end
-    return "{ " .. table.concat(parts, ", ") .. " }"
-  end
-  if type(value) == "string" then return string.format("%q", value) end
-  return type(value) == "number" and number(value) or tostring(value)
-end
-
-local function write(path, text)
-  local file = assert(io.open(path, "w"))
-  file:write(text)
-  file:close()
-end
 
 local function write_files(s, folder)
   local rows = { "arrival,prompt,output,predicted,service" }
@@ -178,39 +148,7 @@ local function write_files(s, folder)
     "  seeds = 1, oracle = true,\n  policies = {\n", table.concat(policies), "  },\n}\n" })
 end
 
-local function run_program(folder)
-  local command = string.format("%s run '%s/scenario.lua' --quiet --jobs 1 --format csv --dump requests,batches --out '%s/out'"
-    .. " > '%s/stdout' 2> '%s/stderr'", MBSAND, folder, folder, folder, folder)
-  os.execute(command) -- a policy all of whose requests are rejected fails; its dump is compared all the same
-end
-
--- Rows of a CSV by column name, as text.
-local function read_table(path)
-  local file = io.open(path)
-  if not file then return nil end
-  local names, rows = nil, {}
-  for line in file:lines() do
-    local cells = {}
-    for cell in (line .. ","):gmatch("([^,]*),") do table.insert(cells, cell) end
-    if not names then
-      names = cells
-    else
-      local row = {}
-      for i, name in ipairs(names) do row[name] = cells[i] end
-      table.insert(rows, row)
-    end
-  end
-  file:close()
-  return rows
-end
-
 -- --- the comparison -----------------------------------------------------------------------------------------------------
-
-local function same(text, value)
-  local got = tonumber(text)
-  if got == nil or value == nil then return got == nil and value == nil end
-  return math.abs(got - value) <= TOLERANCE * math.max(1, math.abs(value))
-end
 
 -- Nil, or a sentence about the first difference.
 local function difference(rows, batches, result, requests)
@@ -268,18 +206,11 @@ local function simulate(s, p, folder)
   }
 end
 
-local function temporary_folder()
-  local pipe = assert(io.popen("mktemp -d"))
-  local folder = pipe:read("*l")
-  pipe:close()
-  return assert(folder, "mktemp -d gave no folder")
-end
-
 local counts, failed, seen = 0, {}, {}
 for file = 1, FILES do
-  local s, folder = make_scenario(), temporary_folder()
+  local s, folder = make_scenario(), program.temporary_folder()
   write_files(s, folder)
-  run_program(folder)
+  program.run(folder, "requests,batches")
   local bad = false
   for _, p in ipairs(s.policies) do
     local good, result = pcall(simulate, s, p, folder)

@@ -1,0 +1,92 @@
+-- For the comparisons of the program with the second simulators: random numbers, files of scenarios, running the program,
+-- reading what it wrote.
+
+local program = {}
+
+program.path = os.getenv("MBSAND") or "build/mbsand"
+program.tolerance = 1e-9
+
+-- Park & Miller's generator: the same numbers under every Lua. uniform(), whole(low, high), pick(list), chance(p).
+function program.random(seed)
+  local state = seed * 7919 % 2147483647
+  local random = {}
+  function random.uniform()
+    state = state * 48271 % 2147483647
+    return state / 2147483647
+  end
+  function random.whole(low, high) return low + math.floor(random.uniform() * (high - low + 1)) end
+  function random.pick(list) return list[random.whole(1, #list)] end
+  function random.chance(p) return random.uniform() < p end
+  return random
+end
+
+function program.sorted_keys(map)
+  local keys = {}
+  for key in pairs(map) do table.insert(keys, key) end
+  table.sort(keys)
+  return keys
+end
+
+function program.number(value) return string.format("%.17g", value) end
+
+-- A value as Lua source.
+function program.literal(value)
+  if type(value) == "table" then
+    local parts = {}
+    for i, v in ipairs(value) do parts[i] = program.literal(v) end
+    for _, key in ipairs(#value == 0 and program.sorted_keys(value) or {}) do
+      table.insert(parts, key .. " = " .. program.literal(value[key]))
+    end
+    return "{ " .. table.concat(parts, ", ") .. " }"
+  end
+  if type(value) == "string" then return string.format("%q", value) end
+  return type(value) == "number" and program.number(value) or tostring(value)
+end
+
+function program.write(path, text)
+  local file = assert(io.open(path, "w"))
+  file:write(text)
+  file:close()
+end
+
+function program.temporary_folder()
+  local pipe = assert(io.popen("mktemp -d"))
+  local folder = pipe:read("*l")
+  pipe:close()
+  return assert(folder, "mktemp -d gave no folder")
+end
+
+-- folder/scenario.lua to folder/out. A policy all of whose requests are rejected fails; its dump is there all the same.
+function program.run(folder, dumps)
+  os.execute(string.format("%s run '%s/scenario.lua' --quiet --jobs 1 --format csv --dump %s --out '%s/out'"
+    .. " > '%s/stdout' 2> '%s/stderr'", program.path, folder, dumps, folder, folder, folder))
+end
+
+-- Rows of a CSV by column name, as text; nil if there is no such file.
+function program.read_table(path)
+  local file = io.open(path)
+  if not file then return nil end
+  local names, rows = nil, {}
+  for line in file:lines() do
+    local cells = {}
+    for cell in (line .. ","):gmatch("([^,]*),") do table.insert(cells, cell) end
+    if not names then
+      names = cells
+    else
+      local row = {}
+      for i, name in ipairs(names) do row[name] = cells[i] end
+      table.insert(rows, row)
+    end
+  end
+  file:close()
+  return rows
+end
+
+-- A cell and a number, or an empty cell and nil.
+function program.same(text, value)
+  local got = tonumber(text)
+  if got == nil or value == nil then return got == nil and value == nil end
+  return got == value or math.abs(got - value) <= program.tolerance * math.max(1, math.abs(value))
+end
+
+return program
