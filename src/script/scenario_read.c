@@ -361,9 +361,8 @@ static void read_cluster(lua_State *L, int table, mb_experiment *experiment) {
     experiment->reserve = paged ? read_reserve(L, table) : contiguous ? MB_RESERVE_CHUNK : MB_RESERVE_FINAL;
     experiment->prefix_cache = paged && boolean(L, table, "prefix_cache");
     experiment->watermark = number(L, table, "watermark");
-    experiment->max_requests = (uint32_t)number_or(L, table, "max_requests", MB_NONE);
-    const double budget = number(L, table, "token_budget");
-    experiment->token_budget = budget > 0 ? (uint64_t)budget : UINT64_MAX;
+    experiment->max_requests = small(L, table, "max_requests");
+    experiment->token_budget = whole(L, table, "token_budget");
     if (enter(L, table, "swap")) {
         const int swap = lua_gettop(L);
         experiment->swap_tokens = whole(L, swap, "tokens");
@@ -456,7 +455,7 @@ void mb_scenario_read_experiment(lua_State *L, int index, mb_experiment *experim
     experiment->warmup_requests = whole(L, table, "warmup");
     experiment->exact_percentiles = boolean(L, table, "exact_percentiles");
     experiment->oracle = boolean(L, table, "oracle");
-    experiment->stop_s = number_or(L, table, "stop_time", INFINITY);
+    experiment->stop_s = number(L, table, "stop_time");
     experiment->seeds = small(L, table, "seeds");
     experiment->seed = whole(L, table, "seed");
 }

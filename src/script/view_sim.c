@@ -186,6 +186,8 @@ void mb_sim_view_open(lua_State *L) {
     lua_setfield(L, -2, "queue");
     lua_rawgeti(L, LUA_REGISTRYINDEX, host->replica_views);
     lua_setfield(L, -2, "replicas");
+    mb_clients_push(L);
+    lua_setfield(L, -2, "clients");
     lua_newtable(L);
     set_bound(L, "ttft", host->sim->config->slo.ttft_s);
     set_bound(L, "tbt", host->sim->config->slo.tbt_s);

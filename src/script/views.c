@@ -21,6 +21,8 @@ static const char *kind_name(uint32_t kind) {
         return "step";
     case MB_VIEW_SIM:
         return "sim";
+    case MB_VIEW_CLIENT:
+        return "client";
     default:
         return "userdata";
     }

@@ -11,7 +11,8 @@ typedef enum mb_view_kind {
     MB_VIEW_REPLICA,
     MB_VIEW_KV,
     MB_VIEW_STEP,
-    MB_VIEW_SIM
+    MB_VIEW_SIM,
+    MB_VIEW_CLIENT
 } mb_view_kind;
 
 typedef struct mb_view {
@@ -70,6 +71,9 @@ void mb_replica_view_push(mb_host *host, uint32_t replica);
 // src/script/view_step.c, view_sim.c
 void mb_step_view_open(lua_State *L);
 void mb_sim_view_open(lua_State *L);
+
+// src/script/view_client.c: pushes sim.clients.
+void mb_clients_push(lua_State *L);
 
 // src/script/library.c
 int mb_library_random(lua_State *L);

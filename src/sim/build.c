@@ -172,6 +172,7 @@ static void take_in(mb_sim *sim, mb_replica *replica, uint32_t slot) {
     request->since_s = sim->now_s;
     sim->waiting--;
     sim->running++;
+    mb_client_starts(sim, request);
     mb_engine_enlist(sim, replica->engine, slot);
 }
 
@@ -337,6 +338,7 @@ mb_status mb_step_preempt(mb_sim *sim, uint32_t slot, mb_preemption how, uint32_
     sim->metrics.preemptions++;
     sim->running--;
     sim->waiting++;
+    mb_client_stops(sim, request);
     if (!let_go(sim, engine, request, how)) return mb_fail_memory(error);
     if (queue == MB_NONE) queue = request->home != MB_NONE ? request->home : 0;
     return mb_sim_file_again(sim, queue, slot, front, error);

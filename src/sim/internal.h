@@ -36,6 +36,12 @@ mb_status mb_sim_file_again(mb_sim *sim, uint32_t queue, uint32_t slot, bool fro
 void mb_sim_judge(mb_sim *sim, const mb_request *request, bool waited, double ttft, double tbt, double e2e);
 mb_status mb_sim_count_finished(mb_sim *sim, const mb_request *request, mb_error *error);
 
+// sim/clients.c: a request arrives, starts (again), is set aside, leaves.
+bool mb_client_arrives(mb_sim *sim, const mb_request *request);
+void mb_client_starts(mb_sim *sim, const mb_request *request);
+void mb_client_stops(mb_sim *sim, const mb_request *request);
+void mb_client_leaves(mb_sim *sim, const mb_request *request);
+
 // sim/build.c
 void mb_step_begin(mb_sim *sim, mb_replica *replica);
 mb_refusal mb_engine_add(mb_sim *sim, uint32_t slot, uint32_t tokens);

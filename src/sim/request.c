@@ -51,8 +51,8 @@ uint32_t mb_request_new(mb_request_store *store) {
     request->stamp = 0;
     request->script_view = 0;
     request->stage = MB_STAGE_NEW;
-    request->computed = request->generated = request->chunk = request->was_computed = request->preemptions =
-        0;
+    request->computed = request->generated = request->chunk = request->counted = request->was_computed =
+        request->preemptions = 0;
     request->home = MB_NONE;
     request->hold = (mb_kv_hold){.left = MB_KV_NO_RUN};
     request->first_token_s = request->last_token_s = NAN;

@@ -54,6 +54,7 @@ typedef struct mb_request {
     uint32_t home;         // the queue that it was admitted from, or MB_NONE
     uint32_t was_computed; // before its last preemption by recompute
     uint32_t preemptions;
+    uint32_t counted;                     // of `generated`, in its client's counter
     bool covered;                         // its blocks reach to its end: it needs no more
     double first_token_s, last_token_s;   // NAN before
     double since_s, waited_s, attained_s; // start of the present phase; sums over the past ones

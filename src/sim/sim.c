@@ -31,8 +31,8 @@ static mb_status init_replicas(mb_sim *sim, mb_error *error) {
         mb_replica *replica = &sim->replicas[i];
         replica->id = i;
         replica->busy = true;
-        replica->max_requests = config->max_requests;
-        replica->token_budget = config->token_budget;
+        replica->max_requests = config->max_requests ? config->max_requests : MB_NONE;
+        replica->token_budget = config->token_budget ? config->token_budget : UINT64_MAX;
         replica->own_queue = MB_NONE;
         replica->chunked = true;
         replica->reserve = config->reserve;
@@ -51,6 +51,7 @@ mb_status mb_sim_init(mb_sim *sim, const mb_sim_config *config, mb_source *sourc
                       const mb_observer *observer, mb_error *error) {
     *sim = (mb_sim){.config = config, .source = source, .policy = policy, .newest_stamped = MB_NONE};
     sim->first_boundary_s = INFINITY;
+    sim->clients_counted_s = NAN;
     sim->closed = mb_source_closed(source);
     if (observer) sim->observer = *observer;
     mb_request_store_init(&sim->requests);
@@ -79,6 +80,7 @@ void mb_sim_deinit(mb_sim *sim) {
     free(sim->bins);
     free(sim->replicas);
     free(sim->engines);
+    free(sim->clients);
     free(sim->idle_bits);
     free(sim->boundary_bits);
     free(sim->scratch);
@@ -190,6 +192,7 @@ mb_status mb_sim_leave(mb_sim *sim, uint32_t slot, mb_end why, const mb_finished
     mb_request *request = mb_request_at(&sim->requests, slot);
     mb_status status = MB_OK;
     sim->metrics.sojourn_s += sim->now_s - request->arrival_s;
+    mb_client_leaves(sim, request);
     const mb_departure departure = {.user = request->user,
                                     .session = request->session,
                                     .prompt_tokens = request->prompt_tokens,
@@ -326,6 +329,7 @@ static mb_status arrive(mb_sim *sim, mb_error *error) {
     fill_request(request, &sim->pending, id, sim->config->slo.e2e_s);
     mb_sim_integrate(sim);
     sim->waiting++;
+    if (!mb_client_arrives(sim, request)) return mb_fail_memory(error);
     if (sim->engines && request->prompt_tokens == 0)
         request->prompt_tokens = 1; // a step must compute something
     if (sim->engines && !copy_prefix(request, &sim->pending)) return mb_fail_memory(error);
@@ -470,7 +474,7 @@ static mb_status run_events(mb_sim *sim, mb_error *error) {
         double next = sim->heap.count ? mb_heap_top(&sim->heap).time_s : INFINITY;
         if (!sim->arrivals_ended && sim->pending.time_s < next) next = sim->pending.time_s;
         if (isinf(next)) break; // every user waits for an answer that will not come
-        if (next > sim->config->stop_s) {
+        if (sim->config->stop_s > 0 && next > sim->config->stop_s) {
             sim->now_s = sim->config->stop_s;
             break;
         }

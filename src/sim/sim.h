@@ -66,11 +66,11 @@ typedef struct mb_sim_config {
     uint64_t warmup_requests; // the first arrivals, left out of the latency statistics
     bool exact_percentiles;   // keep every sample
     bool oracle;              // policies may see the true output length
-    double stop_s;            // the simulation ends here, whatever is under way; INFINITY: when all is done
+    double stop_s;            // the simulation ends here, whatever is under way; 0: when all is done
     const mb_class *classes;  // SLOs by class; NULL: `slo` for all
     // --- initial limits of every replica; the policy may change them
-    uint32_t max_requests; // MB_NONE: no limit
-    uint64_t token_budget; // of a step; UINT64_MAX: no limit
+    uint32_t max_requests; // 0: no limit
+    uint64_t token_budget; // of a step; 0: no limit
     // --- step latency models only
     bool stepwise;      // visit every running request at every iteration (--step)
     uint32_t kv_block;  // tokens
@@ -82,6 +82,13 @@ typedef struct mb_sim_config {
 } mb_sim_config;
 
 typedef struct mb_engine mb_engine;
+
+// What a client was served so far, and has in the system.
+typedef struct mb_client {
+    uint64_t prompt_tokens; // of requests that started, each once
+    uint64_t output_tokens; // emitted
+    uint32_t waiting, running;
+} mb_client;
 
 struct mb_replica {
     uint32_t id;
@@ -143,6 +150,9 @@ struct mb_sim {
     uint32_t idle_holding_count; // engines left idle, not on purpose, while requests run on them
     uint64_t arrived, waiting, running;
     uint64_t kv_reserved, kv_used; // over all replicas
+    mb_client *clients;            // by index
+    uint32_t client_count, client_capacity;
+    double clients_counted_s; // output_tokens of running requests are counted up to here
     bool arrivals_ended, closed;
     mb_arrival pending; // the next arrival, not yet in the system
     mb_rng noise;
@@ -221,6 +231,8 @@ uint32_t mb_replica_own_queue(mb_sim *sim, mb_replica *replica);
 uint32_t mb_replica_oldest(const mb_replica *replica);
 // Requests that run on the replica.
 uint32_t mb_replica_running(const mb_replica *replica);
+// What a client was served up to now; zeros for one that is not known.
+mb_client mb_sim_client(mb_sim *sim, uint32_t client);
 // Tokens of a request in memory, and emitted, as of now.
 void mb_request_progress(mb_sim *sim, uint32_t slot, uint32_t *computed, uint32_t *generated);
 // Tokens of KV memory taken on a replica now, whole blocks.

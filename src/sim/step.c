@@ -139,6 +139,7 @@ mb_refusal mb_step_add(mb_sim *sim, uint32_t slot, uint32_t chunk) {
     sim->kv_used += tokens;
     sim->waiting--;
     sim->running++;
+    mb_client_starts(sim, request);
     return MB_FITS;
 }
 

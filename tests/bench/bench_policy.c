@@ -57,7 +57,7 @@ static double run(const mb_workload *workload, mb_policy policy, double *check) 
                                   .kv_kind = MB_KV_TOKENS,
                                   .kv_capacity = 73025,
                                   .latency = &latency,
-                                  .slo = {.tbt_s = 0.01, .e2e_s = 60},
+                                  .slo = {.ttft_s = INFINITY, .tbt_s = 0.01, .e2e_s = 60},
                                   .seed = 42};
     mb_error error = {0};
     mb_source *source;

@@ -5,7 +5,7 @@ local csv = {}
 local NAMES = {
   id = "id", arrival = "arrival", arrival_s = "arrival", prompt = "prompt", prompt_tokens = "prompt", output = "output",
   output_tokens = "output", predicted = "predicted", predicted_output = "predicted", service = "service",
-  service_s = "service",
+  service_s = "service", priority = "priority",
 }
 
 -- nil when the file is absent. Order of arrival; equal times keep the order of the file.
@@ -33,6 +33,26 @@ function csv.read(path)
     return a.line < b.line
   end)
   return requests
+end
+
+-- Any CSV without quoted cells: rows by the header's names, as texts; nil when the file is absent.
+function csv.rows(path)
+  local file = io.open(path)
+  if not file then return nil end
+  local names, rows
+  for line in file:lines() do
+    local cells = {}
+    for cell in (line:gsub("\r$", "") .. ","):gmatch("([^,]*),") do cells[#cells + 1] = cell end
+    if names then
+      local row = {}
+      for i, name in ipairs(names) do row[name] = cells[i] end
+      rows[#rows + 1] = row
+    else
+      names, rows = cells, {}
+    end
+  end
+  file:close()
+  return rows
 end
 
 return csv

@@ -4,7 +4,8 @@
 --   local steps = require "steps"
 --   local result = steps.run{ policy = ..., requests = {...}, latency = steps.law(0.010, 0.001, 0.0001), blocks = 4 }
 --   result.requests[i]: id, arrival, prompt, output, predicted, replica, start, first, stop (nil: never served), preemptions
---   result.runs[i]:     replica, start, stop, count, requests: what `stepped` was told;  result.measures: see `measures`
+--   result.runs[i]:     replica, start, stop, count, requests: what `stepped` was told
+--   result.series[i]:   time, name, value: what sim:observe was told;  result.measures: by name
 
 local simulator = require "simulator"
 local steps = {}
@@ -33,7 +34,7 @@ end
 -- --- KV memory: a list of free blocks, head first; a block knows whose tokens it holds -------------------------------------
 
 local function new_pool(total, size, keep)
-  local pool = { free = {}, total = total, size = size }
+  local pool = { free = {}, total = total, size = size, used = 0 }
   for i = 1, total < math.huge and total or 0 do pool.free[i] = {} end
   function pool.count() return total < math.huge and #pool.free or math.huge end
   function pool.blocks(tokens) return math.ceil(tokens / size) end
@@ -49,8 +50,13 @@ local function new_pool(total, size, keep)
   end
   function pool.reuse(record, count)
     for index = 1, count do table.insert(record.blocks, table.remove(pool.free, place_of(record.id, index))) end
+    pool.used = pool.used + count
+  end
+  function pool.forget(record)
+    for _, block in ipairs(pool.free) do if block.owner == record.id then block.owner = nil end end
   end
   function pool.take(record, count)
+    pool.used = pool.used + count
     for _ = 1, count do
       local block = total < math.huge and table.remove(pool.free, 1) or {}
       block.owner, block.index = nil, nil
@@ -59,11 +65,12 @@ local function new_pool(total, size, keep)
   end
   -- All blocks of a request, the last one first. Those that it has filled keep their content if it will come back.
   function pool.release(record, comes_back)
+    pool.used = pool.used - #record.blocks
     for index = #record.blocks, 1, -1 do
       local block = table.remove(record.blocks)
       local named = keep and comes_back and index * size <= record.computed
       block.owner, block.index = named and record.id or nil, named and index or nil
-      if total < math.huge then table.insert(pool.free, block) end
+      table.insert(pool.free, block)
     end
   end
   return pool
@@ -84,8 +91,9 @@ function steps.run(options)
                               { __index = options.policy })
   local record_of, alive, timers, next_arrival, admissions = {}, {}, {}, 1, 0
   local version, last_general, planning = 0, 0, false -- news is numbered; the newest that concerns every replica
-  local swap, host_used = options.swap, {}
-  local total = { steps = 0, rows = 0, busy = 0, memory = 0, preemptions = 0, last_end = 0, idle = 0 }
+  local swap, host_used = options.swap, 0 -- one host memory for all
+  local total = { steps = 0, rows = 0, busy = 0, memory = 0, preemptions = 0, last_end = 0, idle = 0,
+                  gaps = 0, gap_time = 0, ends = 0 }
   local begin_step
 
   local function count_requests()
@@ -109,12 +117,12 @@ function steps.run(options)
     local req = { id = record.id, arrival = record.arrival, prompt_tokens = record.prompt, predicted_output = record.predicted,
                   output_tokens = options.oracle and record.output or nil, client = record.client or 0,
                   priority = record.priority or 0, user = {} }
-    function req.waited() return (record.start or sim.now) - record.arrival end
+    function req.waited() return record.waited + (record.state == "running" and 0 or sim.now - record.since) end
     function req.generated() return record.emitted end
     function req.computed() return record.computed end
     function req.preemptions() return record.preemptions end
     function req.first_token_at() return record.first end
-    function req.attained() return record.attained + (record.stepping and sim.now - record.stepping or 0) end
+    function req.attained() return record.attained + (record.state == "running" and sim.now - record.since or 0) end
     function req.phase()
       if record.state ~= "running" then return record.state end
       return is_decode(record) and "decode" or "prefill"
@@ -158,7 +166,7 @@ function steps.run(options)
   end
   local function has_work(replica)
     for _, record in ipairs(alive) do
-      if waits_for(record, replica) or record.home == replica then return true end
+      if record.state ~= "running" or record.home == replica then return true end
     end
     return false
   end
@@ -176,7 +184,7 @@ function steps.run(options)
     table.sort(values)
     return values
   end
-  function sim:observe() end
+  function sim:observe(name, value) table.insert(result.series, { time = self.now, name = name, value = value }) end
   function sim:log() end
   function sim:bins(fields) return simulator.new_bins(self, fields) end
   function sim:after(delay, call) table.insert(timers, { time = self.now + delay, call = call }) end
@@ -188,7 +196,7 @@ function steps.run(options)
     assert(record.state ~= "running", "a running request cannot be rejected")
     unqueue(req)
     if record.state == "paused" then record.home.pool.release(record, false) end
-    if record.state == "swapped" then host_used[record.home] = host_used[record.home] - record.computed end
+    if record.state == "swapped" then host_used = host_used - record.computed end
     bury(record)
     record.home = nil
     table.insert(result.rejected, { id = req.id, reason = reason })
@@ -224,8 +232,8 @@ function steps.run(options)
     assert(how == "recompute" or how == "swap" or how == "pause", "recompute, swap or pause")
     assert(record.home == replica and record.state == "running", "only what runs here can be preempted")
     if how == "swap" then
-      if not swap or host_used[replica] + record.computed > swap.tokens then return false, "memory" end
-      host_used[replica] = host_used[replica] + record.computed
+      if host_used + record.computed > (swap and swap.tokens or 0) then return false, "host" end
+      host_used = host_used + record.computed
       replica.swap_s = replica.swap_s + swap.seconds_per_token * record.computed
     end
     local row, at = row_of(step, record)
@@ -235,6 +243,7 @@ function steps.run(options)
     end
     if how ~= "pause" then replica.pool.release(record, how == "recompute") end
     if how == "recompute" then record.computed, record.home = 0, nil end
+    record.attained, record.since = record.attained + sim.now - record.since, sim.now
     record.state = ({ recompute = "waiting", swap = "swapped", pause = "paused" })[how]
     record.preemptions, total.preemptions = record.preemptions + 1, total.preemptions + 1
     version = version + 1
@@ -244,58 +253,69 @@ function steps.run(options)
     return true
   end
 
+  -- Tokens of `todo` that the step has room for, 0: none. `wanted`: so many or none.
+  local function chunk_of(replica, step, todo, wanted)
+    local left = replica.token_budget - step.tokens
+    if wanted then return wanted <= left and math.min(wanted, todo) or 0 end
+    if todo <= left then return todo end
+    if replica.chunked then return math.max(0, left) end
+    return #step.rows == 0 and todo > replica.token_budget and todo or 0
+  end
+
+  -- Blocks that admission takes, and that must be there: the reserve. No more than an empty pool would give.
+  local function reserve_of(replica, record, least)
+    local pool, reserve = replica.pool, replica.reserve
+    local whole = pool.blocks(known(record))
+    local spare = pool.total < math.huge and math.floor(replica.watermark * pool.total) or 0
+    local takes = least
+    if reserve == "prompt" then takes = whole end
+    if reserve == "predicted" then takes = math.max(whole, pool.blocks(record.prompt + record.predicted)) end
+    if reserve == "maximum" then takes = math.max(whole, pool.blocks(options.max_length)) end
+    takes = math.max(least, math.min(takes, pool.total - spare))
+    return takes, reserve == "sequence" and math.max(takes, whole) or takes, spare
+  end
+
   -- A waiting request is admitted, or a running one goes on, with so many tokens (nil: all that there is to do).
   local function add(replica, step, record, tokens)
     local pool, runs = replica.pool, record.state == "running"
-    local here = record.home == replica
-    assert(not runs or here, "it runs on another replica")
-    assert(not row_of(step, record), "it is in the step already")
+    assert(not runs or record.home == replica, "it runs on another replica")
+    if row_of(step, record) then return true end
     if not runs and replica.running >= replica.max_requests then return false, "requests" end
-    local found = 0
-    local computed = here and record.computed or 0
-    if not here then -- what another replica has set aside is of no use here
+    if record.state == "paused" and record.home ~= replica then return false, "elsewhere" end
+    local found, computed = 0, record.computed
+    if record.state == "waiting" then
       found = pool.find(record, known(record))
       computed = found * pool.size
     end
     local todo = known(record) - computed
-    local wanted, left = math.min(tokens or todo, todo), replica.token_budget - step.tokens
-    local chunk = wanted
-    if replica.chunked then
-      chunk = math.min(wanted, left)
-      if chunk < 1 then return false, "tokens" end
-    elseif wanted > left and not (#step.rows == 0 and wanted > replica.token_budget) then
-      return false, "tokens"
+    local chunk = chunk_of(replica, step, todo, tokens)
+    if record.emitted >= 1 and todo == 1 then chunk = step.tokens < replica.token_budget and 1 or 0 end
+    if chunk == 0 then return false, "tokens" end
+    local takes = pool.blocks(computed + chunk)
+    local asks, spare = takes, 0
+    if record.state == "waiting" then takes, asks, spare = reserve_of(replica, record, takes) end
+    if record.state == "paused" or record.state == "swapped" then -- what was set aside comes back as it was
+      local _
+      _, _, spare = reserve_of(replica, record, takes)
     end
-    local needs = pool.blocks(computed + chunk)
-    local asks, spare = needs, 0 -- blocks that must be free besides what it has; those that stay free
+    local has = #record.blocks -- found blocks are in the free list, so they are not deducted
+    if asks > has and asks - has + spare > pool.count() then return false, "memory" end
     if not runs then
-      local reserve = replica.reserve
-      if reserve == "prompt" then needs = math.max(needs, pool.blocks(known(record))) end
-      if reserve == "predicted" then needs = math.max(needs, pool.blocks(record.prompt + record.predicted)) end
-      if reserve == "maximum" then needs = math.max(needs, pool.blocks(options.max_length)) end
-      asks = reserve == "sequence" and math.max(needs, pool.blocks(known(record))) or needs
-      spare = math.floor(replica.watermark * pool.total)
-    end
-    local has = here and #record.blocks or 0 -- found blocks are in the free list, so they are not deducted
-    if asks > has and asks - has + (pool.total < math.huge and spare or 0) > pool.count() then return false, "memory" end
-    if not runs then
-      if record.home and not here then
-        if record.state == "paused" then record.home.pool.release(record, false) end
-        if record.state == "swapped" then host_used[record.home] = host_used[record.home] - record.computed end
-      end
-      if record.state == "swapped" and here then
-        host_used[replica] = host_used[replica] - computed
+      if record.state == "swapped" then
+        host_used = host_used - computed
         replica.swap_s = replica.swap_s + swap.seconds_per_token * computed
       end
       record.origin = unqueue(record.req)
       admissions = admissions + 1
+      record.waited, record.since = record.waited + sim.now - record.since, sim.now
       record.order, record.state, record.home, record.computed = admissions, "running", replica, computed
       record.fresh = not record.start -- not served before this step
       record.start, record.replica = record.start or sim.now, replica.id
       pool.reuse(record, found)
+      for _, other in ipairs(sim.replicas) do other.pool.forget(record) end -- what it left elsewhere, or did not find
       count_requests()
     end
-    pool.take(record, math.max(0, needs - #record.blocks))
+    pool.take(record, math.max(0, takes - #record.blocks))
     add_row(step, record, chunk)
     return true
   end
@@ -356,7 +376,10 @@ function steps.run(options)
         replica.pool.release(newest, true)
         newest.state, newest.home, newest.computed = "waiting", nil, 0
         if newest.fresh then newest.start, newest.replica = nil, nil end
+        newest.attained, newest.since = newest.attained + sim.now - newest.since, sim.now
         put_back(newest, newest.origin or sim.queue)
+        version = version + 1
+        newest.news = version
         count_requests()
         returned = returned + 1
       end
@@ -379,6 +402,7 @@ function steps.run(options)
   local function report(replica)
     local run = replica.run
     replica.run, replica.boundary = nil, false
+    total.ends = total.ends + (run.used_at_start + run.used_at_end) / 2 * (run.stop - run.start)
     local step = { duration = run.stop - run.start, count = run.count, requests = #run.rows,
                    prefill_tokens = run.prefill, decode_tokens = run.decode }
     step.tbt = run.tbt or (run.decode > 0 and step.duration / step.count or 0)
@@ -417,7 +441,6 @@ function steps.run(options)
       end
       duration = options.latency.step(tokens, context, #run.rows)
     end
-    for _, row in ipairs(run.rows) do row.record.stepping = sim.now end
     run.step_start, run.step_end = sim.now, sim.now + duration + replica.swap_s
     replica.swap_s = 0
   end
@@ -430,26 +453,27 @@ function steps.run(options)
     replica.run = { rows = step.rows, count = 0, start = sim.now, most = step.most, static = step.static,
                     prefill = 0, decode = 0 }
     begin_step(replica)
+    replica.run.used_at_start = replica.kv.used
   end
 
   local function end_static(run)
     for _, row in ipairs(run.rows) do
       local record = row.record
       run.prefill, run.decode = run.prefill + record.prompt, run.decode + record.output
-      record.first, record.emitted = record.first or run.first, record.output
+      total.gaps, total.gap_time = total.gaps + record.output - 1, total.gap_time + (record.output - 1) * run.tbt
+      record.first, record.emitted, record.static = record.first or run.first, record.output, true
     end
   end
 
   -- The step that a replica is in ends.
   local function end_step(replica)
     local run, leaving, prefill = replica.run, {}, false
-    run.count, run.stop = run.count + 1, sim.now
+    run.count, run.stop, run.used_at_end = run.count + 1, sim.now, replica.kv.used
     total.steps, total.rows, total.last_end = total.steps + 1, total.rows + #run.rows, sim.now
     total.busy = total.busy + run.step_end - run.step_start
     if run.static then end_static(run) end
     for _, row in ipairs(run.rows) do
       local record = row.record
-      record.attained, record.stepping = record.attained + sim.now - run.step_start, nil
       if not run.static then
         record.computed = record.computed + row.tokens
         if row.decode then run.decode = run.decode + row.tokens else run.prefill, prefill = run.prefill + row.tokens, true end
@@ -490,12 +514,15 @@ function steps.run(options)
 
   local function arrive(record)
     local req = new_request(record)
-    record.state, record.computed, record.emitted, record.preemptions, record.attained = "waiting", 0, 0, 0, 0
+    record.state, record.computed, record.emitted, record.preemptions = "waiting", 0, 0, 0
+    record.waited, record.attained, record.since = 0, 0, sim.now
     record.blocks, version = {}, version + 1
     record.news = version
     table.insert(alive, record)
     count_requests()
-    if record.prompt + record.output > sim.replicas[1].kv.capacity then
+    local pool = sim.replicas[1].pool
+    local spare = pool.total < math.huge and math.floor(sim.replicas[1].watermark * pool.total) or 0
+    if pool.blocks(record.prompt + record.output) + spare > pool.total then
       sim:reject(req, "memory")
     elseif policy.arrive then
       policy:arrive(req)
@@ -526,6 +553,7 @@ function steps.run(options)
   local function advance(time)
     for _, replica in ipairs(sim.replicas) do
       total.memory = total.memory + replica.kv.used * (time - sim.now)
+      if not replica.run then total.ends = total.ends + replica.kv.used * (time - sim.now) end
       if not replica.run and not replica.deliberate and has_work(replica) then total.idle = total.idle + time - sim.now end
     end
     sim.now = time
@@ -548,12 +576,11 @@ function steps.run(options)
     local replica = { id = id, role = "both", pool = pool, seen = -1, swap_s = 0, boundary = false, ended = true,
                       chunked = true, reserve = options.reserve or "chunk", watermark = options.watermark or 0,
                       max_requests = options.max_requests or math.huge, token_budget = options.token_budget or math.huge }
-    host_used[replica] = 0
     replica.queue = simulator.new_queue(sim)
     replica.queue.owner = replica
     replica.kv = setmetatable({ capacity = pool.total * pool.size, block = pool.size }, { __index = function(_, name)
       if name == "free" then return pool.count() * pool.size end
-      if name == "used" then return pool.total < math.huge and (pool.total - #pool.free) * pool.size or 0 end
+      if name == "used" then return pool.used * pool.size end
     end })
     function replica.kv.fits(tokens) return pool.blocks(tokens) <= pool.count() end
     function replica:cached(req)
@@ -597,13 +624,15 @@ function steps.run(options)
 
   for i, record in ipairs(options.requests) do result.requests[i] = record end
   result.unfinished = #alive
-  local finished, output, ttft, tpot, many, gaps, gap_time = 0, 0, 0, 0, 0, 0, 0
+  local finished, output, ttft, tpot, many, gaps, gap_time = 0, 0, 0, 0, 0, total.gaps, total.gap_time
   for _, record in ipairs(options.requests) do
     if record.stop then
       finished, output, ttft = finished + 1, output + record.output, ttft + record.first - record.arrival
       if record.output > 1 then
         many, tpot = many + 1, tpot + (record.stop - record.first) / (record.output - 1)
-        gaps, gap_time = gaps + record.output - 1, gap_time + record.stop - record.first
+        if not record.static then
+          gaps, gap_time = gaps + record.output - 1, gap_time + record.stop - record.first
+        end
       end
     end
   end
@@ -614,6 +643,8 @@ function steps.run(options)
     ttft_mean_s = finished > 0 and ttft / finished or nil, tpot_mean_s = many > 0 and tpot / many or nil,
     itl_mean_s = gaps > 0 and gap_time / gaps or nil, gpu_util = total.busy / (duration * replicas),
     kv_mean = options.blocks and total.memory / (duration * replicas * sim.replicas[1].kv.capacity) or nil,
+    -- The same, where the mean of the first and last step of a run of equal steps stands for all of them.
+    kv_mean_of_ends = options.blocks and total.ends / (duration * replicas * sim.replicas[1].kv.capacity) or nil,
     batch_mean = total.rows / total.steps, idle_with_work_s = total.idle, steps = total.steps,
   }
   return result

@@ -2,7 +2,7 @@
 -- the program. All times in ms here; every step takes 10 + T + 0.1 K ms: base 10, per_token 1, per_context 0.1.
 --
 --   name, policy (source), requests { arrival, prompt, output[, predicted] }, cluster (words of a scenario)
---   expect[i]: start, first token, end, preemptions of request i
+--   expect[i]: start, first token, end, preemptions of request i; {}: rejected
 --   runs (where given): replica, start, end, steps: what `stepped` is told of, in order
 
 local FCFS = [[
@@ -139,10 +139,16 @@ return Once
     expect = { { 0, 22, 34.3, 0 }, { 34.3, 50.3, 50.3, 0 } } },
 
   { name = "growth uses the watermark", policy = FCFS, cluster = pool(10, { watermark = 0.2 }),
-    -- 8 + 2 blocks are there; 26; then up to 19 tokens, 10 blocks: K = 17, 18, 19: 12.7, 12.8, 12.9 -> 64.4
-    requests = { { 0, 16, 4 } },
-    expect = { { 0, 26, 64.4, 0 } },
-    runs = { { 1, 0, 26, 1 }, { 1, 26, 64.4, 3 } } },
+    -- A takes 3 blocks, B 4: 2 of the other 3 must stay free. T = 14: 24. Both grow: K = 7 + 9, T = 2: 13.6 -> 37.6, 1 is free,
+    -- B is done. A: K = 8, 9, 10: 11.8, 11.9, 12 -> 73.3
+    requests = { { 0, 6, 5 }, { 0, 8, 2 } },
+    expect = { { 0, 24, 73.3, 0 }, { 0, 24, 37.6, 0 } },
+    runs = { { 1, 0, 24, 1 }, { 1, 24, 37.6, 1 }, { 1, 37.6, 73.3, 3 } } },
+
+  { name = "what the watermark would keep out for ever is rejected", policy = FCFS, cluster = pool(10, { watermark = 0.2 }),
+    -- 18 tokens need 9 blocks, and 8 can be had
+    requests = { { 0, 14, 4 }, { 0, 3, 1 } },
+    expect = { {}, { 0, 13, 13, 0 } } },
 
   { name = "reserve: chunk", policy = FCFS, cluster = pool(6, { token_budget = 4, reserve = "chunk" }),
     -- A's 4: 14. A's 2nd token and 3 of B: T = 4, K = 5: 14.5 -> 28.5 (3 + 2 blocks). A's 3rd, 3 of B: K = 6: 14.6 -> 43.1

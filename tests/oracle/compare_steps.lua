@@ -1,0 +1,488 @@
+-- Continuous batching: the C program against the second simulator (steps.lua), request by request.
+--
+--   lua5.4 tests/oracle/compare_steps.lua [FILES [SEED [POLICY]]]       (from the repository root; 60 files, seed 1)
+--
+-- First the cases worked by hand (worked.lua), then random ones: a file is a random workload on a random cluster with a
+-- random latency law, under seven random policies (or POLICY alone). Starts, first tokens, ends, preemptions and summary
+-- measures must agree to 1e-9 relative; and, since the policies write down what they see, so must every call of
+-- `schedule` and `stepped`, what a step could take, and free memory. What disagrees is printed, and its file is kept.
+
+package.path = "tests/lua/?.lua;tests/oracle/?.lua;" .. package.path
+local tap = require "tap"
+local csv = require "csv"
+local program = require "program"
+local simulator = require "simulator"
+local steps = require "steps"
+local worked = require "worked"
+
+local FILES, SEED, ONLY = tonumber(arg[1]) or 60, tonumber(arg[2]) or 1, arg[3]
+local POLICIES_PER_FILE = 7
+local number, literal, same = program.number, program.literal, program.same
+local random = program.random(SEED)
+local uniform, whole, pick, chance = random.uniform, random.whole, random.pick, random.chance
+
+-- --- policies --------------------------------------------------------------------------------------------------------
+
+-- Around every policy: what it is told and what it answers goes to sim:observe.
+local WATCHED = [[
+local Policy = (function()
+%s
+end)()
+local schedule, stepped = Policy.schedule, Policy.stepped
+function Policy:schedule(replica, step)
+  local sim = self.sim
+  sim:observe("schedule", replica.id)
+  sim:observe("running", replica.running)
+  sim:observe("waiting", sim.waiting)
+  if replica.kv.free < 1e15 then sim:observe("free", replica.kv.free) end
+  schedule(self, replica, step)
+  sim:observe("requests", step.requests)
+  sim:observe("tokens", step.tokens)
+  if step.budget < 1e15 then sim:observe("budget", step.budget) end
+end
+function Policy:stepped(replica, step)
+  local sim = self.sim
+  sim:observe("stepped", replica.id)
+  sim:observe("duration", step.duration)
+  sim:observe("count", step.count)
+  sim:observe("rows", step.requests)
+  sim:observe("prefill", step.prefill_tokens)
+  sim:observe("decode", step.decode_tokens)
+  sim:observe("tbt", step.tbt)
+  if stepped then stepped(self, replica, step) end
+end
+function Policy:finish(req, why)
+  self.sim:observe(why, req.id)
+end
+return Policy
+]]
+
+-- Sources; %(name) draws are made by `make`, so each use differs. Only what runs on one replica may be paused or swapped:
+-- `one` says so.
+local POLICIES = {}
+
+POLICIES.fcfs = { make = function() return [[
+local P = {}
+function P:schedule(replica, step)
+  if step:carry() == 0 then step:admit(self.sim.queue) end
+end
+return P]] end }
+
+POLICIES.quantum = { make = function() return ([[
+local P = {}
+function P:schedule(replica, step)
+  step:carry()
+  step:admit(self.sim.queue, %d)
+  step:quantum(%d)
+end
+return P]]):format(whole(1, 3), whole(1, 6)) end }
+
+POLICIES.prompts_first = { make = function() return ([[
+local P = {}
+function P:schedule(replica, step)
+  replica.chunked = %s
+  if step:admit(self.sim.queue) == 0 then step:carry() end
+end
+return P]]):format(tostring(chance(0.5))) end }
+
+POLICIES.whole_prompts = { make = function() return [[
+local P = {}
+function P:schedule(replica, step)
+  replica.chunked = false
+  step:carry()
+  step:admit(self.sim.queue)
+end
+return P]] end }
+
+-- The shortest predicted first; the longest of the running gives way to a shorter one.
+POLICIES.shortest = { make = function(one) return ([[
+local P = {}
+function P:init()
+  self.waiting = self.sim:queue{ by = "predicted_output" }
+  self.sim.inbox = self.waiting
+end
+function P:schedule(replica, step)
+  local head = self.waiting:peek()
+  if head and head:phase() == "waiting" and replica.running > 0 then
+    local longest
+    for req in replica:each_running() do
+      if not longest or req.predicted_output >= longest.predicted_output then longest = req end
+    end
+    if head.predicted_output < longest.predicted_output and longest:preemptions() < 3 then
+      step:preempt(longest, "%s", self.waiting)
+    end
+  end
+  step:carry()
+  step:admit(self.waiting)
+end
+return P]]):format(one and pick{ "recompute", "pause", "swap" } or "recompute") end }
+
+POLICIES.priority = { make = function(one) return ([[
+local P = {}
+function P:init() self.sim.inbox = self.sim:queue{ by = "priority" } end
+function P:schedule(replica, step)
+  replica.max_requests = %d
+  local head = self.sim.inbox:peek()
+  if head and replica.running >= replica.max_requests then
+    local least
+    for req in replica:each_running() do
+      if not least or req.priority <= least.priority then least = req end
+    end
+    if least.priority < head.priority then step:preempt(least, "%s", nil, "%s") end
+  end
+  step:carry()
+  step:admit(self.sim.inbox)
+end
+return P]]):format(whole(1, 4), one and pick{ "recompute", "pause", "swap" } or "recompute", pick{ "front", "back" }) end }
+
+-- Round robin to the replicas' own queues.
+POLICIES.router = { make = function() return ([[
+local P = { params = {} }
+function P:init() self.last = 0 end
+function P:arrive(req)
+  self.last = self.last %% #self.sim.replicas + 1
+  self.sim.replicas[self.last].queue:push(req)
+end
+function P:schedule(replica, step)
+  if step:carry() == 0 then step:admit(replica.queue) end
+  %s
+end
+return P]]):format(chance(0.5) and "step:quantum(3)" or "") end }
+
+-- To the emptiest; one that is preempted moves to another replica.
+POLICIES.migrating = { make = function() return [[
+local P = {}
+function P:arrive(req)
+  local best
+  for _, replica in ipairs(self.sim.replicas) do
+    local load = replica.running + #replica.queue
+    if not best or load < best.load then best = { replica = replica, load = load } end
+  end
+  best.replica.queue:push(req)
+end
+function P:schedule(replica, step)
+  local other = self.sim.replicas[replica.id % #self.sim.replicas + 1]
+  if replica.running >= other.running + 2 then
+    local newest
+    for req in replica:each_running() do newest = req end
+    if newest:preemptions() < 3 then step:preempt(newest, "recompute", other.queue, "back") end
+  end
+  step:carry()
+  step:admit(replica.queue)
+end
+return P]] end }
+
+-- Time slices: n steps each, in turn.
+POLICIES.slices = { make = function(one) return ([[
+local P = {}
+function P:schedule(replica, step)
+  local queue = %s
+  local next_one = replica:each_running()
+  local current = next_one()
+  if current then step:preempt(current, "%s", queue, "back") end
+  step:admit(queue, %d)
+  if step.requests == 0 then step:carry() end
+  step:quantum(%d)
+end
+%s
+return P]]):format(one and "self.sim.queue" or "replica.queue", pick{ "recompute", "pause", "swap" }, whole(1, 2), whole(1, 4),
+  one and "" or "function P:arrive(req) self.sim.replicas[req.id % #self.sim.replicas + 1].queue:push(req) end") end }
+
+-- Chunks at random: some of the running, some of the waiting.
+POLICIES.chunks = { make = function() return ([[
+local P = {}
+function P:init() self.state = %d end
+function P:draw(n)
+  self.state = self.state * 48271 %% 2147483647
+  return self.state %% n
+end
+function P:schedule(replica, step)
+  local list = {}
+  for req in replica:each_running() do list[#list + 1] = req end
+  for _, req in ipairs(list) do
+    if self:draw(4) > 0 then step:add(req, 1 + self:draw(8)) end
+  end
+  while self.sim.queue:peek() and self:draw(5) > 0 do
+    if not step:add(self.sim.queue:peek(), 1 + self:draw(8)) then break end
+  end
+  if step.requests == 0 then
+    step:carry()
+    if step.requests == 0 then step:admit(self.sim.queue) end
+  end
+end
+return P]]):format(whole(1, 2147483646)) end }
+
+-- The policy keeps arrivals itself, and lets go of them one by one; it turns some away.
+POLICIES.holding = { make = function() return ([[
+local P = {}
+function P:init() self.held, self.first, self.last = {}, 1, 0 end
+function P:arrive(req)
+  if req.id %% 11 == 5 then return self.sim:reject(req, "unwanted") end
+  self.last = self.last + 1
+  self.held[self.last] = req
+end
+function P:schedule(replica, step)
+  step:carry()
+  step:admit(self.sim.queue)
+  for _ = 1, %d do
+    local req = self.held[self.first]
+    if not req or not step:add(req) then return end
+    self.held[self.first] = nil
+    self.first = self.first + 1
+  end
+end
+return P]]):format(whole(1, 4)) end }
+
+-- Admission only when a timer says so; another timer changes the order of two queues.
+POLICIES.timers = { make = function() return ([[
+local P = {}
+function P:init()
+  self.open, self.second = true, self.sim:queue{}
+  self.sim:after(%s, function() self.open = not self.open end)
+  for i = 1, 20 do
+    self.sim:after(i * %s, function()
+      local req = self.sim.queue:pop()
+      if req then self.second:push(req) end
+    end)
+  end
+end
+function P:schedule(replica, step)
+  step:carry()
+  if not self.open and self.sim.now < %s then return step:idle(%s) end
+  step:admit(self.second)
+  step:admit(self.sim.queue)
+end
+return P]]):format(literal(pick{ 0.25, 1, 4 }), literal(pick{ 0.0625, 0.5 }), literal(8), literal(8)) end }
+
+-- Reserve, watermark and budget change from call to call.
+POLICIES.changing = { make = function() return ([[
+local P = {}
+function P:init() self.calls = %d end
+function P:schedule(replica, step)
+  self.calls = self.calls + 1
+  local modes = { "chunk", "sequence", "prompt", "predicted" }
+  replica.reserve = modes[self.calls %% #modes + 1]
+  replica.watermark = self.calls %% 3 == 0 and 0.1 or 0
+  replica.token_budget = 3 + self.calls %% 13
+  step:carry()
+  step:admit(self.sim.queue)
+end
+return P]]):format(whole(0, 100)) end }
+
+-- Decisions that depend on what it can see.
+POLICIES.looking = { make = function() return [[
+local P = {}
+function P:schedule(replica, step)
+  local sim, oldest = self.sim, nil
+  for req in replica:each_running() do
+    sim:observe("generated", req:generated())
+    sim:observe("computed", req:computed())
+    sim:observe(req:phase(), req.id)
+    sim:observe("first", req:first_token_at() or -1)
+    if not oldest or req:generated() > oldest:generated() then oldest = req end
+  end
+  if oldest and oldest:generated() > 4 and oldest:preemptions() < 2 and sim.waiting > 0 then
+    step:preempt(oldest, "recompute", sim.queue, "back")
+  end
+  local head = sim.queue:peek()
+  if head then
+    sim:observe("cached", replica:cached(head))
+    sim:observe("waited", head:waited())
+    sim:observe("preemptions", head:preemptions())
+    sim:observe("fits", replica.kv.fits(head.prompt_tokens) and 1 or 0)
+  end
+  step:carry()
+  local taken, reason = step:admit(sim.queue)
+  sim:observe(reason or "all", taken)
+end
+return P]] end }
+
+POLICIES.static = { make = function() return ([[
+local P = {}
+function P:schedule(replica, step)
+  if replica.running == 0 then
+    step:admit(self.sim.queue, %d)
+    self.sim:observe("returned", step:barrier() or 0)
+  end
+end
+return P]]):format(whole(1, 8)) end }
+
+local NAMES = program.sorted_keys(POLICIES)
+
+-- --- random scenarios ------------------------------------------------------------------------------------------------
+
+-- `equal`: everything is a multiple of a power of two, so that times are exact and may be equal. Else no two are.
+local function make_requests(n, equal, longest)
+  local pattern = equal and pick{ "grid", "bursts", "at_once" } or "poisson"
+  local gap = equal and pick{ 0.015625, 0.0625, 0.5 } or pick{ 0.01, 0.05, 0.3 }
+  local requests, time = {}, 0
+  local most = math.max(1, math.floor(longest * pick{ 0.2, 1 }))
+  for i = 1, n do
+    if pattern == "poisson" then time = time - gap * math.log(uniform())
+    elseif pattern == "grid" then time = time + gap * whole(0, 3)
+    elseif pattern == "bursts" and chance(0.15) then time = time + gap * whole(1, 40) end
+    local output = whole(1, most)
+    requests[i] = { arrival = time, prompt = whole(1, longest), output = output, priority = whole(0, 3),
+      predicted = chance(0.5) and output or whole(1, most) }
+  end
+  local first = requests[1].arrival -- mbsand's clock starts at the first row
+  for i = 1, n do requests[i].arrival = requests[i].arrival - first end
+  return requests
+end
+
+local function make_scenario()
+  local equal = chance(0.5)
+  local longest = pick{ 3, 12, 40 }
+  local s = { requests = make_requests(whole(3, 60), equal, longest), policies = {} }
+  s.latency = equal
+    and { base = pick{ 0.0078125, 0.015625 }, per_token = pick{ 0.0009765625, 0.00390625 },
+          per_context = pick{ 0, 2 ^ -16 }, per_request = pick{ 0, 2 ^ -12 }, host = pick{ 0, 2 ^ -10 } }
+    or { base = 0.007 + 0.01 * uniform(), per_token = 0.001 * uniform(), per_context = 0.0001 * uniform(),
+         per_request = pick{ 0, 0.0003 }, host = pick{ 0, 0.002 } }
+  local block, largest, sum = pick{ 1, 2, 4, 16 }, 0, 0
+  for _, r in ipairs(s.requests) do
+    largest, sum = math.max(largest, math.ceil((r.prompt + r.output) / block)), sum + math.ceil((r.prompt + r.output) / block)
+  end
+  local cluster = { gpus = pick{ 1, 1, 2, 3 }, kv = "paged", kv_block = block,
+    kv_blocks = pick{ largest, largest + whole(0, largest), 2 * largest + whole(0, largest), sum,
+                      math.max(1, math.floor(largest * 0.7)) },
+    watermark = pick{ 0, 0, 0.05, 0.2 }, reserve = pick{ "chunk", "chunk", "sequence", "prompt", "predicted", "maximum" },
+    token_budget = pick{ false, 1, 4, 16, 64 } or nil, max_requests = pick{ false, false, 1, 3, 10 } or nil,
+    prefix_cache = chance(0.7),
+    swap = { tokens = pick{ 10, 1000 }, seconds_per_token = equal and pick{ 0, 2 ^ -12 } or 0.0003 } }
+  if cluster.reserve == "maximum" then cluster.kv_max_length = pick{ largest * block, block * math.ceil(largest / 2) } end
+  s.cluster = cluster
+  for i = 1, ONLY and 1 or POLICIES_PER_FILE do
+    local name = ONLY or pick(NAMES)
+    s.policies[i] = { name = name, label = "p" .. i, source = WATCHED:format(POLICIES[name].make(cluster.gpus == 1)) }
+  end
+  return s
+end
+
+-- The cases worked by hand, in the same form.
+local function worked_scenario(case)
+  local s = { cluster = case.cluster, requests = {}, policies = {} }
+  for i, row in ipairs(case.requests) do
+    s.requests[i] = { arrival = row[1] / 1000, prompt = row[2], output = row[3], predicted = row[4] or row[3], priority = 0 }
+  end
+  s.latency = { base = 0.010, per_token = 0.001, per_context = 0.0001, per_request = (case.per_request or 0) / 1000,
+                host = (case.host or 0) / 1000 }
+  s.policies[1] = { name = "worked: " .. case.name, label = "p1", source = WATCHED:format(case.policy) }
+  return s
+end
+
+local function write_files(s, folder)
+  local rows = { "arrival,prompt,output,predicted,priority" }
+  for _, r in ipairs(s.requests) do
+    table.insert(rows, table.concat({ number(r.arrival), number(r.prompt), number(r.output), number(r.predicted),
+      number(r.priority) }, ","))
+  end
+  program.write(folder .. "/requests.csv", table.concat(rows, "\n") .. "\n")
+  local policies = {}
+  for i, p in ipairs(s.policies) do
+    program.write(folder .. "/" .. p.label .. ".lua", p.source)
+    policies[i] = ("    { '%s/%s.lua', label = '%s' },\n"):format(folder, p.label, p.label)
+  end
+  program.write(folder .. "/scenario.lua", table.concat{
+    "return scenario {\n  workload = trace.csv ", literal(folder .. "/requests.csv"), " {\n",
+    "    columns = { time = 'arrival', prompt = 'prompt', output = 'output', predicted = 'predicted', ",
+    "priority = 'priority' },\n    predictor = predict.column {},\n  },\n",
+    "  cluster = ", literal(s.cluster), ",\n  latency = latency.step ", literal(s.latency), ",\n",
+    "  seeds = 1,\n  policies = {\n", table.concat(policies), "  },\n}\n" })
+end
+
+-- --- the comparison --------------------------------------------------------------------------------------------------
+
+local COLUMNS = { { "arrival_s", "arrival" }, { "start_s", "start" }, { "first_token_s", "first" }, { "end_s", "stop" },
+  { "replica", "replica" }, { "predicted_output", "predicted" }, { "preemptions", "preemptions" } }
+local MEASURES = { "finished", "rejected", "unfinished", "throughput_rps", "throughput_tps", "preemptions", "ttft_mean_s",
+  "tpot_mean_s", "itl_mean_s", "kv_mean", "batch_mean", "gpu_util", "idle_with_work_s" }
+
+local function compare_requests(rows, result)
+  if not rows then return "the program wrote no dump" end
+  if #rows ~= #result.requests then return #rows .. " requests of " .. #result.requests .. " in the dump" end
+  table.sort(rows, function(a, b) return tonumber(a.id) < tonumber(b.id) end)
+  local why = {}
+  for _, r in ipairs(result.rejected) do why[r.id] = "rejected" end
+  for i, row in ipairs(rows) do
+    local want = result.requests[i]
+    local expected = why[want.id] or (want.stop and "done" or "unfinished")
+    if row.why ~= expected then return ("request %d: %s, oracle: %s"):format(want.id, row.why, expected) end
+    for _, pair in ipairs(COLUMNS) do
+      if not same(row[pair[1]], want[pair[2]]) then
+        return ("request %d: %s is %s, oracle: %s"):format(want.id, pair[1], row[pair[1]], tostring(want[pair[2]]))
+      end
+    end
+  end
+end
+
+local function compare_series(rows, series)
+  for i = 1, math.max(#rows, #series) do
+    local row, want = rows[i], series[i]
+    if not row or not want or row.name ~= want.name or not same(row.value, want.value) or not same(row.time_s, want.time) then
+      return ("observation %d: %s = %s at %s, oracle: %s = %s at %s"):format(i, row and row.name or "none",
+        row and row.value or "", row and row.time_s or "", want and want.name or "none",
+        want and tostring(want.value) or "", want and number(want.time) or "")
+    end
+  end
+end
+
+local function compare_measures(row, measures)
+  if not row then return "no summary" end
+  for _, name in ipairs(MEASURES) do
+    local want = measures[name == "kv_mean" and "kv_mean_of_ends" or name]
+    if not same(row[name], want) then return ("%s is %s, oracle: %s"):format(name, tostring(row[name]), tostring(want)) end
+  end
+end
+
+local function simulate(s, p, folder)
+  local l, c = s.latency, s.cluster
+  return steps.run{
+    policy = simulator.load_text(p.source), requests = csv.read(folder .. "/requests.csv"),
+    latency = steps.law(l.base, l.per_token, l.per_context, l.per_request, l.host), replicas = c.gpus, blocks = c.kv_blocks,
+    block = c.kv_block, watermark = c.watermark, prefix_cache = c.prefix_cache, token_budget = c.token_budget,
+    max_requests = c.max_requests, reserve = c.reserve, max_length = c.kv_max_length, swap = c.swap,
+  }
+end
+
+local comparisons, failed, seen, kinds = 0, {}, {}, {}
+
+local function compare(s, title)
+  local folder, bad = program.temporary_folder(), false
+  write_files(s, folder)
+  program.run(folder, "requests,decisions")
+  local summary = {}
+  for _, row in ipairs(program.read_table(folder .. "/out/summary.csv") or {}) do summary[row.policy] = row end
+  for _, p in ipairs(s.policies) do
+    local good, result = pcall(simulate, s, p, folder)
+    local problem
+    if good then
+      problem = compare_requests(program.read_table(folder .. "/out/requests-" .. p.label .. "-1.csv"), result)
+      local other = compare_series(program.read_table(folder .. "/out/decisions-" .. p.label .. "-1.csv") or {}, result.series)
+      if other then problem = problem and problem .. "; " .. other or other end
+      problem = problem or compare_measures(summary[p.label], result.measures)
+    else
+      problem = "the oracle failed: " .. tostring(result)
+    end
+    comparisons, seen[p.name] = comparisons + 1, (seen[p.name] or 0) + 1
+    if problem then
+      bad, kinds[p.name] = true, (kinds[p.name] or 0) + 1
+      table.insert(failed, ("%s, %s (%s), %s/scenario.lua: %s"):format(title, p.label, p.name, folder, problem))
+    end
+  end
+  if not bad then os.execute("rm -r '" .. folder .. "'") end
+end
+
+if not ONLY then
+  for _, case in ipairs(worked) do compare(worked_scenario(case), "worked") end
+end
+tap.ok(#failed == 0, comparisons .. " cases worked by hand: the program agrees", table.concat(failed, "\n# "))
+comparisons, failed, seen = 0, {}, {}
+for file = 1, FILES do compare(make_scenario(), "file " .. file) end
+for i = 1, math.min(#failed, 20) do print("# " .. failed[i]) end
+for _, name in ipairs(program.sorted_keys(seen)) do
+  print(("# %4d x %s, %d differ"):format(seen[name], name, kinds[name] or 0))
+end
+tap.ok(#failed == 0, comparisons .. " random scenarios: the program and the second simulator agree on every request", #failed
+  .. " do not")
+tap.done()
