@@ -133,7 +133,7 @@ void mb_run_abandon(mb_sim *sim, mb_replica *replica);
 mb_status mb_run_continue(mb_sim *sim, mb_replica *replica, mb_error *error);
 // Look at the first boundary from now on (after now, if this replica has had its turn).
 void mb_run_interrupt(mb_sim *sim, mb_replica *replica);
-double mb_run_next_boundary(const mb_sim *sim, const mb_replica *replica);
+double mb_run_next_boundary(mb_sim *sim, const mb_replica *replica);
 // While no run is on: the averages of memory up to now. To be called before the memory in use changes.
 void mb_engine_account(const mb_sim *sim, mb_engine *engine);
 

@@ -45,7 +45,9 @@ static void interrupt_first(mb_sim *sim, uint64_t change) {
     sim->first_boundary_s = INFINITY;
     for (uint32_t i = 0; i < sim->config->replicas; i++) {
         mb_replica *replica = &sim->replicas[i];
-        if (!replica->engine->stepping || change <= replica->seen_version) continue;
+        // Not before what is known of it; so with many replicas most are passed over here.
+        if (sim->boundary_s[i] > sim->first_boundary_s || !replica->engine->stepping) continue;
+        if (change <= replica->seen_version) continue;
         const double boundary = mb_run_next_boundary(sim, replica);
         if (boundary == sim->now_s) { // its turn is at this instant
             mb_run_interrupt(sim, replica);

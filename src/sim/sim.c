@@ -25,7 +25,10 @@ static mb_status init_replicas(mb_sim *sim, mb_error *error) {
         return mb_fail_memory(error);
     if (mb_latency_is_step(config->latency)) {
         sim->engines = calloc(n, sizeof *sim->engines);
-        if (!sim->engines) return mb_fail_memory(error);
+        sim->boundary_s = calloc(n, sizeof *sim->boundary_s);
+        if (!sim->engines || !sim->boundary_s) return mb_fail_memory(error);
+        for (uint32_t i = 0; i < n; i++)
+            sim->boundary_s[i] = INFINITY;
     }
     for (uint32_t i = 0; i < n; i++) {
         mb_replica *replica = &sim->replicas[i];
@@ -80,6 +83,7 @@ void mb_sim_deinit(mb_sim *sim) {
     free(sim->bins);
     free(sim->replicas);
     free(sim->engines);
+    free(sim->boundary_s);
     free(sim->clients);
     free(sim->idle_bits);
     free(sim->boundary_bits);

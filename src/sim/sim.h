@@ -140,6 +140,7 @@ struct mb_sim {
     uint64_t *idle_bits;     // one bit per replica
     uint64_t *boundary_bits; // engines that stand between two steps of a run
     uint32_t plan_cursor;    // replicas below it have had their turn at this instant
+    double *boundary_s;      // of each engine's run, the first boundary at or after the last look; INFINITY: none
     uint64_t arranged;       // all engines will look up for changes up to here,
     double first_boundary_s; // or rather, the first of them will, at this time; INFINITY: all
     bool out_of_memory;

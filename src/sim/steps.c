@@ -121,6 +121,7 @@ static mb_status begin_piece(mb_sim *sim, mb_replica *replica, mb_engine *engine
     engine->begun = 1;
     engine->extrapolated = extrapolated;
     engine->limit = find_limit(engine);
+    sim->boundary_s[replica->id] = mb_piece_time(engine, 1);
     return wait_for_limit(sim, replica, engine, error);
 }
 
@@ -210,11 +211,14 @@ void mb_engine_settle(mb_sim *sim, mb_replica *replica) {
     begin_until(engine, steps + next_begun);
 }
 
-double mb_run_next_boundary(const mb_sim *sim, const mb_replica *replica) {
+double mb_run_next_boundary(mb_sim *sim, const mb_replica *replica) {
     const mb_engine *engine = replica->engine;
+    double *known = &sim->boundary_s[replica->id]; // of the last look; usually still to come
+    if (*known > sim->now_s || (*known == sim->now_s && !has_planned(sim, replica))) return *known;
     uint64_t k = steps_by(engine, sim->now_s);
     if (k == 0 || mb_piece_time(engine, k) < sim->now_s || has_planned(sim, replica)) k++;
-    return mb_piece_time(engine, k < engine->limit ? k : engine->limit);
+    *known = mb_piece_time(engine, k < engine->limit ? k : engine->limit);
+    return *known;
 }
 
 void mb_run_interrupt(mb_sim *sim, mb_replica *replica) {
@@ -424,7 +428,7 @@ mb_status mb_run_end(mb_sim *sim, mb_replica *replica, mb_error *error) {
     close_piece(sim, engine);
     account_run(sim, engine);
     engine->stepping = false;
-    engine->event_s = INFINITY;
+    engine->event_s = sim->boundary_s[replica->id] = INFINITY;
     sim->metrics.last_end_s = sim->now_s;
     const uint64_t steps = engine->run_steps;
     const double duration = sim->now_s - engine->run_start_s;
