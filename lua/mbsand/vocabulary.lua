@@ -372,7 +372,8 @@ local latency = {
   type = "choice",
   family = "latency",
   expected = 'latency.step{base=, per_token=, per_context=}, latency.batch{alpha=, beta=, gamma=}, '
-    .. 'latency.batch "GRID.csv", latency.table "GRID.csv", latency.profile "DIR" or latency.jobs{}',
+    .. 'latency.batch "GRID.csv", latency.table "GRID.csv", latency.profile "DIR", latency.custom(FUNCTION) '
+    .. "or latency.jobs{}",
   required = true,
   kinds = {
     ["latency.batch"] = record({
@@ -396,6 +397,7 @@ local latency = {
         place:fail("%s: base, per_token and host are all 0, so a step would take no time; set one of them", title)
       end
     end),
+    ["latency.custom"] = record(step_model { time = need { type = "call" } }),
     ["latency.profile"] = record(step_model {
       path = file(),
       layers = number { min = 1, max = 1000, whole = true },
@@ -501,6 +503,7 @@ local positions = {
   ["latency.batch"] = { "path" },
   ["latency.table"] = { "path" },
   ["latency.profile"] = { "path" },
+  ["latency.custom"] = { "time" },
   ["trace.burstgpt"] = { "path" },
   ["trace.azure"] = { "path" },
   ["trace.csv"] = { "path" },

@@ -47,6 +47,46 @@ static mb_status check_table(const mb_grid *grid, mb_error *error) {
     return MB_OK;
 }
 
+static mb_status check_step_law(const mb_latency *latency, mb_error *error) {
+    const mb_step_law *law = &latency->step;
+    mb_status status = check_number("base", "seconds", law->base_s, error);
+    if (!status) status = check_number("per_token", "seconds per token", law->per_token_s, error);
+    if (!status) status = check_number("per_context", "seconds per token", law->per_context_s, error);
+    if (!status) status = check_number("per_request", "seconds per request", law->per_request_s, error);
+    if (status) return status;
+    if (!(law->max_tokens >= 0) || !(law->max_context >= 0))
+        return mb_fail(error, MB_BAD_INPUT,
+                       "latency: max_tokens and max_context must not be negative (0: not known)");
+    if (law->base_s + latency->host_s + law->per_token_s > 0) return MB_OK;
+    return mb_fail(
+        error, MB_BAD_INPUT,
+        "latency: base, host and per_token are all 0, so a step could take no time; set one of them");
+}
+
+static mb_status check_graph_sizes(const mb_latency *latency, mb_error *error) {
+    for (size_t i = 0; i < latency->graph_size_count; i++)
+        if (latency->graph_sizes[i] < 1 || (i > 0 && latency->graph_sizes[i] <= latency->graph_sizes[i - 1]))
+            return mb_fail(error, MB_BAD_INPUT,
+                           "latency: graph_sizes must be whole numbers from 1 on, each larger than the one "
+                           "before; number %zu is %u",
+                           i + 1, latency->graph_sizes[i]);
+    return MB_OK;
+}
+
+static mb_status check_step_model(const mb_latency *latency, mb_error *error) {
+    mb_status status = check_number("host", "seconds", latency->host_s, error);
+    if (!status)
+        status = check_number("scheduling", "seconds per request", latency->scheduling_s_per_request, error);
+    if (!status) status = check_graph_sizes(latency, error);
+    if (status) return status;
+    if (latency->kind == MB_LATENCY_STEP) return check_step_law(latency, error);
+    if (latency->kind == MB_LATENCY_PROFILE ? latency->profile != NULL : latency->custom != NULL)
+        return MB_OK;
+    return mb_fail(error, MB_BAD_INPUT,
+                   latency->kind == MB_LATENCY_PROFILE ? "latency.profile: no tables have been read"
+                                                       : "latency.custom: no function has been given");
+}
+
 mb_status mb_latency_check(const mb_latency *latency, mb_error *error) {
     if (!(latency->noise >= 0 && latency->noise <= MOST_NOISE))
         return mb_fail(error, MB_BAD_INPUT,
@@ -61,11 +101,13 @@ mb_status mb_latency_check(const mb_latency *latency, mb_error *error) {
     case MB_LATENCY_TABLE:
         return check_table(latency->grid, error);
     case MB_LATENCY_JOBS:
-        break;
-    default:
+        return MB_OK;
+    case MB_LATENCY_STEP:
+    case MB_LATENCY_PROFILE:
+    case MB_LATENCY_CUSTOM:
         break;
     }
-    return MB_OK;
+    return check_step_model(latency, error);
 }
 
 static inline mb_batch_time law_time(const mb_latency *latency, double requests, double tokens) {

@@ -58,6 +58,7 @@ typedef struct mb_step_shape {
 // rows. (papers: E.1, D.5; the affine form is within 1-2 % of measured vLLM runs, docs/fidelity.md.)
 typedef struct mb_step_law {
     double base_s, per_token_s, per_context_s, per_request_s;
+    double max_tokens, max_context; // the largest T and K that it was fitted on; 0 = not known
 } mb_step_law;
 
 struct mb_profile;
@@ -70,7 +71,8 @@ typedef struct mb_latency {
     double host_s;                    // every step model: added to each step
     double scheduling_s_per_request;  // likewise, per row: the simulated cost of deciding
     const uint32_t *graph_sizes;      // ascending; a step of decodes only costs as many rows as the next size
-    size_t graph_size_count;          // (CUDA graphs are captured for these); 0: no padding
+    size_t graph_size_count;          // (CUDA graphs are captured for these); 0: no padding. The decodes'
+                                      // attention, and the cost of scheduling, are never padded
     const struct mb_profile *profile; // MB_LATENCY_PROFILE; not owned
     mb_step_function custom;          // MB_LATENCY_CUSTOM
     void *custom_self;
@@ -119,7 +121,8 @@ mb_status mb_latency_step(const mb_latency *latency, const mb_step_shape *shape,
 double mb_latency_step_slope(const mb_latency *latency, uint32_t decode_requests);
 // The time of a static batch under a step model (docs/continuous-batching.md): ceil(requests x longest_prompt
 // / token_budget) steps of prefill, then a step for each further token of the longest answer; every row
-// padded to the longest.
+// padded to the longest. Models that are not affine are asked step by step; each of the prefill steps then
+// has a chunk of every row, all of them equally long up to rounding. token_budget UINT64_MAX: one step.
 mb_status mb_latency_barrier(const mb_latency *latency, uint32_t requests, uint32_t longest_prompt,
                              uint32_t longest_output, uint64_t token_budget, mb_rng *rng, mb_batch_time *time,
                              mb_error *error);

@@ -1,33 +1,80 @@
 // SPDX-License-Identifier: MIT
+// How long a step takes, and a static batch that is made of steps.
 #include "model/latency.h"
+#include "model/profile.h"
+
+#include <assert.h>
 #include <math.h>
+#include <stdlib.h>
 
 bool mb_latency_is_affine(const mb_latency *latency) {
     return latency->kind == MB_LATENCY_STEP && latency->noise == 0;
 }
 
-static double padded(const mb_latency *latency, const mb_step_shape *shape) {
-    const uint32_t decodes = shape->decode_requests;
-    if (shape->prefill_requests > 0) return decodes;
-    for (size_t i = 0; i < latency->graph_size_count; i++)
-        if (latency->graph_sizes[i] >= decodes) return latency->graph_sizes[i];
-    return decodes;
+// Rows that a step of `decodes` decodes and nothing else costs: the smallest captured size that holds them.
+// Beyond the largest the engine runs without a graph.
+static uint32_t graph_rows(const mb_latency *latency, uint32_t decodes) {
+    const size_t count = latency->graph_size_count;
+    if (count == 0 || decodes == 0 || decodes > latency->graph_sizes[count - 1]) return decodes;
+    size_t low = 0, high = count - 1;
+    while (low < high) {
+        const size_t middle = (low + high) / 2;
+        if (latency->graph_sizes[middle] >= decodes)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return latency->graph_sizes[low];
+}
+
+static inline double law_seconds(const mb_latency *latency, const mb_step_shape *shape, bool *extrapolated) {
+    const mb_step_law *law = &latency->step;
+    const double rows = (double)shape->decode_requests + shape->prefill_requests;
+    const double context = (double)shape->decode_context;
+    double padded = rows, tokens = (double)shape->prefill_tokens + shape->decode_requests;
+    if (latency->graph_size_count > 0 && shape->prefill_requests == 0)
+        padded = tokens = graph_rows(latency, shape->decode_requests);
+    if ((law->max_tokens > 0 && tokens > law->max_tokens) ||
+        (law->max_context > 0 && context > law->max_context))
+        *extrapolated = true;
+    return law->base_s + law->per_token_s * tokens + law->per_context_s * context +
+           law->per_request_s * padded + latency->host_s + latency->scheduling_s_per_request * rows;
+}
+
+static double profile_seconds(const mb_latency *latency, const mb_step_shape *shape, bool *extrapolated) {
+    const uint32_t decodes =
+        shape->prefill_requests > 0 ? shape->decode_requests : graph_rows(latency, shape->decode_requests);
+    return mb_profile_seconds(latency->profile, shape, decodes, extrapolated);
+}
+
+static mb_status custom_seconds(const mb_latency *latency, const mb_step_shape *shape, double *seconds,
+                                mb_error *error) {
+    const mb_status status = latency->custom(latency->custom_self, shape, seconds, error);
+    if (status || (isfinite(*seconds) && *seconds > 0)) return status;
+    return mb_fail(error, MB_FAILED,
+                   "latency.custom: the function must return the seconds of a step, a positive number, but "
+                   "returned %g",
+                   *seconds);
 }
 
 mb_status mb_latency_step(const mb_latency *latency, const mb_step_shape *shape, mb_rng *rng, double *seconds,
                           bool *extrapolated, mb_error *error) {
-    (void)extrapolated;
-    (void)error;
-    const mb_step_law *law = &latency->step;
-    const double decodes = padded(latency, shape);
-    const double rows = decodes + shape->prefill_requests;
-    const double tokens = decodes + (double)shape->prefill_tokens;
-    double t = law->base_s + law->per_token_s * tokens + law->per_context_s * (double)shape->decode_context +
-               law->per_request_s * rows + latency->host_s +
-               latency->scheduling_s_per_request * (shape->decode_requests + shape->prefill_requests);
-    if (latency->noise > 0)
-        t *= exp(latency->noise * mb_rng_normal(rng) - latency->noise * latency->noise / 2);
-    *seconds = t;
+    if (latency->kind == MB_LATENCY_STEP) {
+        *seconds = law_seconds(latency, shape, extrapolated);
+    } else {
+        if (latency->kind == MB_LATENCY_PROFILE) {
+            *seconds = profile_seconds(latency, shape, extrapolated);
+        } else {
+            const mb_status status = custom_seconds(latency, shape, seconds, error);
+            if (status) return status;
+        }
+        *seconds += latency->host_s + latency->scheduling_s_per_request *
+                                          ((double)shape->decode_requests + shape->prefill_requests);
+    }
+    if (latency->noise > 0) {
+        const double sigma = latency->noise;
+        *seconds *= exp(sigma * mb_rng_normal(rng) - sigma * sigma / 2); // mean 1
+    }
     return MB_OK;
 }
 
@@ -35,20 +82,84 @@ double mb_latency_step_slope(const mb_latency *latency, uint32_t decode_requests
     return latency->step.per_context_s * decode_requests;
 }
 
+// --- static batches
+
+typedef struct static_batch {
+    uint32_t rows, prompt, decodes; // decodes: steps after the prefill
+    uint64_t prefills;              // steps of the prefill
+} static_batch;
+
+// Sums of the two parts, in closed form: step j of the decodes reads rows x (prompt + j).
+static void sum_affine(const mb_latency *latency, const static_batch *batch, mb_batch_time *time) {
+    const mb_step_law *law = &latency->step;
+    const double rows = batch->rows, padded = graph_rows(latency, batch->rows);
+    const double computed = rows * batch->prompt, steps = (double)batch->prefills;
+    const double every = law->base_s + latency->host_s + latency->scheduling_s_per_request * rows;
+    time->first_token_s = steps * (every + law->per_request_s * rows) + law->per_token_s * computed;
+    const double decodes = batch->decodes;
+    const double context = rows * (decodes * batch->prompt + decodes * (decodes + 1) / 2);
+    time->duration_s = time->first_token_s +
+                       decodes * (every + (law->per_token_s + law->per_request_s) * padded) +
+                       law->per_context_s * context;
+    const double last_context = decodes > 0 ? rows * ((double)batch->prompt + decodes) : 0;
+    const double most_tokens = fmax(ceil(computed / steps), decodes > 0 ? padded : 0);
+    time->extrapolated = (law->max_tokens > 0 && most_tokens > law->max_tokens) ||
+                         (law->max_context > 0 && last_context > law->max_context);
+}
+
+static mb_status sum_prefill(const mb_latency *latency, const static_batch *batch, mb_rng *rng,
+                             mb_batch_time *time, mb_error *error) {
+    mb_chunk *chunks = malloc(batch->rows * sizeof *chunks);
+    if (!chunks) return mb_fail_memory(error);
+    mb_status status = MB_OK;
+    uint32_t prefix = 0;
+    for (uint64_t i = 0; i < batch->prefills && !status; i++) {
+        // In floating point, since the product may not fit; the last step computes the rest.
+        const double done = (double)batch->prompt * ((double)(i + 1) / (double)batch->prefills);
+        const uint32_t end = i + 1 == batch->prefills ? batch->prompt : (uint32_t)done;
+        for (uint32_t k = 0; k < batch->rows; k++)
+            chunks[k] = (mb_chunk){.tokens = end - prefix, .prefix = prefix};
+        const mb_step_shape shape = {.prefill_tokens = (uint64_t)batch->rows * (end - prefix),
+                                     .prefill_requests = batch->rows,
+                                     .chunks = chunks};
+        double seconds = 0;
+        status = mb_latency_step(latency, &shape, rng, &seconds, &time->extrapolated, error);
+        time->first_token_s += seconds;
+        prefix = end;
+    }
+    free(chunks);
+    return status;
+}
+
+static mb_status sum_steps(const mb_latency *latency, const static_batch *batch, mb_rng *rng,
+                           mb_batch_time *time, mb_error *error) {
+    mb_status status = sum_prefill(latency, batch, rng, time, error);
+    time->duration_s = time->first_token_s;
+    for (uint32_t j = 1; j <= batch->decodes && !status; j++) {
+        const mb_step_shape shape = {.decode_requests = batch->rows,
+                                     .decode_context = batch->rows * ((uint64_t)batch->prompt + j)};
+        double seconds = 0;
+        status = mb_latency_step(latency, &shape, rng, &seconds, &time->extrapolated, error);
+        time->duration_s += seconds;
+    }
+    return status;
+}
+
 mb_status mb_latency_barrier(const mb_latency *latency, uint32_t requests, uint32_t longest_prompt,
                              uint32_t longest_output, uint64_t token_budget, mb_rng *rng, mb_batch_time *time,
                              mb_error *error) {
-    (void)error;
-    (void)rng;
-    const mb_step_law *law = &latency->step;
-    const double b = requests, p = longest_prompt, a = longest_output > 1 ? longest_output - 1 : 0;
-    const double chunks = token_budget == UINT64_MAX ? 1 : fmax(1, ceil(b * p / (double)token_budget));
-    const double fixed =
-        law->base_s + latency->host_s + (law->per_request_s + latency->scheduling_s_per_request) * b;
-    const double prefill = chunks * fixed + law->per_token_s * b * p;
-    const double decode =
-        a * (fixed + law->per_token_s * b) + law->per_context_s * b * (a * p + a * (a + 1) / 2);
-    *time = (mb_batch_time){
-        .duration_s = prefill + decode, .first_token_s = prefill, .tbt_s = a > 0 ? decode / a : 0};
-    return MB_OK;
+    assert(requests >= 1 && token_budget >= 1);
+    const uint64_t tokens = (uint64_t)requests * longest_prompt;
+    const static_batch batch = {.rows = requests,
+                                .prompt = longest_prompt,
+                                .decodes = longest_output > 1 ? longest_output - 1 : 0,
+                                .prefills = tokens == 0 ? 1 : (tokens - 1) / token_budget + 1};
+    *time = (mb_batch_time){0};
+    mb_status status = MB_OK;
+    if (mb_latency_is_affine(latency))
+        sum_affine(latency, &batch, time);
+    else
+        status = sum_steps(latency, &batch, rng, time, error);
+    if (batch.decodes > 0) time->tbt_s = (time->duration_s - time->first_token_s) / batch.decodes;
+    return status;
 }

@@ -60,7 +60,8 @@ static mb_observer make_observer(relay *passing) {
                          .self = passing};
 }
 
-static mb_sim_config make_config(const mb_experiment *experiment, const mb_outcome *outcome) {
+static mb_sim_config make_config(const mb_experiment *experiment, const mb_latency *latency,
+                                 const mb_outcome *outcome) {
     const mb_policy_spec *spec = &experiment->policies[outcome->policy];
     return (mb_sim_config){.replicas = experiment->replicas,
                            .kv_kind = experiment->kv_kind,
@@ -78,7 +79,7 @@ static mb_sim_config make_config(const mb_experiment *experiment, const mb_outco
                            .stop_s = experiment->stop_s,
                            .classes = experiment->workload.classes,
                            .block_oversize = experiment->block_oversize,
-                           .latency = &experiment->latency,
+                           .latency = latency,
                            .slo = experiment->slo,
                            .seed = experiment->seed,
                            .replication = outcome->seed_index,
@@ -98,9 +99,9 @@ static void read_metrics(const mb_metrics *metrics, const mb_experiment *experim
 }
 
 static mb_status simulate(const mb_experiment *experiment, const mb_job_observer *watcher,
-                          mb_job_state *state, mb_source *source, mb_lua_policy *policy, mb_outcome *outcome,
-                          mb_error *error) {
-    const mb_sim_config config = make_config(experiment, outcome);
+                          mb_job_state *state, const mb_latency *latency, mb_source *source,
+                          mb_lua_policy *policy, mb_outcome *outcome, mb_error *error) {
+    const mb_sim_config config = make_config(experiment, latency, outcome);
     relay passing = {.watch = {.state = state}};
     mb_status status = MB_OK;
     if (watcher->open)
@@ -145,7 +146,13 @@ void mb_job_run(const mb_experiment *experiment, const mb_job_observer *watcher,
     if (status == MB_OK) {
         status =
             mb_source_open(&experiment->workload, experiment->seed, outcome->seed_index, &source, &error);
-        if (status == MB_OK) status = simulate(experiment, watcher, state, source, &policy, outcome, &error);
+        mb_latency latency = experiment->latency;
+        mb_step_clock *clock = NULL;
+        if (status == MB_OK && latency.kind == MB_LATENCY_CUSTOM)
+            status = mb_step_clock_open(experiment, &latency, &clock, &error);
+        if (status == MB_OK)
+            status = simulate(experiment, watcher, state, &latency, source, &policy, outcome, &error);
+        mb_step_clock_close(clock);
         mb_source_close(source);
         mb_lua_policy_close(&policy);
     }

@@ -6,6 +6,7 @@
 #include "script/scenario_read.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +16,9 @@ struct mb_scenario {
     char *root, *path, *text, *skipped;
     mb_section *sections;
     size_t count;
-    mb_scenario_draft draft; // of the experiment that is being read
-    int loaded;              // reference to the table that the Lua side made
+    const mb_overrides *overrides; // as given; NULL: none
+    mb_scenario_draft draft;       // of the experiment that is being read
+    int loaded;                    // reference to the table that the Lua side made
 };
 
 // --- the script's text
@@ -79,6 +81,9 @@ static mb_status take_error(lua_State *L, mb_error *error) {
 }
 
 typedef struct call {
+    const mb_experiment *experiment; // latency.custom
+    const mb_step_shape *shape;
+    double *seconds;
     mb_scenario *scenario;
     const mb_overrides *overrides;
     size_t section;
@@ -219,6 +224,7 @@ static void raise(lua_State *L, const mb_error *error) {
 static void read_point(lua_State *L, int table, mb_scenario *scenario, const mb_overrides *overrides,
                        mb_point *point) {
     mb_experiment *experiment = &point->experiment;
+    experiment->scenario = scenario;
     mb_scenario_read_text(L, table, "label", &point->label);
     mb_scenario_draft_deinit(&scenario->draft);
     lua_getfield(L, table, "experiment");
@@ -249,6 +255,8 @@ static void read_section(lua_State *L, int table, mb_scenario *scenario, const m
     section->point_count = n;
     for (size_t i = 0; i < n; i++) {
         lua_rawgeti(L, points, (int)(i + 1));
+        section->points[i].experiment.section_index = (size_t)(section - scenario->sections);
+        section->points[i].experiment.point_index = i;
         read_point(L, lua_gettop(L), scenario, overrides, &section->points[i]);
         lua_pop(L, 1);
     }
@@ -286,6 +294,7 @@ static mb_status open_and_load(const char *path, const mb_overrides *overrides, 
     if (!status) status = mb_paths_find_scenario(scenario->root, path, &scenario->path, error);
     if (!status) status = read_text(scenario, error);
     if (status) return status;
+    scenario->overrides = overrides;
     scenario->L = luaL_newstate();
     if (!scenario->L) return mb_fail_memory(error);
     call arguments = {.scenario = scenario, .overrides = overrides};
@@ -416,4 +425,89 @@ mb_status mb_scenario_report(mb_scenario *scenario, size_t section, const mb_row
     if (section >= scenario->count || !scenario->sections[section].has_report) return MB_OK;
     call arguments = {.scenario = scenario, .section = section, .rows = rows, .row_count = row_count};
     return protect(scenario, report, &arguments, error);
+}
+
+// --- latency.custom
+// --------------------------------------------------------------------------------------------
+
+struct mb_step_clock {
+    mb_scenario *scenario;
+    const mb_experiment *experiment;
+};
+
+static void push_shape(lua_State *L, const mb_step_shape *shape) {
+    lua_createtable(L, 0, 6);
+    lua_pushnumber(L, (double)(shape->prefill_tokens + shape->decode_requests));
+    lua_setfield(L, -2, "tokens");
+    lua_pushnumber(L, (double)shape->prefill_tokens);
+    lua_setfield(L, -2, "prefill_tokens");
+    lua_pushnumber(L, shape->decode_requests);
+    lua_setfield(L, -2, "decodes");
+    lua_pushnumber(L, (double)shape->decode_context);
+    lua_setfield(L, -2, "context");
+    lua_pushnumber(L, (double)shape->prefill_requests + shape->decode_requests);
+    lua_setfield(L, -2, "requests");
+    lua_createtable(L, (int)shape->prefill_requests, 0);
+    for (uint32_t i = 0; i < shape->prefill_requests; i++) {
+        lua_createtable(L, 0, 2);
+        lua_pushnumber(L, shape->chunks[i].tokens);
+        lua_setfield(L, -2, "tokens");
+        lua_pushnumber(L, shape->chunks[i].prefix);
+        lua_setfield(L, -2, "prefix");
+        lua_rawseti(L, -2, (int)i + 1);
+    }
+    lua_setfield(L, -2, "chunks");
+}
+
+static int time_step(lua_State *L) {
+    const call *arguments = lua_touserdata(L, 1);
+    const mb_experiment *experiment = arguments->experiment;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, arguments->scenario->loaded);
+    lua_getfield(L, -1, "sections");
+    lua_rawgeti(L, -1, (int)experiment->section_index + 1);
+    lua_getfield(L, -1, "points");
+    lua_rawgeti(L, -1, (int)experiment->point_index + 1);
+    lua_getfield(L, -1, "experiment");
+    lua_getfield(L, -1, "latency");
+    lua_getfield(L, -1, "time");
+    push_shape(L, arguments->shape);
+    lua_call(L, 1, 1);
+    *arguments->seconds = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : (double)NAN;
+    return 0;
+}
+
+static mb_status call_clock(void *self, const mb_step_shape *shape, double *seconds, mb_error *error) {
+    mb_step_clock *clock = self;
+    call arguments = {
+        .scenario = clock->scenario, .experiment = clock->experiment, .shape = shape, .seconds = seconds};
+    return protect(clock->scenario, time_step, &arguments, error);
+}
+
+mb_status mb_step_clock_missing(void *self, const mb_step_shape *shape, double *seconds, mb_error *error) {
+    (void)self, (void)shape, (void)seconds;
+    return mb_fail(error, MB_FAILED, "latency.custom: the job has not opened the function");
+}
+
+mb_status mb_step_clock_open(const mb_experiment *experiment, mb_latency *latency, mb_step_clock **clock,
+                             mb_error *error) {
+    *clock = calloc(1, sizeof **clock);
+    if (!*clock) return mb_fail_memory(error);
+    const mb_scenario *original = experiment->scenario;
+    const mb_status status =
+        mb_scenario_load(original->path, original->overrides, &(*clock)->scenario, error);
+    if (status != MB_OK) {
+        free(*clock);
+        *clock = NULL;
+        return status;
+    }
+    (*clock)->experiment = experiment;
+    latency->custom = call_clock;
+    latency->custom_self = *clock;
+    return MB_OK;
+}
+
+void mb_step_clock_close(mb_step_clock *clock) {
+    if (!clock) return;
+    mb_scenario_free(clock->scenario);
+    free(clock);
 }

@@ -65,6 +65,8 @@ typedef struct mb_experiment {
     uint32_t seeds;
     uint64_t seed; // of the first; the others are the replications of it
     mb_limits limits;
+    const struct mb_scenario *scenario; // that it belongs to, and where:
+    size_t section_index, point_index;
     char *description; // "10,000 requests, 4 replicas, ..." in words
 } mb_experiment;
 
@@ -110,6 +112,15 @@ const char *mb_scenario_text(const mb_scenario *scenario);    // the script's so
 const char *mb_scenario_skipped(const mb_scenario *scenario); // the reason, or NULL
 size_t mb_scenario_section_count(const mb_scenario *scenario);
 const mb_section *mb_scenario_section(const mb_scenario *scenario, size_t index);
+
+// The function of latency.custom, in a Lua state of its own: a scenario's state serves one thread.
+typedef struct mb_step_clock mb_step_clock;
+// Makes `latency` call it; `latency` must not outlive the clock. The scenario's text is run again.
+mb_status mb_step_clock_open(const mb_experiment *experiment, mb_latency *latency, mb_step_clock **clock,
+                             mb_error *error);
+// Stands in until a job opens the clock.
+mb_status mb_step_clock_missing(void *self, const mb_step_shape *shape, double *seconds, mb_error *error);
+void mb_step_clock_close(mb_step_clock *clock);
 
 // Results of one policy at one point, over seeds.
 typedef struct mb_row {

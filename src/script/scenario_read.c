@@ -339,6 +339,7 @@ static void read_latency(lua_State *L, int table, mb_experiment *experiment, mb_
     latency->noise = number(L, table, "noise");
     mb_scenario_read_text(L, table, "path", &draft->grid_path);
     draft->absolute_weight = is(L, table, "weight", "absolute");
+    if (latency->kind == MB_LATENCY_CUSTOM) latency->custom = mb_step_clock_missing;
     if (mb_latency_is_step(latency)) read_step_model(L, table, experiment, draft);
 }
 
