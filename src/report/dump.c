@@ -18,7 +18,7 @@ static const char *const headers[KINDS] = {
     "id,client,arrival_s,prompt_tokens,output_tokens,predicted_output,replica,start_s,first_token_s,end_s,"
     "batch,"
     "preemptions,why\n",
-    "batch,replica,start_s,end_s,tbt_s,requests,longest_tokens,useful_tokens,padding,kv_reserved\n",
+    "batch,replica,start_s,end_s,tbt_s,requests,longest_tokens,useful_tokens,padding,kv_reserved,steps\n",
     "time_s,replica,name,value\n",
 };
 
@@ -180,7 +180,9 @@ static mb_status dump_request(void *self, const mb_finished *record, mb_error *e
 
 static mb_status dump_batch(void *self, const mb_batch_record *record, mb_error *error) {
     mb_dump *dump = self;
-    const uint64_t positions = (uint64_t)record->requests * record->longest_tokens;
+    // The rows of an engine's steps are not padded.
+    const uint64_t positions =
+        record->longest_tokens ? (uint64_t)record->requests * record->longest_tokens : record->useful_tokens;
     csv_row row = {.length = 0};
     put_count(&row, record->batch);
     put_count(&row, (uint64_t)record->replica + 1);
@@ -192,6 +194,7 @@ static mb_status dump_batch(void *self, const mb_batch_record *record, mb_error 
     put_count(&row, record->useful_tokens);
     put_count(&row, positions - record->useful_tokens);
     put_count(&row, record->kv_reserved);
+    put_count(&row, record->steps);
     row.text[row.length - 1] = '\n';
     return write_row(&dump->files[BATCHES], &row, error);
 }

@@ -39,6 +39,7 @@ void mb_format_value(char text[MB_TEXT_SIZE], double value, int decimals) {
 }
 
 void mb_format_interval(char text[MB_TEXT_SIZE], double value, double half_width) {
+    if (half_width < 1e-6 * fabs(value)) half_width = 0; // rounding, and nothing that was measured
     const int decimals = mb_decimals(value, half_width);
     char mean[MB_TEXT_SIZE], half[MB_TEXT_SIZE];
     mb_format_value(mean, value, decimals);

@@ -139,7 +139,8 @@ mb_status mb_batch_end(mb_sim *sim, mb_replica *replica, mb_error *error) {
     if (replica->engine) mb_engine_account(sim, replica->engine);
     sim->metrics.last_end_s = sim->now_s;
     if (sim->observer.batch) {
-        const mb_batch_record record = {.batch = replica->batch_number,
+        const mb_batch_record record = {.steps = 1,
+                                        .batch = replica->batch_number,
                                         .replica = replica->id,
                                         .start_s = replica->start_s,
                                         .end_s = sim->now_s,

@@ -20,7 +20,9 @@ typedef struct mb_finished {
     const char *why;             // "done", "rejected", "unfinished"
 } mb_finished;
 
+// A batch, or a run of equal steps of an engine (longest_tokens is 0 then, tbt_s the mean step).
 typedef struct mb_batch_record {
+    uint64_t steps; // 1 for a batch
     uint32_t batch, replica;
     double start_s, end_s, tbt_s;
     uint32_t requests, longest_tokens;
@@ -140,8 +142,8 @@ struct mb_sim {
     uint64_t *idle_bits;     // one bit per replica
     uint64_t *boundary_bits; // engines that stand between two steps of a run
     uint32_t plan_cursor;    // replicas below it have had their turn at this instant
-    double *boundary_s;      // of each engine's run, the first boundary at or after the last look; INFINITY: none
-    uint64_t arranged;       // all engines will look up for changes up to here,
+    double *boundary_s; // of each engine's run, the first boundary at or after the last look; INFINITY: none
+    uint64_t arranged;  // all engines will look up for changes up to here,
     double first_boundary_s; // or rather, the first of them will, at this time; INFINITY: all
     bool out_of_memory;
     uint64_t swapped_tokens;

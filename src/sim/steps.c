@@ -423,6 +423,23 @@ static mb_status leave_done(mb_sim *sim, mb_replica *replica, mb_error *error) {
     return status;
 }
 
+static mb_status show_run(mb_sim *sim, const mb_replica *replica, const mb_step_report *report,
+                          mb_error *error) {
+    sim->batches++; // numbers runs and batches alike
+    if (!sim->observer.batch) return MB_OK;
+    const mb_engine *engine = replica->engine;
+    const mb_batch_record record = {.steps = report->count,
+                                    .batch = sim->batches,
+                                    .replica = replica->id,
+                                    .start_s = engine->run_start_s,
+                                    .end_s = sim->now_s,
+                                    .tbt_s = report->tbt_s,
+                                    .requests = report->requests,
+                                    .useful_tokens = report->prefill_tokens + report->decode_tokens,
+                                    .kv_reserved = mb_engine_blocks_used(engine) * engine->kv.block_tokens};
+    return sim->observer.batch(sim->observer.self, &record, error);
+}
+
 mb_status mb_run_end(mb_sim *sim, mb_replica *replica, mb_error *error) {
     mb_engine *engine = replica->engine;
     close_piece(sim, engine);
@@ -438,7 +455,8 @@ mb_status mb_run_end(mb_sim *sim, mb_replica *replica, mb_error *error) {
                                    .requests = engine->run_requests,
                                    .prefill_tokens = engine->run_prefill_tokens,
                                    .decode_tokens = engine->run_decodes};
-    mb_status status = leave_done(sim, replica, error);
+    mb_status status = show_run(sim, replica, &report, error);
+    if (status == MB_OK) status = leave_done(sim, replica, error);
     engine->ends = false;
     mb_sim_mark_idle(sim, replica);
     if (status == MB_OK && sim->policy.ops->stepped)

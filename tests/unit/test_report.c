@@ -568,7 +568,8 @@ static void dumps(void **state) {
                                    .requests = 2,
                                    .longest_tokens = 30,
                                    .useful_tokens = 45,
-                                   .kv_reserved = 60};
+                                   .kv_reserved = 60,
+                                   .steps = 3};
     assert_int_equal(observer.batch(observer.self, &batch, &error), MB_OK);
     assert_int_equal(observer.decision(observer.self, 1.5, MB_NONE, "batch size", -2.5, &error), MB_OK);
     assert_null(observer.progress);
@@ -578,7 +579,7 @@ static void dumps(void **state) {
     static const char *const kinds[] = {"requests", "batches", "decisions"};
     static const char requests[] = "5,\"a,b\",0.10000000000000001,10,20,30,4,0.5,0.75,1.25,9,0,done\n"
                                    "5,,0.10000000000000001,10,20,30,,,,,,0,rejected\n";
-    static const char *const rows[] = {requests, "9,1,0.5,1.25,0.0030000000000000001,2,30,45,15,60\n",
+    static const char *const rows[] = {requests, "9,1,0.5,1.25,0.0030000000000000001,2,30,45,15,60,3\n",
                                        "1.5,,batch size,-2.5\n"};
     for (size_t i = 0; i < 3; i++) {
         snprintf(path, sizeof path, "%s/point3-%s-_._x-%.8s-2.csv", base, kinds[i], hash);
