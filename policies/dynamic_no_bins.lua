@@ -27,6 +27,7 @@ function DynamicNoBins:schedule(replica, step)
     sim:observe("b_sla", b_sla)
   end
   step:admit(sim.queue, size)
+  step:barrier()
 end
 
 function DynamicNoBins:stepped(_, step)

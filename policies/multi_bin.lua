@@ -56,7 +56,7 @@ function MultiBin:schedule(_, step)
   local bin, size = self.formed_bin[self.first], self.formed_size[self.first]
   self.formed_bin[self.first], self.formed_size[self.first] = nil, nil
   self.first = self.first + 1
-  local left = size - step:admit(self.bins[bin], size)
+  local left = size - step:admit(self.bins[bin], size) + step:barrier()
   if left > 0 then -- memory is full: the others stay first in their bin, and join the batch that it forms next
     self.filling[bin] = self.filling[bin] + left
     if self.filling[bin] >= self.params.batch_size then self:form(bin, self.params.batch_size) end

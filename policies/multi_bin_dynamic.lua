@@ -56,6 +56,7 @@ function MultiBinDynamic:schedule(replica, step)
   end
   self.last, self.limit_of[replica.id] = bin, limit
   step:admit(self.queues[bin], size)
+  step:barrier()
 end
 
 function MultiBinDynamic:stepped(replica, step)

@@ -75,6 +75,7 @@ struct mb_engine {
     double accounted_s;                      // the averages hold up to here, while no run is on
     // --- averages
     double reserved_integral, used_integral, busy_s;
+    uint64_t computed_tokens;
 };
 
 // --- engine.c: requests come, advance and go

@@ -504,14 +504,20 @@ static mb_status report_unfinished(mb_sim *sim, mb_error *error) {
 
 // Close the books of the engines, in order of their numbers.
 static void sum_engines(mb_sim *sim) {
+    mb_metrics *metrics = &sim->metrics;
+    uint64_t computed = 0;
     for (uint32_t i = 0; sim->engines && i < sim->config->replicas; i++) {
         mb_engine *engine = &sim->engines[i];
         mb_run_abandon(sim, &sim->replicas[i]);
         mb_engine_account(sim, engine);
-        sim->metrics.busy_s += engine->busy_s;
-        sim->metrics.kv_reserved_integral += engine->reserved_integral;
-        sim->metrics.kv_used_integral += engine->used_integral;
+        metrics->busy_s += engine->busy_s;
+        metrics->kv_reserved_integral += engine->reserved_integral;
+        metrics->kv_used_integral += engine->used_integral;
+        computed += engine->computed_tokens;
     }
+    metrics->padded_tokens += computed; // what is computed again is waste, like padding
+    if (computed > metrics->recomputed_tokens)
+        metrics->useful_tokens += computed - metrics->recomputed_tokens;
 }
 
 mb_status mb_sim_run(mb_sim *sim, mb_error *error) {

@@ -150,7 +150,7 @@ static void close_piece(mb_sim *sim, mb_engine *engine) {
     engine->run_decodes += steps * decodes;
     metrics->batches += steps;
     metrics->batch_requests += steps * (engine->row_count + decodes);
-    metrics->padded_tokens += steps * decodes;
+    engine->computed_tokens += steps * decodes;
     if (engine->extrapolated) metrics->extrapolated_batches += steps;
     if (!decodes) return;
     if (sim->arrived > sim->config->warmup_requests) add_gaps(sim, engine, steps);
@@ -374,7 +374,7 @@ static bool advance_row(mb_sim *sim, mb_engine *engine, uint32_t slot, bool *fai
     mb_request *request = mb_request_at(&sim->requests, slot);
     request->computed += request->chunk;
     engine->resident_tokens += request->chunk;
-    sim->metrics.padded_tokens += request->chunk;
+    engine->computed_tokens += request->chunk;
     request->chunk = 0;
     if (mb_todo(request) > 0) return false;
     if (request->generated++ == 0)

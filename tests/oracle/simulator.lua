@@ -244,7 +244,7 @@ function simulator.run(options)
       end
       return taken
     end
-    function step:barrier() return self end
+    function step.barrier() return 0 end
     function step:idle(until_time)
       if until_time then sim:after(until_time - sim.now, function() end) end
     end
