@@ -237,7 +237,11 @@ local function resolve_files(context, node, checked, place)
   for i, class in ipairs(work.classes or {}) do
     resolve_lengths(class, at:key("classes", node.workload):key(i), node.workload.classes[i])
   end
-  if checked.latency.path then
+  if checked.latency.kind == "latency.profile" then -- a folder: found by a file that every one of them has
+    local file = "/dense.csv"
+    checked.latency.path = find_file(context, checked.latency.path:gsub("/+$", "") .. file, place:key("latency", node))
+      :sub(1, -#file - 1)
+  elseif checked.latency.path then
     checked.latency.path = find_file(context, checked.latency.path, place:key("latency", node))
   end
 end

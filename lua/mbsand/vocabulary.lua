@@ -399,8 +399,9 @@ local latency = {
     end),
     ["latency.custom"] = record(step_model { time = need { type = "call" } }),
     ["latency.profile"] = record(step_model {
-      path = file(),
-      layers = number { min = 1, max = 1000, whole = true },
+      path = need { type = "text", expected = "the name of a folder in quotes" },
+      layers = need(number { min = 1, max = 1000, whole = true }),
+      per_token = number { min = 0, default = 0, unit = "seconds per token" },
     }),
   },
 }

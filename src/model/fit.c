@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "model/fit.h"
 
+#include "model/least_squares.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -24,57 +26,6 @@ double mb_fit_predict(const mb_batch_law *law, double batch, double length) {
     const double time =
         law->alpha_s + length * (law->beta_s_per_token * (1 + law->gamma * (batch - 1) / batch));
     return time < law->floor_s ? law->floor_s : time;
-}
-
-static double dot(const double *x, const double *y, size_t count) {
-    double sum = 0;
-    for (size_t i = 0; i < count; i++)
-        sum += x[i] * y[i];
-    return sum;
-}
-
-// Least squares by modified Gram-Schmidt with the right-hand side as a last column, which is as stable as
-// Householder (Björck 1967). Columns are scaled to length 1 first: they differ by a factor of 1000. `used[k]`
-// says which terms take part; the others get 0. False where the terms used are not independent on these
-// cells.
-static bool least_squares(double *columns, size_t count, const bool used[TERMS], double solution[TERMS],
-                          double *residual) {
-    double r[TERMS][TERMS + 1] = {{0}}, scale[TERMS] = {0};
-    double *right = columns + TERMS * count;
-    for (int k = 0; k < TERMS; k++) {
-        double *q = columns + (size_t)k * count;
-        if (!used[k]) continue;
-        scale[k] = sqrt(dot(q, q, count));
-        for (size_t i = 0; i < count; i++)
-            q[i] /= scale[k];
-    }
-    for (int k = 0; k < TERMS; k++) {
-        if (!used[k]) continue;
-        double *q = columns + (size_t)k * count;
-        r[k][k] = sqrt(dot(q, q, count));
-        if (!(r[k][k] > 1e-9)) return false; // what is left of a column of length 1
-        for (size_t i = 0; i < count; i++)
-            q[i] /= r[k][k];
-        for (int m = k + 1; m <= TERMS; m++) {
-            if (m < TERMS && !used[m]) continue;
-            double *other = columns + (size_t)m * count;
-            r[k][m] = dot(q, other, count);
-            for (size_t i = 0; i < count; i++)
-                other[i] -= r[k][m] * q[i];
-        }
-    }
-    for (int k = TERMS - 1; k >= 0; k--) {
-        solution[k] = 0;
-        if (!used[k]) continue;
-        double value = r[k][TERMS];
-        for (int m = k + 1; m < TERMS; m++)
-            value -= r[k][m] * solution[m];
-        solution[k] = value / r[k][k];
-    }
-    for (int k = 0; k < TERMS; k++)
-        if (used[k]) solution[k] /= scale[k];
-    *residual = dot(right, right, count);
-    return true;
 }
 
 static void fill_columns(const cells *data, mb_fit_weight weight, double *columns) {
@@ -101,7 +52,7 @@ static bool solve(const cells *data, mb_fit_weight weight, mb_batch_law *law) {
     for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
         double x[TERMS], residual = 0;
         fill_columns(data, weight, data->work);
-        const bool solved = least_squares(data->work, data->count, choices[i], x, &residual);
+        const bool solved = mb_least_squares(data->work, data->count, TERMS, choices[i], x, &residual);
         if (!solved && i == 0) return false;
         if (!solved || x[ALPHA] < 0 || x[BETA] < 0 || x[BETA_GAMMA] < 0) continue;
         if (choices[i][BETA] && x[BETA] == 0) continue;

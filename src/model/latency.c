@@ -80,6 +80,8 @@ static mb_status check_step_model(const mb_latency *latency, mb_error *error) {
     if (!status) status = check_graph_sizes(latency, error);
     if (status) return status;
     if (latency->kind == MB_LATENCY_STEP) return check_step_law(latency, error);
+    status = check_number("per_token", "seconds per token", latency->step.per_token_s, error);
+    if (status) return status;
     if (latency->kind == MB_LATENCY_PROFILE ? latency->profile != NULL : latency->custom != NULL)
         return MB_OK;
     return mb_fail(error, MB_BAD_INPUT,

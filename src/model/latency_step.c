@@ -44,7 +44,9 @@ static inline double law_seconds(const mb_latency *latency, const mb_step_shape 
 static double profile_seconds(const mb_latency *latency, const mb_step_shape *shape, bool *extrapolated) {
     const uint32_t decodes =
         shape->prefill_requests > 0 ? shape->decode_requests : graph_rows(latency, shape->decode_requests);
-    return mb_profile_seconds(latency->profile, shape, decodes, extrapolated);
+    // per_token: what the tables lack, such as the communication between shards.
+    return mb_profile_seconds(latency->profile, shape, decodes, extrapolated) +
+           latency->step.per_token_s * ((double)shape->prefill_tokens + decodes);
 }
 
 static mb_status custom_seconds(const mb_latency *latency, const mb_step_shape *shape, double *seconds,
@@ -113,19 +115,19 @@ static mb_status sum_prefill(const mb_latency *latency, const static_batch *batc
     if (!chunks) return mb_fail_memory(error);
     mb_status status = MB_OK;
     uint32_t prefix = 0;
+    const uint32_t even = (uint32_t)(batch->prompt / batch->prefills);
+    const uint64_t longer = batch->prompt % batch->prefills; // steps with one token more
     for (uint64_t i = 0; i < batch->prefills && !status; i++) {
-        // In floating point, since the product may not fit; the last step computes the rest.
-        const double done = (double)batch->prompt * ((double)(i + 1) / (double)batch->prefills);
-        const uint32_t end = i + 1 == batch->prefills ? batch->prompt : (uint32_t)done;
+        const uint32_t chunk = even + (i < longer);
         for (uint32_t k = 0; k < batch->rows; k++)
-            chunks[k] = (mb_chunk){.tokens = end - prefix, .prefix = prefix};
-        const mb_step_shape shape = {.prefill_tokens = (uint64_t)batch->rows * (end - prefix),
+            chunks[k] = (mb_chunk){.tokens = chunk, .prefix = prefix};
+        const mb_step_shape shape = {.prefill_tokens = (uint64_t)batch->rows * chunk,
                                      .prefill_requests = batch->rows,
                                      .chunks = chunks};
         double seconds = 0;
         status = mb_latency_step(latency, &shape, rng, &seconds, &time->extrapolated, error);
         time->first_token_s += seconds;
-        prefix = end;
+        prefix += chunk;
     }
     free(chunks);
     return status;

@@ -42,7 +42,8 @@ typedef struct mb_limits {
 typedef struct mb_experiment {
     mb_workload workload;
     mb_latency latency;
-    mb_grid *grid; // of latency.table; owned
+    mb_grid *grid;              // of latency.table; owned
+    struct mb_profile *profile; // of latency.profile; owned
     uint32_t replicas;
     mb_kv_kind kv_kind;
     uint64_t kv_capacity;

@@ -3,6 +3,7 @@
 
 #include "base/strbuf.h"
 #include "model/fit.h"
+#include "model/profile.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -466,6 +467,12 @@ void mb_scenario_read_experiment(lua_State *L, int index, mb_experiment *experim
 
 static mb_status prepare_latency(mb_experiment *experiment, const mb_scenario_draft *draft, mb_error *error) {
     mb_latency *latency = &experiment->latency;
+    if (latency->kind == MB_LATENCY_PROFILE) {
+        const mb_status status =
+            mb_profile_read(draft->grid_path, draft->layers, &experiment->profile, error);
+        if (status) return status;
+        latency->profile = experiment->profile;
+    }
     if (draft->grid_path && !mb_latency_is_step(latency)) {
         mb_status status = mb_grid_read(draft->grid_path, &experiment->grid, error);
         if (status) return status;
@@ -496,7 +503,7 @@ static void describe_latency(const mb_experiment *experiment, mb_strbuf *text) {
                          1e3 * (latency->step.base_s + latency->host_s), 1e6 * latency->step.per_token_s,
                          1e9 * latency->step.per_context_s);
     else if (latency->kind == MB_LATENCY_PROFILE)
-        mb_strbuf_add(text, "profiled steps");
+        mb_strbuf_printf(text, "profiled steps + %.4g ms", 1e3 * latency->host_s);
     else if (latency->kind == MB_LATENCY_CUSTOM)
         mb_strbuf_add(text, "steps timed by a function");
     else if (latency->kind == MB_LATENCY_TABLE)
@@ -560,6 +567,7 @@ static void free_policy(mb_policy_spec *policy) {
 void mb_experiment_deinit(mb_experiment *experiment) {
     mb_workload_deinit(&experiment->workload);
     mb_grid_free(experiment->grid);
+    mb_profile_free(experiment->profile);
     for (size_t i = 0; i < experiment->policy_count; i++)
         free_policy(&experiment->policies[i]);
     free(experiment->policies);

@@ -176,15 +176,33 @@ static void take_in(mb_sim *sim, mb_replica *replica, uint32_t slot) {
     mb_engine_enlist(sim, replica->engine, slot);
 }
 
+// Into the step with its chunk: as a decode, if a single token of an answer that has begun is missing.
+static bool enter_step(mb_sim *sim, mb_engine *engine, uint32_t slot, uint32_t chunk) {
+    mb_request *request = mb_request_at(&sim->requests, slot);
+    if (request->generated == 0 || mb_todo(request) > 1) {
+        request->stage = MB_STAGE_PREFILL;
+        return mb_engine_add_prefill(engine, slot) && add_row(engine, slot, request, chunk);
+    }
+    request->stage = MB_STAGE_PARKED;
+    if (!engine->with_decodes) {
+        engine->parked++;
+        return select_decode(engine, slot, request);
+    }
+    engine->tokens++;
+    engine->requests++;
+    return mb_engine_join(sim, engine, slot);
+}
+
 // A request of which nothing is in memory: prompt, and what it generated before it was preempted.
 static mb_refusal admit_new(mb_sim *sim, mb_replica *replica, uint32_t slot, uint32_t wanted) {
     mb_engine *engine = replica->engine;
     mb_request *request = mb_request_at(&sim->requests, slot);
     const mb_kv_names names = mb_engine_names(request);
     const uint32_t known = request->prompt_tokens + request->generated;
-    if (request->hold.left != MB_KV_NO_RUN && request->replica != replica->id)
-        mb_kv_blocks_forget(&sim->replicas[request->replica].engine->kv, &request->hold);
-    const mb_kv_match match = mb_kv_blocks_match(&engine->kv, &request->hold, &names, known);
+    const bool elsewhere = request->hold.left != MB_KV_NO_RUN && request->replica != replica->id;
+    const mb_kv_hold nothing = {.left = MB_KV_NO_RUN};
+    const mb_kv_match match =
+        mb_kv_blocks_match(&engine->kv, elsewhere ? &nothing : &request->hold, &names, known);
     const uint32_t cached = match.blocks * engine->kv.block_tokens;
     const uint32_t chunk = chunk_of(replica, known - cached, wanted);
     if (chunk == 0) return MB_REFUSED_TOKENS;
@@ -194,20 +212,18 @@ static mb_refusal admit_new(mb_sim *sim, mb_replica *replica, uint32_t slot, uin
     const uint64_t demand = whole > blocks ? whole : blocks;
     const mb_refusal refusal = demand_memory(replica, demand - match.blocks + match.idle);
     if (refusal != MB_FITS) return refusal;
+    if (elsewhere) mb_kv_blocks_forget(&sim->replicas[request->replica].engine->kv, &request->hold);
     mb_kv_blocks_reuse(&engine->kv, &request->hold, &names, known);
     if (!mb_kv_blocks_grow(&engine->kv, &request->hold, blocks) ||
         !mb_kv_blocks_share(&engine->kv, &request->hold, &names, cached + chunk))
         return out_of_memory(sim);
     take_in(sim, replica, slot);
-    request->stage = MB_STAGE_PREFILL;
     request->computed = cached;
     engine->resident_tokens += cached;
     sim->metrics.cached_tokens += cached;
     if (request->was_computed > cached) sim->metrics.recomputed_tokens += request->was_computed - cached;
     request->was_computed = 0;
-    if (!mb_engine_add_prefill(engine, slot) || !add_row(engine, slot, request, chunk))
-        return out_of_memory(sim);
-    return MB_FITS;
+    return enter_step(sim, engine, slot, chunk) ? MB_FITS : out_of_memory(sim);
 }
 
 // A request whose memory is here (paused) or on the host (swapped): it goes on where it stopped.
@@ -231,20 +247,7 @@ static mb_refusal resume(mb_sim *sim, mb_replica *replica, uint32_t slot, uint32
         engine->resident_tokens += request->computed;
     } else
         engine->paused--;
-    if (!decode) {
-        request->stage = MB_STAGE_PREFILL;
-        if (!mb_engine_add_prefill(engine, slot) || !add_row(engine, slot, request, chunk))
-            return out_of_memory(sim);
-        return MB_FITS;
-    }
-    request->stage = MB_STAGE_PARKED;
-    if (!engine->with_decodes) {
-        engine->parked++;
-        return select_decode(engine, slot, request) ? MB_FITS : out_of_memory(sim);
-    }
-    engine->tokens++;
-    engine->requests++;
-    return mb_engine_join(sim, engine, slot) ? MB_FITS : out_of_memory(sim);
+    return enter_step(sim, engine, slot, chunk) ? MB_FITS : out_of_memory(sim);
 }
 
 mb_refusal mb_engine_add(mb_sim *sim, uint32_t slot, uint32_t wanted) {
@@ -388,7 +391,8 @@ static mb_status carry_each(mb_sim *sim, mb_replica *replica, uint32_t *preempte
             }
             const bool itself = engine->newest == slot;
             const mb_status status = preempt_newest(sim, engine, preempted, error);
-            if (status != MB_OK || itself) return status;
+            if (status != MB_OK) return status;
+            if (itself) break;
         }
     }
     return MB_OK;
@@ -470,7 +474,8 @@ mb_status mb_step_barrier(mb_sim *sim, uint32_t *returned, mb_error *error) {
         const mb_status status =
             mb_step_preempt(sim, slot, MB_PREEMPT_RECOMPUTE, MB_NONE, true, &ignored, error);
         if (status != MB_OK) return status;
-        mb_request_at(&sim->requests, slot)->preemptions--; // it never ran
+        mb_request *request = mb_request_at(&sim->requests, slot); // it never ran
+        if (--request->preemptions == 0) request->start_s = NAN;
         sim->metrics.preemptions--;
         (*returned)++;
     }

@@ -150,8 +150,8 @@ static uint32_t next_candidate(const mb_sim *sim, uint32_t from) {
 mb_status mb_plan(mb_sim *sim, mb_error *error) {
     mb_status status = MB_OK;
     arrange(sim, false);
-    for (uint64_t before = ~UINT64_C(0); status == MB_OK && before != sim->version;) {
-        before = sim->version;
+    for (uint64_t before = ~UINT64_C(0); status == MB_OK && before != sim->changes;) {
+        before = sim->changes;
         for (uint32_t id = next_candidate(sim, 0); id != MB_NONE; id = next_candidate(sim, id + 1)) {
             if (!sim->engines && sim->waiting == 0) break;
             if (sim->plan_cursor < id) sim->plan_cursor = id;

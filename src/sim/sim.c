@@ -344,9 +344,9 @@ static mb_status arrive(mb_sim *sim, mb_error *error) {
     if (!ever_fits(sim, (uint32_t)final_tokens)) return reject_oversize(sim, slot, error);
     if (!sim->policy.ops->arrive) return push_to_inbox(sim, slot, error);
     status = sim->policy.ops->arrive(sim->policy.self, sim, slot, error);
-    // A request that the policy holds is in no queue that could tell.
+    // A request that the policy holds is in no queue that would have told.
     if (request->phase == MB_PHASE_WAITING && request->id == id && request->queue == MB_NONE)
-        global_change(sim);
+        stamp(sim, slot);
     return status;
 }
 
@@ -397,6 +397,18 @@ static bool due(const mb_sim *sim, unsigned kind, mb_event *event) {
 // An engine leaves events behind when it is interrupted; only the one that it waits for counts.
 static bool is_current(const mb_replica *replica, double time_s) {
     return replica->busy && (!replica->engine || replica->engine->event_s == time_s);
+}
+
+// Events that count no more must not move the clock.
+static void drop_stale(mb_sim *sim) {
+    while (sim->engines && sim->heap.count) {
+        const mb_event event = mb_heap_top(&sim->heap);
+        if (event.kind != MB_EVENT_STEP_END) return;
+        mb_replica *replica = &sim->replicas[event.payload];
+        if (is_current(replica, event.time_s)) return;
+        if (replica->engine->far_s == event.time_s) replica->engine->far_s = INFINITY;
+        mb_heap_pop(&sim->heap);
+    }
 }
 
 // Steps end in order of the replicas' numbers: it must not matter when their events were pushed.
@@ -473,6 +485,7 @@ static mb_status run_events(mb_sim *sim, mb_error *error) {
     if (status == MB_OK && sim->policy.ops->init)
         status = sim->policy.ops->init(sim->policy.self, sim, error);
     while (status == MB_OK) {
+        drop_stale(sim);
         const bool work = !sim->arrivals_ended || sim->waiting || sim->running;
         if (!work || (sim->arrivals_ended && !sim->heap.count)) break; // timers alone do not keep a run alive
         double next = sim->heap.count ? mb_heap_top(&sim->heap).time_s : INFINITY;

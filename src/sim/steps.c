@@ -376,7 +376,12 @@ static bool advance_row(mb_sim *sim, mb_engine *engine, uint32_t slot, bool *fai
     engine->resident_tokens += request->chunk;
     engine->computed_tokens += request->chunk;
     request->chunk = 0;
-    if (mb_todo(request) > 0) return false;
+    const uint32_t todo = mb_todo(request);
+    if (todo == 1 && request->generated > 0) { // computed again up to the last token: it goes on as a decode
+        mb_engine_drop_prefill(engine, slot);
+        if (!mb_engine_join(sim, engine, slot)) *failed = true;
+    }
+    if (todo > 0) return false;
     if (request->generated++ == 0)
         request->first_token_s = sim->now_s;
     else if (sim->arrived > sim->config->warmup_requests)

@@ -179,7 +179,7 @@ function P:schedule(replica, step)
   local queue = %s
   local next_one = replica:each_running()
   local current = next_one()
-  if current then step:preempt(current, "%s", queue, "back") end
+  if current and current:preemptions() < 9 then step:preempt(current, "%s", queue, "back") end
   step:admit(queue, %d)
   if step.requests == 0 then step:carry() end
   step:quantum(%d)
@@ -354,6 +354,7 @@ local function make_scenario()
   s.cluster = cluster
   for i = 1, ONLY and 1 or POLICIES_PER_FILE do
     local name = ONLY or pick(NAMES)
+    if name == "timers" and cluster.gpus > 1 and not equal then name = "fcfs" end -- its timers make replicas start as one
     s.policies[i] = { name = name, label = "p" .. i, source = WATCHED:format(POLICIES[name].make(cluster.gpus == 1)) }
   end
   return s
@@ -408,8 +409,8 @@ local function compare_requests(rows, result)
     local want = result.requests[i]
     local expected = why[want.id] or (want.stop and "done" or "unfinished")
     if row.why ~= expected then return ("request %d: %s, oracle: %s"):format(want.id, row.why, expected) end
-    for _, pair in ipairs(COLUMNS) do
-      if not same(row[pair[1]], want[pair[2]]) then
+    for _, pair in ipairs(COLUMNS) do -- (the first token of a request that never finished is not dumped)
+      if not same(row[pair[1]], want[pair[2]]) and (want.stop or pair[2] ~= "first") then
         return ("request %d: %s is %s, oracle: %s"):format(want.id, pair[1], row[pair[1]], tostring(want[pair[2]]))
       end
     end

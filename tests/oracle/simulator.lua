@@ -68,9 +68,13 @@ end
 function simulator.new_queue(sim, order)
   local key = type(order) == "function" and order or (order and function(req) return sim:key_of(req, order) end)
   local methods = {}
+  local function before(a, b) -- among equals the first that arrived
+    if key(a) ~= key(b) then return key(a) < key(b) end
+    return a.id < b.id
+  end
   function methods.push(queue, req)
     local at = #queue + 1
-    while key and at > 1 and key(queue[at - 1]) > key(req) do at = at - 1 end
+    while key and at > 1 and before(req, queue[at - 1]) do at = at - 1 end
     table.insert(queue, at, req)
     sim:changed(req)
   end
@@ -78,9 +82,9 @@ function simulator.new_queue(sim, order)
     table.insert(queue, 1, req)
     sim:changed(req)
   end
-  function methods.put_back(queue, req) -- one that was taken: first, or first of its equals
+  function methods.put_back(queue, req) -- one that was taken: first, or at its place
     local at = 1
-    while key and queue[at] and key(queue[at]) < key(req) do at = at + 1 end
+    while key and queue[at] and before(queue[at], req) do at = at + 1 end
     table.insert(queue, at, req)
   end
   function methods.pop(queue) return table.remove(queue, 1) end

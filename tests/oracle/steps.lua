@@ -461,7 +461,7 @@ function steps.run(options)
       local record = row.record
       run.prefill, run.decode = run.prefill + record.prompt, run.decode + record.output
       total.gaps, total.gap_time = total.gaps + record.output - 1, total.gap_time + (record.output - 1) * run.tbt
-      record.first, record.emitted, record.static = record.first or run.first, record.output, true
+      record.first, record.emitted = record.first or run.first, record.output
     end
   end
 
@@ -479,7 +479,8 @@ function steps.run(options)
         if row.decode then run.decode = run.decode + row.tokens else run.prefill, prefill = run.prefill + row.tokens, true end
         if record.computed == known(record) then
           record.emitted = record.emitted + 1
-          record.first = record.first or sim.now
+          if record.first then total.gaps, total.gap_time = total.gaps + 1, total.gap_time + sim.now - record.last end
+          record.first, record.last = record.first or sim.now, sim.now
         end
       end
       if record.emitted >= record.output then table.insert(leaving, record) end
@@ -559,13 +560,19 @@ function steps.run(options)
     sim.now = time
   end
 
-  -- Schedule the replicas that need it, again and again until none does; true if there was any.
+  -- Each replica's turn, in order of ids: it is scheduled if it needs it; a run without news goes on. True if any was
+  -- scheduled: then an idle one may need it now, but a run that went on has had its turn at this instant.
   local function schedule_all()
     local any = false
     for _, replica in ipairs(sim.replicas) do
       local needs
-      if replica.run then needs = replica.boundary and has_news(replica)
-      else needs = (replica.ended or has_news(replica)) and has_work(replica) end
+      if replica.run then
+        needs = replica.boundary and has_news(replica)
+        if replica.boundary and not needs then begin_step(replica) end
+      elseif has_work(replica) then needs = replica.ended or has_news(replica)
+      else
+        replica.ended, replica.seen = false, version -- as if it had been called: what comes later is news
+      end
       if needs then schedule(replica) any = true end
     end
     return any
@@ -582,7 +589,9 @@ function steps.run(options)
       if name == "free" then return pool.count() * pool.size end
       if name == "used" then return pool.used * pool.size end
     end })
-    function replica.kv.fits(tokens) return pool.blocks(tokens) <= pool.count() end
+    function replica.kv.fits(tokens) -- as admission asks
+      return pool.total == math.huge or pool.blocks(tokens) + math.floor(replica.watermark * pool.total) <= pool.count()
+    end
     function replica:cached(req)
       local record = record_of[req]
       return record.state == "waiting" and pool.find(record, known(record)) * pool.size or 0
@@ -613,7 +622,6 @@ function steps.run(options)
     elseif not options.requests[next_arrival] and #alive == 0 then
       break
     elseif not schedule_all() then -- and what a policy's timers of no delay do is done, too
-      for _, replica in ipairs(sim.replicas) do if replica.boundary then begin_step(replica) end end
       event = next_event()
       if not event then break end
       advance(event.time)
@@ -624,29 +632,30 @@ function steps.run(options)
 
   for i, record in ipairs(options.requests) do result.requests[i] = record end
   result.unfinished = #alive
-  local finished, output, ttft, tpot, many, gaps, gap_time = 0, 0, 0, 0, 0, total.gaps, total.gap_time
+  local finished, output, ttft, tpot, many = 0, 0, 0, 0, 0
   for _, record in ipairs(options.requests) do
     if record.stop then
       finished, output, ttft = finished + 1, output + record.output, ttft + record.first - record.arrival
       if record.output > 1 then
         many, tpot = many + 1, tpot + (record.stop - record.first) / (record.output - 1)
-        if not record.static then
-          gaps, gap_time = gaps + record.output - 1, gap_time + record.stop - record.first
-        end
       end
     end
   end
-  local duration, replicas = total.last_end - options.requests[1].arrival, #sim.replicas
-  result.measures = {
-    finished = finished, rejected = #result.rejected, unfinished = result.unfinished,
-    throughput_rps = finished / duration, throughput_tps = output / duration, preemptions = total.preemptions,
-    ttft_mean_s = finished > 0 and ttft / finished or nil, tpot_mean_s = many > 0 and tpot / many or nil,
-    itl_mean_s = gaps > 0 and gap_time / gaps or nil, gpu_util = total.busy / (duration * replicas),
-    kv_mean = options.blocks and total.memory / (duration * replicas * sim.replicas[1].kv.capacity) or nil,
+  result.measures = { finished = finished, rejected = #result.rejected, unfinished = result.unfinished,
+                      preemptions = total.preemptions, itl_mean_s = total.gaps > 0 and total.gap_time / total.gaps or nil,
+                      batch_mean = total.steps > 0 and total.rows / total.steps or nil, idle_with_work_s = total.idle }
+  if finished == 0 then return result end
+  local duration, measures = total.last_end - options.requests[1].arrival, result.measures
+  local replica_time = duration * #sim.replicas
+  measures.throughput_rps, measures.throughput_tps = finished / duration, output / duration
+  measures.ttft_mean_s, measures.tpot_mean_s = ttft / finished, many > 0 and tpot / many or nil
+  measures.gpu_util = total.busy / replica_time
+  if options.blocks then
+    local capacity = sim.replicas[1].kv.capacity
+    measures.kv_mean = total.memory / (replica_time * capacity)
     -- The same, where the mean of the first and last step of a run of equal steps stands for all of them.
-    kv_mean_of_ends = options.blocks and total.ends / (duration * replicas * sim.replicas[1].kv.capacity) or nil,
-    batch_mean = total.rows / total.steps, idle_with_work_s = total.idle, steps = total.steps,
-  }
+    measures.kv_mean_of_ends = total.ends / (replica_time * capacity)
+  end
   return result
 end
 

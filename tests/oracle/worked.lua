@@ -291,6 +291,25 @@ return Fewer
     requests = { { 0, 1, 3 }, { 0, 1, 3 }, { 0, 1, 3 } },
     expect = { { 0, 13, 38, 0 }, { 0, 13, 38, 0 }, { 0, 13, 60.5, 0 } } },
 
+  { name = "carry preempts the newest, and goes on with the others", cluster = pool(4), policy = [[
+local SecondFirst = {}
+function SecondFirst:schedule(replica, step)
+  local list = {}
+  for req in replica:each_running() do list[#list + 1] = req end
+  if list[2] then step:add(list[2]) end
+  step:carry()
+  while not self.started and #self.sim.queue > 0 do step:add(self.sim.queue:peek(), 2) end
+  self.started = true
+  if #list == 0 then step:admit(self.sim.queue) end
+end
+return SecondFirst
+]],
+    -- Two tokens of each: T = 6: 16, B's and C's first; 3 blocks. B is added and takes the last block. C's next token and A's
+    -- last of the prompt need one each: C, the newest, is preempted, A takes its block: T = 2, K = 3: 12.3 -> 28.3, A is
+    -- done. B: K = 4: 11.4 -> 39.7. C computes its 3 tokens again: 13 -> 52.7
+    requests = { { 0, 3, 1 }, { 0, 2, 3 }, { 0, 2, 2 } },
+    expect = { { 0, 28.3, 28.3, 0 }, { 0, 16, 39.7, 0 }, { 0, 16, 52.7, 1 } } },
+
   { name = "idle until a time", cluster = pool(50), policy = [[
 local Late = {}
 function Late:schedule(replica, step)

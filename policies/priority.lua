@@ -1,0 +1,30 @@
+-- priority: the waiting request with the largest priority first, equal ones in order of arrival. With `preempt`, where it
+-- does not fit, running requests of lower priority make room, the lowest and newest first.
+-- Source: vLLM 0.19, scheduling policy "priority" (where a smaller number is more urgent; here a larger one is).
+local Priority = { params = { preempt = true } }
+
+function Priority:init()
+  self.queue = self.sim:queue{ by = "priority" }
+  self.sim.inbox = self.queue
+end
+
+local function lowest(replica, below)
+  local victim
+  for req in replica:each_running() do -- in order of admission: of equals, the last is the newest
+    if req.priority < below and (not victim or req.priority <= victim.priority) then victim = req end
+  end
+  return victim
+end
+
+function Priority:schedule(replica, step)
+  if step:carry() > 0 then return end
+  local _, why = step:admit(self.queue)
+  while self.params.preempt and (why == "requests" or why == "memory") do
+    local victim = lowest(replica, self.queue:peek().priority)
+    if not victim then return end
+    step:preempt(victim)
+    _, why = step:admit(self.queue)
+  end
+end
+
+return Priority

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+#include "model/fit_step.h"
+
+#include "model/least_squares.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+// Columns of the linear problem t = base 1 + per_token T + per_context K + per_request B.
+enum { BASE, PER_TOKEN, PER_CONTEXT, PER_REQUEST, TERMS };
+
+// Parts into which the steps are dealt, each held out in turn; and the fewest steps.
+enum { FOLDS = 5 };
+
+typedef struct steps {
+    const mb_logged_step *at;
+    size_t count;
+    size_t left_out; // steps left_out, left_out + FOLDS, ... are not looked at; FOLDS: none
+    double *work;    // room for TERMS + 1 columns of `count`
+    mb_fit_weight weight;
+} steps;
+
+double mb_step_law_predict(const mb_step_law *law, double tokens, double context, double requests) {
+    return law->base_s + law->per_token_s * tokens + law->per_context_s * context +
+           law->per_request_s * requests;
+}
+
+static double predict(const mb_step_law *law, const mb_logged_step *step) {
+    return mb_step_law_predict(law, step->tokens, step->context, step->requests);
+}
+
+static size_t fill_columns(const steps *data) {
+    size_t n = data->count;
+    if (data->left_out < FOLDS) n -= (data->count - data->left_out + FOLDS - 1) / FOLDS;
+    size_t row = 0;
+    for (size_t i = 0; i < data->count; i++) {
+        if (i % FOLDS == data->left_out) continue;
+        const mb_logged_step *step = &data->at[i];
+        const double w = data->weight == MB_FIT_RELATIVE ? 1 / step->time_s : 1;
+        const double values[TERMS + 1] = {1, step->tokens, step->context, step->requests, step->time_s};
+        for (size_t k = 0; k <= TERMS; k++)
+            data->work[k * n + row] = w * values[k];
+        row++;
+    }
+    return n;
+}
+
+static bool try_terms(const steps *data, const bool used[TERMS], double x[TERMS], double *residual) {
+    const size_t n = fill_columns(data);
+    return mb_least_squares(data->work, n, TERMS, used, x, residual);
+}
+
+// The best law with non-negative coefficients out of these terms: with four it is quicker to try the
+// combinations than to search. False where the steps do not determine all of `terms`. A step takes time, so
+// base or per_token is among them.
+static bool solve(const steps *data, const bool terms[TERMS], mb_step_law *law) {
+    double best = INFINITY;
+    for (unsigned without = 0; without < 1u << TERMS; without++) {
+        bool used[TERMS], known = true;
+        for (int k = 0; k < TERMS; k++) {
+            const bool dropped = (without >> k & 1) != 0;
+            used[k] = terms[k] && !dropped;
+            known &= terms[k] || !dropped; // a term that is not there is not dropped as well
+        }
+        if (!known || (!used[BASE] && !used[PER_TOKEN])) continue;
+        double x[TERMS], residual = 0;
+        const bool solved = try_terms(data, used, x, &residual);
+        if (!solved && without == 0) return false;
+        if (!solved || x[BASE] < 0 || x[PER_TOKEN] < 0 || x[PER_CONTEXT] < 0 || x[PER_REQUEST] < 0) continue;
+        if (residual >= best) continue;
+        best = residual;
+        *law = (mb_step_law){.base_s = x[BASE],
+                             .per_token_s = x[PER_TOKEN],
+                             .per_context_s = x[PER_CONTEXT],
+                             .per_request_s = x[PER_REQUEST]};
+        if (without == 0) break; // the unconstrained optimum is feasible
+    }
+    return isfinite(best);
+}
+
+static double held_out_error(steps data, const bool terms[TERMS]) {
+    double sum = 0;
+    size_t predicted = 0;
+    for (data.left_out = 0; data.left_out < FOLDS; data.left_out++) {
+        mb_step_law law;
+        if (!solve(&data, terms, &law)) continue;
+        for (size_t i = data.left_out; i < data.count; i += FOLDS, predicted++)
+            sum += fabs(predict(&law, &data.at[i]) / data.at[i].time_s - 1);
+    }
+    return predicted ? sum / (double)predicted : NAN;
+}
+
+static int ascending(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void judge(const steps *data, mb_step_fit *fit) {
+    const double n = (double)data->count;
+    double mean = 0, residual = 0, total = 0, relative = 0;
+    double *errors = data->work;
+    for (size_t i = 0; i < data->count; i++)
+        mean += data->at[i].time_s / n;
+    for (size_t i = 0; i < data->count; i++) {
+        const mb_logged_step *step = &data->at[i];
+        const double difference = predict(&fit->law, step) - step->time_s;
+        const double error = difference / step->time_s;
+        residual += difference * difference;
+        total += (step->time_s - mean) * (step->time_s - mean);
+        relative += errors[i] = fabs(error);
+        if (i == 0 || fabs(error) > fabs(fit->worst)) {
+            fit->worst = error;
+            fit->worst_step = i;
+        }
+        fit->law.max_tokens = fmax(fit->law.max_tokens, step->tokens);
+        fit->law.max_context = fmax(fit->law.max_context, step->context);
+    }
+    // Equal times everywhere: base alone explains all that there is.
+    fit->r_squared = total > 0 ? 1 - residual / total : 1;
+    fit->mape = relative / n;
+    qsort(errors, data->count, sizeof *errors, ascending);
+    const double rank = 0.95 * (n - 1);
+    const size_t below = (size_t)rank;
+    const size_t above = below + 1 < data->count ? below + 1 : below;
+    fit->p95 = errors[below] + (rank - (double)below) * (errors[above] - errors[below]);
+    fit->steps = data->count;
+}
+
+// The value that all steps have in common, or NAN.
+static double common(const mb_step_log *log, bool tokens) {
+    const double first = tokens ? log->steps[0].tokens : log->steps[0].context;
+    for (size_t i = 1; i < log->count; i++)
+        if ((tokens ? log->steps[i].tokens : log->steps[i].context) != first) return NAN;
+    return first;
+}
+
+static mb_status check_variety(const mb_step_log *log, mb_error *error) {
+    if (log->count < FOLDS)
+        return mb_fail(error, MB_BAD_INPUT, "%s: a fit needs %d steps at least, this log has %zu", log->path,
+                       FOLDS, log->count);
+    const double tokens = common(log, true), context = common(log, false);
+    if (!isnan(tokens))
+        return mb_fail(error, MB_BAD_INPUT,
+                       "%s: a fit needs steps of different tokens, all in this log have %g", log->path,
+                       tokens);
+    if (!isnan(context))
+        return mb_fail(error, MB_BAD_INPUT,
+                       "%s: a fit needs steps of different context, all in this log have %g", log->path,
+                       context);
+    return MB_OK;
+}
+
+static mb_status fit_steps(const steps *data, const mb_step_log *log, mb_step_fit *fit, mb_error *error) {
+    bool terms[TERMS] = {true, true, true, log->has_requests};
+    bool solved = solve(data, terms, &fit->law);
+    if (!solved && log->has_requests) {
+        terms[PER_REQUEST] = false;
+        solved = solve(data, terms, &fit->law);
+    }
+    if (!solved)
+        return mb_fail(error, MB_BAD_INPUT,
+                       "%s: these steps do not determine base, per_token and per_context; add some where "
+                       "tokens and context vary independently",
+                       log->path);
+    fit->requests_known = terms[PER_REQUEST];
+    judge(data, fit);
+    fit->held_out_mape = held_out_error(*data, terms);
+    return MB_OK;
+}
+
+mb_status mb_fit_step_law(const mb_step_log *log, mb_fit_weight weight, mb_step_fit *fit, mb_error *error) {
+    *fit = (mb_step_fit){0};
+    mb_status status = check_variety(log, error);
+    if (status) return status;
+    double *work = malloc((TERMS + 1) * log->count * sizeof *work);
+    if (!work) return mb_fail_memory(error);
+    const steps data = {
+        .at = log->steps, .count = log->count, .left_out = FOLDS, .work = work, .weight = weight};
+    status = fit_steps(&data, log, fit, error);
+    free(work);
+    return status;
+}

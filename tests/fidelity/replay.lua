@@ -1,0 +1,205 @@
+-- Plays a measured run's requests through mbsand and compares them one by one.
+
+local program = require "program"
+local csv = require "csv"
+local runs = require "runs"
+
+local replay = {}
+local folder
+
+local function lines(path)
+  local list = {}
+  for line in io.lines(runs.data .. path) do list[#list + 1] = line end
+  return list
+end
+
+local function field(line, name) return assert(tonumber(line:match('"' .. name .. '":%s*([%d.]+)')), name) end
+
+-- The requests in the order in which the engine queued them, times from the first of these.
+function replay.read(run)
+  local prompts, requests = lines(run.prompts), {}
+  for _, line in ipairs(lines(run.requests)) do
+    local number = tonumber(line:match('"bench%-(%d+)"'))
+    local prompt = prompts[number + 1]
+    local request = {
+      number = number, prompt = field(line, "input_toks"), output = field(line, "output_toks"),
+      queued = field(line, "queued_ts"), first = field(line, "first_token_ts"), last = field(line, "last_token_ts"),
+      ids = {},
+    }
+    assert(field(prompt, "input_toks") == request.prompt, "the two files disagree")
+    for id in prompt:match('"block_ids":%s*%[(.-)%]'):gmatch("%d+") do
+      if #request.ids < field(prompt, "n_input_blocks") then table.insert(request.ids, id) end
+    end
+    table.insert(requests, request)
+  end
+  table.sort(requests, function(a, b)
+    if a.queued ~= b.queued then return a.queued < b.queued end
+    return a.number < b.number
+  end)
+  local rows, start = {}, requests[1].queued
+  for i, request in ipairs(requests) do
+    rows[i] = ('{"t": %.9f, "in": %d, "out": %d, "ids": [%s]}'):format(request.queued - start, request.prompt,
+      request.output, table.concat(request.ids, ","))
+  end
+  folder = folder or program.temporary_folder()
+  run.trace = ("%s/%d.jsonl"):format(folder, run.layers)
+  program.write(run.trace, table.concat(rows, "\n") .. "\n")
+  run.measured = requests
+end
+
+local SCENARIO = [[
+return scenario {
+  title = "replay of a measured run",
+  workload = trace.jsonl "%s" {
+    fields = { time = "t", prompt = "in", output = "out", prefix = "ids" }, time_unit = 1, prefix_unit = %d,
+  },
+  cluster = {
+    gpus = 1, kv_blocks = %d, reserve = "sequence", max_requests = %d, token_budget = %d, prefix_cache = %s,
+  },
+  latency = %s,
+  policies = { "%s" },
+  seeds = 1,
+}
+]]
+
+-- The rules of vllm_v1, one step at a time, with a note of what each step computes: for the fit.
+local NOTED = [[
+local Policy = {}
+function Policy:schedule(replica, step)
+  local context = 0
+  for request in replica:each_running() do
+    if request:phase() == "decode" then context = context + request:computed() + 1 end
+  end
+  if step:carry() == 0 then step:admit(self.sim.queue) end
+  step:quantum(1)
+  self.sim:observe("context", context)
+end
+function Policy:stepped(_, step)
+  self.sim:observe("tokens", step.tokens)
+  self.sim:observe("time", step.duration)
+end
+return Policy
+]]
+
+-- Latency models as Lua source. `host` and what the link adds are seconds.
+function replay.profile(run, host, options)
+  local link = options.no_link and { per_step = 0, per_token = 0 } or run.communication
+  return ('latency.profile "%s" { layers = %d, host = %.17g, per_token = %.17g%s }'):format(run.profile, run.layers,
+    host + link.per_step, link.per_token, options.graphs and ", graph_sizes = " .. options.graphs or "")
+end
+
+function replay.affine(law, host)
+  return ("latency.step{ base = %.17g, per_token = %.17g, per_context = %.17g, host = %.17g }"):format(law[1], law[2],
+    law[3], host)
+end
+
+local function simulate(run, latency, policy, dumps, options)
+  program.write(folder .. "/scenario.lua", SCENARIO:format(run.trace, runs.block, run.blocks, run.max_requests,
+    run.token_budget, tostring(not options.no_cache), latency, policy))
+  program.run(folder, dumps)
+end
+
+local function failed()
+  local file = assert(io.open(folder .. "/stderr"))
+  local text = file:read("a")
+  file:close()
+  error("mbsand: " .. text)
+end
+
+-- --- comparison
+
+local function percentile(sorted, share)
+  local rank = 1 + (#sorted - 1) * share
+  local low = math.floor(rank)
+  return sorted[low] + (rank - low) * ((sorted[low + 1] or sorted[low]) - sorted[low])
+end
+
+local function summarize(values)
+  local sum = 0
+  for _, value in ipairs(values) do sum = sum + value end
+  table.sort(values)
+  return { sum / #values, percentile(values, 0.5), percentile(values, 0.9), percentile(values, 0.99) }
+end
+
+replay.measures = { "TTFT", "TPOT", "E2E" }
+
+local function times(arrival, first, last, output)
+  return { TTFT = first - arrival, TPOT = (last - first) / (output - 1), E2E = last - arrival }
+end
+
+-- Relative errors: [measure] = { mean, p50, p90, p99 }, and mape = mean of |error| of E2E, request by request.
+local function compare(run, rows)
+  local got, want, sum = {}, {}, 0
+  for _, measure in ipairs(replay.measures) do got[measure], want[measure] = {}, {} end
+  for i, request in ipairs(run.measured) do
+    local row = rows[i]
+    assert(tonumber(row.prompt_tokens) == request.prompt, "requests are out of order")
+    local mine = times(tonumber(row.arrival_s), tonumber(row.first_token_s), tonumber(row.end_s), request.output)
+    local real = times(request.queued, request.first, request.last, request.output)
+    for _, measure in ipairs(replay.measures) do
+      table.insert(got[measure], mine[measure])
+      table.insert(want[measure], real[measure])
+    end
+    sum = sum + math.abs(mine.E2E / real.E2E - 1)
+  end
+  local errors = { mape = sum / #rows }
+  for _, measure in ipairs(replay.measures) do
+    local a, b = summarize(got[measure]), summarize(want[measure])
+    errors[measure] = {}
+    for k = 1, 4 do errors[measure][k] = a[k] / b[k] - 1 end
+  end
+  return errors
+end
+
+function replay.errors(run, latency, options)
+  simulate(run, latency, "vllm_v1", "requests", options or {})
+  local rows = csv.rows(folder .. "/out/requests-vllm_v1-1.csv") or failed()
+  assert(#rows == #run.measured, "not all requests were served")
+  table.sort(rows, function(a, b) return tonumber(a.id) < tonumber(b.id) end)
+  return compare(run, rows)
+end
+
+-- --- the straight law through the profile's own steps
+
+-- Solves the 3 equations of the matrix m, whose fourth column is the right side.
+local function solve(m)
+  for i = 1, 3 do
+    for j = 1, 3 do
+      if j ~= i then
+        local factor = m[j][i] / m[i][i]
+        for k = i, 4 do m[j][k] = m[j][k] - factor * m[i][k] end
+      end
+    end
+  end
+  return { m[1][4] / m[1][1], m[2][4] / m[2][2], m[3][4] / m[3][3] }
+end
+
+-- base, per_token and per_context with the least squares of relative errors over the steps that the run takes, without
+-- host; and the mean of their absolute relative errors.
+function replay.fit(run)
+  program.write(folder .. "/noted.lua", NOTED)
+  simulate(run, replay.profile(run, 0, {}), folder .. "/noted.lua", "decisions", {})
+  local steps, step = {}, {}
+  for _, row in ipairs(csv.rows(folder .. "/out/decisions-noted-1.csv") or failed()) do
+    step[row.name] = tonumber(row.value)
+    if row.name == "time" then
+      table.insert(steps, { 1, step.tokens, step.context, step.time })
+      step = {}
+    end
+  end
+  local m = { { 0, 0, 0, 0 }, { 0, 0, 0, 0 }, { 0, 0, 0, 0 } }
+  for _, s in ipairs(steps) do
+    for i = 1, 3 do
+      for k = 1, 4 do m[i][k] = m[i][k] + s[i] * s[k] / s[4] ^ 2 end
+    end
+  end
+  local law, sum = solve(m), 0
+  for _, s in ipairs(steps) do sum = sum + math.abs((law[1] + law[2] * s[2] + law[3] * s[3]) / s[4] - 1) end
+  return law, sum / #steps
+end
+
+function replay.clean()
+  if folder then os.execute(("rm -rf '%s'"):format(folder)) end
+end
+
+return replay
