@@ -15,6 +15,10 @@ enum { TABLE_COLUMNS = 12 }; // lengths side by side before the table goes on be
 
 mb_number_text mb_exact(double value) {
     mb_number_text n;
+    if (value == floor(value) && fabs(value) < 1e15) {
+        snprintf(n.text, sizeof n.text, "%.0f", value);
+        return n;
+    }
     for (int digits = 1; digits <= 17; digits++) {
         snprintf(n.text, sizeof n.text, "%.*g", digits, value);
         if (strtod(n.text, NULL) == value) break;

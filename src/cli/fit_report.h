@@ -22,7 +22,7 @@ typedef struct mb_number_text {
     char text[32];
 } mb_number_text;
 
-// The fewest digits that read back as the same double.
+// The fewest digits that read back as the same double; whole numbers without an exponent.
 mb_number_text mb_exact(double value);
 // Add and release it; NULL counts as out of memory.
 void mb_add_json(mb_strbuf *out, json_t *root);

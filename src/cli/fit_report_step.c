@@ -5,8 +5,8 @@
 #include <math.h>
 #include <stdio.h>
 
-// Where 95 % of the steps are within the first, the law is called good, beyond the second a miss. (Fitted to
-// measured runs of one GPU, 95 % of the steps were within 9 %.)
+// Where 95 % of the steps are within the first, the law is called good, beyond the second a miss. (On the
+// steps of a replayed run of one GPU 95 % were within 9 %.)
 static const double GOOD = 0.05, MISS = 0.15;
 
 enum { FEW_STEPS = 20 };
@@ -49,7 +49,7 @@ static void gather_groups(const mb_step_log *log, const mb_step_fit *fit, group 
     }
 }
 
-// "16 to 63", or "up to 15".
+// "16 to 63", or "below 16".
 static void name_group(const group *groups, int g, char *text, size_t size) {
     if (g == 0)
         snprintf(text, size, "below %g", groups[g].below);
@@ -102,7 +102,7 @@ static void add_paste_line(mb_strbuf *out, const mb_step_fit *fit) {
 // Names and values of the report's upper part, which table and Markdown share.
 typedef struct fact {
     const char *name, *note;
-    char value[80];
+    char value[128];
 } fact;
 
 enum { FACTS = 9 };
@@ -136,13 +136,14 @@ static void gather(const mb_step_log *log, const mb_step_fit *fit, fact facts[FA
     else
         snprintf(facts[7].value, size, "%.2f %%", 100 * fit->held_out_mape);
     const mb_logged_step *worst = &log->steps[fit->worst_step];
-    snprintf(facts[8].value, size, "%+.1f %% in line %lu (T = %g, K = %g)", 100 * fit->worst, worst->line,
-             worst->tokens, worst->context);
+    snprintf(facts[8].value, size, "%+.1f %% in line %lu (T = %s, K = %s)", 100 * fit->worst, worst->line,
+             mb_exact(worst->tokens).text, mb_exact(worst->context).text);
 }
 
 static void add_source(mb_strbuf *out, const mb_step_log *log, const mb_step_fit *fit, mb_fit_weight weight) {
-    mb_strbuf_printf(out, "%s: %zu steps, up to %g tokens and %g tokens of context; least squares on %s",
-                     log->path, fit->steps, fit->law.max_tokens, fit->law.max_context,
+    mb_strbuf_printf(out, "%s: %zu steps, up to %s tokens and %s tokens of context; least squares on %s",
+                     log->path, fit->steps, mb_exact(fit->law.max_tokens).text,
+                     mb_exact(fit->law.max_context).text,
                      weight == MB_FIT_RELATIVE ? "relative errors" : "seconds");
 }
 

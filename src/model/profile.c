@@ -33,8 +33,9 @@ struct mb_profile {
     double *attention; // [axes[CONTEXT].count], microseconds of one layer
     double most[AXES]; // largest measured value of each axis
     double layers;
-    double launch; // of attention: its time for the smallest chunk, nothing else
-    bool has_mlp;  // an operator of the second half of a layer, or experts
+    double smallest; // chunk, above 0
+    double launch;   // attention's time for it, with nothing else
+    bool has_mlp;    // an operator of the second half of a layer, or experts
 };
 
 // --- looking up
@@ -270,8 +271,8 @@ static mb_status read_attention(const char *directory, mb_profile *p, mb_error *
     if (status) return status;
     const axis *chunks = &p->axes[CHUNK];
     bool ignored = false;
-    const double smallest = chunks->value[0] > 0 || chunks->count == 1 ? chunks->value[0] : chunks->value[1];
-    p->launch = attention_at(p, smallest, 0, 0, 0, &ignored);
+    p->smallest = chunks->value[0] > 0 || chunks->count == 1 ? chunks->value[0] : chunks->value[1];
+    p->launch = attention_at(p, p->smallest, 0, 0, 0, &ignored);
     return MB_OK;
 }
 

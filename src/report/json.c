@@ -40,7 +40,22 @@ static json_t *measures_json(bool *lost, const double values[MB_MEASURE_COUNT]) 
     return object;
 }
 
-static json_t *run_json(bool *lost, const mb_outcome *outcome) {
+static json_t *classes_json(bool *lost, const mb_workload *workload, const mb_outcome *outcome) {
+    json_t *object = json_object();
+    for (size_t i = 0; i < outcome->class_count; i++) {
+        const mb_class_metrics *metrics = &outcome->classes[i];
+        const double measured = metrics->measured ? (double)metrics->measured : (double)NAN;
+        json_t *one = json_object();
+        mb_json_set(lost, one, "measured", json_integer((json_int_t)metrics->measured));
+        mb_json_set(lost, one, "slo_attainment", mb_json_number((double)metrics->slo_met / measured));
+        mb_json_set(lost, one, "ttft_mean_s", mb_json_number(metrics->ttft_s / measured));
+        mb_json_set(lost, one, "e2e_mean_s", mb_json_number(metrics->e2e_s / measured));
+        mb_json_set(lost, object, mb_workload_class_name(workload, (uint32_t)i), one);
+    }
+    return object;
+}
+
+static json_t *run_json(bool *lost, const mb_workload *workload, const mb_outcome *outcome) {
     json_t *run = json_object();
     mb_json_set(lost, run, "seed", json_integer((json_int_t)outcome->seed_index + 1));
     mb_json_set(lost, run, "finished", json_boolean(outcome->finished));
@@ -53,6 +68,7 @@ static json_t *run_json(bool *lost, const mb_outcome *outcome) {
         mb_json_set(lost, run, "first_rejection", mb_json_text(outcome->first_rejection));
     if (!outcome->finished) return run;
     mb_json_set(lost, run, "values", measures_json(lost, outcome->values));
+    if (outcome->class_count) mb_json_set(lost, run, "classes", classes_json(lost, workload, outcome));
     mb_json_set(lost, run, "skipped_zero", json_integer((json_int_t)outcome->skipped_zero));
     mb_json_set(lost, run, "skipped_long", json_integer((json_int_t)outcome->skipped_long));
     mb_json_set(lost, run, "memory_stops", json_integer((json_int_t)outcome->memory_stops));
@@ -72,7 +88,8 @@ static json_t *policy_json(bool *lost, const mb_results *results, size_t point, 
     mb_json_set(lost, object, "half_width", measures_json(lost, summary.half_width));
     for (uint32_t seed = 0; seed < experiment->seeds; seed++) {
         const mb_outcome *outcome = mb_results_at(results, point, policy, seed);
-        if (outcome->started || outcome->finished) mb_json_append(lost, runs, run_json(lost, outcome));
+        if (outcome->started || outcome->finished)
+            mb_json_append(lost, runs, run_json(lost, &experiment->workload, outcome));
     }
     mb_json_set(lost, object, "runs", runs);
     return object;

@@ -176,6 +176,64 @@ static void note_skipped(mb_notes *notes, const mb_results *results) {
     note_left_out(notes, longer, "longer than workload.longest");
 }
 
+// Work done twice: an engine that preempts much runs, but slowly, and nothing else in the table says why.
+static void note_recomputed(mb_notes *notes, const mb_results *results, size_t point, size_t policy) {
+    static const double WORTH_SAYING = 0.05;
+    const mb_experiment *experiment = &mb_results_section(results)->points[point].experiment;
+    double computed = 0, again = 0, preemptions = 0, seeds = 0;
+    for (uint32_t seed = 0; seed < experiment->seeds; seed++) {
+        const mb_outcome *outcome = mb_results_at(results, point, policy, seed);
+        if (!outcome->finished) continue;
+        computed += (double)outcome->computed_tokens;
+        again += (double)outcome->recomputed_tokens;
+        preemptions += outcome->values[mb_measure_index("preemptions")];
+        seeds++;
+    }
+    if (!(again > WORTH_SAYING * computed)) return;
+    char count[MB_TEXT_SIZE];
+    mb_format_count(count, preemptions / seeds);
+    mb_strbuf text = {0};
+    mb_add_printable(&text, experiment->policies[policy].label);
+    mb_strbuf_printf(
+        &text,
+        " computed %.0f %% of its tokens again after %s preemptions per run: the KV memory is small for "
+        "what it admits",
+        100 * again / computed, count);
+    add_note(notes, MB_NOTE_PLAIN, &text);
+}
+
+// Shares of requests that met every SLO of their class, means over the seeds.
+static void note_classes(mb_notes *notes, const mb_results *results, size_t point, size_t policy) {
+    const mb_experiment *experiment = &mb_results_section(results)->points[point].experiment;
+    const size_t classes = experiment->workload.class_count;
+    if (!classes) return;
+    mb_strbuf text = {0};
+    mb_strbuf_add(&text, "SLOs met by ");
+    mb_add_printable(&text, experiment->policies[policy].label);
+    for (size_t i = 0; i < classes; i++) {
+        double met = 0, measured = 0;
+        for (uint32_t seed = 0; seed < experiment->seeds; seed++) {
+            const mb_outcome *outcome = mb_results_at(results, point, policy, seed);
+            if (!outcome->finished) continue;
+            met += (double)outcome->classes[i].slo_met;
+            measured += (double)outcome->classes[i].measured;
+        }
+        mb_strbuf_add(&text, i ? ", " : ": ");
+        mb_add_printable(&text, mb_workload_class_name(&experiment->workload, (uint32_t)i));
+        mb_strbuf_printf(&text, " %.3g %%", measured > 0 ? 100 * met / measured : 0);
+    }
+    add_note(notes, MB_NOTE_PLAIN, &text);
+}
+
+static void note_policies(mb_notes *notes, const mb_results *results) {
+    const mb_section *section = mb_results_section(results);
+    if (section->point_count > 1) return; // a sweep's story is in its table and in the JSON
+    for (size_t policy = 0; policy < section->points[0].experiment.policy_count; policy++) {
+        note_recomputed(notes, results, 0, policy);
+        note_classes(notes, results, 0, policy);
+    }
+}
+
 // --- failures --------------------------------------------------------------------------------------------
 
 static const char *message_of(const mb_outcome *outcome) {
@@ -347,6 +405,7 @@ void mb_notes_collect(const mb_results *results, mb_notes *notes) {
     note_idle(notes, sums, count);
     note_unfinished(notes, sums, count);
     note_rejected(notes, sums, count);
+    note_policies(notes, results);
     note_extrapolated(notes, sums, count);
     note_skipped(notes, results);
     note_no_randomness(notes, results);

@@ -78,6 +78,7 @@ static mb_sim_config make_config(const mb_experiment *experiment, const mb_laten
                            .stepwise = experiment->stepwise,
                            .stop_s = experiment->stop_s,
                            .classes = experiment->workload.classes,
+                           .class_count = experiment->workload.class_count,
                            .block_oversize = experiment->block_oversize,
                            .latency = latency,
                            .slo = experiment->slo,
@@ -88,13 +89,18 @@ static mb_sim_config make_config(const mb_experiment *experiment, const mb_laten
                            .oracle = experiment->oracle};
 }
 
-static void read_metrics(const mb_metrics *metrics, const mb_experiment *experiment, mb_outcome *outcome) {
+static void read_metrics(mb_metrics *metrics, const mb_experiment *experiment, mb_outcome *outcome) {
     mb_measure_all(metrics, &experiment->slo, outcome->values);
     outcome->skipped_zero = metrics->skipped_zero;
     outcome->skipped_long = metrics->skipped_long;
     outcome->memory_stops = metrics->memory_stops;
     outcome->extrapolated_batches = metrics->extrapolated_batches;
     outcome->memory_peak = metrics->kv_capacity == MB_KV_UNLIMITED ? NAN : metrics->kv_peak;
+    outcome->computed_tokens = metrics->padded_tokens;
+    outcome->recomputed_tokens = metrics->recomputed_tokens;
+    outcome->classes = metrics->classes;
+    outcome->class_count = metrics->class_count;
+    metrics->classes = NULL; // handed over
     memcpy(outcome->first_rejection, metrics->first_rejection, sizeof outcome->first_rejection);
 }
 

@@ -99,8 +99,10 @@ size_t mb_best(const mb_results *results, size_t point, int measure) {
 }
 
 void mb_results_deinit(mb_results *results) {
-    for (size_t i = 0; results->outcomes && i < results->count; i++)
+    for (size_t i = 0; results->outcomes && i < results->count; i++) {
         free(results->outcomes[i].error);
+        free(results->outcomes[i].classes);
+    }
     free(results->outcomes);
     results->outcomes = NULL;
     results->count = 0;

@@ -15,6 +15,9 @@ typedef struct mb_outcome {
     uint64_t skipped_zero, skipped_long, memory_stops, extrapolated_batches;
     double memory_peak; // highest fraction of a pool, NAN without a limit
     char first_rejection[256];
+    uint64_t computed_tokens, recomputed_tokens; // by engines; the second, of the first, after preemptions
+    mb_class_metrics *classes;                   // of the workload's classes; NULL: none. Owned
+    size_t class_count;
 } mb_outcome;
 
 typedef struct mb_results {

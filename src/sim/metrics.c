@@ -10,6 +10,7 @@ void mb_metrics_deinit(mb_metrics *metrics) {
     mb_sketch_deinit(&metrics->e2e);
     mb_sketch_deinit(&metrics->queue);
     free(metrics->client_tokens);
+    free(metrics->classes);
     *metrics = (mb_metrics){0};
 }
 

@@ -8,6 +8,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+// What the requests of one class got.
+typedef struct mb_class_metrics {
+    uint64_t measured, slo_met;
+    double ttft_s, e2e_s; // sums
+} mb_class_metrics;
+
 typedef struct mb_metrics {
     uint64_t requests, finished, rejected, unfinished;
     uint64_t measured; // finished requests in the statistics below (all, less the warm-up)
@@ -32,6 +38,8 @@ typedef struct mb_metrics {
     double sojourn_s;                          // summed time in system of requests that left
     double *client_tokens;                     // prompt + output tokens served per client; owned
     uint32_t clients;
+    mb_class_metrics *classes; // [class_count]; owned
+    size_t class_count;
     uint64_t skipped_zero, skipped_long; // rows of the trace left out
     char first_rejection[256];
     double sim_wall_s;

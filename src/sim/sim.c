@@ -68,6 +68,11 @@ mb_status mb_sim_init(mb_sim *sim, const mb_sim_config *config, mb_source *sourc
         for (size_t i = 0; i < sizeof sketches / sizeof *sketches; i++)
             mb_sketch_keep_samples(sketches[i]);
     }
+    if (config->class_count) {
+        sim->metrics.classes = calloc(config->class_count, sizeof *sim->metrics.classes);
+        if (!sim->metrics.classes) return mb_fail_memory(error);
+        sim->metrics.class_count = config->class_count;
+    }
     if (mb_sim_add_queue(sim, MB_KEY_NONE) == MB_NONE) return mb_fail_memory(error);
     return init_replicas(sim, error);
 }
@@ -369,6 +374,12 @@ void mb_sim_judge(mb_sim *sim, const mb_request *request, bool waited, double tt
     metrics->tbt_violations += slow_tokens;
     metrics->e2e_violations += slow;
     metrics->slo_met += !late && !slow_tokens && !slow;
+    if (!metrics->classes) return;
+    mb_class_metrics *of_class = &metrics->classes[request->class_index];
+    of_class->measured++;
+    of_class->slo_met += !late && !slow_tokens && !slow;
+    of_class->ttft_s += ttft;
+    of_class->e2e_s += e2e;
 }
 
 mb_status mb_sim_count_finished(mb_sim *sim, const mb_request *request, mb_error *error) {

@@ -70,6 +70,7 @@ typedef struct mb_sim_config {
     bool oracle;              // policies may see the true output length
     double stop_s;            // the simulation ends here, whatever is under way; 0: when all is done
     const mb_class *classes;  // SLOs by class; NULL: `slo` for all
+    size_t class_count;
     // --- initial limits of every replica; the policy may change them
     uint32_t max_requests; // 0: no limit
     uint64_t token_budget; // of a step; 0: no limit

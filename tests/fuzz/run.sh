@@ -33,4 +33,6 @@ fuzz() { # fuzz NAME CORPUS SOURCES...
 fuzz fuzz_trace tests/corpus/csv src/base/*.c src/workload/*.c
 fuzz fuzz_jsonl tests/corpus/jsonl src/base/*.c src/workload/*.c
 fuzz fuzz_grid tests/corpus/grid src/base/*.c src/model/*.c
+fuzz fuzz_steps tests/corpus/steps src/base/*.c src/model/*.c
+fuzz fuzz_profile tests/corpus/profile src/base/*.c src/model/*.c
 fuzz fuzz_policy policies src/base/*.c src/model/*.c src/workload/*.c src/sim/*.c src/script/*.c

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// libFuzzer: no step log makes the reader or the fit crash, leak or give a number that is none.
+#include "model/fit_step.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(bool holds) {
+    if (!holds) abort();
+}
+
+static void fit_both_ways(const mb_step_log *log) {
+    for (int weight = 0; weight < 2; weight++) {
+        mb_step_fit fit;
+        mb_error error = {0};
+        if (mb_fit_step_law(log, (mb_fit_weight)weight, &fit, &error) != MB_OK) {
+            check(strlen(error.message) > 10);
+            continue;
+        }
+        const double numbers[] = {
+            fit.law.base_s, fit.law.per_token_s, fit.law.per_context_s, fit.law.per_request_s, fit.mape,
+            fit.p95};
+        for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+            check(isfinite(numbers[i]) && numbers[i] >= 0);
+        check(fit.worst_step < log->count && !isinf(fit.held_out_mape));
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    char path[64];
+    snprintf(path, sizeof path, "/dev/shm/mbsand-fuzz-steps-%ld", (long)getpid());
+    FILE *file = fopen(path, "wb");
+    check(file != NULL && fwrite(data, 1, size, file) == size && fclose(file) == 0);
+    mb_error error = {0};
+    mb_step_log *log = NULL;
+    if (mb_step_log_read(path, &log, &error) == MB_OK)
+        fit_both_ways(log);
+    else
+        check(log == NULL && strlen(error.message) > 10);
+    mb_step_log_free(log);
+    unlink(path);
+    return 0;
+}
