@@ -19,6 +19,8 @@ for n in 100000 "$requests"; do
         "$out/mbsand" tests/bench/batch.lua --jobs 1 --quiet --set workload.limit="$n" | grep -vE '^$|^\*|^note'
 done
 echo
+tests/bench/steps.sh "$out/mbsand"
+echo
 echo "CSV replay, one thread"
 awk -v n=2000000 'BEGIN {
     print "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type"
