@@ -73,6 +73,7 @@ MBSAND=$MBSAND_ASAN suite "oracle: steps with invariants" lua5.4 tests/oracle/co
 suite "oracle: laws of the affine engine" lua5.4 tests/oracle/affine_law.lua
 suite "jumping = stepping, 1,000 triples" lua5.4 tests/oracle/fast_forward.lua 1000 1 "$MBSAND"
 suite "jumping = stepping, with invariants" lua5.4 tests/oracle/fast_forward.lua 400 2 "$MBSAND_ASAN"
+suite "fidelity: measured runs of vLLM" lua5.4 tests/fidelity/run.lua
 for test in tests/cli/*.bats tests/sandbox/*.bats; do
     [ -e "$test" ] && suite "cli: $(basename "$test" .bats)" bats --tap "$test"
 done

@@ -234,3 +234,8 @@ function latency.table(path) end
 ---@param keys? { noise?: number }
 ---@return mbsand.Latency
 function latency.jobs(keys) end
+---Measured operators of one layer: a folder with dense.csv, per_sequence.csv and attention.csv. layers: of the model;
+---per_token: s, what the tables lack (communication); host: s per step; scheduling: s per request and step.
+---@param path string|{ path: string, layers: integer, per_token?: number, host?: number, scheduling?: number, graph_sizes?: integer[], noise?: number }
+---@return mbsand.Latency|fun(options: { layers: integer, per_token?: number, host?: number, scheduling?: number, graph_sizes?: integer[], noise?: number }): mbsand.Latency
+function latency.profile(path) end

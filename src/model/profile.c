@@ -99,6 +99,8 @@ static double tree_at(const mb_profile *p, int level, size_t first, size_t last,
 
 static double attention_at(const mb_profile *p, double chunk, double decodes, double prefix, double context,
                            bool *extrapolated) {
+    // Nothing was measured without chunk and decodes: below the smallest chunk alone, the smallest stands.
+    if (decodes == 0) chunk = fmax(chunk, p->smallest);
     const double where[AXES] = {[CHUNK] = chunk, [DECODES] = decodes, [PREFIX] = prefix, [CONTEXT] = context};
     for (int i = 0; i < AXES; i++)
         if (where[i] > p->most[i]) *extrapolated = true;

@@ -503,7 +503,7 @@ static void describe_latency(const mb_experiment *experiment, mb_strbuf *text) {
                          1e3 * (latency->step.base_s + latency->host_s), 1e6 * latency->step.per_token_s,
                          1e9 * latency->step.per_context_s);
     else if (latency->kind == MB_LATENCY_PROFILE)
-        mb_strbuf_printf(text, "profiled steps + %.4g ms", 1e3 * latency->host_s);
+        mb_strbuf_printf(text, "profiled steps and %.4g ms of host", 1e3 * latency->host_s);
     else if (latency->kind == MB_LATENCY_CUSTOM)
         mb_strbuf_add(text, "steps timed by a function");
     else if (latency->kind == MB_LATENCY_TABLE)

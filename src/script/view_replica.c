@@ -139,23 +139,27 @@ static int cached(lua_State *L) { // 0 under a batch model, which has no prefix 
     return 1;
 }
 
+// A count in the table of options; NAN where it is none.
 static double count_field(lua_State *L, const char *name, double otherwise) {
     lua_getfield(L, 2, name);
     const lua_Number value = luaL_optnumber(L, -1, otherwise);
     lua_pop(L, 1);
-    if (!(value >= 0 && value <= 0x1p53)) luaL_error(L, "estimate: %s must be a number of at least 0", name);
-    return value;
+    return value >= 0 && value <= 0x1p53 ? value : (double)NAN;
 }
 
 // estimate{ prefill = tokens, prefix = , decodes = , context = }: seconds of one such step, without noise.
 static int estimate_step(lua_State *L, mb_latency *latency) {
-    const mb_chunk chunk = {.tokens = (uint32_t)fmin(count_field(L, "prefill", 0), UINT32_MAX),
-                            .prefix = (uint32_t)fmin(count_field(L, "prefix", 0), UINT32_MAX)};
+    const double prefill = count_field(L, "prefill", 0), prefix = count_field(L, "prefix", 0);
+    const double decodes = count_field(L, "decodes", 0), context = count_field(L, "context", 0);
+    if (!(prefill <= UINT32_MAX && prefix <= UINT32_MAX && decodes <= UINT32_MAX && context >= 0))
+        return luaL_error(L, "estimate: expected { prefill = tokens, prefix = tokens, decodes = requests, "
+                             "context = tokens }, numbers of at least 0");
+    const mb_chunk chunk = {.tokens = (uint32_t)prefill, .prefix = (uint32_t)prefix};
     const mb_step_shape shape = {.prefill_tokens = chunk.tokens,
                                  .prefill_requests = chunk.tokens > 0,
                                  .chunks = &chunk,
-                                 .decode_requests = (uint32_t)fmin(count_field(L, "decodes", 0), UINT32_MAX),
-                                 .decode_context = (uint64_t)count_field(L, "context", 0)};
+                                 .decode_requests = (uint32_t)decodes,
+                                 .decode_context = (uint64_t)context};
     double seconds = 0;
     bool extrapolated = false;
     mb_error error = {0};
@@ -174,7 +178,7 @@ static int estimate(lua_State *L) {
     if (mb_latency_is_step(&quiet)) return estimate_step(L, &quiet);
     const double requests = count_field(L, "requests", 1), longest = count_field(L, "longest", 0);
     const double service = count_field(L, "service", 0);
-    if (!(requests >= 1 && requests <= UINT32_MAX && longest <= UINT32_MAX))
+    if (!(requests >= 1 && requests <= UINT32_MAX && longest <= UINT32_MAX && service >= 0))
         return luaL_error(L, "estimate: expected { requests = at least 1, longest = tokens }");
     const mb_batch_time time = mb_latency_batch(&quiet, (uint32_t)requests, (uint32_t)longest, service, NULL);
     lua_pushnumber(L, time.duration_s);

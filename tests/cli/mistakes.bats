@@ -79,7 +79,7 @@ ends() { # ends CODE SENTENCE
     schedule 'return self.sim.queu'
     ends 1 "./my.lua:3: a sim has no field 'queu'; did you mean 'queue'?"
     schedule 'return self.sim.nothing_like_it'
-    ends 1 "./my.lua:3: a sim has no field 'nothing_like_it'; it has after, arrivals_ended, bins, every, inbox"
+    ends 1 "./my.lua:3: a sim has no field 'nothing_like_it'; it has after, arrivals_ended, bins, clients, every, inbox"
     schedule 'step:admitt(self.sim.queue)'
     ends 1 "./my.lua:3: a step has no field 'admitt'; did you mean 'admit'?"
     schedule 'self.sim.queue:pull()'
@@ -100,7 +100,7 @@ ends() { # ends CODE SENTENCE
     schedule 'self.sim.now = 1'
     ends 1 "./my.lua:3: sim.now cannot be set; keep your own values in self.now"
     schedule 'replica.running = 1'
-    ends 1 "./my.lua:3: replica.running cannot be set; only max_requests and token_budget can"
+    ends 1 "./my.lua:3: replica.running cannot be set; max_requests, token_budget, chunked, reserve and watermark can"
 }
 
 @test "a dot where a colon is meant" {

@@ -23,8 +23,8 @@ function replay.read(run)
     local prompt = prompts[number + 1]
     local request = {
       number = number, prompt = field(line, "input_toks"), output = field(line, "output_toks"),
-      queued = field(line, "queued_ts"), first = field(line, "first_token_ts"), last = field(line, "last_token_ts"),
-      ids = {},
+      queued = field(line, "queued_ts"), scheduled = field(line, "scheduled_ts"), first = field(line, "first_token_ts"),
+      last = field(line, "last_token_ts"), ids = {},
     }
     assert(field(prompt, "input_toks") == request.prompt, "the two files disagree")
     for id in prompt:match('"block_ids":%s*%[(.-)%]'):gmatch("%d+") do
@@ -77,6 +77,18 @@ end
 function Policy:stepped(_, step)
   self.sim:observe("tokens", step.tokens)
   self.sim:observe("time", step.duration)
+end
+return Policy
+]]
+
+-- Asynchronous scheduling: a step is composed while the one before it runs, so a place that a request leaves is taken
+-- again one step later.
+local LATE = [[
+local Policy = { places = math.huge }
+function Policy:schedule(replica, step)
+  if step:carry() == 0 then step:admit(self.sim.queue, self.places) end
+  self.places = replica.max_requests - step.requests
+  if #self.sim.queue > 0 and self.places > 0 then step:quantum(1) end
 end
 return Policy
 ]]
@@ -152,8 +164,10 @@ local function compare(run, rows)
 end
 
 function replay.errors(run, latency, options)
-  simulate(run, latency, "vllm_v1", "requests", options or {})
-  local rows = csv.rows(folder .. "/out/requests-vllm_v1-1.csv") or failed()
+  options = options or {}
+  if options.late then program.write(folder .. "/late.lua", LATE) end
+  simulate(run, latency, options.late and folder .. "/late.lua" or "vllm_v1", "requests", options)
+  local rows = csv.rows(("%s/out/requests-%s-1.csv"):format(folder, options.late and "late" or "vllm_v1")) or failed()
   assert(#rows == #run.measured, "not all requests were served")
   table.sort(rows, function(a, b) return tonumber(a.id) < tonumber(b.id) end)
   return compare(run, rows)

@@ -185,8 +185,8 @@ static void needs_layers(void **state) {
     assert_non_null(strstr(error.message, "how many layers"));
 }
 
-// Llama-3.1-8B on an RTX PRO 6000: near the straight line through its steps that was published from
-// elsewhere, 11.283 ms + 41.82 us T + 71.61 ns K.
+// Llama-3.1-8B on an RTX PRO 6000: near, over all decodes of usual contexts, the straight line through its
+// steps that was published from elsewhere, 11.283 ms + 41.82 us T + 71.61 ns K.
 static void measured(void **state) {
     (void)state;
     static const char where[] =
@@ -206,7 +206,7 @@ static void measured(void **state) {
             const mb_step_shape shape = {.decode_requests = n, .decode_context = (uint64_t)n * context};
             const double line = 11.283e-3 + 41.82e-6 * n + 71.61e-9 * n * context;
             const double seconds = mb_profile_seconds(profile, &shape, n, &extrapolated);
-            if (!(fabs(seconds / line - 1) < 0.10)) printf("%u %u %g\n", n, context, seconds / line - 1);
+            assert_true(fabs(seconds / line - 1) < 0.13);
             sum += fabs(seconds / line - 1);
         }
     assert_true(sum / count < 0.035);

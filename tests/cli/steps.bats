@@ -1,0 +1,123 @@
+#!/usr/bin/env bats
+# Continuous batching from the command line: stepping, mistakes, overload.
+
+load helpers
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    cat >small.lua <<'END'
+return scenario {
+  workload = synthetic { arrivals = arrivals.poisson { rate = 20 }, prompt = lengths.uniform(1, 60),
+    output = lengths.uniform(1, 40), limit = 200 },
+  cluster = { gpus = 2, kv_block = 4, kv_blocks = 200, token_budget = 64 },
+  latency = latency.step { base = 0.01, per_token = 0.0002, per_context = 1e-5 },
+  policies = { "vllm_v1" },
+  seeds = 1,
+}
+END
+}
+
+# schedule BODY: a policy my.lua whose `schedule` runs BODY.
+schedule() {
+    printf 'local P = {}\nfunction P:schedule(replica, step)\n  %s\nend\nreturn P\n' "$1" >my.lua
+}
+
+# The run of my.lua fails (exit code 1) and says so.
+fails() {
+    run "$MBSAND" small.lua --policy ./my.lua --quiet
+    [ "$status" -eq 1 ]
+    says "$1"
+}
+
+@test "stepping prints what jumping prints" {
+    for more in "" "--set latency.noise=0.1" "--set cluster.prefix_cache=false"; do
+        # shellcheck disable=SC2086
+        "$MBSAND" small.lua --policy sarathi --policy srpt --policy vllm_v0 --quiet $more >fast.txt
+        # shellcheck disable=SC2086
+        "$MBSAND" small.lua --policy sarathi --policy srpt --policy vllm_v0 --quiet $more --step >slow.txt
+        cmp fast.txt slow.txt
+    done
+}
+
+@test "mistakes in a step" {
+    schedule 'if step:carry() and replica.running > 0 then step:barrier() else step:admit(self.sim.queue, 1) end'
+    fails "step:barrier: requests run here already"
+    schedule 'local req = self.sim.queue:peek() if req then step:preempt(req) end step:admit(self.sim.queue)'
+    fails "step:preempt: the request does not run on this replica"
+    schedule 'step:carry() for req in replica:each_running() do step:add(req) end step:admit(self.sim.queue)'
+    fails "step:add: the request is in the step already"
+    schedule 'step:carry() step:admit(self.sim.queue) step:quantum(0)'
+    fails "step:quantum: expected a number of steps of at least 1"
+    schedule 'replica.reserve = "everything"'
+    fails 'replica.reserve is "chunk", "sequence", "prompt", "predicted" or "maximum", not "everything"'
+    schedule 'replica.reserve = "maximum"'
+    fails 'replica.reserve = "maximum" needs cluster.kv_max_length'
+    schedule 'replica.watermark = 1'
+    fails "replica.watermark is a share from 0 to below 1"
+    schedule 'step:carry() for req in replica:each_running() do step:preempt(req, "throw") end step:admit(self.sim.queue)'
+    fails 'step:preempt: expected "recompute", "swap" or "pause", not "throw"'
+    schedule 'step:add(self.sim.queue:peek(), 0)'
+    fails "step:add: the tokens must be at least 1"
+    schedule 'replica:estimate{ decodes = -1 }'
+    fails "estimate: expected { prefill = tokens"
+}
+
+@test "a policy that never carries leaves its requests unserved, and is told" {
+    schedule 'step:admit(self.sim.queue)'
+    run "$MBSAND" small.lua --policy ./my.lua --quiet
+    [ "$status" -eq 0 ]
+    says "my never served"
+    says "my left replicas idle"
+}
+
+@test "ten times too much work in a tiny pool ends, and says what happened" {
+    run "$MBSAND" small.lua --quiet --policy fcfs --set cluster.kv_blocks=27 --set cluster.gpus=1 \
+        --set workload.arrivals.rate=400 --set workload.limit=2000
+    [ "$status" -eq 0 ]
+    says "fcfs computed"
+    says "preemptions per run"
+    ! [[ $output == *"never served"* ]]
+}
+
+@test "a request that no pool can hold is rejected" {
+    run "$MBSAND" small.lua --quiet --set cluster.kv_blocks=10
+    [ "$status" -eq 0 ]
+    says "vllm_v1 rejected"
+    says "needs"
+}
+
+@test "the function of latency.custom: a model, and a mistake" {
+    sed 's|latency = .*|latency = latency.custom(function(s) return 0.01 + 0.0002 * s.tokens + 1e-5 * s.context end),|' \
+        small.lua >custom.lua
+    "$MBSAND" small.lua --quiet --format csv | cut -d, -f1-100 >law.csv
+    "$MBSAND" custom.lua --quiet --format csv | cut -d, -f1-100 >function.csv
+    # The same times up to rounding: throughput to nine digits.
+    [ "$(cut -d, -f8 law.csv | cut -c1-9 | tail -n 1)" = "$(cut -d, -f8 function.csv | cut -c1-9 | tail -n 1)" ]
+    sed 's|latency = .*|latency = latency.custom(function() return -1 end),|' small.lua >custom.lua
+    run "$MBSAND" custom.lua --quiet
+    [ "$status" -ne 0 ]
+    says "latency.custom"
+    sed 's|latency = .*|latency = latency.custom(function(s) return s.nothing.here end),|' small.lua >custom.lua
+    run "$MBSAND" custom.lua --quiet
+    [ "$status" -ne 0 ]
+    says "custom.lua:5"
+}
+
+@test "the simulation stops where it is told" {
+    "$MBSAND" small.lua --quiet --set stop_time=3 --out out --dump requests --format csv >/dev/null
+    [ "$(awk -F, 'NR > 1 && $3 > 3' out/requests-vllm_v1-1.csv | wc -l)" -eq 0 ]
+    grep -q "unfinished" out/requests-vllm_v1-1.csv
+}
+
+@test "static batches run on an engine" {
+    "$MBSAND" small.lua --quiet --policy static_fifo --policy multi_bin_dynamic --policy multi_bin --policy dynamic_no_bins \
+        --format csv >all.csv
+    [ "$(awk -F, 'NR > 1 && $4 == 200' all.csv | wc -l)" -eq 5 ]
+}
+
+@test "every policy is short enough to be read" {
+    for policy in "$BATS_TEST_DIRNAME"/../../policies/*.lua; do
+        [ "$(wc -l <"$policy")" -lt 80 ]
+        head -n 1 "$policy" | grep -q "^-- $(basename "$policy" .lua): "
+    done
+}
