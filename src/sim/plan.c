@@ -79,7 +79,13 @@ static void arrange(mb_sim *sim, bool planned) {
 
 // --- who is asked
 
+static bool has_own_waiting(const mb_sim *sim, const mb_replica *replica) {
+    return replica->own_queue != MB_NONE && sim->queues[replica->own_queue].count > 0;
+}
+
+// Left idle with work of its own, not on purpose.
 static void set_holding(mb_sim *sim, mb_replica *replica, bool holding) {
+    holding = holding && !replica->idle_on_purpose;
     if (replica->holding == holding) return;
     replica->holding = holding;
     sim->idle_holding_count += holding ? 1 : ~UINT32_C(0);
@@ -105,12 +111,14 @@ static mb_status schedule(mb_sim *sim, mb_replica *replica, mb_error *error) {
     if (status == MB_OK && sim->out_of_memory) status = mb_fail_memory(error);
     if (status != MB_OK) return status;
     if (replica->engine && replica->engine->requests == 0) {
-        set_holding(sim, replica, replica->engine->running > 0 && !replica->idle_on_purpose);
+        set_holding(sim, replica, replica->engine->running > 0 || has_own_waiting(sim, replica));
         return MB_OK;
     }
     if (replica->engine && !replica->engine->barrier) return mb_run_start(sim, replica, error);
     if (replica->engine && !mb_batch_from_rows(sim, replica)) return mb_fail_memory(error);
-    return replica->count ? mb_batch_start(sim, replica, error) : MB_OK;
+    if (replica->count) return mb_batch_start(sim, replica, error);
+    set_holding(sim, replica, has_own_waiting(sim, replica));
+    return MB_OK;
 }
 
 static bool has_work(const mb_sim *sim, const mb_replica *replica) {

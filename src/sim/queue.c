@@ -63,6 +63,7 @@ static void count_in(mb_queue *queue, mb_request *request) {
     assert(request->queue == MB_NONE && request->phase == MB_PHASE_WAITING);
     request->queue = queue->index;
     queue->count++;
+    if (queue->all_owned) ++*queue->all_owned;
     queue->prompt_tokens += request->prompt_tokens;
     queue->predicted_tokens += request->predicted_output;
 }
@@ -71,6 +72,7 @@ static void count_out(mb_queue *queue, mb_request *request) {
     assert(request->queue == queue->index && queue->count > 0);
     request->queue = MB_NONE;
     queue->count--;
+    if (queue->all_owned) --*queue->all_owned;
     queue->prompt_tokens -= request->prompt_tokens;
     queue->predicted_tokens -= request->predicted_output;
 }

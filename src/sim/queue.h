@@ -25,6 +25,7 @@ typedef struct mb_queue {
     uint32_t index;      // its place in the simulation's list of queues, written into requests
     uint32_t owner;      // the replica whose own queue it is, or MB_NONE
     uint32_t count;
+    uint64_t *all_owned; // counts the requests in queues with an owner; NULL in the others
     uint64_t prompt_tokens, predicted_tokens; // sums over the waiting
     uint32_t random;                          // state of the treap's balancing priorities
 } mb_queue;

@@ -123,8 +123,9 @@ void mb_sim_integrate(mb_sim *sim) {
     metrics->in_system_integral += dt * (double)(sim->waiting + sim->running);
     metrics->kv_reserved_integral += dt * (double)sim->kv_reserved;
     metrics->kv_used_integral += dt * (double)sim->kv_used;
-    const uint32_t idle =
-        sim->waiting ? sim->idle_count - sim->idle_on_purpose_count : sim->idle_holding_count;
+    // What waits in a replica's own queue concerns that one alone.
+    const bool shared = sim->waiting > sim->routed;
+    const uint32_t idle = shared ? sim->idle_count - sim->idle_on_purpose_count : sim->idle_holding_count;
     metrics->idle_with_work_s += dt * (double)idle;
 }
 

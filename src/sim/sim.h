@@ -153,6 +153,7 @@ struct mb_sim {
     uint32_t idle_count, idle_on_purpose_count;
     uint32_t idle_holding_count; // engines left idle, not on purpose, while requests run on them
     uint64_t arrived, waiting, running;
+    uint64_t routed;               // of the waiting, those in a replica's own queue
     uint64_t kv_reserved, kv_used; // over all replicas
     mb_client *clients;            // by index
     uint32_t client_count, client_capacity;

@@ -171,6 +171,19 @@ function steps.run(options)
     return false
   end
 
+  -- The same, less what waits in the own queues of other replicas, which is no business of this one.
+  local function has_own_work(replica)
+    local elsewhere = {}
+    for _, other in ipairs(sim.replicas) do
+      for i = 1, other ~= replica and #other.queue or 0 do elsewhere[other.queue[i]] = true end
+    end
+    for _, record in ipairs(alive) do
+      local waits = record.state ~= "running" and not elsewhere[record.req]
+      if waits or (record.state == "running" and record.home == replica) then return true end
+    end
+    return false
+  end
+
   -- --- what policies may call ----------------------------------------------------------------------------------------------
 
   function sim:key_of(req, key)
@@ -555,7 +568,7 @@ function steps.run(options)
     for _, replica in ipairs(sim.replicas) do
       total.memory = total.memory + replica.kv.used * (time - sim.now)
       if not replica.run then total.ends = total.ends + replica.kv.used * (time - sim.now) end
-      if not replica.run and not replica.deliberate and has_work(replica) then total.idle = total.idle + time - sim.now end
+      if not replica.run and not replica.deliberate and has_own_work(replica) then total.idle = total.idle + time - sim.now end
     end
     sim.now = time
   end

@@ -297,7 +297,8 @@ static void test_violations_and_goodput(void **state) {
     const row rows[] = {{0, 0, 30}, {0.1, 0, 30}, {0.1, 0, 30}};
     bench b;
     open_bench(&b, rows, 3);
-    b.config.slo = (mb_slo){.ttft_s = INFINITY, .tbt_s = 0.012, .e2e_s = 2}; // alone: 0.01 s per token; in pairs: 0.015
+    b.config.slo =
+        (mb_slo){.ttft_s = INFINITY, .tbt_s = 0.012, .e2e_s = 2}; // alone: 0.01 s per token; in pairs: 0.015
     run_bench(&b, &TAKE);
     double values[MB_MEASURE_COUNT];
     mb_measure_all(&b.sim.metrics, &b.config.slo, values);

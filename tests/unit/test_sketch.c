@@ -203,6 +203,34 @@ static void moments(void **state) {
     mb_sketch_deinit(&sketch);
 }
 
+// A series goes into the buckets that its values would go into one by one.
+static void series_equals_values(void **state) {
+    (void)state;
+    static const struct {
+        double first, step;
+        uint64_t steps, count;
+    } cases[] = {{0.01, 0, 5, 3},    {0.01, 1e-9, 1000, 2},        {0.01, 1e-4, 3000, 7},
+                 {1e-3, 0.5, 40, 1}, {0.0127, 3.3e-7, 100000, 82}, {1e-12, 1e-3, 20, 4},
+                 {0.02, 1e-5, 1, 9}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mb_sketch together = {0}, apart = {0};
+        mb_sketch_add(&together, 0.5); // sums of what was there before stay
+        mb_sketch_add(&apart, 0.5);
+        mb_sketch_add_series(&together, cases[i].first, cases[i].step, cases[i].steps, cases[i].count);
+        for (uint64_t k = 0; k < cases[i].steps; k++)
+            mb_sketch_add_many(&apart, cases[i].first + (double)k * cases[i].step, cases[i].count);
+        assert_true(together.count == apart.count);
+        assert_true(together.min == apart.min && together.max == apart.max);
+        assert_true(fabs(together.sum - apart.sum) <= 1e-12 * apart.sum);
+        assert_true(fabs(together.sum_squares - apart.sum_squares) <= 1e-12 * apart.sum_squares);
+        for (double q = 0; q <= 1; q += 0.01)
+            assert_true(fabs(mb_sketch_quantile(&together, q) - mb_sketch_quantile(&apart, q)) <=
+                        2.1e-3 * mb_sketch_quantile(&apart, q));
+        mb_sketch_deinit(&together);
+        mb_sketch_deinit(&apart);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quantiles_of_random_samples),
@@ -211,6 +239,7 @@ int main(void) {
         cmocka_unit_test(many_is_repeated_adding),
         cmocka_unit_test(merging),
         cmocka_unit_test(moments),
+        cmocka_unit_test(series_equals_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
