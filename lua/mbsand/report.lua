@@ -39,6 +39,35 @@ function report.interval(row, measure, digits, scale)
   return text .. " ± " .. report.fixed(half * scale, decimals)
 end
 
+-- Student's t, 97.5 % point, by degrees of freedom; the normal's beyond the table.
+local T = { 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
+  2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042 }
+
+-- How much larger a measure is in row a than in row b, as a share of b's mean, paired by seed: the mean, its 95 % half
+-- width, and whether that excludes zero (nil where a single seed has no interval).
+function report.difference(a, b, measure)
+  local sum, squares, n = 0, 0, 0
+  for i, run in ipairs(a.values) do
+    local other = b.values[i]
+    if run[measure] and other and other[measure] then
+      local d = run[measure] - other[measure]
+      sum, squares, n = sum + d, squares + d * d, n + 1
+    end
+  end
+  local mean, base = sum / n, b.mean[measure]
+  if n < 2 or not base or base == 0 then return mean / (base or 1), nil, nil end
+  local half = (T[n - 1] or 1.96) * math.sqrt(math.max(0, squares - n * mean * mean) / (n - 1) / n)
+  return mean / base, half / math.abs(base), math.abs(mean) > half
+end
+
+-- "17 % lower than fcfs", or "no real difference from fcfs", for a measure of row a against row b.
+function report.against(a, b, measure, name)
+  local share, _, real = report.difference(a, b, measure)
+  if not real then return "no real difference from " .. (name or b.policy) end
+  if share >= 1 then return ("%.3g times that of %s"):format(1 + share, name or b.policy) end
+  return ("%.3g %% %s than %s"):format(100 * math.abs(share), share < 0 and "lower" or "higher", name or b.policy)
+end
+
 -- Print rows (arrays of cells) under a header; numbers and the cells of all but the first column stand to the right.
 function report.print_table(header, rows)
   local sizes, cells = {}, { header }

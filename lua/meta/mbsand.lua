@@ -445,6 +445,8 @@ function report.print_grid(results, policy, down, across, measure, format) end
 ---@field queue_p95_s number? 95th percentile of wait before service, s
 ---@field queue_p99_s number? 99th percentile of wait before service, s
 ---@field queue_max_s number? largest wait before service, s
+---@field ttft_violation number? fraction of requests whose first token takes longer than slo.ttft
+---@field cache_hit number? fraction of the tokens known at admission to an engine that its prefix cache held
 ---@field tbt_violation number? fraction of requests whose time between tokens exceeds slo.tbt
 ---@field e2e_violation number? fraction of requests that take longer than slo.e2e
 ---@field slo_attainment number? fraction of requests that met every SLO

@@ -220,6 +220,7 @@ static mb_refusal admit_new(mb_sim *sim, mb_replica *replica, uint32_t slot, uin
     take_in(sim, replica, slot);
     request->computed = cached;
     engine->resident_tokens += cached;
+    sim->metrics.admitted_tokens += known;
     sim->metrics.cached_tokens += cached;
     if (request->was_computed > cached) sim->metrics.recomputed_tokens += request->was_computed - cached;
     request->was_computed = 0;

@@ -30,6 +30,7 @@ const mb_measure mb_measures[MB_MEASURE_COUNT] = {
     STATISTICS("itl", "gap between tokens, all gaps pooled"),
     STATISTICS("e2e", "time from arrival to last token"),
     STATISTICS("queue", "wait before service"),
+    {"ttft_violation", "fraction of requests whose first token takes longer than slo.ttft", MB_BETTER_LOWER},
     {"tbt_violation", "fraction of requests whose time between tokens exceeds slo.tbt", MB_BETTER_LOWER},
     {"e2e_violation", "fraction of requests that take longer than slo.e2e", MB_BETTER_LOWER},
     {"slo_attainment", "fraction of requests that met every SLO", MB_BETTER_HIGHER},
@@ -43,6 +44,7 @@ const mb_measure mb_measures[MB_MEASURE_COUNT] = {
     {"kv_peak", "highest reserved KV memory of a replica, fraction of capacity", MB_BETTER_NEITHER},
     {"kv_fragmentation", "time average of reserved KV memory that stays unused, fraction of the reserved",
      MB_BETTER_LOWER},
+    {"cache_hit", "fraction of the tokens known at admission that the prefix cache held", MB_BETTER_HIGHER},
     {"waited_fraction", "fraction of requests that did not start at once", MB_BETTER_NEITHER},
     {"preemptions", "times that a running request was interrupted", MB_BETTER_LOWER},
     {"idle_with_work_s", "replica seconds idle while requests waited, without step:idle", MB_BETTER_LOWER},
@@ -85,6 +87,7 @@ void mb_measure_all(const mb_metrics *metrics, const mb_slo *slo, double values[
     at = put_sketch(at, &metrics->itl);
     at = put_sketch(at, &metrics->e2e);
     at = put_sketch(at, &metrics->queue);
+    *at++ = isinf(slo->ttft_s) ? NAN : ratio((double)metrics->ttft_violations, measured);
     *at++ = isinf(slo->tbt_s) ? NAN : ratio((double)metrics->tbt_violations, measured);
     *at++ = isinf(slo->e2e_s) ? NAN : ratio((double)metrics->e2e_violations, measured);
     *at++ = ratio((double)metrics->slo_met, measured);
@@ -95,6 +98,7 @@ void mb_measure_all(const mb_metrics *metrics, const mb_slo *slo, double values[
     *at++ = limited ? ratio(metrics->kv_reserved_integral, duration * (double)metrics->kv_capacity) : NAN;
     *at++ = limited ? metrics->kv_peak : NAN;
     *at++ = 1 - ratio(metrics->kv_used_integral, metrics->kv_reserved_integral);
+    *at++ = ratio((double)metrics->cached_tokens, (double)metrics->admitted_tokens);
     *at++ = ratio((double)metrics->waited, measured);
     *at++ = (double)metrics->preemptions;
     *at++ = metrics->idle_with_work_s;

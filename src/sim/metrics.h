@@ -32,7 +32,8 @@ typedef struct mb_metrics {
     uint64_t memory_stops;                         // admissions that stopped because memory was full
     double idle_with_work_s; // replica seconds idle while requests waited, unless the policy said step:idle
     uint64_t preemptions;
-    uint64_t cached_tokens, recomputed_tokens; // found in the prefix cache; computed again after a preemption
+    uint64_t admitted_tokens, cached_tokens; // known at admission to an engine; of these, found in its cache
+    uint64_t recomputed_tokens;              // computed again after a preemption
     uint64_t extrapolated_batches;             // batches outside the latency model's fitted range
     double in_system_integral;                 // request seconds: L of Little's law times the duration
     double sojourn_s;                          // summed time in system of requests that left

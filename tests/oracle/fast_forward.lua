@@ -177,6 +177,28 @@ local function difference(fast, slow)
   end
 end
 
+-- Policies that claim never to leave a replica idle while the head of its queue would fit.
+local CONSERVING = {}
+for name in ("fcfs orca vllm_v0 vllm_v1 sarathi sjf srpt edf priority pang multi_bin_continuous round_robin random "
+  .. "least_loaded power_of_two"):gmatch("[%w_]+") do CONSERVING[name] = true end
+
+-- Seconds that such policies left replicas idle with work, and how many runs they had.
+local function idleness(path)
+  local seconds, runs, names = 0, 0, nil
+  for line in io.lines(path) do
+    local cells = {}
+    for cell in (line .. ","):gmatch("([^,]*),") do cells[#cells + 1] = cell end
+    local row = {}
+    for i, name in ipairs(names or {}) do row[name] = cells[i] end
+    names = names or cells
+    if row.policy and CONSERVING[row.policy:gsub("%d+$", "")] then
+      seconds, runs = seconds + (tonumber(row.idle_with_work_s) or 0), runs + 1
+    end
+  end
+  return seconds, runs
+end
+
+local conserving, idle = 0, 0
 local done, number, served, failed = 0, 0, 0, 0
 while done < wanted do
   number = number + 1
@@ -190,16 +212,20 @@ while done < wanted do
     failed = failed + 1
     print(("# %s: %s"):format(path, what))
   else
+    local seconds, runs = idleness(out .. ".fast/summary.csv")
+    if seconds > 0 then print(("# %s: idle with work for %g s"):format(path, seconds)) end
+    idle, conserving = idle + seconds, conserving + runs
     for _, name in ipairs(files(out .. ".fast")) do
       if name:find("^requests") then
         for _ in read(out .. ".fast/" .. name):gmatch(",done\n") do served = served + 1 end
       end
     end
-    os.execute(("rm -r %s.fast %s.slow %s*.txt %s"):format(out, out, out, path))
+    if seconds == 0 then os.execute(("rm -r %s.fast %s.slow %s*.txt %s"):format(out, out, out, path)) end
   end
   done = done + policies * seeds
 end
 tap.equal(failed, 0, ("%d triples of scenario, policy and seed: jumping = stepping (%d requests served)"):format(done, served))
 tap.equal(served > 10 * done, true, "most requests were served")
-if failed == 0 then os.execute("rm -r " .. folder) end
+tap.equal(idle, 0, conserving .. " runs of policies that conserve work: no replica idle with work")
+if failed == 0 and idle == 0 then os.execute("rm -r " .. folder) end
 tap.done()
