@@ -11,8 +11,9 @@ local function answer(results)
     local chunk = row.point["params.chunk"]
     local first = row.policy ~= "vllm_v0" or chunk == results[1].point["params.chunk"]
     if first then
-      rows[#rows + 1] = { row.policy == "sarathi" and "sarathi, " .. chunk or row.policy, report.interval(row, "itl_p99_s", 3, 1000),
-        report.interval(row, "ttft_p99_s", 3), report.interval(row, "ttft_mean_s", 3), report.interval(row, "e2e_mean_s", 3),
+      rows[#rows + 1] = { row.policy == "sarathi" and "sarathi, " .. chunk or row.policy,
+        report.interval(row, "itl_p99_s", 3, 1000), report.interval(row, "ttft_p99_s", 3),
+        report.interval(row, "ttft_mean_s", 3), report.interval(row, "e2e_mean_s", 3),
         report.interval(row, "throughput_rps", 3) }
     end
     local meets = row.mean.itl_p99_s + (row.ci.itl_p99_s or 0) <= OBJECTIVE

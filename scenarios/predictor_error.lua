@@ -1,5 +1,5 @@
--- When does predicting the length of answers pay? Shortest-job policies against first come, first served, as the prediction gets
--- worse (its error is a log-normal factor exp(sigma Z)), at two loads. Under continuous batching an order only matters while
+-- When does predicting the length of answers pay? Shortest-job policies against first come, first served, as predictions get
+-- worse (their error is a log-normal factor exp(sigma Z)), at two loads. Under continuous batching an order only matters while
 -- somebody waits, so memory is made scarce.
 local report = require "mbsand.report"
 

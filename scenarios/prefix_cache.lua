@@ -11,19 +11,20 @@ local function answer(what)
       local on = report.find(results, "vllm_v1", { ["cluster.kv_blocks"] = size, ["cluster.prefix_cache"] = true })
       local share, half, real = report.difference(on, off, "ttft_mean_s")
       saved[size] = real and -share or 0
-      rows[#rows + 1] = { report.fixed(size, 0), report.interval(off, "ttft_mean_s", 3), report.interval(on, "ttft_mean_s", 3),
-        ("%.3g ± %.2g"):format(-100 * share, 100 * (half or 0)), report.interval(on, "cache_hit", 3, 100),
-        report.interval(off, "e2e_mean_s", 3), report.interval(on, "e2e_mean_s", 3) }
+      rows[#rows + 1] = { report.fixed(size, 0), report.interval(off, "ttft_mean_s", 3),
+        report.interval(on, "ttft_mean_s", 3), ("%.3g ± %.2g"):format(-100 * share, 100 * (half or 0)),
+        report.interval(on, "cache_hit", 3, 100), report.interval(off, "e2e_mean_s", 3), report.interval(on, "e2e_mean_s", 3) }
     end
-    report.print_table({ "blocks", "TTFT s, off", "TTFT s, on", "shorter by %", "prompt found %", "E2E s, off", "E2E s, on" }, rows)
+    report.print_table({ "blocks", "TTFT s, off", "TTFT s, on", "shorter by %", "prompt found %", "E2E s, off",
+      "E2E s, on" }, rows)
     local last
     for _, size in ipairs(sizes) do
       if saved[size] > 0.1 then last = size end
     end
     if last then
-      print(("\nWith %s the cache shortens the wait for the first token by more than 10 %% down to %d blocks.\n"):format(what, last))
+      print(("\nWith %s the cache shortens the mean first token by more than 10 %% down to %d blocks.\n"):format(what, last))
     else
-      print(("\nWith %s the cache shortens the wait for the first token by less than 10 %% at every size.\n"):format(what))
+      print(("\nWith %s the cache shortens the mean first token by less than 10 %% at every size.\n"):format(what))
     end
   end
 end

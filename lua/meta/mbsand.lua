@@ -387,6 +387,20 @@ function report.interval(row, measure, digits, scale) end
 ---@param header string[]
 ---@param rows any[][]
 function report.print_table(header, rows) end
+---How much larger a measure is in row a than in b, paired by seed: as a share of b's mean, its 95 % half width, and whether
+---that excludes zero (nil for a single seed).
+---@param a mbsand.Row
+---@param b mbsand.Row
+---@param measure string
+---@return number share, number? half, boolean? real
+function report.difference(a, b, measure) end
+---The same in words: "17 % lower than fcfs", "no real difference from fcfs".
+---@param a mbsand.Row
+---@param b mbsand.Row
+---@param measure string
+---@param name? string of b
+---@return string
+function report.against(a, b, measure, name) end
 ---@param results mbsand.Row[]
 ---@param policy string
 ---@param point? table<string, any>

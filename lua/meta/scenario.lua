@@ -19,6 +19,7 @@
 ---@field policies (string|mbsand.PolicyEntry)[] names, files, or tables with parameters
 ---@field seeds? integer 5
 ---@field seed? integer 42
+---@field stop_time? number s: the simulation ends here
 ---@field warmup? integer first requests left out of the statistics of requests; 0
 ---@field oracle? boolean policies may see the true output lengths; false
 ---@field exact_percentiles? boolean keep every sample; false
@@ -36,9 +37,17 @@
 ---@class mbsand.Cluster
 ---@field gpus? integer replicas; 1
 ---@field name? string
----@field kv? "tokens"|"contiguous" a request reserves its final length, or kv_max_length; "tokens"
+---@field kv? "tokens"|"contiguous"|"paged" a request takes its final length, kv_max_length, or blocks as it needs them
 ---@field kv_tokens? integer|"unlimited" KV memory of a replica, tokens
----@field kv_max_length? integer tokens that "contiguous" reserves for each request
+---@field kv_max_length? integer tokens that "contiguous" and reserve = "maximum" take for each request
+---@field kv_block? integer tokens of a block of "paged"; 16
+---@field kv_blocks? integer KV memory of a replica, blocks
+---@field token_budget? integer tokens that a step may compute
+---@field max_requests? integer requests that may run on a replica
+---@field reserve? "chunk"|"sequence"|"prompt"|"predicted"|"maximum" what admission takes; "chunk"
+---@field watermark? number share of the blocks that admission leaves free; 0
+---@field prefix_cache? boolean freed blocks keep their content; true
+---@field swap? mbsand.Swap host memory for preemption by swapping
 ---@field memory? mbsand.Memory instead of kv_tokens
 ---@field oversize? "reject"|"block" a request larger than the whole memory; "reject"
 
@@ -46,7 +55,14 @@
 ---@field capacity_gib number GiB, 2^30 bytes
 ---@field weights_gib number GiB
 ---@field reserve_gib? number GiB; 0
+---@field utilization? number share of the capacity that is used; 1
 ---@field bytes_per_token number
+
+---@class mbsand.Swap
+---@field host_gib? number GiB, with bandwidth
+---@field bandwidth? number GB/s between GPU and host
+---@field tokens? integer instead, with seconds_per_token
+---@field seconds_per_token? number
 
 ---@class mbsand.Limits
 ---@field hook_seconds? number longest time of one call, s; 1
@@ -234,6 +250,15 @@ function latency.table(path) end
 ---@param keys? { noise?: number }
 ---@return mbsand.Latency
 function latency.jobs(keys) end
+---A step of an engine: base + per_token T + per_context K + per_request B + host; T tokens computed, K context read by
+---decodes, B requests. All in s; scheduling: s per request; graph_sizes: batch sizes that decodes are padded to.
+---@param keys { base?: number, per_token?: number, per_context?: number, per_request?: number, host?: number, scheduling?: number, graph_sizes?: integer[], noise?: number }
+---@return mbsand.Latency
+function latency.step(keys) end
+---A step by a function of its own; returns seconds.
+---@param time fun(step: { tokens: integer, prefill_tokens: integer, decodes: integer, context: integer, requests: integer, chunks: { tokens: integer, prefix: integer }[] }): number
+---@return mbsand.Latency
+function latency.custom(time) end
 ---Measured operators of one layer: a folder with dense.csv, per_sequence.csv and attention.csv. layers: of the model;
 ---per_token: s, what the tables lack (communication); host: s per step; scheduling: s per request and step.
 ---@param path string|{ path: string, layers: integer, per_token?: number, host?: number, scheduling?: number, graph_sizes?: integer[], noise?: number }
