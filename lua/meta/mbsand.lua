@@ -8,8 +8,8 @@
 -- A policy ---------------------------------------------------------------------------------------------------
 
 ---@alias mbsand.Why "done"|"rejected"
----@alias mbsand.Refusal "memory"|"requests"|"tokens"
----@alias mbsand.Order "arrival"|"prompt_tokens"|"predicted_output"|"predicted_total"|"priority"|"deadline"|"output_tokens"
+---@alias mbsand.Refusal "memory"|"requests"|"tokens"|"elsewhere"
+---@alias mbsand.Order "arrival"|"prompt_tokens"|"predicted_output"|"predicted_total"|"predicted_remaining"|"priority"|"deadline"|"output_tokens"
 ---@alias mbsand.Key "predicted_output"|"prompt_tokens"|"predicted_total"|"priority"|"output_tokens"
 ---@alias mbsand.Value number|string|boolean|number[]
 
@@ -45,6 +45,7 @@
 ---@field queue mbsand.Queue the default queue, first in, first out
 ---@field replicas mbsand.Replica[] numbered from 1
 ---@field slo mbsand.Slo
+---@field clients table<integer|string, mbsand.Client> by req.client or by name; nil for one not seen yet
 local Sim = {}
 
 ---Make a queue. Without `by`: first in, first out. A function gives a number; smaller comes first. Ties keep their order.
@@ -160,24 +161,27 @@ function Bins:set_edges(edges) end
 ---@field capacity number tokens; math.huge: no limit
 ---@field used number tokens reserved now
 ---@field free number tokens; math.huge: no limit
----@field block integer tokens of a block: 1
+---@field block integer tokens of a block; 1 under a batch model
 ---@field fits fun(tokens: number): boolean would a request of this final length fit now?
 
 ---@class mbsand.Replica
 ---@field id integer from 1
 ---@field role "both"
----@field running integer requests in its batch; 0 where `schedule` is called
----@field waiting integer requests in the default queue
----@field queue mbsand.Queue the default queue
----@field max_requests number settable: most requests of a step; math.huge: no limit
----@field token_budget number settable: most prompt tokens of a step; math.huge: no limit
+---@field running integer requests that run on it; 0 where `schedule` is called under a batch model
+---@field waiting integer requests in its own queue
+---@field queue mbsand.Queue its own queue: a push there concerns no other replica
+---@field max_requests number settable: most requests that run; math.huge: no limit
+---@field token_budget number settable: most tokens of a step (prompt tokens under a batch model); math.huge: no limit
+---@field chunked boolean settable: may a prompt be computed in chunks
+---@field reserve "chunk"|"sequence"|"prompt"|"predicted"|"maximum" settable: what admission takes of the pool
+---@field watermark number settable: share of the blocks that admission leaves free
 ---@field kv mbsand.Kv
 local Replica = {}
 
 ---@return fun(): mbsand.Request?
 function Replica:each_running() end
 
----Tokens of the request's prompt in the prefix cache: 0, there is none yet.
+---Tokens of the request that the prefix cache holds; 0 under a batch model.
 ---@param req mbsand.Request
 ---@return integer
 function Replica:cached(req) end
@@ -185,14 +189,15 @@ function Replica:cached(req) end
 ---What the latency model says of a batch, without noise: its time and its time between tokens, s.
 ---@param batch { requests?: integer, longest?: integer, service?: number } requests, longest prompt + output, service time
 ---@return number duration
----@return number tbt
+---@return number tbt of a batch; nothing for a step, which is given by { prefill, prefix, decodes, context }, tokens and requests
+---@overload fun(self: mbsand.Replica, step: { prefill?: integer, prefix?: integer, decodes?: integer, context?: integer }): number
 function Replica:estimate(batch) end
 
 ---The step that `schedule` fills.
 ---@class mbsand.Step
----@field tokens integer prompt tokens in it
+---@field tokens integer tokens in it (prompt tokens under a batch model)
 ---@field requests integer requests in it
----@field budget number prompt tokens left of replica.token_budget
+---@field budget number tokens left of replica.token_budget
 local Step = {}
 
 ---Take requests from the head while they fit, at most `n`. The number taken, and why it stopped early.
@@ -202,36 +207,43 @@ local Step = {}
 ---@return mbsand.Refusal? reason
 function Step:admit(queue, n) end
 
----Take one waiting request from anywhere.
+---Take one waiting request from anywhere; of an engine also a running one, and with an explicit chunk.
 ---@param req mbsand.Request
+---@param tokens? integer
 ---@return boolean taken
 ---@return mbsand.Refusal? reason
-function Step:add(req) end
+function Step:add(req, tokens) end
 
 ---Leave the replica idle on purpose, until the next change or until a time.
 ---@param until_time? number a time on the simulation's clock, after sim.now
 function Step:idle(until_time) end
 
----Nobody joins until the step's requests are done. No effect under a batch model, where it is always so.
+---A static batch: nobody joins until the step's requests are done. Returns how many rows went back to their queue because
+---their ends do not fit in memory. No effect under a batch model, where it is always so.
+---@return integer returned
 function Step:barrier() end
 
----Call `schedule` again after n steps. No effect under a batch model.
+---Call `schedule` again after n steps at the latest. No effect under a batch model.
 ---@param n integer
 function Step:quantum(n) end
 
----Go on with the running requests. Under a batch model none runs here; returns how many were preempted: 0.
----@return integer
+---Go on with all running requests; returns how many were preempted for want of memory. Under a batch model none runs here.
+---@return integer preempted
 function Step:carry() end
 
----An error under a batch model: nothing runs at a step boundary.
+---Set a running request aside. An error under a batch model: nothing runs at a step boundary.
 ---@param req mbsand.Request
----@param how "recompute"|"swap"|"pause"
-function Step:preempt(req, how) end
+---@param how? "recompute"|"swap"|"pause" "recompute"
+---@param queue? mbsand.Queue the one that it came from
+---@param place? "front"|"back" "front"
+---@return boolean done
+---@return "host"? reason host memory is full
+function Step:preempt(req, how, queue, place) end
 
 ---The step that `stepped` reads.
 ---@class mbsand.EndedStep
 ---@field duration number s
----@field count integer equal steps that this stands for: 1
+---@field count integer equal steps that this stands for; 1 for a batch
 ---@field requests integer
 ---@field tokens integer prefill_tokens + decode_tokens
 ---@field prefill_tokens integer sum of the prompts
@@ -240,6 +252,13 @@ function Step:preempt(req, how) end
 ---@field tbt number time between tokens as observed, s; 0: there were none
 
 -- Requests ---------------------------------------------------------------------------------------------------
+
+---@class mbsand.Client
+---@field name string
+---@field prompt_tokens integer of requests that started
+---@field output_tokens integer emitted so far
+---@field waiting integer requests
+---@field running integer requests
 
 ---@class mbsand.Request
 ---@field id integer 0, 1, 2, ... in order of arrival
@@ -250,19 +269,19 @@ function Step:preempt(req, how) end
 ---@field client integer number of the client, from 0
 ---@field priority integer larger is more urgent; 0 where there is none
 ---@field deadline number s; math.huge where there is none
----@field session nil none yet
----@field prefix nil none yet
+---@field session integer? number of its conversation
+---@field prefix { [integer]: integer, unit: integer }? ids that name the prompt's content, `unit` tokens each
 ---@field user any yours
 local Request = {}
 
----Seconds from arrival to the start of its batch, or to now.
+---Seconds of waiting, all in all.
 ---@return number
 function Request:waited() end
 
----@return "waiting"|"running"
+---@return "waiting"|"running"|"prefill"|"decode"|"paused"|"swapped" "running" under batch models only
 function Request:phase() end
 
----Seconds since its batch started; 0 while it waits.
+---Seconds of running; under a batch model since its batch started, 0 while it waits.
 ---@return number
 function Request:attained() end
 
