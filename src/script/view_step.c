@@ -63,8 +63,12 @@ static int add(lua_State *L) {
 // Under a batch model nothing runs at a boundary, so nothing is carried or preempted.
 static int carry(lua_State *L) {
     mb_sim *sim = building(L);
-    mb_error error = {0};
+    mb_error error;
     uint32_t preempted;
+    if (!sim->building->engine) {
+        lua_pushinteger(L, 0);
+        return 1;
+    }
     mb_host_enter(L); // a queue's `by` function may be asked
     if (mb_step_carry(sim, &preempted, &error) != MB_OK) return mb_host_raise(L, &error);
     mb_host_leave(L);
@@ -74,9 +78,13 @@ static int carry(lua_State *L) {
 
 static int barrier(lua_State *L) { // every batch is one already
     mb_sim *sim = building(L);
-    mb_error error = {0};
+    mb_error error;
     uint32_t returned;
-    if (sim->building->engine && !mb_step_is_fresh(sim))
+    if (!sim->building->engine) {
+        lua_pushinteger(L, 0);
+        return 1;
+    }
+    if (!mb_step_is_fresh(sim))
         return luaL_error(
             L, "step:barrier: requests run here already; a static batch starts on an empty replica, "
                "with requests admitted by this call of `schedule`");

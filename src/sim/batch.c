@@ -71,7 +71,7 @@ mb_status mb_batch_start(mb_sim *sim, mb_replica *replica, mb_error *error) {
 }
 
 static double first_token(const mb_replica *replica, const mb_request *request) {
-    const bool earlier = request->generated > 0; // before it was preempted into this batch
+    const bool earlier = replica->engine && request->generated > 0; // before it was preempted into this batch
     return earlier ? request->first_token_s : replica->start_s + replica->time.first_token_s;
 }
 
@@ -88,7 +88,7 @@ static void measure(mb_sim *sim, const mb_replica *replica, const mb_request *re
     mb_sketch_add(&metrics->e2e, e2e);
     if (output > 1 && tbt > 0) {
         mb_sketch_add(&metrics->tpot, (e2e - ttft) / (output - 1));
-        mb_sketch_add_many(&metrics->itl, tbt, output - 1 - request->generated);
+        mb_sketch_add_many(&metrics->itl, tbt, output - 1 - (replica->engine ? request->generated : 0));
     }
     mb_sim_judge(sim, request, wait > 0, ttft, tbt, e2e);
 }

@@ -27,8 +27,8 @@ void mb_client_starts(mb_sim *sim, const mb_request *request) {
     mb_client *client = &sim->clients[request->client];
     client->waiting--;
     client->running++;
-    if (request->start_s == sim->now_s && request->preemptions == 0)
-        client->prompt_tokens += request->prompt_tokens;
+    const bool again = sim->engines && (request->preemptions > 0 || request->start_s != sim->now_s);
+    if (!again) client->prompt_tokens += request->prompt_tokens;
 }
 
 void mb_client_stops(mb_sim *sim, const mb_request *request) {
@@ -44,7 +44,7 @@ void mb_client_leaves(mb_sim *sim, const mb_request *request) {
         return;
     }
     client->running--;
-    client->output_tokens += request->output_tokens - request->counted;
+    client->output_tokens += request->output_tokens - (sim->engines ? request->counted : 0);
 }
 
 // Tokens emitted since the last look. Under a batch model they come with the batch's end.

@@ -34,10 +34,10 @@ typedef struct mb_metrics {
     uint64_t preemptions;
     uint64_t admitted_tokens, cached_tokens; // known at admission to an engine; of these, found in its cache
     uint64_t recomputed_tokens;              // computed again after a preemption
-    uint64_t extrapolated_batches;             // batches outside the latency model's fitted range
-    double in_system_integral;                 // request seconds: L of Little's law times the duration
-    double sojourn_s;                          // summed time in system of requests that left
-    double *client_tokens;                     // prompt + output tokens served per client; owned
+    uint64_t extrapolated_batches;           // batches outside the latency model's fitted range
+    double in_system_integral;               // request seconds: L of Little's law times the duration
+    double sojourn_s;                        // summed time in system of requests that left
+    double *client_tokens;                   // prompt + output tokens served per client; owned
     uint32_t clients;
     mb_class_metrics *classes; // [class_count]; owned
     size_t class_count;

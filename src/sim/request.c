@@ -38,25 +38,30 @@ static bool add_chunk(mb_request_store *store) {
     return true;
 }
 
-uint32_t mb_request_new(mb_request_store *store) {
+static void reset_progress(mb_request *request) {
+    request->computed = request->generated = request->chunk = request->counted = request->was_computed = 0;
+    request->preemptions = 0;
+    request->home = MB_NONE;
+    request->hold = (mb_kv_hold){.left = MB_KV_NO_RUN};
+    request->first_token_s = request->last_token_s = NAN;
+    request->waited_s = request->attained_s = 0;
+}
+
+uint32_t mb_request_new(mb_request_store *store, bool engine) {
     if (store->free_head == MB_NONE && !add_chunk(store)) return MB_NONE;
     const uint32_t slot = store->free_head;
     mb_request *request = mb_request_at(store, slot);
     store->free_head = request->next;
     store->live++;
     request->phase = MB_PHASE_WAITING;
+    request->stage = MB_STAGE_NEW;
     request->queue = request->replica = MB_NONE;
     request->previous = request->next = request->parent = MB_NONE;
+    request->script_view = 0;
+    if (!engine) return slot; // zero from the start, and never touched
     request->older = request->newer = MB_NONE;
     request->stamp = 0;
-    request->script_view = 0;
-    request->stage = MB_STAGE_NEW;
-    request->computed = request->generated = request->chunk = request->counted = request->was_computed =
-        request->preemptions = 0;
-    request->home = MB_NONE;
-    request->hold = (mb_kv_hold){.left = MB_KV_NO_RUN};
-    request->first_token_s = request->last_token_s = NAN;
-    request->waited_s = request->attained_s = 0;
+    reset_progress(request);
     return slot;
 }
 
@@ -64,8 +69,6 @@ void mb_request_recycle(mb_request_store *store, uint32_t slot) {
     mb_request *request = mb_request_at(store, slot);
     request->phase = MB_PHASE_FREE;
     request->generation++;
-    free(request->prefix_ids);
-    request->prefix_ids = NULL;
     request->next = store->free_head;
     store->free_head = slot;
     store->live--;

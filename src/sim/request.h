@@ -41,10 +41,12 @@ typedef struct mb_request {
                              // it, its neighbours in order of admission
     uint32_t parent, tree_priority; // keyed queue
     uint32_t script_view;           // owned by the policy's language: 0 = it has not looked at the request
-    uint32_t older, newer;          // links of the list of waiting requests in order of `stamp`
-    uint64_t stamp;                 // sim->version when it was last queued; 0: not in that list
+    uint32_t class_index, user;     // of its workload
     uint8_t phase, stage;
-    // --- iteration-level engines (sim/engine.h); for a decode, as of iteration `joined`
+    uint32_t older, newer; // links of the list of waiting requests in order of `stamp`
+    uint64_t stamp;        // sim->version when it was last queued; 0: not in that list
+    // --- All that the batch executor touches is above, in two cache lines. The rest is for iteration-level
+    // engines (sim/engine.h) and not even set without one; for a decode it holds as of iteration `joined`.
     uint32_t computed, generated; // tokens in memory; tokens emitted
     uint64_t joined;              // iteration of its engine
     uint64_t order;               // of admission
@@ -58,8 +60,6 @@ typedef struct mb_request {
     bool covered;                         // its blocks reach to its end: it needs no more
     double first_token_s, last_token_s;   // NAN before
     double since_s, waited_s, attained_s; // start of the present phase; sums over the past ones
-    // --- its workload
-    uint32_t class_index, user;
     uint64_t session;
     uint64_t *prefix_ids; // owned
     uint32_t prefix_count, prefix_unit_tokens;
@@ -76,8 +76,8 @@ enum { MB_CHUNK_BITS = 10, MB_CHUNK_SIZE = 1 << MB_CHUNK_BITS };
 
 void mb_request_store_init(mb_request_store *store);
 void mb_request_store_deinit(mb_request_store *store);
-// A free slot, phase and links reset; MB_NONE when out of memory.
-uint32_t mb_request_new(mb_request_store *store);
+// A free slot, phase and links reset, and what engines need if `engine`; MB_NONE when out of memory.
+uint32_t mb_request_new(mb_request_store *store, bool engine);
 void mb_request_recycle(mb_request_store *store, uint32_t slot);
 
 static inline mb_request *mb_request_at(const mb_request_store *store, uint32_t slot) {

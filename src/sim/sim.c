@@ -203,15 +203,20 @@ mb_status mb_sim_leave(mb_sim *sim, uint32_t slot, mb_end why, const mb_finished
     mb_status status = MB_OK;
     sim->metrics.sojourn_s += sim->now_s - request->arrival_s;
     mb_client_leaves(sim, request);
-    const mb_departure departure = {.user = request->user,
-                                    .session = request->session,
-                                    .prompt_tokens = request->prompt_tokens,
-                                    .output_tokens = request->output_tokens,
-                                    .time_s = sim->now_s,
-                                    .rejected = why == MB_END_REJECTED};
+    mb_departure departure = {.time_s = sim->now_s, .rejected = why == MB_END_REJECTED};
+    if (sim->closed) {
+        departure.user = request->user;
+        departure.session = request->session;
+        departure.prompt_tokens = request->prompt_tokens;
+        departure.output_tokens = request->output_tokens;
+    }
     if (sim->observer.finished) status = sim->observer.finished(sim->observer.self, record, error);
     if (status == MB_OK && sim->policy.ops->finish)
         status = sim->policy.ops->finish(sim->policy.self, sim, slot, why, error);
+    if (sim->engines) {
+        free(request->prefix_ids);
+        request->prefix_ids = NULL;
+    }
     mb_request_recycle(&sim->requests, slot);
     if (status != MB_OK || !sim->closed || !departure.user) return status;
     status = mb_source_finished(sim->source, &departure, error);
@@ -271,12 +276,12 @@ static void fill_request(mb_request *request, const mb_arrival *arrival, uint64_
     request->priority = arrival->priority;
     request->class_index = arrival->class_index;
     request->user = arrival->user;
-    request->session = arrival->session;
-    request->since_s = arrival->time_s;
 }
 
-// What a prefix cache knows a prompt by.
-static bool copy_prefix(mb_request *request, const mb_arrival *arrival) {
+// For engines: when it began to wait, and what a prefix cache knows its prompt by.
+static bool fill_for_engine(mb_request *request, const mb_arrival *arrival) {
+    request->since_s = arrival->time_s;
+    request->session = arrival->session;
     request->prefix_count = arrival->prefix_count;
     request->prefix_unit_tokens = arrival->prefix_unit_tokens;
     if (arrival->prefix_count == 0) return true;
@@ -331,7 +336,7 @@ static mb_status arrive(mb_sim *sim, mb_error *error) {
     bool end = false;
     mb_status status = sim->closed ? mb_source_next(sim->source, &sim->pending, &end, error) : MB_OK;
     if (status != MB_OK || end) return status;
-    const uint32_t slot = mb_request_new(&sim->requests);
+    const uint32_t slot = mb_request_new(&sim->requests, sim->engines != NULL);
     if (slot == MB_NONE) return mb_fail_memory(error);
     mb_request *request = mb_request_at(&sim->requests, slot);
     if (sim->arrived == 0) sim->metrics.first_arrival_s = sim->pending.time_s;
@@ -342,7 +347,7 @@ static mb_status arrive(mb_sim *sim, mb_error *error) {
     if (!mb_client_arrives(sim, request)) return mb_fail_memory(error);
     if (sim->engines && request->prompt_tokens == 0)
         request->prompt_tokens = 1; // a step must compute something
-    if (sim->engines && !copy_prefix(request, &sim->pending)) return mb_fail_memory(error);
+    if (sim->engines && !fill_for_engine(request, &sim->pending)) return mb_fail_memory(error);
     const uint64_t final_tokens = (uint64_t)request->prompt_tokens + request->output_tokens;
     if (final_tokens > UINT32_MAX)
         return mb_fail(error, MB_BAD_INPUT, "request %llu has %llu tokens; at most %u are possible",

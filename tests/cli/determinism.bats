@@ -47,6 +47,12 @@ return {
     cluster = { gpus = 4, kv_tokens = 8000, kv = "contiguous", kv_max_length = 2048 },
     latency = latency.table "data/qwen3_1_7b_latency_grid.csv", policies = policies,
   },
+  scenario {
+    title = "steps", workload = requests(arrivals.gamma { rate = 4, cv = 2 }), slo = slo, seeds = 2, -- preemptions, swaps
+    cluster = { gpus = 2, kv_block = 16, kv_blocks = 200, swap = { tokens = 1500, seconds_per_token = 1e-5 } },
+    latency = latency.step { base = 0.010, per_token = 0.0003, per_context = 1e-6, noise = 0.1 },
+    policies = { "vllm_v1", "srpt", "pang", "power_of_two", "static_fifo" },
+  },
 }
 SCENARIO
 }
@@ -60,7 +66,7 @@ run_into() {
     rm "$to"/summary.*
     awk -F, -v OFS=, '/sim_wall_s/ { for (i = 1; i <= NF; i++) if ($i ~ /^sim_(wall_s|requests_per_s)$/) drop[i] = 1 }
         NF { line = ""; for (i = 1; i <= NF; i++) if (!(i in drop)) line = line $i OFS; print line }' "$to.all.csv" >"$to.csv"
-    [ "$(wc -l <"$to.csv")" -eq 41 ] # 5 policies: 2 points of 3 seeds, and 2 seeds
+    [ "$(wc -l <"$to.csv")" -eq 51 ] # 5 policies: 2 points of 3 seeds, 2 seeds, and 2 seeds
 }
 
 same() {
@@ -69,7 +75,7 @@ same() {
 
 @test "the same bits in two runs, and for 1, 2 and 8 threads" {
     run_into first "$MBSAND" --jobs 1
-    [ "$(find "$BATS_TEST_TMPDIR/first" -name '*.csv' | wc -l)" -eq 120 ]
+    [ "$(find "$BATS_TEST_TMPDIR/first" -name '*.csv' | wc -l)" -eq 150 ]
     run_into second "$MBSAND" --jobs 1
     same first second
     run_into two "$MBSAND" --jobs 2
@@ -83,7 +89,7 @@ same() {
     run_into other "$MBSAND" --jobs 2 --seed 43
     if same first other >/dev/null 2>&1; then return 1; fi
     # and within a run no two seeds are alike
-    [ "$(cut -d, -f2- "$BATS_TEST_TMPDIR/first.csv" | sort -u | wc -l)" -eq 41 ]
+    [ "$(cut -d, -f2- "$BATS_TEST_TMPDIR/first.csv" | sort -u | wc -l)" -eq 51 ]
 }
 
 @test "a job's numbers do not depend on the jobs around it" {

@@ -22,10 +22,12 @@ peak_kb() { # peak_kb REQUESTS
 
 @test "the thread sanitizer finds nothing in the main job" {
     [ -n "${MBSAND_TSAN:-}" ] || skip "MBSAND_TSAN names no build"
-    run "$MBSAND_TSAN" scenarios/burst.lua --jobs 4 --set workload.limit=2000
-    echo "$output"
-    [ "$status" -eq 0 ]
-    [[ $output != *ThreadSanitizer* ]]
+    for scenario in burst continuous_burst; do
+        run "$MBSAND_TSAN" "scenarios/$scenario.lua" --jobs 4 --set workload.limit=2000
+        echo "$output"
+        [ "$status" -eq 0 ]
+        [[ $output != *ThreadSanitizer* ]]
+    done
 }
 
 @test "the address sanitizer finds nothing in the main job, on both engines" {
@@ -40,7 +42,8 @@ peak_kb() { # peak_kb REQUESTS
 
 @test "every bundled scenario runs under the invariants" {
     [ -n "${MBSAND_ASAN:-}" ] || skip "MBSAND_ASAN names no build"
-    for scenario in burst gpu_scaling bin_sensitivity azure_conv origin_first origin_flaws; do
+    for scenario in burst gpu_scaling bin_sensitivity azure_conv origin_first origin_flaws continuous_burst chunked_prefill \
+        memory_pressure prefix_cache; do
         run "$MBSAND_ASAN" "scenarios/$scenario.lua" --quiet --seeds 1
         echo "$output"
         [ "$status" -eq 0 ]

@@ -109,6 +109,22 @@ fails() {
     grep -q "unfinished" out/requests-vllm_v1-1.csv
 }
 
+@test "every scenario of continuous batching answers its question" {
+    cd "$BATS_TEST_DIRNAME/../.." || return 1
+    answers() { # answers SCENARIO TEXT...
+        run "$MBSAND" "scenarios/$1.lua" --quiet
+        [ "$status" -eq 0 ]
+        for text in "${@:2}"; do says "$text"; done
+    }
+    answers continuous_burst "Bins on continuous batching (multi_bin_continuous): " \
+        "Continuous batching itself (fcfs): " "lower than multi_bin_dynamic"
+    answers chunked_prefill "at a chunk of 1024 tokens" "Against prefills first: p99 gap"
+    answers memory_pressure "maximum keeps the p99 first token within twice the best" "at no size tried"
+    answers prefix_cache "With conversations the cache shortens" "With eight shared prompts of 2,000 tokens the cache"
+    answers predictor_error "srpt is faster in the mean than fcfs" \
+        "multi_bin_continuous is not faster in the mean than fcfs even with exact predictions"
+}
+
 @test "static batches run on an engine" {
     "$MBSAND" small.lua --quiet --policy static_fifo --policy multi_bin_dynamic --policy multi_bin --policy dynamic_no_bins \
         --format csv >all.csv

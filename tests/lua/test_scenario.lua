@@ -65,20 +65,24 @@ end
 
 -- Mistakes in a key -------------------------------------------------------------------------------------------
 
+local CLUSTER_KEYS = "gpus, kv, kv_block, kv_blocks, kv_max_length, kv_tokens, max_requests, memory, name, oversize, "
+  .. "prefix_cache, reserve, swap, token_budget, watermark"
+local LATENCIES = "latency.step{base=, per_token=, per_context=}, latency.batch{alpha=, beta=, gamma=}, "
+  .. 'latency.batch "GRID.csv", latency.table "GRID.csv", latency.profile "DIR", latency.custom(FUNCTION) or latency.jobs{}'
 mistake(4, "  cluster = { gpu = 2 },",
-  's.lua:4: cluster has no key "gpu"; did you mean "gpus"? (its keys: gpus, kv, kv_max_length, kv_tokens, memory, name, '
-  .. "oversize)")
+  's.lua:4: cluster has no key "gpu"; did you mean "gpus"? (its keys: ' .. CLUSTER_KEYS .. ")")
 mistake(4, "  cluster = { gpus = 0 },", "s.lua:4: cluster.gpus is 0; expected a whole number from 1 to 1048576")
 mistake(4, "  cluster = { gpus = 1.5 },", "s.lua:4: cluster.gpus is 1.5; expected a whole number from 1 to 1048576")
 mistake(4, '  cluster = { gpus = "4" },', 's.lua:4: cluster.gpus is "4"; expected a whole number from 1 to 1048576')
 mistake(4, "  cluster = { gpus = 0/0 },",
   "s.lua:4: cluster.gpus is not a number (NaN); expected a whole number from 1 to 1048576")
-mistake(4, '  cluster = { kv = "pages" },', 's.lua:4: cluster.kv is "pages"; expected "tokens" or "contiguous"')
+mistake(4, '  cluster = { kv = "pages" },', 's.lua:4: cluster.kv is "pages"; expected "tokens", '
+  .. '"contiguous" or "paged"; did you mean "paged"?')
 mistake(4, '  cluster = { kv = "contiguous" },',
   's.lua:4: cluster.kv = "contiguous" needs cluster.kv_max_length, the tokens set aside per request')
 mistake(4, "  cluster = 4,", "s.lua:4: cluster is 4; expected a table { ... }")
 mistake(4, "  cluster = { 4 },",
-  "s.lua:4: cluster has a value without a key (4); its keys: gpus, kv, kv_max_length, kv_tokens, memory, name, oversize")
+  "s.lua:4: cluster has a value without a key (4); its keys: " .. CLUSTER_KEYS)
 mistake(4, "  cluster = { memory = { capacity_gib = 4, weights_gib = 4, bytes_per_token = 1 } },",
   "s.lua:4: cluster.memory leaves no room: 4 GiB less 4 GiB of weights less 0 GiB reserved")
 mistake(5, "  latency = latency.batch { alpha = -1, beta = 0.001, gamma = 0.3 },",
@@ -87,12 +91,35 @@ mistake(5, "  latency = latency.batch { alpha = 1 },",
   "s.lua:5: latency.batch needs alpha (s), beta (s per token) and gamma, or a grid to fit them to")
 mistake(5, '  latency = latency.batch "nowhere.csv",',
   's.lua:5: latency: there is no file "nowhere.csv" (looked in the current folder, the scenario\'s folder and the project\'s)')
-mistake(5, "  latency = 5,", "s.lua:5: latency is 5; expected latency.batch{alpha=, beta=, gamma=}, latency.batch "
-  .. '"GRID.csv", latency.table "GRID.csv" or latency.jobs{}')
-mistake(5, "  latency = arrivals.poisson { rate = 1 },", "s.lua:5: latency is arrivals.poisson; expected latency.batch{alpha=, "
-  .. 'beta=, gamma=}, latency.batch "GRID.csv", latency.table "GRID.csv" or latency.jobs{}')
-mistake(5, "", "s.lua:1: latency is missing; expected latency.batch{alpha=, beta=, gamma=}, latency.batch "
-  .. '"GRID.csv", latency.table "GRID.csv" or latency.jobs{}')
+mistake(5, "  latency = 5,", "s.lua:5: latency is 5; expected " .. LATENCIES)
+mistake(5, "  latency = arrivals.poisson { rate = 1 },", "s.lua:5: latency is arrivals.poisson; expected " .. LATENCIES)
+mistake(5, "", "s.lua:1: latency is missing; expected " .. LATENCIES)
+-- Memory and steps.
+local STEP = "  latency = latency.step { base = 0.01, per_token = 0.001 },"
+local function mistake_in_steps(cluster, expected)
+  local result, message = load((with(4, cluster):gsub("  latency = [^\n]*", STEP)))
+  equal(cluster, result and "no error" or message, expected)
+end
+mistake(4, '  cluster = { kv = "paged" },',
+  's.lua:4: cluster.kv = "paged" needs a latency model of single steps, such as latency.step; latency.batch times whole '
+  .. "batches")
+mistake(4, "  cluster = { kv_blocks = 10 },", 's.lua:4: cluster.kv_blocks needs cluster.kv = "paged"')
+mistake_in_steps("  cluster = { kv_blocks = 10, kv_tokens = 160 },",
+  "s.lua:4: cluster.kv_blocks and cluster.kv_tokens both say how much memory there is; leave one out")
+mistake_in_steps('  cluster = { reserve = "maximum" },',
+  's.lua:4: cluster.reserve = "maximum" needs cluster.kv_max_length, the tokens set aside per request')
+mistake_in_steps("  cluster = { swap = { host_gib = 4 } },",
+  "s.lua:4: cluster.swap needs host_gib and bandwidth (GB/s), or tokens and seconds_per_token")
+mistake_in_steps("  cluster = { swap = { host_gib = 4, bandwidth = 25 } },",
+  "s.lua:4: cluster.swap.host_gib needs cluster.memory.bytes_per_token")
+mistake_in_steps("  cluster = { watermark = 1 },",
+  "s.lua:4: cluster.watermark is 1; expected a number from 0 to 0.9 (share of the blocks)")
+mistake_in_steps("  cluster = { kv_block = 0 },",
+  "s.lua:4: cluster.kv_block is 0; expected a whole number from 1 to 65536 (tokens)")
+mistake(5, "  latency = latency.step { base = -1 },", "s.lua:5: latency.base is -1; expected a number of at least 0 (seconds)")
+mistake(5, "  latency = latency.custom(5),", "s.lua:5: latency.time is 5; expected a function")
+mistake(5, "  latency = latency.step {},",
+  "s.lua:5: latency.step: base, per_token and host are all 0, so a step would take no time; set one of them")
 mistake(5, "  latency = latency.jobs {},",
   "s.lua:1: latency.jobs needs the requests' service times: workload.service of synthetic, or columns.service")
 mistake(6, "  slo = { tbt = 0 },", "s.lua:6: slo.tbt is 0; expected a number above 0 (seconds)")
@@ -151,8 +178,8 @@ script(string.dump(function() end), "s.lua: this is compiled Lua; expected the s
 
 -- Changes from the command line -------------------------------------------------------------------------------
 
-override("cluster.gpu=4", '--set cluster.gpu=4: cluster has no key "gpu"; did you mean "gpus"? (its keys: gpus, kv, '
-  .. "kv_max_length, kv_tokens, memory, name, oversize)")
+override("cluster.gpu=4", '--set cluster.gpu=4: cluster has no key "gpu"; did you mean "gpus"? (its keys: '
+  .. CLUSTER_KEYS .. ")")
 override("cluster.gpus=none", '--set cluster.gpus=none: cluster.gpus is "none"; expected a whole number from 1 to 1048576')
 override("cluster.gpus=1,2", "--set cluster.gpus=1,2: cluster.gpus is a table; expected a whole number from 1 to 1048576")
 override("cluster.gpus=nan", '--set cluster.gpus=nan: cluster.gpus is "nan"; expected a whole number from 1 to 1048576')

@@ -59,7 +59,7 @@ static void compare(const mb_queue *queue, const mb_request_store *store, const 
 }
 
 static uint32_t new_request(mb_request_store *store, mb_rng *rng, uint64_t id) {
-    const uint32_t slot = mb_request_new(store);
+    const uint32_t slot = mb_request_new(store, true);
     mb_request *request = mb_request_at(store, slot);
     request->id = id;
     request->prompt_tokens = (uint32_t)mb_rng_below(rng, 20);
@@ -147,7 +147,7 @@ static void test_slots_are_reused(void **state) {
     mb_request_store_init(&store);
     uint32_t generation = 0;
     for (int i = 0; i < 5000; i++) {
-        const uint32_t slot = mb_request_new(&store);
+        const uint32_t slot = mb_request_new(&store, true);
         assert_int_equal(slot, 0);
         assert_int_equal(mb_request_at(&store, slot)->generation, generation++);
         mb_request_recycle(&store, slot);

@@ -201,8 +201,10 @@ static void says_what_is_wrong(void **state) {
     (void)state;
     assert_mistake(
         FOLDER "wrong_key.lua", NULL,
-        FOLDER "wrong_key.lua:4: cluster has no key \"gpuz\"; did you mean \"gpus\"? (its keys: gpus, kv, "
-               "kv_max_length, kv_tokens, memory, name, oversize)");
+        FOLDER
+        "wrong_key.lua:4: cluster has no key \"gpuz\"; did you mean \"gpus\"? (its keys: gpus, kv, "
+        "kv_block, kv_blocks, kv_max_length, kv_tokens, max_requests, memory, name, oversize, prefix_cache, "
+        "reserve, swap, token_budget, watermark)");
     assert_mistake(FOLDER "run_error.txt", NULL,
                    FOLDER "run_error.txt:3: attempt to perform arithmetic on a nil value");
     assert_mistake(

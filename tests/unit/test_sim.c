@@ -320,7 +320,7 @@ static void test_set_edges_files_again(void **state) {
     const uint32_t bins = mb_sim_add_bins(sim, MB_KEY_PROMPT_TOKENS, 3, edges);
     const unsigned prompts[] = {15, 3, 25, 5, 12, 30};
     for (unsigned i = 0; i < 6; i++) {
-        const uint32_t slot = mb_request_new(&sim->requests);
+        const uint32_t slot = mb_request_new(&sim->requests, false);
         mb_request *request = mb_request_at(&sim->requests, slot);
         request->id = i;
         request->prompt_tokens = prompts[i];

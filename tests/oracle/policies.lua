@@ -1,0 +1,145 @@
+-- The bundled policies of continuous batching on cases worked by hand. All times in ms; a step takes 10 + T, T tokens computed.
+
+package.path = "tests/lua/?.lua;" .. package.path
+local tap = require "tap"
+local csv = require "csv"
+
+local binary = os.getenv("MBSAND") or "build/mbsand"
+local folder = os.tmpname()
+os.remove(folder)
+assert(os.execute("mkdir " .. folder))
+
+local function write(name, text)
+  local file = assert(io.open(folder .. "/" .. name, "w"))
+  file:write(text)
+  file:close()
+end
+
+-- Run a policy; rows of the requests' dump by id, and the summary's row.
+local function run(policy, params, cluster, workload, more)
+  write("scenario.lua", ([[
+return scenario {
+  workload = %s,
+  cluster = { %s },
+  latency = latency.step { base = 0.010, per_token = 0.001 },
+  policies = { { "%s", %s } },
+  seeds = 1,
+  %s
+}
+]]):format(workload, cluster, policy, params, more or ""))
+  local command = ("%s %s/scenario.lua --quiet --out %s/out --dump requests >/dev/null"):format(binary, folder, folder)
+  local status = os.execute(command)
+  assert(status == true or status == 0, command)
+  local requests = csv.rows(("%s/out/requests-%s-1.csv"):format(folder, policy))
+  local by_id = {}
+  for _, row in ipairs(requests) do by_id[tonumber(row.id)] = row end
+  return by_id, csv.rows(folder .. "/out/summary.csv")[1]
+end
+
+-- requests: { arrival, prompt, output[, priority] }; predictions are exact.
+local function trace(requests)
+  local lines = { "t,p,o,u" }
+  for _, r in ipairs(requests) do lines[#lines + 1] = ("%.17g,%d,%d,%d"):format(r[1] / 1000, r[2], r[3], r[4] or 0) end
+  write("trace.csv", table.concat(lines, "\n") .. "\n")
+  return ('trace.csv "%s/trace.csv" { columns = { time = "t", prompt = "p", output = "o", priority = "u" } }'):format(folder)
+end
+
+-- expect[i]: start, first token, end of request i - 1.
+local function case(name, policy, params, cluster, requests, expect)
+  local rows, good, got = run(policy, params, cluster, trace(requests)), true, {}
+  for i, want in ipairs(expect) do
+    local row = rows[i - 1]
+    local times = { tonumber(row.start_s), tonumber(row.first_token_s), tonumber(row.end_s) }
+    for k = 1, 3 do good = good and math.abs(times[k] * 1000 - want[k]) < 1e-9 end
+    got[i] = ("%g %g %g"):format(times[1] * 1000, times[2] * 1000, times[3] * 1000)
+  end
+  tap.ok(good, policy .. ": " .. name, table.concat(got, "; "))
+end
+
+local ONE = "kv_block = 2, kv_blocks = 1000, prefix_cache = false"
+local function limited(n) return ONE .. ", max_requests = " .. n end
+
+-- A runs when B's prompt comes: A's prompt 0 -> 12, its 2nd token -> 23.
+local MIXED = { { 0, 2, 3 }, { 13, 5, 1 } }
+-- Prefills first: B's prompt alone, 15 -> 38; then A's 3rd token, 11 -> 49.
+case("a prompt holds up the decodes", "vllm_v0", "", ONE, MIXED, { { 0, 12, 49 }, { 23, 38, 38 } })
+-- Together: 1 + 5 tokens, 16 -> 39.
+case("decodes and prompts share a step", "vllm_v1", "", ONE, MIXED, { { 0, 12, 39 }, { 23, 39, 39 } })
+case("the same", "fcfs", "", ONE, MIXED, { { 0, 12, 39 }, { 23, 39, 39 } })
+-- At most 3 tokens of a prompt: A and 3 of B, 14 -> 37; the other 2, 12 -> 49.
+case("long prompts come in parts", "vllm_v1", "long_prefill = 3", ONE, MIXED, { { 0, 12, 37 }, { 23, 49, 49 } })
+-- A budget of 4: the same here.
+case("the decode first, then a chunk of the prompt", "sarathi", "chunk = 4", ONE, MIXED, { { 0, 12, 37 }, { 23, 49, 49 } })
+
+-- Three at once, prompt 2, answer 2; memory for two sequences of the greatest length: 4 tokens, 14; 2 more, 12 -> 26.
+local THREE = { { 0, 2, 2 }, { 0, 2, 2 }, { 0, 2, 2 } }
+case("memory for the longest possible sequence", "orca", "", "kv_block = 2, kv_blocks = 8, kv_max_length = 8", THREE,
+     { { 0, 14, 26 }, { 0, 14, 26 }, { 26, 38, 49 } })
+case("takes what is there", "fcfs", "", "kv_block = 2, kv_blocks = 8, kv_max_length = 8", THREE,
+     { { 0, 16, 29 }, { 0, 16, 29 }, { 0, 16, 29 } })
+case("no more than max_batch run", "pang", "max_batch = 2", ONE, THREE, { { 0, 14, 26 }, { 0, 14, 26 }, { 26, 38, 49 } })
+
+-- One at a time. A: 12, then 4 x 11 -> 56. C is the shorter: 12 -> 68. B: 80, and 8 x 11 -> 168.
+case("the shortest answer first", "sjf", "", limited(1), { { 0, 2, 5 }, { 1, 2, 9 }, { 1, 2, 1 } },
+     { { 0, 12, 56 }, { 68, 80, 168 }, { 56, 68, 68 } })
+-- A has 8 tokens left when B, with 2, comes: A makes room. B: 12 -> 24, 11 -> 35. A computes 3 again: 13 -> 48; 7 x 11 -> 125.
+local LONG_SHORT = { { 0, 2, 9 }, { 1, 2, 2 } }
+case("the shorter interrupts", "srpt", "", limited(1), LONG_SHORT, { { 0, 12, 125 }, { 12, 24, 35 } })
+-- Too old from the start: A ends at 12 + 8 x 11 = 100.
+case("an old request is left alone", "srpt", "age = 0", limited(1), LONG_SHORT, { { 0, 12, 100 }, { 100, 112, 123 } })
+
+-- B is urgent, and takes A's place: 12 -> 24. A computes 3 again: 13 -> 37; 7 x 11 -> 114.
+local URGENT = { { 0, 2, 9, 0 }, { 1, 2, 1, 5 } }
+case("the urgent one interrupts", "priority", "", limited(1), URGENT, { { 0, 12, 114 }, { 12, 24, 24 } })
+case("or waits", "priority", "preempt = false", limited(1), URGENT, { { 0, 12, 100 }, { 100, 112, 112 } })
+
+-- Two at a time; the bin of short answers first: 14, 12 -> 26. Then the long ones: 14 -> 40, 8 x 12 -> 136.
+case("one bin at a time", "multi_bin_continuous", "edges = { 5 }", limited(2),
+     { { 0, 2, 2 }, { 0, 2, 9 }, { 0, 2, 2 }, { 0, 2, 9 } }, { { 0, 14, 26 }, { 26, 40, 136 }, { 0, 14, 26 }, { 26, 40, 136 } })
+
+-- Earliest deadline first: of requests that came together, those of the class with the tighter promise start first.
+do
+  local rows = run("edf", "", limited(1), [[synthetic { arrivals = arrivals.all_at_once{}, limit = 40, classes = {
+    { name = "lax", share = 1, prompt = 3, output = 2, slo = { e2e = 50 } },
+    { name = "tight", share = 1, prompt = 2, output = 2, slo = { e2e = 5 } } } }]])
+  local last_tight, first_lax = 0, math.huge
+  for _, row in pairs(rows) do
+    local start = tonumber(row.start_s)
+    if row.prompt_tokens == "2" then last_tight = math.max(last_tight, start) else first_lax = math.min(first_lax, start) end
+  end
+  tap.ok(last_tight < first_lax, "edf: the tight class before the lax one", ("%g %g"):format(last_tight, first_lax))
+end
+
+-- b_SLA: steps of 10 + b ms are to take 47.5 ms (0.95 of 50), so about 37 requests decode; requests come at more
+-- than the rate that these allow (37 / (200 x 47.5 ms) = 3.9 per s), so that without the limit ever more would run.
+do
+  local load = "synthetic { arrivals = arrivals.poisson { rate = 8 }, prompt = 10, output = 200, limit = 400 }"
+  local _, row = run("pang", "max_batch = 400", ONE:gsub("1000", "100000"), load, "slo = { tbt = 0.050 },")
+  local batch, gap = tonumber(row.batch_mean), tonumber(row.itl_p50_s)
+  tap.ok(batch > 28 and batch < 46 and gap < 0.060, "pang: holds the time between tokens", ("%g %g"):format(batch, gap))
+end
+
+-- Routers: requests per replica.
+local function shares(policy, replicas, workload)
+  local counts = {}
+  for i = 1, replicas do counts[i] = 0 end
+  for _, row in pairs(run(policy, "", "gpus = " .. replicas, workload)) do
+    counts[tonumber(row.replica)] = counts[tonumber(row.replica)] + 1
+  end
+  table.sort(counts)
+  return counts
+end
+local many = "synthetic { arrivals = arrivals.all_at_once{}, prompt = 10, output = 20, limit = 400 }"
+for _, policy in ipairs{ "round_robin", "least_loaded" } do
+  local counts = shares(policy, 4, many)
+  tap.ok(counts[1] == 100 and counts[4] == 100, policy .. ": the same number to each", table.concat(counts, " "))
+end
+do
+  local counts = shares("random", 4, many)
+  tap.ok(counts[1] > 60 and counts[1] < 100 and counts[4] < 140, "random: about the same", table.concat(counts, " "))
+  local two = shares("power_of_two", 4, many)
+  tap.ok(two[4] - two[1] <= 6 and two[4] - two[1] < counts[4] - counts[1], "power_of_two: nearer", table.concat(two, " "))
+end
+
+os.execute("rm -r " .. folder)
+tap.done()
