@@ -152,13 +152,20 @@ static void add_gap(mb_strbuf *text, const mb_results *results, size_t point, co
     mb_strbuf_add(text, ")");
 }
 
+// Policy p cannot be told from the best: no real difference, or with a single seed none at all.
+static bool tied_with_best(const mb_results *results, size_t point, size_t best, size_t p, int measure) {
+    const mb_difference difference = mb_compare(results, point, best, p, measure);
+    if (p == best || difference.pairs == 0) return false;
+    if (difference.pairs == 1) return difference.mean == 0;
+    return !mb_really_different(results, point, best, p, measure);
+}
+
 // "A, B and C": the best and all that cannot be told from it.
 static void add_tied(mb_strbuf *text, const mb_results *results, size_t point, size_t best, int measure) {
     const size_t count = experiment_at(results, point)->policy_count;
     size_t last = best, tied = 0;
     for (size_t p = 0; p < count; p++) {
-        if (p == best || !mb_compare(results, point, best, p, measure).pairs) continue;
-        if (mb_really_different(results, point, best, p, measure)) continue;
+        if (!tied_with_best(results, point, best, p, measure)) continue;
         last = p;
         tied++;
     }
@@ -168,8 +175,7 @@ static void add_tied(mb_strbuf *text, const mb_results *results, size_t point, s
     }
     mb_add_printable(text, label_of(results, point, best));
     for (size_t p = 0; p < last; p++) {
-        if (p == best || !mb_compare(results, point, best, p, measure).pairs) continue;
-        if (mb_really_different(results, point, best, p, measure)) continue;
+        if (!tied_with_best(results, point, best, p, measure)) continue;
         mb_strbuf_add(text, ", ");
         mb_add_printable(text, label_of(results, point, p));
     }

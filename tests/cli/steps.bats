@@ -103,6 +103,14 @@ fails() {
     says "custom.lua:5"
 }
 
+@test "with one seed only equal figures are a tie" {
+    sed -e 's|"vllm_v1"|"fcfs", { "fcfs", label = "again" }, "orca"|' -e 's|seeds = 1|columns = { "ttft_mean_s" }, seeds = 1|' \
+        -e 's|token_budget = 64|kv_max_length = 400|' small.lua >tie.lua
+    run "$MBSAND" tie.lua --quiet
+    [ "$status" -eq 0 ]
+    says "no real difference between fcfs and again in TTFT mean"
+}
+
 @test "the simulation stops where it is told" {
     "$MBSAND" small.lua --quiet --set stop_time=3 --out out --dump requests --format csv >/dev/null
     [ "$(awk -F, 'NR > 1 && $3 > 3' out/requests-vllm_v1-1.csv | wc -l)" -eq 0 ]
