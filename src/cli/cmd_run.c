@@ -8,6 +8,7 @@
 #include "report/files.h"
 #include "report/format.h"
 #include "report/json.h"
+#include "report/notes.h"
 #include "report/progress.h"
 #include "report/table.h"
 #include "run/experiment.h"
@@ -140,11 +141,16 @@ static mb_status print_own_report(const mb_results *results, mb_error *error) {
     return status;
 }
 
-static void print_failures(const mb_results *results) {
-    for (size_t i = 0; i < results->count; i++) {
-        const mb_outcome *outcome = &results->outcomes[i];
-        if (outcome->error) fprintf(stderr, "mbsand: %s\n", outcome->error->message);
+// What must not be missed - failed runs above all - beside output that has no place for it.
+static void print_warnings(const mb_results *results) {
+    mb_notes notes = {0};
+    mb_notes_collect(results, &notes);
+    for (size_t i = 0; i < notes.count; i++) {
+        const mb_note *note = &notes.items[i];
+        if (note->kind == MB_NOTE_WARNING) fprintf(stderr, "mbsand: warning: %s\n", note->text);
+        if (note->kind == MB_NOTE_TRACE) fprintf(stderr, "%s\n", note->text);
     }
+    mb_notes_deinit(&notes);
 }
 
 static bool any_finished(const mb_results *results) {
@@ -156,13 +162,15 @@ static bool any_finished(const mb_results *results) {
 static mb_status print_section(const run_context *all, const mb_results *results, mb_error *error) {
     const mb_section *section = mb_scenario_section(results->scenario, results->section);
     const bool markdown = all->arguments->format == MB_OUTPUT_MD;
-    if (!markdown && all->arguments->format != MB_OUTPUT_TABLE)
+    if (!markdown && all->arguments->format != MB_OUTPUT_TABLE) {
+        print_warnings(results);
         return MB_OK; // at the end, all sections in one
+    }
     if (results->section > 0) putchar('\n');
     if (markdown) return mb_report_markdown(results, stdout, error);
     if (!section->has_report || !any_finished(results))
         return mb_report_table(results, stdout, mb_wants_color(stdout), error);
-    print_failures(results);
+    print_warnings(results);
     return print_own_report(results, error);
 }
 

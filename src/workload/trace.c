@@ -87,13 +87,15 @@ static mb_status check_end(const mb_trace_reader *reader, mb_error *error) {
         return mb_fail(error, MB_BAD_INPUT, "%s: no rows%s; expected at least one", trace->path,
                        is_json(trace) ? "" : " after the header");
     const uint64_t usable = skip - reader->left_to_skip + reader->given_out;
-    if (needed)
+    if (needed) {
+        const uint64_t before = skip - needed * reader->options.replication; // the first window begins there
+        const uint64_t windows = usable > before ? (usable - before) / needed : 0;
         return mb_fail(
             error, MB_BAD_INPUT,
-            "%s: the trace ends after %llu usable rows, but replication %llu needs the rows from %llu to "
-            "%llu; expected fewer seeds, a smaller limit, or window_per_seed = false",
-            trace->path, (unsigned long long)usable, (unsigned long long)reader->options.replication,
-            (unsigned long long)skip + 1, (unsigned long long)(skip + needed));
+            "%s: a window of %llu rows per seed, but its %llu usable rows have only %llu such windows; "
+            "expected no more seeds than that, a smaller limit, or window_per_seed = false",
+            trace->path, (unsigned long long)needed, (unsigned long long)usable, (unsigned long long)windows);
+    }
     const mb_source_counts *counts = &reader->counts;
     return mb_fail(
         error, MB_BAD_INPUT,

@@ -227,3 +227,12 @@ LUA
     echo "$output"
     [ "$status" -eq 0 ]
 }
+
+@test "failed runs are told beside CSV and JSON too" {
+    for format in csv json; do
+        run "$MBSAND" "$root/scenarios/burst.lua" --quiet --seeds 7 --set workload.limit=10000 --format "$format"
+        [ "$status" -eq 2 ]
+        says "mbsand: warning: static_fifo failed with 2 of 7 seeds"
+        says "have only 5 such windows; expected no more seeds than that"
+    done
+}

@@ -318,11 +318,11 @@ static void test_window_per_seed(void **unused) {
         assert_int_equal(all.arrivals[0].prompt_tokens, 300 * r + 1);
         assert_true(all.arrivals[0].time_s == 0 && all.last_s == 598);
     }
-    snprintf(sentence, sizeof sentence,
-             "%s: the trace ends after 1000 usable rows, but replication 3 needs the rows from 901 to 1200; "
-             "expected "
-             "fewer seeds, a smaller limit, or window_per_seed = false",
-             path);
+    snprintf(
+        sentence, sizeof sentence,
+        "%s: a window of 300 rows per seed, but its 1000 usable rows have only 3 such windows; expected no "
+        "more seeds than that, a smaller limit, or window_per_seed = false",
+        path);
     expect_sentence(windowed(path), 3, sentence);
     mb_workload workload = windowed(path);
     workload.limit = 0;
