@@ -71,10 +71,10 @@ local function workload_text(work)
 end
 
 local function cluster_text(cluster)
-  local text, details = plural(cluster.gpus, "replica"), {}
+  local text, details = plural(cluster.replicas, "replica"), {}
   if cluster.name then details[1] = cluster.name end
   if cluster.capacity then
-    details[#details + 1] = describe.count(cluster.capacity) .. " KV tokens" .. (cluster.gpus == 1 and "" or " each")
+    details[#details + 1] = describe.count(cluster.capacity) .. " KV tokens" .. (cluster.replicas == 1 and "" or " each")
   end
   if #details > 0 then text = text .. " (" .. table.concat(details, ", ") .. ")" end
   return text

@@ -1,6 +1,7 @@
 -- Runs a scenario's script and turns what it returns into plain, complete and checked tables, one experiment for each
 -- point of a sweep. src/script/scenario.c reads them.
 local describe = require "mbsand.describe"
+local hardware = require "mbsand.hardware"
 local policies = require "mbsand.policies"
 local schema = require "mbsand.schema"
 local vocabulary = require "mbsand.vocabulary"
@@ -89,6 +90,11 @@ local function run(path, text, context)
   local words = vocabulary.words(make_line(chunk_name))
   words.locate = context.locate
   words.root = context.native.root
+  words.plan = function(options)
+    local figures, sentence = context.native.plan(options)
+    if not figures then error("plan: " .. sentence, 2) end
+    return figures
+  end
   if text:sub(1, 1) == "\27" then error({ mbsand = path .. ": this is compiled Lua; expected the script's text" }, 0) end
   local chunk, message = load(text, chunk_name, "t", make_environment(words))
   if not chunk then error({ mbsand = whole_name(message, path) }, 0) end
@@ -314,9 +320,11 @@ local function build_experiment(context, original, axes, point)
   for _, set in ipairs(context.sets) do
     if not set.used then apply(set.path, set.value, { prefix = "--set " .. set.text }, forced) end
   end
+  hardware.complete(node)
   local checked = schema.check(vocabulary.section, node, place, "a scenario")
   if checked.columns then check_measures(checked.columns, place:key("columns", node), context.native) end
   resolve_files(context, node, checked, place)
+  hardware.apply(checked, place, context.path:match("^(.*)/[^/]*$"), context.native)
   check_together(checked, place)
   checked.policies = policies.read(node.policies, context.added, swept, forced, place:key("policies", node),
     context.native)

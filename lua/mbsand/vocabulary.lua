@@ -372,8 +372,8 @@ local latency = {
   type = "choice",
   family = "latency",
   expected = 'latency.step{base=, per_token=, per_context=}, latency.batch{alpha=, beta=, gamma=}, '
-    .. 'latency.batch "GRID.csv", latency.table "GRID.csv", latency.profile "DIR", latency.custom(FUNCTION) '
-    .. "or latency.jobs{}",
+    .. 'latency.batch "GRID.csv", latency.table "GRID.csv", latency.profile "DIR", latency.custom(FUNCTION), '
+    .. "latency.roofline{} or latency.jobs{}",
   required = true,
   kinds = {
     ["latency.batch"] = record({
@@ -403,21 +403,39 @@ local latency = {
       layers = need(number { min = 1, max = 1000, whole = true }),
       per_token = number { min = 0, default = 0, unit = "seconds per token" },
     }),
+    ["latency.roofline"] = record(step_model {
+      compute = number { above = 0, max = 1, default = 0.5, unit = "share of the peak" },
+      bandwidth = number { above = 0, max = 1, default = 0.8, unit = "share of the peak" },
+      link = number { above = 0, max = 1, default = 0.7, unit = "share of the peak" },
+      link_latency = number { min = 0, default = 10e-6, unit = "seconds per all-reduce" },
+    }),
   },
 }
 
 -- Whether the model times single steps of an engine, and not whole batches.
 function vocabulary.is_step(kind)
-  return kind == "latency.step" or kind == "latency.profile" or kind == "latency.custom"
+  return kind == "latency.step" or kind == "latency.profile" or kind == "latency.custom" or kind == "latency.roofline"
 end
 
 -- The scenario itself ----------------------------------------------------------------------------------------
 
 local gib = function() return need(number { min = 0, unit = "GiB" }) end
 
+local precision = function() return { type = "word", "fp32", "fp16", "bf16", "fp8", "int8", "int4" } end
+
 local cluster = record({
   gpus = number { min = 1, max = 2 ^ 20, whole = true, default = 1 },
   name = { type = "text" },
+  gpu = { type = "text", expected = 'the name of a GPU in quotes, such as "h100-80gb"' },
+  model = { type = "text", expected = 'the name of a model in quotes, such as "llama-3-8b"' },
+  tp = number { min = 1, max = 4096, whole = true, default = 1, unit = "GPUs" },
+  memory_gib = number { above = 0, unit = "GiB of one GPU" },
+  rules = { type = "word", "vllm", "kaito", "mlsysim" },
+  precision = precision(), weight_precision = precision(), kv_precision = precision(),
+  utilization = number { above = 0, max = 1, unit = "share of the memory" },
+  activation_gib = number { min = 0, unit = "GiB" },
+  runtime_gib = number { min = 0, unit = "GiB" },
+  usd_per_hour = number { above = 0, unit = "USD per GPU" },
   kv = { type = "word", "tokens", "contiguous", "paged" }, -- by default what the latency model goes with
   kv_tokens = number { min = 1, whole = true, max = 1e15, words = { "unlimited" } },
   kv_max_length = number { min = 1, whole = true, max = 2 ^ 31 },
@@ -483,7 +501,7 @@ local section = record {
   },
   report = { type = "call" },
 }
-section.keys.cluster.default = { gpus = 1, kv_block = 16, watermark = 0, reserve = "chunk", prefix_cache = true,
+section.keys.cluster.default = { gpus = 1, tp = 1, kv_block = 16, watermark = 0, reserve = "chunk", prefix_cache = true,
   oversize = "reject" }
 section.keys.limits.default = { hook_seconds = 1, hook_instructions = 0, memory_mb = 64 }
 section.keys.slo.default = {}

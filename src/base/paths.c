@@ -121,6 +121,7 @@ mb_status mb_paths_root(char **root, mb_error *error) {
 typedef struct name_list {
     char **names;
     size_t count, capacity;
+    const char *suffix; // of the files, left out of the names
 } name_list;
 
 static bool add_name(name_list *list, const char *prefix, const char *file) {
@@ -133,7 +134,7 @@ static bool add_name(name_list *list, const char *prefix, const char *file) {
     }
     mb_strbuf name = {0};
     mb_strbuf_add(&name, prefix);
-    mb_strbuf_add_bytes(&name, file, strlen(file) - strlen(".lua"));
+    mb_strbuf_add_bytes(&name, file, strlen(file) - strlen(list->suffix));
     if (name.failed) {
         mb_strbuf_deinit(&name);
         return false;
@@ -142,7 +143,7 @@ static bool add_name(name_list *list, const char *prefix, const char *file) {
     return true;
 }
 
-// Scripts of `folder` with `prefix` before their names; `deeper`: also of the folders in it.
+// Files of `folder` with `prefix` before their names; `deeper`: also of the folders in it.
 static bool scan(name_list *list, const char *folder, const char *prefix, bool deeper) {
     DIR *directory = opendir(folder);
     if (!directory) return true; // a folder that is not there holds no names
@@ -153,7 +154,7 @@ static bool scan(name_list *list, const char *folder, const char *prefix, bool d
         char *path = mb_paths_join(folder, name);
         if (!path) {
             good = false;
-        } else if (ends_with(name, ".lua") && mb_paths_is_file(path)) {
+        } else if (ends_with(name, list->suffix) && mb_paths_is_file(path)) {
             good = add_name(list, prefix, name);
         } else if (deeper && strcmp(name, "bins") != 0 && is_folder(path)) {
             mb_strbuf inner = {0};
@@ -177,8 +178,9 @@ void mb_paths_free_names(char **names, size_t count) {
     free(names);
 }
 
-mb_status mb_paths_list(const char *root, const char *folder, char ***names, size_t *count, mb_error *error) {
-    name_list list = {0};
+mb_status mb_paths_list(const char *root, const char *folder, const char *suffix, char ***names, size_t *count,
+                        mb_error *error) {
+    name_list list = {.suffix = suffix};
     char *path = mb_paths_join(root, folder);
     const bool good = path && scan(&list, path, "", true);
     free(path);
@@ -197,18 +199,26 @@ mb_status mb_paths_list(const char *root, const char *folder, char ***names, siz
 // --- which file a name means
 // ----------------------------------------------------------------------------------
 
-// root/folder/name.lua
-static char *bundled_path(const char *root, const char *folder, const char *name) {
+// What is bundled under names, and where.
+typedef struct bundle {
+    const char *folder, *suffix, *what;
+} bundle;
+
+static const bundle POLICIES = {"policies", ".lua", "policy"};
+static const bundle BIN_RULES = {"policies/bins", ".lua", "bin rule"};
+static const bundle SCENARIOS = {"scenarios", ".lua", "scenario"};
+static const bundle MODELS = {"data/models", ".json", "model"};
+
+static char *bundled_path(const char *root, const bundle *from, const char *name) {
     mb_strbuf buffer = {0};
-    mb_strbuf_printf(&buffer, "%s/%s/%s.lua", root, folder, name);
+    mb_strbuf_printf(&buffer, "%s/%s/%s%s", root, from->folder, name, from->suffix);
     return finish(&buffer);
 }
 
-static mb_status unknown_name(const char *root, const char *folder, const char *what, const char *name,
-                              mb_error *error) {
+static mb_status unknown_name(const char *root, const bundle *from, const char *name, mb_error *error) {
     char **names;
     size_t count;
-    const mb_status status = mb_paths_list(root, folder, &names, &count, error);
+    const mb_status status = mb_paths_list(root, from->folder, from->suffix, &names, &count, error);
     if (status) return status;
     const char *near = mb_nearest_word(name, (const char *const *)names, count);
     mb_strbuf list = {0};
@@ -216,12 +226,12 @@ static mb_status unknown_name(const char *root, const char *folder, const char *
         mb_strbuf_printf(&list, "%s%s", i ? ", " : "", names[i]);
     if (near)
         mb_fail(error, MB_BAD_INPUT,
-                "there is no %s \"%s\"; did you mean \"%s\"? (a file of yours is written ./%s.lua)", what,
-                name, near, name);
+                "there is no %s \"%s\"; did you mean \"%s\"? (a file of yours is written ./%s%s)",
+                from->what, name, near, name, from->suffix);
     else
         mb_fail(error, MB_BAD_INPUT,
-                "there is no %s \"%s\"; there are: %s (a file of yours is written ./%s.lua)", what, name,
-                list.text ? list.text : "none", name);
+                "there is no %s \"%s\"; there are: %s (a file of yours is written ./%s%s)", from->what,
+                name, list.text ? list.text : "none", name, from->suffix);
     mb_strbuf_deinit(&list);
     mb_paths_free_names(names, count);
     return MB_BAD_INPUT;
@@ -245,32 +255,44 @@ static mb_status no_file(const char *what, const char *name, mb_error *error) {
     return mb_fail(error, MB_BAD_INPUT, "there is no %s \"%s\": %s", what, name, strerror(ENOENT));
 }
 
-static mb_status find(const char *root, const char *bundle, const char *folder, const char *what,
-                      const char *name, char **path, mb_error *error) {
+static mb_status find(const char *root, const bundle *from, const char *folder, const char *name, char **path,
+                      mb_error *error) {
     *path = NULL;
-    const bool script = ends_with(name, ".lua"), slash = strchr(name, '/') != NULL;
+    const bool script = ends_with(name, from->suffix), slash = strchr(name, '/') != NULL;
     if (!script && *name) {
-        *path = first_file(bundled_path(root, bundle, name), NULL);
+        *path = first_file(bundled_path(root, from, name), NULL);
         if (*path) return MB_OK;
     }
     if (script || slash) {
         *path = first_file(mb_strdup(name), folder ? mb_paths_join(folder, name) : NULL);
-        return *path ? MB_OK : no_file(what, name, error);
+        return *path ? MB_OK : no_file(from->what, name, error);
     }
-    return unknown_name(root, bundle, what, name, error);
+    return unknown_name(root, from, name, error);
 }
 
 mb_status mb_paths_find_policy(const char *root, const char *name, char **path, mb_error *error) {
-    return find(root, "policies", NULL, "policy", name, path, error);
+    return find(root, &POLICIES, NULL, name, path, error);
 }
 
 mb_status mb_paths_find_bin_rule(const char *root, const char *folder, const char *name, char **path,
                                  mb_error *error) {
-    return find(root, "policies/bins", folder, "bin rule", name, path, error);
+    return find(root, &BIN_RULES, folder, name, path, error);
 }
 
 mb_status mb_paths_find_scenario(const char *root, const char *name, char **path, mb_error *error) {
     *path = first_file(mb_strdup(name), mb_paths_join(root, name));
     if (*path) return MB_OK;
-    return find(root, "scenarios", NULL, "scenario", name, path, error);
+    return find(root, &SCENARIOS, NULL, name, path, error);
+}
+
+mb_status mb_paths_find_model(const char *root, const char *folder, const char *name, char **path,
+                              mb_error *error) {
+    char *below = folder ? mb_paths_join(folder, name) : NULL;
+    const char *const candidates[] = {name, below};
+    *path = NULL;
+    for (int i = 0; i < 2 && !*path; i++)
+        if (candidates[i] && strchr(name, '/') && is_folder(candidates[i]))
+            *path = first_file(mb_paths_join(candidates[i], "config.json"), NULL);
+    free(below);
+    return *path ? MB_OK : find(root, &MODELS, folder, name, path, error);
 }

@@ -20,9 +20,15 @@ mb_status mb_paths_find_bin_rule(const char *root, const char *folder, const cha
 // A scenario: a path, as it stands or below the root, or the name of a bundled one.
 mb_status mb_paths_find_scenario(const char *root, const char *name, char **path, mb_error *error);
 
-// Names (without ".lua", sorted) of the scripts in root/folder and one folder below it
+// A model's description: the name of a bundled one, a file of JSON, or a folder with a config.json; files are
+// also looked for in `folder` (may be NULL).
+mb_status mb_paths_find_model(const char *root, const char *folder, const char *name, char **path,
+                              mb_error *error);
+
+// Names (without `suffix`, sorted) of the files in root/folder that end in it, and one folder below it
 // ("origin/static_fifo"), except those in a subfolder "bins". Release with mb_paths_free_names.
-mb_status mb_paths_list(const char *root, const char *folder, char ***names, size_t *count, mb_error *error);
+mb_status mb_paths_list(const char *root, const char *folder, const char *suffix, char ***names, size_t *count,
+                        mb_error *error);
 void mb_paths_free_names(char **names, size_t count);
 
 bool mb_paths_is_file(const char *path); // a regular file, or what can be read like one; no folder

@@ -85,7 +85,7 @@ static mb_status list(const char *folder, mb_error *error) {
     char *root = NULL, **names = NULL;
     size_t count = 0, longest = 0;
     mb_status status = mb_paths_root(&root, error);
-    if (status == MB_OK) status = mb_paths_list(root, folder, &names, &count, error);
+    if (status == MB_OK) status = mb_paths_list(root, folder, ".lua", &names, &count, error);
     for (size_t i = 0; i < count && status == MB_OK; i++)
         if (strlen(names[i]) > longest) longest = strlen(names[i]);
     for (size_t i = 0; i < count && status == MB_OK; i++) {

@@ -5,6 +5,7 @@
 #include "base/error.h"
 
 int mb_cmd_run(int argc, char **argv);
+int mb_cmd_plan(int argc, char **argv);
 int mb_cmd_fit(int argc, char **argv);
 int mb_cmd_list(int argc, char **argv);
 int mb_cmd_check(int argc, char **argv);

@@ -82,11 +82,13 @@ static mb_status check_step_model(const mb_latency *latency, mb_error *error) {
     if (latency->kind == MB_LATENCY_STEP) return check_step_law(latency, error);
     status = check_number("per_token", "seconds per token", latency->step.per_token_s, error);
     if (status) return status;
-    if (latency->kind == MB_LATENCY_PROFILE ? latency->profile != NULL : latency->custom != NULL)
-        return MB_OK;
-    return mb_fail(error, MB_BAD_INPUT,
-                   latency->kind == MB_LATENCY_PROFILE ? "latency.profile: no tables have been read"
-                                                       : "latency.custom: no function has been given");
+    if (latency->kind == MB_LATENCY_PROFILE && !latency->profile)
+        return mb_fail(error, MB_BAD_INPUT, "latency.profile: no tables have been read");
+    if (latency->kind == MB_LATENCY_ROOFLINE && !latency->roofline)
+        return mb_fail(error, MB_BAD_INPUT, "latency.roofline: no model and GPU have been given");
+    if (latency->kind == MB_LATENCY_CUSTOM && !latency->custom)
+        return mb_fail(error, MB_BAD_INPUT, "latency.custom: no function has been given");
+    return MB_OK;
 }
 
 mb_status mb_latency_check(const mb_latency *latency, mb_error *error) {
@@ -107,6 +109,7 @@ mb_status mb_latency_check(const mb_latency *latency, mb_error *error) {
     case MB_LATENCY_STEP:
     case MB_LATENCY_PROFILE:
     case MB_LATENCY_CUSTOM:
+    case MB_LATENCY_ROOFLINE:
         break;
     }
     return check_step_model(latency, error);

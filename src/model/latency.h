@@ -31,12 +31,13 @@ typedef struct mb_batch_law {
 } mb_batch_law;
 
 typedef enum mb_latency_kind {
-    MB_LATENCY_BATCH,   // the law above
-    MB_LATENCY_TABLE,   // bilinear interpolation of a grid, clamped to it
-    MB_LATENCY_JOBS,    // each request brings its service time; a batch takes the longest
-    MB_LATENCY_STEP,    // the step law below
-    MB_LATENCY_PROFILE, // measured operator tables (model/profile.h), interpolated
-    MB_LATENCY_CUSTOM,  // somebody's function
+    MB_LATENCY_BATCH,    // the law above
+    MB_LATENCY_TABLE,    // bilinear interpolation of a grid, clamped to it
+    MB_LATENCY_JOBS,     // each request brings its service time; a batch takes the longest
+    MB_LATENCY_STEP,     // the step law below
+    MB_LATENCY_PROFILE,  // measured operator tables (model/profile.h), interpolated
+    MB_LATENCY_CUSTOM,   // somebody's function
+    MB_LATENCY_ROOFLINE, // from a model's and a GPU's description (model/roofline.h)
 } mb_latency_kind;
 
 // A chunk of a prompt (or of what a preempted request knows) that a step computes.
@@ -62,6 +63,7 @@ typedef struct mb_step_law {
 } mb_step_law;
 
 struct mb_profile;
+struct mb_roofline;
 typedef mb_status (*mb_step_function)(void *self, const mb_step_shape *shape, double *seconds,
                                       mb_error *error);
 
@@ -74,7 +76,8 @@ typedef struct mb_latency {
     size_t graph_size_count;          // (CUDA graphs are captured for these); 0: no padding. The decodes'
                                       // attention, and the cost of scheduling, are never padded
     const struct mb_profile *profile; // MB_LATENCY_PROFILE; not owned
-    mb_step_function custom;          // MB_LATENCY_CUSTOM
+    const struct mb_roofline *roofline; // MB_LATENCY_ROOFLINE; not owned
+    mb_step_function custom;            // MB_LATENCY_CUSTOM
     void *custom_self;
     mb_batch_law law;    // MB_LATENCY_BATCH
     const mb_grid *grid; // MB_LATENCY_TABLE: every cell present (mb_latency_check says so); not owned

@@ -2,6 +2,7 @@
 // How long a step takes, and a static batch that is made of steps.
 #include "model/latency.h"
 #include "model/profile.h"
+#include "model/roofline.h"
 
 #include <assert.h>
 #include <math.h>
@@ -49,6 +50,12 @@ static double profile_seconds(const mb_latency *latency, const mb_step_shape *sh
            latency->step.per_token_s * ((double)shape->prefill_tokens + decodes);
 }
 
+static double roofline_seconds(const mb_latency *latency, const mb_step_shape *shape) {
+    const uint32_t decodes =
+        shape->prefill_requests > 0 ? shape->decode_requests : graph_rows(latency, shape->decode_requests);
+    return mb_roofline_seconds(latency->roofline, shape, decodes);
+}
+
 static mb_status custom_seconds(const mb_latency *latency, const mb_step_shape *shape, double *seconds,
                                 mb_error *error) {
     const mb_status status = latency->custom(latency->custom_self, shape, seconds, error);
@@ -66,6 +73,8 @@ mb_status mb_latency_step(const mb_latency *latency, const mb_step_shape *shape,
     } else {
         if (latency->kind == MB_LATENCY_PROFILE) {
             *seconds = profile_seconds(latency, shape, extrapolated);
+        } else if (latency->kind == MB_LATENCY_ROOFLINE) {
+            *seconds = roofline_seconds(latency, shape);
         } else {
             const mb_status status = custom_seconds(latency, shape, seconds, error);
             if (status) return status;

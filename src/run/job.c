@@ -76,6 +76,7 @@ static mb_sim_config make_config(const mb_experiment *experiment, const mb_laten
                            .swap_tokens = experiment->swap_tokens,
                            .swap_s_per_token = experiment->swap_s_per_token,
                            .stepwise = experiment->stepwise,
+                           .usd_per_hour = experiment->usd_per_hour,
                            .stop_s = experiment->stop_s,
                            .classes = experiment->workload.classes,
                            .class_count = experiment->workload.class_count,

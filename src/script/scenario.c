@@ -3,6 +3,7 @@
 
 #include "base/paths.h"
 #include "base/strbuf.h"
+#include "script/plan_lua.h"
 #include "script/scenario_read.h"
 
 #include <errno.h>
@@ -128,6 +129,8 @@ static void push_native(lua_State *L, const mb_scenario *scenario) {
     lua_pushstring(L, scenario->root);
     lua_pushcclosure(L, find_policy, 1);
     lua_setfield(L, -2, "find_policy");
+    mb_push_plan(L, scenario->root);
+    lua_setfield(L, -2, "plan");
     lua_createtable(L, MB_MEASURE_COUNT, 0);
     for (int i = 0; i < MB_MEASURE_COUNT; i++) {
         lua_pushstring(L, mb_measures[i].name);
@@ -389,6 +392,8 @@ static void push_row(lua_State *L, const mb_section *section, int points, const 
     lua_rawgeti(L, points, (int)(row->point + 1));
     lua_getfield(L, -1, "values");
     lua_setfield(L, -3, "point");
+    lua_getfield(L, -1, "experiment");
+    lua_setfield(L, -3, "experiment");
     lua_pop(L, 1);
     push_measures(L, row->mean);
     lua_setfield(L, -2, "mean");

@@ -54,7 +54,9 @@ typedef struct mb_experiment {
     uint32_t max_requests;
     uint64_t token_budget, swap_tokens;
     double swap_s_per_token;
-    uint32_t *graph_sizes; // of a step model; owned
+    uint32_t *graph_sizes;        // of a step model; owned
+    struct mb_roofline *roofline; // of latency.roofline; owned
+    double usd_per_hour;          // of all replicas together; 0: not known
     bool block_oversize;
     bool stepwise; // --step
     double stop_s;

@@ -4,6 +4,8 @@
 #include "base/strbuf.h"
 #include "model/fit.h"
 #include "model/profile.h"
+#include "model/roofline.h"
+#include "script/plan_lua.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -329,8 +331,9 @@ static void read_step_model(lua_State *L, int table, mb_experiment *experiment, 
 }
 
 static void read_latency(lua_State *L, int table, mb_experiment *experiment, mb_scenario_draft *draft) {
-    static const char *const names[] = {"latency.batch", "latency.table",   "latency.jobs",
-                                        "latency.step",  "latency.profile", "latency.custom"};
+    static const char *const names[] = {"latency.batch",   "latency.table",   "latency.jobs",
+                                        "latency.step",    "latency.profile", "latency.custom",
+                                        "latency.roofline"};
     mb_latency *latency = &experiment->latency;
     latency->kind = (mb_latency_kind)CHOOSE(L, table, names);
     latency->law = (mb_batch_law){.alpha_s = number(L, table, "alpha"),
@@ -342,6 +345,12 @@ static void read_latency(lua_State *L, int table, mb_experiment *experiment, mb_
     draft->absolute_weight = is(L, table, "weight", "absolute");
     if (latency->kind == MB_LATENCY_CUSTOM) latency->custom = mb_step_clock_missing;
     if (mb_latency_is_step(latency)) read_step_model(L, table, experiment, draft);
+    if (latency->kind == MB_LATENCY_ROOFLINE && enter(L, table, "coefficients")) {
+        experiment->roofline = make(L, 1, sizeof *experiment->roofline);
+        mb_roofline_from_table(L, lua_gettop(L), experiment->roofline);
+        latency->roofline = experiment->roofline;
+        lua_pop(L, 1);
+    }
 }
 
 static mb_reserve read_reserve(lua_State *L, int table) {
@@ -351,7 +360,8 @@ static mb_reserve read_reserve(lua_State *L, int table) {
 }
 
 static void read_cluster(lua_State *L, int table, mb_experiment *experiment) {
-    experiment->replicas = small(L, table, "gpus");
+    experiment->replicas = small(L, table, "replicas");
+    experiment->usd_per_hour = number(L, table, "all_usd_per_hour");
     const bool contiguous = is(L, table, "kv", "contiguous"), paged = is(L, table, "kv", "paged");
     experiment->kv_kind = contiguous ? MB_KV_CONTIGUOUS : MB_KV_TOKENS;
     const double capacity = number(L, table, "capacity");
@@ -506,6 +516,8 @@ static void describe_latency(const mb_experiment *experiment, mb_strbuf *text) {
         mb_strbuf_printf(text, "profiled steps and %.4g ms of host", 1e3 * latency->host_s);
     else if (latency->kind == MB_LATENCY_CUSTOM)
         mb_strbuf_add(text, "steps timed by a function");
+    else if (latency->kind == MB_LATENCY_ROOFLINE)
+        mb_strbuf_add(text, "steps timed by a roofline");
     else if (latency->kind == MB_LATENCY_TABLE)
         mb_strbuf_printf(text, "table of %zu x %zu times", experiment->grid->batch_count,
                          experiment->grid->length_count);
@@ -572,6 +584,7 @@ void mb_experiment_deinit(mb_experiment *experiment) {
         free_policy(&experiment->policies[i]);
     free(experiment->policies);
     free(experiment->graph_sizes);
+    free(experiment->roofline);
     free(experiment->description);
     *experiment = (mb_experiment){0};
 }

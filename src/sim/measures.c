@@ -49,6 +49,7 @@ const mb_measure mb_measures[MB_MEASURE_COUNT] = {
     {"preemptions", "times that a running request was interrupted", MB_BETTER_LOWER},
     {"idle_with_work_s", "replica seconds idle while requests waited, without step:idle", MB_BETTER_LOWER},
     {"jain", "Jain's fairness index over the clients' served tokens", MB_BETTER_HIGHER},
+    {"usd_per_mtok", "cost of a million output tokens, USD", MB_BETTER_LOWER},
     {"sim_wall_s", "wall-clock time of the simulation itself, s", MB_BETTER_NEITHER},
     {"sim_requests_per_s", "simulated requests per second of wall-clock time", MB_BETTER_NEITHER},
 };
@@ -103,6 +104,7 @@ void mb_measure_all(const mb_metrics *metrics, const mb_slo *slo, double values[
     *at++ = (double)metrics->preemptions;
     *at++ = metrics->idle_with_work_s;
     *at++ = mb_metrics_jain(metrics);
+    *at++ = metrics->usd_per_hour > 0 ? ratio(metrics->usd_per_hour / 3600 * duration, output / 1e6) : NAN;
     *at++ = metrics->sim_wall_s;
     *at++ = ratio((double)metrics->requests, metrics->sim_wall_s);
 }

@@ -43,6 +43,7 @@ typedef struct mb_metrics {
     size_t class_count;
     uint64_t skipped_zero, skipped_long; // rows of the trace left out
     char first_rejection[256];
+    double usd_per_hour; // of all replicas; 0: not known
     double sim_wall_s;
 } mb_metrics;
 

@@ -60,6 +60,7 @@ mb_status mb_sim_init(mb_sim *sim, const mb_sim_config *config, mb_source *sourc
     mb_request_store_init(&sim->requests);
     mb_rng_init(&sim->noise, config->seed, config->replication, "latency");
     sim->metrics.replicas = config->replicas;
+    sim->metrics.usd_per_hour = config->usd_per_hour;
     sim->metrics.kv_capacity = config->kv_capacity;
     if (config->kv_capacity != MB_KV_UNLIMITED) sim->metrics.kv_capacity *= config->replicas;
     if (config->exact_percentiles) {

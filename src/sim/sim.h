@@ -68,6 +68,7 @@ typedef struct mb_sim_config {
     uint64_t warmup_requests; // the first arrivals, left out of the latency statistics
     bool exact_percentiles;   // keep every sample
     bool oracle;              // policies may see the true output length
+    double usd_per_hour;      // of all replicas; 0: not known
     double stop_s;            // the simulation ends here, whatever is under way; 0: when all is done
     const mb_class *classes;  // SLOs by class; NULL: `slo` for all
     size_t class_count;

@@ -276,7 +276,7 @@ static void finds_files(void **state) {
     free(path);
     char **names;
     size_t count;
-    assert_int_equal(mb_paths_list(root, "policies", &names, &count, &error), MB_OK);
+    assert_int_equal(mb_paths_list(root, "policies", ".lua", &names, &count, &error), MB_OK);
     assert_true(count > 4);
     for (size_t i = 0; i + 1 < count; i++)
         assert_true(strcmp(names[i], names[i + 1]) < 0);

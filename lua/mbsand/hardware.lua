@@ -1,0 +1,63 @@
+-- From cluster.gpu and cluster.model: how many replicas, how much KV memory each has, how long its steps take and what it
+-- costs. The arithmetic is the core's (src/plan, src/model/roofline.c).
+local schema = require "mbsand.schema"
+
+local hardware = {}
+
+-- Before the checks: a model on a GPU needs no other latency model.
+function hardware.complete(node)
+  local cluster = node.cluster
+  if type(cluster) == "table" and cluster.gpu ~= nil and cluster.model ~= nil and node.latency == nil then
+    node.latency = schema.tag({}, "latency", "latency.roofline", schema.tag_of(node).line)
+  end
+end
+
+local function figures_of(cluster, latency, folder, native)
+  return native.plan {
+    model = cluster.model, gpu = cluster.gpu, folder = folder, tp = cluster.tp, rules = cluster.rules,
+    weight_precision = cluster.weight_precision or cluster.precision,
+    kv_precision = cluster.kv_precision or cluster.precision, utilization = cluster.utilization, memory_gib = cluster.memory_gib,
+    activation_gib = cluster.activation_gib, runtime_gib = cluster.runtime_gib, block = cluster.kv_block,
+    roofline = latency.kind == "latency.roofline" and latency or nil,
+  }
+end
+
+local function fail_too_small(cluster, figures, at)
+  local advice = "no number of them holds it"
+  if figures.gpus_needed > 0 then
+    advice = ("it fits on %d of them (tp = %d)"):format(figures.gpus_needed, figures.gpus_needed)
+  end
+  local room = figures.memory_gib - figures.held_back_gib - figures.activation_gib - figures.runtime_gib
+  at:fail("%s does not fit on %s: %.4g GiB of weights per GPU, but room for %.4g of its %.4g GiB (%.4g GiB too little); %s",
+    figures.model, cluster.tp == 1 and figures.gpu or cluster.tp .. " x " .. figures.gpu, figures.weights_gib, room,
+    figures.memory_gib, figures.weights_gib - room, advice)
+end
+
+-- Fill in what the description of the hardware says and the scenario does not.
+function hardware.apply(checked, place, folder, native)
+  local cluster, latency = checked.cluster, checked.latency
+  local at = place:key("cluster")
+  if (cluster.gpu == nil) ~= (cluster.model == nil) then
+    at:fail("cluster.gpu and cluster.model go together, and cluster.%s is missing", cluster.gpu and "model" or "gpu")
+  end
+  if cluster.gpus % cluster.tp ~= 0 then
+    at:fail("cluster.gpus = %d cannot be dealt out to replicas of cluster.tp = %d GPUs", cluster.gpus, cluster.tp)
+  end
+  cluster.replicas = cluster.gpus / cluster.tp
+  local price = cluster.usd_per_hour
+  if cluster.gpu then
+    local figures, sentence = figures_of(cluster, latency, folder, native)
+    if not figures then at:fail("%s", sentence) end
+    local given = cluster.kv_tokens or cluster.kv_blocks or cluster.memory
+    if not given and figures.tokens < 1 then fail_too_small(cluster, figures, at) end
+    if not given then cluster.kv_tokens = figures.tokens end
+    cluster.name = cluster.name
+      or (cluster.tp == 1 and "" or cluster.tp .. " x ") .. figures.gpu_title .. ", " .. figures.model
+    latency.coefficients, price = figures.roofline, price or figures.usd_per_hour
+  elseif latency.kind == "latency.roofline" then
+    place:key("latency"):fail("latency.roofline needs cluster.gpu and cluster.model")
+  end
+  cluster.all_usd_per_hour = (price or 0) * cluster.gpus
+end
+
+return hardware

@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: MIT
+#include "cli/plan_options.h"
+
+#include "base/strbuf.h"
+#include "cli/commands.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GIB 1073741824.0
+enum { MOST_VALUES = 4096 };
+
+enum {
+    MODEL = 256,
+    GPU,
+    TP,
+    CONTEXT,
+    BATCH,
+    PAGE,
+    PRECISION,
+    WEIGHTS,
+    KV,
+    RULES,
+    UTILIZATION,
+    ACTIVATION,
+    RUNTIME,
+    BLOCKS,
+    BLOCK,
+    MEMORY,
+    PER_NODE,
+    LATENCY,
+    COMPUTE,
+    BANDWIDTH,
+    LINK,
+    HOST,
+    SLO,
+    RATE,
+    PROMPT,
+    OUTPUT,
+    PRICE,
+    FORMAT,
+};
+
+void mb_plan_options_help(void) {
+    fputs(
+        "usage: mbsand plan --model MODEL --gpu GPU [options]\n\n"
+        "What fits: the memory of GPUs divided among weights, KV memory and the rest; how many users, how "
+        "long a\n"
+        "context, how many GPUs. A LIST is 1,2,4 or 512..131072:x2 or 1..9:2; 32k means 32,768.\n\n"
+        "      --model MODEL          a bundled model (`mbsand list models`), a config.json, or its folder\n"
+        "      --gpu GPU              a bundled GPU (`mbsand list gpus`), or FILE.csv:NAME\n"
+        "      --tp N                 GPUs that share the model (1)\n"
+        "      --context LIST         tokens of a user, prompt and answer (2048)\n"
+        "      --batch LIST           users at once (1)\n"
+        "      --precision P          of weights and KV memory: fp32, fp16, bf16, fp8, int8 or int4\n"
+        "      --weights P, --kv P    of one of them\n"
+        "      --rules R              vllm (default), kaito or mlsysim: what is held back\n"
+        "      --utilization X        share of the memory that may be used\n"
+        "      --activation GIB, --runtime GIB   per GPU\n"
+        "      --memory SIZE          of a GPU, as in 80GiB or 80GB\n"
+        "      --blocks N             of KV memory, set outright; --block N: tokens in one (16)\n"
+        "      --gpus-per-node N      else as the GPU's description says\n"
+        "      --page LIST            simulate block sizes beside contiguous memory, on requests that end "
+        "early\n"
+        "      --latency              times of the roofline too; its efficiencies: --compute X (0.5),\n"
+        "                             --bandwidth X (0.8), --link X (0.7), --host SECONDS per step (0)\n"
+        "      --slo MEASURE<=X,...   the cheapest configuration that meets it in simulation, for\n"
+        "                             --rate requests/s of --prompt and --output tokens; --gpu takes a list "
+        "here\n"
+        "      --price USD            per GPU and hour, instead of the description's\n"
+        "      --format FORMAT        table (default), csv, json or md\n"
+        "  -h, --help\n\n"
+        "Try: mbsand plan --model llama-3-8b --gpu h100-80gb --context 512..131072:x2 --batch 8\n",
+        stdout);
+}
+
+// --- values
+// ----------------------------------------------------------------------------------------------------
+
+static int wrong(const char *option, const char *text, const char *expected) {
+    return mb_cli_usage("plan", "%s: '%s' is not %s", option, text, expected);
+}
+
+// A whole number, with k for 1,024; *end is behind it. False if there is none, or one above 2^40.
+static bool read_whole(const char *text, const char **end, uint64_t *value) {
+    if (*text < '0' || *text > '9') return false;
+    char *stop;
+    errno = 0;
+    unsigned long long number = strtoull(text, &stop, 10);
+    if (errno || number > (1ull << 40)) return false;
+    if (*stop == 'k' || *stop == 'K') {
+        number *= 1024;
+        stop++;
+    }
+    *end = stop;
+    *value = number;
+    return number <= (1ull << 40);
+}
+
+static bool add_value(mb_plan_list *list, uint64_t value) {
+    if (value == 0 || list->count == MOST_VALUES) return false;
+    uint64_t *grown = realloc(list->values, (list->count + 1) * sizeof *grown);
+    if (!grown) return false;
+    list->values = grown;
+    grown[list->count++] = value;
+    return true;
+}
+
+// "8", "1..9", "1..9:2", "512..131072:x2"
+static bool read_range(const char *text, const char **end, mb_plan_list *list) {
+    uint64_t low, high, step = 1;
+    if (!read_whole(text, &text, &low)) return false;
+    bool factor = false;
+    high = low;
+    if (strncmp(text, "..", 2) == 0) {
+        if (!read_whole(text + 2, &text, &high) || high < low) return false;
+        if (*text == ':') {
+            factor = text[1] == 'x';
+            if (!read_whole(text + 1 + factor, &text, &step)) return false;
+        }
+    }
+    if (step < 1 + (uint64_t)factor) return false;
+    for (uint64_t value = low; value <= high; value = factor ? value * step : value + step)
+        if (!add_value(list, value)) return false;
+    *end = text;
+    return true;
+}
+
+static int read_list(const char *option, const char *text, mb_plan_list *list) {
+    list->count = 0;
+    for (const char *at = text;; at++) {
+        if (!read_range(at, &at, list))
+            return wrong(option, text, "a list such as 1,2,4 or 512..131072:x2 of whole numbers from 1 on");
+        if (*at == '\0') return 0;
+        if (*at != ',') return wrong(option, text, "a list such as 1,2,4 or 512..131072:x2");
+    }
+}
+
+static int read_number(const char *option, const char *text, double least, double most, double *value) {
+    char *end;
+    *value = strtod(text, &end);
+    if (end != text && *end == '\0' && *value >= least && *value <= most) return 0;
+    char expected[96];
+    snprintf(expected, sizeof expected, "a number from %g to %g", least, most);
+    return wrong(option, text, expected);
+}
+
+static int read_count(const char *option, const char *text, double most, uint64_t *value) {
+    double number;
+    const int code = read_number(option, text, 1, most, &number);
+    if (code) return code;
+    *value = (uint64_t)number;
+    return (double)*value == number ? 0 : wrong(option, text, "a whole number");
+}
+
+static int read_memory(const char *text, double *bytes) {
+    char *unit;
+    const double value = strtod(text, &unit);
+    const double factor = strcmp(unit, "GiB") == 0   ? GIB
+                          : strcmp(unit, "MiB") == 0 ? GIB / 1024
+                          : strcmp(unit, "GB") == 0  ? 1e9
+                                                     : 0;
+    *bytes = value * factor;
+    if (factor > 0 && *bytes > 0 && *bytes < 1e18) return 0;
+    return wrong("--memory", text, "a size with its unit, as in 80GiB, 80GB or 81559MiB");
+}
+
+static int read_precision(const char *option, const char *text, double *bytes) {
+    *bytes = mb_precision_bytes(text);
+    return *bytes > 0 ? 0 : wrong(option, text, "one of fp32, fp16, bf16, fp8, int8 and int4");
+}
+
+static int read_word(const char *option, const char *text, const char *const *words, int count, int *chosen) {
+    for (int i = 0; i < count; i++)
+        if (strcmp(text, words[i]) == 0) {
+            *chosen = i;
+            return 0;
+        }
+    const char *near = mb_nearest_word(text, words, (size_t)count);
+    mb_strbuf list = {0};
+    for (int i = 0; i < count; i++)
+        mb_strbuf_printf(&list, "%s%s", i == 0 ? "" : i + 1 < count ? ", " : " or ", words[i]);
+    const int code = mb_cli_usage("plan", "%s: '%s' is unknown; expected %s%s%s%s", option, text,
+                                  list.text ? list.text : "", near ? "; did you mean " : "", near ? near : "",
+                                  near ? "?" : "");
+    mb_strbuf_deinit(&list);
+    return code;
+}
+
+// --- options
+// ---------------------------------------------------------------------------------------------------
+
+static const struct option LONG[] = {{"model", required_argument, NULL, MODEL},
+                                     {"gpu", required_argument, NULL, GPU},
+                                     {"tp", required_argument, NULL, TP},
+                                     {"context", required_argument, NULL, CONTEXT},
+                                     {"batch", required_argument, NULL, BATCH},
+                                     {"page", required_argument, NULL, PAGE},
+                                     {"precision", required_argument, NULL, PRECISION},
+                                     {"weights", required_argument, NULL, WEIGHTS},
+                                     {"kv", required_argument, NULL, KV},
+                                     {"rules", required_argument, NULL, RULES},
+                                     {"utilization", required_argument, NULL, UTILIZATION},
+                                     {"activation", required_argument, NULL, ACTIVATION},
+                                     {"runtime", required_argument, NULL, RUNTIME},
+                                     {"blocks", required_argument, NULL, BLOCKS},
+                                     {"block", required_argument, NULL, BLOCK},
+                                     {"memory", required_argument, NULL, MEMORY},
+                                     {"gpus-per-node", required_argument, NULL, PER_NODE},
+                                     {"latency", no_argument, NULL, LATENCY},
+                                     {"compute", required_argument, NULL, COMPUTE},
+                                     {"bandwidth", required_argument, NULL, BANDWIDTH},
+                                     {"link", required_argument, NULL, LINK},
+                                     {"host", required_argument, NULL, HOST},
+                                     {"slo", required_argument, NULL, SLO},
+                                     {"rate", required_argument, NULL, RATE},
+                                     {"prompt", required_argument, NULL, PROMPT},
+                                     {"output", required_argument, NULL, OUTPUT},
+                                     {"price", required_argument, NULL, PRICE},
+                                     {"format", required_argument, NULL, FORMAT},
+                                     {"help", no_argument, NULL, 'h'},
+                                     {NULL, 0, NULL, 0}};
+
+static int take_count(const char *option, double most, uint32_t *value) {
+    uint64_t number;
+    const int code = read_count(option, optarg, most, &number);
+    if (!code) *value = (uint32_t)number;
+    return code;
+}
+
+static int take_memory_option(mb_plan_options *o, int option, const char *name) {
+    double gib;
+    int code;
+    switch (option) {
+    case UTILIZATION:
+        return read_number(name, optarg, 0.01, 1, &o->plan.utilization);
+    case ACTIVATION:
+        code = read_number(name, optarg, 0, 1e6, &gib);
+        o->plan.activation_bytes = gib * GIB;
+        return code;
+    case RUNTIME:
+        code = read_number(name, optarg, 0, 1e6, &gib);
+        o->plan.runtime_bytes = gib * GIB;
+        return code;
+    case BLOCKS:
+        return read_count(name, optarg, 1e12, &o->plan.blocks);
+    case BLOCK:
+        return take_count(name, 1 << 20, &o->plan.block);
+    default:
+        return read_memory(optarg, &o->plan.memory_bytes);
+    }
+}
+
+static int take_precision(mb_plan_options *o, int option, const char *name) {
+    double bytes;
+    const int code = read_precision(name, optarg, &bytes);
+    if (option != KV) {
+        o->plan.bytes_per_weight = bytes;
+        o->weight_precision = optarg;
+    }
+    if (option != WEIGHTS) {
+        o->plan.bytes_per_value = bytes;
+        o->kv_precision = optarg;
+    }
+    return code;
+}
+
+static int take_time_option(mb_plan_options *o, int option, const char *name) {
+    switch (option) {
+    case COMPUTE:
+        return read_number(name, optarg, 0.001, 1, &o->efficiency.compute);
+    case BANDWIDTH:
+        return read_number(name, optarg, 0.001, 1, &o->efficiency.bandwidth);
+    case LINK:
+        return read_number(name, optarg, 0.001, 1, &o->efficiency.link);
+    case HOST:
+        return read_number(name, optarg, 0, 10, &o->host_s);
+    case RATE:
+        return read_number(name, optarg, 1e-6, 1e6, &o->rate);
+    case PROMPT:
+        return read_number(name, optarg, 1, 1e6, &o->prompt);
+    case OUTPUT:
+        return read_number(name, optarg, 1, 1e6, &o->output);
+    default:
+        return read_number(name, optarg, 1e-6, 1e6, &o->price);
+    }
+}
+
+static int take(mb_plan_options *o, int option, const char *name) {
+    static const char *const formats[] = {"table", "csv", "json", "md"};
+    int word = 0, code = 0;
+    switch (option) {
+    case MODEL:
+        o->model = optarg;
+        return 0;
+    case GPU:
+        o->gpu = optarg;
+        return 0;
+    case TP:
+        return take_count(name, 4096, &o->plan.tp);
+    case PER_NODE:
+        return take_count(name, 4096, &o->per_node);
+    case CONTEXT:
+        return read_list(name, optarg, &o->contexts);
+    case BATCH:
+        return read_list(name, optarg, &o->batches);
+    case PAGE:
+        return read_list(name, optarg, &o->pages);
+    case PRECISION:
+    case WEIGHTS:
+    case KV:
+        return take_precision(o, option, name);
+    case RULES:
+        code = read_word(name, optarg, mb_rules_names, MB_RULES_COUNT, &word);
+        o->plan.rules = (mb_rules)word;
+        return code;
+    case FORMAT:
+        code = read_word(name, optarg, formats, 4, &word);
+        o->format = (mb_plan_format)word;
+        return code;
+    case LATENCY:
+        o->latency = true;
+        return 0;
+    case SLO:
+        o->slo = optarg;
+        return 0;
+    case COMPUTE:
+    case BANDWIDTH:
+    case LINK:
+    case HOST:
+    case RATE:
+    case PROMPT:
+    case OUTPUT:
+    case PRICE:
+        return take_time_option(o, option, name);
+    default:
+        return take_memory_option(o, option, name);
+    }
+}
+
+static int check(const mb_plan_options *o) {
+    if (!o->model) return mb_cli_usage("plan", "which model? Give --model NAME (`mbsand list models`)");
+    if (!o->gpu) return mb_cli_usage("plan", "on which GPU? Give --gpu NAME (`mbsand list gpus`)");
+    if (o->slo && !(o->rate > 0 && o->prompt > 0 && o->output > 0))
+        return mb_cli_usage("plan", "--slo is judged on a workload: give --rate, --prompt and --output");
+    return 0;
+}
+
+int mb_plan_options_parse(int argc, char **argv, mb_plan_options *o) {
+    *o = (mb_plan_options){
+        .plan = {.tp = 1, .utilization = NAN, .activation_bytes = NAN, .runtime_bytes = NAN, .block = 16},
+        .efficiency = mb_roofline_usual,
+        .price = NAN};
+    if (!add_value(&o->contexts, 2048) || !add_value(&o->batches, 1))
+        return mb_cli_usage("plan", "out of memory");
+    optind = 1;
+    opterr = 0;
+    for (int option, index = 0; (option = getopt_long(argc, argv, ":h", LONG, &index)) != -1;) {
+        if (option == 'h') {
+            o->help = true;
+            return 0;
+        }
+        if (option == ':') return mb_cli_usage("plan", "%s needs a value", argv[optind - 1]);
+        if (option == '?') return mb_cli_usage("plan", "no option %s", argv[optind - 1]);
+        char name[32];
+        snprintf(name, sizeof name, "--%s", LONG[index].name);
+        const int code = take(o, option, name);
+        if (code) return code;
+    }
+    if (optind < argc)
+        return mb_cli_usage("plan", "what is '%s'? Everything is an option here", argv[optind]);
+    return check(o);
+}
+
+void mb_plan_options_deinit(mb_plan_options *o) {
+    free(o->contexts.values);
+    free(o->batches.values);
+    free(o->pages.values);
+}

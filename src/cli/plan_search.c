@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: MIT
+// mbsand plan --slo: the cheapest configuration whose simulation meets the SLO.
+#include "cli/plan_search.h"
+
+#include "base/paths.h"
+#include "cli/plan_simulate.h"
+#include "report/format.h"
+#include "run/experiment.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_LIMITS = 8, MOST_TRIED = 512, MOST_REPLICAS = 1024 };
+
+typedef struct limit {
+    int measure;
+    bool at_least;
+    double value;
+} limit;
+
+typedef struct tried {
+    const mb_gpu *gpu;
+    uint32_t tp, replicas;
+    double usd_per_hour;
+    double usd_per_mtok;
+    double values[MOST_LIMITS]; // the worst over the seeds
+    bool meets;
+} tried;
+
+typedef struct search {
+    const mb_plan_options *options;
+    char *template;
+    limit limits[MOST_LIMITS];
+    size_t limit_count;
+    tried tried[MOST_TRIED];
+    size_t count, best; // best: SIZE_MAX: none yet
+    size_t without_price, too_small;
+} search;
+
+// --- the SLO
+// ---------------------------------------------------------------------------------------------------
+
+static mb_status parse_limit(const char *text, size_t length, limit *l, mb_error *error) {
+    char item[96], name[64];
+    snprintf(item, sizeof item, "%.*s", (int)(length < sizeof item ? length : sizeof item - 1), text);
+    char *sign = strpbrk(item, "<>");
+    char *end = NULL;
+    if (sign && sign[1] == '=') {
+        l->at_least = *sign == '>';
+        l->value = strtod(sign + 2, &end);
+        *sign = '\0';
+    }
+    if (!end || end == sign + 2 || *end != '\0' || !isfinite(l->value))
+        return mb_fail(error, MB_BAD_INPUT, "plan: --slo: '%.*s' is not MEASURE<=NUMBER, as in ttft_p99<=0.5",
+                       (int)length, text);
+    l->measure = mb_measure_index(item);
+    snprintf(name, sizeof name, "%.60s_s", item);
+    if (l->measure < 0) l->measure = mb_measure_index(name);
+    if (l->measure >= 0) return MB_OK;
+    const char *names[MB_MEASURE_COUNT];
+    for (int i = 0; i < MB_MEASURE_COUNT; i++)
+        names[i] = mb_measures[i].name;
+    const char *near = mb_nearest_word(name, names, MB_MEASURE_COUNT);
+    return mb_fail(error, MB_BAD_INPUT, "plan: --slo: there is no measure '%.60s'%s%s%s", item,
+                   near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+static mb_status parse_limits(search *s, mb_error *error) {
+    for (const char *at = s->options->slo;; at++) {
+        const size_t length = strcspn(at, ",");
+        if (s->limit_count == MOST_LIMITS)
+            return mb_fail(error, MB_BAD_INPUT, "plan: --slo takes at most %d conditions", MOST_LIMITS);
+        const mb_status status = parse_limit(at, length, &s->limits[s->limit_count++], error);
+        at += length;
+        if (status || *at == '\0') return status;
+    }
+}
+
+// --- one simulation
+// ------------------------------------------------------------------------------------------
+
+static void judge(const search *s, const mb_results *results, tried *t) {
+    const uint32_t seeds = mb_results_section(results)->points[0].experiment.seeds;
+    t->meets = true;
+    const int cost = mb_measure_index("usd_per_mtok");
+    for (uint32_t seed = 0; seed < seeds; seed++) {
+        const mb_outcome *outcome = mb_results_at(results, 0, 0, seed);
+        t->usd_per_mtok += outcome->values[cost] / seeds;
+        for (size_t i = 0; i < s->limit_count; i++) {
+            const limit *l = &s->limits[i];
+            const double value = outcome->values[l->measure];
+            const bool worse = seed == 0 || (l->at_least ? value < t->values[i] : value > t->values[i]);
+            if (worse || isnan(value)) t->values[i] = value;
+            t->meets = t->meets && (l->at_least ? value >= l->value : value <= l->value);
+        }
+    }
+}
+
+static const mb_error *first_failure(const mb_results *results) {
+    for (size_t i = 0; i < results->count; i++)
+        if (!results->outcomes[i].finished && results->outcomes[i].error) return results->outcomes[i].error;
+    return NULL;
+}
+
+static void add_workload(const search *s, mb_plan_sets *sets) {
+    const mb_plan_options *o = s->options;
+    const double shares[] = {1, 0.6065306597126334}; // median of a log-normal with sigma 1, of its mean
+    static const char *const keys[2][2] = {{"workload.prompt.mean", "workload.prompt.median"},
+                                           {"workload.output.mean", "workload.output.median"}};
+    for (int i = 0; i < 4 && sets->count < MB_PLAN_MOST_SETS; i++) {
+        mb_strbuf set = {0};
+        mb_strbuf_printf(&set, "%s=%.17g", keys[i / 2][i % 2],
+                         (i / 2 ? o->output : o->prompt) * shares[i % 2]);
+        if (!set.failed) sets->items[sets->count++] = set.text;
+    }
+    mb_strbuf set = {0};
+    mb_strbuf_printf(&set, "workload.arrivals.rate=%.17g", o->rate);
+    if (!set.failed && sets->count < MB_PLAN_MOST_SETS) sets->items[sets->count++] = set.text;
+}
+
+static mb_status simulate(search *s, tried *t, const char *gpu_name, mb_error *error) {
+    mb_plan_sets sets;
+    mb_plan_sets_make(s->options, gpu_name, t->tp, t->replicas, &sets);
+    add_workload(s, &sets);
+    const mb_overrides overrides = {.sets = (const char *const *)sets.items, .set_count = sets.count};
+    mb_scenario *scenario = NULL;
+    mb_results results = {0};
+    const atomic_bool never = false;
+    const mb_run_options run = {.stop = &never};
+    mb_status status = mb_scenario_load(s->template, &overrides, &scenario, error);
+    if (!status) status = mb_run_section(scenario, 0, &run, &results, error);
+    const mb_error *failure = status ? NULL : first_failure(&results);
+    if (failure) {
+        *error = *failure;
+        status = failure->status;
+    }
+    if (!status) judge(s, &results, t);
+    mb_results_deinit(&results);
+    mb_scenario_free(scenario);
+    mb_plan_sets_deinit(&sets);
+    return status;
+}
+
+// --- the search
+// ----------------------------------------------------------------------------------------------
+
+static double best_price(const search *s) {
+    return s->best == SIZE_MAX ? INFINITY : s->tried[s->best].usd_per_hour;
+}
+
+static mb_status try_one(search *s, const mb_gpu *gpu, const char *name, double price, uint32_t tp,
+                         uint32_t replicas, bool *meets, mb_error *error) {
+    if (s->count == MOST_TRIED)
+        return mb_fail(error, MB_FAILED, "plan: more than %d configurations", MOST_TRIED);
+    tried *t = &s->tried[s->count];
+    *t = (tried){.gpu = gpu, .tp = tp, .replicas = replicas, .usd_per_hour = price * tp * replicas};
+    const mb_status status = simulate(s, t, name, error);
+    if (status) return status;
+    *meets = t->meets;
+    if (t->meets && t->usd_per_hour < best_price(s)) s->best = s->count;
+    s->count++;
+    return MB_OK;
+}
+
+// Whether what the SLO asks for and a configuration misses came nearer by more than a hundredth from one
+// number of replicas to the next.
+static bool came_nearer(const search *s, const tried *before, const tried *after) {
+    for (size_t i = 0; i < s->limit_count; i++) {
+        const double old = before->values[i], now = after->values[i];
+        const bool missed = s->limits[i].at_least ? now < s->limits[i].value : now > s->limits[i].value;
+        if (missed && !(fabs(now - old) > 0.01 * fabs(old))) return false;
+    }
+    return true;
+}
+
+// The fewest replicas that meet the SLO, by doubling and halving: more replicas never serve worse. Gives up
+// where even one more would cost more than the best so far, or where doubling does not help.
+static mb_status search_replicas(search *s, const mb_gpu *gpu, const char *name, double price, uint32_t tp,
+                                 mb_error *error) {
+    uint32_t low = 0, high = 1; // low does not meet it
+    bool meets = false;
+    for (;;) {
+        if (price * tp * high >= best_price(s) || high > MOST_REPLICAS) return MB_OK;
+        const mb_status status = try_one(s, gpu, name, price, tp, high, &meets, error);
+        if (status) return status;
+        if (meets) break;
+        if (low > 0 && !came_nearer(s, &s->tried[s->count - 2], &s->tried[s->count - 1])) return MB_OK;
+        low = high;
+        high *= 2;
+    }
+    while (high - low > 1) {
+        const uint32_t middle = low + (high - low) / 2;
+        const mb_status status = try_one(s, gpu, name, price, tp, middle, &meets, error);
+        if (status) return status;
+        if (meets)
+            high = middle;
+        else
+            low = middle;
+    }
+    return MB_OK;
+}
+
+static mb_status search_gpu(search *s, const mb_gpu *gpu, const char *name, mb_error *error) {
+    const mb_plan_options *o = s->options;
+    const double price = isnan(o->price) ? gpu->usd_per_hour : o->price;
+    if (isnan(price)) {
+        s->without_price++;
+        return MB_OK;
+    }
+    const uint32_t most = o->per_node ? o->per_node : gpu->per_node;
+    bool fits = false;
+    for (uint32_t tp = 1; tp <= most; tp *= 2) {
+        mb_plan plan = o->plan;
+        plan.gpu = gpu;
+        plan.tp = tp;
+        plan.batch = 1;
+        plan.context = (uint64_t)(o->prompt + o->output);
+        if (!mb_plan_divides(&plan, tp) || !mb_budget_of(&plan).fits || (tp > 1 && gpu->link <= 0)) continue;
+        fits = true;
+        const mb_status status = search_replicas(s, gpu, name, price, tp, error);
+        if (status) return status;
+    }
+    s->too_small += !fits;
+    return MB_OK;
+}
+
+// --- what it found
+// -------------------------------------------------------------------------------------------
+
+static void print_value(double value) {
+    char text[MB_TEXT_SIZE];
+    mb_format_value(text, value, mb_decimals(value, NAN));
+    printf("  %12s", text);
+}
+
+static bool same_hardware(const tried *a, const tried *b) {
+    return a->gpu == b->gpu && a->tp == b->tp;
+}
+
+// Of the numbers of replicas tried on the same hardware the fewest that meet the SLO, or else the most.
+static bool is_shown(const search *s, size_t i) {
+    const tried *t = &s->tried[i];
+    for (size_t k = 0; k < s->count; k++) {
+        const tried *other = &s->tried[k];
+        if (k == i || !same_hardware(t, other)) continue;
+        if (other->meets && (!t->meets || other->replicas < t->replicas)) return false;
+        if (!other->meets && !t->meets && other->replicas > t->replicas) return false;
+    }
+    return true;
+}
+
+static void print_table(const search *s) {
+    const mb_plan_options *o = s->options;
+    printf("%s for %g requests/s (Poisson) of %g + %g tokens in the mean (log-normal), 3 seeds of 2,000 "
+           "requests,\n"
+           "replicas of vllm_v1 behind least_loaded, times by the roofline; the worst seed's values\n\n",
+           o->plan.model->name, o->rate, o->prompt, o->output);
+    printf("%-20s  %4s  %8s  %8s", "GPU", "tp", "replicas", "USD/h");
+    for (size_t i = 0; i < s->limit_count; i++)
+        printf("  %12s", mb_measures[s->limits[i].measure].name);
+    printf("  %8s\n", "USD/Mtok");
+    for (size_t i = 0; i < s->count; i++) {
+        const tried *t = &s->tried[i];
+        if (!is_shown(s, i)) continue;
+        printf("%-20s  %4u  %8u  %8.2f", t->gpu->name, t->tp, t->replicas, t->usd_per_hour);
+        for (size_t k = 0; k < s->limit_count; k++)
+            print_value(t->values[k]);
+        printf("  %8.3g  %s\n", t->usd_per_mtok,
+               t->meets ? i == s->best ? "meets it, cheapest" : "meets it" : "no");
+    }
+}
+
+static void print_verdict(const search *s) {
+    if (s->best == SIZE_MAX) {
+        printf("\nNone of the configurations tried meets the SLO.\n");
+    } else {
+        const tried *t = &s->tried[s->best];
+        printf("\nCheapest that meets %s: %u replica%s of %u x %s, %.2f USD per hour, %.3g USD per million "
+               "output "
+               "tokens.\n",
+               s->options->slo, t->replicas, t->replicas == 1 ? "" : "s", t->tp, t->gpu->name,
+               t->usd_per_hour, t->usd_per_mtok);
+    }
+    printf("A row is the fewest replicas that meet it, or the most that were tried: more cost more than the "
+           "best, or did "
+           "not help.\n");
+    if (s->without_price)
+        printf("note: %zu GPU%s left out: no price in their description; give --price\n", s->without_price,
+               s->without_price == 1 ? "" : "s");
+    if (s->too_small)
+        printf("note: %zu GPU%s left out: no node of them holds the model\n", s->too_small,
+               s->too_small == 1 ? "" : "s");
+    printf("note: the roofline is optimistic; give --compute, --bandwidth and --host from measurements of "
+           "your own\n");
+}
+
+static void print_csv(const search *s) {
+    printf("gpu,tp,replicas,usd_per_hour,usd_per_mtok");
+    for (size_t i = 0; i < s->limit_count; i++)
+        printf(",%s", mb_measures[s->limits[i].measure].name);
+    printf(",meets,cheapest\n");
+    for (size_t i = 0; i < s->count; i++) {
+        const tried *t = &s->tried[i];
+        printf("%s,%u,%u,%.17g,%.17g", t->gpu->name, t->tp, t->replicas, t->usd_per_hour, t->usd_per_mtok);
+        for (size_t k = 0; k < s->limit_count; k++)
+            printf(",%.17g", t->values[k]);
+        printf(",%d,%d\n", t->meets, i == s->best);
+    }
+}
+
+static void print_json(const search *s) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < s->count; i++) {
+        const tried *t = &s->tried[i];
+        json_t *row = json_object();
+        json_object_set_new(row, "gpu", json_string(t->gpu->name));
+        json_object_set_new(row, "tp", json_integer(t->tp));
+        json_object_set_new(row, "replicas", json_integer(t->replicas));
+        json_object_set_new(row, "usd_per_hour", json_real(t->usd_per_hour));
+        json_object_set_new(row, "usd_per_mtok",
+                            isfinite(t->usd_per_mtok) ? json_real(t->usd_per_mtok) : json_null());
+        for (size_t k = 0; k < s->limit_count; k++)
+            json_object_set_new(row, mb_measures[s->limits[k].measure].name,
+                                isfinite(t->values[k]) ? json_real(t->values[k]) : json_null());
+        json_object_set_new(row, "meets", json_boolean(t->meets));
+        json_object_set_new(row, "cheapest", json_boolean(i == s->best));
+        json_array_append_new(list, row);
+    }
+    json_dumpf(list, stdout, JSON_INDENT(2));
+    putchar('\n');
+    json_decref(list);
+}
+
+// --- all
+// ------------------------------------------------------------------------------------------------------
+
+// Each name of a list "h100-80gb,l40s-48gb"; "all": every bundled one.
+static mb_status search_list(search *s, mb_gpu_table *tables, size_t most, mb_error *error) {
+    const mb_plan_options *o = s->options;
+    if (strcmp(o->gpu, "all") == 0) {
+        char *path = mb_paths_join(o->root, "data/gpus.csv");
+        mb_status status = path ? mb_gpu_table_read(path, &tables[0], error) : mb_fail_memory(error);
+        free(path);
+        for (size_t i = 0; i < tables[0].count && !status; i++)
+            status = search_gpu(s, &tables[0].items[i], tables[0].items[i].name, error);
+        return status;
+    }
+    const char *at = o->gpu;
+    for (size_t i = 0;; i++, at++) {
+        const size_t length = strcspn(at, ",");
+        char name[512];
+        if (i == most || length >= sizeof name)
+            return mb_fail(error, MB_BAD_INPUT, "plan: --gpu: too long a list");
+        snprintf(name, sizeof name, "%.*s", (int)length, at);
+        const mb_gpu *gpu;
+        mb_status status = mb_gpu_open(o->root, NULL, name, &tables[i], &gpu, error);
+        if (!status) status = search_gpu(s, gpu, name, error);
+        at += length;
+        if (status || *at == '\0') return status;
+    }
+}
+
+mb_status mb_plan_cheapest(const mb_plan_options *options, int *code, mb_error *error) {
+    enum { MOST_GPUS = 64 };
+    mb_gpu_table tables[MOST_GPUS] = {0};
+    search *s = calloc(1, sizeof *s);
+    if (!s) return mb_fail_memory(error);
+    s->options = options;
+    s->best = SIZE_MAX;
+    s->template = mb_paths_join(options->root, "lua/mbsand/plan_capacity.lua");
+    mb_status status = s->template ? parse_limits(s, error) : mb_fail_memory(error);
+    if (!status) status = search_list(s, tables, MOST_GPUS, error);
+    if (!status && options->format == MB_PLAN_AS_CSV) {
+        print_csv(s);
+    } else if (!status && options->format == MB_PLAN_AS_JSON) {
+        print_json(s);
+    } else if (!status) {
+        print_table(s);
+        print_verdict(s);
+    }
+    if (!status && s->best == SIZE_MAX) *code = 1;
+    for (size_t i = 0; i < MOST_GPUS; i++)
+        mb_gpu_table_free(&tables[i]);
+    free(s->template);
+    free(s);
+    return status;
+}

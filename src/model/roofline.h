@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// How long a step takes by the roofline: each group of operators as long as its arithmetic or its memory
+// traffic needs, whichever is longer, at given shares of the GPU's peaks (Williams, Waterman, Patterson 2009;
+// for transformers Kaplan et al. 2020, appendix: 2 operations per weight and token, 4 per attention head
+// dimension and pair of tokens).
+//
+// Groups: linear layers (all weights read once; of a mixture's experts those that are chosen at least once,
+// expected under even choice), attention of the prompts, attention of the decodes (KV memory read once),
+// output head, and for tensor parallelism two all-reduces a layer over a ring. Nothing overlaps, nothing else
+// takes time: kernel launches, the engine's own work and whatever the efficiencies do not cover are missing,
+// so a real engine is slower.
+#pragma once
+#include "model/latency.h"
+#include "plan/budget.h"
+
+typedef struct mb_roofline_efficiency {
+    double compute;   // share of the peak that matrix products reach, 0 < share <= 1
+    double bandwidth; // likewise of the memory's and of the links' bandwidth
+    double link;
+    double link_latency_s; // of one all-reduce
+} mb_roofline_efficiency;
+
+extern const mb_roofline_efficiency mb_roofline_usual; // 0.5, 0.8, 0.7 and 10 us
+
+typedef struct mb_roofline {
+    double compute, bandwidth; // reached: operations/s and bytes/s of one GPU
+    // Per step and GPU.
+    double weight_bytes;           // read by every step: attention, MLP, norms
+    double expert_bytes;           // of all experts
+    double expert_share;           // chosen by a token, of the experts
+    double linear_flops;           // per token, chosen experts among them
+    double head_bytes, head_flops; // of the output head: once, and per row
+    double prefill_pair_flops;     // attention, per pair of tokens
+    double decode_pair_flops;
+    double kv_bytes;             // per token of context
+    double window, window_share; // of the layers
+    double reduce_seconds;       // per token, all all-reduces of a step
+    double reduce_latency_s;     // per step
+} mb_roofline;
+
+// Fails where the GPU's description lacks what is needed: a link for several GPUs.
+mb_status mb_roofline_make(const mb_plan *plan, const mb_roofline_efficiency *efficiency,
+                           mb_roofline *roofline, mb_error *error);
+double mb_roofline_seconds(const mb_roofline *roofline, const mb_step_shape *shape, uint32_t padded_decodes);

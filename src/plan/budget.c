@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+#include "plan/budget.h"
+
+#include <math.h>
+#include <string.h>
+
+#define GIB 1073741824.0
+enum { MOST_GPUS = 4096 };
+
+const char *const mb_rules_names[] = {"vllm", "kaito", "mlsysim"};
+
+typedef struct convention {
+    double utilization, weight_factor, activation_gib, runtime_gib;
+    bool whole_blocks, even, windows; // even: KV memory divides among any number of GPUs
+} convention;
+
+static const convention CONVENTIONS[MB_RULES_COUNT] = {
+    [MB_RULES_VLLM] = {0.9, 1, 1, 0.152, true, false, true},
+    [MB_RULES_KAITO] = {0.9, 1.02, 1.7, 0.6, false, true, false},
+    [MB_RULES_MLSYSIM] = {1, 1, 0, 0, false, true, false},
+};
+
+double mb_precision_bytes(const char *name) {
+    static const struct {
+        const char *name;
+        double bytes;
+    } precisions[] = {{"fp32", 4}, {"fp16", 2}, {"bf16", 2}, {"fp8", 1}, {"int8", 1}, {"int4", 0.5}};
+    for (size_t i = 0; i < sizeof precisions / sizeof *precisions; i++)
+        if (strcmp(name, precisions[i].name) == 0) return precisions[i].bytes;
+    return 0;
+}
+
+// The share of a token's KV memory that each GPU keeps: heads are dealt out and, once there are more GPUs
+// than heads, kept twice; a compressed token has no heads and is kept by all.
+static double share_of(const mb_plan *plan) {
+    if (CONVENTIONS[plan->rules].even) return 1.0 / plan->tp;
+    if (plan->model->kv_lora_rank) return 1;
+    return 1.0 / (plan->tp < plan->model->kv_heads ? plan->tp : plan->model->kv_heads);
+}
+
+static double value_bytes(const mb_plan *plan) {
+    return plan->bytes_per_value > 0 ? plan->bytes_per_value : plan->model->dtype_bytes;
+}
+
+static uint64_t round_up(uint64_t tokens, uint32_t block) {
+    return (tokens + block - 1) / block * block;
+}
+
+// KV memory of one user with `tokens` tokens on one GPU.
+static double user_bytes(const mb_plan *plan, uint64_t tokens) {
+    const convention *c = &CONVENTIONS[plan->rules];
+    const uint64_t kept = c->whole_blocks ? round_up(tokens, plan->block) : tokens;
+    return share_of(plan) * mb_model_kv_bytes(plan->model, value_bytes(plan), kept, c->windows);
+}
+
+// As whole as 2^53 allows, with room for rounding: bytes are whole multiples of one another in exact
+// arithmetic.
+static uint64_t whole(double ratio) {
+    if (!(ratio >= 0)) return 0;
+    return (uint64_t)fmin(floor(ratio * (1 + 1e-12)), 9e15);
+}
+
+// The most tokens of one user in `bytes`.
+static uint64_t longest_in(const mb_plan *plan, double bytes) {
+    uint64_t low = 0, high = 1;
+    while (high < (1ull << 48) && user_bytes(plan, high) <= bytes * (1 + 1e-12))
+        high *= 2;
+    while (high - low > 1) { // low fits, high does not
+        const uint64_t middle = low + (high - low) / 2;
+        if (user_bytes(plan, middle) <= bytes * (1 + 1e-12))
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static double or_else(double given, double otherwise) {
+    return isnan(given) ? otherwise : given;
+}
+
+mb_budget mb_budget_of(const mb_plan *plan) {
+    const convention *c = &CONVENTIONS[plan->rules];
+    mb_budget b = {.memory = plan->memory_bytes > 0 ? plan->memory_bytes : plan->gpu->memory_bytes,
+                   .utilization = or_else(plan->utilization, c->utilization),
+                   .activation = or_else(plan->activation_bytes, c->activation_gib * GIB),
+                   .runtime = or_else(plan->runtime_bytes, c->runtime_gib * GIB),
+                   .windows = c->windows && plan->model->window_layers > 0};
+    b.held_back = (1 - b.utilization) * b.memory;
+    b.weights = mb_model_weight_bytes(plan->model, plan->bytes_per_weight) * c->weight_factor / plan->tp;
+    b.token_bytes = share_of(plan) * mb_model_kv_bytes(plan->model, value_bytes(plan), 1, false);
+    b.pool = b.memory * b.utilization - b.weights - b.activation - b.runtime;
+    const double block_bytes = b.token_bytes * plan->block;
+    if (plan->blocks) b.pool = (double)plan->blocks * block_bytes;
+    b.blocks = plan->blocks ? plan->blocks : whole(b.pool / block_bytes);
+    b.tokens = c->whole_blocks ? b.blocks * plan->block : whole(b.pool / b.token_bytes);
+    const double one = user_bytes(plan, plan->context);
+    b.used = (double)plan->batch * one;
+    b.users = whole((c->whole_blocks && !b.windows ? (double)b.blocks * block_bytes : b.pool) / one);
+    b.fits = b.pool >= 0 && b.users >= plan->batch;
+    b.longest = b.pool > 0 ? longest_in(plan, b.pool) : 0;
+    if (plan->model->max_positions && b.longest >= plan->model->max_positions) {
+        b.longest = plan->model->max_positions;
+        b.bound_by_positions = true;
+    }
+    return b;
+}
+
+bool mb_plan_divides(const mb_plan *plan, uint32_t gpus) {
+    return plan->rules == MB_RULES_KAITO || plan->model->heads % gpus == 0;
+}
+
+uint32_t mb_gpus_needed(const mb_plan *plan) {
+    mb_plan tried = *plan;
+    tried.blocks = 0;
+    for (tried.tp = 1; tried.tp <= MOST_GPUS; tried.tp++)
+        if (mb_plan_divides(&tried, tried.tp) && mb_budget_of(&tried).fits) return tried.tp;
+    return 0;
+}

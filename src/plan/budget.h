@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// What fits: the memory of GPUs that share a model, divided among weights, KV memory and the rest.
+#pragma once
+#include "plan/gpu.h"
+#include "plan/model_config.h"
+
+// Whose conventions. They differ in what is held back, and in how KV memory is divided among GPUs.
+typedef enum mb_rules {
+    // vLLM 0.19: 0.9 of the memory; weights as they are; activations and runtime 1.152 GiB per GPU (what a
+    // run of
+    // Llama-3.1-8B with 2,048 tokens per step left over on an RTX 4090, docs/planning.md); whole blocks; a KV
+    // head
+    // on every GPU at least; layers with a window keep only it.
+    MB_RULES_VLLM,
+    // KAITO's estimator: 0.9 of the memory; weights x 1.02; 1.7 GiB of activations and 0.6 GiB of runtime per
+    // GPU;
+    // KV memory divides evenly; windows ignored; any number of GPUs.
+    MB_RULES_KAITO,
+    // MLSys-im's serving model: weights and KV memory against all of the memory, nothing held back.
+    MB_RULES_MLSYSIM,
+} mb_rules;
+
+extern const char *const mb_rules_names[]; // by mb_rules
+enum { MB_RULES_COUNT = 3 };
+
+typedef struct mb_plan {
+    const mb_model_config *model;
+    const mb_gpu *gpu;
+    mb_rules rules;
+    uint32_t tp;             // GPUs that share the model (tensor parallelism), >= 1
+    double memory_bytes;     // of each GPU; 0: as the GPU's description says
+    double bytes_per_weight; // 0: as the model's description says
+    double bytes_per_value;  // of KV memory; 0: likewise
+    double utilization;      // share of the memory that may be used; these three: NAN: as the rules say
+    double activation_bytes; // per GPU
+    double runtime_bytes;    // per GPU
+    uint32_t block;          // tokens
+    uint64_t blocks;         // of the pool, set outright; 0: what the memory holds
+    uint64_t context, batch; // tokens of a user; users at once
+} mb_plan;
+
+// All bytes are of one GPU.
+typedef struct mb_budget {
+    double memory, held_back; // held_back: not to be used, (1 - utilization) of the memory
+    double weights, activation, runtime;
+    double pool;        // for KV memory: what is left; negative: that much is missing
+    double used;        // of the pool, by `batch` users with `context` tokens each
+    double token_bytes; // of KV memory per token
+    double utilization;
+    bool fits;       // the pool is not negative, and holds `used`
+    bool windows;    // layers with a window are counted as such
+    uint64_t blocks; // whole ones in the pool
+    uint64_t tokens; // that the pool holds, of one user after the other (in whole blocks except under KAITO's
+                     // and MLSys-im's rules)
+    uint64_t users;   // with `context` tokens each
+    uint64_t longest; // context of a single user, at most max_positions
+    bool bound_by_positions;
+} mb_budget;
+
+mb_budget mb_budget_of(const mb_plan *plan);
+// Whether the model can be divided among `gpus`: under KAITO's rules always, else if they divide the
+// attention heads.
+bool mb_plan_divides(const mb_plan *plan, uint32_t gpus);
+// The smallest number of GPUs on which `batch` users with `context` tokens fit; 0 if none up to 4,096 do.
+uint32_t mb_gpus_needed(const mb_plan *plan);
+// "fp16" -> 2 bytes; 0 for an unknown name. Names: fp32, fp16, bf16, fp8, int8, int4.
+double mb_precision_bytes(const char *name);
