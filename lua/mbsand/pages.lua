@@ -8,7 +8,8 @@ local pages = {}
 -- Keys of a scenario; the caller's cluster says the model and the GPU. max_requests: users at most, or nil.
 function pages.scenario(words, cluster, context, sizes, max_requests)
   local half = math.max(1, math.floor(context / 2))
-  cluster.kv_max_length, cluster.prefix_cache, cluster.max_requests, cluster.watermark = context, false, max_requests, 0.05
+  cluster.kv_max_length, cluster.prefix_cache, cluster.max_requests = context, false, max_requests
+  cluster.watermark, cluster.token_budget = 0.05, 8192 -- room to grow, and vLLM's usual budget
   return {
     workload = words.synthetic {
       arrivals = words.arrivals.all_at_once {}, limit = 2000,

@@ -165,15 +165,15 @@ static mb_status try_one(search *s, const mb_gpu *gpu, const char *name, double 
     return MB_OK;
 }
 
-// Whether what the SLO asks for and a configuration misses came nearer by more than a hundredth from one
-// number of replicas to the next.
-static bool came_nearer(const search *s, const tried *before, const tried *after) {
+// Whether anything that the SLO asks for and a configuration misses changed by more than a hundredth from one
+// number of replicas to the next. (An overloaded one may get worse before it gets better.)
+static bool changed(const search *s, const tried *before, const tried *after) {
     for (size_t i = 0; i < s->limit_count; i++) {
         const double old = before->values[i], now = after->values[i];
         const bool missed = s->limits[i].at_least ? now < s->limits[i].value : now > s->limits[i].value;
-        if (missed && !(fabs(now - old) > 0.01 * fabs(old))) return false;
+        if (missed && fabs(now - old) > 0.01 * fabs(old)) return true;
     }
-    return true;
+    return false;
 }
 
 // The fewest replicas that meet the SLO, by doubling and halving: more replicas never serve worse. Gives up
@@ -187,7 +187,7 @@ static mb_status search_replicas(search *s, const mb_gpu *gpu, const char *name,
         const mb_status status = try_one(s, gpu, name, price, tp, high, &meets, error);
         if (status) return status;
         if (meets) break;
-        if (low > 0 && !came_nearer(s, &s->tried[s->count - 2], &s->tried[s->count - 1])) return MB_OK;
+        if (low > 0 && !changed(s, &s->tried[s->count - 2], &s->tried[s->count - 1])) return MB_OK;
         low = high;
         high *= 2;
     }

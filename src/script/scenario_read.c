@@ -372,7 +372,7 @@ static void read_cluster(lua_State *L, int table, mb_experiment *experiment) {
     experiment->kv_block = paged ? small(L, table, "kv_block") : contiguous ? experiment->kv_max_length : 1;
     experiment->reserve = paged ? read_reserve(L, table) : contiguous ? MB_RESERVE_CHUNK : MB_RESERVE_FINAL;
     experiment->prefix_cache = paged && boolean(L, table, "prefix_cache");
-    experiment->watermark = number(L, table, "watermark");
+    experiment->watermark = paged ? number(L, table, "watermark") : 0; // room to grow, which only pages need
     experiment->max_requests = small(L, table, "max_requests");
     experiment->token_budget = whole(L, table, "token_budget");
     if (enter(L, table, "swap")) {
