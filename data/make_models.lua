@@ -114,5 +114,5 @@ local function write(row, source)
   assert(file:close())
 end
 
-for _, row in ipairs(MODELS) do write(row, "dimensions from the config.json of " .. row[2] .. " on Hugging Face") end
+for _, row in ipairs(MODELS) do write(row, "config.json of " .. row[2] .. " on Hugging Face") end
 write(ORIGIN, ORIGIN_SOURCE)

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
-// mbsand list policies|bins|scenarios
+// mbsand list policies|bins|scenarios|models|gpus
 #include "base/paths.h"
 #include "base/strbuf.h"
 #include "cli/commands.h"
+#include "plan/gpu.h"
+#include "plan/model_config.h"
+#include "report/format.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -12,9 +15,10 @@
 #include <unistd.h>
 
 static void print_help(void) {
-    fputs("usage: mbsand list policies|bins|scenarios\n\n"
-          "Names of what is bundled, each with the first sentence of its script.\n",
-          stdout);
+    fputs(
+        "usage: mbsand list policies|bins|scenarios|models|gpus\n\n"
+        "Names of what is bundled: scripts with their first sentence, models and GPUs with their figures.\n",
+        stdout);
 }
 
 // Of standard output, if that is a terminal; else as wide as the tables of `mbsand run`.
@@ -98,10 +102,91 @@ static mb_status list(const char *folder, mb_error *error) {
     return status;
 }
 
-int mb_cmd_list(int argc, char **argv) {
-    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+// --- models and GPUs
+// -------------------------------------------------------------------------------------------
+
+#define GIB 1073741824.0
+
+static mb_status print_model(const char *root, const char *name, int width, mb_error *error) {
+    char *path = NULL;
+    mb_model_config model = {0};
+    mb_status status = mb_paths_find_model(root, NULL, name, &path, error);
+    if (!status) status = mb_model_config_read(path, &model, error);
+    if (!status) {
+        const mb_parameters p = mb_model_parameters(&model);
+        char bytes[MB_TEXT_SIZE], context[MB_TEXT_SIZE];
+        mb_format_count(bytes, mb_model_kv_bytes(&model, model.dtype_bytes, 1, false));
+        mb_format_count(context, (double)model.max_positions);
+        printf("  %-*s  %6.4g  %10.1f  %12s  %9s  %s\n", width, name, p.total / 1e9,
+               mb_model_weight_bytes(&model, 0) / GIB, bytes, context, model.source ? model.source : "");
+    }
+    free(path);
+    mb_model_config_deinit(&model);
+    return status;
+}
+
+static mb_status list_models(const char *root, mb_error *error) {
+    char **names = NULL;
+    size_t count = 0;
+    int width = 0;
+    mb_status status = mb_paths_list(root, "data/models", ".json", &names, &count, error);
+    for (size_t i = 0; i < count && !status; i++)
+        if ((int)strlen(names[i]) > width) width = (int)strlen(names[i]);
+    if (!status)
+        printf("  %-*s  params     weights      KV bytes  positions\n  %-*s     1e9         GiB     per "
+               "token     tokens\n",
+               width, "model", width, "");
+    for (size_t i = 0; i < count && !status; i++)
+        status = print_model(root, names[i], width, error);
+    mb_paths_free_names(names, count);
+    return status;
+}
+
+static mb_status list_gpus(const char *root, mb_error *error) {
+    char *path = mb_paths_join(root, "data/gpus.csv");
+    if (!path) return mb_fail_memory(error);
+    mb_gpu_table table;
+    const mb_status status = mb_gpu_table_read(path, &table, error);
+    free(path);
+    if (!status)
+        printf("  %-18s  memory  bandwidth     FP16      FP8   link  GPUs in   USD\n"
+               "  %-18s     GiB       GB/s  TFLOP/s  TFLOP/s   GB/s   a node  /hour\n",
+               "GPU", "");
+    for (size_t i = 0; i < table.count && !status; i++) {
+        const mb_gpu *gpu = &table.items[i];
+        printf("  %-18s  %6.4g  %9.4g  %7.4g  ", gpu->name, gpu->memory_bytes / GIB, gpu->bandwidth / 1e9,
+               gpu->fp16 / 1e12);
+        if (gpu->fp8 > 0)
+            printf("%7.4g  ", gpu->fp8 / 1e12);
+        else
+            printf("%7s  ", "-");
+        printf("%5.4g  %7u  ", gpu->link / 1e9, gpu->per_node);
+        if (gpu->usd_per_hour > 0)
+            printf("%5.2f  %s\n", gpu->usd_per_hour, gpu->title);
+        else
+            printf("%5s  %s\n", "-", gpu->title);
+    }
+    mb_gpu_table_free(&table);
+    return status;
+}
+
+static mb_status list_one(const char *what, bool *known, mb_error *error) {
     static const char *const folders[][2] = {
         {"policies", "policies"}, {"bins", "policies/bins"}, {"scenarios", "scenarios"}};
+    *known = true;
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+        if (strcmp(what, folders[i][0]) == 0) return list(folders[i][1], error);
+    *known = strcmp(what, "models") == 0 || strcmp(what, "gpus") == 0;
+    if (!*known) return MB_OK;
+    char *root = NULL;
+    mb_status status = mb_paths_root(&root, error);
+    if (!status) status = strcmp(what, "models") == 0 ? list_models(root, error) : list_gpus(root, error);
+    free(root);
+    return status;
+}
+
+int mb_cmd_list(int argc, char **argv) {
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
     optind = 1;
     opterr = 0;
     for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
@@ -109,11 +194,12 @@ int mb_cmd_list(int argc, char **argv) {
         print_help();
         return mb_cli_finish();
     }
-    if (optind + 1 != argc) return mb_cli_usage("list", "list needs one of: policies, bins, scenarios");
-    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
-        if (strcmp(argv[optind], folders[i][0]) != 0) continue;
-        mb_error error = {0};
-        return list(folders[i][1], &error) == MB_OK ? mb_cli_finish() : mb_cli_fail(&error);
-    }
-    return mb_cli_usage("list", "'%s' cannot be listed; expected policies, bins or scenarios", argv[optind]);
+    if (optind + 1 != argc)
+        return mb_cli_usage("list", "list needs one of: policies, bins, scenarios, models, gpus");
+    bool known;
+    mb_error error = {0};
+    if (list_one(argv[optind], &known, &error)) return mb_cli_fail(&error);
+    if (known) return mb_cli_finish();
+    return mb_cli_usage("list", "'%s' cannot be listed; expected policies, bins, scenarios, models or gpus",
+                        argv[optind]);
 }

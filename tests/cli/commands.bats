@@ -73,8 +73,8 @@ fails() { # fails CODE SENTENCE COMMAND...: the sentence, and nothing else, on s
 }
 
 @test "list: mistakes" {
-    fails 2 "mbsand: list needs one of: policies, bins, scenarios; see \`mbsand list --help\`" "$MBSAND" list
-    fails 2 "mbsand: 'polices' cannot be listed; expected policies, bins or scenarios; see \`mbsand list --help\`" \
+    fails 2 "mbsand: list needs one of: policies, bins, scenarios, models, gpus; see \`mbsand list --help\`" "$MBSAND" list
+    fails 2 "mbsand: 'polices' cannot be listed; expected policies, bins, scenarios, models or gpus; see \`mbsand list --help\`" \
         "$MBSAND" list polices
 }
 
@@ -166,9 +166,9 @@ fails() { # fails CODE SENTENCE COMMAND...: the sentence, and nothing else, on s
 }
 
 @test "--set: mistakes" {
-    run "$MBSAND" "$small" --set cluster.gpu=3
+    run "$MBSAND" "$small" --set cluster.gpuss=3
     [ "$status" -eq 2 ]
-    says 'mbsand: --set cluster.gpu=3: cluster has no key "gpu"; did you mean "gpus"?'
+    says 'mbsand: --set cluster.gpuss=3: cluster has no key "gpuss"; did you mean "gpus"?'
     run "$MBSAND" "$small" --set nothing=3
     [ "$status" -eq 2 ]
     says 'mbsand: --set nothing=3: a scenario has no key "nothing"; its keys:'

@@ -65,12 +65,14 @@ end
 
 -- Mistakes in a key -------------------------------------------------------------------------------------------
 
-local CLUSTER_KEYS = "gpus, kv, kv_block, kv_blocks, kv_max_length, kv_tokens, max_requests, memory, name, oversize, "
-  .. "prefix_cache, reserve, swap, token_budget, watermark"
+local CLUSTER_KEYS = "activation_gib, gpu, gpus, kv, kv_block, kv_blocks, kv_max_length, kv_precision, kv_tokens, max_requests, "
+  .. "memory, memory_gib, model, name, oversize, precision, prefix_cache, reserve, rules, runtime_gib, swap, token_budget, tp, "
+  .. "usd_per_hour, utilization, watermark, weight_precision"
 local LATENCIES = "latency.step{base=, per_token=, per_context=}, latency.batch{alpha=, beta=, gamma=}, "
-  .. 'latency.batch "GRID.csv", latency.table "GRID.csv", latency.profile "DIR", latency.custom(FUNCTION) or latency.jobs{}'
-mistake(4, "  cluster = { gpu = 2 },",
-  's.lua:4: cluster has no key "gpu"; did you mean "gpus"? (its keys: ' .. CLUSTER_KEYS .. ")")
+  .. 'latency.batch "GRID.csv", latency.table "GRID.csv", latency.profile "DIR", latency.custom(FUNCTION), '
+  .. "latency.roofline{} or latency.jobs{}"
+mistake(4, "  cluster = { gpuss = 2 },",
+  's.lua:4: cluster has no key "gpuss"; did you mean "gpus"?')
 mistake(4, "  cluster = { gpus = 0 },", "s.lua:4: cluster.gpus is 0; expected a whole number from 1 to 1048576")
 mistake(4, "  cluster = { gpus = 1.5 },", "s.lua:4: cluster.gpus is 1.5; expected a whole number from 1 to 1048576")
 mistake(4, '  cluster = { gpus = "4" },', 's.lua:4: cluster.gpus is "4"; expected a whole number from 1 to 1048576')
@@ -94,6 +96,19 @@ mistake(5, '  latency = latency.batch "nowhere.csv",',
 mistake(5, "  latency = 5,", "s.lua:5: latency is 5; expected " .. LATENCIES)
 mistake(5, "  latency = arrivals.poisson { rate = 1 },", "s.lua:5: latency is arrivals.poisson; expected " .. LATENCIES)
 mistake(5, "", "s.lua:1: latency is missing; expected " .. LATENCIES)
+-- A model on a GPU.
+mistake(4, "  cluster = { gpu = 2 },",
+  's.lua:4: cluster.gpu is 2; expected the name of a GPU in quotes, such as "h100-80gb"')
+mistake(4, '  cluster = { gpu = "h100-80gb" },',
+  "s.lua:4: cluster.gpu and cluster.model go together, and cluster.model is missing")
+mistake(4, '  cluster = { model = "llama-3-8b" },',
+  "s.lua:4: cluster.gpu and cluster.model go together, and cluster.gpu is missing")
+mistake(4, "  cluster = { gpus = 3, tp = 2 },",
+  "s.lua:4: cluster.gpus = 3 cannot be dealt out to replicas of cluster.tp = 2 GPUs")
+mistake(5, "  latency = latency.roofline {},", "s.lua:5: latency.roofline needs cluster.gpu and cluster.model")
+mistake(5, "  latency = latency.roofline { compute = 2 },",
+  "s.lua:5: latency.compute is 2; expected a number above 0 and at most 1 (share of the peak)")
+
 -- Memory and steps.
 local STEP = "  latency = latency.step { base = 0.01, per_token = 0.001 },"
 local function mistake_in_steps(cluster, expected)
@@ -178,8 +193,7 @@ script(string.dump(function() end), "s.lua: this is compiled Lua; expected the s
 
 -- Changes from the command line -------------------------------------------------------------------------------
 
-override("cluster.gpu=4", '--set cluster.gpu=4: cluster has no key "gpu"; did you mean "gpus"? (its keys: '
-  .. CLUSTER_KEYS .. ")")
+override("cluster.gpuss=4", '--set cluster.gpuss=4: cluster has no key "gpuss"; did you mean "gpus"?')
 override("cluster.gpus=none", '--set cluster.gpus=none: cluster.gpus is "none"; expected a whole number from 1 to 1048576')
 override("cluster.gpus=1,2", "--set cluster.gpus=1,2: cluster.gpus is a table; expected a whole number from 1 to 1048576")
 override("cluster.gpus=nan", '--set cluster.gpus=nan: cluster.gpus is "nan"; expected a whole number from 1 to 1048576')
