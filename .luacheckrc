@@ -23,9 +23,11 @@ end
 
 local scenario = { -- the words of a scenario
   std = "max",
-  read_globals = { "scenario", "trace", "synthetic", "arrivals", "lengths", "predict", "latency", "skip", "locate", "root" },
+  read_globals = { "scenario", "trace", "synthetic", "arrivals", "lengths", "predict", "latency", "skip", "locate", "root", "plan" },
 }
 files["scenarios"] = scenario
+files["lua/mbsand/plan_capacity.lua"] = scenario
+files["lua/mbsand/plan_pages.lua"] = scenario
 files["tests/bench"] = scenario
 files["tests/corpus/scenario"] = scenario
 exclude_files = { "lua/meta" } -- annotations only: nothing there runs

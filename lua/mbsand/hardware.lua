@@ -16,7 +16,8 @@ local function figures_of(cluster, latency, folder, native)
   return native.plan {
     model = cluster.model, gpu = cluster.gpu, folder = folder, tp = cluster.tp, rules = cluster.rules,
     weight_precision = cluster.weight_precision or cluster.precision,
-    kv_precision = cluster.kv_precision or cluster.precision, utilization = cluster.utilization, memory_gib = cluster.memory_gib,
+    kv_precision = cluster.kv_precision or cluster.precision, utilization = cluster.utilization,
+    memory_gib = cluster.memory_gib,
     activation_gib = cluster.activation_gib, runtime_gib = cluster.runtime_gib, block = cluster.kv_block,
     roofline = latency.kind == "latency.roofline" and latency or nil,
   }

@@ -385,6 +385,7 @@ function batch_limit.new(sim, params) end
 ---@field mean mbsand.Measures over the seeds
 ---@field ci mbsand.Measures half width of the 95 % interval; a key is absent where there is none
 ---@field values mbsand.Measures[] by seed
+---@field experiment table the checked scenario: experiment.cluster.capacity, experiment.workload ...
 
 ---@class mbsand.report
 local report = {}
@@ -494,5 +495,6 @@ function report.print_grid(results, policy, down, across, measure, format) end
 ---@field preemptions number? times that a running request was interrupted
 ---@field idle_with_work_s number? replica seconds idle while requests waited, without step:idle
 ---@field jain number? Jain's fairness index over the clients' served tokens
+---@field usd_per_mtok number? cost of a million output tokens, USD
 ---@field sim_wall_s number? wall-clock time of the simulation itself, s
 ---@field sim_requests_per_s number? simulated requests per second of wall-clock time

@@ -35,7 +35,19 @@
 ---@field [string] mbsand.Value a parameter
 
 ---@class mbsand.Cluster
----@field gpus? integer replicas; 1
+---@field gpus? integer GPUs; 1
+---@field tp? integer GPUs that share a model: gpus / tp replicas; 1
+---@field gpu? string of `mbsand list gpus`, or FILE.csv:NAME; with model
+---@field model? string of `mbsand list models`, or a config.json; gives the KV memory and a roofline
+---@field rules? "vllm"|"kaito"|"mlsysim" what is held back; "vllm"
+---@field precision? mbsand.Precision of weights and KV memory
+---@field weight_precision? mbsand.Precision
+---@field kv_precision? mbsand.Precision
+---@field memory_gib? number of a GPU, instead of its description's
+---@field utilization? number share of a GPU's memory that may be used
+---@field activation_gib? number per GPU
+---@field runtime_gib? number per GPU
+---@field usd_per_hour? number price of a GPU
 ---@field name? string
 ---@field kv? "tokens"|"contiguous"|"paged" a request takes its final length, kv_max_length, or blocks as it needs them
 ---@field kv_tokens? integer|"unlimited" KV memory of a replica, tokens
@@ -50,6 +62,55 @@
 ---@field swap? mbsand.Swap host memory for preemption by swapping
 ---@field memory? mbsand.Memory instead of kv_tokens
 ---@field oversize? "reject"|"block" a request larger than the whole memory; "reject"
+
+---@alias mbsand.Precision "fp32"|"fp16"|"bf16"|"fp8"|"int8"|"int4"
+
+---What `plan` takes: as the options of `mbsand plan`.
+---@class mbsand.PlanOptions
+---@field model string
+---@field gpu string
+---@field tp? integer 1
+---@field context? integer tokens of a user; 2048
+---@field batch? integer users; 1
+---@field rules? "vllm"|"kaito"|"mlsysim"
+---@field weight_precision? mbsand.Precision
+---@field kv_precision? mbsand.Precision
+---@field memory_gib? number
+---@field utilization? number
+---@field activation_gib? number
+---@field runtime_gib? number
+---@field block? integer tokens; 16
+---@field blocks? integer of the pool, set outright
+
+---What fits; GiB of one GPU.
+---@class mbsand.Plan
+---@field model string
+---@field gpu string
+---@field gpu_title string
+---@field parameters number
+---@field active_parameters number that a token's pass touches
+---@field memory_gib number
+---@field held_back_gib number
+---@field weights_gib number
+---@field activation_gib number
+---@field runtime_gib number
+---@field pool_gib number for KV memory; negative: that much is missing
+---@field kv_gib number of it, by batch users with context tokens
+---@field token_bytes number of KV memory on a GPU
+---@field tokens integer that the pool holds
+---@field blocks integer
+---@field users integer with context tokens each
+---@field longest integer context of a single user, at most max_position_embeddings
+---@field bound_by_positions boolean
+---@field fits boolean
+---@field gpus_needed integer 0: no number of them is enough
+---@field gpus_per_node integer
+---@field usd_per_hour? number of a GPU
+
+---Raises an error where the model or the GPU is not known.
+---@param options mbsand.PlanOptions
+---@return mbsand.Plan
+function plan(options) end
 
 ---@class mbsand.Memory
 ---@field capacity_gib number GiB, 2^30 bytes
@@ -255,6 +316,11 @@ function latency.jobs(keys) end
 ---@param keys { base?: number, per_token?: number, per_context?: number, per_request?: number, host?: number, scheduling?: number, graph_sizes?: integer[], noise?: number }
 ---@return mbsand.Latency
 function latency.step(keys) end
+---A step from the descriptions of cluster.model and cluster.gpu: shares of the peaks that are reached; link_latency: s per
+---all-reduce; host: s per step; scheduling: s per request and step.
+---@param keys? { compute?: number, bandwidth?: number, link?: number, link_latency?: number, host?: number, scheduling?: number, graph_sizes?: integer[], noise?: number } 0.5, 0.8, 0.7, 10e-6
+---@return mbsand.Latency
+function latency.roofline(keys) end
 ---A step by a function of its own; returns seconds.
 ---@param time fun(step: { tokens: integer, prefill_tokens: integer, decodes: integer, context: integer, requests: integer, chunks: { tokens: integer, prefix: integer }[] }): number
 ---@return mbsand.Latency

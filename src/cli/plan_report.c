@@ -354,7 +354,8 @@ static void add_table(mb_strbuf *out, const mb_plan_report *report) {
             mb_strbuf_printf(out, "%s%*s", first ? "" : "  ", (int)width, text);
             first = false;
         }
-        mb_strbuf_printf(out, "  %s\n", line == 0 ? "" : verdict(&report->rows[line - 1]));
+        if (line > 0) mb_strbuf_printf(out, "  %s", verdict(&report->rows[line - 1]));
+        mb_strbuf_add(out, "\n");
     }
 }
 
@@ -447,6 +448,12 @@ static void add_json(mb_strbuf *out, const mb_plan_report *report) {
 static void add_notes(mb_strbuf *out, const mb_plan_report *report) {
     const mb_plan_row *row = &report->rows[0];
     const mb_model_config *m = row->plan.model;
+    uint64_t longest_asked = 0;
+    for (size_t i = 0; i < report->count; i++)
+        if (report->rows[i].plan.context > longest_asked) longest_asked = report->rows[i].plan.context;
+    if (m->max_positions && longest_asked > m->max_positions)
+        mb_strbuf_printf(out, "\nwarning: %s was made for at most %llu tokens (max_position_embeddings)\n", m->name,
+                         (unsigned long long)m->max_positions);
     if (m->quant_unknown)
         mb_strbuf_printf(
             out,

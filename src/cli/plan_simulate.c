@@ -63,9 +63,7 @@ static void add_pages(const mb_plan_options *o, mb_plan_sets *sets) {
     add_number(sets, "workload.output.high", half);
     mb_strbuf list = {0};
     for (size_t i = 0; i < o->pages.count; i++)
-        mb_strbuf_printf(&list, "%llu,", (unsigned long long)o->pages.values[i]);
-    if (o->pages.count > 1 && list.length)
-        list.text[list.length - 1] = '\0'; // one value alone stays a list: "16,"
+        mb_strbuf_printf(&list, "%s%llu", i ? "," : "", (unsigned long long)o->pages.values[i]);
     if (list.text) add(sets, "cluster.kv_block", list.text);
     mb_strbuf_deinit(&list);
 }

@@ -54,7 +54,8 @@ return scenario {
     fields = { time = "t", prompt = "in", output = "out", prefix = "ids" }, time_unit = 1, prefix_unit = %d,
   },
   cluster = {
-    gpus = 1, kv_blocks = %d, reserve = "sequence", max_requests = %d, token_budget = %d, prefix_cache = %s,
+    gpu = "rtx-pro-6000-96gb", model = "%s", tp = %d, gpus = %d, -- what a roofline takes; nothing else depends on them
+    kv_blocks = %d, reserve = "sequence", max_requests = %d, token_budget = %d, prefix_cache = %s,
   },
   latency = %s,
   policies = { "%s" },
@@ -106,8 +107,8 @@ function replay.affine(law, host)
 end
 
 local function simulate(run, latency, policy, dumps, options)
-  program.write(folder .. "/scenario.lua", SCENARIO:format(run.trace, runs.block, run.blocks, run.max_requests,
-    run.token_budget, tostring(not options.no_cache), latency, policy))
+  program.write(folder .. "/scenario.lua", SCENARIO:format(run.trace, runs.block, run.model, run.gpus, run.gpus, run.blocks,
+    run.max_requests, run.token_budget, tostring(not options.no_cache), latency, policy))
   program.run(folder, dumps)
 end
 

@@ -87,6 +87,11 @@ local affine = model(function(run, constant) return replay.affine(laws[run], con
 local affine_host = best_host(affine, runs)
 show_all(("straight + %.1f ms"):format(1e3 * affine_host), affine, affine_host)
 
+-- Nothing measured at all: the descriptions of model and GPU.
+local roofline = model(function(_, constant) return ("latency.roofline { host = %.17g }"):format(constant) end)
+show_all("roofline", roofline, 0)
+show_all(("roofline + %.1f ms"):format(1e3 * host), roofline, host)
+
 if arg[1] == "all" then
   local sizes = { 1, 2, 4 }
   for size = 8, 256, 8 do table.insert(sizes, size) end

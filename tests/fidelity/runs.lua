@@ -33,7 +33,7 @@ end
 local runs = {
   data = find_data(), block = BLOCK,
   {
-    name = "Llama-3.1-8B, 1 GPU",
+    name = "Llama-3.1-8B, 1 GPU", model = "llama-3.1-8b", gpus = 1,
     requests = FOLDER .. "examples/RTXPRO6000/Llama-3.1-8B/vllm/requests.jsonl",
     prompts = FOLDER .. "workloads/sharegpt-llama-3.1-8b-300-sps10.blocks16.jsonl",
     profile = FOLDER .. "profile/RTXPRO6000/meta-llama/Llama-3.1-8B/bf16/tp1",
@@ -41,7 +41,7 @@ local runs = {
     communication = { per_step = 0, per_token = 0 },
   },
   {
-    name = "Qwen3-32B, 2 GPUs",
+    name = "Qwen3-32B, 2 GPUs", model = "qwen3-32b", gpus = 2,
     requests = FOLDER .. "examples/RTXPRO6000/Qwen3-32B/vllm/requests.jsonl",
     prompts = FOLDER .. "workloads/sharegpt-qwen3-32b-300-sps10.blocks16.jsonl",
     profile = FOLDER .. "profile/RTXPRO6000/Qwen/Qwen3-32B/bf16/tp2",

@@ -200,13 +200,7 @@ static void skips(void **state) {
 static void says_what_is_wrong(void **state) {
     (void)state;
     assert_mistake(FOLDER "wrong_key.lua", NULL,
-                   FOLDER "wrong_key.lua:4: cluster has no key \"gpuss\"; did you mean \"gpus\"? (its keys: "
-                          "activation_gib, gpu, "
-                          "gpus, kv, kv_block, kv_blocks, kv_max_length, kv_precision, kv_tokens, "
-                          "max_requests, memory, memory_gib, "
-                          "model, name, oversize, precision, prefix_cache, reserve, rules, runtime_gib, "
-                          "swap, token_budget, tp, "
-                          "usd_per_hour, utilization, watermark, weight_precision)");
+                   FOLDER "wrong_key.lua:4: cluster has no key \"gpuss\"; did you mean \"gpus\"?");
     assert_mistake(FOLDER "run_error.txt", NULL,
                    FOLDER "run_error.txt:3: attempt to perform arithmetic on a nil value");
     assert_mistake(

@@ -1,0 +1,176 @@
+#!/usr/bin/env bats
+# mbsand plan from the command line: what it answers, what it refuses; and clusters by name in scenarios.
+
+load helpers
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    cat >cluster.lua <<'LUA'
+return scenario {
+  workload = synthetic { arrivals = arrivals.poisson { rate = 20 }, prompt = 600, output = 200, limit = 500 },
+  cluster = { gpu = "h100-80gb", model = "llama-3-8b", tp = 2, gpus = 8 },
+  policies = { "vllm_v1" },
+  seeds = 2,
+  columns = { "tpot_mean_s", "usd_per_mtok" },
+}
+LUA
+}
+
+plan() { run "$MBSAND" plan "$@"; }
+
+value() { # value COLUMN: of the first row of the CSV in $output
+    awk -F, -v name="$1" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) column = i } NR == 2 { print $column }' <<<"$output"
+}
+
+@test "one combination: the budget, the formula, users, context, GPUs" {
+    plan --model llama-3-8b --gpu h100-80gb --context 8k --batch 8
+    [ "$status" -eq 0 ]
+    says "W weights 14.96 GiB 18.7 %"
+    says "K KV memory 8.00 GiB 10.0 % 8 users with 8,192 tokens"
+    says "131,072 = 2 (K and V) x 32 layers x 8 KV heads x 128 x 2 bytes"
+    says "55 with 8,192 tokens, in a pool of 457,840 (28,615 blocks of 16)"
+    says "longest context 8,192 tokens: max_position_embeddings"
+    says "GPUs needed 1 (1 node of 8)"
+    # the bar is as long as its line, and the parts fill it
+    [ "$(sed -n 2p <<<"$output" | wc -c)" -eq 79 ]
+}
+
+@test "what does not fit says by how much, and on how many GPUs it would" {
+    plan --model llama-3-70b --gpu h100-80gb
+    [ "$status" -eq 0 ]
+    says "It does not fit: 60.57 GiB per GPU too little for the weights"
+    says "GPUs needed 2 (1 node of 8)"
+    plan --model llama-3-8b --gpu h100-80gb --rules mlsysim --memory 80GB --context 64k --batch 8
+    says "too little for these users"
+    says "warning: llama-3-8b was made for at most 8192 tokens"
+}
+
+@test "the rules differ, and blocks can be set outright" {
+    plan --model llama-3-8b --gpu h100-80gb --rules kaito --format csv
+    [ "$(value pool_tokens)" -eq 445999 ]
+    plan --model llama-3-8b --gpu h100-80gb --rules mlsysim --format csv
+    [ "$(value pool_tokens)" -eq 532827 ]
+    plan --model llama-3-8b --gpu h100-80gb --blocks 2588 --format csv
+    [ "$(value pool_tokens)" -eq 41408 ]
+    plan --model llama-3-8b --gpu h100-80gb --rules mlsysim --precision int8 --format csv
+    [ "$(value kv_bytes_per_token)" -eq 65536 ]
+}
+
+@test "sweeps as a table, as CSV, JSON and Markdown" {
+    plan --model llama-3-8b --gpu h100-80gb --rules mlsysim --context 512..131072:x2 --batch 8
+    says "65,536 8 14.96 64.00 78.96 98.7 % 8 1 fits"
+    says "131,072 8 14.96 128.00 142.96 178.7 % 4 2 no: KV"
+    plan --model llama-3-8b --gpu h100-80gb --context 1k,2k --batch 1..7:3 --format csv
+    [ "$(wc -l <<<"$output")" -eq 7 ]
+    plan --model llama-3-8b --gpu h100-80gb --context 1k,2k --latency --format json
+    python3 -c 'import json, sys
+rows = json.load(sys.stdin)
+assert [r["context"] for r in rows] == [1024, 2048] and rows[0]["fits"] is True
+assert 0.02 < rows[0]["ttft_s"] < 0.05 and 0.004 < rows[0]["tpot_s"] < 0.008' <<<"$output"
+    plan --model llama-3-8b --gpu h100-80gb --format md
+    says "| context | users | weights |"
+}
+
+@test "pages: simulated beside the formula" {
+    plan --model llama-3-8b --gpu h100-80gb --context 4096 --page 16,2048 --batch 32
+    [ "$status" -eq 0 ]
+    says "contiguous, 4096 32.00"
+    says "pages of 16 32.00"
+    says "Pages of 16 serve 1.00 times the tokens per second."
+    plan --model llama-3-8b --gpu h100-80gb --context 8192 --page 16
+    says "pages of 16 133.8"
+}
+
+@test "the cheapest configuration that meets an SLO" {
+    plan --model llama-3.1-8b --gpu a100-80gb,h100-80gb --slo 'ttft_p99<=0.5,tpot_p99<=0.05' --rate 20 --prompt 1000 \
+        --output 200
+    [ "$status" -eq 0 ]
+    says "Cheapest that meets ttft_p99<=0.5,tpot_p99<=0.05: 2 replicas of 1 x h100-80gb"
+    plan --model llama-3.1-8b --gpu t4-16gb --slo 'tpot_p50<=0.001' --rate 1 --prompt 10 --output 10 --format csv
+    [ "$status" -eq 1 ]
+    ! grep -q ',1$' <<<"$output"
+}
+
+@test "descriptions of one's own" {
+    mkdir model
+    echo '{ "num_hidden_layers": 2, "hidden_size": 64, "num_attention_heads": 4, "vocab_size": 100 }' >model/config.json
+    printf 'name,memory_gib,bandwidth_gb_s,fp16_tflops\nsmall,1,100,10\nlarge,2,100,10\n' >mine.csv
+    plan --model ./model --gpu ./mine.csv:large --format csv
+    [ "$status" -eq 0 ]
+    [ "$(value kv_bytes_per_token)" -eq 512 ]
+    [ "$(value memory_gib)" -eq 2 ]
+    plan --model ./model --gpu ./mine.csv
+    [ "$status" -eq 2 ]
+    says "mine.csv has 2 GPUs; say which, as in ./mine.csv:small"
+}
+
+@test "mistakes" {
+    wrong() { # wrong SENTENCE OPTIONS...
+        run "$MBSAND" plan "${@:2}"
+        [ "$status" -eq 2 ]
+        says "$1"
+    }
+    wrong "which model?" --gpu h100-80gb
+    wrong "on which GPU?" --model llama-3-8b
+    wrong 'there is no model "llama-3-8"; did you mean "llama-3-8b"?' --model llama-3-8 --gpu h100-80gb
+    wrong 'there is no GPU "h100-80"' --model llama-3-8b --gpu h100-80
+    wrong "--context: '-5' is not a list" --model llama-3-8b --gpu h100-80gb --context -5
+    wrong "--context: '0' is not a list" --model llama-3-8b --gpu h100-80gb --context 0
+    wrong "--batch: '1..' is not a list" --model llama-3-8b --gpu h100-80gb --batch 1..
+    wrong "--batch: '1..9:x1' is not a list" --model llama-3-8b --gpu h100-80gb --batch 1..9:x1
+    wrong "--memory: '80' is not a size with its unit" --model llama-3-8b --gpu h100-80gb --memory 80
+    wrong "--precision: 'fp12' is not one of" --model llama-3-8b --gpu h100-80gb --precision fp12
+    wrong "--rules: 'vlm' is unknown; expected vllm, kaito or mlsysim; did you mean vllm?" --model llama-3-8b --gpu h100-80gb \
+        --rules vlm
+    wrong "cannot be divided among 3 GPUs: it has 32 attention heads" --model llama-3-8b --gpu h100-80gb --tp 3
+    wrong "--slo is judged on a workload" --model llama-3-8b --gpu h100-80gb --slo 'ttft_p99<=1'
+    wrong "there is no measure 'tftf_p99'; did you mean 'ttft_p99_s'?" --model llama-3-8b --gpu h100-80gb \
+        --slo 'tftf_p99<=1' --rate 1 --prompt 1 --output 1
+    wrong "is not MEASURE<=NUMBER" --model llama-3-8b --gpu h100-80gb --slo 'ttft_p99=1' --rate 1 --prompt 1 --output 1
+    wrong "what is 'llama'?" --model llama-3-8b --gpu h100-80gb llama
+    echo '{ "num_hidden_layers": 2,' >cut.json
+    wrong "cut.json:" --model ./cut.json --gpu h100-80gb
+}
+
+@test "a scenario names a GPU and a model" {
+    run "$MBSAND" cluster.lua --quiet
+    [ "$status" -eq 0 ]
+    says "4 replicas (2 x NVIDIA H100 SXM 80 GB, llama-3-8b, 1,038,240 KV tokens each), steps timed by a roofline"
+    "$MBSAND" cluster.lua --quiet >jump.txt
+    "$MBSAND" cluster.lua --quiet --step >step.txt
+    cmp jump.txt step.txt
+    run "$MBSAND" cluster.lua --quiet --set cluster.model=llama-3-70b --set cluster.tp=1
+    [ "$status" -eq 2 ]
+    says "cluster.lua:3: llama-3-70b does not fit on h100-80gb: 131.4 GiB of weights per GPU, but room for 70.85 of its 80 GiB"
+    says "it fits on 2 of them (tp = 2)"
+    run "$MBSAND" cluster.lua --quiet --set cluster.gpus=7
+    [ "$status" -eq 2 ]
+    says "cluster.gpus = 7 cannot be dealt out to replicas of cluster.tp = 2 GPUs"
+}
+
+@test "the cost is the price of all GPUs over the tokens" {
+    "$MBSAND" cluster.lua --quiet --seeds 1 --set cluster.usd_per_hour=3.6 --format csv >cost.csv
+    awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i }
+        NR == 2 { want = 8 * 3.6 / 3600 / ($column["throughput_tps"] / 1e6); got = $column["usd_per_mtok"]
+                  exit !(got > 0 && (got - want) ^ 2 < (1e-9 * want) ^ 2) }' cost.csv
+}
+
+@test "the tutorial's tables" {
+    run "$MBSAND" "$root/scenarios/kv_hidden_tax.lua" --quiet
+    [ "$status" -eq 0 ]
+    says "Out of memory above 260 users where 80 GB means 80 GiB, above 238 where it means 80e9 bytes."
+    says "65,536 tokens each: 8 users fit in 80 GiB, 7 in 80e9 bytes."
+    says "no batch fits on one GPU of 80 GiB, its weights alone take 131.4 GiB"
+    says "Exercise 2. H200, 131,072 tokens each: 7 users in 16 bit, 16 in INT8 (141e9 bytes: 7 and 15)."
+    says "exercise 3"
+}
+
+@test "lists of models and GPUs" {
+    run "$MBSAND" list models
+    [ "$status" -eq 0 ]
+    [ "$(wc -l <<<"$output")" -ge 32 ]
+    says "llama-3-8b 8.03 15.0 131,072 8,192"
+    run "$MBSAND" list gpus
+    [ "$(wc -l <<<"$output")" -ge 27 ]
+    says "h100-80gb 80 3350 989.4 1979 450 8"
+}
