@@ -178,8 +178,8 @@ void mb_paths_free_names(char **names, size_t count) {
     free(names);
 }
 
-mb_status mb_paths_list(const char *root, const char *folder, const char *suffix, char ***names, size_t *count,
-                        mb_error *error) {
+mb_status mb_paths_list(const char *root, const char *folder, const char *suffix, char ***names,
+                        size_t *count, mb_error *error) {
     name_list list = {.suffix = suffix};
     char *path = mb_paths_join(root, folder);
     const bool good = path && scan(&list, path, "", true);
@@ -226,12 +226,12 @@ static mb_status unknown_name(const char *root, const bundle *from, const char *
         mb_strbuf_printf(&list, "%s%s", i ? ", " : "", names[i]);
     if (near)
         mb_fail(error, MB_BAD_INPUT,
-                "there is no %s \"%s\"; did you mean \"%s\"? (a file of yours is written ./%s%s)",
-                from->what, name, near, name, from->suffix);
+                "there is no %s \"%s\"; did you mean \"%s\"? (a file of yours is written ./%s%s)", from->what,
+                name, near, name, from->suffix);
     else
         mb_fail(error, MB_BAD_INPUT,
-                "there is no %s \"%s\"; there are: %s (a file of yours is written ./%s%s)", from->what,
-                name, list.text ? list.text : "none", name, from->suffix);
+                "there is no %s \"%s\"; there are: %s (a file of yours is written ./%s%s)", from->what, name,
+                list.text ? list.text : "none", name, from->suffix);
     mb_strbuf_deinit(&list);
     mb_paths_free_names(names, count);
     return MB_BAD_INPUT;

@@ -27,8 +27,8 @@ mb_status mb_paths_find_model(const char *root, const char *folder, const char *
 
 // Names (without `suffix`, sorted) of the files in root/folder that end in it, and one folder below it
 // ("origin/static_fifo"), except those in a subfolder "bins". Release with mb_paths_free_names.
-mb_status mb_paths_list(const char *root, const char *folder, const char *suffix, char ***names, size_t *count,
-                        mb_error *error);
+mb_status mb_paths_list(const char *root, const char *folder, const char *suffix, char ***names,
+                        size_t *count, mb_error *error);
 void mb_paths_free_names(char **names, size_t count);
 
 bool mb_paths_is_file(const char *path); // a regular file, or what can be read like one; no folder

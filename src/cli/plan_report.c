@@ -452,8 +452,8 @@ static void add_notes(mb_strbuf *out, const mb_plan_report *report) {
     for (size_t i = 0; i < report->count; i++)
         if (report->rows[i].plan.context > longest_asked) longest_asked = report->rows[i].plan.context;
     if (m->max_positions && longest_asked > m->max_positions)
-        mb_strbuf_printf(out, "\nwarning: %s was made for at most %llu tokens (max_position_embeddings)\n", m->name,
-                         (unsigned long long)m->max_positions);
+        mb_strbuf_printf(out, "\nwarning: %s was made for at most %llu tokens (max_position_embeddings)\n",
+                         m->name, (unsigned long long)m->max_positions);
     if (m->quant_unknown)
         mb_strbuf_printf(
             out,

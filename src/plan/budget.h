@@ -52,7 +52,7 @@ typedef struct mb_budget {
     uint64_t blocks; // whole ones in the pool
     uint64_t tokens; // that the pool holds, of one user after the other (in whole blocks except under KAITO's
                      // and MLSys-im's rules)
-    uint64_t users;   // with `context` tokens each
+    uint64_t users;  // with `context` tokens each
     uint64_t longest; // context of a single user, at most max_positions
     bool bound_by_positions;
 } mb_budget;

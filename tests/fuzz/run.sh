@@ -32,7 +32,9 @@ fuzz() { # fuzz NAME CORPUS SOURCES...
 
 fuzz fuzz_trace tests/corpus/csv src/base/*.c src/workload/*.c
 fuzz fuzz_jsonl tests/corpus/jsonl src/base/*.c src/workload/*.c
-fuzz fuzz_grid tests/corpus/grid src/base/*.c src/model/*.c
-fuzz fuzz_steps tests/corpus/steps src/base/*.c src/model/*.c
-fuzz fuzz_profile tests/corpus/profile src/base/*.c src/model/*.c
-fuzz fuzz_policy policies src/base/*.c src/model/*.c src/workload/*.c src/sim/*.c src/script/*.c
+fuzz fuzz_grid tests/corpus/grid src/base/*.c src/plan/*.c src/model/*.c
+fuzz fuzz_steps tests/corpus/steps src/base/*.c src/plan/*.c src/model/*.c
+fuzz fuzz_profile tests/corpus/profile src/base/*.c src/plan/*.c src/model/*.c
+fuzz fuzz_model tests/corpus/model src/base/*.c src/plan/*.c
+fuzz fuzz_gpus tests/corpus/gpus src/base/*.c src/plan/*.c
+fuzz fuzz_policy policies src/base/*.c src/plan/*.c src/model/*.c src/workload/*.c src/sim/*.c src/script/*.c
