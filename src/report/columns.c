@@ -15,6 +15,7 @@ static const struct {
     {"throughput_tps", "output", "tok/s", 1},
     {"total_tps", "tokens", "tok/s", 1},
     {"goodput_rps", "goodput", "req/s", 1},
+    {"ttft_violation", "TTFT viol", "%", 100},
     {"tbt_violation", "TBT viol", "%", 100},
     {"e2e_violation", "E2E viol", "%", 100},
     {"slo_attainment", "SLO met", "%", 100},
@@ -24,9 +25,11 @@ static const struct {
     {"kv_mean", "KV mean", "%", 100},
     {"kv_peak", "KV peak", "%", 100},
     {"kv_fragmentation", "KV unused", "%", 100},
+    {"cache_hit", "cache hit", "%", 100},
     {"waited_fraction", "waited", "%", 100},
     {"idle_with_work_s", "idle+work", "GPU s", 1},
     {"jain", "fairness", "Jain", 1},
+    {"usd_per_mtok", "cost", "$/Mtok", 1},
     {"sim_wall_s", "sim wall", "s", 1},
     {"sim_requests_per_s", "sim speed", "req/s", 1},
 };
@@ -72,15 +75,16 @@ mb_column mb_column_of(int measure, double largest) {
     return column;
 }
 
-static const char *const usual[] = {"goodput_rps", "throughput_rps", "throughput_tps", "e2e_mean_s",
-                                    "e2e_p99_s",   "ttft_p99_s",     "tbt_violation",  "e2e_violation",
-                                    "batch_mean",  "gpu_util"};
+static const char *const usual[] = {"goodput_rps",   "throughput_rps", "throughput_tps", "e2e_mean_s",
+                                    "e2e_p99_s",     "ttft_p99_s",     "ttft_violation", "tbt_violation",
+                                    "e2e_violation", "batch_mean",     "gpu_util"};
 
 static bool shown(const char *name, const mb_slo *slo) {
-    const bool any = isfinite(slo->tbt_s) || isfinite(slo->e2e_s);
+    const bool any = isfinite(slo->ttft_s) || isfinite(slo->tbt_s) || isfinite(slo->e2e_s);
     if (strcmp(name, "goodput_rps") == 0) return any;
     if (strcmp(name, "throughput_tps") == 0 || strcmp(name, "ttft_p99_s") == 0)
         return !any; // no room beside the others
+    if (strcmp(name, "ttft_violation") == 0) return isfinite(slo->ttft_s);
     if (strcmp(name, "tbt_violation") == 0) return isfinite(slo->tbt_s);
     if (strcmp(name, "e2e_violation") == 0) return isfinite(slo->e2e_s);
     return true;
