@@ -77,7 +77,7 @@ local function workload(requests)
     table.concat(more, ", "))
 end
 
-local function cluster()
+local function cluster(hardware)
   local block = pick{ 1, 2, 4, 16 }
   local parts = { "gpus = " .. pick{ 1, 1, 2, 3 }, "kv_max_length = 160", "kv_block = " .. block }
   local kind = pick{ "paged", "paged", "paged", "paged", "tokens", "contiguous" }
@@ -88,6 +88,7 @@ local function cluster()
   else
     parts[#parts + 1] = "kv_tokens = " .. whole(200, 900)
   end
+  parts[#parts + 1] = hardware
   if chance(0.3) then parts[#parts + 1] = "token_budget = " .. whole(1, 40) end
   if chance(0.3) then parts[#parts + 1] = "max_requests = " .. whole(2, 20) end
   if chance(0.5) then parts[#parts + 1] = "swap = { tokens = 500, seconds_per_token = 0.0002 }" end
@@ -103,6 +104,12 @@ local function latency()
     :format(16 * unit, unit, pick{ 0, unit / 16, unit / 2 }, pick{ 0, unit }, pick{ 0, unit }, more)
 end
 
+-- Beside them, what is stepped one by one: a roofline, of a mixture of experts with windows and of a dense model.
+local function roofline()
+  local model = pick{ 'gpu = "h100-80gb", model = "gpt-oss-20b"', 'gpu = "rtx-4090-24gb", model = "qwen3-1.7b"' }
+  return model, ("latency.roofline { host = %.17g%s }"):format(0.001 * draw(), chance(0.2) and ", noise = 0.1" or "")
+end
+
 local function scenario(number, policies, seeds)
   local list = {}
   for i = 1, policies do
@@ -115,8 +122,10 @@ local function scenario(number, policies, seeds)
   end
   local path = folder .. "/" .. number .. ".lua"
   local file = assert(io.open(path, "w"))
+  local hardware, times = nil, latency()
+  if chance(0.15) then hardware, times = roofline() end
   file:write(("return scenario {\n  workload = %s,\n  cluster = %s,\n  latency = %s,\n  slo = { tbt = 0.05, e2e = 5 },\n")
-    :format(workload(whole(5, 60)), cluster(), latency()))
+    :format(workload(whole(5, 60)), cluster(hardware), times))
   if chance(0.15) then file:write(("  stop_time = %.3f,\n"):format(draw() * 5)) end
   file:write(("  policies = { %s },\n  seeds = %d, seed = %d,\n}\n"):format(table.concat(list, ",\n    "), seeds,
     whole(1, 1e6)))
