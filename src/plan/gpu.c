@@ -26,7 +26,7 @@ typedef struct reader {
     mb_gpu_table *table;
     unsigned long line;
     int column_of[MOST_FIELDS]; // of the file's fields; -1: another one
-    size_t field;
+    size_t field, header_fields;
     bool has_header;
     char *texts[COLUMNS]; // of this row
     mb_error *error;
@@ -100,6 +100,7 @@ static void add_row(reader *r) {
 
 static void end_header(reader *r) {
     r->has_header = true;
+    r->header_fields = r->field;
     for (int c = 0; c < COLUMNS; c++) {
         size_t found = 0;
         for (size_t i = 0; i < r->field && i < MOST_FIELDS; i++)
@@ -149,37 +150,44 @@ static void on_row(int end, void *self) {
     reader *r = self;
     if (!r->status && !r->has_header)
         end_header(r);
-    else if (!r->status && r->field > 0)
+    else if (!r->status && r->field != r->header_fields)
+        r->status = mb_fail_at(r->error, MB_BAD_INPUT, r->table->path, r->line,
+                               "%zu fields, but the header has %zu", r->field, r->header_fields);
+    else if (!r->status)
         add_row(r);
     for (int c = 0; c < COLUMNS; c++) {
         free(r->texts[c]);
         r->texts[c] = NULL;
     }
-    for (size_t i = r->field; !r->status && r->has_header && i < MOST_FIELDS; i++)
-        if (r->line == 1) r->column_of[i] = -1;
     r->field = 0;
-    r->line++;
+}
+
+// One byte at a time, so that the callbacks know the line.
+static void feed(reader *r, struct csv_parser *parser, FILE *file) {
+    size_t total = 0;
+    for (int c; !r->status && (c = getc(file)) != EOF;) {
+        const unsigned char byte = (unsigned char)c;
+        if (++total > MOST_BYTES)
+            r->status = mb_fail(r->error, MB_BAD_INPUT, "%s is larger than 16 MiB", r->table->path);
+        else if (csv_parse(parser, &byte, 1, on_field, on_row, r) != 1)
+            r->status = mb_fail_at(r->error, MB_BAD_INPUT, r->table->path, r->line,
+                                   "a quotation mark is out of place");
+        r->line += c == '\n';
+    }
+    if (!r->status && ferror(file))
+        r->status = mb_fail(r->error, MB_BAD_INPUT, "cannot read %s: %s", r->table->path, strerror(EIO));
+    if (!r->status && csv_fini(parser, on_field, on_row, r) != 0)
+        r->status =
+            mb_fail_at(r->error, MB_BAD_INPUT, r->table->path, r->line, "a quotation mark is out of place");
 }
 
 static void parse(reader *r, FILE *file) {
     struct csv_parser parser;
-    if (csv_init(&parser, CSV_APPEND_NULL)) {
+    if (csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI | CSV_APPEND_NULL)) {
         r->status = mb_fail_memory(r->error);
         return;
     }
-    char block[16384];
-    size_t count, total = 0;
-    while (!r->status && (count = fread(block, 1, sizeof block, file)) > 0) {
-        total += count;
-        if (total > MOST_BYTES)
-            r->status = mb_fail(r->error, MB_BAD_INPUT, "%s is larger than 16 MiB", r->table->path);
-        else if (csv_parse(&parser, block, count, on_field, on_row, r) != count)
-            r->status = mb_fail_at(r->error, MB_BAD_INPUT, r->table->path, r->line, "%s",
-                                   csv_strerror(csv_error(&parser)));
-    }
-    if (!r->status && ferror(file))
-        r->status = mb_fail(r->error, MB_BAD_INPUT, "cannot read %s: %s", r->table->path, strerror(EIO));
-    if (!r->status) csv_fini(&parser, on_field, on_row, r);
+    feed(r, &parser, file);
     csv_free(&parser);
 }
 
