@@ -28,7 +28,7 @@ PACKAGES := $(LUA_PACKAGE) jansson zlib
 CFLAGS_ALL   := -std=c17 -Wall -Wextra -Wconversion -Wshadow -Werror -ffp-contract=off $(MODE) $(CFLAGS)
 CPPFLAGS_ALL = -D_POSIX_C_SOURCE=200809L -Isrc -DMB_VERSION='"$(VERSION)"' -DMB_DATADIR='"$(DATADIR)"' \
                $(PACKAGE_FLAGS) $(CPPFLAGS)
-LDLIBS_ALL   = $(PACKAGE_LIBS) -lcsv -lpthread -lm $(LDFLAGS)
+LDLIBS_ALL   = $(PACKAGE_LIBS) -lcsv -lpthread -ldl -lm $(LDFLAGS)
 PACKAGE_FLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 PACKAGE_LIBS  := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
 

@@ -7,6 +7,7 @@
 int mb_cmd_run(int argc, char **argv);
 int mb_cmd_plan(int argc, char **argv);
 int mb_cmd_fit(int argc, char **argv);
+int mb_cmd_probe(int argc, char **argv);
 int mb_cmd_list(int argc, char **argv);
 int mb_cmd_check(int argc, char **argv);
 int mb_cmd_new(int argc, char **argv);

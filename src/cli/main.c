@@ -18,6 +18,7 @@ static const verb VERBS[] = {
     {"run", mb_cmd_run, "run a scenario (the verb may be left out: mbsand SCENARIO.lua)"},
     {"plan", mb_cmd_plan, "what fits: memory budget, KV tables, GPUs needed, longest context"},
     {"fit", mb_cmd_fit, "fit a latency model to measured times, with its errors"},
+    {"probe", mb_cmd_probe, "time a model's shapes on this machine, for fit"},
     {"list", mb_cmd_list, "list the bundled policies, bin-boundary rules, scenarios, models or GPUs"},
     {"check", mb_cmd_check, "load a policy or a scenario, say what is wrong, run nothing"},
     {"new", mb_cmd_new, "write a commented starting point for a policy of your own"},

@@ -12,8 +12,6 @@
 #include <string.h>
 
 #define GIB 1073741824.0
-enum { MOST_VALUES = 4096 };
-
 enum {
     MODEL = 256,
     GPU,
@@ -85,59 +83,9 @@ static int wrong(const char *option, const char *text, const char *expected) {
     return mb_cli_usage("plan", "%s: '%s' is not %s", option, text, expected);
 }
 
-// A whole number, with k for 1,024; *end is behind it. False if there is none, or one above 2^40.
-static bool read_whole(const char *text, const char **end, uint64_t *value) {
-    if (*text < '0' || *text > '9') return false;
-    char *stop;
-    errno = 0;
-    unsigned long long number = strtoull(text, &stop, 10);
-    if (errno || number > (1ull << 40)) return false;
-    if (*stop == 'k' || *stop == 'K') {
-        number *= 1024;
-        stop++;
-    }
-    *end = stop;
-    *value = number;
-    return number <= (1ull << 40);
-}
-
-static bool add_value(mb_plan_list *list, uint64_t value) {
-    if (value == 0 || list->count == MOST_VALUES) return false;
-    uint64_t *grown = realloc(list->values, (list->count + 1) * sizeof *grown);
-    if (!grown) return false;
-    list->values = grown;
-    grown[list->count++] = value;
-    return true;
-}
-
-// "8", "1..9", "1..9:2", "512..131072:x2"
-static bool read_range(const char *text, const char **end, mb_plan_list *list) {
-    uint64_t low, high, step = 1;
-    if (!read_whole(text, &text, &low)) return false;
-    bool factor = false;
-    high = low;
-    if (strncmp(text, "..", 2) == 0) {
-        if (!read_whole(text + 2, &text, &high) || high < low) return false;
-        if (*text == ':') {
-            factor = text[1] == 'x';
-            if (!read_whole(text + 1 + factor, &text, &step)) return false;
-        }
-    }
-    if (step < 1 + (uint64_t)factor) return false;
-    for (uint64_t value = low; value <= high; value = factor ? value * step : value + step)
-        if (!add_value(list, value)) return false;
-    *end = text;
-    return true;
-}
-
-static int read_list(const char *option, const char *text, mb_plan_list *list) {
-    list->count = 0;
-    for (const char *at = text;; at++) {
-        if (!read_range(at, &at, list))
-            return wrong(option, text, "a list such as 1,2,4 or 512..131072:x2 of whole numbers from 1 on");
-        if (*at == '\0') return 0;
-        if (*at != ',') return wrong(option, text, "a list such as 1,2,4 or 512..131072:x2");
-    }
+static int read_list(const char *option, const char *text, mb_list *list) {
+    if (mb_list_parse(text, list)) return 0;
+    return wrong(option, text, "a list such as 1,2,4 or 512..131072:x2 of whole numbers from 1 on");
 }
 
 static int read_number(const char *option, const char *text, double least, double most, double *value) {
@@ -355,7 +303,7 @@ int mb_plan_options_parse(int argc, char **argv, mb_plan_options *o) {
         .plan = {.tp = 1, .utilization = NAN, .activation_bytes = NAN, .runtime_bytes = NAN, .block = 16},
         .efficiency = mb_roofline_usual,
         .price = NAN};
-    if (!add_value(&o->contexts, 2048) || !add_value(&o->batches, 1))
+    if (!mb_list_parse("2048", &o->contexts) || !mb_list_parse("1", &o->batches))
         return mb_cli_usage("plan", "out of memory");
     optind = 1;
     opterr = 0;

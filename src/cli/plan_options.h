@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The command line of mbsand plan.
 #pragma once
+#include "cli/lists.h"
 #include "model/roofline.h"
 
 typedef enum mb_plan_format {
@@ -10,16 +11,11 @@ typedef enum mb_plan_format {
     MB_PLAN_AS_MD
 } mb_plan_format;
 
-typedef struct mb_plan_list {
-    uint64_t *values;
-    size_t count;
-} mb_plan_list;
-
 typedef struct mb_plan_options {
     const char *model, *gpu; // as given
     const char *root;        // of the project's files; not owned
     mb_plan plan;            // model, gpu, context and batch are filled in later
-    mb_plan_list contexts, batches, pages;
+    mb_list contexts, batches, pages;
     uint32_t per_node; // 0: as the GPU's description says
     bool latency, help;
     const char *slo; // "ttft_p99<=0.5,tpot_mean<=0.03"

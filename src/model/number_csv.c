@@ -210,6 +210,12 @@ static void feed(reader *r, struct csv_parser *parser, FILE *file) {
             continue;
         }
         marks = 3;
+        if (c == '#' && (before == 0 || before == '\n')) { // a line of comment
+            while (c != '\n' && (c = getc(file)) != EOF) {
+            }
+            r->line++;
+            continue;
+        }
         if (before == '\n' || (before == '\r' && c != '\n')) r->line++;
         before = c;
         const unsigned char byte = (unsigned char)c;

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: MIT
+// mbsand probe: time a model's shapes on this machine.
+#include "base/paths.h"
+#include "base/strbuf.h"
+#include "cli/commands.h"
+#include "cli/lists.h"
+#include "probe/measure.h"
+
+#include <getopt.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct options {
+    const char *model, *backend, *precision, *output;
+    mb_probe_grid grid;
+    mb_list batches, lengths;
+    uint32_t trials;
+    double budget_s;
+    bool check, quiet, help;
+} options;
+
+static void print_help(void) {
+    fputs(
+        "usage: mbsand probe --model MODEL -o FILE.csv [options]\n\n"
+        "Time a model's layers, with random weights, on this machine: times depend on shapes, not on "
+        "weights. The file is what\n"
+        "`mbsand fit` reads. A run that was interrupted goes on where it ended.\n\n"
+        "      --model MODEL        a bundled model (`mbsand list models`), a config.json, or its folder\n"
+        "      --backend B          cuda (default; a plugin, `make probe`) or cpu\n"
+        "      --grid G             steps (default): a log of steps, for latency.step;\n"
+        "                           batches: whole batches by size and length, for latency.batch\n"
+        "      --batch LIST         requests at once (1,2,4,8,16,32,64,128)\n"
+        "      --seq LIST           tokens of a request (128,512,2048,8192)\n"
+        "      --trials N           of each cell, after one that does not count (5)\n"
+        "      --precision P        bf16 or fp16 (cuda), fp32 (cpu)\n"
+        "      --budget SECONDS     stop after that long\n"
+        "      --check              no file: one layer times the layers against all layers, for a few steps\n"
+        "  -o, --output FILE\n"
+        "  -q, --quiet              no progress\n"
+        "  -h, --help\n\n"
+        "Try: mbsand probe --model qwen3-0.6b --backend cpu --batch 1,4 --seq 16,64 --budget 60 -o "
+        "steps.csv\n",
+        stdout);
+}
+
+// --- options
+// ---------------------------------------------------------------------------------------------------
+
+static int read_list(const char *option, const char *text, uint64_t most, mb_list *list) {
+    bool good = mb_list_parse(text, list);
+    for (size_t i = 0; good && i < list->count; i++)
+        good = list->values[i] <= most && (i == 0 || list->values[i] > list->values[i - 1]);
+    if (good) return 0;
+    return mb_cli_usage("probe",
+                        "%s: '%s' is not an ascending list such as 1,2,4 or 128..2048:x2, up to %llu", option,
+                        text, (unsigned long long)most);
+}
+
+static int read_number(const char *option, const char *text, double least, double most, double *value) {
+    char *end;
+    *value = strtod(text, &end);
+    if (end != text && *end == '\0' && *value >= least && *value <= most) return 0;
+    return mb_cli_usage("probe", "%s: '%s' is not a number from %g to %g", option, text, least, most);
+}
+
+static int take(options *o, int option) {
+    double number;
+    int code = 0;
+    switch (option) {
+    case 'm':
+        o->model = optarg;
+        break;
+    case 'b':
+        o->backend = optarg;
+        break;
+    case 'p':
+        o->precision = optarg;
+        break;
+    case 'o':
+        o->output = optarg;
+        break;
+    case 'g':
+        o->grid = strcmp(optarg, "batches") == 0 ? MB_PROBE_BATCHES : MB_PROBE_STEPS;
+        if (strcmp(optarg, "batches") != 0 && strcmp(optarg, "steps") != 0)
+            code = mb_cli_usage("probe", "--grid: '%s' is unknown; expected steps or batches", optarg);
+        break;
+    case 'n':
+        code = read_list("--batch", optarg, 65536, &o->batches);
+        break;
+    case 's':
+        code = read_list("--seq", optarg, 1 << 20, &o->lengths);
+        break;
+    case 't':
+        code = read_number("--trials", optarg, 1, 10000, &number);
+        if (!code) o->trials = (uint32_t)number;
+        break;
+    case 'u':
+        code = read_number("--budget", optarg, 0.001, 1e7, &o->budget_s);
+        break;
+    case 'c':
+        o->check = true;
+        break;
+    case 'q':
+        o->quiet = true;
+        break;
+    default:
+        o->help = true;
+    }
+    return code;
+}
+
+static int parse(int argc, char **argv, options *o) {
+    static const struct option LONG[] = {{"model", required_argument, NULL, 'm'},
+                                         {"backend", required_argument, NULL, 'b'},
+                                         {"grid", required_argument, NULL, 'g'},
+                                         {"batch", required_argument, NULL, 'n'},
+                                         {"seq", required_argument, NULL, 's'},
+                                         {"trials", required_argument, NULL, 't'},
+                                         {"precision", required_argument, NULL, 'p'},
+                                         {"budget", required_argument, NULL, 'u'},
+                                         {"check", no_argument, NULL, 'c'},
+                                         {"output", required_argument, NULL, 'o'},
+                                         {"quiet", no_argument, NULL, 'q'},
+                                         {"help", no_argument, NULL, 'h'},
+                                         {NULL, 0, NULL, 0}};
+    *o = (options){.backend = "cuda", .trials = 5, .budget_s = INFINITY};
+    if (!mb_list_parse("1..128:x2", &o->batches) || !mb_list_parse("128..8192:x4", &o->lengths))
+        return mb_cli_usage("probe", "out of memory");
+    optind = 1;
+    opterr = 0;
+    for (int option; (option = getopt_long(argc, argv, ":o:qh", LONG, NULL)) != -1;) {
+        if (option == ':') return mb_cli_usage("probe", "%s needs a value", argv[optind - 1]);
+        if (option == '?') return mb_cli_usage("probe", "no option %s", argv[optind - 1]);
+        const int code = take(o, option);
+        if (code || o->help) return code;
+    }
+    if (optind < argc)
+        return mb_cli_usage("probe", "what is '%s'? Everything is an option here", argv[optind]);
+    if (!o->model) return mb_cli_usage("probe", "which model? Give --model NAME (`mbsand list models`)");
+    if (!o->output && !o->check) return mb_cli_usage("probe", "where to? Give -o FILE.csv");
+    return 0;
+}
+
+// --- running
+// ---------------------------------------------------------------------------------------------------
+
+static atomic_bool interrupted;
+
+static void on_signal(int number) {
+    (void)number;
+    atomic_store(&interrupted, true);
+}
+
+static void print_summary(const options *o, const mb_probe_summary *s) {
+    printf("%s\n%zu cells measured in %.1f s", s->device, s->measured, s->seconds);
+    if (s->known) printf(", %zu were in %s already", s->known, o->output);
+    if (s->skipped) printf(", %zu left out: more KV memory than the device has", s->skipped);
+    if (s->complete)
+        printf("\n%s is complete; next: mbsand fit %s\n", o->output, o->output);
+    else
+        printf("\n%zu cells are still to be measured; the same command goes on\n",
+               s->cells - s->skipped - s->known - s->measured);
+}
+
+static mb_status narrow(const mb_list *list, uint32_t **values, mb_error *error) {
+    *values = malloc(list->count * sizeof **values);
+    if (!*values) return mb_fail_memory(error);
+    for (size_t i = 0; i < list->count; i++)
+        (*values)[i] = (uint32_t)list->values[i];
+    return MB_OK;
+}
+
+static mb_status measure(const options *o, const mb_probe_backend *backend, const mb_model_config *model,
+                         int *code, mb_error *error) {
+    uint32_t *batches = NULL, *lengths = NULL;
+    mb_status status = narrow(&o->batches, &batches, error);
+    if (!status) status = narrow(&o->lengths, &lengths, error);
+    const mb_probe_task task = {.backend = backend,
+                                .model = model,
+                                .precision = o->precision,
+                                .grid = o->grid,
+                                .batches = batches,
+                                .batch_count = o->batches.count,
+                                .lengths = lengths,
+                                .length_count = o->lengths.count,
+                                .trials = o->trials,
+                                .budget_s = o->budget_s,
+                                .seed = 42,
+                                .path = o->output,
+                                .stop = &interrupted,
+                                .progress = o->quiet || !isatty(STDERR_FILENO) ? NULL : stderr};
+    mb_probe_summary summary;
+    if (!status) status = mb_probe_measure(&task, &summary, error);
+    if (!status) print_summary(o, &summary);
+    if (!status && atomic_load(&interrupted)) *code = 1;
+    free(batches);
+    free(lengths);
+    return status;
+}
+
+// A layer's time x layers against all layers with weights of their own.
+static mb_status check(const options *o, const mb_probe_backend *backend, const mb_model_config *model,
+                       mb_error *error) {
+    static const mb_probe_step steps[] = {
+        {.decodes = 1, .context = 128}, {.decodes = 8, .context = 512}, {.chunks = 1, .chunk = 128}};
+    const mb_probe_limits limits = {.tokens = 128, .rows = 8, .kv_tokens = 8 * 544};
+    mb_probe_session *one = NULL, *all = NULL;
+    mb_status status = mb_probe_session_open(backend, model, o->precision, 1, &limits, 42, &one, error);
+    if (!status)
+        status = mb_probe_session_open(backend, model, o->precision, model->layers, &limits, 42, &all, error);
+    if (!status)
+        printf("step                          a layer x %-3u + head       all layers\n", model->layers);
+    for (size_t i = 0; i < sizeof steps / sizeof *steps && !status; i++) {
+        double sampled = INFINITY, whole = INFINITY;
+        for (uint32_t trial = 0; trial <= o->trials && !status; trial++) {
+            double a = 0, b = 0;
+            status = mb_probe_session_time(one, &steps[i], &a, error);
+            if (!status) status = mb_probe_session_time_all(all, &steps[i], &b, error);
+            sampled = fmin(sampled, a);
+            whole = fmin(whole, b);
+        }
+        if (!status)
+            printf("%3u decodes, %3u prompt tokens  %17.3f ms  %13.3f ms  %+.1f %%\n", steps[i].decodes,
+                   steps[i].chunk, 1e3 * sampled, 1e3 * whole, 100 * (sampled / whole - 1));
+    }
+    mb_probe_session_close(one);
+    mb_probe_session_close(all);
+    return status;
+}
+
+static mb_status probe(const options *o, int *code, mb_error *error) {
+    char *root = NULL, *path = NULL;
+    mb_model_config model = {0};
+    const mb_probe_backend *backend = NULL;
+    mb_status status = mb_paths_root(&root, error);
+    if (!status) status = mb_paths_find_model(root, NULL, o->model, &path, error);
+    if (!status) status = mb_model_config_read(path, &model, error);
+    if (!status) status = mb_probe_backend_find(o->backend, &backend, error);
+    if (!status)
+        status = o->check ? check(o, backend, &model, error) : measure(o, backend, &model, code, error);
+    mb_model_config_deinit(&model);
+    free(path);
+    free(root);
+    return status;
+}
+
+int mb_cmd_probe(int argc, char **argv) {
+    options o;
+    int code = parse(argc, argv, &o);
+    if (code == 0 && o.help) {
+        print_help();
+    } else if (code == 0) {
+        struct sigaction action = {.sa_handler = on_signal};
+        sigaction(SIGINT, &action, NULL);
+        sigaction(SIGTERM, &action, NULL);
+        mb_error error = {0};
+        if (probe(&o, &code, &error)) code = mb_cli_fail(&error);
+    }
+    free(o.batches.values);
+    free(o.lengths.values);
+    const int written = mb_cli_finish();
+    return code ? code : written;
+}

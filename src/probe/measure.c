@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: MIT
+#include "probe/measure.h"
+
+#include "base/strbuf.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { MOST_CELLS = 100000, MOST_LINE = 1024, PREFILL_TOKENS = 8192 };
+
+// A step, or a batch of `step.decodes` requests with `step.context` tokens.
+typedef struct cell {
+    mb_probe_step step;
+    bool known;
+} cell;
+
+typedef struct run {
+    const mb_probe_task *task;
+    mb_probe_session *session;
+    cell *cells;
+    size_t count;
+    char precision[8];
+    FILE *file;
+    double start_s;
+    mb_probe_summary *summary;
+    mb_error *error;
+} run;
+
+static double now_s(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+// --- which cells
+// ----------------------------------------------------------------------------------------------
+
+static bool add_cell(run *r, mb_probe_step step) {
+    if (r->count == MOST_CELLS) return true;
+    cell *grown = realloc(r->cells, (r->count + 1) * sizeof *grown);
+    if (!grown) return false;
+    r->cells = grown;
+    grown[r->count++] = (cell){.step = step};
+    return true;
+}
+
+// Steps of decodes; of one chunk, at the start of a prompt and after every length; and of both.
+static bool plan_steps(run *r) {
+    const mb_probe_task *t = r->task;
+    bool good = true;
+    for (size_t b = 0; b < t->batch_count; b++)
+        for (size_t l = 0; l < t->length_count; l++)
+            good = good && add_cell(r, (mb_probe_step){.decodes = t->batches[b], .context = t->lengths[l]});
+    for (size_t l = 0; l < t->length_count; l++) {
+        if (t->lengths[l] > PREFILL_TOKENS) continue;
+        good = good && add_cell(r, (mb_probe_step){.chunks = 1, .chunk = t->lengths[l]});
+        const uint32_t far = t->lengths[t->length_count - 1];
+        good = good && add_cell(r, (mb_probe_step){.chunks = 1, .chunk = t->lengths[l], .prefix = far});
+        for (size_t b = 0; b < t->batch_count; b += 2)
+            good = good && add_cell(r, (mb_probe_step){.chunks = 1,
+                                                       .chunk = t->lengths[l],
+                                                       .decodes = t->batches[b],
+                                                       .context = t->lengths[t->length_count / 2]});
+    }
+    return good;
+}
+
+static bool plan_batches(run *r) {
+    const mb_probe_task *t = r->task;
+    bool good = true;
+    for (size_t b = 0; b < t->batch_count; b++)
+        for (size_t l = 0; l < t->length_count; l++)
+            good = good && add_cell(r, (mb_probe_step){.decodes = t->batches[b], .context = t->lengths[l]});
+    return good;
+}
+
+// A batch's prompts are a quarter of its length, as in the grids of llm-scheduler-sim; the rest is generated.
+static uint32_t prompt_of(uint32_t length) {
+    return length / 4 ? length / 4 : 1;
+}
+
+static mb_probe_limits limits_of(const run *r) {
+    mb_probe_limits most = {.tokens = 1, .rows = 1};
+    for (size_t i = 0; i < r->count; i++) {
+        const mb_probe_step *s = &r->cells[i].step;
+        const bool batch = r->task->grid == MB_PROBE_BATCHES;
+        const uint64_t tokens =
+            batch ? (uint64_t)s->decodes * prompt_of(s->context) : (uint64_t)s->decodes + s->chunk;
+        const uint64_t kv = (uint64_t)s->decodes * (s->context + 16) + s->prefix + s->chunk + 16;
+        if (tokens < PREFILL_TOKENS && tokens > most.tokens) most.tokens = (uint32_t)tokens;
+        if (tokens >= PREFILL_TOKENS) most.tokens = PREFILL_TOKENS;
+        if (s->decodes + s->chunks > most.rows) most.rows = s->decodes + s->chunks;
+        if (kv > most.kv_tokens) most.kv_tokens = kv;
+    }
+    return most;
+}
+
+// --- the file
+// -------------------------------------------------------------------------------------------------
+
+static void identity(const run *r, char *text, size_t size) {
+    snprintf(text, size, "# mbsand probe: %s of %s, %s, %s",
+             r->task->grid == MB_PROBE_STEPS ? "steps" : "batches", r->task->model->name,
+             r->task->backend->name, r->precision);
+}
+
+static const char *columns(const run *r) {
+    return r->task->grid == MB_PROBE_STEPS
+               ? "tokens,context,requests,time_s,spread_s,trials,chunk,prefix,decodes,decode_context"
+               : "batch_size,max_seq_len,mean_latency_sec,std_latency_sec,num_trials";
+}
+
+static void mark_known(run *r, const char *line) {
+    mb_probe_step s = {0};
+    double t[4];
+    unsigned n[3];
+    if (r->task->grid == MB_PROBE_STEPS) {
+        if (sscanf(line, "%lf,%lf,%lf,%lf,%*f,%*f,%u,%u,%u,%u", &t[0], &t[1], &t[2], &t[3], &s.chunk,
+                   &s.prefix, &s.decodes, &s.context) != 8)
+            return;
+        s.chunks = s.chunk > 0;
+    } else if (sscanf(line, "%u,%u,%lf,%lf,%u", &s.decodes, &s.context, &t[0], &t[1], &n[0]) != 5) {
+        return;
+    }
+    for (size_t i = 0; i < r->count; i++) {
+        const mb_probe_step *c = &r->cells[i].step;
+        if (c->chunk == s.chunk && c->prefix == s.prefix && c->decodes == s.decodes &&
+            c->context == s.context)
+            r->cells[i].known = true;
+    }
+}
+
+// What an earlier run left. A last line without its end was cut off: the next row starts a line of its own.
+static mb_status read_known(run *r, bool *exists, bool *cut) {
+    FILE *file = fopen(r->task->path, "r");
+    *exists = file != NULL;
+    *cut = false;
+    if (!file) return MB_OK;
+    char line[MOST_LINE], own[MOST_LINE];
+    identity(r, own, sizeof own);
+    bool first = true;
+    mb_status status = MB_OK;
+    while (!status && fgets(line, sizeof line, file)) {
+        const size_t length = strlen(line);
+        *cut = length > 0 && line[length - 1] != '\n';
+        line[strcspn(line, "\r\n")] = '\0';
+        if (first && strcmp(line, own) != 0)
+            status = mb_fail(r->error, MB_BAD_INPUT,
+                             "%s holds something else than this probe's figures (\"%s\"); give another file, "
+                             "or delete it",
+                             r->task->path, own + 2);
+        else if (!*cut && line[0] != '#')
+            mark_known(r, line);
+        first = false;
+    }
+    *exists = !first; // an empty file is a new one
+    fclose(file);
+    return status;
+}
+
+static mb_status write_text(run *r, const char *text) {
+    errno = 0;
+    if (fputs(text, r->file) >= 0 && fflush(r->file) == 0) return MB_OK;
+    return mb_fail(r->error, MB_FAILED, "cannot write %s: %s; what was measured before is kept",
+                   r->task->path, strerror(errno));
+}
+
+static mb_status open_file(run *r) {
+    bool exists, cut;
+    mb_status status = read_known(r, &exists, &cut);
+    if (status) return status;
+    r->file = fopen(r->task->path, exists ? "a" : "w");
+    if (!r->file)
+        return mb_fail(r->error, MB_BAD_INPUT, "cannot write %s: %s", r->task->path, strerror(errno));
+    if (exists) return cut ? write_text(r, "\n") : MB_OK;
+    char own[MOST_LINE];
+    mb_strbuf head = {0};
+    identity(r, own, sizeof own);
+    mb_strbuf_printf(&head,
+                     "%s\n# device: %s\n# each time: %u layers' worth and the head, %s of %u trials after a "
+                     "first one\n%s\n",
+                     own, r->summary->device, r->task->model->layers,
+                     r->task->grid == MB_PROBE_STEPS ? "the median" : "the mean", r->task->trials,
+                     columns(r));
+    status = head.failed ? mb_fail_memory(r->error) : write_text(r, head.text);
+    mb_strbuf_deinit(&head);
+    return status;
+}
+
+// --- measuring
+// ------------------------------------------------------------------------------------------------
+
+static int ascending(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+// A batch run to its end: the prompts in steps of at most PREFILL_TOKENS tokens, then a step for each further
+// token.
+static mb_status time_batch(run *r, const mb_probe_step *batch, double *seconds) {
+    const uint32_t prompt = prompt_of(batch->context);
+    uint32_t at_once = PREFILL_TOKENS / prompt ? PREFILL_TOKENS / prompt : 1;
+    if (at_once > batch->decodes) at_once = batch->decodes;
+    *seconds = 0;
+    mb_status status = MB_OK;
+    for (uint32_t done = 0; done < batch->decodes && !status; done += at_once) {
+        const uint32_t rows = batch->decodes - done < at_once ? batch->decodes - done : at_once;
+        for (uint32_t prefix = 0; prefix < prompt && !status; prefix += PREFILL_TOKENS) {
+            const uint32_t chunk = prompt - prefix < PREFILL_TOKENS ? prompt - prefix : PREFILL_TOKENS;
+            const mb_probe_step step = {.chunks = rows, .chunk = chunk, .prefix = prefix};
+            double took = 0;
+            status = mb_probe_session_time(r->session, &step, &took, r->error);
+            *seconds += took;
+        }
+    }
+    for (uint32_t context = prompt; context + 1 < batch->context && !status; context++) {
+        const mb_probe_step step = {.decodes = batch->decodes, .context = context};
+        double took = 0;
+        if (atomic_load(r->task->stop)) return MB_OK;
+        status = mb_probe_session_time(r->session, &step, &took, r->error);
+        *seconds += took;
+    }
+    return status;
+}
+
+static mb_status time_once(run *r, const mb_probe_step *step, double *seconds) {
+    return r->task->grid == MB_PROBE_STEPS ? mb_probe_session_time(r->session, step, seconds, r->error)
+                                           : time_batch(r, step, seconds);
+}
+
+static mb_status write_row(run *r, const mb_probe_step *s, const double *times, uint32_t trials) {
+    char line[MOST_LINE];
+    double mean = 0, squares = 0;
+    for (uint32_t i = 0; i < trials; i++)
+        mean += times[i] / trials;
+    for (uint32_t i = 0; i < trials; i++)
+        squares += (times[i] - mean) * (times[i] - mean);
+    const double deviation = trials > 1 ? sqrt(squares / (trials - 1)) : 0;
+    if (r->task->grid == MB_PROBE_STEPS) {
+        const double median =
+            trials % 2 ? times[trials / 2] : (times[trials / 2 - 1] + times[trials / 2]) / 2;
+        const double spread = times[trials - 1 - trials / 4] - times[trials / 4]; // between the quartiles
+        snprintf(line, sizeof line, "%llu,%llu,%u,%.9g,%.3g,%u,%u,%u,%u,%u\n",
+                 (unsigned long long)s->chunk + s->decodes,
+                 (unsigned long long)s->decodes * (s->context + (s->decodes > 0)), s->chunks + s->decodes,
+                 median, spread, trials, s->chunk, s->prefix, s->decodes, s->context);
+    } else {
+        snprintf(line, sizeof line, "%u,%u,%.9g,%.3g,%u\n", s->decodes, s->context, mean, deviation, trials);
+    }
+    return write_text(r, line);
+}
+
+static mb_status measure_cell(run *r, const mb_probe_step *step) {
+    double *times = calloc(r->task->trials, sizeof *times), first;
+    if (!times) return mb_fail_memory(r->error);
+    mb_status status = time_once(r, step, &first); // warms caches and clocks up
+    uint32_t done = 0;
+    for (; done < r->task->trials && !status && !atomic_load(r->task->stop); done++)
+        status = time_once(r, step, &times[done]);
+    if (!status && done == r->task->trials && !atomic_load(r->task->stop)) {
+        qsort(times, done, sizeof *times, ascending);
+        status = write_row(r, step, times, done);
+        if (!status) r->summary->measured++;
+    }
+    free(times);
+    return status;
+}
+
+static void show_progress(const run *r, size_t next) {
+    if (!r->task->progress) return;
+    const double elapsed = now_s() - r->start_s;
+    const size_t left = r->count - next;
+    const double each = r->summary->measured ? elapsed / (double)r->summary->measured : 0;
+    fprintf(r->task->progress, "\r%zu of %zu cells, about %.0f s left   ", next, r->count,
+            each * (double)left);
+    fflush(r->task->progress);
+}
+
+static mb_status measure_all(run *r) {
+    mb_status status = MB_OK;
+    size_t i = 0;
+    for (; i < r->count && !status; i++) {
+        if (atomic_load(r->task->stop) || now_s() - r->start_s > r->task->budget_s) break;
+        if (r->cells[i].known)
+            r->summary->known++;
+        else
+            status = measure_cell(r, &r->cells[i].step);
+        show_progress(r, i + 1);
+    }
+    if (r->task->progress) fputs("\r                                        \r", r->task->progress);
+    r->summary->complete = !status && i == r->count && !atomic_load(r->task->stop);
+    return status;
+}
+
+// The device may be too small for the largest cells: leave these out, largest first, and say so in the file.
+static bool drop_largest(run *r) {
+    uint64_t most = 0;
+    for (size_t i = 0; i < r->count; i++) {
+        const mb_probe_step *s = &r->cells[i].step;
+        const uint64_t kv = (uint64_t)s->decodes * s->context + s->prefix + s->chunk;
+        if (kv > most) most = kv;
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < r->count; i++) {
+        const mb_probe_step *s = &r->cells[i].step;
+        if ((uint64_t)s->decodes * s->context + s->prefix + s->chunk < most) r->cells[kept++] = r->cells[i];
+    }
+    r->summary->skipped += r->count - kept;
+    r->count = kept;
+    return kept > 0;
+}
+
+static mb_status open_session(run *r) {
+    for (;;) {
+        const mb_probe_limits limits = limits_of(r);
+        const mb_status status = mb_probe_session_open(r->task->backend, r->task->model, r->precision, 1,
+                                                       &limits, r->task->seed, &r->session, r->error);
+        const bool full = status && strncmp(r->error->message, "out of memory", strlen("out of memory")) == 0;
+        if (!full || !drop_largest(r)) return status;
+    }
+}
+
+mb_status mb_probe_measure(const mb_probe_task *task, mb_probe_summary *summary, mb_error *error) {
+    *summary = (mb_probe_summary){0};
+    run r = {.task = task, .summary = summary, .start_s = now_s(), .error = error};
+    snprintf(r.precision, sizeof r.precision, "%s",
+             task->precision                           ? task->precision
+             : strcmp(task->backend->name, "cpu") == 0 ? "fp32"
+                                                       : "bf16");
+    const bool planned = task->grid == MB_PROBE_STEPS ? plan_steps(&r) : plan_batches(&r);
+    mb_status status = planned ? MB_OK : mb_fail_memory(error);
+    summary->cells = r.count;
+    if (!status) status = open_session(&r);
+    if (!status) mb_probe_session_describe(r.session, summary->device, sizeof summary->device);
+    if (!status) status = open_file(&r);
+    if (!status && summary->skipped) {
+        char note[MOST_LINE];
+        snprintf(note, sizeof note, "# %zu cells left out: more KV memory than the device has\n",
+                 summary->skipped);
+        status = write_text(&r, note);
+    }
+    if (!status) status = measure_all(&r);
+    if (r.file && fclose(r.file) != 0 && !status)
+        status = mb_fail(error, MB_FAILED, "cannot write %s: %s", task->path, strerror(errno));
+    mb_probe_session_close(r.session);
+    free(r.cells);
+    summary->seconds = now_s() - r.start_s;
+    return status;
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+#include "probe/session.h"
+
+#include "base/paths.h"
+#include "probe/cpu.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BLOCK = 16, SAMPLED_LAYERS = 4 };
+
+struct mb_probe_session {
+    const mb_probe_backend *backend;
+    mb_probe_device *device;
+    mb_probe_shape shape;
+    uint32_t layers; // of the model
+    mb_probe_row *rows;
+    uint32_t *order; // blocks as a long-running engine deals them out: far from ascending
+};
+
+// --- backends
+// --------------------------------------------------------------------------------------------------
+
+static void *open_library(const char *path, char *tried, size_t size) {
+    void *library = path && *path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
+    const char *reason = library ? NULL : dlerror();
+    if (reason) snprintf(tried, size, "%s", reason);
+    return library;
+}
+
+// Beside the program, then where the loader looks.
+static void *open_plugin(char *tried, size_t size) {
+    const char *own = getenv("MBSAND_PROBE");
+    if (own && *own) return open_library(own, tried, size);
+    char path[4096];
+    const ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+    path[length > 0 ? length : 0] = '\0';
+    char *folder = mb_paths_folder(path),
+         *beside = folder ? mb_paths_join(folder, "mbsand-probe-cuda.so") : NULL;
+    void *library = beside && mb_paths_is_file(beside) ? open_library(beside, tried, size) : NULL;
+    free(folder);
+    free(beside);
+    return library ? library : open_library("mbsand-probe-cuda.so", tried, size);
+}
+
+mb_status mb_probe_backend_find(const char *name, const mb_probe_backend **backend, mb_error *error) {
+    *backend = &mb_probe_cpu;
+    if (strcmp(name, "cpu") == 0) return MB_OK;
+    *backend = NULL;
+    if (strcmp(name, "cuda") != 0)
+        return mb_fail(error, MB_BAD_INPUT, "there is no backend '%s'; there are cpu and cuda", name);
+    char tried[512] = "";
+    void *library = open_plugin(tried, sizeof tried);
+    if (!library)
+        return mb_fail(error, MB_BAD_INPUT,
+                       "the CUDA plugin mbsand-probe-cuda.so cannot be loaded (%s); `make probe` builds it "
+                       "where nvcc is, and "
+                       "--backend cpu needs none",
+                       tried);
+    void *symbol = dlsym(library, MB_PROBE_PLUGIN_SYMBOL);
+    mb_probe_plugin plugin;
+    memcpy(&plugin, &symbol, sizeof plugin);
+    *backend = symbol ? plugin() : NULL;
+    if (*backend && (*backend)->version == MB_PROBE_VERSION) return MB_OK;
+    const unsigned version = *backend ? (*backend)->version : 0;
+    *backend = NULL;
+    dlclose(library);
+    return mb_fail(error, MB_BAD_INPUT,
+                   "mbsand-probe-cuda.so is of version %u, this program of %d; run `make probe` again",
+                   version, MB_PROBE_VERSION);
+}
+
+// --- a model on a device
+// -------------------------------------------------------------------------------------------
+
+static mb_status check_model(const mb_model_config *m, mb_error *error) {
+    if (m->experts)
+        return mb_fail(error, MB_BAD_INPUT, "%s has experts; the probe times dense layers only", m->name);
+    if (m->kv_lora_rank)
+        return mb_fail(error, MB_BAD_INPUT,
+                       "%s has latent attention; the probe times ordinary attention only", m->name);
+    if (m->head_dim % 2)
+        return mb_fail(error, MB_BAD_INPUT, "%s has an odd head_dim, %u", m->name, m->head_dim);
+    return MB_OK;
+}
+
+// A permutation of the blocks: steps of a number that has no divisor with their count.
+static void deal(uint32_t *order, uint32_t count) {
+    uint32_t step = count > 5 ? (uint32_t)(0.618 * count) | 1 : 1;
+    for (;; step += 2) {
+        uint32_t a = step, b = count;
+        while (b) {
+            const uint32_t rest = a % b;
+            a = b;
+            b = rest;
+        }
+        if (a == 1) break;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        order[i] = (uint32_t)((uint64_t)i * step % count);
+}
+
+mb_status mb_probe_session_open(const mb_probe_backend *backend, const mb_model_config *m,
+                                const char *precision, uint32_t distinct_layers,
+                                const mb_probe_limits *limits, uint64_t seed, mb_probe_session **session,
+                                mb_error *error) {
+    *session = NULL;
+    mb_status status = check_model(m, error);
+    if (status) return status;
+    mb_probe_session *s = calloc(1, sizeof *s);
+    if (!s) return mb_fail_memory(error);
+    // Each row may end in a block of its own.
+    const uint64_t blocks = limits->kv_tokens / BLOCK + limits->rows + 1;
+    s->backend = backend;
+    s->layers = m->layers;
+    s->shape = (mb_probe_shape){.hidden = m->hidden,
+                                .heads = m->heads,
+                                .kv_heads = m->kv_heads,
+                                .head_dim = m->head_dim,
+                                .intermediate = m->intermediate,
+                                .vocabulary = m->vocabulary,
+                                .layers = distinct_layers,
+                                .block = BLOCK,
+                                .blocks = blocks > UINT32_MAX / BLOCK ? UINT32_MAX / BLOCK : (uint32_t)blocks,
+                                .most_tokens = limits->tokens,
+                                .most_rows = limits->rows};
+    s->rows = calloc(limits->rows, sizeof *s->rows);
+    s->order = calloc(s->shape.blocks, sizeof *s->order);
+    status = s->rows && s->order ? MB_OK : mb_fail_memory(error);
+    if (!status) deal(s->order, s->shape.blocks);
+    const char *usual = strcmp(backend->name, "cpu") == 0 ? "fp32" : "bf16";
+    if (!status) status = backend->open(&s->shape, precision ? precision : usual, seed, &s->device, error);
+    if (status)
+        mb_probe_session_close(s);
+    else
+        *session = s;
+    return status;
+}
+
+void mb_probe_session_close(mb_probe_session *s) {
+    if (!s) return;
+    if (s->device) s->backend->close(s->device);
+    free(s->rows);
+    free(s->order);
+    free(s);
+}
+
+void mb_probe_session_describe(mb_probe_session *s, char *text, size_t size) {
+    s->backend->describe(s->device, text, size);
+}
+
+// --- times
+// -----------------------------------------------------------------------------------------------------
+
+static bool add_row(mb_probe_session *s, uint32_t *count, uint32_t *used, uint32_t tokens, uint32_t context) {
+    const uint64_t blocks = ((uint64_t)tokens + context + BLOCK - 1) / BLOCK;
+    if (*count == s->shape.most_rows || *used + blocks > s->shape.blocks) return false;
+    s->rows[(*count)++] = (mb_probe_row){.tokens = tokens, .context = context, .blocks = s->order + *used};
+    *used += (uint32_t)blocks;
+    return true;
+}
+
+static mb_status too_large(const mb_probe_session *s, mb_error *error) {
+    return mb_fail(error, MB_BAD_INPUT,
+                   "a step larger than what the probe was opened for (%u rows, %u blocks)",
+                   s->shape.most_rows, s->shape.blocks);
+}
+
+// A few layers stand for all; the head is run once.
+static mb_status run(mb_probe_session *s, uint32_t count, uint32_t layers, double *seconds, mb_error *error) {
+    const uint32_t sampled = s->layers < layers ? s->layers : layers;
+    double of_layers = 0, of_head = 0;
+    mb_status status = s->backend->run(s->device, s->rows, count, sampled, false, &of_layers, error);
+    if (!status) status = s->backend->run(s->device, s->rows, count, 0, true, &of_head, error);
+    *seconds = of_layers / sampled * s->layers + of_head;
+    return status;
+}
+
+static mb_status time_step(mb_probe_session *s, const mb_probe_step *step, uint32_t layers, double *seconds,
+                           mb_error *error) {
+    uint32_t count = 0, used = 0;
+    bool good = true;
+    for (uint32_t i = 0; i < step->decodes; i++)
+        good = good && add_row(s, &count, &used, 1, step->context);
+    for (uint32_t i = 0; i < step->chunks; i++)
+        good = good && add_row(s, &count, &used, step->chunk, step->prefix);
+    return good ? run(s, count, layers, seconds, error) : too_large(s, error);
+}
+
+mb_status mb_probe_session_time(mb_probe_session *s, const mb_probe_step *step, double *seconds,
+                                mb_error *error) {
+    return time_step(s, step, SAMPLED_LAYERS, seconds, error);
+}
+
+mb_status mb_probe_session_time_all(mb_probe_session *s, const mb_probe_step *step, double *seconds,
+                                    mb_error *error) {
+    return time_step(s, step, UINT32_MAX, seconds, error);
+}
+
+mb_status mb_probe_session_rows(mb_probe_session *s, const uint32_t *tokens, const uint32_t *contexts,
+                                uint32_t count, double *seconds, mb_error *error) {
+    uint32_t rows = 0, used = 0;
+    bool good = true;
+    for (uint32_t i = 0; i < count; i++)
+        good = good && add_row(s, &rows, &used, tokens[i], contexts[i]);
+    return good ? run(s, rows, SAMPLED_LAYERS, seconds, error) : too_large(s, error);
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+// A device with one layer of a model on it, and the time of any step of that model: layers x a layer + the
+// head.
+#pragma once
+#include "plan/model_config.h"
+#include "probe/backend.h"
+
+// A step as its times depend on it: chunks of prompts, and decodes that are all equally long.
+typedef struct mb_probe_step {
+    uint32_t chunks;  // prompts, each computing
+    uint32_t chunk;   // that many tokens after
+    uint32_t prefix;  // that many
+    uint32_t decodes; // one token each, with
+    uint32_t context; // that many computed before
+} mb_probe_step;
+
+typedef struct mb_probe_limits {
+    uint32_t tokens, rows; // of a step
+    uint32_t row_tokens;   // of a request: context and new ones
+    uint64_t kv_tokens;    // of a step's requests together, in whole blocks
+} mb_probe_limits;
+
+typedef struct mb_probe_session mb_probe_session;
+
+// precision NULL: the backend's usual one. Fails where the model's layers are not of the probe's kind
+// (experts, latent attention), or the device is too small.
+mb_status mb_probe_session_open(const mb_probe_backend *backend, const mb_model_config *model,
+                                const char *precision, uint32_t distinct_layers,
+                                const mb_probe_limits *limits, uint64_t seed, mb_probe_session **session,
+                                mb_error *error);
+void mb_probe_session_close(mb_probe_session *session);
+void mb_probe_session_describe(mb_probe_session *session, char *text, size_t size);
+
+// Seconds of the whole model. Up to four layers are run and scaled to all of them, then the head.
+mb_status mb_probe_session_time(mb_probe_session *session, const mb_probe_step *step, double *seconds,
+                                mb_error *error);
+// The same by running every layer, for checking that.
+mb_status mb_probe_session_time_all(mb_probe_session *session, const mb_probe_step *step, double *seconds,
+                                    mb_error *error);
+// Rows as a simulation has them; blocks are the session's affair.
+mb_status mb_probe_session_rows(mb_probe_session *session, const uint32_t *tokens, const uint32_t *contexts,
+                                uint32_t count, double *seconds, mb_error *error);
+
+// "cpu", or "cuda" (a plugin beside the program, or in $MBSAND_PROBE).
+mb_status mb_probe_backend_find(const char *name, const mb_probe_backend **backend, mb_error *error);
