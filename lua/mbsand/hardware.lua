@@ -54,6 +54,7 @@ function hardware.apply(checked, place, folder, native)
     if not given then cluster.kv_tokens = figures.tokens end
     cluster.name = cluster.name
       or (cluster.tp == 1 and "" or cluster.tp .. " x ") .. figures.gpu_title .. ", " .. figures.model
+    cluster.model_path = figures.model_path
     latency.coefficients, price = figures.roofline, price or figures.usd_per_hour
   elseif latency.kind == "latency.roofline" then
     place:key("latency"):fail("latency.roofline needs cluster.gpu and cluster.model")

@@ -2,6 +2,7 @@
 // mbsand run SCENARIO.lua: the main job.
 #include "base/paths.h"
 #include "cli/commands.h"
+#include "cli/live.h"
 #include "cli/options.h"
 #include "report/csv.h"
 #include "report/dump.h"
@@ -239,13 +240,15 @@ static mb_status run_section(run_context *all, int *code, mb_error *error) {
     if (all->arguments->dump) {
         const mb_status made = make_dump_dir(all, error);
         if (made != MB_OK) return made;
-        options.observer = (mb_job_observer){open_dump, close_dump, all};
+        options.observer = (mb_job_observer){.open = open_dump, .close = close_dump, .context = all};
     }
     mb_results *results = &all->results[all->count];
     mb_status status = mb_run_section(all->scenario, all->count, &options, results, error);
     mb_progress_clear(&all->progress);
     all->finished[all->count++] = results;
     if (status == MB_OK) status = print_section(all, results, error);
+    if (status == MB_OK && all->arguments->live && !atomic_load(&interrupted))
+        status = mb_live_compare(all->scenario, results, all->arguments->live, &interrupted, error);
     const int worst = exit_code(results);
     if (worst > *code) *code = worst;
     return status;
@@ -283,7 +286,9 @@ static int run(const mb_run_arguments *arguments, int argc, char **argv) {
                                     .set_count = arguments->set_count,
                                     .policies = arguments->policies,
                                     .policy_count = arguments->policy_count,
-                                    .seeds = arguments->seeds,
+                                    .seeds = arguments->seeds  ? arguments->seeds
+                                             : arguments->live ? 1
+                                                               : 0,
                                     .seed = arguments->seed,
                                     .has_seed = arguments->has_seed,
                                     .limits = arguments->limits};

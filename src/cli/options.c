@@ -20,7 +20,8 @@ enum {
     OPTION_HOOK_SECONDS,
     OPTION_HOOK_INSTRUCTIONS,
     OPTION_MEMORY,
-    OPTION_STEP
+    OPTION_STEP,
+    OPTION_LIVE
 };
 
 void mb_run_arguments_help(void) {
@@ -39,6 +40,8 @@ void mb_run_arguments_help(void) {
         "      --hook-seconds X     longest time of one call of a policy (default 1)\n"
         "      --hook-instructions N  the same in Lua instructions: equal on every machine, but slower\n"
         "      --memory-mb N        memory of a policy's state (default 64)\n"
+        "      --live BACKEND       again with a device's own time of each step (cpu or cuda), side by side; "
+        "one seed\n"
         "      --step               visit every running request at every iteration: slow, the same results\n"
         "  -q, --quiet              no progress bar\n"
         "  -h, --help               this text\n\n"
@@ -85,6 +88,9 @@ static int take(mb_run_arguments *arguments, int option) {
         return 0;
     case 'h':
         arguments->help = true;
+        return 0;
+    case OPTION_LIVE:
+        arguments->live = optarg;
         return 0;
     case OPTION_OUT:
         arguments->out = optarg;
@@ -149,6 +155,7 @@ int mb_run_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
         {"hook-instructions", required_argument, NULL, OPTION_HOOK_INSTRUCTIONS},
         {"memory-mb", required_argument, NULL, OPTION_MEMORY},
         {"step", no_argument, NULL, OPTION_STEP},
+        {"live", required_argument, NULL, OPTION_LIVE},
         {"quiet", no_argument, NULL, 'q'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0}};

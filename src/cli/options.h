@@ -20,7 +20,8 @@ typedef struct mb_run_arguments {
     bool has_seed, stepwise, quiet, help;
     unsigned threads;
     const char *out;
-    unsigned dump; // MB_DUMP_* of report/dump.h
+    const char *live; // a backend, or NULL
+    unsigned dump;    // MB_DUMP_* of report/dump.h
     mb_output_format format;
     mb_limits limits;
 } mb_run_arguments;

@@ -155,7 +155,9 @@ void mb_job_run(const mb_experiment *experiment, const mb_job_observer *watcher,
             mb_source_open(&experiment->workload, experiment->seed, outcome->seed_index, &source, &error);
         mb_latency latency = experiment->latency;
         mb_step_clock *clock = NULL;
-        if (status == MB_OK && latency.kind == MB_LATENCY_CUSTOM)
+        if (status == MB_OK && watcher->clock)
+            status = watcher->clock(watcher->context, experiment, &latency, &error);
+        else if (status == MB_OK && latency.kind == MB_LATENCY_CUSTOM)
             status = mb_step_clock_open(experiment, &latency, &clock, &error);
         if (status == MB_OK)
             status = simulate(experiment, watcher, state, &latency, source, &policy, outcome, &error);

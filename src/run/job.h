@@ -11,6 +11,8 @@ typedef struct mb_job_observer {
     mb_status (*open)(void *context, const mb_experiment *experiment, const mb_outcome *outcome,
                       const mb_source *source, mb_observer *observer, mb_error *error);
     mb_status (*close)(void *context, mb_observer *observer, mb_error *error);
+    // Put a clock of its own in the place of the experiment's latency model; NULL: the model stands.
+    mb_status (*clock)(void *context, const mb_experiment *experiment, mb_latency *latency, mb_error *error);
     void *context;
 } mb_job_observer;
 

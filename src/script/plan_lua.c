@@ -16,6 +16,7 @@ typedef struct opened {
     mb_model_config model;
     mb_gpu_table gpus;
     mb_plan plan;
+    char *model_path;
 } opened;
 
 // --- options
@@ -56,10 +57,8 @@ static mb_status open_files(lua_State *L, const char *root, opened *o, mb_error 
     const char *model = text_option(L, "model"), *gpu = text_option(L, "gpu"),
                *folder = text_option(L, "folder");
     if (!model || !gpu) return mb_fail(error, MB_BAD_INPUT, "plan needs a model and a gpu");
-    char *path = NULL;
-    mb_status status = mb_paths_find_model(root, folder, model, &path, error);
-    if (!status) status = mb_model_config_read(path, &o->model, error);
-    free(path);
+    mb_status status = mb_paths_find_model(root, folder, model, &o->model_path, error);
+    if (!status) status = mb_model_config_read(o->model_path, &o->model, error);
     o->plan.model = &o->model;
     if (!status) status = mb_gpu_open(root, folder, gpu, &o->gpus, &o->plan.gpu, error);
     return status;
@@ -111,6 +110,7 @@ static void push_figures(lua_State *L, const opened *o) {
     const mb_parameters p = mb_model_parameters(&o->model);
     lua_createtable(L, 0, 32);
     put_text(L, "model", o->model.name);
+    put_text(L, "model_path", o->model_path);
     put_text(L, "gpu", o->plan.gpu->name);
     put_text(L, "gpu_title", o->plan.gpu->title);
     put(L, "parameters", p.total);
@@ -201,6 +201,7 @@ static int plan(lua_State *L) {
     }
     mb_model_config_deinit(&o.model);
     mb_gpu_table_free(&o.gpus);
+    free(o.model_path);
     if (!status) return 1;
     lua_pushnil(L);
     lua_pushstring(L, error.message);

@@ -361,6 +361,7 @@ static mb_reserve read_reserve(lua_State *L, int table) {
 
 static void read_cluster(lua_State *L, int table, mb_experiment *experiment) {
     experiment->replicas = small(L, table, "replicas");
+    mb_scenario_read_text(L, table, "model_path", &experiment->model_path);
     experiment->usd_per_hour = number(L, table, "all_usd_per_hour");
     const bool contiguous = is(L, table, "kv", "contiguous"), paged = is(L, table, "kv", "paged");
     experiment->kv_kind = contiguous ? MB_KV_CONTIGUOUS : MB_KV_TOKENS;
@@ -585,6 +586,7 @@ void mb_experiment_deinit(mb_experiment *experiment) {
     free(experiment->policies);
     free(experiment->graph_sizes);
     free(experiment->roofline);
+    free(experiment->model_path);
     free(experiment->description);
     *experiment = (mb_experiment){0};
 }
