@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: MIT
+// What fits: KAITO's estimator, MLSys-im's tutorial, vLLM's pools and the origin's figures, worked by hand;
+// every description loads. Run from the project's folder.
+#include "plan/budget.h"
+
+#include "base/paths.h"
+#include "base/strbuf.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define GIB 1073741824.0
+
+static void open_model(const char *name, mb_model_config *model) {
+    char *path;
+    mb_error error;
+    if (mb_paths_find_model(".", NULL, name, &path, &error)) fail_msg("%s", error.message);
+    if (mb_model_config_read(path, model, &error)) fail_msg("%s", error.message);
+    free(path);
+}
+
+static mb_plan make_plan(const mb_model_config *model, const mb_gpu *gpu, mb_rules rules, uint64_t context,
+                         uint64_t batch) {
+    return (mb_plan){.model = model,
+                     .gpu = gpu,
+                     .rules = rules,
+                     .tp = 1,
+                     .utilization = NAN,
+                     .activation_bytes = NAN,
+                     .runtime_bytes = NAN,
+                     .block = 16,
+                     .context = context,
+                     .batch = batch};
+}
+
+static double kv_bytes(const mb_model_config *m, double each) {
+    return (double)m->layers * (double)mb_model_kv_values(m) * each;
+}
+
+// tokens = floor((n x memory x utilization - 1.02 W - 2.3 GiB n) / bytes per token), W = 2 bytes x
+// parameters; n for a context likewise: e.g. Llama-3-70B on 80 GiB: (1.02 x 141,107,412,992 + 8,192 x
+// 327,680) / (0.9 x 80 GiB - 2.3 GiB) = 1.9590, so 2.
+static void kaito(void **state) {
+    (void)state;
+    static const struct {
+        const char *model;
+        double gib;
+        uint32_t n;
+        double utilization;
+        unsigned long token_bytes;
+        unsigned long long tokens; // 0: the weights do not fit
+        unsigned long context;
+        uint32_t needed;
+        unsigned long longest; // of the tokens and max_position_embeddings
+    } pairs[] = {
+        {"llama-3-8b", 80, 1, 0.9, 131072, 445999, 8192, 1, 8192},
+        {"llama-3.1-8b", 24, 1, 0.9, 131072, 33122, 2048, 1, 33122},
+        {"llama-3-70b", 80, 2, 0.9, 327680, 17547, 8192, 2, 8192},
+        {"llama-3.1-70b", 80, 3, 0.9, 327680, 245940, 131072, 3, 131072},
+        {"llama-3.1-405b", 80, 16, 0.9, 516096, 715944, 131072, 12, 131072},
+        {"falcon-7b", 24, 1, 0.9, 8192, 806018, 2048, 1, 2048},
+        {"phi-3-mini-4k-instruct", 16, 1, 0.9, 393216, 13217, 4096, 1, 4096},
+        {"qwen2.5-7b-instruct", 16, 2, 0.9, 57344, 182210, 32768, 2, 32768},
+        {"mixtral-8x22b-v0.1", 80, 4, 0.9, 229376, 54465, 65536, 5, 54465},
+        {"mistral-7b-instruct-v0.3", 16, 1, 0.95, 131072, 0, 2048, 2, 0},
+        {"phi-4", 40, 1, 0.95, 204800, 41148, 16384, 1, 16384},
+        {"qwen3-32b", 48, 2, 0.85, 262144, 60437, 40960, 2, 40960},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        mb_model_config model;
+        open_model(pairs[i].model, &model);
+        const mb_gpu gpu = {.memory_bytes = pairs[i].gib * GIB};
+        mb_plan plan = make_plan(&model, &gpu, MB_RULES_KAITO, pairs[i].context, 1);
+        plan.utilization = pairs[i].utilization;
+        plan.tp = pairs[i].n;
+        const mb_budget b = mb_budget_of(&plan);
+        assert_true(b.token_bytes * pairs[i].n == (double)pairs[i].token_bytes);
+        assert_int_equal(b.tokens, pairs[i].tokens);
+        assert_int_equal(b.longest, pairs[i].longest);
+        assert_int_equal(b.bound_by_positions, pairs[i].longest && pairs[i].longest < pairs[i].tokens);
+        assert_int_equal(mb_gpus_needed(&plan), pairs[i].needed);
+        assert_int_equal(b.fits, pairs[i].n >= pairs[i].needed);
+        mb_model_config_deinit(&model);
+    }
+}
+
+// 80 GiB or 80e9 bytes, less 16,060,522,496 of weights, by 131,072 bytes per token.
+static void tutorial(void **state) {
+    (void)state;
+    mb_model_config model;
+    open_model("llama-3-8b", &model);
+    assert_true(kv_bytes(&model, 2) == 131072 && kv_bytes(&model, 1) == 65536);
+    static const struct {
+        double memory;
+        unsigned users_at_2048;    // of 268,435,456 bytes each
+        unsigned longest_of_eight; // a power of two
+    } cards[] = {{80 * GIB, 260, 65536}, {80e9, 238, 32768}};
+    for (int i = 0; i < 2; i++) {
+        const mb_gpu gpu = {.memory_bytes = cards[i].memory};
+        mb_plan plan = make_plan(&model, &gpu, MB_RULES_MLSYSIM, 2048, cards[i].users_at_2048);
+        assert_int_equal(mb_budget_of(&plan).users, cards[i].users_at_2048);
+        assert_true(mb_budget_of(&plan).fits);
+        plan.batch++;
+        assert_false(mb_budget_of(&plan).fits);
+        plan.batch = 8;
+        plan.context = cards[i].longest_of_eight;
+        assert_true(mb_budget_of(&plan).fits);
+        plan.context *= 2;
+        assert_false(mb_budget_of(&plan).fits);
+    }
+    // H200, 141 GiB: (151,397,597,184 - 16,060,522,496) / 17,179,869,184 = 7.9; one byte: 16.7. 141e9: 7.3
+    // and 15.5.
+    static const struct {
+        double memory, each;
+        unsigned users;
+    } long_users[] = {{141 * GIB, 2, 7}, {141 * GIB, 1, 16}, {141e9, 2, 7}, {141e9, 1, 15}};
+    for (size_t i = 0; i < 4; i++) {
+        const mb_gpu gpu = {.memory_bytes = long_users[i].memory};
+        mb_plan plan = make_plan(&model, &gpu, MB_RULES_MLSYSIM, 131072, 1);
+        plan.bytes_per_weight = plan.bytes_per_value = long_users[i].each;
+        assert_int_equal(mb_budget_of(&plan).users, long_users[i].users);
+    }
+    mb_model_config_deinit(&model);
+    open_model("llama-3-70b", &model);
+    assert_true(kv_bytes(&model, 2) == 327680);
+    const mb_gpu gpu = {.memory_bytes = 80 * GIB};
+    const mb_plan plan = make_plan(&model, &gpu, MB_RULES_MLSYSIM, 4096, 1);
+    assert_true(mb_budget_of(&plan).pool < 0 && mb_budget_of(&plan).users == 0);
+    mb_model_config_deinit(&model);
+}
+
+// 12 GiB less 4 of model, 2 x 24 x 16 x 128 x 2 = 196,608 bytes per token: the study took GiB for GB on both
+// sides of eta = 8 / 1.875e-4 = 42,667, which is 8 GB over 0.1875 MB; in bytes, 8 GiB / 196,608 = 43,690.
+// b_mem = floor(0.9 eta / 500).
+static void origin(void **state) {
+    (void)state;
+    mb_model_config model;
+    open_model("qwen3-1.7b", &model);
+    assert_true(kv_bytes(&model, 2) == 114688);
+    mb_model_config_deinit(&model);
+    open_model("qwen3-1.7b-origin", &model);
+    assert_true(kv_bytes(&model, 2) == 196608);
+    const mb_gpu gpu = {.memory_bytes = 12 * GIB};
+    mb_plan plan = make_plan(&model, &gpu, MB_RULES_MLSYSIM, 500, 1);
+    const double weights = mb_model_weight_bytes(&model, 0);
+    plan.runtime_bytes = 4 * GIB - weights;
+    assert_int_equal(mb_budget_of(&plan).tokens, 43690);
+    // The study's own figures: a pool of 8 / 1.875e-4 tokens, and with its wrong coefficient 8 / 5e-6.
+    plan.block = 1;
+    plan.blocks = (uint64_t)(8 / 1.875e-4 + 0.5);
+    const double eta = (double)mb_budget_of(&plan).blocks;
+    assert_true(eta == 42667 && round(0.1 * eta) == 4267 && floor(0.9 * eta / 500) == 76);
+    plan.blocks = (uint64_t)(8 / 5e-6 + 0.5);
+    assert_true(floor(0.9 * (double)mb_budget_of(&plan).blocks / 500) == 2880);
+    mb_model_config_deinit(&model);
+}
+
+static void vllm(void **state) {
+    (void)state;
+    mb_model_config model;
+    open_model("llama-3.1-8b", &model);
+    mb_gpu gpu = {.memory_bytes = 25250627584.0}; // RTX 4090: vLLM 0.19 reported 2,588 blocks
+    mb_plan plan = make_plan(&model, &gpu, MB_RULES_VLLM, 8192, 1);
+    assert_int_equal(mb_budget_of(&plan).blocks, 2588);
+    gpu.memory_bytes = 80 * GIB;
+    assert_int_equal(mb_budget_of(&plan).blocks, 28615);
+    plan.tp = 16; // 8 KV heads: each on two GPUs
+    assert_true(mb_budget_of(&plan).token_bytes == 131072.0 / 8);
+    plan.tp = 4;
+    assert_true(mb_budget_of(&plan).token_bytes == 131072.0 / 4);
+    plan.blocks = 100; // 1,600 tokens; 8,192 need 512 blocks
+    assert_true(mb_budget_of(&plan).tokens == 1600 && mb_budget_of(&plan).users == 0 &&
+                !mb_budget_of(&plan).fits);
+    assert_int_equal(mb_budget_of(&plan).longest, 1600);
+    assert_true(mb_plan_divides(&plan, 32) && !mb_plan_divides(&plan, 3));
+    mb_model_config_deinit(&model);
+
+    open_model("deepseek-v3", &model); // compressed tokens have no heads to divide: 61 x 576 x 2 on each GPU
+    plan = make_plan(&model, &gpu, MB_RULES_VLLM, 4096, 1);
+    plan.tp = 8;
+    assert_true(mb_budget_of(&plan).token_bytes == 70272);
+    mb_model_config_deinit(&model);
+
+    open_model("gpt-oss-20b", &model); // 24 layers of 2 x 8 x 64 x 2 = 2,048 bytes; 12 keep 128 tokens
+    assert_true(mb_model_kv_bytes(&model, 2, 1000, true) == 2048.0 * (12 * 1000 + 12 * 128));
+    assert_true(mb_model_kv_bytes(&model, 2, 100, true) == 2048.0 * 24 * 100);
+    assert_true(mb_model_kv_bytes(&model, 2, 1000, false) == 2048.0 * 24 * 1000);
+    // Half of what the published folders hold, 25.63 and 641.3 GiB less its extra layer of 11.5e9: in GiB.
+    assert_true(fabs(mb_model_weight_bytes(&model, 0) / GIB - 25.63 / 2) < 0.01);
+    mb_model_config_deinit(&model);
+}
+
+static void all_descriptions(void **state) {
+    (void)state;
+    char **names;
+    size_t count;
+    mb_error error;
+    assert_int_equal(mb_paths_list(".", "data/models", ".json", &names, &count, &error), MB_OK);
+    assert_true(count >= 30);
+    for (size_t i = 0; i < count; i++) {
+        mb_model_config model;
+        open_model(names[i], &model);
+        assert_non_null(model.source);
+        assert_true(mb_model_parameters(&model).total > 1e8 && model.max_positions >= 2048 &&
+                    !model.quant_unknown);
+        mb_model_config_deinit(&model);
+    }
+    mb_paths_free_names(names, count);
+    mb_gpu_table gpus;
+    if (mb_gpu_table_read("data/gpus.csv", &gpus, &error)) fail_msg("%s", error.message);
+    assert_true(gpus.count >= 25);
+    for (size_t i = 0; i < gpus.count; i++)
+        assert_true(gpus.items[i].sources[0] && gpus.items[i].link > 0);
+    mb_gpu_table_free(&gpus);
+}
+
+// The table of somebody else's counts: model,file,...,params_total,params_active,bytes_16bit,kv bytes,...
+static void counted_elsewhere(void **state) {
+    (void)state;
+    const char *folder = "../shared/data/models/";
+    char path[512], line[2048];
+    snprintf(path, sizeof path, "%smodels.csv", folder);
+    FILE *table = fopen(path, "r");
+    if (!table) {
+        print_message("no %s\n", path);
+        skip();
+    }
+    int models = 0;
+    for (bool head = true; fgets(line, sizeof line, table); head = false) {
+        char file[256], *field = line;
+        double values[32] = {0};
+        for (int i = 0; i < 21 && field; i++) {
+            if (i == 1) sscanf(field, "%255[^,]", file);
+            values[i] = strtod(field, NULL);
+            if (i == 2 && strchr(field, ')')) field = strchr(field, ')'); // a text with commas
+            field = strchr(field, ',');
+            if (field) field++;
+        }
+        if (head) continue;
+        mb_model_config model;
+        mb_error error;
+        snprintf(path, sizeof path, "%s%s", folder, file);
+        if (mb_model_config_read(path, &model, &error)) fail_msg("%s", error.message);
+        const mb_parameters p = mb_model_parameters(&model);
+        if (p.total != values[17] || kv_bytes(&model, 2) != values[20] ||
+            (double)model.max_positions != values[12])
+            fail_msg("%s: %.0f parameters, %.0f bytes per token; expected %.0f and %.0f", file, p.total,
+                     kv_bytes(&model, 2), values[17], values[20]);
+        assert_true(fabs(p.active / values[18] - 1) < 1e-6);
+        mb_model_config_deinit(&model);
+        models++;
+    }
+    fclose(table);
+    assert_int_equal(models, 46);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(kaito), cmocka_unit_test(tutorial),         cmocka_unit_test(origin),
+        cmocka_unit_test(vllm),  cmocka_unit_test(all_descriptions), cmocka_unit_test(counted_elsewhere),
+    };
+    return cmocka_run_group_tests_name("budget", tests, NULL, NULL);
+}
