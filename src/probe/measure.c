@@ -283,7 +283,8 @@ static mb_status measure_all(run *r) {
     mb_status status = MB_OK;
     size_t i = 0;
     for (; i < r->count && !status; i++) {
-        if (atomic_load(r->task->stop) || now_s() - r->start_s > r->task->budget_s) break;
+        const bool spent = r->summary->measured > 0 && now_s() - r->start_s > r->task->budget_s;
+        if (spent || atomic_load(r->task->stop)) break;
         if (r->cells[i].known)
             r->summary->known++;
         else

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: MIT
+// The probe's CPU backend against a second layer in float64 that knows no pages and no batches; sessions;
+// grids in files.
+#include "model/step_log.h"
+#include "probe/cpu.h"
+#include "probe/measure.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum {
+    HIDDEN = 32,
+    HEADS = 4,
+    KV_HEADS = 2,
+    DIM = 8,
+    MLP = 48,
+    VOCABULARY = 20,
+    LAYERS = 2,
+    MOST = 32,
+    SEED = 7
+};
+#define TOLERANCE 2e-5 // of float32 against float64, for values of size 1 to 3
+
+static const mb_probe_shape SHAPE = {.hidden = HIDDEN,
+                                     .heads = HEADS,
+                                     .kv_heads = KV_HEADS,
+                                     .head_dim = DIM,
+                                     .intermediate = MLP,
+                                     .vocabulary = VOCABULARY,
+                                     .layers = LAYERS,
+                                     .block = 4,
+                                     .blocks = 16,
+                                     .most_tokens = 16,
+                                     .most_rows = 4};
+
+// --- the reference
+// ---------------------------------------------------------------------------------------------
+
+// What a request's tokens have left so far, by layer and position.
+typedef struct memory {
+    double keys[LAYERS][MOST][KV_HEADS][DIM], values[LAYERS][MOST][KV_HEADS][DIM];
+} memory;
+
+static double weight(uint32_t tensor, size_t rows, size_t columns, size_t row, size_t column) {
+    return mb_probe_value(SEED, tensor, row * columns + column, sqrtf(3.0f / (float)rows));
+}
+
+static void multiply(uint32_t tensor, const double *x, size_t rows, size_t columns, double *y) {
+    for (size_t c = 0; c < columns; c++) {
+        y[c] = 0;
+        for (size_t r = 0; r < rows; r++)
+            y[c] += x[r] * weight(tensor, rows, columns, r, c);
+    }
+}
+
+static void norm(const double *x, double *y) {
+    double squares = 0;
+    for (int i = 0; i < HIDDEN; i++)
+        squares += x[i] * x[i];
+    for (int i = 0; i < HIDDEN; i++)
+        y[i] = x[i] / sqrt(squares / HIDDEN + MB_PROBE_NORM_EPS);
+}
+
+static void turn(double *x, int position) {
+    for (int i = 0; i < DIM / 2; i++) {
+        const double angle = position * pow(MB_PROBE_ROPE_BASE, -2.0 * i / DIM), a = x[i], b = x[i + DIM / 2];
+        x[i] = a * cos(angle) - b * sin(angle);
+        x[i + DIM / 2] = a * sin(angle) + b * cos(angle);
+    }
+}
+
+static void look_back(const memory *m, int layer, int head, const double *query, int position, double *out) {
+    double weights[MOST], sum = 0;
+    for (int p = 0; p <= position; p++) {
+        double dot = 0;
+        for (int i = 0; i < DIM; i++)
+            dot += query[i] * m->keys[layer][p][head][i];
+        sum += weights[p] = exp(dot / sqrt((double)DIM));
+    }
+    for (int i = 0; i < DIM; i++) {
+        out[i] = 0;
+        for (int p = 0; p <= position; p++)
+            out[i] += weights[p] / sum * m->values[layer][p][head][i];
+    }
+}
+
+// One token through all layers.
+static void reference(memory *m, double *x, int position) {
+    double normed[HIDDEN], qkv[(HEADS + 2 * KV_HEADS) * DIM], attended[HEADS * DIM], out[HIDDEN],
+        gates[2 * MLP], mlp[MLP];
+    for (int l = 0; l < LAYERS; l++) {
+        const uint32_t first = (uint32_t)(MB_PROBE_TENSORS * l);
+        norm(x, normed);
+        multiply(first + MB_PROBE_QKV, normed, HIDDEN, (HEADS + 2 * KV_HEADS) * DIM, qkv);
+        for (int h = 0; h < HEADS + KV_HEADS; h++)
+            turn(qkv + h * DIM, position);
+        memcpy(m->keys[l][position], qkv + HEADS * DIM, sizeof m->keys[l][position]);
+        memcpy(m->values[l][position], qkv + (HEADS + KV_HEADS) * DIM, sizeof m->values[l][position]);
+        for (int h = 0; h < HEADS; h++)
+            look_back(m, l, h / (HEADS / KV_HEADS), qkv + h * DIM, position, attended + h * DIM);
+        multiply(first + MB_PROBE_OUT, attended, HEADS * DIM, HIDDEN, out);
+        for (int i = 0; i < HIDDEN; i++)
+            x[i] += out[i];
+        norm(x, normed);
+        multiply(first + MB_PROBE_GATE_UP, normed, HIDDEN, 2 * MLP, gates);
+        for (int i = 0; i < MLP; i++)
+            mlp[i] = gates[i] / (1 + exp(-gates[i])) * gates[i + MLP];
+        multiply(first + MB_PROBE_DOWN, mlp, MLP, HIDDEN, out);
+        for (int i = 0; i < HIDDEN; i++)
+            x[i] += out[i];
+    }
+}
+
+static float input_of(int request, int position, int i) {
+    return mb_probe_value(99, (uint32_t)request, (uint64_t)(position * HIDDEN + i), 1);
+}
+
+// --- the backend against it
+// ------------------------------------------------------------------------------------
+
+// Run a step of the requests and compare every token's hidden state, and the logits of the last of each.
+static void compare(mb_probe_device *device, const mb_probe_row *rows, const int *requests, uint32_t count,
+                    memory *memories) {
+    static float input[16 * HIDDEN], output[16 * HIDDEN], logits[4 * VOCABULARY];
+    uint32_t tokens = 0;
+    for (uint32_t r = 0; r < count; r++)
+        for (uint32_t t = 0; t < rows[r].tokens; t++, tokens++)
+            for (int i = 0; i < HIDDEN; i++)
+                input[(int)tokens * HIDDEN + i] = input_of(requests[r], (int)(rows[r].context + t), i);
+    mb_error error;
+    double seconds;
+    assert_int_equal(mb_probe_cpu.set_input(device, input, tokens, &error), MB_OK);
+    assert_int_equal(mb_probe_cpu.run(device, rows, count, LAYERS, true, &seconds, &error), MB_OK);
+    assert_true(seconds > 0);
+    assert_int_equal(mb_probe_cpu.get_output(device, output, tokens, &error), MB_OK);
+    assert_int_equal(mb_probe_cpu.get_logits(device, logits, count, &error), MB_OK);
+    const float *at = output;
+    for (uint32_t r = 0; r < count; r++) {
+        double x[HIDDEN], normed[HIDDEN], expected[VOCABULARY];
+        for (uint32_t t = 0; t < rows[r].tokens; t++, at += HIDDEN) {
+            for (int i = 0; i < HIDDEN; i++)
+                x[i] = input_of(requests[r], (int)(rows[r].context + t), i);
+            reference(&memories[requests[r]], x, (int)(rows[r].context + t));
+            for (int i = 0; i < HIDDEN; i++)
+                assert_true(fabs(at[i] - x[i]) < TOLERANCE);
+        }
+        norm(x, normed);
+        multiply(MB_PROBE_HEAD, normed, HIDDEN, VOCABULARY, expected);
+        for (int i = 0; i < VOCABULARY; i++)
+            assert_true(fabs(logits[r * VOCABULARY + (uint32_t)i] - expected[i]) < TOLERANCE);
+    }
+}
+
+static void layer_is_right(void **state) {
+    (void)state;
+    mb_probe_device *device;
+    mb_error error;
+    assert_int_equal(mb_probe_cpu.open(&SHAPE, "fp32", SEED, &device, &error), MB_OK);
+    memory *memories = calloc(2, sizeof *memories);
+    const uint32_t first[] = {9, 2, 14, 5}, second[] = {3, 11}; // pages in no order
+    // A prompt; its next chunk beside another's prompt; two decodes.
+    compare(device, (const mb_probe_row[]){{5, 0, first}}, (const int[]){0}, 1, memories);
+    compare(device, (const mb_probe_row[]){{3, 5, first}, {4, 0, second}}, (const int[]){0, 1}, 2, memories);
+    compare(device, (const mb_probe_row[]){{1, 8, first}, {1, 4, second}}, (const int[]){0, 1}, 2, memories);
+    compare(device, (const mb_probe_row[]){{1, 5, second}, {4, 9, first}}, (const int[]){1, 0}, 2, memories);
+    double seconds;
+    assert_int_equal(
+        mb_probe_cpu.run(device, (const mb_probe_row[]){{17, 0, first}}, 1, 1, false, &seconds, &error),
+        MB_BAD_INPUT);
+    assert_int_equal(mb_probe_cpu.open(&SHAPE, "bf16", SEED, &(mb_probe_device *){NULL}, &error),
+                     MB_BAD_INPUT);
+    free(memories);
+    mb_probe_cpu.close(device);
+}
+
+// --- sessions and grids
+// -----------------------------------------------------------------------------------------
+
+static const mb_model_config MODEL = {.name = (char *)"small",
+                                      .layers = 6,
+                                      .hidden = HIDDEN,
+                                      .heads = HEADS,
+                                      .kv_heads = KV_HEADS,
+                                      .head_dim = DIM,
+                                      .intermediate = MLP,
+                                      .vocabulary = VOCABULARY};
+
+static void session_times_steps(void **state) {
+    (void)state;
+    const mb_probe_limits limits = {.tokens = 64, .rows = 8, .kv_tokens = 512};
+    mb_probe_session *session;
+    mb_error error;
+    assert_int_equal(mb_probe_session_open(&mb_probe_cpu, &MODEL, NULL, 6, &limits, 1, &session, &error),
+                     MB_OK);
+    const mb_probe_step steps[] = {{.decodes = 8, .context = 40},
+                                   {.chunks = 1, .chunk = 60, .prefix = 100},
+                                   {.chunks = 1, .chunk = 32, .decodes = 3, .context = 7}};
+    double seconds;
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(mb_probe_session_time(session, &steps[i], &seconds, &error), MB_OK);
+        assert_true(seconds > 0 && seconds < 10);
+        assert_int_equal(mb_probe_session_time_all(session, &steps[i], &seconds, &error), MB_OK);
+        assert_true(seconds > 0 && seconds < 10);
+    }
+    const mb_probe_step large = {.decodes = 9, .context = 1};
+    assert_int_equal(mb_probe_session_time(session, &large, &seconds, &error), MB_BAD_INPUT);
+    mb_probe_session_close(session);
+    mb_model_config experts = MODEL;
+    experts.experts = 8;
+    assert_int_equal(mb_probe_session_open(&mb_probe_cpu, &experts, NULL, 1, &limits, 1, &session, &error),
+                     MB_BAD_INPUT);
+    assert_string_equal(error.message, "small has experts; the probe times dense layers only");
+    assert_null(session);
+    const mb_probe_backend *backend;
+    assert_int_equal(mb_probe_backend_find("abacus", &backend, &error), MB_BAD_INPUT);
+    assert_string_equal(error.message, "there is no backend 'abacus'; there are cpu and cuda");
+}
+
+static mb_probe_task task_of(const char *path, const atomic_bool *stop) {
+    static const uint32_t batches[] = {1, 3}, lengths[] = {4, 20};
+    return (mb_probe_task){.backend = &mb_probe_cpu,
+                           .model = &MODEL,
+                           .batches = batches,
+                           .batch_count = 2,
+                           .lengths = lengths,
+                           .length_count = 2,
+                           .trials = 3,
+                           .budget_s = INFINITY,
+                           .seed = 1,
+                           .path = path,
+                           .stop = stop};
+}
+
+static size_t lines_of(const char *path) {
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    size_t lines = 0;
+    for (int c; (c = getc(file)) != EOF;)
+        lines += c == '\n';
+    fclose(file);
+    return lines;
+}
+
+// 2 x 2 cells of decodes; for each of 2 lengths a first chunk, a late one, and one beside a decode.
+static void steps_into_a_file(void **state) {
+    (void)state;
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/mbsand-probe-%ld.csv", (long)getpid());
+    unlink(path);
+    const atomic_bool never = false;
+    mb_probe_task task = task_of(path, &never);
+    task.budget_s = 0; // one cell, then interrupted
+    mb_probe_summary summary;
+    mb_error error;
+    assert_int_equal(mb_probe_measure(&task, &summary, &error), MB_OK);
+    assert_true(summary.cells == 10 && summary.measured == 1 && !summary.complete);
+    assert_int_equal(truncate(path, 0) == 0, true); // an empty file is begun again
+    assert_int_equal(mb_probe_measure(&task, &summary, &error), MB_OK);
+    FILE *file = fopen(path, "a");
+    fputs("1,21,1,0.0", file); // cut off in a row
+    fclose(file);
+    task.budget_s = INFINITY;
+    assert_int_equal(mb_probe_measure(&task, &summary, &error), MB_OK);
+    assert_true(summary.known == 1 && summary.measured == 9 && summary.complete);
+    assert_int_equal(mb_probe_measure(&task, &summary, &error), MB_OK); // nothing left to do
+    assert_true(summary.known == 10 && summary.measured == 0 && summary.complete);
+    task.grid = MB_PROBE_BATCHES;
+    assert_int_equal(mb_probe_measure(&task, &summary, &error), MB_BAD_INPUT); // another probe's file
+    unlink(path);
+}
+
+static void steps_are_a_step_log(void **state) {
+    (void)state;
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/mbsand-probe-%ld.csv", (long)getpid());
+    unlink(path);
+    const atomic_bool never = false;
+    const mb_probe_task task = task_of(path, &never);
+    mb_probe_summary summary;
+    mb_error error;
+    assert_int_equal(mb_probe_measure(&task, &summary, &error), MB_OK);
+    assert_int_equal(lines_of(path), 3 + 1 + 10); // comments, header, cells
+    mb_step_log *log;
+    if (mb_step_log_read(path, &log, &error)) fail_msg("%s", error.message);
+    assert_int_equal(log->count, 10);
+    // 3 decodes that computed 20 tokens read 3 x 21
+    assert_true(log->steps[3].tokens == 3 && log->steps[3].context == 63 && log->steps[3].requests == 3);
+    assert_int_equal(log->steps[3].line, 8);
+    mb_step_log_free(log);
+    unlink(path);
+}
+
+static void batches_are_a_grid(void **state) {
+    (void)state;
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/mbsand-probe-%ld.csv", (long)getpid());
+    unlink(path);
+    const atomic_bool never = false;
+    mb_probe_task task = task_of(path, &never);
+    task.grid = MB_PROBE_BATCHES;
+    mb_probe_summary summary;
+    mb_error error;
+    assert_int_equal(mb_probe_measure(&task, &summary, &error), MB_OK);
+    mb_grid *grid;
+    if (mb_grid_read(path, &grid, &error)) fail_msg("%s", error.message);
+    assert_true(grid->batch_count == 2 && grid->length_count == 2 && grid->mean_s[1] > grid->mean_s[0]);
+    mb_grid_free(grid);
+    unlink(path);
+    task.path = "/nowhere/x.csv";
+    assert_int_equal(mb_probe_measure(&task, &summary, &error), MB_BAD_INPUT);
+    assert_string_equal(error.message, "cannot write /nowhere/x.csv: No such file or directory");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(layer_is_right),     cmocka_unit_test(session_times_steps),
+        cmocka_unit_test(steps_into_a_file),  cmocka_unit_test(steps_are_a_step_log),
+        cmocka_unit_test(batches_are_a_grid),
+    };
+    return cmocka_run_group_tests_name("probe", tests, NULL, NULL);
+}
