@@ -3,6 +3,7 @@
 #   make test                install what is missing, run every test
 #   make [all]               build            (LUA=5.4|luajit, BUILD=release|debug|asan|tsan, CC=gcc|clang)
 #   make bench               benchmarks       make lint | format    style
+#   make probe               the CUDA plugin of mbsand probe, where nvcc is (NVCC)
 #   make install             DESTDIR, PREFIX  make uninstall | dist | clean
 VERSION := 0.1.0
 LUA     ?= 5.4
@@ -38,7 +39,7 @@ UNIT    := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(sort $(wildcard tests/unit
 BENCH   := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(sort $(wildcard tests/bench/bench_*.c)))
 SCRIPTS := lua policies scenarios data
 
-.PHONY: all binary run test unit bench lint format install uninstall dist clean
+.PHONY: all binary probe run test unit bench lint format install uninstall dist clean
 .DELETE_ON_ERROR:
 
 # In two steps: what the first installs, the second finds.
@@ -51,6 +52,18 @@ binary: $(OUT)/mbsand
 
 run: all
 	./build/mbsand scenarios/burst.lua
+
+# Beside the program, which loads it at run time; nothing else needs CUDA.
+NVCC       ?= $(firstword $(wildcard /usr/local/cuda/bin/nvcc) nvcc)
+CUDA_ARCHS ?= 80 89 90
+probe: $(OUT)/mbsand-probe-cuda.so
+
+$(OUT)/mbsand-probe-cuda.so: $(wildcard src/probe/cuda/*.cu src/probe/cuda/*.cuh) src/probe/backend.h
+	@command -v $(NVCC) >/dev/null || { echo "make probe needs nvcc; set NVCC=/path/to/nvcc"; exit 2; }
+	@mkdir -p $(@D)
+	@echo "NVCC $@"
+	@$(NVCC) -std=c++17 -O3 -shared -Xcompiler -fPIC,-fvisibility=hidden,-Wall,-Wextra \
+	    $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) -Isrc -o $@ $(filter %.cu,$^) -lcublas
 
 test:
 	@.ci/packages test
