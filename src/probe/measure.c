@@ -2,8 +2,8 @@
 #include "probe/measure.h"
 
 #include "base/strbuf.h"
+#include "probe/table.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,19 +11,13 @@
 
 enum { MOST_CELLS = 100000, MOST_LINE = 1024, PREFILL_TOKENS = 8192 };
 
-// A step, or a batch of `step.decodes` requests with `step.context` tokens.
-typedef struct cell {
-    mb_probe_step step;
-    bool known;
-} cell;
-
 typedef struct run {
     const mb_probe_task *task;
     mb_probe_session *session;
-    cell *cells;
+    mb_probe_step *cells; // a step, or a batch of `decodes` requests with `context` tokens
     size_t count;
     char precision[8];
-    FILE *file;
+    mb_probe_table table;
     double start_s;
     mb_probe_summary *summary;
     mb_error *error;
@@ -40,10 +34,10 @@ static double now_s(void) {
 
 static bool add_cell(run *r, mb_probe_step step) {
     if (r->count == MOST_CELLS) return true;
-    cell *grown = realloc(r->cells, (r->count + 1) * sizeof *grown);
+    mb_probe_step *grown = realloc(r->cells, (r->count + 1) * sizeof *grown);
     if (!grown) return false;
     r->cells = grown;
-    grown[r->count++] = (cell){.step = step};
+    grown[r->count++] = step;
     return true;
 }
 
@@ -85,7 +79,7 @@ static uint32_t prompt_of(uint32_t length) {
 static mb_probe_limits limits_of(const run *r) {
     mb_probe_limits most = {.tokens = 1, .rows = 1};
     for (size_t i = 0; i < r->count; i++) {
-        const mb_probe_step *s = &r->cells[i].step;
+        const mb_probe_step *s = &r->cells[i];
         const bool batch = r->task->grid == MB_PROBE_BATCHES;
         const uint64_t tokens =
             batch ? (uint64_t)s->decodes * prompt_of(s->context) : (uint64_t)s->decodes + s->chunk;
@@ -107,87 +101,31 @@ static void identity(const run *r, char *text, size_t size) {
              r->task->backend->name, r->precision);
 }
 
-static const char *columns(const run *r) {
-    return r->task->grid == MB_PROBE_STEPS
-               ? "tokens,context,requests,time_s,spread_s,trials,chunk,prefix,decodes,decode_context"
-               : "batch_size,max_seq_len,mean_latency_sec,std_latency_sec,num_trials";
-}
-
-static void mark_known(run *r, const char *line) {
-    mb_probe_step s = {0};
-    double t[4];
-    unsigned n[3];
-    if (r->task->grid == MB_PROBE_STEPS) {
-        if (sscanf(line, "%lf,%lf,%lf,%lf,%*f,%*f,%u,%u,%u,%u", &t[0], &t[1], &t[2], &t[3], &s.chunk,
-                   &s.prefix, &s.decodes, &s.context) != 8)
-            return;
-        s.chunks = s.chunk > 0;
-    } else if (sscanf(line, "%u,%u,%lf,%lf,%u", &s.decodes, &s.context, &t[0], &t[1], &n[0]) != 5) {
-        return;
-    }
-    for (size_t i = 0; i < r->count; i++) {
-        const mb_probe_step *c = &r->cells[i].step;
-        if (c->chunk == s.chunk && c->prefix == s.prefix && c->decodes == s.decodes &&
-            c->context == s.context)
-            r->cells[i].known = true;
-    }
-}
-
-// What an earlier run left. A last line without its end was cut off: the next row starts a line of its own.
-static mb_status read_known(run *r, bool *exists, bool *cut) {
-    FILE *file = fopen(r->task->path, "r");
-    *exists = file != NULL;
-    *cut = false;
-    if (!file) return MB_OK;
-    char line[MOST_LINE], own[MOST_LINE];
-    identity(r, own, sizeof own);
-    bool first = true;
-    mb_status status = MB_OK;
-    while (!status && fgets(line, sizeof line, file)) {
-        const size_t length = strlen(line);
-        *cut = length > 0 && line[length - 1] != '\n';
-        line[strcspn(line, "\r\n")] = '\0';
-        if (first && strcmp(line, own) != 0)
-            status = mb_fail(r->error, MB_BAD_INPUT,
-                             "%s holds something else than this probe's figures (\"%s\"); give another file, "
-                             "or delete it",
-                             r->task->path, own + 2);
-        else if (!*cut && line[0] != '#')
-            mark_known(r, line);
-        first = false;
-    }
-    *exists = !first; // an empty file is a new one
-    fclose(file);
-    return status;
-}
-
-static mb_status write_text(run *r, const char *text) {
-    errno = 0;
-    if (fputs(text, r->file) >= 0 && fflush(r->file) == 0) return MB_OK;
-    return mb_fail(r->error, MB_FAILED, "cannot write %s: %s; what was measured before is kept",
-                   r->task->path, strerror(errno));
-}
-
 static mb_status open_file(run *r) {
-    bool exists, cut;
-    mb_status status = read_known(r, &exists, &cut);
-    if (status) return status;
-    r->file = fopen(r->task->path, exists ? "a" : "w");
-    if (!r->file)
-        return mb_fail(r->error, MB_BAD_INPUT, "cannot write %s: %s", r->task->path, strerror(errno));
-    if (exists) return cut ? write_text(r, "\n") : MB_OK;
+    static const size_t of_steps[] = {6, 7, 8, 9}, of_batches[] = {0, 1};
+    const bool steps = r->task->grid == MB_PROBE_STEPS;
     char own[MOST_LINE];
     mb_strbuf head = {0};
     identity(r, own, sizeof own);
-    mb_strbuf_printf(&head,
-                     "%s\n# device: %s\n# each time: %u layers' worth and the head, %s of %u trials after a "
-                     "first one\n%s\n",
-                     own, r->summary->device, r->task->model->layers,
-                     r->task->grid == MB_PROBE_STEPS ? "the median" : "the mean", r->task->trials,
-                     columns(r));
-    status = head.failed ? mb_fail_memory(r->error) : write_text(r, head.text);
+    mb_strbuf_printf(
+        &head,
+        "%s\n# device: %s\n# each time: %u layers' worth and the head, %s of %u trials after a first "
+        "one\n%s\n",
+        own, r->summary->device, r->task->model->layers, steps ? "the median" : "the mean", r->task->trials,
+        steps ? "tokens,context,requests,time_s,spread_s,trials,chunk,prefix,decodes,decode_context"
+              : "batch_size,max_seq_len,mean_latency_sec,std_latency_sec,num_trials");
+    const mb_status status =
+        head.failed ? mb_fail_memory(r->error)
+                    : mb_probe_table_open(r->task->path, head.text, steps ? of_steps : of_batches,
+                                          steps ? 4 : 2, &r->table, r->error);
     mb_strbuf_deinit(&head);
     return status;
+}
+
+static bool is_known(const run *r, const mb_probe_step *s) {
+    const double of_steps[] = {s->chunk, s->prefix, s->decodes, s->context},
+                 of_batches[] = {s->decodes, s->context};
+    return mb_probe_table_has(&r->table, r->task->grid == MB_PROBE_STEPS ? of_steps : of_batches);
 }
 
 // --- measuring
@@ -250,7 +188,7 @@ static mb_status write_row(run *r, const mb_probe_step *s, const double *times, 
     } else {
         snprintf(line, sizeof line, "%u,%u,%.9g,%.3g,%u\n", s->decodes, s->context, mean, deviation, trials);
     }
-    return write_text(r, line);
+    return mb_probe_table_add(&r->table, line, r->error);
 }
 
 static mb_status measure_cell(run *r, const mb_probe_step *step) {
@@ -285,10 +223,10 @@ static mb_status measure_all(run *r) {
     for (; i < r->count && !status; i++) {
         const bool spent = r->summary->measured > 0 && now_s() - r->start_s > r->task->budget_s;
         if (spent || atomic_load(r->task->stop)) break;
-        if (r->cells[i].known)
+        if (is_known(r, &r->cells[i]))
             r->summary->known++;
         else
-            status = measure_cell(r, &r->cells[i].step);
+            status = measure_cell(r, &r->cells[i]);
         show_progress(r, i + 1);
     }
     if (r->task->progress) fputs("\r                                        \r", r->task->progress);
@@ -300,13 +238,13 @@ static mb_status measure_all(run *r) {
 static bool drop_largest(run *r) {
     uint64_t most = 0;
     for (size_t i = 0; i < r->count; i++) {
-        const mb_probe_step *s = &r->cells[i].step;
+        const mb_probe_step *s = &r->cells[i];
         const uint64_t kv = (uint64_t)s->decodes * s->context + s->prefix + s->chunk;
         if (kv > most) most = kv;
     }
     size_t kept = 0;
     for (size_t i = 0; i < r->count; i++) {
-        const mb_probe_step *s = &r->cells[i].step;
+        const mb_probe_step *s = &r->cells[i];
         if ((uint64_t)s->decodes * s->context + s->prefix + s->chunk < most) r->cells[kept++] = r->cells[i];
     }
     r->summary->skipped += r->count - kept;
@@ -341,11 +279,14 @@ mb_status mb_probe_measure(const mb_probe_task *task, mb_probe_summary *summary,
         char note[MOST_LINE];
         snprintf(note, sizeof note, "# %zu cells left out: more KV memory than the device has\n",
                  summary->skipped);
-        status = write_text(&r, note);
+        status = mb_probe_table_add(&r.table, note, error);
     }
     if (!status) status = measure_all(&r);
-    if (r.file && fclose(r.file) != 0 && !status)
-        status = mb_fail(error, MB_FAILED, "cannot write %s: %s", task->path, strerror(errno));
+    mb_error late;
+    if (mb_probe_table_close(&r.table, &late) && !status) {
+        status = MB_FAILED;
+        *error = late;
+    }
     mb_probe_session_close(r.session);
     free(r.cells);
     summary->seconds = now_s() - r.start_s;

@@ -270,6 +270,10 @@ static void steps_into_a_file(void **state) {
     task.budget_s = INFINITY;
     assert_int_equal(mb_probe_measure(&task, &summary, &error), MB_OK);
     assert_true(summary.known == 1 && summary.measured == 9 && summary.complete);
+    mb_step_log *log;
+    assert_int_equal(mb_step_log_read(path, &log, &error), MB_OK); // the row that was cut off is gone
+    assert_int_equal(log->count, 10);
+    mb_step_log_free(log);
     assert_int_equal(mb_probe_measure(&task, &summary, &error), MB_OK); // nothing left to do
     assert_true(summary.known == 10 && summary.measured == 0 && summary.complete);
     task.grid = MB_PROBE_BATCHES;
