@@ -32,14 +32,15 @@ static void print_help(void) {
         "      --model MODEL        a bundled model (`mbsand list models`), a config.json, or its folder\n"
         "      --backend B          cuda (default; a plugin, `make probe`) or cpu\n"
         "      --grid G             steps (default): a log of steps, for latency.step;\n"
-        "                           batches: whole batches by size and length, for latency.batch\n"
+        "                           batches: whole batches by size and length, for latency.batch;\n"
+        "                           profile: a folder of operator tables, for latency.profile\n"
         "      --batch LIST         requests at once (1,2,4,8,16,32,64,128)\n"
         "      --seq LIST           tokens of a request (128,512,2048,8192)\n"
         "      --trials N           of each cell, after one that does not count (5)\n"
         "      --precision P        bf16 or fp16 (cuda), fp32 (cpu)\n"
         "      --budget SECONDS     stop after that long\n"
         "      --check              no file: one layer times the layers against all layers, for a few steps\n"
-        "  -o, --output FILE\n"
+        "  -o, --output FILE        a CSV, or the folder of a profile\n"
         "  -q, --quiet              no progress\n"
         "  -h, --help\n\n"
         "Try: mbsand probe --model qwen3-0.6b --backend cpu --batch 1,4 --seq 16,64 --budget 60 -o "
@@ -67,6 +68,17 @@ static int read_number(const char *option, const char *text, double least, doubl
     return mb_cli_usage("probe", "%s: '%s' is not a number from %g to %g", option, text, least, most);
 }
 
+static int read_grid(mb_probe_grid *grid) {
+    static const char *const names[] = {
+        [MB_PROBE_STEPS] = "steps", [MB_PROBE_PROFILE] = "profile", [MB_PROBE_BATCHES] = "batches"};
+    for (int i = 0; i < 3; i++)
+        if (strcmp(optarg, names[i]) == 0) {
+            *grid = (mb_probe_grid)i;
+            return 0;
+        }
+    return mb_cli_usage("probe", "--grid: '%s' is unknown; expected steps, profile or batches", optarg);
+}
+
 static int take(options *o, int option) {
     double number;
     int code = 0;
@@ -84,9 +96,7 @@ static int take(options *o, int option) {
         o->output = optarg;
         break;
     case 'g':
-        o->grid = strcmp(optarg, "batches") == 0 ? MB_PROBE_BATCHES : MB_PROBE_STEPS;
-        if (strcmp(optarg, "batches") != 0 && strcmp(optarg, "steps") != 0)
-            code = mb_cli_usage("probe", "--grid: '%s' is unknown; expected steps or batches", optarg);
+        code = read_grid(&o->grid);
         break;
     case 'n':
         code = read_list("--batch", optarg, 65536, &o->batches);
@@ -155,11 +165,14 @@ static void on_signal(int number) {
     atomic_store(&interrupted, true);
 }
 
-static void print_summary(const options *o, const mb_probe_summary *s) {
+static void print_summary(const options *o, const mb_probe_summary *s, uint32_t layers) {
     printf("%s\n%zu cells measured in %.1f s", s->device, s->measured, s->seconds);
     if (s->known) printf(", %zu were in %s already", s->known, o->output);
     if (s->skipped) printf(", %zu left out: more KV memory than the device has", s->skipped);
-    if (s->complete)
+    if (s->complete && o->grid == MB_PROBE_PROFILE)
+        printf("\n%s is complete; next: latency = latency.profile \"%s\" { layers = %u }\n", o->output,
+               o->output, layers);
+    else if (s->complete)
         printf("\n%s is complete; next: mbsand fit %s\n", o->output, o->output);
     else
         printf("\n%zu cells are still to be measured; the same command goes on\n",
@@ -194,8 +207,11 @@ static mb_status measure(const options *o, const mb_probe_backend *backend, cons
                                 .stop = &interrupted,
                                 .progress = o->quiet || !isatty(STDERR_FILENO) ? NULL : stderr};
     mb_probe_summary summary;
-    if (!status) status = mb_probe_measure(&task, &summary, error);
-    if (!status) print_summary(o, &summary);
+    if (!status && o->grid == MB_PROBE_PROFILE)
+        status = mb_probe_measure_profile(&task, &summary, error);
+    else if (!status)
+        status = mb_probe_measure(&task, &summary, error);
+    if (!status) print_summary(o, &summary, model->layers);
     if (!status && atomic_load(&interrupted)) *code = 1;
     free(batches);
     free(lengths);

@@ -121,7 +121,7 @@ static mb_status read_lines(reader *r, FILE *file) {
             return mb_fail_at(r->error, MB_BAD_INPUT, r->csv->path, r->line,
                               "a line longer than %d bytes; is this a CSV?", MOST_LINE - 2);
         char *text = r->line == 1 && strncmp(line, "\xef\xbb\xbf", 3) == 0 ? line + 3 : line;
-        if (text[strspn(text, " \t\r\n")] == '\0') continue;
+        if (text[0] == '#' || text[strspn(text, " \t\r\n")] == '\0') continue;
         const size_t count = split(text, fields);
         const mb_status status = header ? read_row(r, fields, count) : read_header(r, fields, count);
         if (status) return status;

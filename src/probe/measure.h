@@ -8,6 +8,7 @@
 
 typedef enum mb_probe_grid {
     MB_PROBE_STEPS,   // a step log for latency.step: tokens,context,requests,time_s,...
+    MB_PROBE_PROFILE, // a folder for latency.profile: dense.csv, per_sequence.csv, attention.csv
     MB_PROBE_BATCHES, // batch_size,max_seq_len,mean_latency_sec,std_latency_sec,num_trials, for latency.batch
 } mb_probe_grid;
 
@@ -35,6 +36,10 @@ typedef struct mb_probe_summary {
     char device[256];
 } mb_probe_summary;
 
+// MB_PROBE_PROFILE: `path` is a folder, made where it is not there. What a layer takes without attention is
+// the time of a step whose rows are 16 tokens long and look back at nothing; attention is what a step takes
+// beyond that.
+mb_status mb_probe_measure_profile(const mb_probe_task *task, mb_probe_summary *summary, mb_error *error);
 // A new file, or one that the same probe (model, backend, precision, grid) began. Rows are written as they
 // are measured.
 mb_status mb_probe_measure(const mb_probe_task *task, mb_probe_summary *summary, mb_error *error);

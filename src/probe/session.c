@@ -179,15 +179,38 @@ static mb_status run(mb_probe_session *s, uint32_t count, uint32_t layers, doubl
     return status;
 }
 
+static bool set_rows(mb_probe_session *s, const mb_probe_step *step, uint32_t *count) {
+    uint32_t used = 0;
+    bool good = true;
+    *count = 0;
+    for (uint32_t i = 0; i < step->decodes; i++)
+        good = good && add_row(s, count, &used, 1, step->context);
+    for (uint32_t i = 0; i < step->chunks; i++)
+        good = good && add_row(s, count, &used, step->chunk, step->prefix);
+    return good;
+}
+
 static mb_status time_step(mb_probe_session *s, const mb_probe_step *step, uint32_t layers, double *seconds,
                            mb_error *error) {
-    uint32_t count = 0, used = 0;
-    bool good = true;
-    for (uint32_t i = 0; i < step->decodes; i++)
-        good = good && add_row(s, &count, &used, 1, step->context);
-    for (uint32_t i = 0; i < step->chunks; i++)
-        good = good && add_row(s, &count, &used, step->chunk, step->prefix);
-    return good ? run(s, count, layers, seconds, error) : too_large(s, error);
+    uint32_t count;
+    return set_rows(s, step, &count) ? run(s, count, layers, seconds, error) : too_large(s, error);
+}
+
+mb_status mb_probe_session_layer(mb_probe_session *s, const mb_probe_step *step, double *seconds,
+                                 mb_error *error) {
+    uint32_t count;
+    if (!set_rows(s, step, &count)) return too_large(s, error);
+    const mb_status status =
+        s->backend->run(s->device, s->rows, count, SAMPLED_LAYERS, false, seconds, error);
+    *seconds /= SAMPLED_LAYERS;
+    return status;
+}
+
+mb_status mb_probe_session_head(mb_probe_session *s, uint32_t rows, double *seconds, mb_error *error) {
+    uint32_t count;
+    const mb_probe_step step = {.decodes = rows};
+    if (!set_rows(s, &step, &count)) return too_large(s, error);
+    return s->backend->run(s->device, s->rows, count, 0, true, seconds, error);
 }
 
 mb_status mb_probe_session_time(mb_probe_session *s, const mb_probe_step *step, double *seconds,

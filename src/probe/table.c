@@ -2,6 +2,7 @@
 #include "probe/table.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,19 +19,21 @@ static size_t count_columns(const char *head) {
     return columns;
 }
 
-// A whole row of numbers; anything else (the header, a row that was cut off) does not count.
+// A whole row, whose keys are numbers; anything else (the header) does not count.
 static mb_status remember(mb_probe_table *t, const char *line, const size_t *key_columns, mb_error *error) {
     double values[MOST_COLUMNS];
     size_t count = 0;
     for (const char *at = line; count < MOST_COLUMNS; at++) {
         char *end;
         values[count] = strtod(at, &end);
-        if (end == at) return MB_OK;
+        at += strcspn(at, ",");
+        if (end != at) values[count] = NAN; // a name
         count++;
-        at = end;
-        if (*at != ',') break;
+        if (*at == '\0') break;
     }
     if (count != t->columns) return MB_OK;
+    for (size_t k = 0; k < t->key_count; k++)
+        if (isnan(values[key_columns[k]])) return MB_OK;
     double(*grown)[MB_PROBE_MOST_KEYS] = realloc(t->known, (t->known_count + 1) * sizeof *grown);
     if (!grown) return mb_fail_memory(error);
     t->known = grown;
@@ -77,6 +80,7 @@ mb_status mb_probe_table_open(const char *path, const char *head, const size_t *
     if (status) return status;
     if (exists && truncate(path, whole) != 0) // a row that was cut off would spoil the file
         return mb_fail(error, MB_BAD_INPUT, "cannot write %s: %s", path, strerror(errno));
+    exists = exists && whole > 0;
     t->file = fopen(path, exists ? "a" : "w");
     if (!t->file) return mb_fail(error, MB_BAD_INPUT, "cannot write %s: %s", path, strerror(errno));
     return exists ? MB_OK : mb_probe_table_add(t, head, error);

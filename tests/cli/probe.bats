@@ -46,6 +46,16 @@ probe() { run "$MBSAND" probe --model ./tiny.json --backend cpu "$@"; }
     says "alpha"
 }
 
+@test "a profile of operators is a latency model" {
+    probe --grid profile --batch 1,4 --seq 16,64 --trials 2 -o prof
+    [ "$status" -eq 0 ]
+    says 'prof is complete; next: latency = latency.profile "prof" { layers = 4 }'
+    sed 's|latency = .*|latency = latency.profile "prof" { layers = 4 },|' live.lua >profiled.lua
+    run "$MBSAND" profiled.lua --quiet
+    [ "$status" -eq 0 ]
+    says "profiled steps"
+}
+
 @test "an interrupted run goes on" {
     probe --batch 1,2 --seq 8,16 --trials 1 --budget 0.001 -o steps.csv
     [ "$status" -eq 0 ]
@@ -93,7 +103,7 @@ C
     wrong "where to?" --model ./tiny.json
     wrong "--batch: '4,2' is not an ascending list" --model ./tiny.json --batch 4,2 -o x.csv
     wrong "--trials: '0' is not a number from 1" --model ./tiny.json --trials 0 -o x.csv
-    wrong "--grid: 'rows' is unknown; expected steps or batches" --model ./tiny.json --grid rows -o x.csv
+    wrong "--grid: 'rows' is unknown; expected steps, profile or batches" --model ./tiny.json --grid rows -o x.csv
     wrong "the CPU backend computes in fp32, not in bf16" --model ./tiny.json --backend cpu --precision bf16 -o x.csv
     wrong "cannot write /nowhere/x.csv" --model ./tiny.json --backend cpu --batch 1 --seq 8 -o /nowhere/x.csv
     wrong "has experts; the probe times dense layers only" --model mixtral-8x7b-v0.1 --backend cpu -o x.csv

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The probe's CPU backend against a second layer in float64 that knows no pages and no batches; sessions;
 // grids in files.
+#include "model/profile.h"
 #include "model/step_log.h"
 #include "probe/cpu.h"
 #include "probe/measure.h"
@@ -323,11 +324,55 @@ static void batches_are_a_grid(void **state) {
     assert_string_equal(error.message, "cannot write /nowhere/x.csv: No such file or directory");
 }
 
+// 2 batches and the powers of two beyond up to 23; 2 batches; 4 steps of decodes, and for each of 2 chunks 3
+// alone and as many beside decodes as there are different ones of 3 x 4.
+static void profile_is_read_back(void **state) {
+    (void)state;
+    char path[64], file[96];
+    snprintf(path, sizeof path, "/tmp/mbsand-probe-%ld.d", (long)getpid());
+    const atomic_bool never = false;
+    mb_probe_task task = task_of(path, &never);
+    task.grid = MB_PROBE_PROFILE;
+    mb_probe_summary summary;
+    mb_error error;
+    if (mb_probe_measure_profile(&task, &summary, &error)) fail_msg("%s", error.message);
+    assert_true(summary.complete && summary.measured > 20);
+    const size_t measured = summary.measured;
+    assert_int_equal(mb_probe_measure_profile(&task, &summary, &error), MB_OK);
+    assert_true(summary.measured == 0 && summary.known == measured);
+    mb_profile *profile;
+    if (mb_profile_read(path, MODEL.layers, &profile, &error)) fail_msg("%s", error.message);
+    // A step of the profile is as long as the same step measured, up to this machine's noise.
+    const mb_probe_limits limits = {.tokens = 64, .rows = 8, .kv_tokens = 512};
+    mb_probe_session *session;
+    assert_int_equal(mb_probe_session_open(&mb_probe_cpu, &MODEL, NULL, 1, &limits, 1, &session, &error),
+                     MB_OK);
+    const mb_probe_step step = {.chunks = 1, .chunk = 20};
+    double seconds, least = INFINITY;
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(mb_probe_session_time(session, &step, &seconds, &error), MB_OK);
+        least = fmin(least, seconds);
+    }
+    const mb_chunk chunk = {.tokens = 20};
+    const mb_step_shape shape = {.prefill_tokens = 20, .prefill_requests = 1, .chunks = &chunk};
+    bool extrapolated = false;
+    const double simulated = mb_profile_seconds(profile, &shape, 0, &extrapolated);
+    assert_true(simulated > 0.2 * least && simulated < 20 * least && !extrapolated);
+    mb_probe_session_close(session);
+    mb_profile_free(profile);
+    static const char *const files[] = {"dense.csv", "per_sequence.csv", "attention.csv"};
+    for (int i = 0; i < 3; i++) {
+        snprintf(file, sizeof file, "%s/%s", path, files[i]);
+        unlink(file);
+    }
+    rmdir(path);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(layer_is_right),     cmocka_unit_test(session_times_steps),
         cmocka_unit_test(steps_into_a_file),  cmocka_unit_test(steps_are_a_step_log),
-        cmocka_unit_test(batches_are_a_grid),
+        cmocka_unit_test(batches_are_a_grid), cmocka_unit_test(profile_is_read_back),
     };
     return cmocka_run_group_tests_name("probe", tests, NULL, NULL);
 }
