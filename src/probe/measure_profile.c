@@ -49,6 +49,12 @@ static double now_s(void) {
 // ----------------------------------------------------------------------------------------------
 
 static bool add_cell(run *r, part p, mb_probe_step step) {
+    for (size_t i = 0; i < r->count; i++) {
+        const mb_probe_step *old = &r->cells[i].step;
+        if (r->cells[i].part == p && old->chunk == step.chunk && old->prefix == step.prefix &&
+            old->decodes == step.decodes && old->context == step.context)
+            return true;
+    }
     if (r->count == MOST_CELLS) return true;
     cell *grown = realloc(r->cells, (r->count + 1) * sizeof *grown);
     if (!grown) return false;
@@ -112,9 +118,10 @@ static mb_probe_limits limits_of(const run *r) {
     const uint32_t batch = most_of(t->batches, t->batch_count, UINT32_MAX);
     const uint32_t longest = most_of(t->lengths, t->length_count, UINT32_MAX);
     const uint32_t chunk = most_of(t->lengths, t->length_count, MOST_CHUNK);
-    const uint32_t rows = batch + 1 > chunk / PIECE + batch ? batch + 1 : chunk / PIECE + batch;
+    const uint32_t pieces = (chunk + batch) / PIECE + PIECE; // of plain()
+    const uint32_t rows = batch + 1 > pieces ? batch + 1 : pieces;
     return (mb_probe_limits){.tokens = chunk + batch + PIECE,
-                             .rows = rows + 1,
+                             .rows = rows,
                              .kv_tokens = (uint64_t)batch * (longest + PIECE) + longest + chunk + PIECE};
 }
 
