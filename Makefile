@@ -63,7 +63,8 @@ $(OUT)/mbsand-probe-cuda.so: $(wildcard src/probe/cuda/*.cu src/probe/cuda/*.cuh
 	@mkdir -p $(@D)
 	@echo "NVCC $@"
 	@$(NVCC) -std=c++17 -O3 -shared -Xcompiler -fPIC,-fvisibility=hidden,-Wall,-Wextra \
-	    $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) -Isrc -o $@ $(filter %.cu,$^) -lcublas
+	    $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
+	    -gencode arch=compute_$(lastword $(CUDA_ARCHS)),code=compute_$(lastword $(CUDA_ARCHS)) -Isrc -o $@ $(filter %.cu,$^) -lcublas
 
 test:
 	@.ci/packages test

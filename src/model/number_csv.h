@@ -38,8 +38,8 @@ typedef struct mb_number_csv {
 
 // Read a file that is one of `kinds`: the first whose first column the header has (else the complaint is
 // about the first kind). Columns may be in any order, with others between them; a byte order mark, CR LF and
-// quotation marks are fine; lines that start with # are comments. Every error names file and line. Release with mb_number_csv_deinit, whatever is
-// returned.
+// quotation marks are fine; lines that start with # are comments. Every error names file and line. Release
+// with mb_number_csv_deinit, whatever is returned.
 mb_status mb_number_csv_read(const char *path, const mb_csv_kind *const *kinds, size_t kind_count,
                              mb_number_csv *csv, mb_error *error);
 void mb_number_csv_deinit(mb_number_csv *csv);
