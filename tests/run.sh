@@ -44,6 +44,9 @@ build "clang, Lua 5.4, release" CC=clang all
 build "gcc, Lua 5.4, ASan + UBSan, invariants" CC=gcc BUILD=asan all unit
 build "gcc, LuaJIT, ASan + UBSan, invariants" CC=gcc BUILD=asan LUA=luajit all
 build "gcc, Lua 5.4, TSan, invariants" CC=gcc BUILD=tsan all
+# The CUDA plugin can be built without a GPU, where its compiler is.
+nvcc=$(command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null)
+[ -n "$nvcc" ] && build "nvcc, the CUDA plugin of the probe" CC=gcc NVCC="$nvcc" probe
 make -s CC=gcc all >/dev/null # build/mbsand is the release build again
 
 release=build/lua5.4-release-gcc asan=build/lua5.4-asan-gcc
