@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // mbsand fit: fit a law to measured times, and show where it is wrong.
 #include "cli/commands.h"
+#include "cli/fit_plot.h"
 #include "cli/fit_report.h"
 #include "model/grid.h"
 
 #include <errno.h>
 #include <getopt.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +29,7 @@ static const char HELP[] =
     "  --absolute       least squares on seconds; the default is on relative errors,\n"
     "                   so that short times count as much as long ones\n"
     "  --format FORMAT  table (default), json, csv (one row per time) or md\n"
+    "  --plot FILE.svg  draw fitted against measured times\n"
     "  -o, --output FILE  also write the law as a Lua table, for latency.batch(dofile \"FILE\")\n"
     "                   or latency.step(dofile \"FILE\"); - writes it to standard output\n"
     "                   in place of the report\n"
@@ -38,7 +41,7 @@ static const char *const FORMAT_NAMES[FORMATS] = {
     [MB_FIT_AS_TABLE] = "table", [MB_FIT_AS_JSON] = "json", [MB_FIT_AS_CSV] = "csv", [MB_FIT_AS_MD] = "md"};
 
 typedef struct options {
-    const char *file, *output; // output: NULL where not asked for
+    const char *file, *plot, *output; // output: NULL where not asked for
     mb_fit_weight weight;
     mb_fit_format format;
     bool help;
@@ -61,11 +64,10 @@ static mb_status parse_format(const char *name, mb_fit_format *chosen, mb_error 
 }
 
 static mb_status parse_options(int argc, char **argv, options *o, mb_error *error) {
-    static const struct option LONG[] = {{"absolute", no_argument, NULL, 'a'},
-                                         {"format", required_argument, NULL, 'f'},
-                                         {"output", required_argument, NULL, 'o'},
-                                         {"help", no_argument, NULL, 'h'},
-                                         {0}};
+    static const struct option LONG[] = {
+        {"absolute", no_argument, NULL, 'a'},     {"format", required_argument, NULL, 'f'},
+        {"output", required_argument, NULL, 'o'}, {"plot", required_argument, NULL, 'p'},
+        {"help", no_argument, NULL, 'h'},         {0}};
     *o = (options){.weight = MB_FIT_RELATIVE};
     optind = 1;
     opterr = 0;
@@ -82,6 +84,9 @@ static mb_status parse_options(int argc, char **argv, options *o, mb_error *erro
         case 'o':
             o->output = optarg;
             break;
+        case 'p':
+            o->plot = optarg;
+            break;
         case 'h':
             o->help = true;
             return MB_OK;
@@ -90,7 +95,7 @@ static mb_status parse_options(int argc, char **argv, options *o, mb_error *erro
                            argv[optind - 1]);
         default:
             // A short option inside a group leaves optind behind it, so it is named by its letter.
-            if (optopt && strchr("afoh", optopt) == NULL)
+            if (optopt && strchr("afoph", optopt) == NULL)
                 return mb_fail(error, MB_BAD_INPUT, "fit: no option -%c; see mbsand fit --help", optopt);
             return mb_fail(error, MB_BAD_INPUT, "fit: no option %s; see mbsand fit --help", argv[optind - 1]);
         }
@@ -148,6 +153,55 @@ static mb_status deliver(const options *o, const mb_strbuf *report, const mb_str
     return status;
 }
 
+// --- the picture
+// -----------------------------------------------------------------------------------------------
+
+static mb_status draw(const options *o, const char *law, const mb_fit_point *points, size_t count,
+                      mb_error *error) {
+    mb_strbuf picture = {0}, title = {0};
+    mb_strbuf_printf(&title, "%s: %s", o->file, law);
+    mb_fit_plot(&picture, title.text ? title.text : "", points, count);
+    const mb_status status =
+        picture.failed || title.failed ? mb_fail_memory(error) : write_file(o->plot, &picture, error);
+    mb_strbuf_deinit(&title);
+    mb_strbuf_deinit(&picture);
+    return status;
+}
+
+static mb_status draw_grid(const options *o, const mb_grid *grid, const mb_fit *fit, mb_error *error) {
+    mb_fit_point *points = calloc(grid->batch_count * grid->length_count, sizeof *points);
+    if (!points) return mb_fail_memory(error);
+    size_t count = 0;
+    for (size_t i = 0; i < grid->batch_count; i++)
+        for (size_t j = 0; j < grid->length_count; j++) {
+            const double measured = grid->mean_s[i * grid->length_count + j];
+            if (isnan(measured)) continue;
+            mb_fit_point *p = &points[count++];
+            *p = (mb_fit_point){measured, mb_fit_predict(&fit->law, grid->batch_sizes[i], grid->lengths[j]),
+                                ""};
+            snprintf(p->name, sizeof p->name, "batch %g, length %g", grid->batch_sizes[i], grid->lengths[j]);
+        }
+    const mb_status status = draw(o, "latency.batch", points, count, error);
+    free(points);
+    return status;
+}
+
+static mb_status draw_steps(const options *o, const mb_step_log *log, const mb_step_fit *fit,
+                            mb_error *error) {
+    mb_fit_point *points = calloc(log->count, sizeof *points);
+    if (!points) return mb_fail_memory(error);
+    for (size_t i = 0; i < log->count; i++) {
+        const mb_logged_step *step = &log->steps[i];
+        points[i] = (mb_fit_point){
+            step->time_s, mb_step_law_predict(&fit->law, step->tokens, step->context, step->requests), ""};
+        snprintf(points[i].name, sizeof points[i].name, "line %lu: T = %g, K = %g", step->line, step->tokens,
+                 step->context);
+    }
+    const mb_status status = draw(o, "latency.step", points, log->count, error);
+    free(points);
+    return status;
+}
+
 static mb_status fit_grid(const options *o, mb_number_csv *csv, mb_strbuf *report, mb_strbuf *lua,
                           mb_error *error) {
     mb_grid *grid;
@@ -157,6 +211,7 @@ static mb_status fit_grid(const options *o, mb_number_csv *csv, mb_strbuf *repor
     if (!status) {
         mb_grid_fit_report(report, o->format, grid, &fit, o->weight);
         mb_grid_fit_lua(lua, grid, &fit, o->weight);
+        if (o->plot) status = draw_grid(o, grid, &fit, error);
     }
     mb_grid_free(grid);
     return status;
@@ -171,6 +226,7 @@ static mb_status fit_steps(const options *o, const mb_number_csv *csv, mb_strbuf
     if (!status) {
         mb_step_fit_report(report, o->format, log, &fit, o->weight);
         mb_step_fit_lua(lua, log, &fit, o->weight);
+        if (o->plot) status = draw_steps(o, log, &fit, error);
     }
     mb_step_log_free(log);
     return status;

@@ -27,7 +27,9 @@ probe() { run "$MBSAND" probe --model ./tiny.json --backend cpu "$@"; }
     probe --batch 1,4,16 --seq 8,32,64 --trials 3 -o steps.csv
     [ "$status" -eq 0 ]
     says "steps.csv is complete; next: mbsand fit steps.csv"
-    "$MBSAND" fit steps.csv -o law.lua >fit.txt
+    "$MBSAND" fit steps.csv -o law.lua --plot fit.svg >fit.txt
+    [ "$(grep -c '<circle' fit.svg)" -eq "$(grep -vc '^#\|^tokens' steps.csv)" ]
+    python3 -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse("fit.svg")'
     grep -q "per_token" fit.txt
     sed 's|latency = .*|latency = latency.step(dofile("law.lua")),|' live.lua >calibrated.lua
     run "$MBSAND" calibrated.lua --quiet --live cpu
