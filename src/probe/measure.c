@@ -3,11 +3,11 @@
 
 #include "base/strbuf.h"
 #include "probe/table.h"
+#include "probe/walk.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { MOST_CELLS = 100000, MOST_LINE = 1024, PREFILL_TOKENS = 8192 };
 
@@ -22,12 +22,6 @@ typedef struct run {
     mb_probe_summary *summary;
     mb_error *error;
 } run;
-
-static double now_s(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 // --- which cells
 // ----------------------------------------------------------------------------------------------
@@ -122,7 +116,9 @@ static mb_status open_file(run *r) {
     return status;
 }
 
-static bool is_known(const run *r, const mb_probe_step *s) {
+static bool is_known(void *self, size_t cell) {
+    const run *r = self;
+    const mb_probe_step *s = &r->cells[cell];
     const double of_steps[] = {s->chunk, s->prefix, s->decodes, s->context},
                  of_batches[] = {s->decodes, s->context};
     return mb_probe_table_has(&r->table, r->task->grid == MB_PROBE_STEPS ? of_steps : of_batches);
@@ -130,11 +126,6 @@ static bool is_known(const run *r, const mb_probe_step *s) {
 
 // --- measuring
 // ------------------------------------------------------------------------------------------------
-
-static int ascending(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 // A batch run to its end: the prompts in steps of at most PREFILL_TOKENS tokens, then a step for each further
 // token.
@@ -164,12 +155,16 @@ static mb_status time_batch(run *r, const mb_probe_step *batch, double *seconds)
     return status;
 }
 
-static mb_status time_once(run *r, const mb_probe_step *step, double *seconds) {
-    return r->task->grid == MB_PROBE_STEPS ? mb_probe_session_time(r->session, step, seconds, r->error)
+static mb_status time_cell(void *self, size_t cell, double *seconds, mb_error *error) {
+    run *r = self;
+    const mb_probe_step *step = &r->cells[cell];
+    return r->task->grid == MB_PROBE_STEPS ? mb_probe_session_time(r->session, step, seconds, error)
                                            : time_batch(r, step, seconds);
 }
 
-static mb_status write_row(run *r, const mb_probe_step *s, const double *times, uint32_t trials) {
+static mb_status write_cell(void *self, size_t cell, const double *times, uint32_t trials, mb_error *error) {
+    run *r = self;
+    const mb_probe_step *s = &r->cells[cell];
     char line[MOST_LINE];
     double mean = 0, squares = 0;
     for (uint32_t i = 0; i < trials; i++)
@@ -177,61 +172,21 @@ static mb_status write_row(run *r, const mb_probe_step *s, const double *times, 
     for (uint32_t i = 0; i < trials; i++)
         squares += (times[i] - mean) * (times[i] - mean);
     const double deviation = trials > 1 ? sqrt(squares / (trials - 1)) : 0;
-    if (r->task->grid == MB_PROBE_STEPS) {
-        const double median =
-            trials % 2 ? times[trials / 2] : (times[trials / 2 - 1] + times[trials / 2]) / 2;
-        const double spread = times[trials - 1 - trials / 4] - times[trials / 4]; // between the quartiles
+    const double spread = times[trials - 1 - trials / 4] - times[trials / 4]; // between the quartiles
+    if (r->task->grid == MB_PROBE_STEPS)
         snprintf(line, sizeof line, "%llu,%llu,%u,%.9g,%.3g,%u,%u,%u,%u,%u\n",
                  (unsigned long long)s->chunk + s->decodes,
                  (unsigned long long)s->decodes * (s->context + (s->decodes > 0)), s->chunks + s->decodes,
-                 median, spread, trials, s->chunk, s->prefix, s->decodes, s->context);
-    } else {
+                 mb_probe_median(times, trials), spread, trials, s->chunk, s->prefix, s->decodes, s->context);
+    else
         snprintf(line, sizeof line, "%u,%u,%.9g,%.3g,%u\n", s->decodes, s->context, mean, deviation, trials);
-    }
-    return mb_probe_table_add(&r->table, line, r->error);
-}
-
-static mb_status measure_cell(run *r, const mb_probe_step *step) {
-    double *times = calloc(r->task->trials, sizeof *times), first;
-    if (!times) return mb_fail_memory(r->error);
-    mb_status status = time_once(r, step, &first); // warms caches and clocks up
-    uint32_t done = 0;
-    for (; done < r->task->trials && !status && !atomic_load(r->task->stop); done++)
-        status = time_once(r, step, &times[done]);
-    if (!status && done == r->task->trials && !atomic_load(r->task->stop)) {
-        qsort(times, done, sizeof *times, ascending);
-        status = write_row(r, step, times, done);
-        if (!status) r->summary->measured++;
-    }
-    free(times);
-    return status;
-}
-
-static void show_progress(const run *r, size_t next) {
-    if (!r->task->progress) return;
-    const double elapsed = now_s() - r->start_s;
-    const size_t left = r->count - next;
-    const double each = r->summary->measured ? elapsed / (double)r->summary->measured : 0;
-    fprintf(r->task->progress, "\r%zu of %zu cells, about %.0f s left   ", next, r->count,
-            each * (double)left);
-    fflush(r->task->progress);
+    return mb_probe_table_add(&r->table, line, error);
 }
 
 static mb_status measure_all(run *r) {
-    mb_status status = MB_OK;
-    size_t i = 0;
-    for (; i < r->count && !status; i++) {
-        const bool spent = r->summary->measured > 0 && now_s() - r->start_s > r->task->budget_s;
-        if (spent || atomic_load(r->task->stop)) break;
-        if (is_known(r, &r->cells[i]))
-            r->summary->known++;
-        else
-            status = measure_cell(r, &r->cells[i]);
-        show_progress(r, i + 1);
-    }
-    if (r->task->progress) fputs("\r                                        \r", r->task->progress);
-    r->summary->complete = !status && i == r->count && !atomic_load(r->task->stop);
-    return status;
+    const mb_probe_cells cells = {
+        .count = r->count, .known = is_known, .time = time_cell, .write = write_cell, .self = r};
+    return mb_probe_walk(r->task, r->start_s, &cells, r->summary, r->error);
 }
 
 // The device may be too small for the largest cells: leave these out, largest first, and say so in the file.
@@ -264,7 +219,7 @@ static mb_status open_session(run *r) {
 
 mb_status mb_probe_measure(const mb_probe_task *task, mb_probe_summary *summary, mb_error *error) {
     *summary = (mb_probe_summary){0};
-    run r = {.task = task, .summary = summary, .start_s = now_s(), .error = error};
+    run r = {.task = task, .summary = summary, .start_s = mb_probe_now_s(), .error = error};
     snprintf(r.precision, sizeof r.precision, "%s",
              task->precision                           ? task->precision
              : strcmp(task->backend->name, "cpu") == 0 ? "fp32"
@@ -289,6 +244,6 @@ mb_status mb_probe_measure(const mb_probe_task *task, mb_probe_summary *summary,
     }
     mb_probe_session_close(r.session);
     free(r.cells);
-    summary->seconds = now_s() - r.start_s;
+    summary->seconds = mb_probe_now_s() - r.start_s;
     return status;
 }

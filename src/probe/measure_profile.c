@@ -2,13 +2,13 @@
 #include "base/strbuf.h"
 #include "probe/measure.h"
 #include "probe/table.h"
+#include "probe/walk.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 enum { PIECE = 16, MOST_CHUNK = 4096, MOST_CELLS = 20000, MOST_LINE = 1024 };
 
@@ -38,12 +38,6 @@ typedef struct run {
     mb_probe_summary *summary;
     mb_error *error;
 } run;
-
-static double now_s(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 // --- which cells
 // ----------------------------------------------------------------------------------------------
@@ -135,28 +129,27 @@ static mb_probe_step plain(uint32_t tokens) {
                : (mb_probe_step){.chunks = tokens / PIECE, .chunk = PIECE, .decodes = tokens % PIECE};
 }
 
-static mb_status time_once(run *r, const cell *c, double *seconds) {
-    if (c->part == SEQUENCE) return mb_probe_session_head(r->session, c->step.decodes, seconds, r->error);
-    const uint32_t tokens = c->part == DENSE ? c->step.chunk : c->step.chunk + c->step.decodes;
-    const mb_probe_step rest = plain(tokens);
+static mb_status time_cell(void *self, size_t cell_index, double *seconds, mb_error *error) {
+    run *r = self;
+    const cell *c = &r->cells[cell_index];
+    if (c->part == SEQUENCE) return mb_probe_session_head(r->session, c->step.decodes, seconds, error);
+    const mb_probe_step rest = plain(c->step.chunk + c->step.decodes);
     double without = 0;
-    mb_status status = mb_probe_session_layer(r->session, &rest, &without, r->error);
+    mb_status status = mb_probe_session_layer(r->session, &rest, &without, error);
     *seconds = without;
     if (status || c->part == DENSE) return status;
-    status = mb_probe_session_layer(r->session, &c->step, seconds, r->error);
+    status = mb_probe_session_layer(r->session, &c->step, seconds, error);
     *seconds = fmax(0, *seconds - without);
     return status;
 }
 
-static int ascending(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static mb_status write_row(run *r, const cell *c, double seconds) {
-    char line[MOST_LINE];
+static mb_status write_cell(void *self, size_t cell_index, const double *times, uint32_t trials,
+                            mb_error *error) {
+    run *r = self;
+    const cell *c = &r->cells[cell_index];
     const mb_probe_step *s = &c->step;
-    const double us = 1e6 * seconds;
+    const double us = 1e6 * mb_probe_median(times, trials);
+    char line[MOST_LINE];
     if (c->part == DENSE)
         snprintf(line, sizeof line, "layer,%u,%.6g\n", s->chunk, us);
     else if (c->part == SEQUENCE)
@@ -164,24 +157,12 @@ static mb_status write_row(run *r, const cell *c, double seconds) {
     else
         snprintf(line, sizeof line, "%u,%u,%u,%u,%.6g\n", s->chunk, s->prefix, s->decodes,
                  s->decodes ? s->context + 1 : 0, us);
-    return mb_probe_table_add(&r->tables[c->part], line, r->error);
+    return mb_probe_table_add(&r->tables[c->part], line, error);
 }
 
-static mb_status measure_cell(run *r, const cell *c) {
-    const uint32_t trials = r->task->trials;
-    double *times = calloc(trials, sizeof *times), first;
-    if (!times) return mb_fail_memory(r->error);
-    mb_status status = time_once(r, c, &first);
-    for (uint32_t i = 0; i < trials && !status; i++)
-        status = time_once(r, c, &times[i]);
-    qsort(times, trials, sizeof *times, ascending);
-    if (!status) status = write_row(r, c, (times[(trials - 1) / 2] + times[trials / 2]) / 2);
-    if (!status) r->summary->measured++;
-    free(times);
-    return status;
-}
-
-static bool is_known(const run *r, const cell *c) {
+static bool is_known(void *self, size_t cell_index) {
+    const run *r = self;
+    const cell *c = &r->cells[cell_index];
     const mb_probe_step *s = &c->step;
     const double attention[] = {s->chunk, s->prefix, s->decodes, s->decodes ? s->context + 1 : 0};
     const double one = c->part == DENSE ? s->chunk : s->decodes;
@@ -189,20 +170,9 @@ static bool is_known(const run *r, const cell *c) {
 }
 
 static mb_status measure_all(run *r) {
-    mb_status status = MB_OK;
-    size_t i = 0;
-    for (; i < r->count && !status; i++) {
-        const bool spent = r->summary->measured > 0 && now_s() - r->start_s > r->task->budget_s;
-        if (spent || atomic_load(r->task->stop)) break;
-        if (is_known(r, &r->cells[i]))
-            r->summary->known++;
-        else
-            status = measure_cell(r, &r->cells[i]);
-        if (r->task->progress) fprintf(r->task->progress, "\r%zu of %zu cells   ", i + 1, r->count);
-    }
-    if (r->task->progress) fputs("\r                         \r", r->task->progress);
-    r->summary->complete = !status && i == r->count;
-    return status;
+    const mb_probe_cells cells = {
+        .count = r->count, .known = is_known, .time = time_cell, .write = write_cell, .self = r};
+    return mb_probe_walk(r->task, r->start_s, &cells, r->summary, r->error);
 }
 
 // --- files
@@ -242,7 +212,7 @@ static void close_all(run *r, mb_status *status) {
 
 mb_status mb_probe_measure_profile(const mb_probe_task *task, mb_probe_summary *summary, mb_error *error) {
     *summary = (mb_probe_summary){0};
-    run r = {.task = task, .summary = summary, .start_s = now_s(), .error = error};
+    run r = {.task = task, .summary = summary, .start_s = mb_probe_now_s(), .error = error};
     mb_status status = plan(&r) ? MB_OK : mb_fail_memory(error);
     summary->cells = r.count;
     if (!status && mkdir(task->path, 0777) != 0 && errno != EEXIST)
@@ -256,6 +226,6 @@ mb_status mb_probe_measure_profile(const mb_probe_task *task, mb_probe_summary *
         status = open_table(&r, (part)p);
     if (!status) status = measure_all(&r);
     close_all(&r, &status);
-    summary->seconds = now_s() - r.start_s;
+    summary->seconds = mb_probe_now_s() - r.start_s;
     return status;
 }
