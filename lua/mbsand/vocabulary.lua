@@ -392,6 +392,12 @@ local latency = {
       per_token = number { min = 0, default = 0, unit = "seconds per token" },
       per_context = number { min = 0, default = 0, unit = "seconds per token of context" },
       per_request = number { min = 0, default = 0, unit = "seconds per request" },
+      prompts = record { -- steps with a prompt in them
+        base = number { min = 0, default = 0, unit = "seconds" },
+        per_token = number { min = 0, default = 0, unit = "seconds per token" },
+        per_context = number { min = 0, default = 0, unit = "seconds per token of context" },
+        per_request = number { min = 0, default = 0, unit = "seconds per request" },
+      },
     }, function(result, place, title)
       if result.base + result.per_token + result.host <= 0 then
         place:fail("%s: base, per_token and host are all 0, so a step would take no time; set one of them", title)

@@ -312,8 +312,9 @@ function latency.table(path) end
 ---@return mbsand.Latency
 function latency.jobs(keys) end
 ---A step of an engine: base + per_token T + per_context K + per_request B + host; T tokens computed, K context read by
----decodes, B requests. All in s; scheduling: s per request; graph_sizes: batch sizes that decodes are padded to.
----@param keys { base?: number, per_token?: number, per_context?: number, per_request?: number, host?: number, scheduling?: number, graph_sizes?: integer[], noise?: number }
+---decodes, B requests; prompts: the same for steps with a prompt. All in s;
+---scheduling: s per request; graph_sizes: batch sizes that decodes are padded to.
+---@param keys { base?: number, per_token?: number, per_context?: number, per_request?: number, prompts?: { base?: number, per_token?: number, per_context?: number, per_request?: number }, host?: number, scheduling?: number, graph_sizes?: integer[], noise?: number }
 ---@return mbsand.Latency
 function latency.step(keys) end
 ---A step from the descriptions of cluster.model and cluster.gpu: shares of the peaks that are reached; link_latency: s per

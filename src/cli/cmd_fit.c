@@ -29,6 +29,7 @@ static const char HELP[] =
     "  --absolute       least squares on seconds; the default is on relative errors,\n"
     "                   so that short times count as much as long ones\n"
     "  --format FORMAT  table (default), json, csv (one row per time) or md\n"
+    "  --split          of a step log: steps with prompts get coefficients of their own\n"
     "  --plot FILE.svg  draw fitted against measured times\n"
     "  -o, --output FILE  also write the law as a Lua table, for latency.batch(dofile \"FILE\")\n"
     "                   or latency.step(dofile \"FILE\"); - writes it to standard output\n"
@@ -44,7 +45,7 @@ typedef struct options {
     const char *file, *plot, *output; // output: NULL where not asked for
     mb_fit_weight weight;
     mb_fit_format format;
-    bool help;
+    bool split, help;
 } options;
 
 static int complain(const mb_error *error) {
@@ -64,10 +65,13 @@ static mb_status parse_format(const char *name, mb_fit_format *chosen, mb_error 
 }
 
 static mb_status parse_options(int argc, char **argv, options *o, mb_error *error) {
-    static const struct option LONG[] = {
-        {"absolute", no_argument, NULL, 'a'},     {"format", required_argument, NULL, 'f'},
-        {"output", required_argument, NULL, 'o'}, {"plot", required_argument, NULL, 'p'},
-        {"help", no_argument, NULL, 'h'},         {0}};
+    static const struct option LONG[] = {{"absolute", no_argument, NULL, 'a'},
+                                         {"format", required_argument, NULL, 'f'},
+                                         {"output", required_argument, NULL, 'o'},
+                                         {"plot", required_argument, NULL, 'p'},
+                                         {"split", no_argument, NULL, 's'},
+                                         {"help", no_argument, NULL, 'h'},
+                                         {0}};
     *o = (options){.weight = MB_FIT_RELATIVE};
     optind = 1;
     opterr = 0;
@@ -87,6 +91,9 @@ static mb_status parse_options(int argc, char **argv, options *o, mb_error *erro
         case 'p':
             o->plot = optarg;
             break;
+        case 's':
+            o->split = true;
+            break;
         case 'h':
             o->help = true;
             return MB_OK;
@@ -95,7 +102,7 @@ static mb_status parse_options(int argc, char **argv, options *o, mb_error *erro
                            argv[optind - 1]);
         default:
             // A short option inside a group leaves optind behind it, so it is named by its letter.
-            if (optopt && strchr("afoph", optopt) == NULL)
+            if (optopt && strchr("afopsh", optopt) == NULL)
                 return mb_fail(error, MB_BAD_INPUT, "fit: no option -%c; see mbsand fit --help", optopt);
             return mb_fail(error, MB_BAD_INPUT, "fit: no option %s; see mbsand fit --help", argv[optind - 1]);
         }
@@ -222,7 +229,7 @@ static mb_status fit_steps(const options *o, const mb_number_csv *csv, mb_strbuf
     mb_step_log *log;
     mb_step_fit fit;
     mb_status status = mb_step_log_from(csv, &log, error);
-    if (!status) status = mb_fit_step_law(log, o->weight, &fit, error);
+    if (!status) status = mb_fit_step_law(log, o->weight, o->split, &fit, error);
     if (!status) {
         mb_step_fit_report(report, o->format, log, &fit, o->weight);
         mb_step_fit_lua(lua, log, &fit, o->weight);

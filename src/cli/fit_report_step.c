@@ -91,6 +91,21 @@ static void add_coefficients(mb_strbuf *out, const mb_step_fit *fit) {
     mb_strbuf_printf(out, "base = %s, per_token = %s, per_context = %s", mb_exact(law->base_s).text,
                      mb_exact(law->per_token_s).text, mb_exact(law->per_context_s).text);
     if (fit->requests_known) mb_strbuf_printf(out, ", per_request = %s", mb_exact(law->per_request_s).text);
+    if (!law->split) return;
+    mb_strbuf_printf(out, ", prompts = { base = %s, per_token = %s, per_context = %s, per_request = %s }",
+                     mb_exact(law->prompts.base_s).text, mb_exact(law->prompts.per_token_s).text,
+                     mb_exact(law->prompts.per_context_s).text, mb_exact(law->prompts.per_request_s).text);
+}
+
+// The second regime, as a sentence.
+static void add_split(mb_strbuf *out, const mb_step_fit *fit) {
+    const mb_step_coefficients *p = &fit->law.prompts;
+    if (fit->law.split)
+        mb_strbuf_printf(out,
+                         "Above: steps of decodes only. Steps with prompts: %.5g ms + %.5g us T + %.5g ns K "
+                         "+ %.5g us B.\n\n",
+                         1e3 * p->base_s, 1e6 * p->per_token_s, 1e9 * p->per_context_s,
+                         1e6 * p->per_request_s);
 }
 
 static void add_paste_line(mb_strbuf *out, const mb_step_fit *fit) {
@@ -160,7 +175,9 @@ static void add_table(mb_strbuf *out, const mb_step_log *log, const mb_step_fit 
         else
             mb_strbuf_printf(out, "  %-11s %s\n", facts[i].name, facts[i].value);
     }
-    mb_strbuf_add(out, "\nError of the law by size of the step, % (+: slower than measured)\n\n");
+    mb_strbuf_add(out, "\n");
+    add_split(out, fit);
+    mb_strbuf_add(out, "Error of the law by size of the step, % (+: slower than measured)\n\n");
     mb_strbuf_printf(out, "%18s %8s %8s %8s\n", "tokens", "steps", "bias", "MAPE");
     for (int g = 0; g < GROUPS; g++) {
         char name[48];
@@ -185,7 +202,9 @@ static void add_md(mb_strbuf *out, const mb_step_log *log, const mb_step_fit *fi
     mb_strbuf_add(out, "\n\n| | value | |\n| --- | --- | --- |\n");
     for (int i = 0; i < FACTS; i++)
         mb_strbuf_printf(out, "| %s | %s | %s |\n", facts[i].name, facts[i].value, facts[i].note);
-    mb_strbuf_add(out, "\nError of the law by size of the step, % (+: slower than measured):\n\n"
+    mb_strbuf_add(out, "\n");
+    add_split(out, fit);
+    mb_strbuf_add(out, "Error of the law by size of the step, % (+: slower than measured):\n\n"
                        "| tokens | steps | bias | MAPE |\n| ---: | ---: | ---: | ---: |\n");
     for (int g = 0; g < GROUPS; g++) {
         char name[48];

@@ -21,6 +21,9 @@ typedef struct steps {
 } steps;
 
 double mb_step_law_predict(const mb_step_law *law, double tokens, double context, double requests) {
+    if (law->split && tokens > requests)
+        return law->prompts.base_s + law->prompts.per_token_s * tokens +
+               law->prompts.per_context_s * context + law->prompts.per_request_s * requests;
     return law->base_s + law->per_token_s * tokens + law->per_context_s * context +
            law->per_request_s * requests;
 }
@@ -168,7 +171,7 @@ static mb_status fit_steps(const steps *data, const mb_step_log *log, mb_step_fi
     return MB_OK;
 }
 
-mb_status mb_fit_step_law(const mb_step_log *log, mb_fit_weight weight, mb_step_fit *fit, mb_error *error) {
+static mb_status fit_one(const mb_step_log *log, mb_fit_weight weight, mb_step_fit *fit, mb_error *error) {
     *fit = (mb_step_fit){0};
     mb_status status = check_variety(log, error);
     if (status) return status;
@@ -179,4 +182,64 @@ mb_status mb_fit_step_law(const mb_step_log *log, mb_fit_weight weight, mb_step_
     status = fit_steps(&data, log, fit, error);
     free(work);
     return status;
+}
+
+// The steps with prompts, or those without, as a log of their own. `steps` has room for all.
+static mb_step_log part_of(const mb_step_log *log, bool prompts, mb_logged_step *room) {
+    mb_step_log part = *log;
+    part.steps = room;
+    part.count = 0;
+    for (size_t i = 0; i < log->count; i++)
+        if ((log->steps[i].tokens > log->steps[i].requests) == prompts) room[part.count++] = log->steps[i];
+    return part;
+}
+
+static mb_status fit_part(const mb_step_log *part, mb_fit_weight weight, const char *what, mb_step_fit *fit,
+                          mb_error *error) {
+    mb_error own;
+    const mb_status status = part->count ? fit_one(part, weight, fit, &own) : MB_BAD_INPUT;
+    if (status && part->count == 0)
+        return mb_fail(error, status, "%s: --split: no step is one %s", part->path, what);
+    return status ? mb_fail(error, status, "%s (of the steps %s)", own.message, what) : MB_OK;
+}
+
+static mb_status fit_parts(const mb_step_log *log, mb_fit_weight weight, mb_logged_step *room,
+                           mb_step_fit *fit, mb_error *error) {
+    mb_step_fit prompts;
+    mb_step_log part = part_of(log, true, room);
+    const double with = (double)part.count, all = (double)log->count;
+    mb_status status = fit_part(&part, weight, "with prompts", &prompts, error);
+    if (status) return status;
+    part = part_of(log, false, room);
+    status = fit_part(&part, weight, "of decodes only", fit, error);
+    if (status) return status;
+    fit->law.split = true;
+    fit->law.prompts = (mb_step_coefficients){prompts.law.base_s, prompts.law.per_token_s,
+                                              prompts.law.per_context_s, prompts.law.per_request_s};
+    fit->requests_known = fit->requests_known || prompts.requests_known;
+    fit->held_out_mape = (prompts.held_out_mape * with + fit->held_out_mape * (all - with)) / all;
+    return MB_OK;
+}
+
+static mb_status fit_split(const mb_step_log *log, mb_fit_weight weight, mb_step_fit *fit, mb_error *error) {
+    if (!log->has_requests)
+        return mb_fail(error, MB_BAD_INPUT,
+                       "%s: --split needs the column requests: it tells prompts from decodes", log->path);
+    mb_logged_step *room = malloc(log->count * sizeof *room);
+    double *work = malloc(log->count * sizeof *work);
+    mb_status status = room && work ? fit_parts(log, weight, room, fit, error) : mb_fail_memory(error);
+    if (!status) {
+        fit->worst = 0;
+        const steps data = {
+            .at = log->steps, .count = log->count, .left_out = FOLDS, .work = work, .weight = weight};
+        judge(&data, fit);
+    }
+    free(work);
+    free(room);
+    return status;
+}
+
+mb_status mb_fit_step_law(const mb_step_log *log, mb_fit_weight weight, bool split, mb_step_fit *fit,
+                          mb_error *error) {
+    return split ? fit_split(log, weight, fit, error) : fit_one(log, weight, fit, error);
 }

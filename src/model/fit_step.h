@@ -18,10 +18,14 @@ typedef struct mb_step_fit {
     size_t steps;
 } mb_step_fit;
 
+// split: steps with a prompt (more tokens than requests; the log must have that column) and steps of decodes
+// are fitted apart, each as below.
+//
 // Least squares as in mb_fit_batch_law, with the same weights; coefficients are not negative, and base or
 // per_token is above 0. Needs at least 5 steps, which determine base, per_token and per_context; else
 // MB_BAD_INPUT with a sentence.
-mb_status mb_fit_step_law(const mb_step_log *log, mb_fit_weight weight, mb_step_fit *fit, mb_error *error);
+mb_status mb_fit_step_law(const mb_step_log *log, mb_fit_weight weight, bool split, mb_step_fit *fit,
+                          mb_error *error);
 
 // The law's time for one step, seconds. (What mb_latency_step computes, without the rest.)
 double mb_step_law_predict(const mb_step_law *law, double tokens, double context, double requests);

@@ -53,7 +53,19 @@ static mb_status check_step_law(const mb_latency *latency, mb_error *error) {
     if (!status) status = check_number("per_token", "seconds per token", law->per_token_s, error);
     if (!status) status = check_number("per_context", "seconds per token", law->per_context_s, error);
     if (!status) status = check_number("per_request", "seconds per request", law->per_request_s, error);
+    if (!status) status = check_number("prompts.base", "seconds", law->prompts.base_s, error);
+    if (!status)
+        status = check_number("prompts.per_token", "seconds per token", law->prompts.per_token_s, error);
+    if (!status)
+        status = check_number("prompts.per_context", "seconds per token", law->prompts.per_context_s, error);
+    if (!status)
+        status =
+            check_number("prompts.per_request", "seconds per request", law->prompts.per_request_s, error);
     if (status) return status;
+    if (law->split && !(law->prompts.base_s + latency->host_s + law->prompts.per_token_s > 0))
+        return mb_fail(
+            error, MB_BAD_INPUT,
+            "latency: prompts.base, prompts.per_token and host are all 0, so a step could take no time");
     if (!(law->max_tokens >= 0) || !(law->max_context >= 0))
         return mb_fail(error, MB_BAD_INPUT,
                        "latency: max_tokens and max_context must not be negative (0: not known)");

@@ -57,8 +57,15 @@ typedef struct mb_step_shape {
 
 // t = base + per_token T + per_context K + per_request B + host: T tokens computed, K = decode_context, B
 // rows. (papers: E.1, D.5; the affine form is within 1-2 % of measured vLLM runs, docs/fidelity.md.)
+typedef struct mb_step_coefficients {
+    double base_s, per_token_s, per_context_s, per_request_s;
+} mb_step_coefficients;
+
 typedef struct mb_step_law {
     double base_s, per_token_s, per_context_s, per_request_s;
+    bool split; // steps with a prompt in them have coefficients of their own: two regimes, of
+    mb_step_coefficients
+        prompts; // memory and of arithmetic (DistServe's simulator splits likewise; papers: E.1)
     double max_tokens, max_context; // the largest T and K that it was fitted on; 0 = not known
 } mb_step_law;
 

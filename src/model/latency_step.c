@@ -38,6 +38,10 @@ static inline double law_seconds(const mb_latency *latency, const mb_step_shape 
     if ((law->max_tokens > 0 && tokens > law->max_tokens) ||
         (law->max_context > 0 && context > law->max_context))
         *extrapolated = true;
+    const double more = latency->host_s + latency->scheduling_s_per_request * rows;
+    if (law->split && shape->prefill_requests > 0)
+        return law->prompts.base_s + law->prompts.per_token_s * tokens +
+               law->prompts.per_context_s * context + law->prompts.per_request_s * padded + more;
     return law->base_s + law->per_token_s * tokens + law->per_context_s * context +
            law->per_request_s * padded + latency->host_s + latency->scheduling_s_per_request * rows;
 }
@@ -105,8 +109,12 @@ static void sum_affine(const mb_latency *latency, const static_batch *batch, mb_
     const mb_step_law *law = &latency->step;
     const double rows = batch->rows, padded = graph_rows(latency, batch->rows);
     const double computed = rows * batch->prompt, steps = (double)batch->prefills;
-    const double every = law->base_s + latency->host_s + latency->scheduling_s_per_request * rows;
+    const double more = latency->host_s + latency->scheduling_s_per_request * rows,
+                 every = law->base_s + more;
     time->first_token_s = steps * (every + law->per_request_s * rows) + law->per_token_s * computed;
+    if (law->split)
+        time->first_token_s = steps * (law->prompts.base_s + more + law->prompts.per_request_s * rows) +
+                              law->prompts.per_token_s * computed;
     const double decodes = batch->decodes;
     const double context = rows * (decodes * batch->prompt + decodes * (decodes + 1) / 2);
     time->duration_s = time->first_token_s +

@@ -310,12 +310,20 @@ static void read_workload(lua_State *L, int table, mb_workload *workload) {
 // --- latency, cluster, policies
 // -------------------------------------------------------------------------------
 
+static mb_step_coefficients read_coefficients(lua_State *L, int table) {
+    return (mb_step_coefficients){number(L, table, "base"), number(L, table, "per_token"),
+                                  number(L, table, "per_context"), number(L, table, "per_request")};
+}
+
 static void read_step_model(lua_State *L, int table, mb_experiment *experiment, mb_scenario_draft *draft) {
     mb_latency *latency = &experiment->latency;
-    latency->step = (mb_step_law){.base_s = number(L, table, "base"),
-                                  .per_token_s = number(L, table, "per_token"),
-                                  .per_context_s = number(L, table, "per_context"),
-                                  .per_request_s = number(L, table, "per_request")};
+    const mb_step_coefficients c = read_coefficients(L, table);
+    latency->step = (mb_step_law){c.base_s, c.per_token_s, c.per_context_s, c.per_request_s, .split = false};
+    if (enter(L, table, "prompts")) {
+        latency->step.split = true;
+        latency->step.prompts = read_coefficients(L, lua_gettop(L));
+        lua_pop(L, 1);
+    }
     latency->host_s = number(L, table, "host");
     latency->scheduling_s_per_request = number(L, table, "scheduling");
     draft->layers = small(L, table, "layers");

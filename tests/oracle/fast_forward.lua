@@ -99,6 +99,9 @@ end
 local function latency()
   local unit = chance(0.4) and 2 ^ -10 or 0.001 * draw()
   local more = chance(0.15) and ", noise = 0.1" or ""
+  if chance(0.2) then
+    more = more .. (", prompts = { base = %.17g, per_token = %.17g }"):format(4 * unit, 2 * unit)
+  end
   if chance(0.2) then more = more .. ", graph_sizes = { 1, 2, 4, 8 }" end
   return ("latency.step { base = %.17g, per_token = %.17g, per_context = %.17g, per_request = %.17g, host = %.17g%s }")
     :format(16 * unit, unit, pick{ 0, unit / 16, unit / 2 }, pick{ 0, unit }, pick{ 0, unit }, more)

@@ -50,6 +50,34 @@ static void the_law(void **state) {
     assert_near(step_time(&LAW, &three), 0.01 + 120e-6 + 42e-6 + 15e-6 + 0.001 + 6e-6, 1e-16);
 }
 
+// Two regimes: steps with a prompt have coefficients of their own, those of decodes stay as they are.
+static void the_split_law(void **state) {
+    (void)state;
+    mb_latency split = LAW;
+    split.step.split = true;
+    split.step.prompts = (mb_step_coefficients){.base_s = 0.02, .per_token_s = 50e-6, .per_context_s = 90e-9};
+    static const mb_chunk chunk = {60, 0};
+    const mb_step_shape mixed = {.prefill_tokens = 60,
+                                 .prefill_requests = 1,
+                                 .decode_requests = 8,
+                                 .decode_context = 4000,
+                                 .chunks = &chunk};
+    // 20 ms + 68 x 50 us + 4000 x 90 ns + 1 ms of host + 9 x 2 us of scheduling
+    assert_near(step_time(&split, &mixed), 0.02 + 0.0034 + 0.00036 + 0.001 + 18e-6, 1e-16);
+    const mb_step_shape three = decodes(3, 600);
+    assert_near(step_time(&split, &three), step_time(&LAW, &three), 0);
+    // A static batch of 3 rows, prompts of 40, one step of prefill: the first token by the one, the rest by
+    // the other.
+    mb_batch_time one, two;
+    mb_error error;
+    assert_int_equal(mb_latency_barrier(&LAW, 3, 40, 5, UINT64_MAX, NULL, &one, &error), MB_OK);
+    assert_int_equal(mb_latency_barrier(&split, 3, 40, 5, UINT64_MAX, NULL, &two, &error), MB_OK);
+    assert_near(two.first_token_s, 0.02 + 120 * 50e-6 + 0.001 + 3 * 2e-6, 1e-15);
+    assert_near(two.duration_s - two.first_token_s, one.duration_s - one.first_token_s, 1e-15);
+    split.step.prompts.per_token_s = -1;
+    assert_int_equal(mb_latency_check(&split, &error), MB_BAD_INPUT);
+}
+
 static void graphs_pad(void **state) {
     (void)state;
     mb_latency graphs = LAW;
@@ -353,6 +381,7 @@ static void checks(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_law),
+        cmocka_unit_test(the_split_law),
         cmocka_unit_test(graphs_pad),
         cmocka_unit_test(repetitions_are_a_series),
         cmocka_unit_test(the_range),

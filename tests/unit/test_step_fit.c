@@ -105,7 +105,7 @@ static void too_little(void **state) {
         snprintf(want, sizeof want, "%s%s", log->path, cases[i].sentence);
         mb_step_fit fit;
         mb_error error;
-        assert_int_equal(mb_fit_step_law(log, MB_FIT_RELATIVE, &fit, &error), MB_BAD_INPUT);
+        assert_int_equal(mb_fit_step_law(log, MB_FIT_RELATIVE, false, &fit, &error), MB_BAD_INPUT);
         assert_string_equal(error.message, want);
         mb_step_log_free(log);
     }
@@ -146,7 +146,8 @@ static void recovers_the_law(void **state) {
                 log.has_requests = with == 1;
                 mb_step_fit fit;
                 mb_error error;
-                if (mb_fit_step_law(&log, (mb_fit_weight)weight, &fit, &error)) fail_msg("%s", error.message);
+                if (mb_fit_step_law(&log, (mb_fit_weight)weight, false, &fit, &error))
+                    fail_msg("%s", error.message);
                 const double scale = laws[k].base_s + laws[k].per_token_s;
                 assert_near(fit.law.base_s, laws[k].base_s, 1e-9 * scale);
                 assert_near(fit.law.per_token_s, laws[k].per_token_s, 1e-11 * scale);
@@ -159,6 +160,39 @@ static void recovers_the_law(void **state) {
     }
 }
 
+// A log of two laws, told apart by the requests.
+static void recovers_two_regimes(void **state) {
+    (void)state;
+    const mb_step_law law = {.base_s = 0.010,
+                             .per_token_s = 20e-6,
+                             .per_context_s = 70e-9,
+                             .split = true,
+                             .prompts = {.base_s = 0.004, .per_token_s = 90e-6, .per_context_s = 30e-9}};
+    mb_rng rng;
+    mb_rng_init(&rng, 2, 0, "steps");
+    mb_logged_step steps[STEPS];
+    mb_step_log log = generate(steps, &law, 0, &rng);
+    mb_step_fit fit;
+    mb_error error;
+    if (mb_fit_step_law(&log, MB_FIT_RELATIVE, true, &fit, &error)) fail_msg("%s", error.message);
+    assert_true(fit.law.split && fit.mape < 1e-9 && fit.p95 < 1e-9 && fit.held_out_mape < 1e-9);
+    assert_near(fit.law.base_s, law.base_s, 1e-10);
+    assert_near(fit.law.per_token_s + fit.law.per_request_s, law.per_token_s,
+                1e-12); // decodes: as many of one as of the other
+    assert_near(fit.law.prompts.base_s, law.prompts.base_s, 1e-10);
+    assert_near(fit.law.prompts.per_token_s, law.prompts.per_token_s, 1e-12);
+    assert_near(fit.law.prompts.per_context_s, law.prompts.per_context_s, 1e-14);
+    assert_int_equal(mb_fit_step_law(&log, MB_FIT_RELATIVE, false, &fit, &error), MB_OK);
+    assert_true(fit.mape > 0.01 && !fit.law.split); // one law does not do
+    log.has_requests = false;
+    assert_int_equal(mb_fit_step_law(&log, MB_FIT_RELATIVE, true, &fit, &error), MB_BAD_INPUT);
+    for (size_t i = 0; i < STEPS; i++)
+        steps[i].requests = steps[i].tokens;
+    log.has_requests = true;
+    assert_int_equal(mb_fit_step_law(&log, MB_FIT_RELATIVE, true, &fit, &error), MB_BAD_INPUT);
+    assert_non_null(strstr(error.message, "--split: no step is one with prompts"));
+}
+
 static void noise_averages_out(void **state) {
     (void)state;
     static const mb_step_law law = {
@@ -168,7 +202,7 @@ static void noise_averages_out(void **state) {
     mb_logged_step steps[STEPS];
     const mb_step_log log = generate(steps, &law, 0.05, &rng);
     mb_step_fit fit;
-    assert_int_equal(mb_fit_step_law(&log, MB_FIT_RELATIVE, &fit, NULL), MB_OK);
+    assert_int_equal(mb_fit_step_law(&log, MB_FIT_RELATIVE, false, &fit, NULL), MB_OK);
     assert_near(fit.law.base_s, law.base_s, 0.03 * law.base_s);
     assert_near(fit.law.per_token_s, law.per_token_s, 0.03 * law.per_token_s);
     assert_near(fit.law.per_context_s, law.per_context_s, 0.1 * law.per_context_s);
@@ -203,7 +237,7 @@ static void requests_that_say_nothing(void **state) {
         for (size_t i = 0; i < STEPS; i++)
             steps[i].requests = kind == 0 ? 7 : kind == 1 ? 0 : steps[i].tokens;
         mb_step_fit fit;
-        assert_int_equal(mb_fit_step_law(&log, MB_FIT_RELATIVE, &fit, NULL), MB_OK);
+        assert_int_equal(mb_fit_step_law(&log, MB_FIT_RELATIVE, false, &fit, NULL), MB_OK);
         assert_true(!fit.requests_known && fit.law.per_request_s == 0);
         assert_near(fit.law.base_s, law.base_s, 0.01 * law.base_s);
         assert_true(fit.held_out_mape < 0.01);
@@ -241,7 +275,7 @@ static void nothing_better_nearby(void **state) {
                                   bends[2] * steps[i].requests / 64 + mb_rng_normal(&rng)));
         for (int weight = 0; weight < 2; weight++) {
             mb_step_fit fit;
-            assert_int_equal(mb_fit_step_law(&log, (mb_fit_weight)weight, &fit, NULL), MB_OK);
+            assert_int_equal(mb_fit_step_law(&log, (mb_fit_weight)weight, false, &fit, NULL), MB_OK);
             const double at[4] = {fit.law.base_s, fit.law.per_token_s, fit.law.per_context_s,
                                   fit.law.per_request_s};
             const double best = loss(&log, (mb_fit_weight)weight, at);
@@ -270,6 +304,7 @@ int main(void) {
         cmocka_unit_test(bad_logs),
         cmocka_unit_test(too_little),
         cmocka_unit_test(recovers_the_law),
+        cmocka_unit_test(recovers_two_regimes),
         cmocka_unit_test(noise_averages_out),
         cmocka_unit_test(requests_that_say_nothing),
         cmocka_unit_test(nothing_better_nearby),
