@@ -154,19 +154,30 @@ static mb_status open_cpu(const mb_probe_shape *shape, const char *precision, ui
     return MB_OK;
 }
 
-static void describe_cpu(mb_probe_device *d, char *text, size_t size) {
-    char model[128] = "CPU";
-    FILE *info = fopen("/proc/cpuinfo", "r");
+// The value of the first line of a file in /proc that starts with `name`.
+static void read_fact(const char *path, const char *name, char *value, size_t size) {
+    FILE *file = fopen(path, "r");
     char line[256];
-    while (info && fgets(line, sizeof line, info)) {
+    while (file && fgets(line, sizeof line, file)) {
         const char *colon = strchr(line, ':');
-        if (strncmp(line, "model name", 10) != 0 || !colon) continue;
-        snprintf(model, sizeof model, "%.100s", colon + 2);
-        model[strcspn(model, "\n")] = '\0';
+        if (strncmp(line, name, strlen(name)) != 0 || !colon) continue;
+        snprintf(value, size, "%s", colon + 1 + strspn(colon + 1, " \t"));
+        value[strcspn(value, "\n")] = '\0';
         break;
     }
-    if (info) fclose(info);
-    snprintf(text, size, "%s, one thread, float32, %s", model, d->multiply ? "OpenBLAS" : "plain loops");
+    if (file) fclose(file);
+}
+
+static void describe_cpu(mb_probe_device *d, char *text, size_t size) {
+    char model[128] = "CPU", mhz[64] = "", total[64] = "0", available[64] = "0";
+    read_fact("/proc/cpuinfo", "model name", model, sizeof model);
+    read_fact("/proc/cpuinfo", "cpu MHz", mhz, sizeof mhz);
+    read_fact("/proc/meminfo", "MemTotal", total, sizeof total);
+    read_fact("/proc/meminfo", "MemAvailable", available, sizeof available);
+    const double kib_per_gib = 1048576;
+    snprintf(text, size, "%.100s, %.1f GiB (%.1f GiB free), %s%s%sone thread, float32, %s", model,
+             strtod(total, NULL) / kib_per_gib, strtod(available, NULL) / kib_per_gib, mhz[0] ? "at " : "",
+             mhz[0] ? mhz : "", mhz[0] ? " MHz, " : "", d->multiply ? "OpenBLAS" : "plain loops");
 }
 
 // --- operators
