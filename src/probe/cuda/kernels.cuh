@@ -129,6 +129,7 @@ __global__ void decode_parts(sizes s, step_view v, const T *qkv, const T *keys, 
         const int head = kv_head * group + g;
         const T *query = qkv + (size_t)v.first_token[row] * s.width() + (size_t)head * s.head_dim;
         float q[MOST_PER_LANE], sum[MOST_PER_LANE], most = -CUDART_INF_F, weights = 0;
+#pragma unroll
         for (int k = 0, i = lane; k < MOST_PER_LANE; k++, i += 32) {
             q[k] = i < s.head_dim ? scale * to_float(query[i]) : 0;
             sum[k] = 0;
@@ -136,15 +137,18 @@ __global__ void decode_parts(sizes s, step_view v, const T *qkv, const T *keys, 
         for (int p = first + warp; p < last; p += DECODE_WARPS) {
             const size_t slot = slot_of(s, v, row, kv_head, p);
             float dot = 0;
+#pragma unroll
             for (int k = 0, i = lane; k < MOST_PER_LANE && i < s.head_dim; k++, i += 32)
                 dot += q[k] * to_float(keys[slot + i]);
             dot = sum_of_warp(dot);
             const float higher = fmaxf(most, dot), shrink = expf(most - higher), weight = expf(dot - higher);
             most = higher;
             weights = weights * shrink + weight;
+#pragma unroll
             for (int k = 0, i = lane; k < MOST_PER_LANE && i < s.head_dim; k++, i += 32)
                 sum[k] = sum[k] * shrink + weight * to_float(values[slot + i]);
         }
+#pragma unroll
         for (int k = 0, i = lane; k < MOST_PER_LANE && i < s.head_dim; k++, i += 32)
             shared[warp][i] = sum[k];
         if (lane == 0) {

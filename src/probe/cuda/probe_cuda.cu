@@ -62,7 +62,12 @@ struct mb_probe_device { // what the interface sees of both precisions
 
 namespace {
 
-enum { WORKSPACE = 32 << 20, MOST_SPLITS = 64, POSITIONS_PER_SPLIT = 256 };
+enum {
+    WORKSPACE = 32 << 20,
+    MOST_SPLITS = 64,
+    POSITIONS_PER_SPLIT = 256,
+    PARTS = 2048
+};                                        // PARTS: of all rows together
 constexpr size_t TILE_BYTES = 256u << 20; // of a prompt's scores at once
 
 template <typename T> struct device_of : mb_probe_device {
@@ -83,6 +88,7 @@ template <typename T> struct device_of : mb_probe_device {
     int *numbers = nullptr;
     std::vector<int> host;
     step_view view{};
+    bool graphs_work = true;
     std::map<std::tuple<uint32_t, uint32_t, bool, int>, cudaGraphExec_t>
         graphs; // by rows, layers, head, splits
 
@@ -138,7 +144,8 @@ template <typename T> struct device_of : mb_probe_device {
         TRY(make(&gate_up, tokens * 2 * s.intermediate, "MLP", error));
         TRY(make(&gated, tokens * s.intermediate, "MLP", error));
         TRY(make(&logits, rows * shape.vocabulary, "logits", error));
-        TRY(make(&partial, rows * s.heads * MOST_SPLITS * (s.head_dim + 2), "decodes' attention", error));
+        TRY(make(&partial, std::max<size_t>(rows, PARTS) * s.heads * (s.head_dim + 2), "decodes' attention",
+                 error));
         TRY(make(&gathered_keys, seen * s.kv_heads * s.head_dim, "prompts' keys", error));
         TRY(make(&gathered_values, seen * s.kv_heads * s.head_dim, "prompts' values", error));
         tile = (int)std::min<size_t>(
@@ -310,13 +317,15 @@ template <typename T> struct device_of : mb_probe_device {
         return check(cudaStreamSynchronize(stream), "rows", error);
     }
 
-    // Enough parts for the longest context, and a power of two, so that few graphs serve all steps.
+    // Enough parts for the longest context, a power of two so that few graphs serve all steps; many rows keep
+    // the GPU busy by themselves.
     static int splits_for(const std::vector<mb_probe_row> &rows) {
         uint32_t longest = 0;
         for (const auto &row : rows)
             if (row.tokens == 1) longest = std::max(longest, row.context + 1);
         int splits = 1;
-        while (splits < MOST_SPLITS && (uint32_t)splits * POSITIONS_PER_SPLIT < longest)
+        while (splits < MOST_SPLITS && (uint32_t)splits * POSITIONS_PER_SPLIT < longest &&
+               2 * splits * rows.size() <= PARTS)
             splits *= 2;
         return splits;
     }
@@ -363,7 +372,11 @@ template <typename T> struct device_of : mb_probe_device {
         TRY(upload(rows, tokens, error));
         const int splits = splits_for(rows);
         cudaGraphExec_t graph = nullptr;
-        if (decodes == (int)count) TRY(graph_of(rows, splits, times, with_head, &graph, error));
+        if (decodes == (int)count && graphs_work && graph_of(rows, splits, times, with_head, &graph, error)) {
+            graphs_work = false; // plain launches take over
+            graph = nullptr;
+            cudaGetLastError();
+        }
         TRY(check(cudaEventRecord(before, stream), "event", error));
         if (graph)
             TRY(check(cudaGraphLaunch(graph, stream), "graph", error));
