@@ -62,12 +62,8 @@ struct mb_probe_device { // what the interface sees of both precisions
 
 namespace {
 
-enum {
-    WORKSPACE = 32 << 20,
-    MOST_SPLITS = 64,
-    POSITIONS_PER_SPLIT = 256,
-    PARTS = 2048
-};                                        // PARTS: of all rows together
+enum { WORKSPACE = 32 << 20, MOST_SPLITS = 64, POSITIONS_PER_SPLIT = 256 };
+enum { PARTS = 2048 };                    // of a step's decodes together, unless there are more rows
 constexpr size_t TILE_BYTES = 256u << 20; // of a prompt's scores at once
 
 template <typename T> struct device_of : mb_probe_device {
