@@ -39,7 +39,7 @@ UNIT    := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(sort $(wildcard tests/unit
 BENCH   := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(sort $(wildcard tests/bench/bench_*.c)))
 SCRIPTS := lua policies scenarios data
 
-.PHONY: all binary probe run test unit bench lint format install uninstall dist clean
+.PHONY: all binary probe run test unit unit-programs bench bench-programs lint format install uninstall dist clean
 .DELETE_ON_ERROR:
 
 # In two steps: what the first installs, the second finds.
@@ -94,10 +94,17 @@ $(OUT)/bench/%: tests/bench/%.c $(OUT)/core.a
 	@echo "CC $<"
 	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -o $@ $< $(OUT)/core.a $(LDLIBS_ALL)
 
-unit: $(UNIT)
+# After the program, not beside it: two makes must not write the same objects.
+unit: all
+	@$(MAKE) --no-print-directory unit-programs
 
-bench: all $(BENCH)
+unit-programs: $(UNIT)
+
+bench: all
+	@$(MAKE) --no-print-directory bench-programs
 	@tests/bench/run.sh $(OUT)
+
+bench-programs: $(BENCH)
 
 lint:
 	@.ci/packages test
