@@ -444,6 +444,7 @@ function report.print_grid(results, policy, down, across, measure, format) end
 ---@field finished number? requests served to the end
 ---@field rejected number? requests turned away
 ---@field unfinished number? requests still in the system when the run ended
+---@field served_share number? fraction of the requests after the warm-up that were served to the end
 ---@field duration_s number? first arrival to the end of the last batch, s
 ---@field throughput_rps number? finished requests per second
 ---@field throughput_tps number? output tokens per second

@@ -10,6 +10,7 @@ static const struct {
     const char *name, *label, *unit;
     double factor;
 } styles[] = {
+    {"served_share", "served", "%", 100},
     {"duration_s", "duration", "s", 1},
     {"throughput_rps", "throughput", "req/s", 1},
     {"throughput_tps", "output", "tok/s", 1},

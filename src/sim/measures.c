@@ -20,6 +20,8 @@ const mb_measure mb_measures[MB_MEASURE_COUNT] = {
     {"finished", "requests served to the end", MB_BETTER_HIGHER},
     {"rejected", "requests turned away", MB_BETTER_LOWER},
     {"unfinished", "requests still in the system when the run ended", MB_BETTER_LOWER},
+    {"served_share", "fraction of the requests after the warm-up that were served to the end",
+     MB_BETTER_HIGHER},
     {"duration_s", "first arrival to the end of the last batch, s", MB_BETTER_NEITHER},
     {"throughput_rps", "finished requests per second", MB_BETTER_HIGHER},
     {"throughput_tps", "output tokens per second", MB_BETTER_HIGHER},
@@ -78,6 +80,7 @@ void mb_measure_all(const mb_metrics *metrics, const mb_slo *slo, double values[
     *at++ = (double)metrics->finished;
     *at++ = (double)metrics->rejected;
     *at++ = (double)metrics->unfinished;
+    *at++ = ratio(measured, (double)metrics->counted);
     *at++ = duration;
     *at++ = ratio((double)metrics->finished, duration);
     *at++ = ratio(output, duration);

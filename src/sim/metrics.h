@@ -16,8 +16,9 @@ typedef struct mb_class_metrics {
 
 typedef struct mb_metrics {
     uint64_t requests, finished, rejected, unfinished;
-    uint64_t measured; // finished requests in the statistics below (all, less the warm-up)
-    uint64_t waited;   // of these, those that did not start at once
+    uint64_t counted;                      // arrivals, less the warm-up
+    uint64_t measured;                     // of these, finished: in the statistics below
+    uint64_t waited;                       // of these, those that did not start at once
     uint64_t prompt_tokens, output_tokens; // of finished requests
     double first_arrival_s, last_end_s;    // last_end_s: end of the last batch
     mb_sketch ttft, tpot, itl, e2e, queue; // seconds

@@ -342,6 +342,7 @@ static mb_status arrive(mb_sim *sim, mb_error *error) {
     mb_request *request = mb_request_at(&sim->requests, slot);
     if (sim->arrived == 0) sim->metrics.first_arrival_s = sim->pending.time_s;
     const uint64_t id = sim->arrived++;
+    sim->metrics.counted += id >= sim->config->warmup_requests;
     fill_request(request, &sim->pending, id, sim->config->slo.e2e_s);
     mb_sim_integrate(sim);
     sim->waiting++;

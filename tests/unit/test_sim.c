@@ -305,6 +305,7 @@ static void test_violations_and_goodput(void **state) {
     check_time(values[mb_measure_index("tbt_violation")], 2.0 / 3);
     check_time(values[mb_measure_index("e2e_violation")], 2.0 / 3); // 1.3 + 1.45 - 0.1 = 2.65 s
     check_time(values[mb_measure_index("slo_attainment")], 1.0 / 3);
+    check_time(values[mb_measure_index("served_share")], 1);
     check_time(values[mb_measure_index("goodput_rps")], 1 / 2.75);
     close_bench(&b);
 }
