@@ -1,6 +1,7 @@
 #!/bin/bash
 # Build every variant and run every test; the last line is "N passed, N failed".
-# Each suite speaks TAP; one that fails without saying "not ok" counts as a failure of its own.
+# Each suite speaks TAP; one that fails without saying "not ok" counts as a failure of its own. As many suites run
+# at a time as there are processors; no test may depend on how fast it runs.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 jobs=$(nproc)
@@ -19,12 +20,29 @@ count() { # count NAME LOG EXIT_STATUS
     if [ "$not_ok" -gt 0 ]; then grep -vE '^ok ' "$2" | head -n 60 | sed 's/^/    /'; fi
 }
 
+names=() files=() shown=0
+
+# Print the suites that have ended, in the order in which they were started.
+show_ended() {
+    while [ "$shown" -lt "${#files[@]}" ] && [ -e "${files[$shown]}.status" ]; do
+        count "${names[$shown]}" "${files[$shown]}" "$(cat "${files[$shown]}.status")"
+        shown=$((shown + 1))
+    done
+}
+
 suite() { # suite NAME COMMAND...
     local name=$1 file
     file="$log/$(printf '%s' "$name" | tr ' /' '__').log"
     shift
-    "$@" >"$file" 2>&1 </dev/null
-    count "$name" "$file" $?
+    while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do wait -n; done
+    show_ended
+    rm -f "$file.status"
+    names+=("$name") files+=("$file")
+    {
+        "$@" >"$file" 2>&1 </dev/null
+        echo $? >"$file.part"
+        mv "$file.part" "$file.status"
+    } &
 }
 
 build() { # build NAME MAKE-ARGUMENTS...
@@ -83,6 +101,8 @@ for test in tests/cli/*.bats tests/sandbox/*.bats; do
 done
 suite "fuzz" tests/fuzz/run.sh
 suite "style: floors and formats" tests/style.sh
+wait
+show_ended
 
 if [ "$skipped" -gt 0 ]; then echo "$passed passed, $failed failed, $skipped skipped"
 else echo "$passed passed, $failed failed"; fi
