@@ -55,6 +55,17 @@ static json_t *classes_json(bool *lost, const mb_workload *workload, const mb_ou
     return object;
 }
 
+static json_t *cuts_json(bool *lost, const mb_outcome *outcome) {
+    json_t *sets = json_array();
+    for (size_t i = 0; i < outcome->cut_count; i++) {
+        json_t *edges = json_array();
+        for (uint32_t edge = 0; edge + 1 < outcome->cuts[i].bins; edge++)
+            mb_json_append(lost, edges, mb_json_number(outcome->cuts[i].edges[edge]));
+        mb_json_append(lost, sets, edges);
+    }
+    return sets;
+}
+
 static json_t *run_json(bool *lost, const mb_workload *workload, const mb_outcome *outcome) {
     json_t *run = json_object();
     mb_json_set(lost, run, "seed", json_integer((json_int_t)outcome->seed_index + 1));
@@ -69,6 +80,9 @@ static json_t *run_json(bool *lost, const mb_workload *workload, const mb_outcom
     if (!outcome->finished) return run;
     mb_json_set(lost, run, "values", measures_json(lost, outcome->values));
     if (outcome->class_count) mb_json_set(lost, run, "classes", classes_json(lost, workload, outcome));
+    if (outcome->cut_count) mb_json_set(lost, run, "bin_edges", cuts_json(lost, outcome));
+    if (outcome->sampled)
+        mb_json_set(lost, run, "sample", json_string(outcome->sample_judged ? "judged" : "before"));
     mb_json_set(lost, run, "skipped_zero", json_integer((json_int_t)outcome->skipped_zero));
     mb_json_set(lost, run, "skipped_long", json_integer((json_int_t)outcome->skipped_long));
     mb_json_set(lost, run, "memory_stops", json_integer((json_int_t)outcome->memory_stops));

@@ -225,12 +225,88 @@ static void note_classes(mb_notes *notes, const mb_results *results, size_t poin
     add_note(notes, MB_NOTE_PLAIN, &text);
 }
 
+static void add_edge(mb_strbuf *text, double edge) {
+    char count[MB_TEXT_SIZE];
+    if (edge < 1000) {
+        mb_strbuf_printf(text, "%.4g", edge);
+        return;
+    }
+    mb_format_count(count, edge);
+    mb_strbuf_add(text, count);
+}
+
+// Edges that a rule found: each from the lowest to the highest of the seeds.
+static void add_edges(mb_strbuf *text, const mb_outcome *runs, uint32_t seeds) {
+    enum { MOST_EDGES = 8 };
+    uint32_t least = UINT32_MAX, most = 0;
+    for (uint32_t seed = 0; seed < seeds; seed++) {
+        if (!runs[seed].cut_count) continue;
+        least = runs[seed].cuts[0].bins < least ? runs[seed].cuts[0].bins : least;
+        most = runs[seed].cuts[0].bins > most ? runs[seed].cuts[0].bins : most;
+    }
+    if (least < most) { // equal edges are one
+        mb_strbuf_printf(text, " made %u to %u bins", least, most);
+        return;
+    }
+    const uint32_t edges = most - 1, shown = edges > MOST_EDGES ? MOST_EDGES : edges;
+    mb_strbuf_add(text, " cut its bins at ");
+    bool differ = false;
+    for (uint32_t i = 0; i < shown; i++) {
+        double low = INFINITY, high = -INFINITY;
+        for (uint32_t seed = 0; seed < seeds; seed++) {
+            if (!runs[seed].cut_count) continue;
+            low = fmin(low, runs[seed].cuts[0].edges[i]);
+            high = fmax(high, runs[seed].cuts[0].edges[i]);
+        }
+        if (i) mb_strbuf_add(text, i + 1 == edges ? " and " : ", ");
+        add_edge(text, low);
+        if (low < high) mb_strbuf_add(text, "-");
+        if (low < high) add_edge(text, high);
+        differ = differ || low < high;
+    }
+    if (shown < edges) mb_strbuf_printf(text, " and %u more", edges - shown);
+    if (differ) mb_strbuf_add(text, " (lowest-highest of the seeds)");
+}
+
+// What a policy knew of the lengths beforehand, and where it cut its bins by that.
+static void note_sample(mb_notes *notes, const mb_results *results, size_t point, size_t policy) {
+    const mb_experiment *experiment = &mb_results_section(results)->points[point].experiment;
+    const mb_outcome *runs = mb_results_at(results, point, policy, 0);
+    uint32_t sampled = 0, judged = 0, judged_seed = 0;
+    bool cut = false;
+    for (uint32_t seed = 0; seed < experiment->seeds; seed++) {
+        sampled += runs[seed].sampled;
+        judged += runs[seed].sample_judged;
+        if (runs[seed].sample_judged) judged_seed = seed + 1;
+        cut = cut || (runs[seed].cut_count && runs[seed].cuts[0].bins > 1);
+    }
+    if (!sampled) return;
+    mb_strbuf text = {0};
+    mb_add_printable(&text, experiment->policies[policy].label);
+    if (cut) add_edges(&text, runs, experiment->seeds);
+    mb_strbuf_add(&text, cut ? ", by " : " looked at ");
+    if (experiment->oracle)
+        mb_strbuf_add(&text, "the run itself, as an oracle");
+    else if (!judged)
+        mb_strbuf_add(&text, experiment->workload.kind == MB_WORKLOAD_TRACE
+                                 ? "the rows before each seed's own"
+                                 : "other draws of the workload, each seed by its own");
+    else {
+        mb_strbuf_add(&text, "rows that are judged here themselves");
+        if (judged < sampled && judged == 1) mb_strbuf_printf(&text, " in seed %u", judged_seed);
+        if (judged < sampled && judged > 1) mb_strbuf_printf(&text, " in %u seeds", judged);
+        mb_strbuf_add(&text, ", since none comes before them (`workload.skip_rows` makes room)");
+    }
+    add_note(notes, MB_NOTE_PLAIN, &text);
+}
+
 static void note_policies(mb_notes *notes, const mb_results *results) {
     const mb_section *section = mb_results_section(results);
     if (section->point_count > 1) return; // a sweep's story is in its table and in the JSON
     for (size_t policy = 0; policy < section->points[0].experiment.policy_count; policy++) {
         note_recomputed(notes, results, 0, policy);
         note_classes(notes, results, 0, policy);
+        note_sample(notes, results, 0, policy);
     }
 }
 

@@ -105,6 +105,20 @@ static void read_metrics(mb_metrics *metrics, const mb_experiment *experiment, m
     memcpy(outcome->first_rejection, metrics->first_rejection, sizeof outcome->first_rejection);
 }
 
+// Out of memory, an outcome has fewer sets: they are for notes.
+static void read_cuts(const mb_sim *sim, const mb_host *host, mb_outcome *outcome) {
+    outcome->sampled = host->sampled;
+    outcome->sample_judged = host->sample_judged;
+    outcome->cuts = calloc(sim->bins_count ? sim->bins_count : 1, sizeof *outcome->cuts);
+    for (uint32_t i = 0; outcome->cuts && i < sim->bins_count; i++) {
+        const mb_bins *bins = &sim->bins[i];
+        double *edges = malloc(bins->count * sizeof *edges);
+        if (!edges) return;
+        memcpy(edges, bins->edges, (bins->count - 1) * sizeof *edges);
+        outcome->cuts[outcome->cut_count++] = (mb_cut){bins->count, edges};
+    }
+}
+
 static mb_status simulate(const mb_experiment *experiment, const mb_job_observer *watcher,
                           mb_job_state *state, const mb_latency *latency, mb_source *source,
                           mb_lua_policy *policy, mb_outcome *outcome, mb_error *error) {
@@ -128,6 +142,7 @@ static mb_status simulate(const mb_experiment *experiment, const mb_job_observer
             status =
                 mb_fail(error, MB_BAD_INPUT, "no request could be served: %s", sim.metrics.first_rejection);
         read_metrics(&sim.metrics, experiment, outcome);
+        read_cuts(&sim, &policy->host, outcome);
     }
     mb_sim_deinit(&sim);
     if (watcher->close && passing.dump.self) {

@@ -102,6 +102,9 @@ void mb_results_deinit(mb_results *results) {
     for (size_t i = 0; results->outcomes && i < results->count; i++) {
         free(results->outcomes[i].error);
         free(results->outcomes[i].classes);
+        for (size_t j = 0; j < results->outcomes[i].cut_count; j++)
+            free(results->outcomes[i].cuts[j].edges);
+        free(results->outcomes[i].cuts);
     }
     free(results->outcomes);
     results->outcomes = NULL;

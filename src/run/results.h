@@ -3,6 +3,12 @@
 #pragma once
 #include "script/scenario.h"
 
+// Where one set of bins was cut; `bins - 1` edges.
+typedef struct mb_cut {
+    uint32_t bins;
+    double *edges; // owned
+} mb_cut;
+
 // One job: one policy, one seed, one point.
 typedef struct mb_outcome {
     size_t point, policy;
@@ -18,6 +24,9 @@ typedef struct mb_outcome {
     uint64_t computed_tokens, recomputed_tokens; // by engines; the second, of the first, after preemptions
     mb_class_metrics *classes;                   // of the workload's classes; NULL: none. Owned
     size_t class_count;
+    mb_cut *cuts; // the policy's sets of bins, as they were when the run ended. Owned
+    size_t cut_count;
+    bool sampled, sample_judged; // it looked at a sample of lengths; which was of the requests judged here
 } mb_outcome;
 
 typedef struct mb_results {

@@ -45,7 +45,7 @@ typedef struct mb_host {
     int hooks[8];       // by mb_hook
     mb_arrival *sample; // made when first asked for; owned
     size_t sample_count;
-    bool sampled;
+    bool sampled, sample_judged; // it was asked for; it is of the very requests that are judged
 } mb_host;
 
 // A request that the core is about to file or recycle while a hook looks at it: it may be read, and not

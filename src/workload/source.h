@@ -152,6 +152,12 @@ static inline bool mb_workload_closed(const mb_workload *workload) {
     return workload->kind == MB_WORKLOAD_SYNTHETIC && (workload->users > 0 || workload->sessions.on);
 }
 
+// What is known of the lengths of replication `replication` before its requests come: of a trace the (at most
+// `most`) rows before its window, or all before `from_s`; of a synthetic workload `most` draws of its
+// generator. A shallow copy of the workload; false if nothing comes before.
+bool mb_workload_before(const mb_workload *workload, uint64_t replication, uint64_t most,
+                        mb_workload *before);
+
 void mb_workload_deinit(mb_workload *workload);
 // Check and prepare once, before any source is opened: parameters, tables of the distributions, the trace's
 // header.

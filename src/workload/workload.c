@@ -55,6 +55,27 @@ mb_trace_options mb_trace_options_of(const mb_workload *workload, uint64_t repli
     return options;
 }
 
+bool mb_workload_before(const mb_workload *workload, uint64_t replication, uint64_t most,
+                        mb_workload *before) {
+    *before = *workload;
+    before->until_s = INFINITY;
+    before->limit = most;
+    if (workload->kind == MB_WORKLOAD_SYNTHETIC) return true;
+    mb_trace *trace = &before->trace;
+    const uint64_t start = mb_trace_options_of(workload, replication).skip_rows;
+    trace->window_per_seed = false;
+    trace->jitter_s = 0;
+    if (start > 0) {
+        if (before->limit > start) before->limit = start;
+        trace->skip_rows = start - before->limit;
+        return true;
+    }
+    trace->to_s = trace->from_s;
+    trace->from_s = 0;
+    before->limit = 0; // the latest are wanted, and how many there are is not known
+    return trace->to_s > 0;
+}
+
 static mb_status prepare_trace(const mb_workload *workload, mb_error *error) {
     mb_status status = mb_trace_check(&workload->trace, error);
     if (status) return status;
