@@ -23,4 +23,9 @@ function Policy:stepped(replica, step)
   self.last_tbt = step.tbt
 end
 
+-- Called when the run has ended: say what was learned. Delete this hook too if there is nothing to say.
+function Policy:done()
+  self.sim:observe("last_tbt", self.last_tbt or 0)
+end
+
 return Policy

@@ -56,13 +56,13 @@ local function check_parameter(name, value, place)
   end
 end
 
-local function read_one(item, place, native)
+local function read_one(item, place, native, folder)
   if type(item) == "string" then item = { item } end
   if type(item) ~= "table" or type(item[1]) ~= "string" then
     place:fail('%s is %s; expected a policy\'s name in quotes, or { "name", parameter = value }', place.name,
       schema.show(item))
   end
-  local path, message = native.find_policy(item[1])
+  local path, message = native.find_policy(item[1], folder)
   if not path then place:fail("%s", message) end
   if item.label ~= nil and (type(item.label) ~= "string" or item.label == "") then
     place:fail("%s.label is %s; expected a text in quotes", place.name, schema.show(item.label))
@@ -135,9 +135,9 @@ local function label_all(list)
   end
 end
 
--- `list` as the scenario gives it, `added` as the command line does. The result: an array of
+-- `list` as the scenario in `folder` gives it, `added` as the command line does. The result: an array of
 -- { label, path, unlimited_memory, params = { { name, value, if_declared }, ... } }.
-function policies.read(list, added, swept, forced, place, native)
+function policies.read(list, added, swept, forced, place, native, folder)
   if type(list) == "string" then list = { list } end
   local result = {}
   if list ~= nil and type(list) ~= "table" then
@@ -150,7 +150,7 @@ function policies.read(list, added, swept, forced, place, native)
     end
   end
   for i, item in ipairs(list or {}) do
-    result[i] = read_one(item, place:key(i, list), native)
+    result[i] = read_one(item, place:key(i, list), native, folder)
   end
   for _, text in ipairs(added) do
     local at = setmetatable({ prefix = "--policy " .. text, name = "policy" }, { __index = place })

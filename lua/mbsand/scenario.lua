@@ -63,6 +63,11 @@ local function make_line(chunk_name)
   end
 end
 
+local function unknown_word(name, near)
+  schema.raise(('there is no "%s" in a scenario%s'):format(tostring(name),
+    near and '; did you mean "' .. near .. '"?' or ""), 3)
+end
+
 local function make_environment(words)
   local known = schema.sorted_keys(words)
   for name in pairs(_G) do known[#known + 1] = name end
@@ -70,11 +75,42 @@ local function make_environment(words)
     __index = function(_, name)
       local value = rawget(_G, name)
       if value ~= nil then return value end
-      local near = schema.nearest(tostring(name), known)
-      error(('there is no "%s" in a scenario%s'):format(tostring(name),
-        near and '; did you mean "' .. near .. '"?' or ""), 2)
+      unknown_word(name, schema.nearest(tostring(name), known))
     end,
   })
+end
+
+local plain = { require = require, dofile = dofile, loadfile = loadfile }
+
+-- What a script requires, or runs by its name, sees the words of scenarios too, lies beside the scenario as its other
+-- files do, and is noted for the manifest. A module may ask for a global that there is not, except for one that is
+-- nearly a word.
+local function open_to_modules(words, context)
+  local known = schema.sorted_keys(words)
+  setmetatable(_G, {
+    __index = function(_, name)
+      local value = rawget(words, name)
+      if value ~= nil or type(name) ~= "string" or #name < 5 then return value end
+      local near = schema.nearest(name, known)
+      if near and math.abs(#near - #name) < 3 then unknown_word(name, near) end
+    end,
+  })
+  local function note(path)
+    if not context.modules[path] then table.insert(context.modules, path) end
+    context.modules[path] = true
+    return path
+  end
+  function _G.require(name)
+    local path = type(name) == "string" and package.loaded[name] == nil and package.searchpath(name, package.path)
+    if path then note(path) end
+    return plain.require(name)
+  end
+  function _G.dofile(name)
+    return plain.dofile(name and note(context.locate(name) or name))
+  end
+  function _G.loadfile(name, ...)
+    return plain.loadfile(name and note(context.locate(name) or name), ...)
+  end
 end
 
 -- Lua shortens a long file name in messages; put the whole one back.
@@ -92,10 +128,11 @@ local function run(path, text, context)
   words.root = context.native.root
   words.plan = function(options)
     local figures, sentence = context.native.plan(options)
-    if not figures then error("plan: " .. sentence, 2) end
+    if not figures then schema.raise("plan: " .. sentence, 2) end
     return figures
   end
   if text:sub(1, 1) == "\27" then error({ mbsand = path .. ": this is compiled Lua; expected the script's text" }, 0) end
+  open_to_modules(words, context)
   local chunk, message = load(text, chunk_name, "t", make_environment(words))
   if not chunk then error({ mbsand = whole_name(message, path) }, 0) end
   local good, result = xpcall(chunk, function(problem)
@@ -327,7 +364,7 @@ local function build_experiment(context, original, axes, point)
   hardware.apply(checked, place, context.path:match("^(.*)/[^/]*$"), context.native)
   check_together(checked, place)
   checked.policies = policies.read(node.policies, context.added, swept, forced, place:key("policies", node),
-    context.native)
+    context.native, context.path:match("^(.*)/[^/]*$") or ".")
   checked.where = place:where()
   checked.before, checked.after = describe.experiment(checked)
   return checked
@@ -358,14 +395,14 @@ end
 function scenario.load(path, text, native, overrides)
   local context = {
     path = path, lines = split_lines(text), native = native, added = overrides.policies or {},
-    locate = make_locate(path, native), sets = parse_sets(overrides.sets or {}), first_line = 1,
+    locate = make_locate(path, native), modules = {}, sets = parse_sets(overrides.sets or {}), first_line = 1,
   }
   for number, line in ipairs(context.lines) do
     if line:find("^%s*return%s+scenario%f[^%w_]") then context.first_line = number end
   end
   local sections, reason = sections_of(run(path, text, context), path)
   if not sections then return { skipped = reason } end
-  local result = { sections = {} }
+  local result = { sections = {}, modules = context.modules }
   for i, node in ipairs(sections) do result.sections[i] = build_section(context, node) end
   return result
 end

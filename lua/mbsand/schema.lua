@@ -134,6 +134,13 @@ function Place:fail(format, ...)
   error({ mbsand = self:where() .. ": " .. text }, 0)
 end
 
+-- A mistake in a script that is running: as `error`, with the whole name of the file, and no call stack.
+function schema.raise(text, level)
+  local info = debug.getinfo(level + 1, "Sl")
+  local file = info and info.currentline > 0 and info.source:match("^@(.*)")
+  error({ mbsand = (file and file .. ":" .. info.currentline .. ": " or "") .. text }, 0)
+end
+
 -- Descriptions -----------------------------------------------------------------------------------------------
 
 -- A number: min (included), above (excluded), max, whole, infinite (allowed), words (also allowed).

@@ -539,7 +539,7 @@ local positions = {
 -- A node is called once more where options follow a file name: trace.azure "FILE" { limit = 10 }.
 local function more_options(node, options)
   local tag = schema.tag_of(node)
-  if type(options) ~= "table" then error(tag.kind .. ' "..." must be followed by a table { ... }', 2) end
+  if type(options) ~= "table" then schema.raise(tag.kind .. ' "..." must be followed by a table { ... }', 2) end
   for key, value in pairs(options) do node[key] = value end
   return node
 end
@@ -582,7 +582,7 @@ function vocabulary.words(line)
     local known = schema.sorted_keys(words[group])
     setmetatable(words[group], {
       __index = function(_, key)
-        error(('there is no %s.%s; %s'):format(group, tostring(key), schema.suggest(key, known, "there are")), 2)
+        schema.raise(('there is no %s.%s; %s'):format(group, tostring(key), schema.suggest(key, known, "there are")), 2)
       end,
     })
   end

@@ -22,6 +22,7 @@
 ---@field schedule fun(self: mbsand.Policy, replica: mbsand.Replica, step: mbsand.Step) a replica is free: fill `step`
 ---@field stepped? fun(self: mbsand.Policy, replica: mbsand.Replica, step: mbsand.EndedStep) a batch has ended
 ---@field finish? fun(self: mbsand.Policy, req: mbsand.Request, why: mbsand.Why) a request leaves; read `req.output_tokens`
+---@field done? fun(self: mbsand.Policy) the run has ended: look back; nothing can be changed any more
 ---@field handoff? fun(self: mbsand.Policy, req: mbsand.Request, replica: mbsand.Replica): mbsand.Replica not called yet
 ---@field signal? fun(self: mbsand.Policy, event: table) not called yet
 

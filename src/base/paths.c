@@ -249,9 +249,12 @@ static char *first_file(char *a, char *b) {
     return NULL;
 }
 
-static mb_status no_file(const char *what, const char *name, mb_error *error) {
+static mb_status no_file(const char *what, const char *folder, const char *name, mb_error *error) {
     if (is_folder(name))
         return mb_fail(error, MB_BAD_INPUT, "the %s \"%s\" is a folder, not a file", what, name);
+    if (folder && *name != '/')
+        return mb_fail(error, MB_BAD_INPUT, "there is no %s \"%s\": neither in the current folder nor in %s",
+                       what, name, folder);
     return mb_fail(error, MB_BAD_INPUT, "there is no %s \"%s\": %s", what, name, strerror(ENOENT));
 }
 
@@ -265,13 +268,14 @@ static mb_status find(const char *root, const bundle *from, const char *folder, 
     }
     if (script || slash) {
         *path = first_file(mb_strdup(name), folder ? mb_paths_join(folder, name) : NULL);
-        return *path ? MB_OK : no_file(from->what, name, error);
+        return *path ? MB_OK : no_file(from->what, folder, name, error);
     }
     return unknown_name(root, from, name, error);
 }
 
-mb_status mb_paths_find_policy(const char *root, const char *name, char **path, mb_error *error) {
-    return find(root, &POLICIES, NULL, name, path, error);
+mb_status mb_paths_find_policy(const char *root, const char *folder, const char *name, char **path,
+                               mb_error *error) {
+    return find(root, &POLICIES, folder, name, path, error);
 }
 
 mb_status mb_paths_find_bin_rule(const char *root, const char *folder, const char *name, char **path,

@@ -12,8 +12,10 @@
 mb_status mb_paths_root(char **root, mb_error *error);
 
 // A policy's script. A NAME is looked up among the bundled ones ("static_fifo", "origin/static_fifo"); a FILE
-// has a slash or ends in ".lua". An unknown name is an error that tells the nearest one.
-mb_status mb_paths_find_policy(const char *root, const char *name, char **path, mb_error *error);
+// has a slash or ends in ".lua", and is also looked for in `folder`, where the scenario lies (may be NULL).
+// An unknown name is an error that tells the nearest one.
+mb_status mb_paths_find_policy(const char *root, const char *folder, const char *name, char **path,
+                               mb_error *error);
 // A bin-boundary rule, likewise; a FILE is also looked for in `folder`, where the policy lies (may be NULL).
 mb_status mb_paths_find_bin_rule(const char *root, const char *folder, const char *name, char **path,
                                  mb_error *error);

@@ -82,7 +82,7 @@ static mb_status check_scenario(const char *path, mb_error *error) {
 static mb_status check_one(const char *name, mb_error *error) {
     char *root = NULL, *path = NULL;
     mb_status status = mb_paths_root(&root, error);
-    if (status == MB_OK) status = mb_paths_find_policy(root, name, &path, error);
+    if (status == MB_OK) status = mb_paths_find_policy(root, NULL, name, &path, error);
     if (status == MB_OK) {
         const bool scenario = looks_like_scenario(path);
         status = scenario ? check_scenario(path, error) : mb_lua_policy_check(path, error);

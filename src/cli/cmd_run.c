@@ -190,8 +190,7 @@ static int exit_code(const mb_results *results) {
     int code = results->interrupted ? 1 : 0;
     for (size_t i = 0; i < results->count; i++) {
         const mb_outcome *outcome = &results->outcomes[i];
-        if (outcome->started && !outcome->finished && (int)outcome->status > code)
-            code = (int)outcome->status;
+        if (outcome->started && (int)outcome->status > code) code = (int)outcome->status;
     }
     return code;
 }

@@ -70,7 +70,7 @@ static json_t *run_json(bool *lost, const mb_workload *workload, const mb_outcom
     json_t *run = json_object();
     mb_json_set(lost, run, "seed", json_integer((json_int_t)outcome->seed_index + 1));
     mb_json_set(lost, run, "finished", json_boolean(outcome->finished));
-    if (outcome->error && !outcome->finished) {
+    if (outcome->error) {
         mb_json_set(lost, run, "error", mb_json_text(outcome->error->message));
         if (outcome->error->traceback[0])
             mb_json_set(lost, run, "traceback", mb_json_text(outcome->error->traceback));

@@ -318,11 +318,11 @@ static const char *message_of(const mb_outcome *outcome) {
 }
 
 static bool failed(const mb_outcome *outcome) {
-    return outcome->started && !outcome->finished && outcome->status != MB_OK;
+    return outcome->started && outcome->status != MB_OK;
 }
 
 static bool same_failure(const mb_outcome *a, const mb_outcome *b) {
-    return failed(b) && a->point == b->point && a->policy == b->policy &&
+    return failed(b) && a->finished == b->finished && a->point == b->point && a->policy == b->policy &&
            strcmp(message_of(a), message_of(b)) == 0;
 }
 
@@ -336,9 +336,10 @@ static void note_failure(mb_notes *notes, const mb_results *results, const mb_ou
         mb_add_printable(&text, point->label);
     }
     if (times > 1)
-        mb_strbuf_printf(&text, " failed with %zu of %u seeds: ", times, point->experiment.seeds);
+        mb_strbuf_printf(&text, " failed with %zu of %u seeds", times, point->experiment.seeds);
     else
-        mb_strbuf_printf(&text, " failed with seed %u: ", outcome->seed_index + 1);
+        mb_strbuf_printf(&text, " failed with seed %u", outcome->seed_index + 1);
+    mb_strbuf_add(&text, outcome->finished ? " in `done`, after the run, whose numbers stand: " : ": ");
     mb_add_printable(&text, message_of(outcome));
     add_note(notes, MB_NOTE_WARNING, &text);
     if (!outcome->error || !outcome->error->traceback[0]) return;

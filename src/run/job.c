@@ -141,6 +141,7 @@ static mb_status simulate(const mb_experiment *experiment, const mb_job_observer
         if (status == MB_OK && sim.arrived && sim.metrics.rejected == sim.arrived)
             status =
                 mb_fail(error, MB_BAD_INPUT, "no request could be served: %s", sim.metrics.first_rejection);
+        outcome->finished = sim.done_failed;
         read_metrics(&sim.metrics, experiment, outcome);
         read_cuts(&sim, &policy->host, outcome);
     }
@@ -181,7 +182,7 @@ void mb_job_run(const mb_experiment *experiment, const mb_job_observer *watcher,
         mb_lua_policy_close(&policy);
     }
     outcome->status = status;
-    outcome->finished = status == MB_OK;
+    if (status == MB_OK) outcome->finished = true;
     if (status == MB_OK) return;
     outcome->error = malloc(sizeof error);
     if (outcome->error) *outcome->error = error;

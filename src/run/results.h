@@ -15,7 +15,7 @@ typedef struct mb_outcome {
     uint32_t seed_index; // 0 .. seeds - 1
     bool started, finished;
     mb_status status;
-    mb_error *error; // NULL, or what ended it; owned
+    mb_error *error; // NULL, or what ended it; of a finished run, what its hook `done` met; owned
     double values[MB_MEASURE_COUNT];
     // For the notes under a table:
     uint64_t skipped_zero, skipped_long, memory_stops, extrapolated_batches;

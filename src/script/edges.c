@@ -41,7 +41,7 @@ void mb_sample_push(lua_State *L, mb_key key) {
     qsort(lengths, count, sizeof *lengths, compare);
     lua_createtable(L, (int)count, 0);
     for (size_t i = 0; i < count; i++) {
-        lua_pushnumber(L, lengths[i]);
+        mb_lua_push_quantity(L, lengths[i]);
         lua_rawseti(L, -2, (int)i + 1);
     }
     lua_remove(L, -2);

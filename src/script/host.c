@@ -2,6 +2,7 @@
 #include "script/host.h"
 
 #include "base/strbuf.h"
+#include "script/dialect.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -114,6 +115,10 @@ void mb_host_close(mb_host *host) {
     free(host->directory);
     free(host->root);
     free(host->sample);
+    free(host->text);
+    for (size_t i = 0; i < host->file_count; i++)
+        free(host->files[i]);
+    free(host->files);
     host->L = NULL;
 }
 
@@ -324,10 +329,27 @@ static mb_status read_file(const char *path, mb_strbuf *text, mb_error *error) {
     return text->failed ? mb_fail_memory(error) : MB_OK;
 }
 
+// Note that the file was loaded; one that is loaded again is noted once.
+static mb_status note_file(mb_host *host, const char *path, const char *text, mb_error *error) {
+    for (size_t i = 0; i < host->file_count; i++)
+        if (strcmp(host->files[i], path) == 0) return MB_OK;
+    char **files = realloc(host->files, (host->file_count + 1) * sizeof *files);
+    if (files) host->files = files;
+    char *copy = files ? mb_strdup(path) : NULL;
+    if (!host->text) host->text = mb_strdup(text);
+    if (!copy || !host->text) {
+        free(copy);
+        return mb_fail_memory(error);
+    }
+    host->files[host->file_count++] = copy;
+    return MB_OK;
+}
+
 mb_status mb_host_load_file(mb_host *host, const char *path, const char *name, mb_error *error) {
     lua_State *L = host->L;
     mb_strbuf text = {0}, chunk_name = {0};
     mb_status status = read_file(path, &text, error);
+    if (status == MB_OK) status = note_file(host, path, text.text ? text.text : "", error);
     if (status == MB_OK) {
         mb_strbuf_printf(&chunk_name, "@%s", name);
         const char *start = text.text ? text.text : "";
@@ -343,7 +365,10 @@ mb_status mb_host_load_file(mb_host *host, const char *path, const char *name, m
             length = newline ? length - (size_t)(newline - start) : 0;
             start = newline ? newline : "";
         }
-        if (luaL_loadbufferx(L, start, length, chunk_name.text, "t") != LUA_OK) {
+        if (start[0] != '\x1b') status = mb_dialect_check(start, length, name, error);
+        if (status != MB_OK) {
+            // said already
+        } else if (luaL_loadbufferx(L, start, length, chunk_name.text, "t") != LUA_OK) {
             const char *message = lua_tostring(L, -1);
             if (length && start[0] == '\x1b')
                 status =

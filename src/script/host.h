@@ -42,7 +42,10 @@ typedef struct mb_host {
     int handler, runner, environment, modules, requests, request_meta, queue_views, queue_meta, bins_meta,
         replica_views, kv_views, step_view, sim_view, timers, instance, keys, inbox_bins;
     uint32_t timer_count;
-    int hooks[8];       // by mb_hook
+    int hooks[8]; // by mb_hook
+    char *text;   // of the policy's script; owned
+    char **files; // every script that was loaded, the policy's first; owned
+    size_t file_count;
     mb_arrival *sample; // made when first asked for; owned
     size_t sample_count;
     bool sampled, sample_judged; // it was asked for; it is of the very requests that are judged

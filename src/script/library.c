@@ -6,6 +6,7 @@
 
 #include "base/strbuf.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,9 +27,10 @@ void mb_library_tostring(lua_State *L, int index) {
         lua_pushstring(L, lua_toboolean(L, index) ? "true" : "false");
         break;
     case LUA_TNUMBER:
+        mb_library_push_number(L, lua_tonumber(L, index));
+        break;
     case LUA_TSTRING:
         lua_pushvalue(L, index);
-        lua_tostring(L, -1);
         break;
     default:
         mb_view_describe(L, index);
@@ -105,7 +107,12 @@ static int format(lua_State *L) { // upvalue 1: Lua's own string.format
         if (!strchr("cdiouxXeEfgGs", *c)) return luaL_error(L, "format: '%%%c' is not available here", *c);
         argument++;
         const int type = lua_type(L, argument);
-        if (*c == 's' && type != LUA_TSTRING && type != LUA_TNUMBER && type != LUA_TNONE) {
+        if (strchr("cdiouxX", *c) && lua_isnumber(L, argument) &&
+            lua_tonumber(L, argument) != floor(lua_tonumber(L, argument)))
+            return luaL_error(
+                L, "format: '%%%c' needs a whole number, and got %f; write math.floor(x), or %%.0f", *c,
+                lua_tonumber(L, argument));
+        if (*c == 's' && type != LUA_TSTRING && type != LUA_TNONE) {
             mb_library_tostring(L, argument);
             lua_replace(L, argument);
         }
@@ -462,24 +469,26 @@ static int require(lua_State *L) {
     return 1;
 }
 
-void mb_library_replace(lua_State *L, int environment) {
-    static const struct {
-        const char *library, *name;
-        lua_CFunction function;
-    } replaced[] = {{"", "next", next},          {"", "pairs", pairs},
-                    {"", "print", print},        {"", "require", require},
-                    {"", "tostring", tostring},  {"math", "random", mb_library_random},
-                    {"string", "find", find},    {"string", "rep", repeat},
-                    {"table", "insert", insert}, {"table", "sort", sort}};
-    for (size_t i = 0; i < sizeof replaced / sizeof *replaced; i++) {
-        if (replaced[i].library[0])
-            lua_getfield(L, environment, replaced[i].library);
+void mb_library_install(lua_State *L, int environment, const mb_replacement *replaced) {
+    for (; replaced->name; replaced++) {
+        if (replaced->library[0])
+            lua_getfield(L, environment, replaced->library);
         else
             lua_pushvalue(L, environment);
-        lua_pushcfunction(L, replaced[i].function);
-        lua_setfield(L, -2, replaced[i].name);
+        lua_pushcfunction(L, replaced->function);
+        lua_setfield(L, -2, replaced->name);
         lua_pop(L, 1);
     }
+}
+
+void mb_library_replace(lua_State *L, int environment) {
+    static const mb_replacement replaced[] = {
+        {"", "next", next},       {"", "pairs", pairs},       {"", "print", print},
+        {"", "require", require}, {"", "tostring", tostring}, {"math", "random", mb_library_random},
+        {"string", "find", find}, {"string", "rep", repeat},  {"table", "insert", insert},
+        {"table", "sort", sort},  {NULL, NULL, NULL}};
+    mb_library_install(L, environment, replaced);
+    mb_library_equalise(L, environment);
     lua_getfield(L, environment, "string");
     lua_getfield(L, LUA_REGISTRYINDEX, "string");
     lua_getfield(L, -1, "format");

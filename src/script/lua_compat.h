@@ -4,6 +4,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
+#include <math.h>
 
 #if LUA_VERSION_NUM < 502 // LuaJIT speaks the 5.1 API
 #include <luajit.h>
@@ -20,6 +21,14 @@
 #if LUA_VERSION_NUM >= 502 && !defined lua_lessthan
 #define lua_lessthan(L, a, b) lua_compare(L, a, b, LUA_OPLT)
 #endif
+
+// A number; a whole one as the integer that it is, which Lua 5.4 prints without a fraction as LuaJIT does.
+static inline void mb_lua_push_quantity(lua_State *L, double value) {
+    if (value >= -0x1p53 && value <= 0x1p53 && value == floor(value))
+        lua_pushinteger(L, (lua_Integer)value);
+    else
+        lua_pushnumber(L, value);
+}
 
 static inline int mb_lua_absolute(lua_State *L, int index) {
     return index > 0 || index <= LUA_REGISTRYINDEX ? index : lua_gettop(L) + 1 + index;

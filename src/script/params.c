@@ -27,7 +27,7 @@ static void push_known(lua_State *L, int index) {
 static void push_value(lua_State *L, const mb_param *param) {
     switch (param->kind) {
     case MB_PARAM_NUMBER:
-        lua_pushnumber(L, param->number);
+        mb_lua_push_quantity(L, param->number);
         break;
     case MB_PARAM_TEXT:
         lua_pushstring(L, param->text);
@@ -38,10 +38,32 @@ static void push_value(lua_State *L, const mb_param *param) {
     case MB_PARAM_NUMBERS:
         lua_createtable(L, (int)param->number_count, 0);
         for (size_t i = 0; i < param->number_count; i++) {
-            lua_pushnumber(L, param->numbers[i]);
+            mb_lua_push_quantity(L, param->numbers[i]);
             lua_rawseti(L, -2, (int)i + 1);
         }
     }
+}
+
+// Turn the default on top of the stack into what a given value of its kind would be: whole numbers into
+// integers, a list into a table of the instance's own.
+static void push_default(lua_State *L) {
+    if (lua_type(L, -1) == LUA_TNUMBER) {
+        mb_lua_push_quantity(L, lua_tonumber(L, -1));
+        lua_replace(L, -2);
+    }
+    if (!lua_istable(L, -1)) return;
+    lua_newtable(L);
+    lua_pushnil(L);
+    while (lua_next(L, -3)) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        if (lua_type(L, -1) == LUA_TNUMBER) {
+            mb_lua_push_quantity(L, lua_tonumber(L, -1));
+            lua_replace(L, -2);
+        }
+        lua_rawset(L, -4);
+    }
+    lua_replace(L, -2);
 }
 
 // A value's type must be its default's. `false` says "off": any value may replace it; a single number may
@@ -85,6 +107,7 @@ void mb_params_merge(lua_State *L, int policy, const mb_policy_spec *spec, const
     if (lua_istable(L, defaults)) {
         lua_pushnil(L);
         while (lua_next(L, defaults)) {
+            push_default(L);
             lua_pushvalue(L, -2);
             lua_insert(L, -2);
             lua_rawset(L, merged);

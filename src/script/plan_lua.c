@@ -96,7 +96,7 @@ static mb_status read_options(lua_State *L, const char *root, opened *o, mb_erro
 
 static void put(lua_State *L, const char *key, double value) {
     if (isnan(value)) return;
-    lua_pushnumber(L, value);
+    mb_lua_push_quantity(L, value);
     lua_setfield(L, -2, key);
 }
 

@@ -10,9 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const HOOK_NAMES[MB_HOOK_COUNT] = {"init",   "arrive",  "schedule", "stepped",
-                                                      "finish", "handoff", "signal"};
-
 // --- hooks
 // ----------------------------------------------------------------------------------------------------
 
@@ -92,6 +89,12 @@ static mb_status hook_finish(void *self, mb_sim *sim, uint32_t slot, mb_end why,
     }
     mb_request_view_forget(host, slot);
     return status;
+}
+
+static mb_status hook_done(void *self, mb_sim *sim, mb_error *error) {
+    (void)sim;
+    begin(self, MB_HOOK_DONE);
+    return mb_host_call(self, "done", 1, 0, error);
 }
 
 static mb_status hook_schedule(void *self, mb_sim *sim, mb_replica *replica, mb_error *error) {
@@ -183,31 +186,14 @@ static int build_sandbox(lua_State *L) {
     return 0;
 }
 
-// A function whose name is nearly that of a hook which the policy lacks.
-static void check_hook_name(lua_State *L, const char *name) {
-    const mb_host *host = mb_host_of(L);
-    const char *absent[MB_HOOK_COUNT];
-    size_t count = 0;
-    for (int i = 0; i < MB_HOOK_COUNT; i++) {
-        if (strcmp(name, HOOK_NAMES[i]) == 0) return;
-        if (host->hooks[i] == LUA_NOREF) absent[count++] = HOOK_NAMES[i];
-    }
-    const char *nearest = mb_nearest_word(name, absent, count);
-    const size_t length = strlen(name), hook_length = nearest ? strlen(nearest) : 0;
-    if (!nearest || length + 2 < hook_length || hook_length + 2 < length || length < 4) return;
-    if (name[0] != nearest[0] && name[1] != nearest[1]) return; // near in letters only
-    luaL_error(L, "%s: there is no hook '%s'; did you mean '%s'? (A function of your own needs another name)",
-               host->path, name, nearest);
-}
-
 // Position of a policy's hooks in its table; an unknown function that looks like a misspelt hook is an error.
 static int find_hooks(lua_State *L) { // (policy table)
     mb_host *host = mb_host_of(L);
     for (int i = 0; i < MB_HOOK_COUNT; i++) {
-        lua_getfield(L, 1, HOOK_NAMES[i]);
+        lua_getfield(L, 1, mb_hook_names[i]);
         if (!lua_isnil(L, -1) && !lua_isfunction(L, -1))
             return luaL_error(L, "%s: '%s' is a hook and must be a function, not %s", host->path,
-                              HOOK_NAMES[i], luaL_typename(L, -1));
+                              mb_hook_names[i], luaL_typename(L, -1));
         host->hooks[i] = LUA_NOREF;
         if (lua_isfunction(L, -1))
             host->hooks[i] = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -216,7 +202,8 @@ static int find_hooks(lua_State *L) { // (policy table)
     }
     lua_pushnil(L);
     while (lua_next(L, 1)) {
-        if (lua_type(L, -2) == LUA_TSTRING && lua_isfunction(L, -1)) check_hook_name(L, lua_tostring(L, -2));
+        if (lua_type(L, -2) == LUA_TSTRING && lua_isfunction(L, -1))
+            mb_hook_name_check(L, host->path, host->text, host->hooks, lua_tostring(L, -2));
         lua_pop(L, 1);
     }
     if (host->hooks[MB_HOOK_SCHEDULE] != LUA_NOREF) return 0;
@@ -284,6 +271,7 @@ static void fill_ops(mb_lua_policy *policy) {
                                   .finish = hook_finish};
     if (hooks[MB_HOOK_ARRIVE] != LUA_NOREF) policy->ops.arrive = hook_arrive;
     if (hooks[MB_HOOK_STEPPED] != LUA_NOREF) policy->ops.stepped = hook_stepped;
+    if (hooks[MB_HOOK_DONE] != LUA_NOREF) policy->ops.done = hook_done;
 }
 
 mb_status mb_lua_policy_open(mb_lua_policy *policy, const mb_policy_spec *spec, const mb_limits *limits,

@@ -27,5 +27,17 @@ void mb_sandbox_close(mb_host *host);
 
 // src/script/library.c: the replaced functions.
 void mb_library_replace(lua_State *L, int environment);
+// src/script/library_equal.c: of these, what the engines answer differently.
+void mb_library_equalise(lua_State *L, int environment);
+
+// Functions to be put into the libraries of the environment; the last has no name.
+typedef struct mb_replacement {
+    const char *library, *name;
+    lua_CFunction function;
+} mb_replacement;
+void mb_library_install(lua_State *L, int environment, const mb_replacement *replaced);
+
+// Text of a number, the same with both engines: whole ones up to 2^53 with all their digits.
+void mb_library_push_number(lua_State *L, double value);
 // Text of any value without addresses; pushes a string.
 void mb_library_tostring(lua_State *L, int index);

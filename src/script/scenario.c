@@ -104,13 +104,14 @@ static mb_status protect(mb_scenario *scenario, lua_CFunction function, call *ar
     return status;
 }
 
-// find_policy(name): its path, or nil and a sentence. The root is an upvalue.
+// find_policy(name [, folder]): its path, or nil and a sentence. The root is an upvalue.
 static int find_policy(lua_State *L) {
     char buffer[4096] = "";
     char *path = NULL;
     mb_error error;
     const mb_status status =
-        mb_paths_find_policy(lua_tostring(L, lua_upvalueindex(1)), luaL_checkstring(L, 1), &path, &error);
+        mb_paths_find_policy(lua_tostring(L, lua_upvalueindex(1)), luaL_optstring(L, 2, NULL),
+                             luaL_checkstring(L, 1), &path, &error);
     if (!status) snprintf(buffer, sizeof buffer, "%s", path);
     free(path);
     if (!status) {
@@ -374,7 +375,7 @@ static void push_measures(lua_State *L, const double *values) {
     lua_createtable(L, 0, MB_MEASURE_COUNT);
     for (int i = 0; values && i < MB_MEASURE_COUNT; i++) {
         if (values[i] != values[i]) continue;
-        lua_pushnumber(L, values[i]);
+        mb_lua_push_quantity(L, values[i]);
         lua_setfield(L, -2, mb_measures[i].name);
     }
 }
@@ -387,7 +388,7 @@ static void push_row(lua_State *L, const mb_section *section, int points, const 
     lua_setfield(L, -2, "policy");
     lua_pushstring(L, point->label);
     lua_setfield(L, -2, "label");
-    lua_pushnumber(L, (lua_Number)row->seeds);
+    lua_pushinteger(L, (lua_Integer)row->seeds);
     lua_setfield(L, -2, "seeds");
     lua_rawgeti(L, points, (int)(row->point + 1));
     lua_getfield(L, -1, "values");
@@ -442,22 +443,22 @@ struct mb_step_clock {
 
 static void push_shape(lua_State *L, const mb_step_shape *shape) {
     lua_createtable(L, 0, 6);
-    lua_pushnumber(L, (double)(shape->prefill_tokens + shape->decode_requests));
+    lua_pushinteger(L, (lua_Integer)(shape->prefill_tokens + shape->decode_requests));
     lua_setfield(L, -2, "tokens");
-    lua_pushnumber(L, (double)shape->prefill_tokens);
+    lua_pushinteger(L, (lua_Integer)shape->prefill_tokens);
     lua_setfield(L, -2, "prefill_tokens");
-    lua_pushnumber(L, shape->decode_requests);
+    lua_pushinteger(L, shape->decode_requests);
     lua_setfield(L, -2, "decodes");
-    lua_pushnumber(L, (double)shape->decode_context);
+    lua_pushinteger(L, (lua_Integer)shape->decode_context);
     lua_setfield(L, -2, "context");
-    lua_pushnumber(L, (double)shape->prefill_requests + shape->decode_requests);
+    lua_pushinteger(L, (lua_Integer)shape->prefill_requests + shape->decode_requests);
     lua_setfield(L, -2, "requests");
     lua_createtable(L, (int)shape->prefill_requests, 0);
     for (uint32_t i = 0; i < shape->prefill_requests; i++) {
         lua_createtable(L, 0, 2);
-        lua_pushnumber(L, shape->chunks[i].tokens);
+        lua_pushinteger(L, shape->chunks[i].tokens);
         lua_setfield(L, -2, "tokens");
-        lua_pushnumber(L, shape->chunks[i].prefix);
+        lua_pushinteger(L, shape->chunks[i].prefix);
         lua_setfield(L, -2, "prefix");
         lua_rawseti(L, -2, (int)i + 1);
     }

@@ -11,10 +11,10 @@ static int read_client(lua_State *L, const mb_view *view, int property) {
     const mb_client client = mb_sim_client(sim, view->index);
     switch (property) {
     case CLIENT_PROMPT:
-        lua_pushnumber(L, (double)client.prompt_tokens);
+        mb_lua_push_quantity(L, (double)client.prompt_tokens);
         break;
     case CLIENT_OUTPUT:
-        lua_pushnumber(L, (double)client.output_tokens);
+        mb_lua_push_quantity(L, (double)client.output_tokens);
         break;
     case CLIENT_WAITING:
         lua_pushinteger(L, client.waiting);

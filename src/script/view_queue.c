@@ -138,7 +138,7 @@ static int read_queue(lua_State *L, const mb_view *view, int property) {
     const double count = queue->count ? queue->count : 1; // means of an empty queue are 0
     switch (property) {
     case QUEUE_TOKENS:
-        lua_pushnumber(L, (double)queue->prompt_tokens);
+        mb_lua_push_quantity(L, (double)queue->prompt_tokens);
         break;
     case QUEUE_MEAN_PROMPT:
         lua_pushnumber(L, (double)queue->prompt_tokens / count);
@@ -306,7 +306,7 @@ static int bins_set_edges(lua_State *L) {
 static int push_edges(lua_State *L, const mb_bins *bins) {
     lua_createtable(L, (int)bins->count, 0);
     for (uint32_t i = 0; i + 1 < bins->count; i++) {
-        lua_pushnumber(L, bins->edges[i]);
+        mb_lua_push_quantity(L, bins->edges[i]);
         lua_rawseti(L, -2, (int)i + 1);
     }
     return 1;

@@ -14,7 +14,7 @@ static mb_replica *check_replica(lua_State *L) {
 }
 
 static void push_capacity(lua_State *L, uint64_t tokens) {
-    lua_pushnumber(L, tokens == MB_KV_UNLIMITED ? HUGE_VAL : (double)tokens);
+    mb_lua_push_quantity(L, tokens == MB_KV_UNLIMITED ? HUGE_VAL : (double)tokens);
 }
 
 enum { KV_CAPACITY, KV_USED, KV_FREE, KV_BLOCK };
@@ -41,7 +41,7 @@ static int read_kv(lua_State *L, const mb_view *view, int property) {
         push_capacity(L, pool->capacity);
         break;
     case KV_USED:
-        lua_pushnumber(L, (double)known_use(L, replica));
+        mb_lua_push_quantity(L, (double)known_use(L, replica));
         break;
     case KV_FREE:
         push_capacity(L, pool->capacity == MB_KV_UNLIMITED ? MB_KV_UNLIMITED
@@ -231,10 +231,11 @@ static int read_replica(lua_State *L, const mb_view *view, int property) {
         lua_pushnumber(L, replica->watermark);
         break;
     case REPLICA_MAX_REQUESTS:
-        lua_pushnumber(L, replica->max_requests == MB_NONE ? HUGE_VAL : replica->max_requests);
+        mb_lua_push_quantity(L, replica->max_requests == MB_NONE ? HUGE_VAL : replica->max_requests);
         break;
     default:
-        lua_pushnumber(L, replica->token_budget == UINT64_MAX ? HUGE_VAL : (double)replica->token_budget);
+        mb_lua_push_quantity(L,
+                             replica->token_budget == UINT64_MAX ? HUGE_VAL : (double)replica->token_budget);
     }
     return 1;
 }

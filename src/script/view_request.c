@@ -22,6 +22,11 @@ static void set_number(lua_State *L, const char *name, double value) {
     lua_setfield(L, -2, name);
 }
 
+static void set_quantity(lua_State *L, const char *name, double value) {
+    mb_lua_push_quantity(L, value);
+    lua_setfield(L, -2, name);
+}
+
 static void set_integer(lua_State *L, const char *name, lua_Integer value) {
     lua_pushinteger(L, value);
     lua_setfield(L, -2, name);
@@ -31,7 +36,7 @@ static void set_integer(lua_State *L, const char *name, lua_Integer value) {
 static void push_prefix(lua_State *L, const mb_request *request) {
     lua_createtable(L, (int)request->prefix_count, 1);
     for (uint32_t i = 0; i < request->prefix_count; i++) {
-        lua_pushnumber(L, (double)request->prefix_ids[i]);
+        mb_lua_push_quantity(L, (double)request->prefix_ids[i]);
         lua_rawseti(L, -2, (int)i + 1);
     }
     set_integer(L, "unit", request->prefix_unit_tokens);
@@ -50,7 +55,7 @@ static void make(mb_host *host, uint32_t slot, const mb_request *request) {
     set_integer(L, "client", request->client);
     set_integer(L, "priority", request->priority);
     set_number(L, "deadline", request->deadline_s);
-    if (request->session) set_number(L, "session", (double)request->session);
+    if (request->session) set_quantity(L, "session", (double)request->session);
     if (request->prefix_count) push_prefix(L, request);
     if (host->oracle) set_integer(L, "output_tokens", request->output_tokens);
     lua_rawgeti(L, LUA_REGISTRYINDEX, host->request_meta);

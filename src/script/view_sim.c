@@ -11,8 +11,15 @@ static mb_sim *check_sim(lua_State *L) {
     return mb_host_of(L)->sim;
 }
 
-static int reject(lua_State *L) {
+// Nothing happens after the hook `done` any more.
+static mb_sim *check_going(lua_State *L, const char *call) {
     mb_sim *sim = check_sim(L);
+    if (sim->ended) luaL_error(L, "%s: the run has ended; the hook 'done' can only look back", call);
+    return sim;
+}
+
+static int reject(lua_State *L) {
+    mb_sim *sim = check_going(L, "sim:reject");
     const uint32_t slot = mb_request_view_check(L, 2);
     const char *reason = luaL_optstring(L, 3, "turned away by the policy");
     if (mb_request_at(&sim->requests, slot)->phase == MB_PHASE_RUNNING)
@@ -27,7 +34,7 @@ static int reject(lua_State *L) {
 
 static int set_timer(lua_State *L, bool repeats) {
     mb_host *host = mb_host_of(L);
-    mb_sim *sim = check_sim(L);
+    mb_sim *sim = check_going(L, repeats ? "sim:every" : "sim:after");
     const lua_Number delay = luaL_checknumber(L, 2);
     luaL_checktype(L, 3, LUA_TFUNCTION);
     if (!(delay >= 0 && delay < HUGE_VAL)) return luaL_error(L, "a timer needs a time of at least 0 seconds");
@@ -111,10 +118,10 @@ static int read_sim(lua_State *L, const mb_view *view, int property) {
         lua_pushnumber(L, sim->now_s);
         break;
     case SIM_RUNNING:
-        lua_pushnumber(L, (double)sim->running);
+        mb_lua_push_quantity(L, (double)sim->running);
         break;
     case SIM_WAITING:
-        lua_pushnumber(L, (double)sim->waiting);
+        mb_lua_push_quantity(L, (double)sim->waiting);
         break;
     case SIM_INBOX:
         if (sim->inbox_is_bins)

@@ -172,7 +172,7 @@ enum {
 static int read_report(lua_State *L, const mb_step_report *report, int property) {
     switch (property) {
     case STEP_TOKENS:
-        lua_pushnumber(L, (double)(report->prefill_tokens + report->decode_tokens));
+        mb_lua_push_quantity(L, (double)(report->prefill_tokens + report->decode_tokens));
         break;
     case STEP_REQUESTS:
         lua_pushinteger(L, report->requests);
@@ -181,13 +181,13 @@ static int read_report(lua_State *L, const mb_step_report *report, int property)
         lua_pushnumber(L, report->duration_s);
         break;
     case STEP_COUNT:
-        lua_pushnumber(L, (double)report->count);
+        mb_lua_push_quantity(L, (double)report->count);
         break;
     case STEP_PREFILL:
-        lua_pushnumber(L, (double)report->prefill_tokens);
+        mb_lua_push_quantity(L, (double)report->prefill_tokens);
         break;
     case STEP_DECODE:
-        lua_pushnumber(L, (double)report->decode_tokens);
+        mb_lua_push_quantity(L, (double)report->decode_tokens);
         break;
     case STEP_TBT:
         lua_pushnumber(L, report->tbt_s);
@@ -196,7 +196,7 @@ static int read_report(lua_State *L, const mb_step_report *report, int property)
         lua_pushinteger(L, report->longest_tokens);
         break;
     default:
-        lua_pushnumber(L, 0);
+        lua_pushinteger(L, 0);
     }
     return 1;
 }
@@ -212,13 +212,15 @@ static int read_step(lua_State *L, const mb_view *view, int property) {
     const uint64_t budget = replica->token_budget;
     switch (property) {
     case STEP_TOKENS:
-        lua_pushnumber(L, (double)tokens);
+        mb_lua_push_quantity(L, (double)tokens);
         break;
     case STEP_REQUESTS:
         lua_pushinteger(L, engine ? mb_step_requests(host->sim) : replica->count);
         break;
     case STEP_BUDGET: // it may have been lowered meanwhile
-        lua_pushnumber(L, budget == UINT64_MAX ? HUGE_VAL : budget < tokens ? 0 : (double)(budget - tokens));
+        mb_lua_push_quantity(L, budget == UINT64_MAX ? HUGE_VAL
+                                : budget < tokens    ? 0
+                                                     : (double)(budget - tokens));
         break;
     default:
         return luaL_error(L, "this is known when the step has ended, in the hook `stepped`");

@@ -35,6 +35,8 @@ typedef struct mb_policy_ops {
     // The slot is still readable, and recycled afterwards.
     mb_status (*finish)(void *self, mb_sim *sim, uint32_t slot, mb_end why, mb_error *error);
     mb_status (*timer)(void *self, mb_sim *sim, uint32_t timer, mb_error *error);
+    // The run has come to its end; nothing happens after it. Its failure loses nothing (sim->done_failed).
+    mb_status (*done)(void *self, mb_sim *sim, mb_error *error);
     // Keys of a queue ordered by MB_KEY_GIVEN, where the core itself pushes (arrivals to the inbox).
     mb_status (*key)(void *self, mb_sim *sim, uint32_t queue, uint32_t slot, double *key, mb_error *error);
 } mb_policy_ops;

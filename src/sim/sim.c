@@ -552,9 +552,19 @@ static void sum_engines(mb_sim *sim) {
         metrics->useful_tokens += computed - metrics->recomputed_tokens;
 }
 
+// Let the policy look back, before the books are closed.
+static mb_status look_back(mb_sim *sim, mb_error *error) {
+    sim->ended = true;
+    if (!sim->policy.ops->done) return MB_OK;
+    const mb_status status = sim->policy.ops->done(sim->policy.self, sim, error);
+    sim->done_failed = status != MB_OK;
+    return status;
+}
+
 mb_status mb_sim_run(mb_sim *sim, mb_error *error) {
     mb_error ignored;
-    const mb_status status = run_events(sim, error);
+    mb_status status = run_events(sim, error);
+    if (status == MB_OK) status = look_back(sim, error);
     mb_sim_integrate(sim);
     sum_engines(sim);
     sim->metrics.requests = sim->arrived;

@@ -160,6 +160,8 @@ struct mb_sim {
     uint32_t client_count, client_capacity;
     double clients_counted_s; // output_tokens of running requests are counted up to here
     bool arrivals_ended, closed;
+    bool ended;         // nothing happens any more; the policy may look
+    bool done_failed;   // in its hook `done`: the metrics are complete all the same
     mb_arrival pending; // the next arrival, not yet in the system
     mb_rng noise;
     uint32_t batches;
@@ -172,8 +174,8 @@ struct mb_sim {
 // failure.
 mb_status mb_sim_init(mb_sim *sim, const mb_sim_config *config, mb_source *source, mb_policy policy,
                       const mb_observer *observer, mb_error *error);
-// Run to the end: no arrivals, nothing running, no timers. sim->metrics is filled, also (up to there) after a
-// failure.
+// Run to the end: no arrivals, nothing running, no timers; then the policy's hook `done`. sim->metrics is
+// filled, also (up to there) after a failure.
 mb_status mb_sim_run(mb_sim *sim, mb_error *error);
 void mb_sim_deinit(mb_sim *sim);
 

@@ -192,7 +192,7 @@ all_named(writing, fields, "docs/writing-policies.md names every field of a requ
 all_named(meta, fields, "lua/meta/mbsand.lua names every field of a request")
 
 local hooks = {}
-for name in read("src/script/policy_lua.c"):match("HOOK_NAMES%[MB_HOOK_COUNT%] = (%b{})"):gmatch('"(%l+)"') do
+for name in read("src/script/hook_names.c"):match("mb_hook_names%[MB_HOOK_COUNT%] = (%b{})"):gmatch('"(%l+)"') do
   hooks[#hooks + 1] = name
 end
 all_named(writing, hooks, "docs/writing-policies.md names every hook")

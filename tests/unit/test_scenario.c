@@ -258,10 +258,10 @@ static void finds_files(void **state) {
     char *root, *path = NULL;
     mb_error error;
     assert_int_equal(mb_paths_root(&root, &error), MB_OK);
-    assert_int_equal(mb_paths_find_policy(root, "origin/static_fifo", &path, &error), MB_OK);
+    assert_int_equal(mb_paths_find_policy(root, NULL, "origin/static_fifo", &path, &error), MB_OK);
     assert_non_null(strstr(path, "policies/origin/static_fifo.lua"));
     free(path);
-    assert_int_equal(mb_paths_find_policy(root, "static_fifa", &path, &error), MB_BAD_INPUT);
+    assert_int_equal(mb_paths_find_policy(root, NULL, "static_fifa", &path, &error), MB_BAD_INPUT);
     assert_null(path);
     assert_string_equal(error.message,
                         "there is no policy \"static_fifa\"; did you mean \"static_fifo\"? (a file of "

@@ -1,0 +1,289 @@
+# Scripts: hooks and what is nearly one, whole numbers, what both engines of Lua understand, files beside a scenario.
+
+load helpers
+
+setup() { cd "$BATS_TEST_TMPDIR" || return; }
+
+small() { "$1" "$root/tests/sandbox/small.lua" -q "${@:2}"; }
+
+# policy LINE...: write my.lua; refused: what both engines say of it.
+policy() { printf '%s\n' "$@" >my.lua; }
+refused() { # refused SENTENCE
+    local engine
+    for engine in "$MBSAND" "$MBSAND_LUAJIT"; do
+        [ -x "$engine" ] || continue
+        run "$engine" check my.lua
+        [ "$status" -eq 2 ] && says "mbsand: my.lua:$1" || return 1
+        [[ $output != *traceback* ]] || return 1
+    done
+}
+schedule='function P:schedule(replica, step) step:admit(self.sim.queue, 8) end'
+
+@test "done is called once, at the end, and sees the final state" {
+    policy 'local P = { n = 0 }' "$schedule" 'function P:finish() self.n = self.n + 1 end' \
+        'function P:done()' '  local sim = self.sim' \
+        '  print("done", self.n, sim.waiting, sim.running, #sim.queue, sim.replicas[1].kv.used, sim.now > 10)' \
+        '  sim:observe("served", self.n)' 'end' 'return P'
+    run small "$MBSAND" -p ./my.lua --out out --dump decisions
+    [ "$status" -eq 0 ]
+    says 'my: done 300 0 0 0 0 true'
+    [ "$(grep -c "my: done" <<<"$output")" -eq 1 ]
+    grep -q ',served,300$' out/decisions-my-1.csv
+}
+
+@test "done of a run that stops early sees what was left" {
+    policy 'local P = {}' "$schedule" 'function P:done()' \
+        '  print("left", self.sim.waiting + self.sim.running > 0, self.sim.now, self.sim.replicas[1].running)' 'end' 'return P'
+    run small "$MBSAND" -p ./my.lua --set stop_time=5
+    [ "$status" -eq 0 ]
+    says 'my: left true 5 '
+}
+
+@test "a done that fails loses no result" {
+    policy 'local P = {}' "$schedule" 'function P:done()' '  error("no luck")' 'end' 'return P'
+    run small "$MBSAND" -p ./my.lua
+    [ "$status" -eq 1 ]
+    says 'warning: my failed with seed 1 in `done`, after the run, whose numbers stand: ./my.lua:4: no luck [in done, t ='
+    grep -q '^my  *19.82' <<<"$output"
+    run small "$MBSAND" -p ./my.lua --format csv
+    [ "$status" -eq 1 ]
+    grep -q '^my,.*,300,' <<<"$output"
+    run small "$MBSAND" -p ./my.lua --format json
+    [ "$status" -eq 1 ]
+    grep -q 'no luck' <<<"$output"
+    grep -q '"seeds_finished": *1' <<<"$output"
+    ! grep -q '"seeds_finished": *0' <<<"$output"
+}
+
+@test "done has a time limit, and cannot change what is over" {
+    policy 'local P = {}' "$schedule" 'function P:done() while true do end end' 'return P'
+    run small "$MBSAND" -p ./my.lua --hook-instructions 100000 --hook-seconds 60
+    [ "$status" -eq 1 ]
+    says 'done used more than 100000 instructions (limits.hook_instructions)'
+    policy 'local P = {}' "$schedule" 'function P:done() self.sim:after(1, function() end) end' 'return P'
+    run small "$MBSAND" -p ./my.lua
+    says "my.lua:3: sim:after: the run has ended; the hook 'done' can only look back"
+    policy 'local P = {}' "$schedule" 'function P:done() self.sim:every(1, function() end) end' 'return P'
+    run small "$MBSAND" -p ./my.lua
+    says "my.lua:3: sim:every: the run has ended"
+    policy 'local P = {}' "$schedule" 'function P:done() self.sim:reject(self.sim.queue:peek()) end' 'return P'
+    run small "$MBSAND" -p ./my.lua --set stop_time=1 --set cluster.gpus=1
+    says "my.lua:3: sim:reject: the run has ended"
+}
+
+@test "done is not called when a run fails" {
+    policy 'local P = {}' 'function P:schedule() error("at once") end' 'function P:done() print("called") end' 'return P'
+    run small "$MBSAND" -p ./my.lua
+    [ "$status" -eq 1 ]
+    [[ $output != *called* ]]
+}
+
+looks_like() { # looks_like NAME SENTENCE
+    policy 'local P = {}' "$schedule" "function P:$1() end" 'return P'
+    refused " there is no hook '$1'; $2"
+}
+
+@test "functions that look like hooks, and are none" {
+    looks_like setup "what it would do belongs into 'init'."
+    looks_like on_arrival "what it would do belongs into 'arrive'."
+    looks_like thread_done "what it would do belongs into 'done'."
+    looks_like response "what it would do belongs into 'finish'."
+    looks_like on_batch_end "what it would do belongs into 'stepped'."
+    looks_like get_next_batch "what it would do belongs into 'schedule'."
+    looks_like delay 'set timers with sim:after and sim:every.'
+    looks_like on_whatever 'there are init, arrive, schedule, stepped, finish and done.'
+    looks_like dnoe "did you mean 'done'?"
+    looks_like intit "did you mean 'init'?"
+}
+
+@test "a function that the policy calls itself may have any name" {
+    policy 'local P = {}' 'function P:schedule(replica, step) self:dispatch(step) end' \
+        'function P:dispatch(step) step:admit(self.sim.queue, 8) end' 'return P'
+    run "$MBSAND" check my.lua
+    [ "$status" -eq 0 ]
+}
+
+@test "whole numbers are integers, wherever they come from" {
+    policy 'local P = { params = { a = 4, b = 4.0, list = { 1.0, 2, 2.5 }, share = 0.5 } }' \
+        'function P:init()' '  local p, sim = self.params, self.sim' \
+        '  local bins = sim:bins{ edges = { 64.0, 256 } }' \
+        '  local kv = sim.replicas[1].kv' \
+        '  print("[" .. p.a .. p.b .. p.list[1] .. p.list[2] .. p.share .. "|" .. bins.edges[1] .. "|" .. kv.capacity ..' \
+        '    "|" .. kv.free .. "|" .. sim.waiting .. "|" .. sim:sample()[1] .. "]")' 'end' \
+        'function P:schedule(replica, step)' '  step:admit(self.sim.queue, 8)' \
+        '  if not self.told then print("<" .. step.tokens .. "|" .. step.requests .. "|" .. self.sim.waiting .. ">") end' \
+        '  self.told = true' 'end' \
+        'function P:stepped(replica, step)' \
+        '  if not self.said then print("{" .. step.prefill_tokens .. "|" .. step.decode_tokens .. "|" .. step.count .. "}") end' \
+        '  self.said = true' 'end' 'return P'
+    local given
+    for given in '' ,a=4,b=4 ,a=4.0,b=4e0,list=1,2,share=0.5 ,a=0x4; do
+        [ "$given" != ,a=0x4 ] || continue
+        run small "$MBSAND" -p "./my.lua$given"
+        says "my: [44120.5|64|2000|2000|0|"
+        [[ ! $output =~ \<[^\>]*\.[^\>]*\> && ! $output =~ \{[^}]*\.[^}]*\} ]] || { echo "$output"; return 1; }
+    done
+    run small "$MBSAND" -p ./my.lua --set params.a=4 --set params.b=4
+    says "my: [44120.5|"
+}
+
+@test "whole numbers that a scenario gives, sweeps or measures are integers" {
+    cat >s.lua <<'END'
+return scenario {
+  workload = synthetic { arrivals = arrivals.poisson { rate = 20 }, prompt = 10, output = 5, limit = 10 },
+  cluster = { gpus = 1 }, seeds = 1,
+  latency = latency.custom(function(step)
+    if not TOLD then print("(" .. step.tokens .. step.requests .. step.chunks[1].tokens .. step.context .. ")") end
+    TOLD = true
+    return 0.01
+  end),
+  policies = { { "my.lua", a = 4.0 } },
+  over = { "params.b", { 4, 8.0 } },
+  report = function(rows)
+    for _, row in ipairs(rows) do print(row.policy, "<" .. row.mean.finished .. "|" .. row.seeds .. ">") end
+  end,
+}
+END
+    policy 'local P = { params = { a = 1, b = 1 } }' \
+        'function P:schedule(_, step) step:carry() step:admit(self.sim.queue) end' \
+        'function P:done() print("[" .. self.params.a .. self.params.b .. "]") end' 'return P'
+    sed -i 's/TOLD/_G.TOLD/' s.lua
+    run "$MBSAND" s.lua -q -j 1
+    [ "$status" -eq 0 ]
+    says 'my: [44]'
+    says 'my: [48]'
+    says '(101100)' || says '(1011'
+    says '<10|1>'
+}
+
+@test "what only Lua 5.4 understands is refused by both engines" {
+    lua_line() { policy 'local P = {}' "$schedule" "$1" 'return P'; }
+    lua_line 'local x = 7 // 2'; refused "3: '//' is of Lua 5.3 and later; write math.floor(a / b). Policies run on Lua 5.4 and on LuaJIT"
+    lua_line 'local x = 7 & 2'; refused "3: '&' is of Lua 5.3 and later"
+    lua_line 'local x = 7 | 2'; refused "3: '|' is of Lua 5.3 and later"
+    lua_line 'local x = ~7'; refused "3: '~' is of Lua 5.3 and later"
+    lua_line 'local x = 7 << 2'; refused "3: '<<' is of Lua 5.3 and later"
+    lua_line 'local x = 7 >> 2'; refused "3: '>>' is of Lua 5.3 and later"
+    lua_line 'local x <const> = 7'; refused "3: '<const>' and '<close>' are of Lua 5.4; leave them out"
+    lua_line 'local y, x <close> = 7'; refused "3: '<const>' and '<close>' are of Lua 5.4"
+    lua_line 'do ; end'; refused "3: a ';' with no statement before it is of Lua 5.2 and later"
+    lua_line 'local x = 9007199254740993'; refused '3: 9007199254740993 is above 2^53, where Lua 5.4 and LuaJIT count differently'
+}
+
+@test "what only LuaJIT understands is refused by both engines" {
+    lua_line() { policy 'local P = {}' "$schedule" "$1" 'return P'; }
+    lua_line 'local x = 10LL'; refused '3: 10LL is a number of LuaJIT alone; write it in decimal'
+    lua_line 'local x = 2i'; refused '3: 2i is a number of LuaJIT alone'
+    lua_line 'local x = 0b101'; refused '3: 0b101 is a number of LuaJIT alone'
+}
+
+@test "texts and comments may hold anything, and what both engines know passes" {
+    policy 'local P = { x = "a // b & c", y = [==[ // ]] ]==], z = '"'"'\'"'"' | //'"'"' } -- 7 // 2' '--[[ 7 // 2' '& ]] ' \
+        "$schedule" 'local a, b = 1 ~= 2, 0x10 < 3 and 4 > 1; local c = 1e300' \
+        'for i = 1, 3 do if i == 2 then goto continue end b = i; ::continue:: end' 'return P'
+    local engine
+    for engine in "$MBSAND" "$MBSAND_LUAJIT"; do
+        [ -x "$engine" ] || continue
+        run "$engine" check my.lua
+        [ "$status" -eq 0 ] || { echo "$output"; return 1; }
+    done
+}
+
+@test "a module and a bin rule are read by the same rules" {
+    policy 'local m = require "m"' 'local P = {}' "$schedule" 'return P'
+    echo 'return { x = 7 // 2 }' >m.lua
+    run "$MBSAND" check my.lua
+    [ "$status" -eq 2 ]
+    says "./m.lua:1: '//' is of Lua 5.3"
+}
+
+@test "both engines turn numbers into the same texts, and answer alike" {
+    policy 'local P = {}' "$schedule" 'function P:done()' \
+        '  print(4.0, 8 / 2, 2^53, 1e15, -0.0, 0/0, 1/0, 0.1, string.format("%d %s %5s", 4.0, 8 / 2, 3.0))' \
+        '  print(table.concat({ 4.0, 2.5, "x", 1 }, ","), table.concat({}), table.concat({ 1, 2, 3 }, "-", 2, 3))' \
+        '  print(tonumber("inf"), tonumber("0b11"), tonumber("nan"), tonumber("11", 2), tonumber(" 0x10 "), tonumber("1e1"))' \
+        '  print(string.format("%.17g %.17g", math.log(3, 7), math.atan(1, -1)), math.log(8, 2), math.log(1000, 10))' \
+        '  local t = { 1, 2, 3 } print(table.remove(t, 1), table.remove(t), table.remove(t, 2), #t, table.remove({}))' \
+        'end' 'return P'
+    run small "$MBSAND" -p ./my.lua
+    says 'my: 4 4 9007199254740992 1000000000000000 0 nan inf 0.1 4 4 3'
+    says 'my: 4,2.5,x,1 2-3'
+    says 'my: nil nil nil 3 16 10'
+    says 'my: 0.56457503405357967 2.3561944901923448 3 3'
+    says 'my: 1 3 nil 1 nil'
+    local plain=$output
+    [ -x "$MBSAND_LUAJIT" ] || skip "there is no $MBSAND_LUAJIT"
+    run small "$MBSAND_LUAJIT" -p ./my.lua
+    [ "$(grep '^my: ' <<<"$output")" = "$(grep '^my: ' <<<"$plain")" ]
+}
+
+@test "a fraction as %d, and a place far outside, are errors on both engines" {
+    local engine
+    for engine in "$MBSAND" "$MBSAND_LUAJIT"; do
+        [ -x "$engine" ] || continue
+        policy 'local P = {}' "$schedule" 'function P:done() print(string.format("%d", 4.5)) end' 'return P'
+        run small "$engine" -p ./my.lua
+        says "./my.lua:3: format: '%d' needs a whole number, and got 4.5; write math.floor(x), or %.0f"
+        policy 'local P = {}' "$schedule" 'function P:done() table.remove({ 1 }, 7) end' 'return P'
+        run small "$engine" -p ./my.lua
+        says "./my.lua:3: remove: the place must be a whole number from 1 to 2, one behind the end"
+        policy 'local P = {}' "$schedule" 'function P:done() table.concat({ 1, {} }) end' 'return P'
+        run small "$engine" -p ./my.lua
+        says "./my.lua:3: concat: value 2 is a table; expected a text or a number"
+    done
+}
+
+write_scenario() { # write_scenario FIRST-LINE POLICY
+    cat >sub/s.lua <<END
+$1
+return scenario { workload = synthetic { arrivals = w.arrivals, prompt = 10, output = 5, limit = 10 },
+  cluster = { gpus = 1 }, latency = latency.step{ base = 0.01 }, policies = { "$2" }, seeds = 1 }
+END
+}
+
+@test "files beside a scenario: modules that use its words, and policies" {
+    mkdir sub
+    echo 'return { arrivals = arrivals.poisson{ rate = 1 }, where = locate("w.lua") }' >sub/w.lua
+    cp "$root/policies/fcfs.lua" sub/mine.lua
+    local how
+    for how in 'local w = require "w"' 'local w = dofile "w.lua"' 'local w = assert(loadfile "w.lua")()'; do
+        write_scenario "$how" mine.lua
+        run "$MBSAND" sub/s.lua -q
+        [ "$status" -eq 0 ] || { echo "$output"; return 1; }
+        grep -q '^mine ' <<<"$output"
+        [ -x "$MBSAND_LUAJIT" ] || continue
+        run "$MBSAND_LUAJIT" sub/s.lua -q
+        [ "$status" -eq 0 ]
+    done
+    policy 'local P = {}' "$schedule" 'return P'   # the current folder comes first
+    mv my.lua mine.lua
+    run "$MBSAND" sub/s.lua -q --format json
+    grep -q '"path": *"mine.lua"' <<<"$output"
+    rm mine.lua
+    run "$MBSAND" sub/s.lua -q -p mine.lua
+    [ "$status" -eq 2 ]
+    says 'mbsand: --policy mine.lua: there is no policy "mine.lua": No such file or directory'
+    write_scenario 'local w = require "w"' nix.lua
+    run "$MBSAND" sub/s.lua -q
+    [ "$status" -eq 2 ]
+    says 'mbsand: sub/s.lua:3: there is no policy "nix.lua": neither in the current folder nor in sub'
+}
+
+@test "an unknown word, in a scenario and in a module, is one sentence" {
+    mkdir sub
+    echo 'return { arrivals = arivals.poisson{ rate = 1 } }' >sub/w.lua
+    write_scenario 'local w = require "w"' fcfs
+    run "$MBSAND" sub/s.lua
+    [ "$status" -eq 2 ]
+    [ "$output" = 'mbsand: sub/w.lua:1: there is no "arivals" in a scenario; did you mean "arrivals"?' ]
+    echo 'return { arrivals = arrivals.poison{ rate = 1 }, other = some_global }' >sub/w.lua
+    run "$MBSAND" sub/s.lua
+    [ "${#lines[@]}" -eq 1 ]
+    says 'mbsand: sub/w.lua:1: there is no arrivals.poison; did you mean "poisson"?'
+    write_scenario 'local w = { arrivals = arrivals.poisson{ rate = 1 } } latincy = latencie.step' fcfs
+    run "$MBSAND" sub/s.lua
+    [ "$output" = 'mbsand: sub/s.lua:1: there is no "latencie" in a scenario; did you mean "latency"?' ]
+    write_scenario 'plan{ model = "nothing" }' fcfs
+    run "$MBSAND" sub/s.lua
+    [ "$output" = 'mbsand: sub/s.lua:1: plan: plan needs a model and a gpu' ]
+}
