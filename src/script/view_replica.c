@@ -134,7 +134,7 @@ static int each_running(lua_State *L) {
 }
 
 static int cached(lua_State *L) { // 0 under a batch model, which has no prefix cache
-    const mb_replica *replica = check_replica(L);
+    mb_replica *replica = check_replica(L);
     lua_pushinteger(L, mb_replica_cached(mb_host_of(L)->sim, replica, mb_request_view_check(L, 2)));
     return 1;
 }

@@ -248,5 +248,5 @@ uint64_t mb_replica_kv_used(mb_sim *sim, mb_replica *replica);
 // Tokens computed and in memory there now; and whether so many more would fit above the watermark.
 uint64_t mb_replica_kv_computed(mb_sim *sim, mb_replica *replica);
 bool mb_replica_fits(mb_sim *sim, mb_replica *replica, uint64_t tokens);
-// Tokens of a waiting request that the replica's cache holds.
-uint32_t mb_replica_cached(const mb_sim *sim, const mb_replica *replica, uint32_t slot);
+// Tokens of a waiting request that the replica's cache holds now.
+uint32_t mb_replica_cached(mb_sim *sim, mb_replica *replica, uint32_t slot);

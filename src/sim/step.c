@@ -229,10 +229,11 @@ bool mb_replica_fits(mb_sim *sim, mb_replica *replica, uint64_t tokens) {
     return mb_kv_blocks_for(kv, tokens) + (uint64_t)(replica->watermark * (double)kv->total) <= kv->free;
 }
 
-uint32_t mb_replica_cached(const mb_sim *sim, const mb_replica *replica, uint32_t slot) {
+uint32_t mb_replica_cached(mb_sim *sim, mb_replica *replica, uint32_t slot) {
     const mb_request *request = mb_request_at(&sim->requests, slot);
     const mb_engine *engine = replica->engine;
     if (!engine || request->stage != MB_STAGE_NEW) return 0;
+    mb_engine_settle(sim, replica); // steps take free blocks, and what these still held
     const mb_kv_names names = mb_engine_names(request);
     mb_kv_hold hold = request->hold;
     if (request->replica != replica->id) hold.left = MB_KV_NO_RUN; // what it left is on another replica

@@ -39,6 +39,28 @@ fails() {
     done
 }
 
+@test "what the prefix cache holds is told as of now, before anything else was asked" {
+    cat >cached.lua <<'END'
+local Cached = {}
+function Cached:arrive(req)
+  self.sim:observe("cached", self.sim.replicas[1]:cached(req))
+  self.sim.queue:push(req)
+end
+function Cached:schedule(replica, step)
+  if step:carry() == 0 then step:admit(self.sim.queue) end
+end
+return Cached
+END
+    set -- --policy ./cached.lua --set cluster.gpus=1 --set cluster.kv_blocks=50 --set workload.prefix.tokens=8 \
+        --set workload.prefix.groups=20 --set workload.arrivals.rate=4 --quiet --dump decisions
+    sed -i 's/limit = 200/limit = 400, prefix = { tokens = 4, groups = 2 }/' small.lua
+    "$MBSAND" small.lua "$@" --out fast >/dev/null
+    "$MBSAND" small.lua "$@" --out slow --step >/dev/null
+    cmp fast/decisions-cached-1.csv slow/decisions-cached-1.csv
+    [ "$(grep -c 'cached,8$' fast/decisions-cached-1.csv)" -gt 50 ]
+    [ "$(grep -c 'cached,0$' fast/decisions-cached-1.csv)" -gt 50 ]
+}
+
 @test "mistakes in a step" {
     schedule 'if step:carry() and replica.running > 0 then step:barrier() else step:admit(self.sim.queue, 1) end'
     fails "step:barrier: requests run here already"

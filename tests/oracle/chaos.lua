@@ -1,5 +1,8 @@
 -- A policy that does anything: carries, adds, preempts, pauses, swaps, idles, routes and sets limits by chance. Its own
--- draws are the same however the core gets from change to change, so jumping and stepping must agree to the bit.
+-- draws are the same however the core gets from change to change, so jumping and stepping must agree to the bit. With `ask`
+-- every hook may begin with questions (questions.lua), before it has looked at anything else.
+local questions = require "questions"
+
 local Chaos = { params = {
   seed = 1,
   budget = 0, requests = 0,       -- limits; 0: none
@@ -9,7 +12,9 @@ local Chaos = { params = {
   skip = 0,                       -- chance of leaving the decodes out of a step
   single = 0,                     -- chance of adding requests one by one
   quantum = 0,                    -- chance of a quantum
-  idle = 0, barrier = 0, timer = 0, order = "none",
+  idle = 0, barrier = 0, timer = 0,
+  order = "none",                 -- of the queue; or "function", or "bins"
+  ask = 0,                        -- chance of questions at the beginning of a hook
 } }
 
 function Chaos:draw()
@@ -19,27 +24,57 @@ end
 
 function Chaos:chance(p) return p > 0 and self:draw() < p end
 
+function Chaos:ask(where, step, what_step)
+  if self:chance(self.params.ask) then questions.ask(self.asker, where, step, what_step) end
+end
+
 function Chaos:init()
   local params, sim = self.params, self.sim
   self.state = 1 + params.seed * 7919
   for i = 1, 20 do self:draw() end -- luacheck: ignore i
-  self.queue = params.order ~= "none" and sim:queue{ by = params.order } or sim.queue
-  sim.inbox = self.queue
+  self.asker = { sim = sim, requests = {}, queues = { sim.queue }, draw = function() return self:draw() end }
+  self:ask("init")
+  self.queue = sim.queue
+  if params.order == "bins" then
+    self.bins = sim:bins{ key = "predicted_output", edges = { 10, 20 } }
+    self.asker.bins = self.bins
+    for bin = 1, #self.bins do table.insert(self.asker.queues, self.bins[bin]) end
+  elseif params.order == "function" then
+    self.queue = sim:queue{ by = function(req)
+      self:ask("by")
+      return req.predicted_output - 2 * req:generated()
+    end }
+  elseif params.order ~= "none" then
+    self.queue = sim:queue{ by = params.order }
+  end
+  table.insert(self.asker.queues, self.queue)
+  sim.inbox = self.bins or self.queue
   for _, replica in ipairs(sim.replicas) do
+    if params.routed > 0 then table.insert(self.asker.queues, replica.queue) end
     if params.budget > 0 then replica.token_budget = params.budget end
     if params.requests > 0 then replica.max_requests = params.requests end
     replica.reserve, replica.watermark, replica.chunked = params.reserve, params.watermark, params.chunked
   end
-  if params.timer > 0 then sim:every(params.timer, function() self.ticks = (self.ticks or 0) + 1 end) end
+  if params.timer > 0 then sim:every(params.timer, function() self:ask("every") end) end
 end
 
 function Chaos:arrive(req)
+  table.insert(self.asker.requests, req)
+  self:ask("arrive")
+  if self:chance(0.1 * self.params.ask) then self.sim:after(self:draw(), function() self:ask("after") end) end
   if self:chance(self.params.routed) then
     local replicas = self.sim.replicas
     replicas[1 + math.floor(self:draw() * #replicas)].queue:push(req)
   else
-    self.queue:push(req)
+    self.sim.inbox:push(req)
   end
+end
+
+-- The queue to take from: with bins, one of them.
+function Chaos:source()
+  if not self.bins then return self.queue end
+  local bin = self:draw() < 0.5 and self.bins:oldest() or self.bins:longest()
+  return bin and self.bins[bin] or self.queue
 end
 
 function Chaos:preempt_some(replica, step)
@@ -58,8 +93,9 @@ end
 -- Paused requests hold memory: if nothing else can go on, one of them must.
 function Chaos:schedule(replica, step)
   local params = self.params
+  self:ask("schedule", step)
   if replica.running == 0 and self:chance(params.barrier) then
-    step:admit(self.queue, 1 + math.floor(self:draw() * 4))
+    step:admit(self:source(), 1 + math.floor(self:draw() * 4))
     if step.requests > 0 then return step:barrier() end
   end
   if self:chance(params.preempt) then self:preempt_some(replica, step) end
@@ -80,25 +116,32 @@ function Chaos:schedule(replica, step)
     step:carry()
   end
   step:admit(replica.queue)
-  if self:draw() < 0.8 then step:admit(self.queue, 1 + math.floor(self:draw() * 6)) end
+  if self:draw() < 0.8 then step:admit(self:source(), 1 + math.floor(self:draw() * 6)) end
+  self:ask("middle", step)
   if self:chance(params.quantum) then step:quantum(1 + math.floor(self:draw() * 20)) end
   if step.requests == 0 then
     if self:chance(params.idle) then return step:idle(self.sim.now + 0.01 + self:draw()) end
     step:carry()
-    if step.requests == 0 then step:admit(self.queue) end
+    if step.requests == 0 then step:admit(self:source()) end
     if step.requests == 0 then step:idle(self.sim.now + 0.05) end
   end
 end
 
 -- What hooks can see must agree as well.
 function Chaos:stepped(replica, step)
+  self:ask("stepped", step, "report")
   self.sum = ((self.sum or 0) + step.count * 31 + step.requests + step.decode_tokens + replica.kv.used) % 1000003
   self.sim:observe("stepped", self.sum)
   self.sim:observe("replica", replica.id)
   self.sim:observe("tbt", step.tbt)
 end
 
-function Chaos:finish(req)
+function Chaos:finish(req, why)
+  self:ask("finish")
+  for i, other in ipairs(self.asker.requests) do
+    if other == req then table.remove(self.asker.requests, i) break end
+  end
+  if why ~= "done" or self.params.ask > 0 then return end -- what is read here would hide what `ask` may find
   self.sim:observe("waited", req:waited())
   self.sim:observe("attained", req:attained())
   for _, replica in ipairs(self.sim.replicas) do

@@ -38,7 +38,8 @@ local function chaos_policy(number, longest)
     chunked = chance(0.8), routed = pick{ 0, 0, 0.5, 1 }, preempt = pick{ 0, 0, 0.1 },
     how = pick{ "recompute", "swap", "pause", "any" }, skip = pick{ 0, 0, 0.2 }, single = pick{ 0, 0, 0.2 },
     quantum = pick{ 0, 0, 0.3 }, idle = pick{ 0, 0.2 }, barrier = pick{ 0, 0, 0.3 }, timer = pick{ 0, 0, 0.3, 2 },
-    order = pick{ "none", "none", "predicted_output", "predicted_remaining", "priority" },
+    order = pick{ "none", "none", "predicted_output", "predicted_remaining", "priority", "function", "bins" },
+    ask = pick{ 0, 0.2, 1 },
   }
   local _ = longest
   return ('{ "%s/tests/oracle/chaos.lua", label = "chaos%d", %s }'):format(os.getenv("PWD"), number, fields(params))
@@ -69,8 +70,8 @@ local function workload(requests)
   if chance(0.2) then who = ("users = %d, think = lengths.exponential(0.5)"):format(whole(1, 12)) end
   if chance(0.2) then
     more[#more + 1] = "sessions = { turns = lengths.uniform(1, 4), think = 0.3, max_context = 120 }"
-  elseif chance(0.3) then
-    more[#more + 1] = ("prefix = { tokens = %d, groups = %d }"):format(whole(1, 20), whole(1, 3))
+  elseif chance(0.5) then
+    more[#more + 1] = ("prefix = { tokens = %d, groups = %d }"):format(whole(1, 40), whole(1, 8))
   end
   more[#more + 1] = ""
   return ("synthetic { %s, prompt = %s, output = %s, limit = %d, %s}"):format(who, lengths(40), lengths(40), requests,

@@ -1,0 +1,154 @@
+-- Everything that a policy may ask of the simulation, for the random policy: whatever is asked, of whom, from which hook and
+-- before anything else was looked at, jumping and stepping must answer the same.
+
+-- A number for any answer, so that sim:observe can take it.
+local function number(value)
+  if value == nil then return -1 end
+  if value == true or value == false then return value and 1 or 0 end
+  if type(value) == "string" then
+    local sum = 0
+    for i = 1, #value do sum = (sum * 31 + value:byte(i)) % 1000003 end
+    return sum
+  end
+  if type(value) == "table" then return value.id or #value end
+  return value ~= value and -2 or value == math.huge and -3 or value
+end
+
+-- Several answers at once.
+local function all(next_one, of)
+  local sum, count = 0, 0
+  for req in next_one do
+    count = count + 1
+    sum = (sum * 7 + number(of(req))) % 1000003
+  end
+  return sum + count / 1024
+end
+
+local QUESTIONS = {
+  sim = {
+    now = function(sim) return sim.now end,
+    running = function(sim) return sim.running end,
+    waiting = function(sim) return sim.waiting end,
+    ended = function(sim) return sim.arrivals_ended end,
+    inbox = function(sim) return #sim.inbox end,
+    replicas = function(sim) return #sim.replicas end,
+    oracle = function(sim) return sim.oracle end,
+    observing = function(sim) return sim.observing end,
+    slo = function(sim) return sim.slo.e2e end,
+    random = function(sim) return sim:random() end,
+    sample = function(sim) return #sim:sample("predicted_total") end,
+  },
+  client = {
+    prompt = function(client) return client.prompt_tokens end,
+    output = function(client) return client.output_tokens end,
+    waiting = function(client) return client.waiting end,
+    running = function(client) return client.running end,
+    name = function(client) return client.name end,
+  },
+  replica = {
+    id = function(replica) return replica.id end,
+    role = function(replica) return replica.role end,
+    running = function(replica) return replica.running end,
+    waiting = function(replica) return replica.waiting end,
+    queue = function(replica) return #replica.queue end,
+    max_requests = function(replica) return replica.max_requests end,
+    token_budget = function(replica) return replica.token_budget end,
+    chunked = function(replica) return replica.chunked end,
+    reserve = function(replica) return replica.reserve end,
+    watermark = function(replica) return replica.watermark end,
+    capacity = function(replica) return replica.kv.capacity end,
+    used = function(replica) return replica.kv.used end,
+    free = function(replica) return replica.kv.free end,
+    block = function(replica) return replica.kv.block end,
+    fits = function(replica, draw) return replica.kv.fits(math.floor(draw() * 400)) end,
+    estimate = function(replica, draw)
+      return replica:estimate{ prefill = math.floor(draw() * 9), decodes = math.floor(draw() * 9), context = 100 }
+    end,
+    each = function(replica) return all(replica:each_running(), function(req) return req end) end,
+    computed = function(replica) return all(replica:each_running(), function(req) return req:computed() end) end,
+    generated = function(replica) return all(replica:each_running(), function(req) return req:generated() end) end,
+    phases = function(replica) return all(replica:each_running(), function(req) return req:phase() end) end,
+  },
+  queue = {
+    length = function(queue) return #queue end,
+    tokens = function(queue) return queue.tokens end,
+    mean_prompt = function(queue) return queue.mean_prompt end,
+    mean_predicted = function(queue) return queue.mean_predicted end,
+    peek = function(queue) return queue:peek() end,
+    each = function(queue) return all(queue:each(), function(req) return req end) end,
+    generated = function(queue) return all(queue:each(), function(req) return req:generated() end) end,
+  },
+  bins = {
+    count = function(bins) return #bins end,
+    next_one = function(bins, draw) return bins:next(math.floor(draw() * (#bins + 1))) end,
+    longest = function(bins) return bins:longest() end,
+    oldest = function(bins) return bins:oldest() end,
+    edges = function(bins) return bins.edges[1] end,
+  },
+  request = {
+    generated = function(req) return req:generated() end,
+    computed = function(req) return req:computed() end,
+    waited = function(req) return req:waited() end,
+    attained = function(req) return req:attained() end,
+    preemptions = function(req) return req:preemptions() end,
+    first_token_at = function(req) return req:first_token_at() end,
+    phase = function(req) return req:phase() end,
+    session = function(req) return req.session end,
+    prefix = function(req) return req.prefix and #req.prefix end,
+    deadline = function(req) return req.deadline end,
+    facts = function(req) return req.arrival + req.prompt_tokens + req.predicted_output + req.client + req.priority end,
+  },
+  building = {
+    tokens = function(step) return step.tokens end,
+    requests = function(step) return step.requests end,
+    budget = function(step) return step.budget end,
+  },
+  report = {
+    tokens = function(step) return step.tokens end,
+    requests = function(step) return step.requests end,
+    duration = function(step) return step.duration end,
+    count = function(step) return step.count end,
+    prefill = function(step) return step.prefill_tokens end,
+    decode = function(step) return step.decode_tokens end,
+    tbt = function(step) return step.tbt end,
+    longest = function(step) return step.longest end,
+  },
+}
+
+local NAMES = {} -- in an order that every Lua agrees on
+for kind, list in pairs(QUESTIONS) do
+  NAMES[kind] = {}
+  for name in pairs(list) do table.insert(NAMES[kind], name) end
+  table.sort(NAMES[kind])
+end
+
+local questions = {}
+
+local function pick(draw, list) return list[1 + math.floor(draw() * #list)] end
+
+-- Ask a few questions from the hook `where`, each of something drawn by chance. asker: sim, draw() and what it knows of:
+-- requests (a list of those in the system), queues, bins (or nil). step: the one that is being built ("building"), or one that
+-- ended ("report"), or nil.
+function questions.ask(asker, where, step, what_step)
+  local sim, draw = asker.sim, asker.draw
+  local subjects = {
+    sim = sim, replica = pick(draw, sim.replicas), queue = pick(draw, asker.queues), bins = asker.bins,
+    request = #asker.requests > 0 and pick(draw, asker.requests) or nil, [what_step or "building"] = step,
+    client = sim.clients[math.floor(draw() * 3)], -- nil: none came yet
+  }
+  local kinds = {}
+  for _, kind in ipairs{ "sim", "client", "replica", "replica", "queue", "bins", "request", "request", "building", "report" } do
+    if subjects[kind] then table.insert(kinds, kind) end
+  end
+  for _ = 1, 1 + math.floor(draw() * 3) do
+    if subjects.request and draw() < 0.3 then
+      sim:observe(where .. ".cached", subjects.replica:cached(subjects.request))
+    else
+      local kind = pick(draw, kinds)
+      local name = pick(draw, NAMES[kind])
+      sim:observe(where .. "." .. kind .. "." .. name, number(QUESTIONS[kind][name](subjects[kind], draw)))
+    end
+  end
+end
+
+return questions
