@@ -320,12 +320,12 @@ end
 local function check_together(checked, place)
   local work = checked.workload
   work.predictor = work.predictor or { kind = "predict.exact" }
-  local service = work.service or (work.columns and work.columns.service)
+  local named = work.columns or work.fields or {}
+  local service = work.service or named.service or named["end"] or named.duration
   if checked.latency.kind == "latency.jobs" and not service then
     place:fail("latency.jobs needs the requests' service times: workload.service of synthetic, or columns.service")
   end
-  local named = work.columns or work.fields
-  if work.predictor.kind == "predict.column" and not (named and named.predicted) then
+  if work.predictor.kind == "predict.column" and not named.predicted then
     place:fail("predict.column needs a trace with a column of predictions: trace.csv with columns.predicted, "
       .. "or trace.jsonl with fields.predicted")
   end

@@ -143,6 +143,11 @@ end
 
 -- Descriptions -----------------------------------------------------------------------------------------------
 
+function schema.number(spec) spec.type = "number" return spec end
+function schema.record(keys, also) return { type = "record", keys = keys, also = also } end
+function schema.flag(default) return { type = "boolean", default = default } end
+function schema.need(spec) spec.required = true return spec end
+
 -- A number: min (included), above (excluded), max, whole, infinite (allowed), words (also allowed).
 local function describe_number(spec)
   local text = spec.whole and "a whole number" or "a number"

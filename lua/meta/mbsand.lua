@@ -271,7 +271,7 @@ function Step:preempt(req, how, queue, place) end
 ---@field priority integer larger is more urgent; 0 where there is none
 ---@field deadline number s; math.huge where there is none
 ---@field session integer? number of its conversation
----@field prefix { [integer]: integer, unit: integer }? ids that name the prompt's content, `unit` tokens each
+---@field prefix { [integer]: integer|string, unit: integer }? ids that name the prompt's content, `unit` tokens each; digits above 2^53
 ---@field user any yours
 local Request = {}
 

@@ -159,17 +159,32 @@ trace, arrivals, lengths, predict, latency = {}, {}, {}, {}, {}
 ---@field skip_rows? integer 0
 ---@field window_per_seed? boolean each seed takes the next `limit` rows; false
 ---@field keep_zero? boolean keep rows with a length of zero; false
+---@field sort? boolean put the rows in order of time; false
 ---@field longest? integer rows with more prompt + output tokens are left out
 ---@field jitter? number each time is delayed by a uniform draw from 0 to this, s of the trace's own time; 0
 ---@field predictor? mbsand.Predictor exact
 ---@field until_time? number no arrivals after this time, s
 
+---Names of columns, or paths of keys. Without a time, requests came `duration` before their `end`.
+---@class mbsand.Columns
+---@field time? string
+---@field prompt string
+---@field output string
+---@field predicted? string
+---@field client? string
+---@field priority? string
+---@field service? string s
+---@field prefix? string ids of the prompt's content
+---@field end? string when the answer was complete
+---@field duration? string what it took, in units of time_unit
+
 ---@class mbsand.CsvOptions : mbsand.TraceOptions
----@field columns { time: string, prompt: string, output: string, predicted?: string, client?: string, priority?: string, service?: string }
+---@field columns mbsand.Columns
 ---@field time_unit? number s; 1
+---@field prefix_unit? integer tokens that an id of columns.prefix stands for
 
 ---@class mbsand.JsonlOptions : mbsand.TraceOptions
----@field fields { time: string, prompt: string, output: string, predicted?: string, client?: string, priority?: string, prefix?: string }
+---@field fields mbsand.Columns
 ---@field time_unit? number s; 1
 ---@field prefix_unit? integer tokens that an id of fields.prefix stands for
 

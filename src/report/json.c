@@ -84,6 +84,7 @@ static json_t *run_json(bool *lost, const mb_workload *workload, const mb_outcom
     if (outcome->sampled)
         mb_json_set(lost, run, "sample", json_string(outcome->sample_judged ? "judged" : "before"));
     mb_json_set(lost, run, "skipped_zero", json_integer((json_int_t)outcome->skipped_zero));
+    mb_json_set(lost, run, "skipped_empty", json_integer((json_int_t)outcome->skipped_empty));
     mb_json_set(lost, run, "skipped_long", json_integer((json_int_t)outcome->skipped_long));
     mb_json_set(lost, run, "memory_stops", json_integer((json_int_t)outcome->memory_stops));
     mb_json_set(lost, run, "extrapolated_batches", json_integer((json_int_t)outcome->extrapolated_batches));

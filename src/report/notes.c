@@ -166,13 +166,15 @@ static void note_left_out(mb_notes *notes, uint64_t count, const char *why) {
 }
 
 static void note_skipped(mb_notes *notes, const mb_results *results) {
-    uint64_t zero = 0, longer = 0; // the most of any run
+    uint64_t zero = 0, empty = 0, longer = 0; // the most of any run
     for (size_t i = 0; i < results->count; i++) {
         const mb_outcome *outcome = &results->outcomes[i];
         if (outcome->skipped_zero > zero) zero = outcome->skipped_zero;
+        if (outcome->skipped_empty > empty) empty = outcome->skipped_empty;
         if (outcome->skipped_long > longer) longer = outcome->skipped_long;
     }
     note_left_out(notes, zero, "with a prompt or an output of zero tokens");
+    note_left_out(notes, empty, "without prompt or output tokens, as requests that failed are written,");
     note_left_out(notes, longer, "longer than workload.longest");
 }
 

@@ -93,6 +93,7 @@ static mb_sim_config make_config(const mb_experiment *experiment, const mb_laten
 static void read_metrics(mb_metrics *metrics, const mb_experiment *experiment, mb_outcome *outcome) {
     mb_measure_all(metrics, &experiment->slo, outcome->values);
     outcome->skipped_zero = metrics->skipped_zero;
+    outcome->skipped_empty = metrics->skipped_empty;
     outcome->skipped_long = metrics->skipped_long;
     outcome->memory_stops = metrics->memory_stops;
     outcome->extrapolated_batches = metrics->extrapolated_batches;

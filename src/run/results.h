@@ -18,7 +18,7 @@ typedef struct mb_outcome {
     mb_error *error; // NULL, or what ended it; of a finished run, what its hook `done` met; owned
     double values[MB_MEASURE_COUNT];
     // For the notes under a table:
-    uint64_t skipped_zero, skipped_long, memory_stops, extrapolated_batches;
+    uint64_t skipped_zero, skipped_empty, skipped_long, memory_stops, extrapolated_batches;
     double memory_peak; // highest fraction of a pool, NAN without a limit
     char first_rejection[256];
     uint64_t computed_tokens, recomputed_tokens; // by engines; the second, of the first, after preemptions

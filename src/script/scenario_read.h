@@ -23,6 +23,8 @@ void mb_scenario_read_experiment(lua_State *L, int index, mb_experiment *experim
                                  mb_scenario_draft *draft);
 // A copy of the string in table[key]; NULL where there is none. Raises a Lua error when out of memory.
 void mb_scenario_read_text(lua_State *L, int table, const char *key, char **text);
+// The workload of the table at `table`, likewise.
+void mb_scenario_read_workload(lua_State *L, int table, mb_workload *workload);
 
 // Read the grid, fit the law, check and prepare the workload, write the description.
 mb_status mb_scenario_prepare(mb_experiment *experiment, const mb_scenario_draft *draft, mb_error *error);

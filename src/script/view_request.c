@@ -32,11 +32,22 @@ static void set_integer(lua_State *L, const char *name, lua_Integer value) {
     lua_setfield(L, -2, name);
 }
 
+// A number where it is exact on every engine, else its digits.
+static void push_id(lua_State *L, uint64_t id) {
+    char digits[24];
+    if (id <= UINT64_C(1) << 53) {
+        mb_lua_push_quantity(L, (double)id);
+        return;
+    }
+    snprintf(digits, sizeof digits, "%llu", (unsigned long long)id);
+    lua_pushstring(L, digits);
+}
+
 // prefix: the tokens of the units that name the prompt's content (the last may be shorter), and their ids.
 static void push_prefix(lua_State *L, const mb_request *request) {
     lua_createtable(L, (int)request->prefix_count, 1);
     for (uint32_t i = 0; i < request->prefix_count; i++) {
-        mb_lua_push_quantity(L, (double)request->prefix_ids[i]);
+        push_id(L, request->prefix_ids[i]);
         lua_rawseti(L, -2, (int)i + 1);
     }
     set_integer(L, "unit", request->prefix_unit_tokens);

@@ -42,7 +42,7 @@ typedef struct mb_metrics {
     uint32_t clients;
     mb_class_metrics *classes; // [class_count]; owned
     size_t class_count;
-    uint64_t skipped_zero, skipped_long; // rows of the trace left out
+    uint64_t skipped_zero, skipped_empty, skipped_long; // rows of the trace left out
     char first_rejection[256];
     double usd_per_hour; // of all replicas; 0: not known
     double sim_wall_s;

@@ -570,6 +570,7 @@ mb_status mb_sim_run(mb_sim *sim, mb_error *error) {
     sim->metrics.requests = sim->arrived;
     const mb_source_counts counts = mb_source_get_counts(sim->source);
     sim->metrics.skipped_zero = counts.skipped_zero;
+    sim->metrics.skipped_empty = counts.skipped_empty;
     sim->metrics.skipped_long = counts.skipped_long;
     const mb_status reported = report_unfinished(sim, status == MB_OK ? error : &ignored);
     return status != MB_OK ? status : reported;

@@ -110,6 +110,12 @@ static mb_status fail_parse(const mb_csv_reader *reader, mb_error *error) {
 
 typedef void field_callback(void *text, size_t length, void *context);
 
+// A line of comment begins with "#", where no row has begun.
+static bool at_comment(const mb_csv_reader *reader, bool line_begins) {
+    return line_begins && reader->field_count == 0 && reader->parser.entry_pos == 0 &&
+           reader->file.buffer[reader->file.at] == '#';
+}
+
 // Parse up to and including the next line that ends a row. libcsv is fed one line at a time: that yields one
 // row at a time and line numbers for a memchr per row.
 static mb_status read_row(mb_csv_reader *reader, field_callback *callback, bool *end, mb_error *error) {
@@ -118,6 +124,7 @@ static mb_status read_row(mb_csv_reader *reader, field_callback *callback, bool 
     reader->field_count = reader->text_used = 0;
     reader->row_line = file->line;
     *end = false;
+    bool line_begins = true, in_comment = false;
     while (!reader->row_done) {
         if (file->at == file->filled) {
             const mb_status status = mb_text_fill(file, error);
@@ -132,6 +139,14 @@ static mb_status read_row(mb_csv_reader *reader, field_callback *callback, bool 
         const size_t available = file->filled - file->at;
         const char *newline = memchr(start, '\n', available);
         const size_t count = newline ? (size_t)(newline - start) + 1 : available;
+        in_comment = in_comment || at_comment(reader, line_begins);
+        line_begins = newline != NULL;
+        if (in_comment) {
+            file->at += count;
+            if (newline) reader->row_line = ++file->line;
+            in_comment = !newline;
+            continue;
+        }
         const size_t parsed = csv_parse(&reader->parser, start, count, callback, on_row_end, reader);
         if (parsed != count) return fail_parse(reader, error);
         file->at += count;
@@ -160,15 +175,70 @@ mb_status mb_csv_next(mb_csv_reader *reader, bool *end, mb_error *error) {
 
 // ---- opening
 
+// The header's line tells what separates fields: whatever is most frequent there outside of quotes.
+static char find_separator(const mb_text_file *file) {
+    static const char candidates[] = ",;\t|";
+    size_t counts[sizeof candidates - 1] = {0}, best = 0;
+    bool quoted = false, any = false, comment = false;
+    for (size_t i = file->at; i < file->filled; i++) {
+        const char c = file->buffer[i];
+        if (c == '\n' || c == '\r') {
+            if (any && !comment) break;
+            any = comment = false;
+            continue;
+        }
+        comment = comment || (!any && c == '#');
+        any = true;
+        if (comment) continue;
+        if (c == '"') quoted = !quoted;
+        const char *found = quoted ? NULL : strchr(candidates, c);
+        if (found && c) counts[found - candidates]++;
+    }
+    for (size_t i = 1; i < sizeof candidates - 1; i++)
+        if (counts[i] > counts[best]) best = i;
+    return candidates[best];
+}
+
+static mb_status check_is_table(const mb_csv_reader *reader, mb_error *error) {
+    const mb_text_file *file = &reader->file;
+    size_t at = file->at;
+    while (at < file->filled && strchr(" \t\r\n", file->buffer[at]) && file->buffer[at])
+        at++;
+    if (at < file->filled && (file->buffer[at] == '{' || file->buffer[at] == '['))
+        return mb_fail(
+            error, MB_BAD_INPUT,
+            "%s: is JSON; expected a CSV file (trace.jsonl reads JSON, with the names of its fields)",
+            file->path);
+    return MB_OK;
+}
+
+// Whether the first row's fields are values: then there is no header.
+static bool has_no_header(const mb_csv_reader *reader) {
+    double number;
+    int64_t date;
+    for (size_t i = 0; i < reader->column_count; i++) {
+        const char *name = reader->names[i];
+        if (!mb_parse_number(name, strlen(name), &number) && !mb_parse_date(name, strlen(name), &date))
+            return false;
+    }
+    return reader->column_count > 0;
+}
+
 static mb_status read_header(mb_csv_reader *reader, mb_error *error) {
     bool end;
-    const mb_status status = read_row(reader, on_header_field, &end, error);
+    mb_status status = check_is_table(reader, error);
+    if (status) return status;
+    csv_set_delim(&reader->parser, (unsigned char)find_separator(&reader->file));
+    status = read_row(reader, on_header_field, &end, error);
     if (status) return status;
     if (end)
         return mb_fail(error, MB_BAD_INPUT, "%s: is empty; expected a header line with column names",
                        reader->file.path);
     if (reader->field_count > MAX_COLUMNS)
         return fail_here(reader, "more than 4096 columns; expected a CSV header", error);
+    if (has_no_header(reader))
+        return fail_here(reader, "a row of numbers; expected a header line with column names before it",
+                         error);
     reader->kept = calloc(reader->column_count, sizeof *reader->kept);
     reader->fields = calloc(reader->column_count, sizeof *reader->fields);
     return reader->kept && reader->fields ? MB_OK : mb_fail_memory(error);

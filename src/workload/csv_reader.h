@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Rows of a CSV file with a header, one after the other: plain or gzip, with file and line for every
+// Rows of a CSV file with a header, one after the other: plain, gzip or zstd, with file and line for every
 // complaint. Memory does not grow with the file. Only the columns asked for (mb_csv_keep) are copied.
 #pragma once
 #include "base/error.h"
@@ -17,8 +17,9 @@ typedef struct mb_csv_field {
     size_t length;
 } mb_csv_field;
 
-// Opens a regular file and reads its header. Blank lines, CR LF, a byte order mark, a missing last line end
-// and fields in quotes are fine.
+// Opens a regular file and reads its header. Blank lines, lines that start with "#", CR LF, a byte order
+// mark, a missing last line end and fields in quotes are fine; commas, semicolons, tabs or bars separate
+// fields, whichever the header has most of.
 mb_status mb_csv_open(const char *path, mb_csv_reader **reader, mb_error *error);
 void mb_csv_close(mb_csv_reader *reader);
 

@@ -133,3 +133,94 @@ bool mb_parse_date(const char *text, size_t length, int64_t *nanoseconds) {
     *nanoseconds = seconds * 1000000000 + fraction;
     return true;
 }
+
+// ---- exact stamps
+
+// Digits of a stamp, whatever its exponent: digit i of the number that has its point after `point` digits.
+typedef struct digits {
+    const char *text; // from the first one
+    size_t count;     // without the point,
+    size_t skip;      // which stands before this one
+    int64_t point;
+} digits;
+
+static int digit_of(const digits *d, int64_t i) {
+    if (i < 0 || i >= (int64_t)d->count) return 0;
+    const size_t at = (size_t)i;
+    return d->text[at < d->skip ? at : at + 1] - '0';
+}
+
+static digits find_digits(const char *text, size_t length) {
+    digits d = {.text = text};
+    if (length && text[0] == '+') d.text = ++text, length--;
+    size_t i = 0;
+    while (i < length && is_digit(text[i]))
+        i++;
+    d.count = d.skip = i;
+    d.point = (int64_t)i;
+    if (i < length && text[i] == '.')
+        for (i++; i < length && is_digit(text[i]); i++)
+            d.count++;
+    if (i == length) return d;
+    int64_t exponent = 0; // mb_parse_number has checked the form
+    const bool negative = text[i + 1] == '-';
+    i += negative || text[i + 1] == '+' ? 2 : 1;
+    for (; i < length; i++)
+        if (exponent < 1000000) exponent = exponent * 10 + (text[i] - '0');
+    d.point += negative ? -exponent : exponent;
+    return d;
+}
+
+bool mb_parse_stamp(const char *text, size_t length, mb_stamp *value) {
+    uint64_t whole;
+    if (mb_parse_whole(text, length, &whole)) {
+        *value = (mb_stamp){(int64_t)whole, 0};
+        return true;
+    }
+    double number;
+    if (!mb_parse_number(text, length, &number) || text[0] == '-' || !(number < 0x1p63)) return false;
+    const digits d = find_digits(text, length);
+    whole = 0;
+    for (int64_t i = 0; i < d.point && number >= 1; i++) {
+        const uint64_t digit = (uint64_t)digit_of(&d, i);
+        if (whole > (INT64_MAX - digit) / 10) return false;
+        whole = whole * 10 + digit;
+    }
+    int64_t fraction = 0;
+    for (int64_t i = d.point; i < d.point + 18; i++)
+        fraction = fraction * 10 + digit_of(&d, i);
+    *value = (mb_stamp){(int64_t)whole, fraction};
+    return true;
+}
+
+mb_stamp mb_stamp_of_seconds(double seconds) {
+    const double whole = floor(seconds);
+    const int64_t fraction = (int64_t)((seconds - whole) * (double)MB_STAMP_ONE);
+    return (mb_stamp){(int64_t)whole, fraction < MB_STAMP_ONE ? fraction : MB_STAMP_ONE - 1};
+}
+
+mb_stamp mb_stamp_minus(mb_stamp a, mb_stamp b) {
+    mb_stamp result = {a.whole - b.whole, a.fraction - b.fraction};
+    if (result.fraction >= 0) return result;
+    return (mb_stamp){result.whole - 1, result.fraction + MB_STAMP_ONE};
+}
+
+mb_time_unit mb_time_unit_of(double seconds) {
+    const double per_second = nearbyint(1 / seconds);
+    const bool whole = per_second >= 1 && fabs(per_second * seconds - 1) < 1e-12;
+    return (mb_time_unit){seconds, whole ? per_second : 0};
+}
+
+double mb_stamp_seconds(mb_stamp value, mb_time_unit unit) {
+    const double per_second = unit.per_second > 0 ? unit.per_second : 1;
+    double result = ((double)value.whole + (double)value.fraction / (double)MB_STAMP_ONE) / per_second;
+    // Decimals by threes until nothing is left: 2^53 over a whole number below that is rounded once.
+    for (int64_t scale = 1, rest = MB_STAMP_ONE; scale <= 1000000000000; scale *= 1000, rest /= 1000) {
+        if (value.fraction % rest) continue;
+        const int64_t most = (INT64_C(1) << 53) / scale;
+        if (value.whole < most && value.whole > -most && (double)scale * per_second <= 0x1p53)
+            result = (double)(value.whole * scale + value.fraction / rest) / ((double)scale * per_second);
+        break;
+    }
+    return unit.per_second > 0 ? result : result * unit.seconds;
+}

@@ -87,12 +87,13 @@ typedef struct mb_shared_prefix {
     double theta;           // P(group n) proportional to n^-theta
 } mb_shared_prefix;
 
-// Column names of a trace, ignoring case. NULL: found by the layout's own rules (trace.c), where the client,
-// priority and service columns may be missing. A trace with a service column needs no lengths: they are then
-// 1 and 1.
+// Column names of a trace, ignoring case; for JSON, paths of keys (json_text.h). NULL: found by the layout's
+// own rules (trace.c), where the client, priority and service columns may be missing. A trace with a service
+// column needs no lengths: they are then 1 and 1.
 typedef struct mb_trace_columns {
     char *time, *prompt, *output, *predicted, *client, *priority, *service;
-    char *prefix; // JSON lines only, as are exact names: those of an object's keys
+    char *prefix;
+    char *end, *duration; // of the recorded answer: without a time the request began at their difference
 } mb_trace_columns;
 
 typedef enum mb_trace_layout {
@@ -119,7 +120,9 @@ typedef struct mb_trace {
                           // stretch; it is an error if the trace ends within it
     double jitter_s;      // each stamp is delayed by a uniform draw from 0..jitter_s of the trace's own time
     uint64_t longest;     // rows with more prompt + output tokens are left out, and counted; 0: none is
-    uint32_t prefix_unit_tokens; // MB_TRACE_JSONL with columns.prefix: tokens that an id stands for
+    uint32_t prefix_unit_tokens; // with columns.prefix: tokens that an id stands for
+    bool sort;                   // the rows are not in order of time
+    bool untimed;                // only the lengths are wanted: rows need no time
     bool keep_zero; // serve rows of zero output or zero prompt as they are (the origin's flaw 15); else
                     // skipped, counted
 } mb_trace;
@@ -168,9 +171,10 @@ const char *mb_workload_class_name(const mb_workload *workload, uint32_t class_i
 typedef struct mb_source mb_source;
 
 typedef struct mb_source_counts {
-    uint64_t rows;         // rows read
-    uint64_t skipped_zero; // rows left out because prompt or output was zero
-    uint64_t skipped_long; // rows left out because prompt + output was above `longest`
+    uint64_t rows;          // rows read
+    uint64_t skipped_zero;  // rows left out because prompt or output was zero
+    uint64_t skipped_empty; // rows left out because a length was missing, as of requests that failed
+    uint64_t skipped_long;  // rows left out because prompt + output was above `longest`
 } mb_source_counts;
 
 // The workload must have been prepared and outlive the source.
@@ -183,8 +187,8 @@ typedef struct mb_source_counts {
 mb_status mb_source_open(const mb_workload *workload, uint64_t seed, uint64_t replication, mb_source **source,
                          mb_error *error);
 // The next arrival; *end is set instead when there is none. Times never go backwards: a trace whose stamps do
-// is an error with file and line, as is every malformed row (letters, negative, NaN, overflow, missing
-// columns, bad quotes).
+// is an error with file and line unless it is sorted, as is every malformed row (letters, negative, overflow,
+// missing columns, bad quotes).
 mb_status mb_source_next(mb_source *source, mb_arrival *arrival, bool *end, mb_error *error);
 
 // A closed source has users or sessions whose next request depends on the answer to the last. Of such a

@@ -1,43 +1,23 @@
 // SPDX-License-Identifier: MIT
 #include "workload/text_file.h"
 
+#include "workload/compressed.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
-
-// zlib reads plain files straight into our buffer when asked for at least twice its own: then it costs
-// nothing there.
-#define FILE_BUFFER ((size_t)256 * 1024)
-#define GZIP_BUFFER (64 * 1024)
 
 // ---- reading
 
 mb_status mb_text_fill(mb_text_file *file, mb_error *error) {
     file->at = file->filled = 0;
-    const int got = gzread(file->file, file->buffer, (unsigned)FILE_BUFFER);
-    int code = Z_OK;
-    const char *text = gzerror(file->file, &code); // also tells of an end that came too early
-    if (code == Z_ERRNO)
-        return mb_fail(error, MB_BAD_INPUT, "%s: cannot be read: %s", file->path, strerror(errno));
-    if (code == Z_MEM_ERROR) return mb_fail_memory(error);
-    if (code == Z_BUF_ERROR)
-        return mb_fail_at(
-            error, MB_BAD_INPUT, file->path, file->line,
-            "the gzip data is cut short after this line; expected a whole file (test it with gzip -t)");
-    if (got < 0 || code != Z_OK) {
-        const char *colon = strrchr(text, ':'); // zlib puts the descriptor's name before its reason
-        return mb_fail_at(
-            error, MB_BAD_INPUT, file->path, file->line,
-            "the gzip data is damaged after this line:%s; expected a whole file (test it with gzip -t)",
-            colon ? colon + 1 : " unknown reason");
-    }
-    file->filled = (size_t)got;
-    file->at_eof = got == 0;
-    return MB_OK;
+    const mb_status status =
+        mb_compressed_read(file->file, file->buffer, MB_TEXT_BUFFER, file->line, &file->filled, error);
+    file->at_eof = !status && file->filled == 0;
+    return status;
 }
 
 static bool join(mb_text_file *file, size_t already, const char *text, size_t count) {
@@ -105,38 +85,92 @@ static mb_status open_file(mb_text_file *file, const char *what, mb_error *error
     const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0)
         return mb_fail(error, MB_BAD_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
-    file->file = gzdopen(descriptor, "rb");
-    if (!file->file) {
-        close(descriptor);
-        return mb_fail_memory(error);
-    }
-    gzbuffer(file->file, GZIP_BUFFER);
-    return MB_OK;
+    return mb_compressed_open(descriptor, file->path, &file->file, error);
 }
 
-static mb_status skip_byte_order_mark(mb_text_file *file, mb_error *error) {
-    const mb_status status = mb_text_fill(file, error);
-    if (status) return status;
-    const char *start = file->buffer;
-    const size_t count = file->filled;
-    if (count >= 3 && memcmp(start, "\xef\xbb\xbf", 3) == 0) file->at = 3;
-    if (count >= 2 && (memcmp(start, "\xff\xfe", 2) == 0 || memcmp(start, "\xfe\xff", 2) == 0))
+// What people have under the name of a table, and how to make one of it.
+static const struct {
+    const char *start;
+    size_t length;
+    const char *is, *advice;
+} others[] = {
+#define STARTS(text, is, advice)                                                                             \
+    { text, sizeof(text) - 1, is, advice }
+    STARTS("\xff\xfe\0\0", "in UTF-32", "UTF-8 (convert it with iconv)"),
+    STARTS("\0\0\xfe\xff", "in UTF-32", "UTF-8 (convert it with iconv)"),
+    STARTS("\xff\xfe", "in UTF-16", "UTF-8 (convert it with iconv)"),
+    STARTS("\xfe\xff", "in UTF-16", "UTF-8 (convert it with iconv)"),
+    STARTS("PK\3\4", "a zip archive, or a spreadsheet such as .xlsx", "it unpacked, or exported as CSV"),
+    STARTS("PAR1", "a Parquet file", "it exported as CSV or JSON lines"),
+    STARTS("ARROW1", "an Arrow (Feather) file", "it exported as CSV or JSON lines"),
+    STARTS("Obj\1", "an Avro file", "it exported as CSV or JSON lines"),
+    STARTS("ORC", "an ORC file", "it exported as CSV or JSON lines"),
+    STARTS("\x89HDF\r\n\x1a\n", "an HDF5 file", "it exported as CSV"),
+    STARTS("\x93NUMPY", "a NumPy file", "it exported as CSV"),
+    STARTS("SQLite format 3", "an SQLite database", "a table of it exported as CSV"),
+    STARTS("\xd0\xcf\x11\xe0", "an old Excel workbook (.xls)", "it exported as CSV"),
+    STARTS("%PDF", "a PDF document", "the table itself"),
+    STARTS("BZh", "compressed with bzip2", "it unpacked (bunzip2), or as gzip or zstd"),
+    STARTS("\xfd"
+           "7zXZ",
+           "compressed with xz", "it unpacked (unxz), or as gzip or zstd"),
+    STARTS("7z\xbc\xaf", "a 7-Zip archive", "it unpacked, or as gzip or zstd"),
+    STARTS("\x04\x22\x4d\x18", "compressed with lz4", "it unpacked (unlz4), or as gzip or zstd"),
+    STARTS("\x1f\x9d", "compressed with compress", "it unpacked, or as gzip or zstd"),
+    STARTS("\x1f\x8b", "compressed with gzip twice", "it unpacked once (gunzip)"),
+    STARTS("\x28\xb5\x2f\xfd", "compressed with zstd twice", "it unpacked once (unzstd)"),
+    STARTS("version https://git-lfs", "a Git LFS pointer and not the file", "the file (git lfs pull)"),
+#undef STARTS
+};
+
+static bool is_tar(const mb_text_file *file) {
+    return file->filled > 262 && memcmp(file->buffer + 257, "ustar", 5) == 0;
+}
+
+// The first character of a web page, or of XML, is "<"; no header of a table begins so.
+static bool is_markup(const mb_text_file *file) {
+    const char *start = file->buffer + file->at, *end = file->buffer + file->filled;
+    while (start < end && (*start == ' ' || *start == '\t' || *start == '\r' || *start == '\n'))
+        start++;
+    return start + 1 < end && *start == '<' && strchr("!?hHbB", start[1]) != NULL;
+}
+
+static mb_status check_content(const mb_text_file *file, const char *what, mb_error *error) {
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (file->filled >= others[i].length && memcmp(file->buffer, others[i].start, others[i].length) == 0)
+            return mb_fail(error, MB_BAD_INPUT, "%s: is %s; expected %s", file->path, others[i].is,
+                           others[i].advice);
+    if (is_tar(file))
+        return mb_fail(error, MB_BAD_INPUT, "%s: is a tar archive; expected a file of it, unpacked",
+                       file->path);
+    if (is_markup(file))
+        return mb_fail(error, MB_BAD_INPUT, "%s: is a web page (HTML) or XML; expected %s", file->path, what);
+    // Text in UTF-16 whose mark was lost: every other byte is 0.
+    if (file->filled >= 4 && (file->buffer[0] == 0) != (file->buffer[1] == 0) &&
+        (file->buffer[0] == 0) == (file->buffer[2] == 0) && (file->buffer[1] == 0) == (file->buffer[3] == 0))
         return mb_fail(error, MB_BAD_INPUT, "%s: is in UTF-16; expected UTF-8 (convert it with iconv)",
                        file->path);
     return MB_OK;
 }
 
+static mb_status skip_byte_order_mark(mb_text_file *file, const char *what, mb_error *error) {
+    const mb_status status = mb_text_fill(file, error);
+    if (status) return status;
+    if (file->filled >= 3 && memcmp(file->buffer, "\xef\xbb\xbf", 3) == 0) file->at = 3;
+    return check_content(file, what, error);
+}
+
 mb_status mb_text_open(mb_text_file *file, const char *path, const char *what, mb_error *error) {
     *file = (mb_text_file){.line = 1};
     file->path = mb_strdup(path);
-    file->buffer = malloc(FILE_BUFFER);
+    file->buffer = malloc(MB_TEXT_BUFFER);
     if (!file->path || !file->buffer) return mb_fail_memory(error);
     const mb_status status = open_file(file, what, error);
-    return status ? status : skip_byte_order_mark(file, error);
+    return status ? status : skip_byte_order_mark(file, what, error);
 }
 
 void mb_text_close(mb_text_file *file) {
-    if (file->file) gzclose_r(file->file);
+    mb_compressed_close(file->file);
     free(file->joined);
     free(file->buffer);
     free(file->path);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Bytes of a text file, plain or gzip, a buffer or a line at a time; and its content in sentences for people.
+// Bytes of a text file, plain, gzip or zstd, a buffer or a line at a time; and its content in sentences for
+// people.
 #pragma once
 #include "base/error.h"
 #include "base/strbuf.h"
@@ -7,19 +8,21 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define MB_TEXT_BUFFER ((size_t)256 * 1024)
+
 typedef struct mb_text_file {
     char *path;
     char *buffer; // what was read: buffer[at .. filled) is not yet used
     size_t at, filled;
     bool at_eof;
     unsigned long line; // of the next byte, from 1; whoever uses up a line end counts it
-    void *file;         // of zlib
-    char *joined;       // a line that lay in two buffers
+    struct mb_compressed *file;
+    char *joined; // a line that lay in two buffers
     size_t joined_capacity;
 } mb_text_file;
 
-// Opens a regular file and passes over a byte order mark; UTF-16 is an error. `what` ("a CSV file") is for
-// sentences. Close it whether or not this fails.
+// Opens a regular file and passes over a byte order mark; what is no text (UTF-16, an archive, a web page) is
+// an error. `what` ("a CSV file") is for sentences. Close it whether or not this fails.
 mb_status mb_text_open(mb_text_file *file, const char *path, const char *what, mb_error *error);
 void mb_text_close(mb_text_file *file);
 // Refill the buffer; at_eof is set when there is no more.

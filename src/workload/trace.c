@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "workload/trace.h"
 
-#include "workload/trace_rows.h"
+#include "workload/sorted_rows.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -11,11 +11,12 @@ struct mb_trace_reader {
     mb_trace_options options;
     mb_rows *rows;
 
-    bool has_first;
-    double first_s; // the first row's time
-    double previous_s;
-    bool has_origin;
-    double origin_s; // the trace's time that becomes 0
+    mb_sorted_rows *sorted; // NULL: they come in order
+    const mb_row *row;      // of the sorted ones, the current
+
+    bool has_first, has_origin;
+    mb_stamp first, previous; // times of rows,
+    mb_stamp origin;          // and the one that becomes 0
     uint64_t left_to_skip, given_out;
     mb_source_counts counts;
 };
@@ -41,6 +42,9 @@ mb_status mb_trace_check(const mb_trace *trace, mb_error *error) {
     if (!(trace->from_s >= 0 && isfinite(trace->from_s) && trace->to_s > trace->from_s))
         return mb_fail(error, MB_BAD_INPUT, "trace: the window is from %g s to %g s; expected 0 <= from < to",
                        trace->from_s, trace->to_s);
+    if (trace->columns.prefix && (trace->prefix_unit_tokens < 1 || trace->prefix_unit_tokens > MB_MAX_TOKENS))
+        return mb_fail(error, MB_BAD_INPUT, "%s: a unit of %u prefix tokens; expected 1 to %u", trace->path,
+                       trace->prefix_unit_tokens, MB_MAX_TOKENS);
     if (!(trace->jitter_s >= 0 && isfinite(trace->jitter_s)))
         return mb_fail(error, MB_BAD_INPUT, "trace: jitter is %g s; expected seconds, at least 0",
                        trace->jitter_s);
@@ -59,9 +63,10 @@ mb_status mb_trace_open(const mb_trace *trace, mb_trace_options options, mb_trac
     reader->trace = trace;
     reader->options = options;
     reader->left_to_skip = options.skip_rows;
-    const mb_status status = is_json(trace)
-                                 ? mb_rows_open_json(trace, options.wants_prediction, &reader->rows, error)
-                                 : mb_rows_open_csv(trace, options.wants_prediction, &reader->rows, error);
+    mb_status status = is_json(trace)
+                           ? mb_rows_open_json(trace, options.wants_prediction, &reader->rows, error)
+                           : mb_rows_open_csv(trace, options.wants_prediction, &reader->rows, error);
+    if (!status && trace->sort) status = mb_sorted_open(reader->rows, &reader->sorted, error);
     if (status) {
         mb_trace_close(reader);
         return status;
@@ -72,6 +77,7 @@ mb_status mb_trace_open(const mb_trace *trace, mb_trace_options options, mb_trac
 
 void mb_trace_close(mb_trace_reader *reader) {
     if (!reader) return;
+    mb_sorted_close(reader->sorted);
     if (reader->rows) reader->rows->format->close(reader->rows);
     free(reader);
 }
@@ -79,8 +85,10 @@ void mb_trace_close(mb_trace_reader *reader) {
 // ---- reading
 
 // A trace, or a stretch of it, that ends before it gave what was asked for would be a result about nothing.
-static mb_status check_end(const mb_trace_reader *reader, mb_error *error) {
+static mb_status check_end(mb_trace_reader *reader, mb_error *error) {
     const mb_trace *trace = reader->trace;
+    const mb_status status = reader->counts.skipped_empty ? mb_rows_check_end(reader->rows, error) : MB_OK;
+    if (status) return status;
     const uint64_t skip = reader->options.skip_rows, needed = reader->options.needed_rows;
     if (reader->given_out >= (needed ? needed : 1)) return MB_OK;
     if (reader->counts.rows == 0)
@@ -102,65 +110,98 @@ static mb_status check_end(const mb_trace_reader *reader, mb_error *error) {
         "%s: none of the %llu rows read is left (%llu usable ones in the window, %llu with a %s length, "
         "%llu to skip); expected at least one",
         trace->path, (unsigned long long)counts->rows, (unsigned long long)usable,
-        (unsigned long long)(counts->skipped_zero + counts->skipped_long),
-        trace->longest ? "zero or too large" : "zero", (unsigned long long)skip);
+        (unsigned long long)(counts->skipped_zero + counts->skipped_empty + counts->skipped_long),
+        trace->longest ? "zero, missing or too large" : "zero or missing", (unsigned long long)skip);
 }
 
-// Read rows up to the next one that is used; its time in the trace's own seconds.
-static mb_status next_used_row(mb_trace_reader *reader, mb_arrival *arrival, double *time_s, bool *end,
+static mb_status next_row(mb_trace_reader *reader, mb_stamp *time, bool *end, mb_error *error) {
+    if (!reader->sorted) {
+        const mb_status status = reader->rows->format->next(reader->rows, end, error);
+        return status || *end ? status : mb_rows_time(reader->rows, time, error);
+    }
+    const mb_status status = mb_sorted_next(reader->sorted, &reader->row, error);
+    *end = !reader->row;
+    if (reader->row) *time = reader->row->time;
+    return status;
+}
+
+static mb_status read_lengths(mb_trace_reader *reader, mb_arrival *arrival, bool *failed, mb_error *error) {
+    if (!reader->sorted) return mb_rows_lengths(reader->rows, arrival, failed, error);
+    *arrival = reader->row->arrival;
+    *failed = reader->row->failed;
+    return MB_OK;
+}
+
+// Count the row out, if something speaks against it.
+static bool is_left_out(mb_trace_reader *reader, const mb_arrival *arrival, bool failed) {
+    const mb_trace *trace = reader->trace;
+    mb_source_counts *counts = &reader->counts;
+    const bool zero = !trace->keep_zero && (arrival->prompt_tokens == 0 || arrival->output_tokens == 0);
+    const bool too_long =
+        trace->longest && (uint64_t)arrival->prompt_tokens + arrival->output_tokens > trace->longest;
+    uint64_t *count = failed ? &counts->skipped_empty : zero ? &counts->skipped_zero : &counts->skipped_long;
+    *count += failed || zero || too_long;
+    return failed || zero || too_long;
+}
+
+static mb_status check_order(mb_trace_reader *reader, mb_stamp time, mb_error *error) {
+    if (!reader->has_first) reader->first = reader->previous = time;
+    reader->has_first = true;
+    if (mb_stamp_before(time, reader->previous))
+        return mb_rows_bad_time(
+            reader->rows, "a time not before the previous row's (sort = true puts the rows in order)", error);
+    reader->previous = time;
+    return MB_OK;
+}
+
+static double seconds_between(const mb_trace_reader *reader, mb_stamp from, mb_stamp to) {
+    return mb_stamp_seconds(mb_stamp_minus(to, from), mb_rows_unit(reader->rows));
+}
+
+// Read rows up to the next one that is used.
+static mb_status next_used_row(mb_trace_reader *reader, mb_arrival *arrival, mb_stamp *time, bool *end,
                                mb_error *error) {
     const mb_trace *trace = reader->trace;
-    const mb_rows_format *format = reader->rows->format;
     for (;;) {
-        mb_status status = format->next(reader->rows, end, error);
+        mb_status status = next_row(reader, time, end, error);
         if (status || *end) return status;
-        status = format->time(reader->rows, time_s, error);
+        status = check_order(reader, *time, error);
         if (status) return status;
-        if (!reader->has_first) reader->first_s = reader->previous_s = *time_s;
-        reader->has_first = true;
-        if (*time_s < reader->previous_s)
-            return format->bad_time(reader->rows,
-                                    "a time not before the previous row's (sort the file by time)", error);
-        reader->previous_s = *time_s;
         reader->counts.rows++;
-        const double elapsed_s = *time_s - reader->first_s;
+        const double elapsed_s = seconds_between(reader, reader->first, *time);
         if (elapsed_s < trace->from_s) continue;
         *end = elapsed_s >= trace->to_s;
         if (*end) return MB_OK;
-        status = format->lengths(reader->rows, arrival, error);
+        bool failed;
+        status = read_lengths(reader, arrival, &failed, error);
         if (status) return status;
-        if (!trace->keep_zero && (arrival->prompt_tokens == 0 || arrival->output_tokens == 0)) {
-            reader->counts.skipped_zero++;
-            continue;
-        }
-        if (trace->longest && (uint64_t)arrival->prompt_tokens + arrival->output_tokens > trace->longest) {
-            reader->counts.skipped_long++;
-            continue;
-        }
+        if (is_left_out(reader, arrival, failed)) continue;
         if (reader->left_to_skip == 0) return MB_OK;
         reader->left_to_skip--;
     }
 }
 
-mb_status mb_trace_next(mb_trace_reader *reader, mb_arrival *arrival, bool *end, mb_error *error) {
+// Seconds from what becomes time 0: the first row that is used, or the start of the window.
+static double time_of(mb_trace_reader *reader, mb_stamp time) {
     const mb_trace *trace = reader->trace;
+    const bool from_window = trace->from_s > 0 && trace->skip_rows == 0 && !trace->window_per_seed;
+    if (!reader->has_origin) reader->origin = from_window ? reader->first : time;
+    reader->has_origin = true;
+    const double since_s = seconds_between(reader, reader->origin, time) - (from_window ? trace->from_s : 0);
+    return since_s > 0 ? since_s / trace->rate_scale : 0; // rounding may leave it below 0
+}
+
+mb_status mb_trace_next(mb_trace_reader *reader, mb_arrival *arrival, bool *end, mb_error *error) {
     *arrival = (mb_arrival){.deadline_s = INFINITY};
-    double time_s = 0;
-    mb_status status = next_used_row(reader, arrival, &time_s, end, error);
+    mb_stamp time = {0, 0};
+    mb_status status = next_used_row(reader, arrival, &time, end, error);
     if (status) return status;
     if (*end) return check_end(reader, error);
-    status = reader->rows->format->extras(reader->rows, arrival, error);
+    if (!reader->sorted) status = mb_rows_extras(reader->rows, time, arrival, error);
     if (status) return status;
-    if (!reader->has_origin) {
-        const bool from_window = trace->from_s > 0 && trace->skip_rows == 0 && !trace->window_per_seed;
-        reader->origin_s = from_window ? reader->first_s + trace->from_s : time_s;
-        reader->has_origin = true;
-    }
-    const double since_s = time_s - reader->origin_s;
-    arrival->time_s = since_s > 0 ? since_s / trace->rate_scale : 0; // rounding may leave it below 0
+    arrival->time_s = time_of(reader, time);
     if (!isfinite(arrival->time_s))
-        return reader->rows->format->bad_time(reader->rows, "a time that rate_scale does not make infinite",
-                                              error);
+        return mb_rows_bad_time(reader->rows, "a time that rate_scale does not make infinite", error);
     reader->given_out++;
     return MB_OK;
 }
@@ -170,5 +211,5 @@ mb_source_counts mb_trace_counts(const mb_trace_reader *reader) {
 }
 
 const char *mb_trace_client_name(const mb_trace_reader *reader, uint32_t client) {
-    return reader->rows->format->client_name(reader->rows, client);
+    return mb_rows_client_name(reader->rows, client);
 }

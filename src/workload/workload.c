@@ -25,6 +25,8 @@ void mb_workload_deinit(mb_workload *workload) {
     free(columns->priority);
     free(columns->service);
     free(columns->prefix);
+    free(columns->end);
+    free(columns->duration);
     free(workload->arrivals.segments);
     mb_distribution_deinit(&workload->prompt);
     mb_distribution_deinit(&workload->output);

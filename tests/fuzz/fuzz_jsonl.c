@@ -2,7 +2,7 @@
 // libFuzzer: no file, however broken, makes the reader of JSON lines crash, leak, hang, or break its
 // promises. clang -g -O1 -fsanitize=fuzzer,address,undefined -std=c17 -D_POSIX_C_SOURCE=200809L -Isrc
 // src/base/*.c
-//   src/workload/*.c tests/fuzz/fuzz_jsonl.c -lcsv -ljansson -lz -lm -o fuzz_jsonl
+//   src/workload/*.c tests/fuzz/fuzz_jsonl.c -lcsv -ljansson -lz -lzstd -lm -o fuzz_jsonl
 // ./fuzz_jsonl tests/corpus/jsonl
 #include "base/strbuf.h"
 #include "workload/source.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // libFuzzer: no file, however broken, makes the trace reader crash, leak, hang, or break its promises.
 // clang -g -O1 -fsanitize=fuzzer,address,undefined -std=c17 -D_POSIX_C_SOURCE=200809L -Isrc src/base/*.c
-//   src/workload/*.c tests/fuzz/fuzz_trace.c -lcsv -ljansson -lz -lm -o fuzz_trace && ./fuzz_trace
+//   src/workload/*.c tests/fuzz/fuzz_trace.c -lcsv -ljansson -lz -lzstd -lm -o fuzz_trace && ./fuzz_trace
 //   tests/corpus/csv
 #include "base/strbuf.h"
 #include "workload/distribution.h"

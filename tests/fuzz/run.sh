@@ -5,8 +5,8 @@ cd "$(dirname "$0")/../.." || exit 1
 seconds=${SECONDS_EACH:-8}
 out=build/fuzz
 mkdir -p $out
-flags="-g -O1 -std=c17 -D_POSIX_C_SOURCE=200809L -DMB_DEBUG -Isrc $(pkg-config --cflags lua5.4 jansson zlib)"
-libraries="$(pkg-config --libs lua5.4 jansson zlib) -lcsv -lpthread -lm"
+flags="-g -O1 -std=c17 -D_POSIX_C_SOURCE=200809L -DMB_DEBUG -Isrc $(pkg-config --cflags lua5.4 jansson zlib libzstd)"
+libraries="$(pkg-config --libs lua5.4 jansson zlib libzstd) -lcsv -lpthread -lm"
 number=0
 
 fuzz() { # fuzz NAME CORPUS SOURCES...

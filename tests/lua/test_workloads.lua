@@ -124,8 +124,8 @@ equal("described prefix", before,
 
 local FILE = '"tests/corpus/jsonl/good.jsonl" '
 local FIELDS = 'fields = { time = "t", prompt = "p", output = "o"'
-mistake("trace.jsonl " .. FILE, "s.lua:2: workload.fields is missing; expected a table with client, output, predicted, prefix, "
-  .. "priority, prompt, time")
+mistake("trace.jsonl " .. FILE, "s.lua:2: workload.fields is missing; expected a table with client, duration, end, output, "
+  .. "predicted, prefix, priority, prompt, service, time")
 mistake("trace.jsonl " .. FILE .. '{ fields = { time = "t", prompt = "p" } }',
   "s.lua:2: workload.fields.output is missing; expected a column's name in quotes")
 mistake("trace.jsonl " .. FILE .. "{ " .. FIELDS .. ', prefix = "ids" } }', "s.lua:2: trace.jsonl takes fields.prefix and "
@@ -147,5 +147,21 @@ equal("jitter", work.jitter, 3)
 equal("described trace", before, "4 requests of good.jsonl, jitter 3 s, up to 4,000 tokens, 1 replica")
 work = good("trace.jsonl " .. FILE .. "{ " .. FIELDS .. ', predicted = "g" }, predictor = predict.column {} }')
 equal("fields", work.fields.predicted, "g")
+
+-- Names of columns -------------------------------------------------------------------------------------------
+
+local CSV = '"tests/corpus/csv/newest_first.csv" '
+mistake("trace.csv " .. CSV .. '{ columns = { prompt = "p", output = "o", duration = "d" } }', "s.lua:2: trace.csv: "
+  .. 'columns.time is missing; expected a column\'s name in quotes, or both columns["end"] and columns.duration, whose '
+  .. "difference it is")
+mistake("trace.csv " .. CSV .. '{ columns = { time = "t", prompt = "p", output = "o", parent_id = "x" } }',
+  's.lua:2: workload.columns has no key "parent_id"; its keys: client, duration, end, output, predicted, prefix, priority, '
+  .. "prompt, service, time")
+mistake("trace.csv " .. CSV .. '{ sorted = true, columns = { time = "t", prompt = "p", output = "o" } }',
+  's.lua:2: trace.csv has no key "sorted"; did you mean "sort"? (its keys: columns, from, jitter, keep_zero, limit, longest, '
+  .. "path, predictor, prefix_unit, rate_scale, skip_rows, sort, time_unit, to, until_time, window_per_seed)")
+work = good("trace.csv " .. CSV .. '{ sort = true, columns = { ["end"] = "e", duration = "d", prompt = "p", output = "o" } }')
+equal("sort", work.sort, true)
+equal("an end less a duration", work.columns["end"] .. work.columns.duration, "ed")
 
 tap.done()

@@ -253,6 +253,211 @@ static void test_zero_lengths(void **unused) {
     assert_int_equal(all.arrivals[0].predicted_output, 1);
 }
 
+// ---- dialects
+
+static void test_dialects(void **unused) {
+    (void)unused;
+    const char *const files[] = {"semicolons.csv", "tabs.csv", "comments.csv"};
+    for (size_t i = 0; i < 3; i++) {
+        char path[64];
+        snprintf(path, sizeof path, CORPUS "%s", files[i]);
+        mb_workload workload = trace_workload(path, MB_TRACE_CSV);
+        if (i == 0) workload.trace.columns.client = mb_strdup("who");
+        const reading all = read_all(workload);
+        assert_int_equal(all.count, 2);
+        assert_int_equal(all.arrivals[1].prompt_tokens, i == 2 ? 13 : 200);
+        assert_true(all.last_s == (i == 2 ? 2 : 1));
+        assert_string_equal(all.clients[0], i == 0 ? "a;b" : "");
+    }
+    const reading packed = read_all(trace_workload(CORPUS "good.csv.zst", MB_TRACE_BURSTGPT));
+    const reading plain = read_all(trace_workload(CORPUS "good.csv", MB_TRACE_BURSTGPT));
+    assert_true(packed.count == plain.count && packed.prompt == plain.prompt &&
+                packed.last_s == plain.last_s);
+    expect_sentence(trace_workload(CORPUS "decimal_comma.csv", MB_TRACE_CSV), 0,
+                    CORPUS
+                    "decimal_comma.csv:3: column \"time\" is \"0,5\"; expected a number with a decimal "
+                    "point, not a comma");
+}
+
+// A line of comment that is longer than the buffer, between rows of known times.
+static void test_long_comment(void **unused) {
+    (void)unused;
+    const size_t length = 600000;
+    char path[64], *text = malloc(length + 100);
+    assert_non_null(text);
+    memset(text, 'x', length);
+    memcpy(text, "time,prompt,output\n1,2,3\n# \"", 29);
+    memcpy(text + length, "\n5,2,3\n", 8);
+    write_temporary(path, text, length + 7);
+    free(text);
+    const reading all = read_all(trace_workload(path, MB_TRACE_CSV));
+    assert_true(all.count == 2 && all.last_s == 4);
+    unlink(path);
+}
+
+// Requests that failed have no lengths: they are left out and counted.
+static void test_failed_requests(void **unused) {
+    (void)unused;
+    const reading all = read_all(trace_workload(CORPUS "failed.csv", MB_TRACE_CSV));
+    assert_int_equal(all.count, 2);
+    assert_int_equal(all.counts.rows, 6);
+    assert_int_equal(all.counts.skipped_empty, 4);
+    assert_int_equal(all.counts.skipped_zero, 0);
+    assert_true(all.last_s == 5);
+    expect_sentence(
+        trace_workload(CORPUS "empty_field.csv", MB_TRACE_BURSTGPT), 0,
+        CORPUS "empty_field.csv:3: column \"Response tokens\" is empty; expected a whole number of tokens in "
+               "some row");
+}
+
+// ---- exact times
+
+static void test_exact_times(void **unused) {
+    (void)unused;
+    mb_workload workload = trace_workload(CORPUS "nanoseconds.csv", MB_TRACE_CSV);
+    workload.trace.columns.time = mb_strdup("t");
+    workload.trace.time_unit_s = 1e-9;
+    reading all = read_all(workload);
+    assert_true(all.arrivals[1].time_s == 0.0001 && all.arrivals[2].time_s == 0.123456788);
+    workload = trace_workload(CORPUS "decimals.csv", MB_TRACE_CSV);
+    workload.trace.columns.time = mb_strdup("t");
+    all = read_all(workload);
+    assert_true(all.arrivals[1].time_s == 0.1 && all.arrivals[2].time_s == 1.123456788);
+}
+
+static void expect_stamp(const char *text, int64_t whole, int64_t fraction) {
+    mb_stamp stamp = {-1, -1};
+    assert_true(mb_parse_stamp(text, strlen(text), &stamp));
+    if (stamp.whole != whole || stamp.fraction != fraction)
+        fail_msg("%s: %lld + %lld", text, (long long)stamp.whole, (long long)stamp.fraction);
+}
+
+static void test_stamps(void **unused) {
+    (void)unused;
+    expect_stamp("0", 0, 0);
+    expect_stamp("+7.25", 7, MB_STAMP_ONE / 4);
+    expect_stamp("9223372036854774784", INT64_C(9223372036854774784), 0);
+    expect_stamp("9223372036854774783.5", INT64_C(9223372036854774783), MB_STAMP_ONE / 2);
+    expect_stamp("1754000000123456789.000000000000000001", INT64_C(1754000000123456789), 1);
+    expect_stamp("1.754e9", 1754000000, 0);
+    expect_stamp("123.5e-2", 1, MB_STAMP_ONE / 1000 * 235);
+    expect_stamp("5e-400", 0, 0);
+    expect_stamp(".5", 0, MB_STAMP_ONE / 2);
+    expect_stamp("5.", 5, 0);
+    const char *const bad[] = {"", "-1", "9223372036854775808", "1e19", "1e400", "x", "1,5", "0x10", "nan"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        mb_stamp stamp = {7, 7};
+        assert_false(mb_parse_stamp(bad[i], strlen(bad[i]), &stamp));
+        assert_true(stamp.whole == 7 && stamp.fraction == 7);
+    }
+    const mb_stamp half = {0, MB_STAMP_ONE / 2}, three = {3, 0};
+    const mb_stamp less = mb_stamp_minus(half, three);
+    assert_true(less.whole == -3 && less.fraction == MB_STAMP_ONE / 2);
+    assert_true(mb_stamp_seconds(less, mb_time_unit_of(1)) == -2.5);
+    assert_true(mb_stamp_seconds(three, mb_time_unit_of(60)) == 180);
+    assert_true(mb_stamp_seconds(three, mb_time_unit_of(0.001)) == 0.003);
+    assert_true(mb_stamp_seconds((mb_stamp){123456788, 0}, mb_time_unit_of(1e-9)) == 0.123456788);
+    // Whatever the digits, the difference of two decimals is the double nearest to their true difference.
+    mb_rng rng;
+    mb_rng_init(&rng, 3, 0, "stamps");
+    for (int i = 0; i < 100000; i++) {
+        char from[64], to[64], difference[64];
+        const unsigned long long start = 1754000000 + mb_rng_below(&rng, 1000000),
+                                 nanos = mb_rng_below(&rng, 1000000000),
+                                 gap = mb_rng_below(&rng, 100000000000);
+        const unsigned long long end = start * 1000000000 + nanos + gap;
+        snprintf(from, sizeof from, "%llu.%09llu", start, nanos);
+        snprintf(to, sizeof to, "%llu.%09llu", end / 1000000000, end % 1000000000);
+        snprintf(difference, sizeof difference, "%llu.%09llu", gap / 1000000000, gap % 1000000000);
+        mb_stamp a, b;
+        assert_true(mb_parse_stamp(from, strlen(from), &a) && mb_parse_stamp(to, strlen(to), &b));
+        assert_true(mb_stamp_seconds(mb_stamp_minus(b, a), mb_time_unit_of(1)) == strtod(difference, NULL));
+    }
+}
+
+// ---- order
+
+static mb_workload newest_first(bool sort) {
+    mb_workload workload = trace_workload(CORPUS "newest_first.csv", MB_TRACE_CSV);
+    workload.trace.columns.time = mb_strdup("start");
+    workload.trace.sort = sort;
+    return workload;
+}
+
+static void test_sort(void **unused) {
+    (void)unused;
+    expect_sentence(newest_first(false), 0,
+                    CORPUS
+                    "newest_first.csv:3: column \"start\" is \"2026-03-01T10:00:04.500000Z\"; expected a "
+                    "time not before the previous row's (sort = true puts the rows in order)");
+    reading all = read_all(newest_first(true));
+    assert_int_equal(all.count, 4);
+    const double times[] = {0, 0, 4.5, 9.1};
+    const uint32_t prompts[] = {100, 101, 200, 300}; // equal times keep the order of the file
+    for (size_t i = 0; i < 4; i++)
+        assert_true(all.arrivals[i].time_s == times[i] && all.arrivals[i].prompt_tokens == prompts[i]);
+    // A start may also be the end less the duration, in units of its own.
+    mb_workload workload = trace_workload(CORPUS "newest_first.csv", MB_TRACE_CSV);
+    workload.trace.columns.end = mb_strdup("end");
+    workload.trace.columns.duration = mb_strdup("took");
+    workload.trace.time_unit_s = 0.001;
+    workload.trace.sort = true;
+    all = read_all(workload);
+    for (size_t i = 0; i < 4; i++)
+        assert_true(all.arrivals[i].time_s == times[i] && all.arrivals[i].prompt_tokens == prompts[i]);
+    assert_true(all.arrivals[2].service_s == 6.5);
+    // And an end alone gives the service time.
+    workload = newest_first(true);
+    workload.trace.columns.end = mb_strdup("end");
+    all = read_all(workload);
+    assert_true(all.arrivals[2].service_s == 6.5 && all.arrivals[3].service_s == 3.5);
+}
+
+// More rows than are held: the order of a generator that visits each time once, backwards and forwards.
+static void test_large_sort(void **unused) {
+    (void)unused;
+    const uint32_t rows = 700001; // a prime
+    char path[64];
+    snprintf(path, 64, "/tmp/mbsand-csv-XXXXXX");
+    close(mkstemp(path));
+    gzFile file = gzopen(path, "wb1");
+    gzprintf(file, "time,prompt,output,ids\n");
+    for (uint32_t i = 0; i < rows; i++) {
+        const uint32_t time = (uint32_t)((uint64_t)i * 300007 % rows);
+        gzprintf(file, "%u,%u,1,%u\n", time, time + 1, time);
+    }
+    assert_int_equal(gzclose(file), Z_OK);
+    mb_workload workload = trace_workload(path, MB_TRACE_CSV);
+    workload.trace.sort = true;
+    workload.trace.columns.prefix = mb_strdup("ids");
+    workload.trace.prefix_unit_tokens = 1000000;
+    mb_error error = {0};
+    mb_source *source = NULL;
+    assert_int_equal(mb_workload_prepare(&workload, &error), MB_OK);
+    assert_int_equal(mb_source_open(&workload, 1, 0, &source, &error), MB_OK);
+    for (uint32_t i = 0; i <= rows; i++) {
+        mb_arrival arrival;
+        bool end;
+        assert_int_equal(mb_source_next(source, &arrival, &end, &error), MB_OK);
+        assert_true(end == (i == rows));
+        if (end) break;
+        assert_true(arrival.time_s == i && arrival.prompt_tokens == i + 1);
+        assert_true(arrival.prefix_count == 1 && arrival.prefix_ids[0] == i && arrival.session == 0);
+    }
+    mb_source_close(source);
+    mb_workload_deinit(&workload);
+    unlink(path);
+}
+
+static void test_ids(void **unused) {
+    (void)unused;
+    mb_workload workload = trace_workload(CORPUS "ids.csv", MB_TRACE_CSV);
+    workload.trace.columns.prefix = mb_strdup("ids");
+    workload.trace.prefix_unit_tokens = 16;
+    const reading all = read_all(workload);
+    assert_true(all.count == 2 && all.arrivals[0].prefix_count == 3 && all.arrivals[1].prefix_count == 0);
+}
+
 // ---- windows, on a trace of 1,000 rows at times 0, 2, 4, ... with prompt = row number from 1
 
 static void write_numbered(char path[64], bool gzip) {
@@ -330,7 +535,8 @@ static void test_window_per_seed(void **unused) {
     workload = trace_workload(path, MB_TRACE_CSV);
     workload.trace.skip_rows = 1000;
     snprintf(sentence, sizeof sentence,
-             "%s: none of the 1000 rows read is left (1000 usable ones in the window, 0 with a zero length, "
+             "%s: none of the 1000 rows read is left (1000 usable ones in the window, 0 with a zero or "
+             "missing length, "
              "1000 to "
              "skip); expected at least one",
              path);
@@ -413,7 +619,6 @@ static void test_sentences(void **unused) {
     } burstgpt[] = {
         {"letters.csv", ":4: column \"Request tokens\" is \"12a\"; expected a whole number of tokens"},
         {"negative.csv", ":2: column \"Request tokens\" is \"-3\"; expected a whole number of tokens"},
-        {"nan.csv", ":2: column \"Request tokens\" is \"nan\"; expected a whole number of tokens"},
         {"fraction.csv", ":2: column \"Request tokens\" is \"3.5\"; expected a whole number of tokens"},
         {"control.csv",
          ":2: column \"Request tokens\" is \"\\x1b[31m\\xff\"; expected a whole number of tokens"},
@@ -422,13 +627,12 @@ static void test_sentences(void **unused) {
         {"overflow_far.csv",
          ":2: column \"Request tokens\" is \"99999999999999999999999\"; expected a whole number of "
          "tokens, at most 1000000000"},
-        {"empty_field.csv", ":2: column \"Response tokens\" is empty; expected a whole number of tokens"},
         {"infinite_time.csv", ":2: column \"Timestamp\" is \"inf\"; expected a number, or a date like "
                               "2023-11-16 18:15:46.6805900"},
         {"short_row.csv", ":3: 3 fields; expected 6, as in the header"},
         {"long_row.csv", ":2: 7 fields; expected 6, as in the header"},
         {"backwards.csv", ":3: column \"Timestamp\" is \"4\"; expected a time not before the previous row's "
-                          "(sort the file by time)"},
+                          "(sort = true puts the rows in order)"},
         {"missing_column.csv",
          ":1: no column \"Response tokens\"; the columns are \"Timestamp\", \"Model\", \"Request "
          "tokens\" and \"Total tokens\""},
@@ -451,6 +655,23 @@ static void test_sentences(void **unused) {
         {"damaged.csv.gz",
          ":1: the gzip data is damaged after this line: invalid code -- missing end-of-block; "
          "expected a whole file (test it with gzip -t)"},
+        {"cut_short.csv.zst",
+         ":1: the zstd data is cut short after this line; expected a whole file (test it with zstd -t)"},
+        {"damaged.csv.zst", ":1: the zstd data is damaged after this line: Data corruption detected; "
+                            "expected a whole file (test it with zstd -t)"},
+        {"utf16_no_mark.csv", ": is in UTF-16; expected UTF-8 (convert it with iconv)"},
+        {"archive.csv",
+         ": is a zip archive, or a spreadsheet such as .xlsx; expected it unpacked, or exported "
+         "as CSV"},
+        {"parquet.csv", ": is a Parquet file; expected it exported as CSV or JSON lines"},
+        {"good.csv.bz2", ": is compressed with bzip2; expected it unpacked (bunzip2), or as gzip or zstd"},
+        {"pointer.csv", ": is a Git LFS pointer and not the file; expected the file (git lfs pull)"},
+        {"page.csv", ": is a web page (HTML) or XML; expected a CSV file"},
+        {"list.csv", ": is JSON; expected a CSV file (trace.jsonl reads JSON, with the names of its fields)"},
+        {"no_header.csv", ":1: a row of numbers; expected a header line with column names before it"},
+        {"nan.csv",
+         ": none of the 1 rows read is left (0 usable ones in the window, 1 with a zero or missing "
+         "length, 0 to skip); expected at least one"},
         {"no_such_file.csv", ": cannot be opened: No such file or directory"},
         {"", ": is a directory; expected a CSV file"},
     };
@@ -541,7 +762,11 @@ int main(void) {
         cmocka_unit_test(test_large_gzip),    cmocka_unit_test(test_azure_published),
         cmocka_unit_test(test_burst_sample),  cmocka_unit_test(test_sentences),
         cmocka_unit_test(test_no_permission), cmocka_unit_test(test_endless_field),
-        cmocka_unit_test(test_read_column),
+        cmocka_unit_test(test_read_column),   cmocka_unit_test(test_dialects),
+        cmocka_unit_test(test_long_comment),  cmocka_unit_test(test_failed_requests),
+        cmocka_unit_test(test_exact_times),   cmocka_unit_test(test_stamps),
+        cmocka_unit_test(test_sort),          cmocka_unit_test(test_large_sort),
+        cmocka_unit_test(test_ids),
     };
     return cmocka_run_group_tests_name("csv", tests, NULL, NULL);
 }

@@ -176,6 +176,96 @@ static void test_fields(void **unused) {
     assert_true(k.arrivals[1].time_s == 1.5 && k.arrivals[1].prefix_count == 0);
 }
 
+// Ids are unsigned numbers of 64 bits. Mooncake's may be missing, may go on into the answer, and need not
+// name a last unit that is not full.
+static void test_ids(void **unused) {
+    (void)unused;
+    kept k = {0};
+    assert_int_equal(read_all(mooncake(CORPUS "ids.jsonl"), keep, &k, NULL), 4);
+    const mb_arrival *a = k.arrivals;
+    assert_true(a[0].prefix_count == 2 && k.ids[0][0] == UINT64_MAX && k.ids[0][1] == 9007199254740993);
+    assert_true(a[1].prefix_count == 0 && a[1].prefix_ids == NULL);
+    assert_true(a[2].prefix_count == 2 && k.ids[2][1] == 6);
+    assert_true(a[3].prefix_count == 1 && k.ids[3][0] == 5);
+    assert_int_equal(read_all(mooncake(CORPUS "missing_ids.jsonl"), NULL, NULL, NULL), 2);
+    k = (kept){0};
+    mb_workload workload = jsonl(CORPUS "text_ids.jsonl", 1, 4);
+    name_key(&workload.trace.columns.prefix, "ids");
+    assert_int_equal(read_all(workload, keep, &k, NULL), 1);
+    assert_true(k.arrivals[0].prefix_count == 3 && k.ids[0][1] == UINT64_MAX && k.ids[0][2] == 9);
+}
+
+static mb_workload nested(const char *prompt) {
+    mb_workload workload = jsonl(CORPUS "nested.jsonl", 1e-9, 0);
+    mb_trace_columns *keys = &workload.trace.columns;
+    name_key(&keys->time, "meta.at.ns");
+    name_key(&keys->prompt, prompt);
+    name_key(&keys->output, "use.out");
+    name_key(&keys->client, "meta.tags.0.who");
+    return workload;
+}
+
+// Paths go into objects and lists, and keys may hold dots themselves. Rows without lengths are left out.
+static void test_nested(void **unused) {
+    (void)unused;
+    kept k = {0};
+    mb_source_counts counts;
+    assert_int_equal(read_all(nested("use.in.value"), keep, &k, &counts), 2);
+    assert_int_equal(counts.rows, 4);
+    assert_int_equal(counts.skipped_empty, 2);
+    assert_true(k.arrivals[0].prompt_tokens == 550 && k.arrivals[1].prompt_tokens == 300);
+    assert_true(k.arrivals[1].output_tokens == 20 && k.arrivals[1].time_s == 0.123456788);
+    assert_string_equal(k.clients[0], "a\xc3\xa9");
+    assert_string_equal(k.clients[1], "b");
+    // A name that no row has is wrong.
+    expect_sentence(nested("use.inn"),
+                    CORPUS "nested.jsonl:6: no \"use.inn\"; expected a whole number of tokens in some row");
+}
+
+static mb_workload lists(const char *file) {
+    char path[64];
+    snprintf(path, sizeof path, CORPUS "%s", file);
+    mb_workload workload = jsonl(path, 1, 0);
+    mb_trace_columns *keys = &workload.trace.columns;
+    name_key(&keys->time, "start_times");
+    name_key(&keys->prompt, "input_lens");
+    name_key(&keys->output, "output_lens");
+    name_key(&keys->client, "model_id");
+    return workload;
+}
+
+// An object of lists, and a list of objects, over several lines.
+static void test_documents(void **unused) {
+    (void)unused;
+    kept k = {0};
+    mb_source_counts counts;
+    assert_int_equal(read_all(lists("lists.json"), keep, &k, &counts), 3);
+    assert_int_equal(counts.skipped_zero, 1);
+    assert_true(k.arrivals[1].time_s == 0.25 && k.arrivals[2].time_s == 3.75);
+    assert_true(k.arrivals[2].prompt_tokens == 40 && k.arrivals[2].output_tokens == 4);
+    assert_string_equal(k.clients[2], "m");
+    expect_sentence(lists("unequal_lists.json"), CORPUS
+                    "unequal_lists.json:1: \"input_lens\" has 2 values, and \"output_lens\" more; expected "
+                    "lists of one length");
+    mb_workload workload = lists("lists.json");
+    name_key(&workload.trace.columns.output, "errors");
+    expect_sentence(workload, CORPUS "lists.json:1: element 3 of \"errors\" is \"a \\\"]\\\" in {a text}\"; "
+                                     "expected a whole number of tokens");
+    k = (kept){0};
+    assert_int_equal(read_all(jsonl(CORPUS "list_of_objects.json", 1, 0), keep, &k, NULL), 3);
+    assert_true(k.arrivals[2].time_s == 2.75 && k.arrivals[2].prompt_tokens == 30);
+}
+
+// Times of 9e15 s, a quarter of a second apart.
+static void test_far_times(void **unused) {
+    (void)unused;
+    kept k = {0};
+    mb_workload workload = jsonl(CORPUS "far_times.jsonl", 1, 0);
+    workload.trace.sort = true;
+    assert_int_equal(read_all(workload, keep, &k, NULL), 3);
+    assert_true(k.arrivals[1].time_s == 0.125 && k.arrivals[2].time_s == 0.625);
+}
+
 // ---- what is not
 
 static void test_malformed(void **unused) {
@@ -188,23 +278,15 @@ static void test_malformed(void **unused) {
            "bad JSON at column 41: premature end of input near '\"outp'; expected one object { "
            "... } a line"),
         AT("array.jsonl", "an array; expected one object { ... } a line"),
-        AT("number.jsonl",
-           "bad JSON at column 1: '[' or '{' expected near '5'; expected one object { ... } a line"),
+        AT("number.jsonl", "a lone value; expected one object { ... } a line"),
         AT("two_objects.jsonl",
            "bad JSON at column 18: end of file expected near '{'; expected one object { ... } a line"),
-        AT("doubled_key.jsonl",
-           "bad JSON at column 28: duplicate object key near '\"timestamp\"'; expected one "
-           "object { ... } a line"),
+        AT("doubled_key.jsonl", "two values of \"timestamp\"; expected one"),
         AT("control.jsonl",
            "bad JSON at column 19: control character 0x1b near '\"a'; expected one object { ... } "
            "a line"),
-        AT("bad_utf8.jsonl",
-           "bad JSON at column 18: unable to decode byte 0xff near '\"'; expected one object { "
-           "... } a line"),
         AT("nul.jsonl", "a NUL byte; expected one object { ... } a line"),
-        AT("missing_key.jsonl", "no \"input_length\"; expected a whole number of tokens"),
         AT("missing_time.jsonl", "no \"timestamp\"; expected a number, as in the first row"),
-        AT("missing_ids.jsonl", "no \"hash_ids\"; expected a list of ids [1, 2, ...]"),
         AT("negative.jsonl", "\"input_length\" is -3; expected a whole number of tokens"),
         AT("fraction.jsonl", "\"input_length\" is 3.5; expected a whole number of tokens"),
         AT("text.jsonl", "\"input_length\" is \"three\"; expected a whole number of tokens"),
@@ -213,18 +295,15 @@ static void test_malformed(void **unused) {
            "bad JSON at column 17: invalid token near 'NaN'; expected one object { ... } a line"),
         AT("too_large.jsonl",
            "\"input_length\" is 1000000001; expected a whole number of tokens, at most 1000000000"),
-        AT("overflow.jsonl",
-           "bad JSON at column 53: too big integer near '99999999999999999999'; expected one "
-           "object { ... } a line"),
-        AT("infinite.jsonl",
-           "bad JSON at column 19: real number overflow near '1e999'; expected one object { ... } "
-           "a line"),
+        AT("overflow.jsonl", "\"input_length\" is 99999999999999999999; expected a whole number of tokens, "
+                             "at most 1000000000"),
+        AT("infinite.jsonl", "\"timestamp\" is 1e999; expected a time below 9.2e18"),
         AT("wrong_count.jsonl",
-           "\"hash_ids\" is [0]; expected 2 ids, one for every 512 of the 513 prompt tokens, not 1"),
-        AT("negative_id.jsonl", "\"hash_ids\" is [-1]; expected whole numbers of at least 0 as ids"),
-        AT("text_id.jsonl", "\"hash_ids\" is [\"a\"]; expected whole numbers of at least 0 as ids"),
-        AT("backwards.jsonl",
-           "\"timestamp\" is 4; expected a time not before the previous row's (sort the file by time)"),
+           "\"hash_ids\" is [0]; expected 3 ids, one for every 512 of the 1025 prompt tokens, not 1"),
+        AT("negative_id.jsonl", "\"hash_ids\" is [-1]; expected whole numbers from 0 to 2^64 - 1 as ids"),
+        AT("text_id.jsonl", "\"hash_ids\" is [\"a\"]; expected whole numbers from 0 to 2^64 - 1 as ids"),
+        AT("backwards.jsonl", "\"timestamp\" is 4; expected a time not before the previous row's (sort = "
+                              "true puts the rows in order)"),
 #undef AT
         {"negative_time.jsonl",
          CORPUS "negative_time.jsonl:1: \"timestamp\" is -1; expected a time of at least 0"},
@@ -233,8 +312,21 @@ static void test_malformed(void **unused) {
         {"cut_short.jsonl.gz", CORPUS "cut_short.jsonl.gz:1: the gzip data is cut short after this line; "
                                       "expected a whole file (test it with gzip -t)"},
         {"utf16.jsonl", CORPUS "utf16.jsonl: is in UTF-16; expected UTF-8 (convert it with iconv)"},
-        {"deep.jsonl", CORPUS "deep.jsonl:1: bad JSON at column 2049: maximum parsing depth reached near "
-                              "'['; expected one object { ... } a line"},
+        {"deep.jsonl", CORPUS "deep.jsonl:1: \"[\" where an object { ... } should begin; expected a list of "
+                              "objects, or one object a line"},
+        {"table.jsonl",
+         CORPUS "table.jsonl:1: starts with \"at,in,out\", which is no JSON; expected one object "
+                "{ ... } a line (trace.csv reads tables)"},
+        {"open_list.json",
+         CORPUS "open_list.json:3: the list that the file is ends without \"]\"; expected a "
+                "whole file"},
+        {"after_list.json", CORPUS "after_list.json:2: \"{\" after the end of the list; expected the file to "
+                                   "end"},
+        {"open_object.json", CORPUS "open_object.json:1: the object that begins here never ends; expected a "
+                                    "whole file, or one object { ... } a line"},
+        {"id_too_large.jsonl",
+         CORPUS "id_too_large.jsonl:1: \"hash_ids\" is [1, 18446744073709551616]; expected "
+                "whole numbers from 0 to 2^64 - 1 as ids"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char path[128];
@@ -246,8 +338,8 @@ static void test_malformed(void **unused) {
 static void test_bad_keys(void **unused) {
     (void)unused;
     expect_sentence(jsonl(CORPUS "mixed_times.jsonl", 1, 0),
-                    CORPUS "mixed_times.jsonl:2: \"at\" is 5; expected a date like \"2023-11-16 "
-                           "18:15:46.6805900\", as in the first row");
+                    CORPUS "mixed_times.jsonl:2: \"at\" is 5; expected a date like 2023-11-16 "
+                           "18:15:46.6805900, as in the first row");
     mb_workload workload = with_all_keys();
     workload.trace.prefix_unit_tokens = 0;
     expect_sentence(workload, CORPUS "fields.jsonl: a unit of 0 prefix tokens; expected 1 to 1000000000");
@@ -257,8 +349,9 @@ static void test_bad_keys(void **unused) {
                     "fields.jsonl:1: \"who\" is \"a\"; expected a whole number, larger for more urgent");
     workload = with_all_keys();
     name_key(&workload.trace.columns.client, "ids");
-    expect_sentence(workload, CORPUS
-                    "fields.jsonl:1: \"ids\" is [4,5,6,7,8]; expected a name in quotes, or a whole number");
+    expect_sentence(
+        workload,
+        CORPUS "fields.jsonl:1: \"ids\" is [4, 5, 6, 7, 8]; expected a name in quotes, or a whole number");
     workload = with_all_keys();
     free(workload.trace.columns.prompt);
     workload.trace.columns.prompt = NULL;
@@ -274,7 +367,7 @@ static void test_bad_keys(void **unused) {
     workload.trace.longest = 1;
     expect_sentence(workload,
                     CORPUS "good.jsonl: none of the 5 rows read is left (0 usable ones in the window, 5 "
-                           "with a zero or too large length, 0 to skip); expected at least one");
+                           "with a zero, missing or too large length, 0 to skip); expected at least one");
 }
 
 // A line that lies in several buffers of 256 KiB, plain and at the end of the file.
@@ -295,11 +388,12 @@ static void test_long_lines(void **unused) {
     assert_int_equal(read_all(mooncake(path), NULL, NULL, NULL), 3);
     file = fopen(path, "wb");
     assert_non_null(file);
+    fputs("{\"timestamp\": 1, \"input_length\": 1, \"output_length\": 1}\n{", file);
     for (int i = 0; i < 17 << 20; i++)
-        fputc(' ' + 10, file);
+        fputc(' ', file);
     assert_int_equal(fclose(file), 0);
     char sentence[128];
-    snprintf(sentence, sizeof sentence, "%s:1: a line of more than 16 MiB; expected one object a line", path);
+    snprintf(sentence, sizeof sentence, "%s:2: a line of more than 16 MiB; expected one object a line", path);
     expect_sentence(mooncake(path), sentence);
     unlink(path);
 }
@@ -440,10 +534,18 @@ static void test_sharegpt(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mooncake),           cmocka_unit_test(test_fields),
-        cmocka_unit_test(test_malformed),          cmocka_unit_test(test_bad_keys),
-        cmocka_unit_test(test_long_lines),         cmocka_unit_test(test_jitter),
-        cmocka_unit_test(test_conversation_trace), cmocka_unit_test(test_sharegpt),
+        cmocka_unit_test(test_mooncake),
+        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_bad_keys),
+        cmocka_unit_test(test_long_lines),
+        cmocka_unit_test(test_jitter),
+        cmocka_unit_test(test_conversation_trace),
+        cmocka_unit_test(test_sharegpt),
+        cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_nested),
+        cmocka_unit_test(test_documents),
+        cmocka_unit_test(test_far_times),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

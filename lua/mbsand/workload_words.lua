@@ -1,0 +1,350 @@
+-- The words of a scenario's workload: where requests come from, when they arrive, how long they are, and what a
+-- policy is told of them. Pure data for schema.lua.
+local schema = require "mbsand.schema"
+
+local number, record, flag, need = schema.number, schema.record, schema.flag, schema.need
+
+local positive = function() return number { above = 0 } end
+local natural = function(default) return number { min = 0, whole = true, max = 1e15, default = default } end
+local MOST_TOKENS = 1e9
+local file = function() return { type = "text", expected = "a file name in quotes", required = true } end
+
+-- Lengths, and service times ---------------------------------------------------------------------------------
+
+local function range(result, place, title)
+  if result.min and result.max and result.min > result.max then
+    place:fail("%s: min %.10g is above max %.10g", title, result.min, result.max)
+  end
+end
+
+local function uniform_range(result, place, title)
+  if result.low > result.high then
+    place:fail("%s: low %.10g is above high %.10g", title, result.low, result.high)
+  end
+end
+
+-- A log-normal is given by (mu, sigma), or by what people measure: its mean and median.
+local function lognormal_parameters(result, place, title)
+  range(result, place, title)
+  if result.mean and result.median and not result.mu and not result.sigma then
+    if result.mean <= result.median then
+      place:fail("%s: the mean %.10g must be above the median %.10g", title, result.mean, result.median)
+    end
+    result.mu = math.log(result.median)
+    result.sigma = math.sqrt(2 * math.log(result.mean / result.median))
+  elseif not (result.mu and result.sigma) or result.mean or result.median then
+    place:fail("%s needs mu and sigma, or mean and median", title)
+  end
+end
+
+local bounded = function(keys)
+  keys.min, keys.max = number { min = 0 }, number { min = 0 }
+  return keys
+end
+
+local lengths = {
+  type = "choice",
+  family = "lengths",
+  expected = "a number, or lengths.fixed, uniform, normal, lognormal, exponential, zipf or empirical",
+  kinds = {
+    ["lengths.fixed"] = record { value = need(number { min = 0 }) },
+    ["lengths.uniform"] = record({ low = need(number { min = 0 }), high = need(number { min = 0 }) }, uniform_range),
+    ["lengths.normal"] = record(bounded { mean = need(number {}), std = need(number { min = 0 }) }, range),
+    ["lengths.lognormal"] = record(
+      bounded { mu = number {}, sigma = number { min = 0 }, mean = positive(), median = positive() },
+      lognormal_parameters),
+    ["lengths.exponential"] = record(bounded { mean = need(positive()) }, range),
+    ["lengths.zipf"] = record({
+      theta = need(number { min = 0 }),
+      min = number { min = 0, whole = true, default = 1 },
+      max = need(number { min = 1, max = 1e7, whole = true }),
+    }, range),
+    ["lengths.empirical"] = record(bounded { path = file(), column = need { type = "text" } }, range),
+  },
+}
+lengths.shorthand = function(value) return schema.tag({ value = value }, "lengths", "lengths.fixed") end
+
+-- Arrivals ---------------------------------------------------------------------------------------------------
+
+local rate = function() return need(number { above = 0, unit = "requests per second" }) end
+local seconds = function() return number { above = 0, unit = "seconds" } end
+
+local function gamma_shape(result, place, title)
+  if (result.cv ~= nil) == (result.shape ~= nil) then
+    place:fail("%s needs either cv (of the gaps) or shape", title)
+  end
+  result.shape = result.shape or 1 / (result.cv * result.cv)
+end
+
+local arrivals = {
+  type = "choice",
+  family = "arrivals",
+  expected = "arrivals.constant, poisson, gamma, weibull, on_off, piecewise or all_at_once",
+  kinds = {
+    ["arrivals.constant"] = record { rate = rate() },
+    ["arrivals.poisson"] = record { rate = rate() },
+    ["arrivals.gamma"] = record({ rate = rate(), cv = positive(), shape = positive() }, gamma_shape),
+    ["arrivals.weibull"] = record { rate = rate(), shape = need(positive()) },
+    ["arrivals.on_off"] = record {
+      rate = rate(),
+      off_rate = number { min = 0, default = 0, unit = "requests per second" },
+      on = need(seconds()),
+      off = need(seconds()),
+    },
+    ["arrivals.piecewise"] = record({
+      segments = need {
+        type = "list",
+        least = 1,
+        expected = "segments { seconds, rate }, ...",
+        of = { type = "list", least = 2, expected = "{ seconds, rate }", of = number { min = 0 } },
+      },
+      ["repeat"] = flag(false),
+    }, function(result, place)
+      for i, segment in ipairs(result.segments) do
+        if #segment ~= 2 or segment[1] <= 0 then
+          place:fail("segment %d of arrivals.piecewise is not { seconds, rate } with seconds above 0", i)
+        end
+      end
+    end),
+    ["arrivals.all_at_once"] = record {},
+  },
+}
+
+-- What a policy is told of the output length -----------------------------------------------------------------
+
+local edges = function()
+  return need { type = "list", least = 1, single = true, of = positive(), expected = "ascending lengths { 64, 256 }" }
+end
+
+local function ascending(result, place, title)
+  for i = 2, #result.edges do
+    if result.edges[i] <= result.edges[i - 1] then
+      place:fail("%s: edges must ascend, but %.10g follows %.10g", title, result.edges[i], result.edges[i - 1])
+    end
+  end
+  if result.lowest >= result.edges[1] or result.highest <= result.edges[#result.edges] then
+    place:fail("%s: lowest and highest must lie outside the edges %.10g .. %.10g", title, result.edges[1],
+      result.edges[#result.edges])
+  end
+end
+
+local function confusion_matrix(result, place, title)
+  ascending(result, place, title)
+  local bins = #result.edges + 1
+  if #result.matrix ~= bins then
+    place:fail("%s: %d edges make %d bins, but the matrix has %d rows", title, bins - 1, bins, #result.matrix)
+  end
+  for i, row in ipairs(result.matrix) do
+    local sum = 0
+    for _, value in ipairs(row) do sum = sum + value end
+    if #row ~= bins or sum <= 0 then
+      place:fail("%s: row %d of the matrix needs %d numbers with a sum above 0", title, i, bins)
+    end
+  end
+end
+
+local predictor = {
+  type = "choice",
+  family = "predictor",
+  expected = "predict.exact, lognormal, bin_flip, confusion, constant, column or origin",
+  kinds = {
+    ["predict.exact"] = record {},
+    ["predict.lognormal"] = record { sigma = need(number { min = 0, max = 10 }) },
+    ["predict.bin_flip"] = record({
+      p = need(number { min = 0, max = 0.5 }),
+      edges = edges(),
+      lowest = need(number { min = 0 }),
+      highest = need(positive()),
+    }, ascending),
+    ["predict.confusion"] = record({
+      matrix = need {
+        type = "list",
+        least = 2,
+        expected = "rows of numbers",
+        of = { type = "list", least = 2, of = number { min = 0 } },
+      },
+      edges = edges(),
+      lowest = need(number { min = 0 }),
+      highest = need(positive()),
+    }, confusion_matrix),
+    ["predict.constant"] = record { value = need(number { min = 1, whole = true, max = MOST_TOKENS }) },
+    ["predict.column"] = record {},
+    ["predict.origin"] = record {
+      seed = number { min = 0, max = 2 ^ 32 - 1, whole = true, default = 42 },
+      sigma = number { min = 0, max = 10, default = 0.1 },
+    },
+  },
+}
+
+-- Workloads --------------------------------------------------------------------------------------------------
+
+local function window(result, place, title)
+  if result.from and result.to and result.to <= result.from then
+    place:fail("%s: to (%.10g s) must be above from (%.10g s)", title, result.to, result.from)
+  end
+  if result.window_per_seed and not result.limit then
+    place:fail("%s: window_per_seed needs limit, the number of requests in each window", title)
+  end
+end
+
+local function trace(more, also)
+  local keys = {
+    path = file(),
+    rate_scale = number { above = 0, default = 1 },
+    limit = number { min = 1, whole = true, max = 1e15 },
+    from = number { min = 0, unit = "seconds of the trace's own time" },
+    to = number { above = 0, unit = "seconds of the trace's own time" },
+    skip_rows = natural(0),
+    window_per_seed = flag(false),
+    keep_zero = flag(false),
+    sort = flag(false),
+    jitter = number { min = 0, max = 1e9, default = 0, unit = "seconds of the trace's own time" },
+    longest = number { min = 1, whole = true, max = 2 * MOST_TOKENS, unit = "tokens" },
+    predictor = predictor,
+    until_time = seconds(),
+  }
+  for key, spec in pairs(more or {}) do keys[key] = spec end
+  return record(keys, function(result, place, title)
+    window(result, place, title)
+    if also then also(result, place, title) end
+  end)
+end
+
+-- Keys of `synthetic` that belong together.
+local function check_comers(result, place)
+  if not result.limit and not result.until_time then
+    place:fail("synthetic needs limit (how many requests) or until_time (seconds); without one it never ends")
+  end
+  if result.arrivals and result.users then
+    place:fail("synthetic takes arrivals, or users who wait for their answers, not both")
+  elseif not result.arrivals and not result.users then
+    place:fail("synthetic needs arrivals (%s), or users, a number of them who wait for their answers",
+      arrivals.expected)
+  end
+  for _, key in ipairs { "think", "ramp" } do
+    if result[key] and not result.users then
+      place:fail("synthetic: %s is of users, and this one has arrivals%s", key,
+        key == "think" and result.sessions and "; expected sessions = { think = ... }" or "")
+    end
+  end
+  if result.sessions and result.prefix then
+    place:fail("synthetic takes sessions, whose turns share what was said before, or a prefix, not both")
+  end
+end
+
+-- Classes take the lengths that they do not give from the workload.
+local function check_lengths(result, place)
+  local names = {}
+  for i, class in ipairs(result.classes or {}) do
+    if names[class.name] then
+      place:fail('classes %d and %d are both named "%s"; expected different names', names[class.name], i, class.name)
+    end
+    names[class.name] = i
+    for _, key in ipairs { "prompt", "output" } do
+      class[key] = class[key] or schema.copy(result[key])
+      if not class[key] and not result.service then
+        place:fail('class "%s" needs %s, the lengths of its requests in tokens', class.name, key)
+      end
+    end
+  end
+  local first = result.classes and result.classes[1] or {}
+  result.prompt, result.output = result.prompt or schema.copy(first.prompt), result.output or schema.copy(first.output)
+  if not result.service and not (result.prompt and result.output) then
+    place:fail("synthetic needs %s, the lengths of its requests in tokens",
+      result.prompt and "output" or result.output and "prompt" or "prompt and output")
+  end
+end
+
+local turns = { required = true }
+for key, value in pairs(lengths) do turns[key] = value end
+
+local sessions = record {
+  turns = turns,
+  think = lengths,
+  context = { type = "word", "grow", default = "grow" },
+  max_context = number { min = 1, whole = true, max = MOST_TOKENS, unit = "tokens" },
+}
+
+local prefix = record {
+  tokens = need(number { min = 1, whole = true, max = MOST_TOKENS }),
+  groups = number { min = 1, whole = true, max = 1e6, default = 1 },
+  theta = number { min = 0, max = 100, default = 0 },
+}
+
+local classes = {
+  type = "list",
+  least = 1,
+  expected = "classes { { name =, share =, prompt =, output =, priority =, slo = }, ... }",
+  of = record {
+    name = need { type = "text", expected = "a name in quotes" },
+    share = need(positive()),
+    prompt = lengths,
+    output = lengths,
+    priority = number { min = -2 ^ 31 + 1, max = 2 ^ 31 - 1, whole = true, default = 0 },
+    slo = record { ttft = seconds(), tbt = seconds(), e2e = seconds() },
+  },
+}
+
+local column = function(required) return { type = "text", expected = "a column's name in quotes", required = required } end
+
+local columns = function()
+  return need(record {
+    time = column(), prompt = column(true), output = column(true),
+    predicted = column(), client = column(), priority = column(), service = column(), prefix = column(),
+    ["end"] = column(), duration = column(),
+  })
+end
+
+-- What a trace with names of one's own takes.
+local function named(key)
+  return trace({
+    [key] = columns(),
+    time_unit = number { above = 0, default = 1, unit = "seconds" },
+    prefix_unit = number { min = 1, max = MOST_TOKENS, whole = true, unit = "tokens that a prefix id stands for" },
+  }, function(result, place, title)
+    local names = result[key]
+    if not names.time and not (names["end"] and names.duration) then
+      place:fail("%s: %s.time is missing; expected a column's name in quotes, or both %s[\"end\"] and %s.duration, whose "
+        .. "difference it is", title, key, key, key)
+    end
+    if (names.prefix ~= nil) ~= (result.prefix_unit ~= nil) then
+      place:fail("%s takes %s.prefix and prefix_unit, the tokens that each of its ids stands for, together", title, key)
+    end
+  end)
+end
+
+local workload = {
+  type = "choice",
+  family = "workload",
+  expected = 'trace.burstgpt "FILE", trace.azure "FILE", trace.csv "FILE" {...}, '
+    .. 'trace.mooncake "FILE", trace.jsonl "FILE" {...} or synthetic {...}',
+  required = true,
+  kinds = {
+    ["trace.burstgpt"] = trace(),
+    ["trace.azure"] = trace(),
+    ["trace.csv"] = named "columns",
+    ["trace.mooncake"] = trace(),
+    ["trace.jsonl"] = named "fields",
+    synthetic = record({
+      arrivals = arrivals,
+      users = number { min = 1, whole = true, max = 1e6 },
+      think = lengths,
+      ramp = number { min = 0, unit = "seconds" },
+      sessions = sessions,
+      prefix = prefix,
+      classes = classes,
+      prompt = lengths,
+      output = lengths,
+      service = lengths,
+      clients = number { min = 0, whole = true, max = 1e6, default = 0 },
+      limit = number { min = 1, whole = true, max = 1e15 },
+      until_time = seconds(),
+      predictor = predictor,
+    }, function(result, place)
+      check_comers(result, place)
+      check_lengths(result, place)
+    end),
+  },
+}
+
+return { workload = workload, lengths = lengths, arrivals = arrivals, predictor = predictor }
