@@ -12,13 +12,13 @@ local function answer(results)
     local base = report.find(results, "fcfs", { [key] = sigma })
     local line = { ("%g"):format(sigma), report.interval(base, "e2e_mean_s", 3) }
     for _, name in ipairs(POLICIES) do
-      local share, half, real = report.difference(report.find(results, name, { [key] = sigma }), base, "e2e_mean_s")
-      line[#line + 1] = ("%+.3g ± %.2g"):format(100 * share, 100 * (half or 0))
-      if not (real and share < 0) then gone[name] = gone[name] or sigma end
+      local found = report.compare(report.find(results, name, { [key] = sigma }), base, "e2e_mean_s")
+      line[#line + 1] = report.change(found)
+      if not (found.real and found.ratio < 1) then gone[name] = gone[name] or sigma end
     end
     rows[#rows + 1] = line
   end
-  report.print_table({ "sigma", "fcfs, E2E s", "sjf, %", "srpt, %", "multi_bin_continuous, %" }, rows)
+  report.print_table({ "sigma", "fcfs, E2E s", "sjf", "srpt", "multi_bin_continuous" }, rows)
   print()
   for _, name in ipairs(POLICIES) do
     if gone[name] == nil then

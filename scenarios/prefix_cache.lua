@@ -9,13 +9,13 @@ local function answer(what)
     for _, size in ipairs(sizes) do
       local off = report.find(results, "vllm_v1", { ["cluster.kv_blocks"] = size, ["cluster.prefix_cache"] = false })
       local on = report.find(results, "vllm_v1", { ["cluster.kv_blocks"] = size, ["cluster.prefix_cache"] = true })
-      local share, half, real = report.difference(on, off, "ttft_mean_s")
-      saved[size] = real and -share or 0
+      local found = report.compare(on, off, "ttft_mean_s")
+      saved[size] = found.real and 1 - found.ratio or 0
       rows[#rows + 1] = { report.fixed(size, 0), report.interval(off, "ttft_mean_s", 3),
-        report.interval(on, "ttft_mean_s", 3), ("%.3g ± %.2g"):format(-100 * share, 100 * (half or 0)),
+        report.interval(on, "ttft_mean_s", 3), report.change(found),
         report.interval(on, "cache_hit", 3, 100), report.interval(off, "e2e_mean_s", 3), report.interval(on, "e2e_mean_s", 3) }
     end
-    report.print_table({ "blocks", "TTFT s, off", "TTFT s, on", "shorter by %", "prompt found %", "E2E s, off",
+    report.print_table({ "blocks", "TTFT s, off", "TTFT s, on", "change", "prompt found %", "E2E s, off",
       "E2E s, on" }, rows)
     local last
     for _, size in ipairs(sizes) do

@@ -28,44 +28,51 @@ function report.fixed(value, decimals)
   return (string.format("%." .. decimals .. "f", value))
 end
 
--- "12.3 ± 0.4" of a row's measure; scale: 100 for per cent.
+-- The level of a row's measure with its interval: "12.3 ± 0.4" where its arms differ by less than a fifth (the longer one),
+-- else "37 (4..340)"; scale: 100 for per cent.
 function report.interval(row, measure, digits, scale)
-  local mean, half = row.mean[measure], row.ci[measure]
+  local level, low, high = row.level[measure], row.low[measure], row.high[measure]
   scale = scale or 1
-  if not mean then return "-" end
-  local text = report.number(mean * scale, digits)
-  if not half then return text end
+  if not level then return "-" end
+  local text = report.number(level * scale, digits)
+  if not low or high - low < 1e-6 * math.abs(level) then return text end
   local decimals = #(text:match("%.(%d*)$") or "")
-  return text .. " ± " .. report.fixed(half * scale, decimals)
+  local below, above = (level - low) * scale, (high - level) * scale
+  if math.min(below, above) >= 0.8 * math.max(below, above) then
+    return text .. " ± " .. report.fixed(math.max(below, above), decimals)
+  end
+  return ("%s (%s..%s)"):format(text, report.number(low * scale, 2), report.number(high * scale, 2))
 end
 
--- Student's t, 97.5 % point, by degrees of freedom; the normal's beyond the table.
-local T = { 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
-  2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042 }
+-- Row a against row b, paired by seed: { pairs, ratio = a / b, low, high, p, real }; for shares, and where there are zeros,
+-- `difference` = a - b instead of `ratio`. low, high (95 % interval), p and real are nil where a single seed has no interval.
+function report.compare(a, b, measure)
+  return a:compare(b, measure)
+end
 
--- How much larger a measure is in row a than in row b, as a share of b's mean, paired by seed: the mean, its 95 % half
--- width, and whether that excludes zero (nil where a single seed has no interval).
-function report.difference(a, b, measure)
-  local sum, squares, n = 0, 0, 0
-  for i, run in ipairs(a.values) do
-    local other = b.values[i]
-    if run[measure] and other and other[measure] then
-      local d = run[measure] - other[measure]
-      sum, squares, n = sum + d, squares + d * d, n + 1
-    end
+-- "-17 % (-22..-12)" of a comparison; shares in points.
+function report.change(found)
+  local function text(value)
+    local percent = found.ratio and 100 * (value - 1) or 100 * value
+    return (math.abs(percent) > 99 and percent < 0 and "%+.4g" or "%+.3g"):format(percent)
   end
-  local mean, base = sum / n, b.mean[measure]
-  if n < 2 or not base or base == 0 then return mean / (base or 1), nil, nil end
-  local half = (T[n - 1] or 1.96) * math.sqrt(math.max(0, squares - n * mean * mean) / (n - 1) / n)
-  return mean / base, half / math.abs(base), math.abs(mean) > half
+  local size = found.ratio or found.difference
+  if not size then return "-" end
+  local unit = found.ratio and " %" or " points"
+  if not found.low or found.high - found.low < 1e-9 then return text(size) .. unit end
+  return ("%s%s (%s..%s)"):format(text(size), unit, text(found.low), text(found.high))
 end
 
 -- "17 % lower than fcfs", or "no real difference from fcfs", for a measure of row a against row b.
 function report.against(a, b, measure, name)
-  local share, _, real = report.difference(a, b, measure)
-  if not real then return "no real difference from " .. (name or b.policy) end
-  if share >= 1 then return ("%.3g times that of %s"):format(1 + share, name or b.policy) end
-  return ("%.3g %% %s than %s"):format(100 * math.abs(share), share < 0 and "lower" or "higher", name or b.policy)
+  local found = report.compare(a, b, measure)
+  name = name or b.policy
+  if not found.real then return "no real difference from " .. name end
+  local ratio = found.ratio
+  if ratio and ratio >= 2 then return ("%.3g times that of %s"):format(ratio, name) end
+  local change = ratio and ratio - 1 or found.difference
+  return ("%.3g %s %s than %s"):format(100 * math.abs(change), ratio and "%" or "points",
+    change < 0 and "lower" or "higher", name)
 end
 
 -- Print rows (arrays of cells) under a header; numbers and the cells of all but the first column stand to the right.

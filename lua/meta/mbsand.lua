@@ -383,9 +383,23 @@ function batch_limit.new(sim, params) end
 ---@field label string "cluster.gpus=4 params.bins=8"; "" where nothing is swept
 ---@field point table<string, any> the swept keys and their values
 ---@field seeds integer seeds that finished
----@field mean mbsand.Measures over the seeds
----@field ci mbsand.Measures half width of the 95 % interval; a key is absent where there is none
----@field values mbsand.Measures[] by seed
+---@field level mbsand.Measures over the seeds, as tables print it
+---@field low mbsand.Measures lower end of its 95 % interval; a key is absent where there is none
+---@field high mbsand.Measures upper end
+---@field mean mbsand.Measures plain mean over the seeds
+---@field ci mbsand.Measures Student's half width of the plain mean, which may reach below zero: prefer low and high
+---@field values mbsand.Measures[] by seed; empty for a run that failed
+---@field compare fun(a: mbsand.Row, b: mbsand.Row, measure: string): mbsand.Comparison
+
+---Row a against row b, paired by seed; low, high, p and real are nil below two pairs.
+---@class mbsand.Comparison
+---@field pairs integer
+---@field ratio number? a / b
+---@field difference number? a - b, in the place of ratio for shares and where a value is zero
+---@field low number? of the 95 % interval
+---@field high number?
+---@field p number? of the paired t test, not corrected for other comparisons
+---@field real boolean? p is at most 5 %, and the difference more than 0.1 %
 ---@field experiment table the checked scenario: experiment.cluster.capacity, experiment.workload ...
 
 ---@class mbsand.report
@@ -398,7 +412,7 @@ function report.number(value, digits) end
 ---@param decimals integer
 ---@return string
 function report.fixed(value, decimals) end
----"12.3 ± 0.4"; scale 100 for per cent.
+---The level: "12.3 ± 0.4", or "37 (4..340)" where the interval is not symmetric; scale 100 for per cent.
 ---@param row mbsand.Row
 ---@param measure string
 ---@param digits? integer
@@ -408,13 +422,15 @@ function report.interval(row, measure, digits, scale) end
 ---@param header string[]
 ---@param rows any[][]
 function report.print_table(header, rows) end
----How much larger a measure is in row a than in b, paired by seed: as a share of b's mean, its 95 % half width, and whether
----that excludes zero (nil for a single seed).
 ---@param a mbsand.Row
 ---@param b mbsand.Row
 ---@param measure string
----@return number share, number? half, boolean? real
-function report.difference(a, b, measure) end
+---@return mbsand.Comparison
+function report.compare(a, b, measure) end
+---"-17 % (-22..-12)"; of shares in points.
+---@param found mbsand.Comparison
+---@return string
+function report.change(found) end
 ---The same in words: "17 % lower than fcfs", "no real difference from fcfs".
 ---@param a mbsand.Row
 ---@param b mbsand.Row

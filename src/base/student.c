@@ -25,6 +25,7 @@ double mb_normal_quantile(double p) {
 // P(|T| <= t), by the finite sums of Abramowitz & Stegun 26.7.3 and 26.7.4. (lgamma, which the incomplete
 // beta function needs, writes a global.)
 static double within(double t, unsigned degrees) {
+    if (isinf(t)) return 1;
     const double v = degrees;
     const double cos2 = v / (v + t * t);
     const double sine = t / sqrt(v + t * t);
@@ -71,4 +72,10 @@ double mb_student_t(double confidence, unsigned degrees) {
             high = middle;
     }
     return low + (high - low) / 2;
+}
+
+double mb_student_p(double t, unsigned degrees) {
+    if (degrees < 1 || isnan(t)) return NAN;
+    const double p = 1 - within(fabs(t), degrees);
+    return p > 0 ? p : 0;
 }

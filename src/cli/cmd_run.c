@@ -114,12 +114,15 @@ static mb_status make_rows(const mb_results *results, row_store *store, mb_error
             store->rows[store->count++] = (mb_row){.point = point,
                                                    .policy = policy,
                                                    .seeds = summary->seeds,
+                                                   .level = summary->level,
+                                                   .low = summary->low,
+                                                   .high = summary->high,
                                                    .mean = summary->mean,
                                                    .half_width = summary->half_width,
                                                    .values = store->values + used};
             for (uint32_t seed = 0; seed < experiment->seeds; seed++) {
                 const mb_outcome *outcome = mb_results_at(results, point, policy, seed);
-                if (outcome->finished) store->values[used++] = outcome->values;
+                store->values[used++] = outcome->finished ? outcome->values : NULL;
             }
         }
     }

@@ -8,6 +8,9 @@
 #include <unistd.h>
 
 enum { MAX_DECIMALS = 9 };
+// Arms of an interval that differ by less than this are shown as one, the longer: on the scales of positive
+// values and of shares that stays within the range.
+#define NEARLY_EQUAL 0.8
 
 // Exponent of the first significant digit: 2 for 123, -2 for 0.0123.
 static int exponent_of(double value) {
@@ -38,17 +41,27 @@ void mb_format_value(char text[MB_TEXT_SIZE], double value, int decimals) {
         snprintf(text, MB_TEXT_SIZE, "%.*f", decimals, value + 0.0); // + 0.0: no "-0"
 }
 
-void mb_format_interval(char text[MB_TEXT_SIZE], double value, double half_width) {
-    if (half_width < 1e-6 * fabs(value)) half_width = 0; // rounding, and nothing that was measured
-    const int decimals = mb_decimals(value, half_width);
-    char mean[MB_TEXT_SIZE], half[MB_TEXT_SIZE];
-    mb_format_value(mean, value, decimals);
-    if (isnan(value) || !isfinite(half_width) || half_width == 0) {
-        memcpy(text, mean, MB_TEXT_SIZE);
+void mb_format_interval(char text[MB_TEXT_SIZE], double value, double low, double high) {
+    const double half_width = (high - low) / 2;
+    char middle[MB_TEXT_SIZE], below[MB_TEXT_SIZE], above[MB_TEXT_SIZE];
+    if (!isfinite(half_width) ||
+        !(half_width > 1e-6 * fabs(value))) { // rounding, and nothing that was measured
+        mb_format_value(text, value, mb_decimals(value, NAN));
         return;
     }
-    mb_format_value(half, half_width, decimals);
-    snprintf(text, MB_TEXT_SIZE, "%.30s±%.30s", mean, half);
+    const double arm = fmax(high - value, value - low), other = fmin(high - value, value - low);
+    int decimals = mb_decimals(value, arm);
+    if (other >= NEARLY_EQUAL * arm) {
+        mb_format_value(middle, value, decimals);
+        mb_format_value(above, arm, decimals);
+        snprintf(text, MB_TEXT_SIZE, "%.30s±%.30s", middle, above);
+        return;
+    }
+    decimals = mb_decimals(value, other);
+    mb_format_value(middle, value, decimals);
+    mb_format_value(below, low, mb_decimals(low, fmin(low, value - low)));
+    mb_format_value(above, high, mb_decimals(high, high - value));
+    snprintf(text, MB_TEXT_SIZE, "%.20s (%.19s..%.19s)", middle, below, above);
 }
 
 void mb_format_count(char text[MB_TEXT_SIZE], double value) {

@@ -14,8 +14,9 @@ enum { MB_TEXT_SIZE = 64 };
 int mb_decimals(double value, double half_width);
 // "12.3", or "-" for NAN.
 void mb_format_value(char text[MB_TEXT_SIZE], double value, int decimals);
-// "12.3±0.4", or "12.3" where there is no half width or it is zero.
-void mb_format_interval(char text[MB_TEXT_SIZE], double value, double half_width);
+// "12.3±0.4" where the two arms differ by less than a fifth (the longer), else "37 (4..340)"; "12.3" where
+// there is no interval (NAN) or it is a point.
+void mb_format_interval(char text[MB_TEXT_SIZE], double value, double low, double high);
 // "10,000"; fractions are rounded.
 void mb_format_count(char text[MB_TEXT_SIZE], double value);
 // "+12", "-0.4": a percentage with its sign and about two digits.

@@ -3,6 +3,7 @@
 
 #include "report/format.h"
 #include "report/labels.h"
+#include "report/verdict.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -99,6 +100,9 @@ static json_t *policy_json(bool *lost, const mb_results *results, size_t point, 
     mb_json_set(lost, object, "path", mb_json_text(experiment->policies[policy].path));
     mb_json_set(lost, object, "params", mb_params_json(lost, &experiment->policies[policy]));
     mb_json_set(lost, object, "seeds_finished", json_integer(summary.seeds));
+    mb_json_set(lost, object, "level", measures_json(lost, summary.level));
+    mb_json_set(lost, object, "low", measures_json(lost, summary.low));
+    mb_json_set(lost, object, "high", measures_json(lost, summary.high));
     mb_json_set(lost, object, "mean", measures_json(lost, summary.mean));
     mb_json_set(lost, object, "half_width", measures_json(lost, summary.half_width));
     for (uint32_t seed = 0; seed < experiment->seeds; seed++) {
@@ -108,6 +112,40 @@ static json_t *policy_json(bool *lost, const mb_results *results, size_t point, 
     }
     mb_json_set(lost, object, "runs", runs);
     return object;
+}
+
+static json_t *difference_json(bool *lost, const mb_difference *difference) {
+    json_t *object = json_object();
+    mb_json_set(lost, object, "pairs", json_integer(difference->pairs));
+    mb_json_set(lost, object, difference->ratio ? "ratio" : "difference", mb_json_number(difference->value));
+    mb_json_set(lost, object, "low", mb_json_number(difference->low));
+    mb_json_set(lost, object, "high", mb_json_number(difference->high));
+    mb_json_set(lost, object, "p", mb_json_number(difference->p));
+    mb_json_set(lost, object, "p_holm", mb_json_number(difference->p_holm));
+    mb_json_set(lost, object, "real", json_boolean(mb_difference_real(difference)));
+    return object;
+}
+
+// Every pair of policies in the measures of the verdict, each pair once.
+static json_t *comparisons_json(bool *lost, const mb_results *results, size_t point) {
+    const mb_experiment *experiment = &mb_results_section(results)->points[point].experiment;
+    json_t *list = json_array();
+    int measures[MB_MAX_HEADLINES];
+    const size_t count = mb_headlines(mb_results_section(results), measures);
+    for (size_t i = 0; i < count; i++)
+        for (size_t a = 0; a + 1 < experiment->policy_count; a++) {
+            mb_difference *against = mb_compare_all(results, point, a, measures[i]);
+            *lost = *lost || !against;
+            for (size_t b = a + 1; against && b < experiment->policy_count; b++) {
+                json_t *one = difference_json(lost, &against[b]);
+                mb_json_set(lost, one, "measure", mb_json_text(mb_measures[measures[i]].name));
+                mb_json_set(lost, one, "policy", mb_json_text(experiment->policies[a].label));
+                mb_json_set(lost, one, "against", mb_json_text(experiment->policies[b].label));
+                mb_json_append(lost, list, one);
+            }
+            free(against);
+        }
+    return list;
 }
 
 static json_t *keys_json(bool *lost, const mb_section *section, size_t point) {
@@ -138,6 +176,7 @@ static json_t *point_json(bool *lost, const mb_results *results, size_t section_
     for (size_t policy = 0; policy < point->experiment.policy_count; policy++)
         mb_json_append(lost, policies, policy_json(lost, results, index, policy));
     mb_json_set(lost, object, "policies", policies);
+    mb_json_set(lost, object, "comparisons", comparisons_json(lost, results, index));
     return object;
 }
 

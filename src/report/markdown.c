@@ -86,10 +86,8 @@ static bool compose(const mb_results *results, const mb_sheet *sheet, mb_strbuf 
         add_sentence(text, verdict.text);
         mb_strbuf_add(text, "\n");
     }
-    if (sheet->any_best)
-        mb_strbuf_add(
-            text, "\nBold: really better than every other policy there (the paired 95 % interval excludes "
-                  "zero).\n");
+    if (sheet->any_best) mb_strbuf_add(text, "\nBold: " MB_BEST_SENTENCE "\n");
+    if (sheet->intervals) mb_strbuf_add(text, "\n" MB_LEVEL_SENTENCE "\n");
     const bool complete = add_notes(text, results) && !description.failed && !verdict.failed && !text->failed;
     mb_strbuf_deinit(&description);
     mb_strbuf_deinit(&verdict);
@@ -100,7 +98,7 @@ mb_status mb_report_markdown(const mb_results *results, FILE *out, mb_error *err
     mb_sheet sheet;
     mb_strbuf text = {0};
     const char *reason;
-    mb_sheet_build(results, true, &sheet);
+    mb_sheet_build(results, &sheet);
     const bool complete = !sheet.failed && compose(results, &sheet, &text);
     mb_sheet_deinit(&sheet);
     if (complete) fwrite(text.text, 1, text.length, out);

@@ -387,19 +387,9 @@ static void note_interruption(mb_notes *notes, const mb_results *results) {
 
 // --- a scenario that cannot tell policies apart ----------------------------------------------------------
 
-static bool is_latency(int measure) {
-    static const char *const prefixes[] = {"ttft_", "tpot_", "itl_", "e2e_", "queue_"};
-    const char *name = mb_measures[measure].name;
-    const size_t length = strlen(name);
-    if (length < 2 || strcmp(name + length - 2, "_s") != 0) return false;
-    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
-        if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0) return true;
-    return false;
-}
-
 static bool same_latencies(const mb_outcome *a, const mb_outcome *b) {
     for (int m = 0; m < MB_MEASURE_COUNT; m++) {
-        if (!is_latency(m)) continue;
+        if (!mb_measure_is_latency(m)) continue;
         if (a->values[m] != b->values[m] && !(isnan(a->values[m]) && isnan(b->values[m]))) return false;
     }
     return true;

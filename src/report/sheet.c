@@ -95,7 +95,7 @@ static void fill_heads(builder *b) {
     }
 }
 
-static void fill_row(builder *b, size_t row, size_t point, size_t policy, bool intervals) {
+static void fill_row(builder *b, size_t row, size_t point, size_t policy) {
     mb_sheet *sheet = b->sheet;
     char **cells = sheet->cells + row * sheet->columns;
     const mb_point *where = &b->section->points[point];
@@ -109,16 +109,14 @@ static void fill_row(builder *b, size_t row, size_t point, size_t policy, bool i
         put(sheet, &cells[b->labels.count], where->experiment.policies[policy].label);
     for (size_t i = 0; i < b->measure_count; i++) {
         const mb_column *column = &b->measures[i];
-        const double mean = summary.mean[column->measure] * column->factor;
-        const double half_width = summary.half_width[column->measure] * column->factor;
         char text[MB_TEXT_SIZE];
-        if (intervals)
-            mb_format_interval(text, mean, half_width);
-        else
-            mb_format_value(text, mean, mb_decimals(mean, half_width));
+        mb_format_interval(text, summary.level[column->measure] * column->factor,
+                           summary.low[column->measure] * column->factor,
+                           summary.high[column->measure] * column->factor);
         put(sheet, &cells[sheet->text_columns + i], text);
     }
     sheet->group[row] = policy == 0;
+    sheet->intervals = sheet->intervals || summary.seeds > 1;
 }
 
 // `row` is the first of the point.
@@ -126,6 +124,8 @@ static void mark_best(builder *b, size_t row, size_t point) {
     if (b->section->points[point].experiment.policy_count < 2) return;
     for (size_t i = 0; i < b->measure_count; i++) {
         const mb_standing standing = mb_standing_of(b->results, point, b->measures[i].measure);
+        free(standing.against);
+        b->sheet->failed = b->sheet->failed || standing.failed;
         if (!standing.real) continue;
         b->sheet->best[(row + standing.best) * b->sheet->columns + b->sheet->text_columns + i] = true;
         b->sheet->any_best = true;
@@ -151,7 +151,7 @@ static bool allocate(mb_sheet *sheet) {
     return sheet->heads && sheet->units && sheet->cells && sheet->best && sheet->group;
 }
 
-void mb_sheet_build(const mb_results *results, bool intervals, mb_sheet *sheet) {
+void mb_sheet_build(const mb_results *results, mb_sheet *sheet) {
     *sheet = (mb_sheet){0};
     builder b = {.results = results, .section = mb_results_section(results), .sheet = sheet};
     b.labels = mb_label_columns_of(b.section);
@@ -170,7 +170,7 @@ void mb_sheet_build(const mb_results *results, bool intervals, mb_sheet *sheet) 
         const size_t policies = b.section->points[point].experiment.policy_count;
         mark_best(&b, row, point);
         for (size_t policy = 0; policy < policies; policy++)
-            fill_row(&b, row++, point, policy, intervals);
+            fill_row(&b, row++, point, policy);
     }
 }
 

@@ -10,14 +10,10 @@
 #include <string.h>
 
 enum {
-    MAX_WIDTH = 110,  // a wider table goes without its half widths
+    MAX_WIDTH = 110,  // a wider table goes on below
     TEXT_WIDTH = 100, // sentences are wrapped here
     MAX_NAME = 40,    // a longer name is cut
 };
-
-#define BEST_SENTENCE "* really better than every other policy there: the paired 95 % interval excludes zero."
-#define NO_ROOM_SENTENCE                                                                                     \
-    "Half widths of the intervals do not fit here; `--format csv` and `--format json` have every value."
 
 typedef struct palette {
     const char *bold, *best, *warning, *dim, *off;
@@ -84,13 +80,6 @@ static size_t column_width(const mb_sheet *sheet, size_t column) {
     return width;
 }
 
-static size_t sheet_width(const mb_sheet *sheet) {
-    size_t width = 0;
-    for (size_t column = 0; column < sheet->columns; column++)
-        width += column_width(sheet, column) + (column ? 2 : 0);
-    return width;
-}
-
 static void spaces(FILE *out, size_t count) {
     fprintf(out, "%*s", (int)count, "");
 }
@@ -110,35 +99,48 @@ static void print_name(FILE *out, const char *text, size_t width, bool last) {
     if (!last) spaces(out, width - length);
 }
 
-static void print_heads(FILE *out, const mb_sheet *sheet, char *const *texts, const size_t *widths,
-                        const palette *paint) {
+// One piece of the table: its names, and the measures from `first` to before `end`.
+typedef struct piece {
+    const mb_sheet *sheet;
+    const size_t *widths;
+    size_t first, end;
+} piece;
+
+static bool in_piece(const piece *p, size_t column) {
+    return column < p->sheet->text_columns || (column >= p->first && column < p->end);
+}
+
+static void print_heads(FILE *out, const piece *p, char *const *texts, const palette *paint) {
+    const mb_sheet *sheet = p->sheet;
     fputs(paint->bold, out);
     for (size_t column = 0; column < sheet->columns; column++) {
+        if (!in_piece(p, column)) continue;
         if (column) fputs("  ", out);
         if (column < sheet->text_columns) {
-            print_name(out, texts[column], widths[column], false);
+            print_name(out, texts[column], p->widths[column], false);
             continue;
         }
-        spaces(out, widths[column] - mb_text_width(texts[column]) - sheet->any_best);
+        spaces(out, p->widths[column] - mb_text_width(texts[column]) - sheet->any_best);
         fputs(texts[column], out);
-        if (sheet->any_best && column + 1 < sheet->columns) fputc(' ', out);
+        if (sheet->any_best && column + 1 < p->end) fputc(' ', out);
     }
     fprintf(out, "%s\n", paint->off);
 }
 
-static void print_row(FILE *out, const mb_sheet *sheet, size_t row, const size_t *widths,
-                      const palette *paint) {
+static void print_row(FILE *out, const piece *p, size_t row, const palette *paint) {
+    const mb_sheet *sheet = p->sheet;
     for (size_t column = 0; column < sheet->columns; column++) {
+        if (!in_piece(p, column)) continue;
         const char *text = sheet->cells[row * sheet->columns + column];
-        const bool best = sheet->best[row * sheet->columns + column], last = column + 1 == sheet->columns;
+        const bool best = sheet->best[row * sheet->columns + column], last = column + 1 == p->end;
         if (column) fputs("  ", out);
         if (column < sheet->text_columns) {
             // A point's label stands in its first row only; the last text column is the policy's.
             const bool repeated = !sheet->group[row] && column + 1 < sheet->text_columns;
-            print_name(out, repeated ? "" : text, widths[column], last);
+            print_name(out, repeated ? "" : text, p->widths[column], last);
             continue;
         }
-        spaces(out, widths[column] - mb_text_width(text) - sheet->any_best);
+        spaces(out, p->widths[column] - mb_text_width(text) - sheet->any_best);
         fprintf(out, "%s%s%s", best ? paint->best : "", text,
                 best                       ? "*"
                 : sheet->any_best && !last ? " "
@@ -148,21 +150,37 @@ static void print_row(FILE *out, const mb_sheet *sheet, size_t row, const size_t
     fputc('\n', out);
 }
 
-static void print_sheet(FILE *out, const mb_sheet *sheet, const palette *paint) {
-    size_t widths[MB_MEASURE_COUNT + 32];
-    const size_t room = sizeof widths / sizeof *widths;
-    if (!sheet->columns || sheet->columns > room) return;
-    for (size_t column = 0; column < sheet->columns; column++)
-        widths[column] = column_width(sheet, column);
-    print_heads(out, sheet, sheet->heads, widths, paint);
-    print_heads(out, sheet, sheet->units, widths, paint);
+static void print_piece(FILE *out, const piece *p, const palette *paint) {
+    const mb_sheet *sheet = p->sheet;
+    print_heads(out, p, sheet->heads, paint);
+    print_heads(out, p, sheet->units, paint);
     bool large_groups = false;
     for (size_t row = 1; row < sheet->rows; row++)
         large_groups = large_groups || !sheet->group[row];
     for (size_t row = 0; row < sheet->rows; row++) {
         if (row && large_groups && sheet->group[row]) fputc('\n', out);
-        print_row(out, sheet, row, widths, paint);
+        print_row(out, p, row, paint);
     }
+}
+
+// As many measures side by side as there is room for, the others below.
+static void print_sheet(FILE *out, const mb_sheet *sheet, const palette *paint) {
+    size_t widths[MB_MEASURE_COUNT + 32], names = 0;
+    const size_t room = sizeof widths / sizeof *widths;
+    if (!sheet->columns || sheet->columns > room) return;
+    for (size_t column = 0; column < sheet->columns; column++) {
+        widths[column] = column_width(sheet, column);
+        if (column < sheet->text_columns) names += widths[column] + (column ? 2 : 0);
+    }
+    size_t first = sheet->text_columns;
+    do {
+        size_t width = names, end = first;
+        while (end < sheet->columns && (end == first || width + 2 + widths[end] <= MAX_WIDTH))
+            width += 2 + widths[end++];
+        if (first > sheet->text_columns) fputc('\n', out);
+        print_piece(out, &(piece){sheet, widths, first, end}, paint);
+        first = end;
+    } while (first < sheet->columns);
 }
 
 static void print_verdict(FILE *out, const mb_results *results, const palette *paint) {
@@ -229,12 +247,7 @@ mb_status mb_report_table(const mb_results *results, FILE *out, bool color, mb_e
     const mb_section *section = mb_results_section(results);
     const palette *paint = color ? &colors : &plain;
     mb_sheet sheet;
-    mb_sheet_build(results, true, &sheet);
-    const bool too_wide = !sheet.failed && sheet_width(&sheet) > MAX_WIDTH;
-    if (too_wide) {
-        mb_sheet_deinit(&sheet);
-        mb_sheet_build(results, false, &sheet);
-    }
+    mb_sheet_build(results, &sheet);
     if (sheet.failed) {
         mb_sheet_deinit(&sheet);
         return mb_fail_memory(error);
@@ -251,8 +264,8 @@ mb_status mb_report_table(const mb_results *results, FILE *out, bool color, mb_e
     print_sheet(out, &sheet, paint);
     print_verdict(out, results, paint);
     fputs(paint->dim, out);
-    if (sheet.any_best) print_wrapped(out, BEST_SENTENCE, 2);
-    if (too_wide && results->count > sheet.rows) print_wrapped(out, NO_ROOM_SENTENCE, 0);
+    if (sheet.any_best) print_wrapped(out, "* " MB_BEST_SENTENCE, 2);
+    if (sheet.intervals) print_wrapped(out, MB_LEVEL_SENTENCE, 0);
     fputs(paint->off, out);
     mb_sheet_deinit(&sheet);
     return finish(out, print_notes(out, results, paint), error);

@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Percentiles come from a sketch that may be off by this much; a smaller difference is not worth a word.
-#define WORTH_MENTIONING 1e-3
 #define ONE_SEED "With one seed there is no interval: the differences may be chance; try `--seeds=5`."
 // From here on a factor reads better than a percentage.
 #define MANY_PERCENT 200
@@ -22,54 +20,50 @@ static const char *label_of(const mb_results *results, size_t point, size_t poli
     return experiment_at(results, point)->policies[policy].label;
 }
 
-// The mean of `policy` over the seeds that `other` finished too.
-static double paired_mean(const mb_results *results, size_t point, size_t policy, size_t other, int measure) {
-    const uint32_t seeds = experiment_at(results, point)->seeds;
-    const mb_outcome *a = mb_results_at(results, point, policy, 0),
-                     *b = mb_results_at(results, point, other, 0);
-    double sum = 0;
-    uint32_t count = 0;
-    for (uint32_t s = 0; s < seeds; s++) {
-        if (!a[s].finished || !b[s].finished || isnan(a[s].values[measure]) || isnan(b[s].values[measure]))
-            continue;
-        sum += a[s].values[measure];
-        count++;
-    }
-    return count ? sum / count : NAN;
+// Share of the requests that a policy served, over the seeds; NAN: no run finished.
+static double served_share(const mb_results *results, size_t point, size_t policy) {
+    return mb_level(results, point, policy, mb_measure_index("served_share")).value;
 }
 
-bool mb_really_different(const mb_results *results, size_t point, size_t a, size_t b, int measure) {
-    const mb_difference difference = mb_compare(results, point, a, b, measure);
-    const double reference = paired_mean(results, point, b, a, measure);
-    return difference.real && fabs(difference.mean) > WORTH_MENTIONING * fabs(reference);
+// How far the shares may lie apart: a tenth of the requests beyond the percentile, lest those that one policy
+// did not serve are the very ones that it is about.
+static double share_tolerance(int measure) {
+    const char *name = mb_measures[measure].name;
+    return strstr(name, "_max_") ? 0 : strstr(name, "_p99_") ? 0.001 : strstr(name, "_p95_") ? 0.005 : 0.01;
 }
 
-// The best of the others by mean over the seeds shared with the best.
-static size_t find_runner_up(const mb_results *results, size_t point, size_t best, int measure) {
-    const double sign = mb_measures[measure].better == MB_BETTER_HIGHER ? 1 : -1;
-    size_t runner_up = SIZE_MAX;
-    double smallest_lead = INFINITY;
+static void compare_shares(const mb_results *results, size_t point, int measure, mb_standing *standing) {
+    double least = INFINITY, most = -INFINITY;
     for (size_t p = 0; p < experiment_at(results, point)->policy_count; p++) {
-        const double lead = p == best ? NAN : sign * mb_compare(results, point, best, p, measure).mean;
-        if (isnan(lead) || lead >= smallest_lead) continue;
-        smallest_lead = lead;
-        runner_up = p;
+        const double share = served_share(results, point, p);
+        if (share < least) {
+            least = share;
+            standing->least = p;
+        }
+        if (share > most) {
+            most = share;
+            standing->most = p;
+        }
     }
-    return runner_up;
+    standing->refused = mb_measure_is_latency(measure) && most - least > share_tolerance(measure) + 1e-12;
 }
 
 mb_standing mb_standing_of(const mb_results *results, size_t point, int measure) {
-    mb_standing standing = {.best = mb_best(results, point, measure), .runner_up = SIZE_MAX};
+    mb_standing standing = {.best = mb_best(results, point, measure, SIZE_MAX), .runner_up = SIZE_MAX};
     if (standing.best == SIZE_MAX) return standing;
-    standing.runner_up = find_runner_up(results, point, standing.best, measure);
+    standing.runner_up = mb_best(results, point, measure, standing.best);
     if (standing.runner_up == SIZE_MAX) return standing;
-    standing.gap = mb_compare(results, point, standing.best, standing.runner_up, measure);
-    standing.reference = paired_mean(results, point, standing.runner_up, standing.best, measure);
-    standing.real = true;
+    compare_shares(results, point, measure, &standing);
+    standing.against = mb_compare_all(results, point, standing.best, measure);
+    standing.failed = !standing.against;
+    standing.real = !standing.refused && !standing.failed;
+    const bool higher = mb_measures[measure].better == MB_BETTER_HIGHER;
     for (size_t p = 0; p < experiment_at(results, point)->policy_count && standing.real; p++) {
-        if (p == standing.best || mb_compare(results, point, standing.best, p, measure).pairs == 0) continue;
-        standing.real = mb_really_different(results, point, standing.best, p, measure);
+        const mb_difference *difference = &standing.against[p];
+        if (difference->pairs) // else the best itself, or nothing to compare with
+            standing.real = mb_difference_real(difference) && difference->a_larger == higher;
     }
+    standing.real = standing.real && standing.against[standing.runner_up].pairs;
     return standing;
 }
 
@@ -109,33 +103,27 @@ static void without_plus(char text[MB_TEXT_SIZE]) {
     if (*text == '+') memmove(text, text + 1, strlen(text));
 }
 
-static gap_words describe_gap(const mb_standing *standing, int measure) {
-    const mb_difference *gap = &standing->gap;
+static gap_words describe_gap(const mb_difference *gap, int measure) {
     const bool higher = mb_measures[measure].better == MB_BETTER_HIGHER;
-    const double low = gap->mean - gap->half_width, high = gap->mean + gap->half_width;
-    const mb_column column = mb_column_of(measure, INFINITY);
     gap_words words = {.unit = " %", .joint = higher ? "over" : "against"};
-    const double percent = 100 / fabs(standing->reference);
-    if (strcmp(column.unit, "%") == 0) { // percent of a percentage would mislead
-        words.unit = " points";
-        mb_format_percent(words.size, 100 * gap->mean);
-        mb_format_percent(words.low, 100 * low);
-        mb_format_percent(words.high, 100 * high);
-    } else if (!isfinite(percent)) {
-        words.unit = "";
-        snprintf(words.size, MB_TEXT_SIZE, "%+.3g", gap->mean);
-        snprintf(words.low, MB_TEXT_SIZE, "%.3g", low);
-        snprintf(words.high, MB_TEXT_SIZE, "%.3g", high);
-    } else if (percent * gap->mean > MANY_PERCENT) {
+    const double values[] = {gap->value, gap->low, gap->high};
+    char *const texts[] = {words.size, words.low, words.high};
+    const bool share = !gap->ratio && mb_measure_scale(measure) == MB_SCALE_SHARE;
+    const bool times = gap->ratio && 100 * (gap->value - 1) > MANY_PERCENT;
+    if (!gap->ratio) words.unit = share ? " points" : ""; // percent of a percentage would mislead
+    if (times) {
         words.unit = " times";
         words.joint = "that of";
-        snprintf(words.size, MB_TEXT_SIZE, "%.2g", 1 + gap->mean * percent / 100);
-        snprintf(words.low, MB_TEXT_SIZE, "%.2g", 1 + low * percent / 100);
-        snprintf(words.high, MB_TEXT_SIZE, "%.2g", 1 + high * percent / 100);
-    } else {
-        mb_format_percent(words.size, percent * gap->mean);
-        mb_format_percent(words.low, percent * low);
-        mb_format_percent(words.high, percent * high);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        if (times)
+            snprintf(texts[i], MB_TEXT_SIZE, "%.2g", values[i]);
+        else if (gap->ratio && values[i] < 0.01)
+            snprintf(texts[i], MB_TEXT_SIZE, "%+.4g", 100 * (values[i] - 1));
+        else if (gap->ratio || share)
+            mb_format_percent(texts[i], 100 * (gap->ratio ? values[i] - 1 : values[i]));
+        else
+            snprintf(texts[i], MB_TEXT_SIZE, "%+.3g", values[i]);
     }
     without_plus(words.low);
     if (words.low[0] != '-') without_plus(words.high);
@@ -144,28 +132,28 @@ static gap_words describe_gap(const mb_standing *standing, int measure) {
 
 static void add_gap(mb_strbuf *text, const mb_results *results, size_t point, const mb_standing *standing,
                     int measure) {
-    const gap_words words = describe_gap(standing, measure);
+    const mb_difference *gap = &standing->against[standing->runner_up];
+    const gap_words words = describe_gap(gap, measure);
     mb_strbuf_printf(text, " (%s%s %s ", words.size, words.unit, words.joint);
     mb_add_printable(text, label_of(results, point, standing->runner_up));
-    if (standing->gap.half_width > 0)
+    if (gap->high - gap->low > 1e-6 * fabs(gap->value))
         mb_strbuf_printf(text, ", 95 %% CI %s to %s%s", words.low, words.high, words.unit);
     mb_strbuf_add(text, ")");
 }
 
 // Policy p cannot be told from the best: no real difference, or with a single seed none at all.
-static bool tied_with_best(const mb_results *results, size_t point, size_t best, size_t p, int measure) {
-    const mb_difference difference = mb_compare(results, point, best, p, measure);
-    if (p == best || difference.pairs == 0) return false;
-    if (difference.pairs == 1) return difference.mean == 0;
-    return !mb_really_different(results, point, best, p, measure);
+static bool tied_with_best(const mb_standing *standing, size_t p) {
+    const mb_difference *difference = &standing->against[p];
+    if (difference->pairs < 2) return difference->pairs == 1 && !difference->worth;
+    return !mb_difference_real(difference);
 }
 
 // "A, B and C": the best and all that cannot be told from it.
-static void add_tied(mb_strbuf *text, const mb_results *results, size_t point, size_t best, int measure) {
+static void add_tied(mb_strbuf *text, const mb_results *results, size_t point, const mb_standing *standing) {
     const size_t count = experiment_at(results, point)->policy_count;
-    size_t last = best, tied = 0;
+    size_t last = standing->best, tied = 0;
     for (size_t p = 0; p < count; p++) {
-        if (!tied_with_best(results, point, best, p, measure)) continue;
+        if (!tied_with_best(standing, p)) continue;
         last = p;
         tied++;
     }
@@ -173,9 +161,9 @@ static void add_tied(mb_strbuf *text, const mb_results *results, size_t point, s
         mb_strbuf_printf(text, "the %zu policies", count);
         return;
     }
-    mb_add_printable(text, label_of(results, point, best));
+    mb_add_printable(text, label_of(results, point, standing->best));
     for (size_t p = 0; p < last; p++) {
-        if (!tied_with_best(results, point, best, p, measure)) continue;
+        if (!tied_with_best(standing, p)) continue;
         mb_strbuf_add(text, ", ");
         mb_add_printable(text, label_of(results, point, p));
     }
@@ -183,7 +171,18 @@ static void add_tied(mb_strbuf *text, const mb_results *results, size_t point, s
     mb_add_printable(text, label_of(results, point, last));
 }
 
-typedef enum finding { NOTHING, AHEAD, BEST, TIED } finding;
+// "fifo 100 %, strict 1.0 %": the shares of the requests that two policies served.
+static void add_shares(mb_strbuf *text, const mb_results *results, size_t point,
+                       const mb_standing *standing) {
+    const size_t policies[] = {standing->most, standing->least};
+    for (size_t i = 0; i < 2; i++) {
+        mb_strbuf_add(text, i ? ", " : "");
+        mb_add_printable(text, label_of(results, point, policies[i]));
+        mb_strbuf_printf(text, " %.3g %%", 100 * served_share(results, point, policies[i]));
+    }
+}
+
+typedef enum finding { NOTHING, AHEAD, BEST, TIED, REFUSED } finding;
 
 // One headline measure's part of the sentence; parts of the same kind about the same policies are joined.
 typedef struct clause {
@@ -191,21 +190,30 @@ typedef struct clause {
     mb_strbuf who, what;
 } clause;
 
-static void judge(const mb_results *results, size_t point, int measure, clause *part) {
-    const mb_standing standing = mb_standing_of(results, point, measure);
-    if (standing.runner_up == SIZE_MAX) return;
+static void word_clause(const mb_results *results, size_t point, int measure, const mb_standing *standing,
+                        clause *part) {
     char name[MB_TEXT_SIZE];
     name_measure(measure, name);
     mb_strbuf_add(&part->what, name);
-    const bool equal = standing.gap.mean == 0;
-    if (standing.gap.pairs >= 2 ? !standing.real : equal) {
+    const mb_difference *gap = &standing->against[standing->runner_up];
+    if (standing->refused) {
+        part->finding = REFUSED;
+        add_shares(&part->who, results, point, standing);
+    } else if (gap->pairs >= 2 ? !standing->real : !gap->worth) {
         part->finding = TIED;
-        add_tied(&part->who, results, point, standing.best, measure);
-        return;
+        add_tied(&part->who, results, point, standing);
+    } else {
+        part->finding = gap->pairs >= 2 ? BEST : AHEAD;
+        mb_add_printable(&part->who, label_of(results, point, standing->best));
+        add_gap(&part->what, results, point, standing, measure);
     }
-    part->finding = standing.gap.pairs >= 2 ? BEST : AHEAD;
-    mb_add_printable(&part->who, label_of(results, point, standing.best));
-    add_gap(&part->what, results, point, &standing, measure);
+}
+
+static void judge(const mb_results *results, size_t point, int measure, clause *part) {
+    const mb_standing standing = mb_standing_of(results, point, measure);
+    if (standing.against) word_clause(results, point, measure, &standing, part);
+    part->what.failed = part->what.failed || standing.failed;
+    free(standing.against);
 }
 
 // Add part `first` and the later ones that say the same of the same policies.
@@ -215,35 +223,54 @@ static void add_group(clause *parts, size_t count, size_t first, mb_strbuf *sent
     if (sentence->length) mb_strbuf_add(sentence, "; ");
     if (kind == TIED)
         mb_strbuf_printf(sentence, "no real difference between %s in ", who);
+    else if (kind == REFUSED)
+        mb_strbuf_printf(
+            sentence, "no verdict, for the policies served different shares of the requests (%s), on ", who);
     else
         mb_strbuf_printf(sentence, "%s is %s in ", who, kind == BEST ? "best" : "ahead");
     size_t members[MB_MAX_HEADLINES], same = 0;
     for (size_t i = first; i < count; i++)
         if (parts[i].finding == kind && parts[i].who.text && strcmp(parts[i].who.text, who) == 0)
             members[same++] = i;
-    const char *comma = kind == TIED ? ", " : ", in ", *last = kind == TIED ? " or " : " and in ";
+    const bool plain = kind == TIED || kind == REFUSED;
+    const char *comma = plain ? ", " : ", in ", *last = plain ? " or " : " and in ";
     for (size_t i = 0; i < same; i++) {
         if (i) mb_strbuf_add(sentence, i + 1 < same ? comma : last);
         mb_strbuf_add(sentence, parts[members[i]].what.text ? parts[members[i]].what.text : "");
+        sentence->failed = sentence->failed || parts[members[i]].what.failed;
         parts[members[i]].finding = NOTHING;
     }
+}
+
+// Latencies leave out what was not served: say so where that is more than rounding.
+static void add_served(const mb_results *results, size_t point, mb_strbuf *sentence) {
+    double least = 1;
+    for (size_t p = 0; p < experiment_at(results, point)->policy_count; p++) {
+        const double share = served_share(results, point, p);
+        if (share < least) least = share;
+    }
+    if (least < 1)
+        mb_strbuf_printf(sentence, " Latencies are of the requests that were served, %s%.4g %% of all.",
+                         experiment_at(results, point)->policy_count > 1 ? "at least " : "",
+                         floor(1e4 * least) / 100);
 }
 
 static void judge_point(const mb_results *results, size_t point, mb_strbuf *sentence) {
     int measures[MB_MAX_HEADLINES];
     clause parts[MB_MAX_HEADLINES] = {{0}};
     const size_t count = mb_headlines(mb_results_section(results), measures);
-    bool alone = false;
+    bool alone = false, latency = false;
     for (size_t i = 0; i < count; i++) {
         judge(results, point, measures[i], &parts[i]);
-        alone = alone || parts[i].finding == AHEAD;
+        const finding found = parts[i].finding;
+        alone = alone || found == AHEAD;
+        latency = latency || (mb_measure_is_latency(measures[i]) && found != NOTHING && found != REFUSED);
     }
     for (size_t i = 0; i < count; i++)
         if (parts[i].finding != NOTHING) add_group(parts, count, i, sentence);
     if (sentence->length) mb_strbuf_add(sentence, ".");
-    if (alone)
-        mb_strbuf_add(sentence,
-                      " With one seed there is no interval: the differences may be chance; try `--seeds=5`.");
+    if (latency) add_served(results, point, sentence);
+    if (alone) mb_strbuf_add(sentence, " " ONE_SEED);
     for (size_t i = 0; i < count; i++) {
         mb_strbuf_deinit(&parts[i].who);
         mb_strbuf_deinit(&parts[i].what);
@@ -253,15 +280,19 @@ static void judge_point(const mb_results *results, size_t point, mb_strbuf *sent
 // What one measure says at a point of a sweep.
 typedef struct win {
     const char *label; // the winner's; NULL: no real difference
-    bool compared, alone;
+    bool compared, alone, refused, failed;
 } win;
 
 static win win_at(const mb_results *results, size_t point, int measure) {
     const mb_standing standing = mb_standing_of(results, point, measure);
-    if (standing.runner_up == SIZE_MAX) return (win){0};
-    win result = {.compared = true, .alone = standing.gap.pairs < 2};
-    if (result.alone ? standing.gap.mean != 0 : standing.real)
-        result.label = label_of(results, point, standing.best);
+    win result = {.failed = standing.failed};
+    if (!standing.against) return result;
+    const mb_difference *gap = &standing.against[standing.runner_up];
+    result.compared = true;
+    result.refused = standing.refused;
+    result.alone = gap->pairs < 2 && !standing.refused;
+    if (result.alone ? gap->worth : standing.real) result.label = label_of(results, point, standing.best);
+    free(standing.against);
     return result;
 }
 
@@ -291,20 +322,26 @@ static void add_wins(const win *wins, size_t count, size_t compared, mb_strbuf *
 // Returns whether a single seed had to do.
 static bool judge_sweep(const mb_results *results, int measure, win *wins, mb_strbuf *sentence) {
     const size_t count = mb_results_section(results)->point_count;
-    size_t compared = 0, open = 0;
+    size_t compared = 0, open = 0, refused = 0;
     bool alone = false;
     for (size_t i = 0; i < count; i++) {
         wins[i] = win_at(results, i, measure);
         compared += wins[i].compared;
-        open += wins[i].compared && !wins[i].label;
+        open += wins[i].compared && !wins[i].label && !wins[i].refused;
+        refused += wins[i].refused;
+        sentence->failed = sentence->failed || wins[i].failed;
         alone = alone || wins[i].alone;
     }
     if (!compared) return false;
     char name[MB_TEXT_SIZE];
     name_measure(measure, name);
     mb_strbuf_printf(sentence, "%s%s: ", sentence->length ? "\n" : "", name);
-    add_wins(wins, count, compared, sentence);
+    if (refused < compared) add_wins(wins, count, compared, sentence);
     if (open && open < compared) mb_strbuf_printf(sentence, "; no real difference at %zu", open);
+    if (refused)
+        mb_strbuf_printf(sentence,
+                         "%sno verdict at %zu, where the policies served different shares of the requests",
+                         refused < compared ? "; " : "", refused);
     mb_strbuf_add(sentence, ".");
     return alone;
 }

@@ -8,14 +8,14 @@
 typedef struct mb_standing {
     size_t best, runner_up; // SIZE_MAX: none
     bool real;              // the best is really better than every other policy
-    mb_difference gap;      // best - runner-up, paired by seed
-    double reference;       // the runner-up's mean over those pairs
+    bool refused;           // a latency, of shares of the requests that differ too much: see least, most
+    size_t least, most;     // the policies that served the smallest and the largest share
+    mb_difference *against; // best against each policy; owned, NULL where there is no runner-up
+    bool failed;            // out of memory
 } mb_standing;
 
+// The caller frees `against`.
 mb_standing mb_standing_of(const mb_results *results, size_t point, int measure);
-// Is `a` really different from `b`: the paired interval excludes zero, and by at least the 0.1 % that
-// percentiles may be off?
-bool mb_really_different(const mb_results *results, size_t point, size_t a, size_t b, int measure);
 
 enum { MB_MAX_HEADLINES = 4 };
 // The measures that the verdict is about: goodput (throughput without an SLO), p99 and mean latency; or the

@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "run/results.h"
 
-#include "base/student.h"
-
 #include <math.h>
 #include <stdlib.h>
-
-#define CONFIDENCE 0.95
 
 const mb_section *mb_results_section(const mb_results *results) {
     return results->view ? results->view : mb_scenario_section(results->scenario, results->section);
@@ -21,79 +17,85 @@ mb_outcome *mb_results_at(const mb_results *results, size_t point, size_t policy
     return &results->outcomes[offset + policy * section->points[point].experiment.seeds + seed];
 }
 
-// Welford's running mean and sum of squares: equal values give a spread of exactly zero.
-typedef struct moments {
-    uint32_t count;
-    double mean, squares;
-} moments;
-
-static void add(moments *m, double value) {
-    const double before = value - m->mean;
-    m->mean += before / ++m->count;
-    m->squares += before * (value - m->mean);
-}
-
-static double half_width(const moments *m) {
-    if (m->count < 2) return NAN;
-    const double degrees = m->count - 1;
-    return mb_student_t(CONFIDENCE, m->count - 1) * sqrt(m->squares / degrees / m->count);
-}
-
 mb_summary mb_summarise(const mb_results *results, size_t point, size_t policy) {
     const mb_section *section = mb_results_section(results);
     const uint32_t seeds = section->points[point].experiment.seeds;
     const mb_outcome *outcomes = mb_results_at(results, point, policy, 0);
-    moments all[MB_MEASURE_COUNT] = {{0}};
+    mb_sample all[MB_MEASURE_COUNT];
+    for (size_t i = 0; i < MB_MEASURE_COUNT; i++)
+        all[i] = (mb_sample){.scale = mb_measure_scale((int)i)};
     mb_summary summary = {0};
     for (uint32_t s = 0; s < seeds; s++) {
         if (!outcomes[s].finished) continue;
         summary.seeds++;
         for (size_t i = 0; i < MB_MEASURE_COUNT; i++)
-            if (!isnan(outcomes[s].values[i])) add(&all[i], outcomes[s].values[i]);
+            if (!isnan(outcomes[s].values[i])) mb_sample_add(&all[i], outcomes[s].values[i]);
     }
     for (size_t i = 0; i < MB_MEASURE_COUNT; i++) {
-        summary.mean[i] = all[i].count ? all[i].mean : NAN;
-        summary.half_width[i] = half_width(&all[i]);
+        const mb_estimate level = mb_sample_level(&all[i]);
+        summary.level[i] = level.value;
+        summary.low[i] = level.low;
+        summary.high[i] = level.high;
+        summary.mean[i] = all[i].plain.count ? all[i].plain.mean : NAN;
+        summary.half_width[i] = mb_moments_half_width(&all[i].plain);
     }
     return summary;
+}
+
+// mb_summarise for all measures would make mb_best do 55 times the work.
+mb_estimate mb_level(const mb_results *results, size_t point, size_t policy, int measure) {
+    const uint32_t seeds = mb_results_section(results)->points[point].experiment.seeds;
+    const mb_outcome *outcomes = mb_results_at(results, point, policy, 0);
+    mb_sample sample = {.scale = mb_measure_scale(measure)};
+    for (uint32_t s = 0; s < seeds; s++)
+        if (outcomes[s].finished && !isnan(outcomes[s].values[measure]))
+            mb_sample_add(&sample, outcomes[s].values[measure]);
+    return mb_sample_level(&sample);
 }
 
 mb_difference mb_compare(const mb_results *results, size_t point, size_t a, size_t b, int measure) {
     const uint32_t seeds = mb_results_section(results)->points[point].experiment.seeds;
     const mb_outcome *first = mb_results_at(results, point, a, 0);
     const mb_outcome *second = mb_results_at(results, point, b, 0);
-    moments m = {0};
+    mb_pairs pairs = {0};
     for (uint32_t s = 0; s < seeds; s++) {
-        const double difference = first[s].values[measure] - second[s].values[measure];
-        if (first[s].finished && second[s].finished && !isnan(difference)) add(&m, difference);
+        const double x = first[s].values[measure], y = second[s].values[measure];
+        if (first[s].finished && second[s].finished && !isnan(x) && !isnan(y)) mb_pairs_add(&pairs, x, y);
     }
-    mb_difference result = {.pairs = m.count, .mean = m.count ? m.mean : NAN, .half_width = half_width(&m)};
-    result.real = m.count >= 2 && fabs(result.mean) > result.half_width;
-    return result;
+    return mb_pairs_compare(&pairs, mb_measure_scale(measure));
 }
 
-// The mean of one measure alone: mb_summarise for all of them would make mb_best do 55 times the work.
-static double mean_of(const mb_outcome *outcomes, uint32_t seeds, int measure) {
-    moments m = {0};
-    for (uint32_t s = 0; s < seeds; s++)
-        if (outcomes[s].finished && !isnan(outcomes[s].values[measure])) add(&m, outcomes[s].values[measure]);
-    return m.count ? m.mean : NAN;
+mb_difference *mb_compare_all(const mb_results *results, size_t point, size_t reference, int measure) {
+    const size_t count = mb_results_section(results)->points[point].experiment.policy_count;
+    mb_difference *against = calloc(count + 1, sizeof *against);
+    double *p = malloc((count * count + 1) * sizeof *p);
+    for (size_t a = 0; against && p && a < count; a++)
+        for (size_t b = 0; b < count; b++)
+            p[a * count + b] = b < a ? mb_compare(results, point, a, b, measure).p : NAN;
+    const bool corrected = against && p && mb_holm(p, count * count);
+    for (size_t b = 0; corrected && b < count; b++) {
+        if (b == reference) continue;
+        against[b] = mb_compare(results, point, reference, b, measure);
+        against[b].p_holm = b < reference ? p[reference * count + b] : p[b * count + reference];
+    }
+    free(p);
+    if (corrected) return against;
+    free(against);
+    return NULL;
 }
 
-size_t mb_best(const mb_results *results, size_t point, int measure) {
+size_t mb_best(const mb_results *results, size_t point, int measure, size_t except) {
     const mb_experiment *experiment = &mb_results_section(results)->points[point].experiment;
     const mb_better better = mb_measures[measure].better;
-    if (better == MB_BETTER_NEITHER || !experiment->policy_count) return SIZE_MAX;
-    const mb_outcome *outcomes = mb_results_at(results, point, 0, 0);
     size_t best = SIZE_MAX;
-    double best_mean = NAN;
-    for (size_t p = 0; p < experiment->policy_count; p++) {
-        const double mean = mean_of(outcomes + p * experiment->seeds, experiment->seeds, measure);
-        if (isnan(mean)) continue;
-        const bool wins = better == MB_BETTER_HIGHER ? mean > best_mean : mean < best_mean;
+    double best_level = NAN;
+    for (size_t p = 0; p < experiment->policy_count && better != MB_BETTER_NEITHER; p++) {
+        const double level = p == except ? NAN : mb_level(results, point, p, measure).value;
+        if (isnan(level)) continue;
+        const bool wins = better == MB_BETTER_HIGHER ? level > best_level : level < best_level;
         if (best != SIZE_MAX && !wins) continue;
         best = p;
-        best_mean = mean;
+        best_level = level;
     }
     return best;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the jobs of a section found, and statistics over them.
 #pragma once
+#include "base/statistics.h"
 #include "script/scenario.h"
 
 // Where one set of bins was cut; `bins - 1` edges.
@@ -47,23 +48,26 @@ const mb_section *mb_results_section(const mb_results *results);
 // The outcome of a job; the seeds of one policy at one point lie side by side.
 mb_outcome *mb_results_at(const mb_results *results, size_t point, size_t policy, uint32_t seed);
 
-// Mean and 95 % confidence half-width (Student's t) over the seeds that finished; a seed for which a measure
-// is undefined (NAN) does not count in it. NAN: no value; half_width NAN: fewer than two values.
+// What a policy reached over the seeds that finished; a seed for which a measure is undefined (NAN) does not
+// count in it. `level` is what tables print, with its 95 % interval (base/statistics.h); `mean` and
+// `half_width` are the plain mean and Student's t, which for a heavy tail may reach out of the range. NAN: no
+// value; the intervals: fewer than two values.
 typedef struct mb_summary {
     uint32_t seeds;
+    double level[MB_MEASURE_COUNT], low[MB_MEASURE_COUNT], high[MB_MEASURE_COUNT];
     double mean[MB_MEASURE_COUNT], half_width[MB_MEASURE_COUNT];
 } mb_summary;
 mb_summary mb_summarise(const mb_results *results, size_t point, size_t policy);
+// The level of one measure alone.
+mb_estimate mb_level(const mb_results *results, size_t point, size_t policy, int measure);
 
-// Difference of two policies in one measure, paired by seed (both saw the same requests).
-typedef struct mb_difference {
-    uint32_t pairs;
-    double mean, half_width; // a - b, 95 % confidence half-width; NAN below two pairs
-    bool real;               // the interval excludes zero
-} mb_difference;
+// Policies a and b in one measure, paired by seed (both saw the same requests); p_holm is not corrected yet.
 mb_difference mb_compare(const mb_results *results, size_t point, size_t a, size_t b, int measure);
-// The best policy at a point in a measure (by mean; the first of equals), or SIZE_MAX if no policy has a
-// value or the measure has no better and worse.
-size_t mb_best(const mb_results *results, size_t point, int measure);
+// Policy `reference` as a against each policy as b (itself: no pair), after Holm's correction over all pairs
+// of policies at the point. The caller frees it; NULL: out of memory.
+mb_difference *mb_compare_all(const mb_results *results, size_t point, size_t reference, int measure);
+// The best policy at a point in a measure (by level; the first of equals) but for `except` (or SIZE_MAX);
+// SIZE_MAX if no policy has a value or the measure has no better and worse.
+size_t mb_best(const mb_results *results, size_t point, int measure, size_t except);
 // Frees what the results own: the outcomes and their errors. The scenario is the caller's.
 void mb_results_deinit(mb_results *results);

@@ -380,6 +380,53 @@ static void push_measures(lua_State *L, const double *values) {
     }
 }
 
+// Value of a measure in run number `seed` of the row at `index`; NAN: none.
+static double row_value(lua_State *L, int index, lua_Integer seed, const char *measure) {
+    lua_getfield(L, index, "values");
+    lua_rawgeti(L, -1, (int)seed);
+    double value = NAN;
+    if (lua_istable(L, -1)) {
+        lua_getfield(L, -1, measure);
+        value = lua_isnumber(L, -1) ? lua_tonumber(L, -1) : (double)NAN;
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 2);
+    return value;
+}
+
+// row:compare(other, measure): { pairs, ratio or difference, low, high, p, real }, paired by seed.
+static int compare_rows(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TTABLE);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    const char *measure = luaL_checkstring(L, 3);
+    const int index = mb_measure_index(measure);
+    if (index < 0) return luaL_error(L, "compare: '%s' is no measure", measure);
+    mb_pairs pairs = {0};
+    lua_getfield(L, 1, "values");
+    luaL_checktype(L, -1, LUA_TTABLE);
+    const size_t seeds = lua_rawlen(L, -1);
+    for (size_t seed = 1; seed <= seeds; seed++) {
+        const double a = row_value(L, 1, (lua_Integer)seed, measure);
+        const double b = row_value(L, 2, (lua_Integer)seed, measure);
+        if (!isnan(a) && !isnan(b)) mb_pairs_add(&pairs, a, b);
+    }
+    const mb_difference found = mb_pairs_compare(&pairs, mb_measure_scale(index));
+    const char *const names[] = {found.ratio ? "ratio" : "difference", "low", "high", "p"};
+    const double numbers[] = {found.value, found.low, found.high, found.p};
+    lua_createtable(L, 0, 6);
+    for (size_t i = 0; i < 4; i++) {
+        if (isnan(numbers[i])) continue;
+        lua_pushnumber(L, numbers[i]);
+        lua_setfield(L, -2, names[i]);
+    }
+    lua_pushnumber(L, found.pairs);
+    lua_setfield(L, -2, "pairs");
+    if (found.pairs < 2) return 1; // `real` stays nil: nobody knows
+    lua_pushboolean(L, mb_difference_real(&found));
+    lua_setfield(L, -2, "real");
+    return 1;
+}
+
 // One row of results; `points` is the section's table of points.
 static void push_row(lua_State *L, const mb_section *section, int points, const mb_row *row) {
     lua_createtable(L, 0, 8);
@@ -396,13 +443,17 @@ static void push_row(lua_State *L, const mb_section *section, int points, const 
     lua_getfield(L, -1, "experiment");
     lua_setfield(L, -3, "experiment");
     lua_pop(L, 1);
-    push_measures(L, row->mean);
-    lua_setfield(L, -2, "mean");
-    push_measures(L, row->half_width);
-    lua_setfield(L, -2, "ci");
-    lua_createtable(L, (int)row->seeds, 0);
-    for (uint32_t i = 0; row->values && i < row->seeds; i++) {
-        push_measures(L, row->values[i]);
+    const char *const names[] = {"level", "low", "high", "mean", "ci"};
+    const double *const measures[] = {row->level, row->low, row->high, row->mean, row->half_width};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        push_measures(L, measures[i]);
+        lua_setfield(L, -2, names[i]);
+    }
+    lua_pushcfunction(L, compare_rows);
+    lua_setfield(L, -2, "compare");
+    lua_createtable(L, (int)point->experiment.seeds, 0);
+    for (uint32_t i = 0; row->values && i < point->experiment.seeds; i++) {
+        push_measures(L, row->values[i]); // empty for a run that did not finish: seeds keep their places
         lua_rawseti(L, -2, (int)(i + 1));
     }
     lua_setfield(L, -2, "values");

@@ -129,10 +129,10 @@ void mb_step_clock_close(mb_step_clock *clock);
 // Results of one policy at one point, over seeds.
 typedef struct mb_row {
     size_t point, policy;
-    uint32_t seeds;              // that finished
-    const double *mean;          // [MB_MEASURE_COUNT]
-    const double *half_width;    // of the 95 % confidence interval; NAN for one seed
-    const double *const *values; // [seeds][MB_MEASURE_COUNT]
+    uint32_t seeds;                   // that finished
+    const double *level, *low, *high; // [MB_MEASURE_COUNT], as tables print it; NAN: no interval
+    const double *mean, *half_width;  // the plain mean and Student's t
+    const double *const *values;      // [of the experiment's seeds][MB_MEASURE_COUNT]; NULL: did not finish
 } mb_row;
 
 // Call the section's own report function; it prints to standard output.

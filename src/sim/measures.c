@@ -117,3 +117,23 @@ int mb_measure_index(const char *name) {
         if (strcmp(mb_measures[i].name, name) == 0) return i;
     return -1;
 }
+
+mb_scale mb_measure_scale(int measure) {
+    static const char *const shares[] = {
+        "served_share", "ttft_violation",  "tbt_violation", "e2e_violation", "slo_attainment",
+        "gpu_util",     "padding_waste",   "kv_mean",       "kv_peak",       "kv_fragmentation",
+        "cache_hit",    "waited_fraction", "jain"};
+    for (size_t i = 0; i < sizeof shares / sizeof *shares; i++)
+        if (strcmp(mb_measures[measure].name, shares[i]) == 0) return MB_SCALE_SHARE;
+    return MB_SCALE_POSITIVE;
+}
+
+bool mb_measure_is_latency(int measure) {
+    static const char *const prefixes[] = {"ttft_", "tpot_", "itl_", "e2e_", "queue_"};
+    const char *name = mb_measures[measure].name;
+    const size_t length = strlen(name);
+    if (length < 2 || strcmp(name + length - 2, "_s") != 0) return false;
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+        if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0) return true;
+    return false;
+}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The named numbers of a run: the columns of every table, CSV and JSON, the same everywhere.
 #pragma once
+#include "base/statistics.h"
 #include "sim/metrics.h"
 
 #include <stddef.h>
@@ -20,3 +21,7 @@ extern const mb_measure mb_measures[MB_MEASURE_COUNT];
 void mb_measure_all(const mb_metrics *metrics, const mb_slo *slo, double values[MB_MEASURE_COUNT]);
 // Index of a measure by name, or -1.
 int mb_measure_index(const char *name);
+// What its values can be: intervals follow.
+mb_scale mb_measure_scale(int measure);
+// A time that requests wait or take: it is of those that were served.
+bool mb_measure_is_latency(int measure);

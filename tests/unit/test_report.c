@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What people and other programs read: tables, verdicts, notes, CSV, JSON, dumps, files.
 #include "base/rng.h"
+#include "report/columns.h"
 #include "report/csv.h"
 #include "report/dump.h"
 #include "report/files.h"
@@ -74,6 +75,7 @@ static int setup(void **state) {
     }
     for (size_t p = 0; p < POLICIES; p++) {
         set(f, p, "requests", 1000, 1000, 1000);
+        set(f, p, "served_share", 1, 1, 1);
         set(f, p, "waited_fraction", 0.5, 0.5, 0.5);
         set(f, p, "e2e_mean_s", 5 - (double)p / 10, 6, 7 + (double)p / 10);
     }
@@ -149,29 +151,36 @@ static void expect_not(const char *text, const char *part) {
 static void digits(void **state) {
     (void)state;
     static const struct {
-        double value, half_width;
+        double value, low, high;
         const char *text;
     } rows[] = {
-        {12.345, 0.432, "12.3±0.4"},
-        {12.345, 0.132, "12.35±0.13"},
-        {1234.5, 31, "1234±31"},
-        {0.012345, 0.0004, "0.0123±0.0004"},
-        {12.345, NAN, "12.35"},
-        {12.345, 0, "12.35"},
-        {123456, NAN, "123456"},
-        {NAN, NAN, "-"},
-        {0, NAN, "0"},
-        {-0.0, NAN, "0"},
-        {INFINITY, NAN, "inf"},
-        {5e12, NAN, "5e+12"},
-        {9.99, 0.0999, "9.99±0.10"},
-        {1e-12, NAN, "0.000000000"},
-        {0.001234, NAN, "0.001234"},
+        {12.345, 11.913, 12.777, "12.3±0.4"},
+        {12.345, 12.213, 12.477, "12.35±0.13"},
+        {1234, 1203, 1265, "1234±31"},
+        {0.012345, 0.011945, 0.012745, "0.0123±0.0004"},
+        {12.345, NAN, NAN, "12.35"},
+        {12.345, 12.345, 12.345, "12.35"},
+        {0, 0, 0, "0"},
+        {123456, NAN, NAN, "123456"},
+        {NAN, NAN, NAN, "-"},
+        {0, NAN, NAN, "0"},
+        {-0.0, NAN, NAN, "0"},
+        {INFINITY, NAN, NAN, "inf"},
+        {5e12, NAN, NAN, "5e+12"},
+        {9.99, 9.8901, 10.0899, "9.99±0.10"},
+        {1e-12, NAN, NAN, "0.000000000"},
+        {0.001234, NAN, NAN, "0.001234"},
+        {30, 26.5, 33.9, "30±4"}, // arms of 3.5 and 3.9: the longer
+        {37, 4.05, 340, "37 (4..340)"},
+        {0.204, 0.12, 0.357, "0.20 (0.12..0.36)"},
+        {83.1, 72.4, 90.2, "83 (72..90)"},
+        {99.6, 97.1, 99.94, "99.6 (97..99.9)"},
+        {5, 0.0002, 2e11, "5 (0.0002..2e+11)"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char text[MB_TEXT_SIZE];
-        mb_format_interval(text, rows[i].value, rows[i].half_width);
-        if (i != 2 && i != 6) assert_string_equal(text, rows[i].text);
+        mb_format_interval(text, rows[i].value, rows[i].low, rows[i].high);
+        assert_string_equal(text, rows[i].text);
     }
     char text[MB_TEXT_SIZE];
     mb_format_count(text, 1234567);
@@ -249,17 +258,59 @@ static void real_and_unreal(void **state) {
     fixture *f = *state;
     mb_strbuf verdict = {0};
     mb_verdict(&f->results, &verdict);
-    expect(verdict.text, "multi_bin is best in goodput (+12 % over fifo, \"plain\", 95 % CI 8.7 to 16 %)");
-    expect(verdict.text, "and in p99 latency (-18 % against fifo, \"plain\");");
-    expect(verdict.text, "no real difference between multi_bin and fifo, \"plain\" in mean latency.");
+    expect(verdict.text, "multi_bin is best in goodput (+12 % over fifo, \"plain\", 95 % CI 11 to 13 %)");
+    expect(verdict.text, "and in p99 latency (-18 % against fifo, \"plain\", 95 % CI -22 to -14 %);");
+    expect(verdict.text, "no real difference between fifo, \"plain\" and multi_bin in mean latency.");
     mb_strbuf_deinit(&verdict);
     char *text = unwrapped(written(f, table));
     expect(text, "1,000 requests");
-    expect(text, "12±3*");
+    expect(text, "12 (10..16)*");
     expect(text, "req/s");
-    expect(text, "* really better");
+    expect(text, "* better than every other policy");
     expect_not(text, "warning");
     free(text);
+}
+
+// A policy that turns half of its requests away does not win in latency; goodput may be judged.
+static void unequal_shares(void **state) {
+    fixture *f = *state;
+    set(f, 0, "served_share", 0.5, 0.5, 0.5);
+    char *text = unwrapped(written(f, table));
+    expect(text, "multi_bin is best in goodput (");
+    expect(text,
+           "no verdict, for the policies served different shares of the requests (fifo, \"plain\" 100 %, "
+           "multi_bin 50 %), on p99 latency or mean latency.");
+    expect(text, "9 (7..12) "); // no star
+    free(text);
+    make_sweep(f);
+    text = unwrapped(written(f, table));
+    expect(text, "p99 latency: no verdict at 2, where the policies served different shares of the requests.");
+    free(text);
+    // Equal shares: the verdict says which. The p99 wants them closer than the mean.
+    f->section.point_count = 1;
+    set(f, 0, "served_share", 0.9876, 0.9876, 0.9876);
+    set(f, 1, "served_share", 0.9876, 0.9876, 0.9876);
+    mb_strbuf verdict = {0};
+    mb_verdict(&f->results, &verdict);
+    expect(verdict.text, "in p99 latency");
+    expect(verdict.text, "Latencies are of the requests that were served, at least 98.76 % of all.");
+    mb_strbuf_deinit(&verdict);
+    set(f, 0, "served_share", 0.9826, 0.9826, 0.9826);
+    mb_verdict(&f->results, &verdict);
+    expect(verdict.text, "no real difference between fifo, \"plain\" and multi_bin in mean latency");
+    expect(verdict.text, "multi_bin 98.3 %), on p99 latency;");
+    mb_strbuf_deinit(&verdict);
+}
+
+// What is shown in % is a share, and its intervals stay within 0 and 100.
+static void shares_are_shares(void **state) {
+    (void)state;
+    for (int m = 0; m < MB_MEASURE_COUNT; m++) {
+        const bool percent = strcmp(mb_column_of(m, INFINITY).unit, "%") == 0;
+        const bool fairness = strcmp(mb_measures[m].name, "jain") == 0;
+        if ((percent || fairness) != (mb_measure_scale(m) == MB_SCALE_SHARE))
+            fail_msg("%s", mb_measures[m].name);
+    }
 }
 
 static void one_seed(void **state) {
@@ -288,7 +339,7 @@ static void sweep(void **state) {
     free(text);
     text = written(f, markdown);
     expect(text, "| gpus | bins | policy |");
-    expect(text, "| 2 | 4 | multi\\_bin | **12±3**");
+    expect(text, "| 2 | 4 | multi\\_bin | **12 (10..16)**");
     free(text);
     char other[] = "load=high";
     f->points[1].label = other; // other keys: whole labels
@@ -621,6 +672,8 @@ int main(void) {
         cmocka_unit_test(digits),
         cmocka_unit_test(exact),
         cmocka_unit_test_setup_teardown(real_and_unreal, setup, teardown),
+        cmocka_unit_test_setup_teardown(unequal_shares, setup, teardown),
+        cmocka_unit_test(shares_are_shares),
         cmocka_unit_test_setup_teardown(one_seed, setup, teardown),
         cmocka_unit_test_setup_teardown(sweep, setup, teardown),
         cmocka_unit_test_setup_teardown(chosen_columns, setup, teardown),

@@ -75,6 +75,9 @@ static void summary(void **state) {
     assert_int_equal(s.seeds, 4);
     assert_near(s.mean[rps], 2.5, 1e-15);
     assert_near(s.half_width[rps], 3.182446 * sqrt(5.0 / 3) / 2, 1e-6);
+    assert_near(s.level[rps], pow(24, 0.25), 1e-12); // the geometric mean
+    assert_near(s.low[rps] * s.high[rps], sqrt(24), 1e-9);
+    assert_near(mb_level(&f->results, 0, 0, rps).high, s.high[rps], 0);
     assert_near(s.mean[mean], 5, 0);
     assert_true(isnan(s.half_width[mean]));
     mb_results_at(&f->results, 0, 0, 3)->finished = false; // 1, 2, 3: standard deviation 1, t(2) = 4.302653
@@ -87,7 +90,7 @@ static void summary(void **state) {
     s = mb_summarise(&f->results, 0, 0);
     assert_int_equal(s.seeds, 0);
     for (size_t m = 0; m < MB_MEASURE_COUNT; m++)
-        assert_true(isnan(s.mean[m]) && isnan(s.half_width[m]));
+        assert_true(isnan(s.mean[m]) && isnan(s.half_width[m]) && isnan(s.level[m]) && isnan(s.high[m]));
 }
 
 // Equal values have no spread at all, whatever their last bits.
@@ -100,31 +103,57 @@ static void no_spread(void **state) {
 }
 
 // The seeds differ by far more than the policies: unpaired intervals overlap, the paired one does not.
-// Differences 1, 2, 1, 2: mean 1.5, standard deviation sqrt(1/3), half width 3.182446 * sqrt(1/12).
+// Ratios 1.1, 1.08, 1.1, 1.08.
 static void paired(void **state) {
     fixture *f = *state;
     const int rps = mb_measure_index("throughput_rps");
-    set(f, 0, "throughput_rps", (double[]){11, 102, 1001, 10002});
+    set(f, 0, "throughput_rps", (double[]){11, 108, 1100, 10800});
     set(f, 1, "throughput_rps", (double[]){10, 100, 1000, 10000});
     mb_difference d = mb_compare(&f->results, 0, 0, 1, rps);
-    assert_int_equal(d.pairs, 4);
-    assert_near(d.mean, 1.5, 1e-12);
-    assert_near(d.half_width, 3.182446 * sqrt(1.0 / 12), 1e-6);
-    assert_true(d.real);
-    assert_near(mb_compare(&f->results, 0, 1, 0, rps).mean, -1.5, 1e-12);
-    // -1, 1, -1, 1: zero lies within.
+    assert_true(d.pairs == 4 && d.ratio && d.a_larger);
+    assert_near(d.value, sqrt(1.1 * 1.08), 1e-12);
+    const double spread = log(1.1 / 1.08) / sqrt(3); // standard deviation of the logarithms
+    assert_near(log(d.high / d.value), 3.182446 * spread / 2, 1e-7);
+    assert_true(mb_difference_real(&d));
+    assert_near(mb_compare(&f->results, 0, 1, 0, rps).value, 1 / d.value, 1e-12);
+    // Up, down, up, down: 1 lies within.
     set(f, 2, "throughput_rps", (double[]){11, 99, 1001, 9999});
-    assert_false(mb_compare(&f->results, 0, 1, 2, rps).real);
+    d = mb_compare(&f->results, 0, 1, 2, rps);
+    assert_false(mb_difference_real(&d));
     // Seeds that one of the two did not finish do not count; one pair has no interval.
     mb_results_at(&f->results, 0, 0, 0)->finished = false;
     mb_results_at(&f->results, 0, 1, 1)->values[rps] = NAN;
     assert_int_equal(mb_compare(&f->results, 0, 0, 1, rps).pairs, 2);
     mb_results_at(&f->results, 0, 1, 2)->finished = false;
     d = mb_compare(&f->results, 0, 0, 1, rps);
-    assert_true(d.pairs == 1 && isnan(d.half_width) && !d.real && d.mean == 2);
+    assert_true(d.pairs == 1 && isnan(d.low) && !mb_difference_real(&d));
+    assert_near(d.value, 1.08, 1e-12);
     mb_results_at(&f->results, 0, 1, 3)->finished = false;
     d = mb_compare(&f->results, 0, 0, 1, rps);
-    assert_true(d.pairs == 0 && isnan(d.mean) && !d.real);
+    assert_true(d.pairs == 0 && isnan(d.value) && !mb_difference_real(&d));
+}
+
+// Three pairs of policies: the smallest p value counts three times, the next twice.
+static void corrected(void **state) {
+    fixture *f = *state;
+    const int rps = mb_measure_index("throughput_rps");
+    set(f, 0, "throughput_rps", (double[]){1.00, 1.01, 1.02, 1.00});
+    set(f, 1, "throughput_rps", (double[]){2.00, 2.10, 2.00, 2.20});
+    set(f, 2, "throughput_rps", (double[]){2.10, 2.60, 2.05, 2.90});
+    double p[] = {mb_compare(&f->results, 0, 0, 1, rps).p, mb_compare(&f->results, 0, 0, 2, rps).p,
+                  mb_compare(&f->results, 0, 1, 2, rps).p};
+    assert_true(p[0] < p[1] && p[1] < p[2]);
+    mb_difference *against = mb_compare_all(&f->results, 0, 1, rps);
+    assert_non_null(against);
+    assert_near(against[0].p_holm, 3 * p[0], 1e-12);
+    assert_near(against[2].p_holm, p[2], 1e-12);
+    assert_near(against[0].p, p[0], 0);
+    assert_true(against[0].a_larger && !against[2].a_larger && against[1].pairs == 0);
+    free(against);
+    against = mb_compare_all(&f->results, 0, 2, rps);
+    assert_near(against[0].p_holm, 2 * p[1], 1e-12);
+    assert_near(against[1].p_holm, p[2], 1e-12);
+    free(against);
 }
 
 static void best(void **state) {
@@ -135,13 +164,15 @@ static void best(void **state) {
     set(f, 1, "e2e_p99_s", (double[]){9, 9, 9, 9});
     set(f, 2, "e2e_p99_s", (double[]){8, 9, 9, 9});
     set(f, 0, "gpu_util", (double[]){1, 1, 1, 1});
-    assert_int_equal(mb_best(&f->results, 0, mb_measure_index("throughput_rps")), 1);
-    assert_int_equal(mb_best(&f->results, 0, mb_measure_index("e2e_p99_s")), 2); // policy 0 has no value
-    assert_true(mb_best(&f->results, 0, mb_measure_index("gpu_util")) ==
+    assert_int_equal(mb_best(&f->results, 0, mb_measure_index("throughput_rps"), SIZE_MAX), 1);
+    assert_int_equal(mb_best(&f->results, 0, mb_measure_index("e2e_p99_s"), SIZE_MAX),
+                     2); // policy 0 has no value
+    assert_true(mb_best(&f->results, 0, mb_measure_index("gpu_util"), SIZE_MAX) ==
                 SIZE_MAX); // neither better nor worse
-    assert_true(mb_best(&f->results, 0, mb_measure_index("ttft_p99_s")) == SIZE_MAX);
+    assert_true(mb_best(&f->results, 0, mb_measure_index("ttft_p99_s"), SIZE_MAX) == SIZE_MAX);
+    assert_int_equal(mb_best(&f->results, 0, mb_measure_index("throughput_rps"), 1), 2);
     set(f, 2, "throughput_rps", (double[]){3, 3, 3, 3}); // the first of equals
-    assert_int_equal(mb_best(&f->results, 0, mb_measure_index("throughput_rps")), 1);
+    assert_int_equal(mb_best(&f->results, 0, mb_measure_index("throughput_rps"), SIZE_MAX), 1);
 }
 
 int main(void) {
@@ -150,6 +181,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(summary, setup, teardown),
         cmocka_unit_test_setup_teardown(no_spread, setup, teardown),
         cmocka_unit_test_setup_teardown(paired, setup, teardown),
+        cmocka_unit_test_setup_teardown(corrected, setup, teardown),
         cmocka_unit_test_setup_teardown(best, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
