@@ -170,7 +170,7 @@ local section = record {
   columns = { type = "list", least = 1, single = true, of = { type = "text" }, expected = "a list of measures" },
   over = { type = "any" }, -- read by scenario.lua
   limits = record {
-    hook_seconds = number { above = 0, default = 1, unit = "seconds" },
+    hook_seconds = number { above = 0, unit = "seconds" }, -- 1, or none where instructions are limited
     hook_instructions = number { min = 0, max = 2 ^ 31 - 1, whole = true, default = 0 },
     memory_mb = number { min = 1, max = 2 ^ 20, default = 64 },
   },
@@ -178,7 +178,7 @@ local section = record {
 }
 section.keys.cluster.default = { gpus = 1, tp = 1, kv_block = 16, watermark = 0, reserve = "chunk", prefix_cache = true,
   oversize = "reject" }
-section.keys.limits.default = { hook_seconds = 1, hook_instructions = 0, memory_mb = 64 }
+section.keys.limits.default = { hook_instructions = 0, memory_mb = 64 }
 section.keys.slo.default = {}
 
 vocabulary.section = section

@@ -126,7 +126,7 @@ function plan(options) end
 ---@field seconds_per_token? number
 
 ---@class mbsand.Limits
----@field hook_seconds? number longest time of one call, s; 1
+---@field hook_seconds? number longest CPU time of one call, s; 1, or none where instructions are limited
 ---@field hook_instructions? integer the same in Lua instructions; 0: none
 ---@field memory_mb? number memory of a policy's state, MiB; 64
 

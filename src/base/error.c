@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "base/error.h"
 
+#include "base/strbuf.h"
+
 #include <stdio.h>
 
 static void fill(mb_error *error, mb_status status, const char *prefix, const char *format,
@@ -10,6 +12,7 @@ static void fill(mb_error *error, mb_status status, const char *prefix, const ch
     int used = snprintf(error->message, sizeof error->message, "%s", prefix);
     if (used < 0 || (size_t)used >= sizeof error->message) return;
     vsnprintf(error->message + used, sizeof error->message - (size_t)used, format, arguments);
+    mb_make_printable(error->message, ""); // it may quote a file, a script or the name of one
 }
 
 mb_status mb_fail(mb_error *error, mb_status status, const char *format, ...) {

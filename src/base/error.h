@@ -12,7 +12,7 @@ typedef enum mb_status {
 
 typedef struct mb_error {
     mb_status status;
-    char message[1536];   // one sentence, starts with "file:line: " where there is one
+    char message[1536]; // one line that may be printed anywhere; starts with "file:line: " where there is one
     char traceback[2048]; // a policy's call stack, or empty
 } mb_error;
 

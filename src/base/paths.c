@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
+#define _XOPEN_SOURCE 700 // realpath
 #include "base/paths.h"
-
-#include "base/strbuf.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -299,4 +299,78 @@ mb_status mb_paths_find_model(const char *root, const char *folder, const char *
             *path = first_file(mb_paths_join(candidates[i], "config.json"), NULL);
     free(below);
     return *path ? MB_OK : find(root, &MODELS, folder, name, path, error);
+}
+
+// --- scripts and what they name
+// -------------------------------------------------------------------------------
+
+static bool climbs(const char *name) { // above the folder that it is relative to
+    if (name[0] == '/') return true;
+    for (const char *part = name; part; part = strchr(part, '/')) {
+        part += *part == '/';
+        if (strncmp(part, "..", 2) == 0 && (part[2] == '/' || !part[2])) return true;
+    }
+    return false;
+}
+
+static bool is_below(const char *folder, const char *path) {
+    const size_t length = strcmp(folder, "/") == 0 ? 0 : strlen(folder);
+    return strncmp(folder, path, length) == 0 && path[length] == '/';
+}
+
+mb_status mb_paths_beside(const char *folder, const char *name, char *path, size_t size, mb_error *error) {
+    if (climbs(name))
+        return mb_fail(
+            error, MB_BAD_INPUT,
+            "\"%s\" lies outside the policy's folder; expected what is bundled, or a file beside the policy",
+            name);
+    const int length = snprintf(path, size, "%s/%s", folder, name);
+    if (length < 0 || (size_t)length >= size)
+        return mb_fail(error, MB_BAD_INPUT, "%.60s...: cannot be read: %s", name, strerror(ENAMETOOLONG));
+    char *real_folder = realpath(folder, NULL), *real_path = realpath(path, NULL);
+    mb_status status = MB_OK;
+    if (!real_folder || !real_path)
+        status = mb_fail(error, MB_BAD_INPUT, "%s: cannot be read: %s", path, strerror(errno));
+    else if (!is_below(real_folder, real_path))
+        status = mb_fail(error, MB_BAD_INPUT, "%s: is a link that leads outside the policy's folder", path);
+    free(real_folder);
+    free(real_path);
+    return status;
+}
+
+static const char *kind_of(mode_t mode) {
+    if (S_ISDIR(mode)) return "folder";
+    if (S_ISFIFO(mode)) return "pipe";
+    return S_ISCHR(mode) || S_ISBLK(mode) ? "device" : "socket";
+}
+
+static mb_status read_all(int file, const char *path, size_t most, mb_strbuf *text, mb_error *error) {
+    char block[16384];
+    ssize_t count;
+    const size_t before = text->length;
+    mb_strbuf_add(text, "");
+    while ((count = read(file, block, sizeof block)) > 0) {
+        mb_strbuf_add_bytes(text, block, (size_t)count);
+        if (text->failed) return mb_fail_memory(error);
+        if (text->length - before > most)
+            return mb_fail(error, MB_BAD_INPUT, "%s: is larger than %zu MiB", path, most >> 20);
+    }
+    if (count < 0) return mb_fail(error, MB_BAD_INPUT, "%s: cannot be read: %s", path, strerror(errno));
+    return text->failed ? mb_fail_memory(error) : MB_OK;
+}
+
+mb_status mb_paths_read(const char *path, size_t most, mb_strbuf *text, mb_error *error) {
+    const int file =
+        open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); // a pipe that nobody writes to: no waiting
+    if (file < 0) return mb_fail(error, MB_BAD_INPUT, "%s: cannot be read: %s", path, strerror(errno));
+    struct stat info;
+    mb_status status;
+    if (fstat(file, &info) != 0)
+        status = mb_fail(error, MB_BAD_INPUT, "%s: cannot be read: %s", path, strerror(errno));
+    else if (!S_ISREG(info.st_mode))
+        status = mb_fail(error, MB_BAD_INPUT, "%s: is a %s; expected a file", path, kind_of(info.st_mode));
+    else
+        status = read_all(file, path, most, text, error);
+    close(file);
+    return status;
 }

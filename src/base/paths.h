@@ -3,6 +3,7 @@
 // caller.
 #pragma once
 #include "base/error.h"
+#include "base/strbuf.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,6 +33,13 @@ mb_status mb_paths_find_model(const char *root, const char *folder, const char *
 mb_status mb_paths_list(const char *root, const char *folder, const char *suffix, char ***names,
                         size_t *count, mb_error *error);
 void mb_paths_free_names(char **names, size_t count);
+
+// A script that a policy names: `name`, a path without "..", below `folder` once links are followed. Its path
+// is written to `path`.
+mb_status mb_paths_beside(const char *folder, const char *name, char *path, size_t size, mb_error *error);
+// Add a whole file of at most `most` bytes: a regular one, so that no pipe holds us up and no device fills
+// memory.
+mb_status mb_paths_read(const char *path, size_t most, mb_strbuf *text, mb_error *error);
 
 bool mb_paths_is_file(const char *path); // a regular file, or what can be read like one; no folder
 char *mb_paths_join(const char *folder, const char *name);

@@ -2,6 +2,7 @@
 #include "base/strbuf.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,4 +91,33 @@ const char *mb_nearest_word(const char *word, const char *const *candidates, siz
         }
     }
     return best;
+}
+
+// Length of the character at `c` in UTF-8, or 0 where it is none that may be shown.
+static size_t shown(const unsigned char *c) {
+    if (c[0] < 0x80) return c[0] >= 32 && c[0] != 127;
+    if (c[0] < 0xC2 || c[0] > 0xF4) return 0;
+    const size_t length = c[0] >= 0xF0 ? 4 : c[0] >= 0xE0 ? 3 : 2;
+    uint32_t code = c[0] & (0xFFu >> (length + 1));
+    for (size_t i = 1; i < length; i++) {
+        if ((c[i] & 0xC0) != 0x80) return 0;
+        code = code << 6 | (c[i] & 0x3Fu);
+    }
+    const bool turns = code == 0x61C || code == 0x200E || code == 0x200F ||
+                       (code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
+    return code < 0xA0 || turns ? 0 : length;
+}
+
+void mb_make_printable(char *text, const char *kept) {
+    while (*text) {
+        const size_t length = shown((const unsigned char *)text);
+        if (!length && !strchr(kept, *text)) *text = '?';
+        text += length ? length : 1;
+    }
+}
+
+void mb_add_printable(mb_strbuf *buffer, const char *text) {
+    const size_t before = buffer->length;
+    mb_strbuf_add(buffer, text);
+    if (buffer->text && before <= buffer->length) mb_make_printable(buffer->text + before, "");
 }

@@ -15,6 +15,12 @@ void mb_strbuf_add_bytes(mb_strbuf *buffer, const char *bytes, size_t count);
 void mb_strbuf_printf(mb_strbuf *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void mb_strbuf_deinit(mb_strbuf *buffer);
 
+// For what reaches a terminal: control characters (Unicode's, too), marks that turn a line's direction and
+// bytes that are no UTF-8 become '?', except those in `kept` ("\n\t").
+void mb_make_printable(char *text, const char *kept);
+// Add a text of which this is true; none are kept.
+void mb_add_printable(mb_strbuf *buffer, const char *text);
+
 // Copy of a string; the caller frees it. NULL when out of memory.
 char *mb_strdup(const char *text);
 // The candidate nearest to `word` in edit distance, or NULL if none is close enough to suggest.

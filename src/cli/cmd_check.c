@@ -49,13 +49,16 @@ static bool uses_scenario(const char *line) {
 
 // Which check a file gets: a scenario uses words that a policy does not have. Good enough for that choice.
 static bool looks_like_scenario(const char *path) {
-    FILE *file = fopen(path, "rb");
-    if (!file) return false;
-    char line[512];
+    mb_strbuf text = {0};
+    mb_error ignored; // whoever loads it will say
     bool found = false;
-    while (!found && fgets(line, sizeof line, file))
-        found = uses_scenario(line);
-    fclose(file);
+    if (mb_paths_read(path, 16u << 20, &text, &ignored) == MB_OK)
+        for (char *line = text.text, *end; line && !found; line = end ? end + 1 : NULL) {
+            end = strchr(line, '\n');
+            if (end) *end = '\0';
+            found = uses_scenario(line);
+        }
+    mb_strbuf_deinit(&text);
     return found;
 }
 
@@ -86,7 +89,10 @@ static mb_status check_one(const char *name, mb_error *error) {
     if (status == MB_OK) {
         const bool scenario = looks_like_scenario(path);
         status = scenario ? check_scenario(path, error) : mb_lua_policy_check(path, error);
-        if (status == MB_OK) printf("%s: a good %s\n", path, scenario ? "scenario" : "policy");
+        if (status == MB_OK) {
+            mb_cli_put(path);
+            printf(": a good %s\n", scenario ? "scenario" : "policy");
+        }
     }
     free(root);
     free(path);

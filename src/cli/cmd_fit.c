@@ -48,11 +48,6 @@ typedef struct options {
     bool split, help;
 } options;
 
-static int complain(const mb_error *error) {
-    fprintf(stderr, "mbsand: %s\n", error->message);
-    return (int)error->status;
-}
-
 static mb_status parse_format(const char *name, mb_fit_format *chosen, mb_error *error) {
     for (int i = 0; i < FORMATS; i++) {
         if (strcmp(name, FORMAT_NAMES[i]) != 0) continue;
@@ -259,10 +254,10 @@ static mb_status fit(const options *o, mb_error *error) {
 int mb_cmd_fit(int argc, char **argv) {
     options o;
     mb_error error;
-    if (parse_options(argc, argv, &o, &error)) return complain(&error);
-    if (!o.help) return fit(&o, &error) ? complain(&error) : MB_OK;
+    if (parse_options(argc, argv, &o, &error)) return mb_cli_fail(&error);
+    if (!o.help) return fit(&o, &error) ? mb_cli_fail(&error) : MB_OK;
     fputs(HELP, stdout);
     if (fflush(stdout) == 0) return MB_OK;
     mb_fail(&error, MB_FAILED, "cannot write to standard output: %s", strerror(errno));
-    return complain(&error);
+    return mb_cli_fail(&error);
 }

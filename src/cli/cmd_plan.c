@@ -93,6 +93,7 @@ static mb_status print_plan(const mb_plan_options *options, mb_error *error) {
         mb_plan_report_write(&text, &report);
         if (text.failed) status = mb_fail_memory(error);
     }
+    if (!status && text.text) mb_make_printable(text.text, "\n\t");
     if (!status) fwrite(text.text, 1, text.length, stdout);
     mb_strbuf_deinit(&text);
     free(rows);

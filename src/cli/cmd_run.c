@@ -129,15 +129,21 @@ static mb_status make_rows(const mb_results *results, row_store *store, mb_error
     return MB_OK;
 }
 
+static void put_line(const char *text) { // NULL: none
+    if (!text) return;
+    mb_cli_put(text);
+    putchar('\n');
+}
+
 static mb_status print_own_report(const mb_results *results, mb_error *error) {
     const mb_section *section = mb_scenario_section(results->scenario, results->section);
     row_store store;
     mb_status status = make_rows(results, &store, error);
     if (status == MB_OK) {
-        if (section->title) printf("%s\n", section->title);
-        if (section->question) printf("%s\n", section->question);
-        printf("%s%s\n\n", section->points[0].experiment.description,
-               section->point_count > 1 ? ", and other points" : "");
+        put_line(section->title);
+        put_line(section->question);
+        mb_cli_put(section->points[0].experiment.description);
+        printf("%s\n\n", section->point_count > 1 ? ", and other points" : "");
         fflush(stdout); // the script has its own idea of standard output's buffer
         status = mb_scenario_report(results->scenario, results->section, store.rows, store.count, error);
     }
@@ -301,7 +307,8 @@ static int run(const mb_run_arguments *arguments, int argc, char **argv) {
     if (status != MB_OK)
         code = mb_cli_fail(&error);
     else if (mb_scenario_skipped(all.scenario)) {
-        printf("skipped: %s\n", mb_scenario_skipped(all.scenario));
+        fputs("skipped: ", stdout);
+        put_line(mb_scenario_skipped(all.scenario));
         code = 0;
     } else {
         all.manifest = (mb_manifest){.scenario_path = mb_scenario_path(all.scenario),

@@ -16,5 +16,7 @@ int mb_cmd_new(int argc, char **argv);
 int mb_cli_fail(const mb_error *error);
 // The same for a mistake in the command line, with a hint at --help.
 int mb_cli_usage(const char *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));
+// Text of a file or a script on standard output: one line, without what would steer a terminal.
+void mb_cli_put(const char *text);
 // Flush standard output and say so if it could not be written; the exit code.
 int mb_cli_finish(void);

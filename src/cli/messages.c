@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // How every verb ends: with a sentence on standard error, or with standard output safely written.
+#include "base/strbuf.h"
 #include "cli/commands.h"
 
 #include <errno.h>
@@ -13,12 +14,21 @@ int mb_cli_fail(const mb_error *error) {
     return error->status == MB_BAD_INPUT ? 2 : 1;
 }
 
+void mb_cli_put(const char *text) {
+    mb_strbuf line = {0};
+    mb_add_printable(&line, text);
+    if (line.text) fputs(line.text, stdout);
+    mb_strbuf_deinit(&line);
+}
+
 int mb_cli_usage(const char *verb_name, const char *format, ...) {
+    char text[1024];
     va_list arguments;
     va_start(arguments, format);
-    fputs("mbsand: ", stderr);
-    vfprintf(stderr, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    mb_make_printable(text, "");
+    fprintf(stderr, "mbsand: %s", text);
     fprintf(stderr, "; see `mbsand %s%s--help`\n", verb_name, verb_name[0] ? " " : "");
     return 2;
 }

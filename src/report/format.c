@@ -96,20 +96,6 @@ size_t mb_text_width(const char *text) {
     return width;
 }
 
-void mb_add_printable(mb_strbuf *buffer, const char *text) {
-    while (*text) {
-        size_t run = 0;
-        while ((unsigned char)text[run] >= 32 && text[run] != 127)
-            run++;
-        mb_strbuf_add_bytes(buffer, text, run);
-        text += run;
-        if (*text) {
-            mb_strbuf_add(buffer, "?");
-            text++;
-        }
-    }
-}
-
 void mb_add_csv(mb_strbuf *buffer, const char *text) {
     if (!text[strcspn(text, ",\"\r\n")]) {
         mb_strbuf_add(buffer, text);

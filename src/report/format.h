@@ -24,8 +24,6 @@ void mb_format_percent(char text[MB_TEXT_SIZE], double percent);
 
 // Columns that a text takes on a terminal: UTF-8 characters count as one.
 size_t mb_text_width(const char *text);
-// Add a text without control characters (a label may hold escape sequences); they become '?'.
-void mb_add_printable(mb_strbuf *buffer, const char *text);
 
 // `text` as a field of a CSV file: quoted where it holds a comma, a quote or a line break.
 void mb_add_csv(mb_strbuf *buffer, const char *text);

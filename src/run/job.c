@@ -1,17 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "run/job.h"
 
+#include "base/clock.h"
 #include "script/policy_lua.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-static double wall_clock(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 // The observer that the simulation sees: the dump's hooks, and a progress hook that counts and stops.
 typedef struct job_watch {
@@ -133,11 +127,11 @@ static mb_status simulate(const mb_experiment *experiment, const mb_job_observer
     mb_sim sim;
     status = mb_sim_init(&sim, &config, source, (mb_policy){&policy->ops, &policy->host}, &observer, error);
     if (status == MB_OK) {
-        const double start = wall_clock();
+        const double start = mb_clock_wall();
         atomic_store(&state->host, &policy->host);
         status = mb_sim_run(&sim, error);
         atomic_store(&state->host, NULL);
-        sim.metrics.sim_wall_s = wall_clock() - start;
+        sim.metrics.sim_wall_s = mb_clock_wall() - start;
         atomic_fetch_add_explicit(&state->arrived, sim.arrived - passing.watch.seen, memory_order_relaxed);
         if (status == MB_OK && sim.arrived && sim.metrics.rejected == sim.arrived)
             status =

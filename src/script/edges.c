@@ -47,18 +47,34 @@ void mb_sample_push(lua_State *L, mb_key key) {
     lua_remove(L, -2);
 }
 
+// Was the text given as a parameter, by whoever started the run? Such a rule may lie anywhere; one that the
+// script names is bundled, or lies beside it.
+static bool given_from_outside(const mb_policy_spec *spec, const char *name) {
+    for (size_t i = 0; i < spec->param_count; i++)
+        if (spec->params[i].kind == MB_PARAM_TEXT && strcmp(spec->params[i].text, name) == 0) return true;
+    return false;
+}
+
+static mb_status find_rule(const mb_host *host, const char *name, char *path, size_t size, mb_error *error) {
+    const size_t length = strlen(name);
+    const bool file = strchr(name, '/') || (length > 4 && strcmp(name + length - 4, ".lua") == 0);
+    if (file && !given_from_outside(host->spec, name))
+        return mb_paths_beside(host->directory, strncmp(name, "./", 2) == 0 ? name + 2 : name, path, size,
+                               error);
+    char *found = NULL;
+    const mb_status status = mb_paths_find_bin_rule(host->root, host->directory, name, &found, error);
+    if (status == MB_OK) snprintf(path, size, "%s", found);
+    free(found);
+    return status;
+}
+
 // Push the function that a rule's script returns.
 static void push_rule(lua_State *L, const char *name) {
     mb_host *host = mb_host_of(L);
     mb_error error = {0};
-    char *path = NULL;
-    mb_status status = mb_paths_find_bin_rule(host->root, host->directory, name, &path, &error);
-    if (status == MB_OK) {
-        char copy[1024]; // on the stack, so that nothing leaks when the script fails
-        snprintf(copy, sizeof copy, "%s", path);
-        free(path);
-        status = mb_host_load_file(host, copy, copy, &error);
-    }
+    char path[4096]; // on the stack, so that nothing leaks when the script fails
+    mb_status status = find_rule(host, name, path, sizeof path, &error);
+    if (status == MB_OK) status = mb_host_load_file(host, path, path, &error);
     if (status != MB_OK) luaL_error(L, "bins: %s", error.message);
     mb_host_enter(L);
     lua_call(L, 0, 1);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "script/host.h"
 
+#include "base/clock.h"
+#include "base/paths.h"
 #include "base/strbuf.h"
 #include "script/dialect.h"
 
@@ -122,47 +124,38 @@ void mb_host_close(mb_host *host) {
     host->L = NULL;
 }
 
-static double wall_clock(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 // While a script loads the clock is read every so many instructions. Few, since one of them may be a call
-// that takes a while: table.insert at the front of a million values.
+// that takes a while: table.unpack of a million values.
 #define LOAD_LOOK 100
 
 void mb_host_begin_loading(mb_host *host) {
-    host->deadline_s = wall_clock() + host->limits.hook_s;
-    host->instructions = 0;
+    host->deadline_s = mb_clock_read(CLOCK_THREAD_CPUTIME_ID) + host->limits.hook_s;
+    host->instructions = host->work = 0;
 }
 
 void mb_host_end_loading(mb_host *host) {
     host->deadline_s = 0;
 }
 
-// True while a loading script may go on.
-static bool loads_in_time(mb_host *host) {
-    host->instructions += LOAD_LOOK;
-    if (host->limits.hook_instructions && host->instructions > host->limits.hook_instructions) return false;
-    if (wall_clock() < host->deadline_s) return true;
-    atomic_store(&host->stopped_late, true);
-    return false;
+static bool is_late(mb_host *host) {
+    if (host->deadline_s > 0 && mb_clock_read(CLOCK_THREAD_CPUTIME_ID) >= host->deadline_s)
+        atomic_store(&host->stopped_late, true);
+    return atomic_load(&host->stopped_late);
 }
 
-static void stop_hook(lua_State *L, lua_Debug *unused) {
-    (void)unused;
-    mb_host *host = mb_host_of(L);
-    const bool late = atomic_load(&host->stopped_late);
-    if (host->deadline_s > 0 && !late && loads_in_time(host)) return;
-    lua_sethook(L, NULL, 0, 0);
-    // Armed for a hook that had ended by then: this one has done nothing wrong.
-    if (!late && host->deadline_s <= 0 && !host->limits.hook_instructions) return;
+static bool over_instructions(const mb_host *host, uint64_t used) {
+    return host->limits.hook_instructions && used > host->limits.hook_instructions;
+}
+
+// Raise the sentence of the limit that was met.
+static void raise_limit(lua_State *L) {
+    const mb_host *host = mb_host_of(L);
+    lua_sethook(L, NULL, 0, 0); // it would end the error handler as well
     const char *hook = host->hook ? host->hook : "the script";
     char text[160];
     if (atomic_load(&host->stopped_late))
         snprintf(text, sizeof text,
-                 "%s ran longer than %g s (limits.hook_seconds); is there an endless loop?", hook,
+                 "%s ran longer than %g s of CPU time (limits.hook_seconds); is there an endless loop?", hook,
                  host->limits.hook_s);
     else
         snprintf(text, sizeof text, "%s used more than %llu instructions (limits.hook_instructions)", hook,
@@ -173,7 +166,24 @@ static void stop_hook(lua_State *L, lua_Debug *unused) {
     lua_error(L);
 }
 
+void mb_host_look(lua_State *L) {
+    mb_host *host = mb_host_of(L);
+    if (over_instructions(host, host->work) || is_late(host)) raise_limit(L);
+}
+
+static void stop_hook(lua_State *L, lua_Debug *unused) {
+    (void)unused;
+    mb_host *host = mb_host_of(L);
+    if (host->deadline_s > 0) {
+        host->instructions += LOAD_LOOK;
+        if (!over_instructions(host, host->instructions) && !is_late(host)) return;
+    }
+    raise_limit(L);
+}
+
 void mb_host_interrupt(mb_host *host) {
+    // It may have ended since somebody looked: the next one has done nothing wrong.
+    if (atomic_load(&host->entries) != atomic_load(&host->late_entries)) return;
     atomic_store(&host->stopped_late, true);
     lua_sethook(host->L, stop_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
@@ -184,6 +194,7 @@ static void add_line(mb_error *error, const char *line) {
     if (used + length + 1 > sizeof error->traceback) return;
     memcpy(error->traceback + used, line, length);
     error->traceback[used + length] = '\0';
+    mb_make_printable(error->traceback + used, "\n\t");
 }
 
 // The call stack line by line, without those that tell nothing: our own C functions. (LuaJIT names them by an
@@ -236,7 +247,8 @@ static void arm_limits(mb_host *host) {
 }
 
 static void disarm_limits(mb_host *host) {
-    if (host->deadline_s > 0 || host->limits.hook_instructions) lua_sethook(host->L, NULL, 0, 0);
+    const bool late = atomic_load_explicit(&host->stopped_late, memory_order_relaxed);
+    if (late || host->deadline_s > 0 || host->limits.hook_instructions) lua_sethook(host->L, NULL, 0, 0);
 }
 
 // How deep hooks and our own functions may call each other. Lua 5.4 refuses at 200 C calls, of which one
@@ -274,6 +286,7 @@ mb_status mb_host_call(mb_host *host, const char *hook, int arguments, int resul
     host->hook = hook;
     if (host->depth++ == 0) {
         atomic_store_explicit(&host->stopped_late, false, memory_order_relaxed);
+        host->work = 0;
         count_entry(host);
         arm_limits(host);
     }
@@ -315,20 +328,6 @@ int mb_host_raise(lua_State *L, const mb_error *error) {
     return lua_error(L);
 }
 
-static mb_status read_file(const char *path, mb_strbuf *text, mb_error *error) {
-    FILE *file = fopen(path, "rb");
-    if (!file) return mb_fail(error, MB_BAD_INPUT, "%s: cannot be read: %s", path, strerror(errno));
-    char block[4096];
-    size_t count;
-    while ((count = fread(block, 1, sizeof block, file)) > 0)
-        mb_strbuf_add_bytes(text, block, count);
-    const bool bad = ferror(file) != 0;
-    const int reason = errno;
-    fclose(file);
-    if (bad) return mb_fail(error, MB_BAD_INPUT, "%s: cannot be read: %s", path, strerror(reason));
-    return text->failed ? mb_fail_memory(error) : MB_OK;
-}
-
 // Note that the file was loaded; one that is loaded again is noted once.
 static mb_status note_file(mb_host *host, const char *path, const char *text, mb_error *error) {
     for (size_t i = 0; i < host->file_count; i++)
@@ -348,7 +347,7 @@ static mb_status note_file(mb_host *host, const char *path, const char *text, mb
 mb_status mb_host_load_file(mb_host *host, const char *path, const char *name, mb_error *error) {
     lua_State *L = host->L;
     mb_strbuf text = {0}, chunk_name = {0};
-    mb_status status = read_file(path, &text, error);
+    mb_status status = mb_paths_read(path, MB_MAX_SCRIPT, &text, error);
     if (status == MB_OK) status = note_file(host, path, text.text ? text.text : "", error);
     if (status == MB_OK) {
         mb_strbuf_printf(&chunk_name, "@%s", name);

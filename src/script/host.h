@@ -10,41 +10,46 @@
 
 #include <stdatomic.h>
 
+#define MB_MAX_SCRIPT ((size_t)1 << 20) // bytes of a policy, a module or a rule
+
 typedef struct mb_host {
     lua_State *L;
     mb_sim *sim; // NULL until the run starts
     mb_limits limits;
     size_t memory_used;
     bool out_of_memory;
-    int depth;                // of nested calls into Lua
-    int nesting;              // of our functions that call back into the script, see mb_host_enter
-    struct mb_held *held;     // requests that the core has in hand, innermost first
-    double deadline_s;        // while the script loads; 0: none
-    uint64_t instructions;    // used by the script while it loads
-    const char *hook;         // name of the hook that runs, for error messages
-    atomic_ulong entries;     // odd while Lua runs; read by whoever watches the clock
-    atomic_bool stopped_late; // somebody called mb_host_interrupt
-    lua_CFunction function;   // that mb_host_run is about to run
-    bool loaded;              // the script has run: no new globals from here on
-    bool observing;           // somebody records sim:observe
+    int depth;                 // of nested calls into Lua
+    int nesting;               // of our functions that call back into the script, see mb_host_enter
+    struct mb_held *held;      // requests that the core has in hand, innermost first
+    double deadline_s;         // while the script loads, on its thread's CPU clock; 0: none
+    uint64_t instructions;     // used by the script while it loads
+    uint64_t work;             // done by our functions in this call, see mb_host_work
+    const char *hook;          // name of the hook that runs, for error messages
+    atomic_ulong entries;      // odd while Lua runs; read by whoever watches the clock
+    atomic_ulong late_entries; // the value of `entries` whose hook has run too long
+    atomic_bool stopped_late;  // the time limit was met
+    lua_CFunction function;    // that mb_host_run is about to run
+    bool loaded;               // the script has run: no new globals from here on
+    bool observing;            // somebody records sim:observe
     bool oracle;
-    const char *label;           // the policy's name, in messages
-    const char *path;            // of the policy's script
+    const char *label; // the policy's name, in messages
+    const char *path;  // of the policy's script
+    const mb_policy_spec *spec;
     char *directory;             // where the policy's script lies
     char *root;                  // the project's data
     const mb_workload *workload; // for sim:sample
     uint64_t seed, replication;
-    mb_rng random;             // the policy's own stream
-    uint32_t log_lines, idles; // printed so far; calls of step:idle in this step
-    mb_step_report report;     // of the step that ended, while `stepped` runs
+    mb_rng random;                       // the policy's own stream
+    uint32_t log_lines, idles, observed; // printed so far; calls of step:idle in this step; of sim:observe
+    mb_step_report report;               // of the step that ended, while `stepped` runs
     bool reporting;
     // References in the registry:
     int handler, runner, environment, modules, requests, request_meta, queue_views, queue_meta, bins_meta,
         replica_views, kv_views, step_view, sim_view, timers, instance, keys, inbox_bins;
-    uint32_t timer_count;
-    int hooks[8]; // by mb_hook
-    char *text;   // of the policy's script; owned
-    char **files; // every script that was loaded, the policy's first; owned
+    uint32_t timer_count, free_timer; // slots in use so far; the first of those free again, plus 1
+    int hooks[8];                     // by mb_hook
+    char *text;                       // of the policy's script; owned
+    char **files;                     // every script that was loaded, the policy's first; owned
     size_t file_count;
     mb_arrival *sample; // made when first asked for; owned
     size_t sample_count;
@@ -82,15 +87,27 @@ void mb_host_enter(lua_State *L);
 void mb_host_leave(lua_State *L);
 bool mb_host_holds(const mb_host *host, uint32_t slot);
 
-// Make the running hook end with an error at its next instruction. May be called from a signal handler of the
-// thread that runs it.
+// Make the hook that runs end with an error at its next instruction, if it is the one of `late_entries`. May
+// be called from a signal handler of the thread that runs it.
 void mb_host_interrupt(mb_host *host);
+
+// Raise an error if a limit is met.
+void mb_host_look(lua_State *L);
 
 // The host of a state.
 static inline mb_host *mb_host_of(lua_State *L) {
     void *host;
     lua_getallocf(L, &host);
     return host;
+}
+// Nothing interrupts a C function of ours: one whose loop a script can make long counts its work, where a
+// unit is about an instruction of Lua. It counts against the limit of instructions, and now and then the
+// limits are looked at.
+static inline void mb_host_work(lua_State *L, uint64_t units) {
+    mb_host *host = mb_host_of(L);
+    const uint64_t before = host->work;
+    host->work += units;
+    if ((before ^ host->work) >> 14) mb_host_look(L);
 }
 // Raise `error` as a Lua error (position added, as luaL_error does, where it has none). Does not return.
 int mb_host_raise(lua_State *L, const mb_error *error);

@@ -4,6 +4,7 @@
 #include "script/sandbox.h"
 #include "script/views.h"
 
+#include "base/paths.h"
 #include "base/strbuf.h"
 
 #include <math.h>
@@ -14,8 +15,7 @@
 #define MAX_LOG_LINES 1000u
 #define MAX_LOG_LINE 2000        // characters
 #define MAX_STRING (64u * 1024u) // of string.rep
-#define MAX_SORT 1000000
-#define MAX_FIND 5e8 // comparisons of string.find: half a second
+#define MAX_FIND 5e8             // comparisons of string.find: half a second
 
 void mb_library_tostring(lua_State *L, int index) {
     index = mb_lua_absolute(L, index);
@@ -43,17 +43,26 @@ static int tostring(lua_State *L) {
     return 1;
 }
 
-// One line on standard error, cut at a length, and without the control characters that could steer a
-// terminal.
-static void print_line(const char *label, const char *text) {
-    char line[MAX_LOG_LINE + 1];
-    size_t length = 0;
-    for (; text[length] && length < MAX_LOG_LINE; length++) {
-        const unsigned char c = (unsigned char)text[length];
-        line[length] = (c < ' ' && c != '\t' && c != '\n') || c == 127 ? '?' : text[length];
+// A text on standard error, each line behind the policy's name, so that none can pass for another's; cut at a
+// length, and without the control characters that steer a terminal.
+static void print_lines(mb_host *host, const char *text) {
+    char label[128], line[MAX_LOG_LINE + 1];
+    snprintf(label, sizeof label, "%s", host->label);
+    mb_make_printable(label, "");
+    for (const char *end; text; text = *end ? end + 1 : NULL) {
+        end = text + strcspn(text, "\n");
+        if (host->log_lines == MAX_LOG_LINES)
+            fprintf(stderr, "%s: (more than %u lines; the rest is not shown)\n", label, MAX_LOG_LINES);
+        if (host->log_lines >= MAX_LOG_LINES) {
+            host->log_lines = MAX_LOG_LINES + 1;
+            return;
+        }
+        host->log_lines++;
+        snprintf(line, sizeof line, "%.*s", (int)(end - text < MAX_LOG_LINE ? end - text : MAX_LOG_LINE),
+                 text);
+        mb_make_printable(line, "\t");
+        fprintf(stderr, "%s: %s%s\n", label, line, end - text > MAX_LOG_LINE ? " ..." : "");
     }
-    line[length] = '\0';
-    fprintf(stderr, "%s: %s%s\n", label, line, text[length] ? " ..." : "");
 }
 
 static int print(lua_State *L) {
@@ -72,9 +81,7 @@ static int print(lua_State *L) {
         luaL_addvalue(&line);
     }
     luaL_pushresult(&line);
-    if (host->log_lines == MAX_LOG_LINES)
-        fprintf(stderr, "%s: (more than %u lines; the rest is not shown)\n", host->label, MAX_LOG_LINES);
-    if (host->log_lines++ < MAX_LOG_LINES) print_line(host->label, lua_tostring(L, -1));
+    print_lines(host, lua_tostring(L, -1));
     return 0;
 }
 
@@ -161,257 +168,6 @@ static int find(lua_State *L) { // plain only
     return 1;
 }
 
-// --- pairs and next, in an order that is the same on every run
-// ------------------------------------------------
-
-typedef struct key_order {
-    int type; // kinds of keys follow each other: numbers, strings, booleans, requests, views
-    double number;
-    const char *text;
-    size_t length;
-    int position; // in the temporary table of keys
-} key_order;
-
-static key_order order_of(lua_State *L, int index) {
-    key_order key = {.type = lua_type(L, index)};
-    switch (key.type) {
-    case LUA_TNUMBER:
-        key.type = 0, key.number = lua_tonumber(L, index);
-        break;
-    case LUA_TSTRING:
-        key.type = 1, key.text = lua_tolstring(L, index, &key.length);
-        break;
-    case LUA_TBOOLEAN:
-        key.type = 2, key.number = lua_toboolean(L, index);
-        break;
-    default:
-        if (!mb_view_order(L, index, &key.type, &key.number))
-            luaL_error(L,
-                       "a table with a %s as a key has no order that is the same on every run; use numbers, "
-                       "strings, requests, queues or replicas as keys",
-                       luaL_typename(L, index));
-    }
-    return key;
-}
-
-static int compare_keys(const void *x, const void *y) {
-    const key_order *a = x, *b = y;
-    if (a->type != b->type) return a->type < b->type ? -1 : 1;
-    if (a->type != 1) return (a->number > b->number) - (a->number < b->number);
-    const int difference = memcmp(a->text, b->text, a->length < b->length ? a->length : b->length);
-    return difference ? difference : (a->length > b->length) - (a->length < b->length);
-}
-
-// Number of keys of table 1, and whether they are exactly 1 .. n.
-static int count_keys(lua_State *L, bool *sequence) {
-    const lua_Number length = (lua_Number)lua_rawlen(L, 1);
-    int count = 0;
-    *sequence = true;
-    lua_pushnil(L);
-    while (lua_next(L, 1)) {
-        lua_pop(L, 1);
-        count++;
-        const lua_Number n = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
-        if (!(n >= 1 && n <= length && n == (lua_Number)(lua_Integer)n)) *sequence = false;
-    }
-    if ((lua_Number)count != length) *sequence = false;
-    return count;
-}
-
-// Push an array of the keys of table 1 in order.
-static void push_sorted_keys(lua_State *L, int count) {
-    key_order *keys = lua_newuserdatauv(L, (size_t)count * sizeof *keys, 0);
-    lua_createtable(L, count, 0);
-    const int found = lua_gettop(L);
-    int i = 0;
-    lua_pushnil(L);
-    while (lua_next(L, 1)) {
-        lua_pop(L, 1);
-        keys[i] = order_of(L, -1);
-        keys[i].position = i + 1;
-        lua_pushvalue(L, -1);
-        lua_rawseti(L, found, ++i);
-    }
-    qsort(keys, (size_t)count, sizeof *keys, compare_keys);
-    lua_createtable(L, count, 0);
-    for (i = 0; i < count; i++) {
-        lua_rawgeti(L, found, keys[i].position);
-        lua_rawseti(L, -2, i + 1);
-    }
-    lua_replace(L, found);
-    lua_remove(L, found - 1);
-}
-
-static int next_of_sequence(lua_State *L) {
-    const int i = (int)lua_tointeger(L, lua_upvalueindex(2)) + 1;
-    lua_pushinteger(L, i);
-    lua_replace(L, lua_upvalueindex(2));
-    lua_pushinteger(L, i);
-    lua_rawgeti(L, lua_upvalueindex(1), i);
-    if (lua_isnil(L, -1)) return 1; // the end: the value is nil, and so is the key
-    return 2;
-}
-
-static int next_sorted(lua_State *L) {
-    int i = (int)lua_tointeger(L, lua_upvalueindex(3));
-    for (;;) {
-        lua_rawgeti(L, lua_upvalueindex(2), ++i);
-        if (lua_isnil(L, -1)) return 1;
-        lua_pushvalue(L, -1);
-        lua_rawget(L, lua_upvalueindex(1));
-        if (!lua_isnil(L, -1)) break; // else removed since the loop began
-        lua_pop(L, 2);
-    }
-    lua_pushinteger(L, i);
-    lua_replace(L, lua_upvalueindex(3));
-    return 2;
-}
-
-static int pairs(lua_State *L) {
-    luaL_checktype(L, 1, LUA_TTABLE);
-    lua_settop(L, 1);
-    bool sequence;
-    const int count = count_keys(L, &sequence);
-    if (sequence) {
-        lua_pushinteger(L, 0);
-        lua_pushcclosure(L, next_of_sequence, 2);
-        return 1;
-    }
-    push_sorted_keys(L, count);
-    lua_pushinteger(L, 0);
-    lua_pushcclosure(L, next_sorted, 3);
-    return 1;
-}
-
-static int next(lua_State *L) {
-    luaL_checktype(L, 1, LUA_TTABLE);
-    lua_settop(L, 2);
-    const bool from_start = lua_isnil(L, 2);
-    key_order after = {0}, best = {0};
-    if (!from_start) after = order_of(L, 2);
-    bool found = false;
-    lua_pushnil(L); // 3: the best key so far
-    lua_pushnil(L);
-    while (lua_next(L, 1)) {
-        lua_pop(L, 1);
-        const key_order key = order_of(L, -1);
-        if ((from_start || compare_keys(&key, &after) > 0) && (!found || compare_keys(&key, &best) < 0)) {
-            best = key;
-            found = true;
-            lua_pushvalue(L, -1);
-            lua_replace(L, 3);
-        }
-    }
-    if (!found) {
-        lua_pushnil(L);
-        return 1;
-    }
-    lua_pushvalue(L, 3);
-    lua_pushvalue(L, 3);
-    lua_rawget(L, 1);
-    return 2;
-}
-
-// --- table.insert
-// ---------------------------------------------------------------------------------------------
-
-// LuaJIT's own fills the gap up to a position far outside, for ever.
-static int insert(lua_State *L) {
-    luaL_checktype(L, 1, LUA_TTABLE);
-    const lua_Number end = (lua_Number)lua_rawlen(L, 1) + 1;
-    const int arguments = lua_gettop(L);
-    if (arguments != 2 && arguments != 3)
-        return luaL_error(L, "insert: expected (list, value) or (list, place, value)");
-    const lua_Number place = arguments == 2 ? end : luaL_checknumber(L, 2);
-    if (!(place >= 1 && place <= end && place == (lua_Number)(int)place))
-        return luaL_error(L, "insert: the place must be a whole number from 1 to %d, one behind the end",
-                          (int)end);
-    for (int i = (int)end; i > (int)place; i--) {
-        lua_rawgeti(L, 1, i - 1);
-        lua_rawseti(L, 1, i);
-    }
-    lua_rawseti(L, 1, (int)place);
-    return 0;
-}
-
-// --- sort
-// -----------------------------------------------------------------------------------------------------
-
-// Lua's own is not stable, its pivots depend on the clock (5.4), it differs between the engines, and it can
-// take quadratic time inside one C call (LuaJIT). This one is a merge sort: stable, and the same everywhere.
-
-typedef struct sorting {
-    int from, to; // positions on the stack of the tables merged from and into
-    bool by_function;
-} sorting;
-
-static bool less(lua_State *L, const sorting *s) { // the values on top: is the upper less than the lower?
-    if (!s->by_function) {
-        const int a = lua_type(L, -1), b = lua_type(L, -2);
-        if (a != b || (a != LUA_TNUMBER && a != LUA_TSTRING))
-            luaL_error(L, "sort: %s and %s cannot be compared", luaL_typename(L, -2), luaL_typename(L, -1));
-        return lua_lessthan(L, -1, -2) != 0;
-    }
-    lua_pushvalue(L, 2);
-    lua_pushvalue(L, -2);
-    lua_pushvalue(L, -4);
-    lua_call(L, 2, 1);
-    const bool result = lua_toboolean(L, -1);
-    lua_pop(L, 1);
-    return result;
-}
-
-// Merge the sorted runs [first, middle) and [middle, end) of s->from into s->to.
-static void merge(lua_State *L, const sorting *s, int first, int middle, int end) {
-    int a = first, b = middle;
-    for (int i = first; i < end; i++) {
-        bool right = a == middle;
-        if (a < middle && b < end) {
-            lua_rawgeti(L, s->from, a);
-            lua_rawgeti(L, s->from, b);
-            right = less(L, s);
-            lua_pop(L, 2);
-        }
-        lua_rawgeti(L, s->from, right ? b++ : a++);
-        lua_rawseti(L, s->to, i);
-    }
-}
-
-static int sort(lua_State *L) {
-    luaL_checktype(L, 1, LUA_TTABLE);
-    if (!lua_isnoneornil(L, 2)) luaL_checktype(L, 2, LUA_TFUNCTION);
-    lua_settop(L, 2);
-    const size_t length = lua_rawlen(L, 1);
-    if (length > MAX_SORT) return luaL_error(L, "sort: more than %d values", MAX_SORT);
-    const int count = (int)length;
-    if (count < 2) return 0;
-    for (int copy = 0; copy < 2; copy++) { // the script's own table changes only at the end
-        lua_createtable(L, count, 0);
-        for (int i = 1; i <= count && copy == 0; i++) {
-            lua_rawgeti(L, 1, i);
-            lua_rawseti(L, -2, i);
-        }
-    }
-    sorting s = {.from = 3, .to = 4, .by_function = !lua_isnil(L, 2)};
-    mb_host_enter(L);
-    for (int width = 1; width < count; width *= 2) {
-        for (int first = 1; first <= count; first += 2 * width) {
-            const int middle = first + width <= count ? first + width : count + 1;
-            const int end = middle + width <= count ? middle + width : count + 1;
-            merge(L, &s, first, middle, end);
-        }
-        const int other = s.from;
-        s.from = s.to;
-        s.to = other;
-    }
-    mb_host_leave(L);
-    for (int i = 1; i <= count; i++) {
-        lua_rawgeti(L, s.from, i);
-        lua_rawseti(L, 1, i);
-    }
-    return 0;
-}
-
 // --- require
 // --------------------------------------------------------------------------------------------------
 
@@ -448,15 +204,20 @@ static int require(lua_State *L) {
     if (!lua_isnil(L, -1)) return 1;
     lua_pushboolean(L, 0); // it loads
     lua_setfield(L, modules, name);
-    char relative[256], path[1280];
-    snprintf(relative, sizeof relative, "%s.lua", name);
-    for (char *c = relative; c < relative + strlen(name) && c < relative + sizeof relative; c++)
+    char relative[256], path[4096];
+    if (snprintf(relative, sizeof relative, "%s.lua", name) >= (int)sizeof relative)
+        return luaL_error(L, "require: the name is longer than %d characters", (int)sizeof relative - 5);
+    for (char *c = relative; c < relative + name_length; c++)
         if (*c == '.') *c = '/';
     const bool own = strncmp(name, "mbsand.", 7) == 0;
-    snprintf(path, sizeof path, "%s/%s%s", own ? host->root : host->directory, own ? "lua/" : "", relative);
     mb_error error = {0};
-    if (mb_host_load_file(host, path, own ? relative : path, &error) != MB_OK)
-        return luaL_error(L, "require: %s", error.message);
+    mb_status status = MB_OK;
+    if (own)
+        snprintf(path, sizeof path, "%s/lua/%s", host->root, relative);
+    else
+        status = mb_paths_beside(host->directory, relative, path, sizeof path, &error);
+    if (status == MB_OK) status = mb_host_load_file(host, path, own ? relative : path, &error);
+    if (status != MB_OK) return luaL_error(L, "require: %s", error.message);
     mb_host_enter(L);
     lua_call(L, 0, 1);
     mb_host_leave(L);
@@ -483,11 +244,12 @@ void mb_library_install(lua_State *L, int environment, const mb_replacement *rep
 
 void mb_library_replace(lua_State *L, int environment) {
     static const mb_replacement replaced[] = {
-        {"", "next", next},       {"", "pairs", pairs},       {"", "print", print},
-        {"", "require", require}, {"", "tostring", tostring}, {"math", "random", mb_library_random},
-        {"string", "find", find}, {"string", "rep", repeat},  {"table", "insert", insert},
-        {"table", "sort", sort},  {NULL, NULL, NULL}};
+        {"", "print", print},       {"", "require", require},
+        {"", "tostring", tostring}, {"math", "random", mb_library_random},
+        {"string", "find", find},   {"string", "rep", repeat},
+        {NULL, NULL, NULL}};
     mb_library_install(L, environment, replaced);
+    mb_library_replace_tables(L, environment);
     mb_library_equalise(L, environment);
     lua_getfield(L, environment, "string");
     lua_getfield(L, LUA_REGISTRYINDEX, "string");

@@ -26,6 +26,7 @@ static int concat(lua_State *L) {
     luaL_Buffer buffer;
     luaL_buffinit(L, &buffer);
     for (int i = (int)first; i <= (int)last; i++) {
+        mb_host_work(L, 1);
         if (i > (int)first) luaL_addlstring(&buffer, between, length);
         lua_rawgeti(L, 1, i);
         const int type = lua_type(L, -1);
@@ -40,27 +41,6 @@ static int concat(lua_State *L) {
         luaL_addvalue(&buffer);
     }
     luaL_pushresult(&buffer);
-    return 1;
-}
-
-// Lua 5.4 refuses a place far outside.
-static int remove_value(lua_State *L) {
-    luaL_checktype(L, 1, LUA_TTABLE);
-    const lua_Number length = (lua_Number)lua_rawlen(L, 1);
-    const lua_Number place = luaL_optnumber(L, 2, length);
-    const bool inside = (place >= 1 && place <= length + 1) || (length == 0 && place == 0);
-    if (!inside || place != floor(place))
-        return luaL_error(L, "remove: the place must be a whole number from 1 to %d, one behind the end",
-                          (int)length + 1);
-    lua_rawgeti(L, 1, (int)place);
-    for (int i = (int)place; i < (int)length; i++) {
-        lua_rawgeti(L, 1, i + 1);
-        lua_rawseti(L, 1, i);
-    }
-    if (place >= 1 && place <= length) {
-        lua_pushnil(L);
-        lua_rawseti(L, 1, (int)length);
-    }
     return 1;
 }
 
@@ -104,7 +84,6 @@ void mb_library_equalise(lua_State *L, int environment) {
     static const mb_replacement replaced[] = {{"math", "atan", arc_tangent},
                                               {"math", "log", logarithm},
                                               {"table", "concat", concat},
-                                              {"table", "remove", remove_value},
                                               {NULL, NULL, NULL}};
     mb_library_install(L, environment, replaced);
     lua_getglobal(L, "tonumber");

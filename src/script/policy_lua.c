@@ -134,8 +134,9 @@ static int call_timer(lua_State *L) {
         if (!mb_sim_set_timer(host->sim, host->sim->now_s + period, timer))
             return luaL_error(L, "not enough memory");
     } else {
-        lua_pushboolean(L, 0);
-        lua_rawseti(L, -3, (int)timer + 1); // free for another
+        lua_pushinteger(L, (lua_Integer)host->free_timer); // free for another
+        lua_rawseti(L, -3, (int)timer + 1);
+        host->free_timer = timer + 1;
     }
     lua_rawgeti(L, -1, 1);
     lua_call(L, 0, 0);
@@ -285,6 +286,7 @@ mb_status mb_lua_policy_open(mb_lua_policy *policy, const mb_policy_spec *spec, 
     host->replication = replication;
     host->label = spec->label;
     host->path = spec->path;
+    host->spec = spec;
     mb_rng_init(&host->random, seed, replication, "policy");
     host->directory = mb_paths_folder(spec->path);
     status = host->directory ? mb_paths_root(&host->root, error) : mb_fail_memory(error);

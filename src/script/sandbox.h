@@ -27,6 +27,8 @@ void mb_sandbox_close(mb_host *host);
 
 // src/script/library.c: the replaced functions.
 void mb_library_replace(lua_State *L, int environment);
+// src/script/library_table.c: of these, what works on whole tables.
+void mb_library_replace_tables(lua_State *L, int environment);
 // src/script/library_equal.c: of these, what the engines answer differently.
 void mb_library_equalise(lua_State *L, int environment);
 

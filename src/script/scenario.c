@@ -26,21 +26,10 @@ struct mb_scenario {
 // ----------------------------------------------------------------------------------------
 
 static mb_status read_text(mb_scenario *scenario, mb_error *error) {
-    enum { MOST = 16 << 20 };
-    FILE *file = fopen(scenario->path, "rb");
-    if (!file) return mb_fail(error, MB_BAD_INPUT, "cannot read %s: %s", scenario->path, strerror(errno));
     mb_strbuf text = {0};
-    char block[16384];
-    size_t count;
-    mb_strbuf_add(&text, "");
-    while ((count = fread(block, 1, sizeof block, file)) > 0 && text.length <= MOST)
-        mb_strbuf_add_bytes(&text, block, count);
-    const bool failed = ferror(file);
-    fclose(file);
+    const mb_status status = mb_paths_read(scenario->path, 16u << 20, &text, error);
     scenario->text = text.text;
-    if (text.failed) return mb_fail_memory(error);
-    if (failed) return mb_fail(error, MB_BAD_INPUT, "cannot read %s: %s", scenario->path, strerror(EIO));
-    if (text.length > MOST) return mb_fail(error, MB_BAD_INPUT, "%s is larger than 16 MiB", scenario->path);
+    if (status != MB_OK) return status;
     const size_t whole = strlen(text.text);
     if (whole == text.length) return MB_OK;
     unsigned long line = 1;
@@ -77,7 +66,10 @@ static mb_status take_error(lua_State *L, mb_error *error) {
     lua_rawget(L, -3);
     const char *message = lua_tostring(L, -2), *traceback = lua_tostring(L, -1);
     mb_fail(error, MB_BAD_INPUT, "%s", message ? message : "an error without a message");
-    if (traceback && error) snprintf(error->traceback, sizeof error->traceback, "%s", traceback);
+    if (traceback && error) {
+        snprintf(error->traceback, sizeof error->traceback, "%s", traceback);
+        mb_make_printable(error->traceback, "\n\t");
+    }
     return MB_BAD_INPUT;
 }
 
@@ -225,6 +217,15 @@ static void raise(lua_State *L, const mb_error *error) {
     lua_error(L);
 }
 
+// A limit of instructions stands alone unless a time is given as well: the result must not depend on the
+// machine.
+static void merge_limits(mb_limits *limits, const mb_limits *given) {
+    if (given->hook_s > 0) limits->hook_s = given->hook_s;
+    if (given->hook_instructions) limits->hook_instructions = given->hook_instructions;
+    if (given->memory_bytes) limits->memory_bytes = given->memory_bytes;
+    if (limits->hook_s <= 0) limits->hook_s = limits->hook_instructions ? INFINITY : 1;
+}
+
 static void read_point(lua_State *L, int table, mb_scenario *scenario, const mb_overrides *overrides,
                        mb_point *point) {
     mb_experiment *experiment = &point->experiment;
@@ -236,13 +237,10 @@ static void read_point(lua_State *L, int table, mb_scenario *scenario, const mb_
     lua_pop(L, 1);
     mb_error error;
     if (mb_scenario_prepare(experiment, &scenario->draft, &error)) raise(L, &error);
+    merge_limits(&experiment->limits, overrides ? &overrides->limits : &(mb_limits){0});
     if (!overrides) return;
     experiment->stepwise = overrides->stepwise;
     if (overrides->has_seed) experiment->seed = overrides->seed;
-    const mb_limits *limits = &overrides->limits;
-    if (limits->hook_s > 0) experiment->limits.hook_s = limits->hook_s;
-    if (limits->hook_instructions) experiment->limits.hook_instructions = limits->hook_instructions;
-    if (limits->memory_bytes) experiment->limits.memory_bytes = limits->memory_bytes;
 }
 
 static void read_section(lua_State *L, int table, mb_scenario *scenario, const mb_overrides *overrides,

@@ -33,8 +33,8 @@ typedef struct mb_policy_spec {
 } mb_policy_spec;
 
 typedef struct mb_limits {
-    double hook_s;              // longest time of one hook
-    uint64_t hook_instructions; // the same on every machine; 0: none (the time limit stands alone)
+    double hook_s;              // longest CPU time of one hook; INFINITY: none
+    uint64_t hook_instructions; // the same on every machine; 0: none
     uint64_t memory_bytes;      // of a policy's state
 } mb_limits;
 

@@ -6,6 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+// What a policy may write: some 200 MB of rows.
+#define MAX_OBSERVED 5000000
+#define MAX_OBSERVED_NAME 64
+
 static mb_sim *check_sim(lua_State *L) {
     mb_view_check(L, 1, MB_VIEW_SIM);
     return mb_host_of(L)->sim;
@@ -43,15 +47,17 @@ static int set_timer(lua_State *L, bool repeats) {
     if (repeats && !(sim->now_s + period > sim->now_s))
         return luaL_error(L, "sim:every: the period is so short that the clock would stand still");
     lua_rawgeti(L, LUA_REGISTRYINDEX, host->timers);
-    // A timer's slot is free when it holds nil; a policy has few.
-    uint32_t slot = 0;
-    for (;; slot++) {
-        lua_rawgeti(L, -1, (int)slot + 1);
-        const bool is_free = !lua_toboolean(L, -1);
-        lua_pop(L, 1);
-        if (is_free) break;
-    }
+    // A free slot holds the number of the next free one, plus 1.
+    const bool reused = host->free_timer != 0;
+    const uint32_t slot = reused ? host->free_timer - 1 : host->timer_count;
     if (slot >= MB_EVENT_MAX_PAYLOAD) return luaL_error(L, "too many timers");
+    if (reused) {
+        lua_rawgeti(L, -1, (int)slot + 1);
+        host->free_timer = (uint32_t)lua_tointeger(L, -1);
+        lua_pop(L, 1);
+    } else {
+        host->timer_count++;
+    }
     lua_createtable(L, 2, 0);
     lua_pushvalue(L, 3);
     lua_rawseti(L, -2, 1);
@@ -100,6 +106,10 @@ static int observe(lua_State *L) {
     const char *name = luaL_checkstring(L, 2);
     const double value = luaL_checknumber(L, 3);
     if (!sim->observer.decision) return 0;
+    if (strlen(name) > MAX_OBSERVED_NAME)
+        return luaL_error(L, "sim:observe: the name is longer than %d characters", MAX_OBSERVED_NAME);
+    if (++host->observed > MAX_OBSERVED)
+        return luaL_error(L, "sim:observe: more than %d values in a run; observe less often", MAX_OBSERVED);
     mb_error error = {0};
     const uint32_t replica = sim->building ? sim->building->id : MB_NONE;
     if (sim->observer.decision(sim->observer.self, host->sim->now_s, replica, name, value, &error) != MB_OK)

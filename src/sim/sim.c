@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "base/strbuf.h"
 #include "sim/engine.h"
 #include "sim/internal.h"
 
@@ -6,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Timers that may fire with nothing else happening before the run is called stuck.
+// So many timers in a row with nothing else happening are looked at: they may wait for an arrival or the end
+// of a step, if the clock moves towards it by a microsecond each in the mean.
 #define MAX_TIMERS_ALONE 1000000u
+#define MIN_TIMER_SPACING_S 1e-6
 // Arrivals and instants between two calls of the observer's progress hook: often enough for a bar and for
 // Ctrl-C, too rare to cost anything.
 #define PROGRESS_EVERY 4096u
@@ -244,9 +247,11 @@ mb_status mb_sim_reject(mb_sim *sim, uint32_t slot, const char *reason, mb_error
     if (request->queue != MB_NONE) mb_queue_remove(&sim->queues[request->queue], &sim->requests, slot);
     mb_sim_unstamp(sim, slot);
     if (!release_waiting(sim, request)) return mb_fail_memory(error);
-    if (!sim->metrics.rejected++)
+    if (!sim->metrics.rejected++) {
         snprintf(sim->metrics.first_rejection, sizeof sim->metrics.first_rejection, "request %llu: %s",
                  (unsigned long long)request->id, reason);
+        mb_make_printable(sim->metrics.first_rejection, "");
+    }
     sim->waiting--;
     const mb_finished record = {.request = request, .first_token_s = NAN, .end_s = NAN, .why = "rejected"};
     return mb_sim_leave(sim, slot, MB_END_REJECTED, &record, error);
@@ -470,18 +475,28 @@ static mb_status take_arrivals(mb_sim *sim, mb_error *error) {
     return status;
 }
 
+static mb_status may_fire(mb_sim *sim, mb_error *error) {
+    if (sim->timers_alone++ == 0) sim->alone_since_s = sim->now_s;
+    if (sim->timers_alone <= MAX_TIMERS_ALONE) return MB_OK;
+    const bool something_comes = sim->running || (!sim->arrivals_ended && !isinf(sim->pending.time_s));
+    const bool crawls = sim->now_s - sim->alone_since_s < MAX_TIMERS_ALONE * MIN_TIMER_SPACING_S;
+    sim->timers_alone = 0;
+    if (something_comes && !crawls) return MB_OK;
+    return mb_fail(error, MB_FAILED,
+                   "stuck at t = %.9g s: %u timers fired in a row and nothing else happened%s; %llu requests "
+                   "wait, %llu run",
+                   sim->now_s, MAX_TIMERS_ALONE,
+                   crawls ? ", while the clock moved by less than a microsecond each"
+                          : ", and nothing else is to come",
+                   (unsigned long long)sim->waiting, (unsigned long long)sim->running);
+}
+
 static mb_status fire_timers(mb_sim *sim, mb_error *error) {
     mb_status status = MB_OK;
     for (mb_event event; status == MB_OK && due(sim, MB_EVENT_TIMER, &event);) {
         mb_heap_pop(&sim->heap);
-        if (++sim->timers_alone > MAX_TIMERS_ALONE)
-            return mb_fail(error, MB_FAILED,
-                           "stuck at t = %.9g s: %u timers fired in a row and nothing else happened; %llu "
-                           "requests wait, "
-                           "%llu run",
-                           sim->now_s, MAX_TIMERS_ALONE, (unsigned long long)sim->waiting,
-                           (unsigned long long)sim->running);
-        status = fire_timer(sim, event.payload, error);
+        status = may_fire(sim, error);
+        if (status == MB_OK) status = fire_timer(sim, event.payload, error);
     }
     return status;
 }

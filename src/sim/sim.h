@@ -165,7 +165,8 @@ struct mb_sim {
     mb_arrival pending; // the next arrival, not yet in the system
     mb_rng noise;
     uint32_t batches;
-    uint32_t timers_alone; // timers fired since anything else happened
+    uint32_t timers_alone; // timers fired since anything else happened, or since somebody asked about them:
+    double alone_since_s;  // see may_fire
     uint64_t looks;        // chances to report progress
     mb_metrics metrics;
 };

@@ -105,7 +105,7 @@ fails() { # fails CODE SENTENCE COMMAND...: the sentence, and nothing else, on s
     says "mbsand: bad.lua: there is no hook 'shedule'; did you mean 'schedule'?"
     run "$MBSAND" check endless.lua
     [ "$status" -eq 2 ]
-    says "mbsand: endless.lua:1: the script ran longer than 1 s (limits.hook_seconds); is there an endless loop?"
+    says "mbsand: endless.lua:1: the script ran longer than 1 s of CPU time (limits.hook_seconds); is there an endless loop?"
     run "$MBSAND" check scenario.lua
     [ "$status" -eq 2 ]
     says 'scenario.lua:1:'
@@ -204,6 +204,32 @@ fails() { # fails CODE SENTENCE COMMAND...: the sentence, and nothing else, on s
     done
 }
 
+@test "time that a hook waits is no time of its own: only the CPU's counts" {
+    # It prints more than a pipe holds, and nobody reads for two seconds.
+    printf '%s\n' 'local P = {}' 'function P:init() for _ = 1, 500 do print(("x"):rep(1900)) end end' \
+        'function P:schedule(_, step) step:admit(self.sim.queue) end' 'return P' >wait.lua
+    "$MBSAND" "$small" -p ./wait.lua --jobs 1 --hook-seconds 1 2> >(sleep 2; cat >err) >out || { cat out; return 1; }
+    grep -q '^wait  *[0-9]' out
+}
+
+@test "a limit of instructions ends a run at the same place, whatever else the machine does" {
+    # A hook that does more from call to call.
+    printf '%s\n' 'local P = { n = 0 }' 'function P:schedule(_, step)' \
+        '  self.n = self.n + 1 for _ = 1, 100 * self.n do end' '  step:admit(self.sim.queue)' 'end' 'return P' >more.lua
+    for binary in "$MBSAND" "$MBSAND_LUAJIT"; do
+        [ -x "$binary" ] || continue
+        run "$binary" "$small" -p ./more.lua --hook-instructions 10000
+        [ "$status" -eq 1 ]
+        says "schedule used more than 10000 instructions (limits.hook_instructions) [in schedule, t ="
+        alone=$output
+        (while :; do :; done) &
+        busy=$!
+        run nice -n 19 "$binary" "$small" -p ./more.lua --hook-instructions 10000
+        kill "$busy"
+        [ "$output" = "$alone" ]
+    done
+}
+
 @test "standard output that is closed or full" {
     for command in "$small" "list policies" "--help" "--version" "list --help" "check $small"; do
         # shellcheck disable=SC2086
@@ -218,9 +244,12 @@ fails() { # fails CODE SENTENCE COMMAND...: the sentence, and nothing else, on s
 }
 
 @test "Ctrl-C: what is finished is printed, with a sentence" {
-    "$MBSAND" "$small" --seeds 100000 --jobs 1 --quiet >out 2>err &
+    "$MBSAND" "$small" --seeds 100000 --jobs 1 --quiet --out runs --dump decisions >out 2>err &
     pid=$!
-    sleep 1
+    for ((i = 0; i < 1200; i++)); do # the file of the first run appears when it is finished
+        [ -e runs/decisions-static_fifo-1.csv ] && break
+        sleep 0.1
+    done
     kill -INT "$pid"
     status=0
     wait "$pid" || status=$?

@@ -66,7 +66,7 @@ ends() { # ends CODE SENTENCE
 
 @test "an endless loop" {
     schedule 'while #self.sim.queue > 0 do end'
-    ends 1 './my.lua:3: schedule ran longer than 1 s (limits.hook_seconds); is there an endless loop? [in schedule, t ='
+    ends 1 './my.lua:3: schedule ran longer than 1 s of CPU time (limits.hook_seconds); is there an endless loop? [in schedule, t ='
 }
 
 @test "a wrong field" {

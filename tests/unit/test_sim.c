@@ -341,6 +341,68 @@ static void test_set_edges_files_again(void **state) {
     close_bench(&b);
 }
 
+// --- timers: one that moves the clock may fire for a night; one that does not, or that nothing can follow,
+// may not
+
+typedef struct ticking {
+    double period_s;
+    unsigned long fired;
+    bool takes;
+} ticking;
+
+static mb_status start_ticking(void *self, mb_sim *sim, mb_error *error) {
+    (void)error;
+    ticking *t = self;
+    assert_true(mb_sim_set_timer(sim, sim->now_s + t->period_s, 0));
+    return MB_OK;
+}
+
+static mb_status tick(void *self, mb_sim *sim, uint32_t timer, mb_error *error) {
+    (void)timer;
+    ((ticking *)self)->fired++;
+    return start_ticking(self, sim, error);
+}
+
+static mb_status take_if(void *self, mb_sim *sim, mb_replica *replica, mb_error *error) {
+    (void)replica, (void)error;
+    mb_refusal refusal;
+    if (((ticking *)self)->takes) mb_step_admit(sim, 0, 1, &refusal);
+    return MB_OK;
+}
+
+// Two requests, the second after a night of 30,000 s; the sentence that the run ended with, or "".
+static mb_error run_ticking(ticking *t) {
+    static const mb_policy_ops TICKING = {.init = start_ticking, .timer = tick, .schedule = take_if};
+    const row rows[] = {{0, 10, 20}, {30000, 10, 20}};
+    bench b;
+    open_bench(&b, rows, 2);
+    b.config.latency = &b.latency;
+    const mb_observer observer = {.finished = on_finished, .self = &b};
+    mb_error error = {0};
+    assert_int_equal(mb_workload_prepare(&b.workload, &error), MB_OK);
+    assert_int_equal(mb_source_open(&b.workload, 1, 0, &b.source, &error), MB_OK);
+    assert_int_equal(mb_sim_init(&b.sim, &b.config, b.source, (mb_policy){&TICKING, t}, &observer, &error),
+                     MB_OK);
+    mb_sim_run(&b.sim, &error);
+    close_bench(&b);
+    return error;
+}
+
+static void test_timers_alone(void **state) {
+    (void)state;
+    ticking night = {.period_s = 0.01, .takes = true}; // 3 million firings between the two requests
+    assert_string_equal(run_ticking(&night).message, "");
+    assert_true(night.fired > 2999000);
+    ticking still = {.period_s = 0, .takes = true};
+    assert_non_null(strstr(run_ticking(&still).message, "the clock moved by less than a microsecond each"));
+    ticking crawling = {.period_s = 1e-9, .takes = true};
+    assert_non_null(
+        strstr(run_ticking(&crawling).message, "the clock moved by less than a microsecond each"));
+    ticking starving = {.period_s = 0.01}; // after the second request nothing is to come
+    const mb_error error = run_ticking(&starving);
+    assert_non_null(strstr(error.message, "nothing else is to come; 2 requests wait, 0 run"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_batches_by_hand),
@@ -354,6 +416,7 @@ int main(void) {
         cmocka_unit_test(test_a_timer_wakes_idle_replicas),
         cmocka_unit_test(test_violations_and_goodput),
         cmocka_unit_test(test_set_edges_files_again),
+        cmocka_unit_test(test_timers_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
