@@ -16,17 +16,18 @@ local Pang = { params = {
 } }
 
 function Pang:init()
-  self.limits, self.mixed = {}, {}
+  self.limits, self.mixed, self.most = {}, {}, {}
   for i, replica in ipairs(self.sim.replicas) do
     self.limits[i] = batch_limit.new(self.sim, self.params)
-    replica.max_requests = math.min(replica.max_requests, self.params.max_batch)
+    self.most[i] = math.min(replica.max_requests, self.params.max_batch) -- the cluster's limit holds as well
+    replica.max_requests = self.most[i]
   end
 end
 
 function Pang:schedule(replica, step)
   if self.mixed[replica.id] then
     local limit, b_mem, b_sla = self.limits[replica.id]:size(replica)
-    replica.max_requests = math.max(1, limit)
+    replica.max_requests = math.max(1, math.min(limit, self.most[replica.id]))
     self.sim:observe("b_mem", b_mem)
     self.sim:observe("b_sla", b_sla)
   end

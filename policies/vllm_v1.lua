@@ -3,11 +3,13 @@
 -- does not fit. Out of memory, the newest is preempted (recompute) to the front of the queue.
 -- Source: vLLM 0.19, v1/core/sched/scheduler.py, policy "fcfs", scheduler_reserve_full_isl = true; defaults are those of its
 -- API server on a GPU of 70 GiB or more (others: 2048 tokens, 256 requests).
+local reserve = require "mbsand.reserve"
+
 local VllmV1 = { params = {
   max_tokens = 8192,                           -- max_num_batched_tokens
   max_requests = 1024,                         -- max_num_seqs
-  reserve = "sequence",                        -- "chunk": before the whole sequence had to fit
-  watermark = 0,                               -- share of the blocks that admission leaves free
+  reserve = false,                             -- cluster.reserve, or "sequence"; "chunk": before the whole sequence had to fit
+  watermark = 0,                               -- share of the blocks that admission leaves free, or the cluster's if larger
   long_prefill = 0,                            -- long_prefill_token_threshold: most tokens of one prompt in a step; 0: off
 } }
 
@@ -16,7 +18,8 @@ function VllmV1:init()
   for _, replica in ipairs(self.sim.replicas) do
     replica.token_budget = math.min(replica.token_budget, params.max_tokens)
     replica.max_requests = math.min(replica.max_requests, params.max_requests)
-    replica.reserve, replica.watermark = params.reserve, params.watermark
+    replica.reserve = reserve(self.sim, params.reserve, "sequence")
+    replica.watermark = math.max(replica.watermark, params.watermark)
   end
 end
 

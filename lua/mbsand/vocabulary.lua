@@ -117,7 +117,7 @@ local cluster = record({
   kv_block = number { min = 1, whole = true, max = 65536, default = 16, unit = "tokens" },
   kv_blocks = number { min = 1, whole = true, max = 1e15 },
   watermark = number { min = 0, max = 0.9, default = 0, unit = "share of the blocks" },
-  reserve = { type = "word", "chunk", "sequence", "prompt", "predicted", "maximum", default = "chunk" },
+  reserve = { type = "word", "chunk", "sequence", "prompt", "predicted", "maximum" },
   prefix_cache = flag(true),
   max_requests = number { min = 1, whole = true, max = 2 ^ 31 },
   token_budget = number { min = 1, whole = true, max = 1e15 },
@@ -176,7 +176,7 @@ local section = record {
   },
   report = { type = "call" },
 }
-section.keys.cluster.default = { gpus = 1, tp = 1, kv_block = 16, watermark = 0, reserve = "chunk", prefix_cache = true,
+section.keys.cluster.default = { gpus = 1, tp = 1, kv_block = 16, watermark = 0, prefix_cache = true,
   oversize = "reject" }
 section.keys.limits.default = { hook_instructions = 0, memory_mb = 64 }
 section.keys.slo.default = {}

@@ -42,6 +42,7 @@
 ---@field inbox mbsand.Queue|mbsand.Bins where arrivals go without an `arrive` hook; settable
 ---@field arrivals_ended boolean the last request has arrived
 ---@field observing boolean somebody records `sim:observe`
+---@field cluster { reserve: string?, watermark: number?, max_requests: integer?, token_budget: integer? } what the scenario says
 ---@field oracle boolean the scenario shows the true output lengths
 ---@field queue mbsand.Queue the default queue, first in, first out
 ---@field replicas mbsand.Replica[] numbered from 1
@@ -229,8 +230,9 @@ function Step:barrier() end
 function Step:quantum(n) end
 
 ---Go on with all running requests; returns how many were preempted for want of memory. Under a batch model none runs here.
+---@param rule? "needed"|"spare" what a decode must find free: the block that it needs, if it does (default), or a block anyway
 ---@return integer preempted
-function Step:carry() end
+function Step:carry(rule) end
 
 ---Set a running request aside. An error under a batch model: nothing runs at a step boundary.
 ---@param req mbsand.Request

@@ -64,6 +64,7 @@ static mb_sim_config make_config(const mb_experiment *experiment, const mb_laten
                            .kv_block = experiment->kv_block,
                            .prefix_cache = experiment->prefix_cache,
                            .reserve = experiment->reserve,
+                           .reserve_given = experiment->reserve_given,
                            .watermark = experiment->watermark,
                            .max_requests = experiment->max_requests,
                            .token_budget = experiment->token_budget,

@@ -50,6 +50,7 @@ typedef struct mb_experiment {
     uint32_t kv_max_length, kv_block;
     bool prefix_cache;
     mb_reserve reserve;
+    bool reserve_given; // the scenario says so
     double watermark;
     uint32_t max_requests;
     uint64_t token_budget, swap_tokens;

@@ -72,7 +72,7 @@ static void read_latency(lua_State *L, int table, mb_experiment *experiment, mb_
 static mb_reserve read_reserve(lua_State *L, int table) {
     for (mb_reserve reserve = MB_RESERVE_CHUNK; reserve < MB_RESERVE_COUNT; reserve++)
         if (is(L, table, "reserve", mb_reserve_name(reserve))) return reserve;
-    return MB_RESERVE_CHUNK;
+    return MB_RESERVE_COUNT;
 }
 
 static void read_cluster(lua_State *L, int table, mb_experiment *experiment) {
@@ -88,6 +88,8 @@ static void read_cluster(lua_State *L, int table, mb_experiment *experiment) {
     // request.
     experiment->kv_block = paged ? small(L, table, "kv_block") : contiguous ? experiment->kv_max_length : 1;
     experiment->reserve = paged ? read_reserve(L, table) : contiguous ? MB_RESERVE_CHUNK : MB_RESERVE_FINAL;
+    experiment->reserve_given = experiment->reserve != MB_RESERVE_COUNT && paged;
+    if (paged && !experiment->reserve_given) experiment->reserve = MB_RESERVE_CHUNK;
     experiment->prefix_cache = paged && boolean(L, table, "prefix_cache");
     experiment->watermark = paged ? number(L, table, "watermark") : 0; // room to grow, which only pages need
     experiment->max_requests = small(L, table, "max_requests");

@@ -173,6 +173,27 @@ static void set_bound(lua_State *L, const char *name, double seconds) {
     lua_setfield(L, -2, name);
 }
 
+// What the scenario's cluster asks of admission: sim.cluster. Absent where it says nothing.
+static void push_cluster(lua_State *L, const mb_sim_config *config) {
+    lua_newtable(L);
+    if (config->reserve_given) {
+        lua_pushstring(L, mb_reserve_name(config->reserve));
+        lua_setfield(L, -2, "reserve");
+    }
+    if (config->watermark > 0) {
+        lua_pushnumber(L, config->watermark);
+        lua_setfield(L, -2, "watermark");
+    }
+    if (config->max_requests) {
+        lua_pushinteger(L, (lua_Integer)config->max_requests);
+        lua_setfield(L, -2, "max_requests");
+    }
+    if (config->token_budget) {
+        lua_pushinteger(L, (lua_Integer)config->token_budget);
+        lua_setfield(L, -2, "token_budget");
+    }
+}
+
 void mb_sim_view_open(lua_State *L) {
     static const mb_member members[] = {{"reject", reject, 0},
                                         {"bins", mb_bins_make, 0},
@@ -205,6 +226,8 @@ void mb_sim_view_open(lua_State *L) {
     lua_setfield(L, -2, "replicas");
     mb_clients_push(L);
     lua_setfield(L, -2, "clients");
+    push_cluster(L, host->sim->config);
+    lua_setfield(L, -2, "cluster");
     lua_newtable(L);
     set_bound(L, "ttft", host->sim->config->slo.ttft_s);
     set_bound(L, "tbt", host->sim->config->slo.tbt_s);

@@ -60,9 +60,22 @@ static int add(lua_State *L) {
     return 2;
 }
 
+// What a decode must find free to go on.
+static bool check_spare(lua_State *L) {
+    const char *rule = luaL_optstring(L, 2, "needed");
+    const bool spare = strcmp(rule, "spare") == 0;
+    if (!spare && strcmp(rule, "needed") != 0)
+        luaL_error(L,
+                   "step:carry: what a decode must find free is \"needed\" (the block that it needs, if it "
+                   "does) or \"spare\" (a block in any case), not \"%s\"",
+                   rule);
+    return spare;
+}
+
 // Under a batch model nothing runs at a boundary, so nothing is carried or preempted.
 static int carry(lua_State *L) {
     mb_sim *sim = building(L);
+    const bool spare = check_spare(L);
     mb_error error;
     uint32_t preempted;
     if (!sim->building->engine) {
@@ -70,7 +83,7 @@ static int carry(lua_State *L) {
         return 1;
     }
     mb_host_enter(L); // a queue's `by` function may be asked
-    if (mb_step_carry(sim, &preempted, &error) != MB_OK) return mb_host_raise(L, &error);
+    if (mb_step_carry(sim, spare, &preempted, &error) != MB_OK) return mb_host_raise(L, &error);
     mb_host_leave(L);
     lua_pushinteger(L, preempted);
     return 1;

@@ -12,7 +12,7 @@ void mb_step_begin(mb_sim *sim, mb_replica *replica) {
     mb_engine_account(sim, engine);
     engine->row_count = engine->selected_count = engine->requests = 0;
     engine->tokens = engine->quantum = 0;
-    engine->with_decodes = engine->barrier = false;
+    engine->with_decodes = engine->barrier = engine->spare = false;
     engine->fresh = engine->running == 0;
 }
 
@@ -114,7 +114,8 @@ static mb_refusal add_running(mb_sim *sim, mb_replica *replica, uint32_t slot, u
     if (request->stage == MB_STAGE_PREFILL) return add_prefill_chunk(sim, replica, slot, wanted);
     if (budget_left(replica) == 0) return MB_REFUSED_TOKENS;
     mb_engine_materialize(engine, request);
-    if (!mb_kv_blocks_grow(&engine->kv, &request->hold,
+    if ((engine->spare && engine->kv.free == 0 && mb_engine_has_emitted(engine, request)) ||
+        !mb_kv_blocks_grow(&engine->kv, &request->hold,
                            mb_kv_blocks_for(&engine->kv, request->computed + UINT64_C(1))))
         return MB_REFUSED_MEMORY;
     return select_decode(engine, slot, request) ? MB_FITS : out_of_memory(sim);
@@ -416,11 +417,13 @@ static uint32_t count_decodes(const mb_sim *sim, const mb_engine *engine) {
     return engine->naive ? (uint32_t)mb_visit_decodes(sim, engine).decodes : engine->decode_count;
 }
 
-mb_status mb_step_carry(mb_sim *sim, uint32_t *preempted, mb_error *error) {
+mb_status mb_step_carry(mb_sim *sim, bool spare, uint32_t *preempted, mb_error *error) {
     mb_replica *replica = sim->building;
     mb_engine *engine = replica->engine;
     *preempted = 0;
-    if (!engine || engine->running == 0) return MB_OK;
+    if (!engine) return MB_OK;
+    engine->spare = spare;
+    if (engine->running == 0) return MB_OK;
     if (engine->selected_count > 0 || engine->with_decodes ||
         engine->running - engine->prefill_count > budget_left(replica))
         return carry_each(sim, replica, preempted, error);
@@ -428,8 +431,7 @@ mb_status mb_step_carry(mb_sim *sim, uint32_t *preempted, mb_error *error) {
     const uint64_t budget = budget_left(replica);
     while (engine->running > 0) {
         const uint64_t decodes = count_decodes(sim, engine);
-        if (mb_engine_due_now(sim, engine) + prefills_need(sim, replica, budget - decodes) <= engine->kv.free)
-            break;
+        if (mb_engine_has_blocks(sim, engine, prefills_need(sim, replica, budget - decodes))) break;
         const mb_status status = preempt_newest(sim, engine, preempted, error);
         if (status != MB_OK) return status;
     }

@@ -261,3 +261,41 @@ uint64_t mb_engine_due_now(const mb_sim *sim, const mb_engine *engine) {
     if (engine->naive) return mb_visit_decodes(sim, engine).due;
     return engine->due[engine->iteration % engine->kv.block_tokens];
 }
+
+static bool is_due(const mb_engine *engine, const mb_request *request, uint64_t iteration) {
+    if (request->stage != MB_STAGE_DECODE) return false;
+    const uint64_t computed = request->computed + (iteration - request->joined);
+    return computed % engine->kv.block_tokens == 0 && computed >= held_tokens(engine, request);
+}
+
+bool mb_engine_newest_due(const mb_sim *sim, const mb_engine *engine, uint64_t iteration) {
+    uint32_t slot = engine->newest;
+    while (slot != MB_NONE && mb_request_at(&sim->requests, slot)->stage != MB_STAGE_DECODE)
+        slot = mb_request_at(&sim->requests, slot)->previous;
+    return slot != MB_NONE && is_due(engine, mb_request_at(&sim->requests, slot), iteration);
+}
+
+bool mb_engine_has_emitted(const mb_engine *engine, const mb_request *request) {
+    mb_request now = *request; // a copy: looking changes nothing
+    mb_engine_materialize(engine, &now);
+    return now.last_token_s > now.since_s;
+}
+
+// Each decode in turn, oldest first, must find a block before it takes what it needs: so it is enough that
+// the newest finds one. Not one that computes its last token again, though: that still is the prompt's
+// business.
+static bool newest_finds_one(const mb_sim *sim, const mb_engine *engine, uint64_t due) {
+    for (uint32_t slot = engine->newest; slot != MB_NONE;) {
+        const mb_request *request = mb_request_at(&sim->requests, slot);
+        due -= is_due(engine, request, engine->iteration);
+        if (request->stage == MB_STAGE_DECODE && mb_engine_has_emitted(engine, request))
+            return due < engine->kv.free;
+        slot = request->previous;
+    }
+    return true;
+}
+
+bool mb_engine_has_blocks(const mb_sim *sim, const mb_engine *engine, uint64_t more) {
+    const uint64_t due = mb_engine_due_now(sim, engine);
+    return due + more <= engine->kv.free && (!engine->spare || newest_finds_one(sim, engine, due));
+}

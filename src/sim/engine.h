@@ -49,6 +49,7 @@ struct mb_engine {
     uint32_t *selected; // decodes added one by one
     uint32_t selected_count, selected_capacity;
     bool with_decodes;
+    bool spare; // each decode must find a free block, whether it needs one or not
     bool barrier;
     bool fresh;        // nothing ran here when the step was begun
     uint64_t tokens;   // given to rows so far
@@ -108,6 +109,13 @@ uint32_t mb_engine_pop_decode(mb_sim *sim, mb_engine *engine);
 void mb_engine_uncover_first(mb_sim *sim, mb_engine *engine);
 // Blocks that the decodes need for their next step.
 uint64_t mb_engine_due_now(const mb_sim *sim, const mb_engine *engine);
+// Does the newest decode need a block for its step at this iteration, the present or a later one?
+bool mb_engine_newest_due(const mb_sim *sim, const mb_engine *engine, uint64_t iteration);
+// Has the request emitted a token since it was admitted? (One that computes its last known token again has
+// not.)
+bool mb_engine_has_emitted(const mb_engine *engine, const mb_request *request);
+// Can all decodes make their next step, and leave `more` blocks free?
+bool mb_engine_has_blocks(const mb_sim *sim, const mb_engine *engine, uint64_t more);
 bool mb_engine_count_token(mb_engine *engine, double time_s, int count);
 // Grow a list of slots. False when out of memory.
 bool mb_slots_room(uint32_t **slots, uint32_t count, uint32_t *capacity);

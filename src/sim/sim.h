@@ -80,6 +80,7 @@ typedef struct mb_sim_config {
     uint32_t kv_block;  // tokens
     bool prefix_cache;  // freed blocks keep their content
     mb_reserve reserve; // initial, as is
+    bool reserve_given; // somebody asked for it, it is no default
     double watermark;   // the share of blocks that admission leaves free
     uint64_t swap_tokens;
     double swap_s_per_token;
@@ -221,7 +222,8 @@ bool mb_step_idle(mb_sim *sim, double until_s);
 // Is the request in the step that is being built?
 bool mb_step_holds(const mb_sim *sim, uint32_t slot);
 // Go on with all running requests; how many were preempted for want of memory. Nothing under a batch model.
-mb_status mb_step_carry(mb_sim *sim, uint32_t *preempted, mb_error *error);
+// spare: a decode must find a free block, whether it needs one or not.
+mb_status mb_step_carry(mb_sim *sim, bool spare, uint32_t *preempted, mb_error *error);
 // Set a request aside that runs on the replica being scheduled; queue MB_NONE: the one that it came from.
 mb_status mb_step_preempt(mb_sim *sim, uint32_t slot, mb_preemption how, uint32_t queue, bool front,
                           mb_refusal *refusal, mb_error *error);

@@ -49,10 +49,11 @@ static uint64_t blocks_for_steps(const mb_engine *engine, uint64_t index, uint64
     return blocks;
 }
 
-// How many steps from iteration `index` on, at most `most`, find the blocks that they need.
-static uint64_t steps_with_memory(const mb_engine *engine, uint64_t index, uint64_t most) {
+// How many steps from iteration `index` on, at most `most`, find the blocks that they need in `left`; what is
+// left then.
+static uint64_t steps_with_blocks(const mb_engine *engine, uint64_t index, uint64_t most, uint64_t *rest) {
     const uint64_t block = engine->kv.block_tokens;
-    uint64_t left = engine->kv.free;
+    uint64_t left = *rest;
     if (left / (most / block + 1) >= engine->due_total) return most;
     uint64_t steps = left / engine->due_total * block;
     left %= engine->due_total;
@@ -61,19 +62,33 @@ static uint64_t steps_with_memory(const mb_engine *engine, uint64_t index, uint6
         if (due > left) break;
         left -= due;
     }
+    *rest = left;
     return steps < most ? steps : most;
+}
+
+// The same in the free blocks, by the rule of this step. Where each decode must find one, the newest finds
+// the fewest: all but the last free block can be taken, and that one too in a step in which it is the
+// newest's.
+static uint64_t steps_with_memory(const mb_sim *sim, const mb_engine *engine, uint64_t index, uint64_t most) {
+    const uint64_t block = engine->kv.block_tokens;
+    uint64_t left = engine->kv.free;
+    if (!engine->spare) return steps_with_blocks(engine, index, most, &left);
+    if (left-- == 0) return 0;
+    const uint64_t steps = steps_with_blocks(engine, index, most, &left);
+    if (steps == most || engine->due[(index + steps) % block] != left + 1) return steps;
+    return steps + mb_engine_newest_due(sim, engine, index + steps);
 }
 
 // The piece goes on until step ... : the first end of a request or of a cover, the quantum, or the first step
 // without memory. The blocks of the next step are taken.
-static uint64_t find_limit(const mb_engine *engine) {
+static uint64_t find_limit(const mb_sim *sim, const mb_engine *engine) {
     if (engine->naive || engine->single) return engine->steps + 1;
     uint64_t most = engine->decodes[0].at - engine->iteration;
     if (engine->quantum) {
         const uint64_t left = engine->quantum - engine->run_steps - engine->steps;
         if (left < most) most = left;
     }
-    return engine->steps + 1 + steps_with_memory(engine, engine->iteration + 1, most - 1);
+    return engine->steps + 1 + steps_with_memory(sim, engine, engine->iteration + 1, most - 1);
 }
 
 // --- pieces
@@ -120,7 +135,7 @@ static mb_status begin_piece(mb_sim *sim, mb_replica *replica, mb_engine *engine
     engine->steps = 0;
     engine->begun = 1;
     engine->extrapolated = extrapolated;
-    engine->limit = find_limit(engine);
+    engine->limit = find_limit(sim, engine);
     sim->boundary_s[replica->id] = mb_piece_time(engine, 1);
     return wait_for_limit(sim, replica, engine, error);
 }
@@ -293,7 +308,7 @@ mb_status mb_run_continue(mb_sim *sim, mb_replica *replica, mb_error *error) {
         close_piece(sim, engine);
         return begin_piece(sim, replica, engine, error);
     }
-    if (engine->steps == engine->limit) engine->limit = find_limit(engine);
+    if (engine->steps == engine->limit) engine->limit = find_limit(sim, engine);
     return wait_for_limit(sim, replica, engine, error);
 }
 
@@ -311,7 +326,7 @@ mb_status mb_run_stop(mb_sim *sim, mb_replica *replica, mb_error *error) {
     if (engine->steps == engine->limit) {
         const uint64_t steps = engine->run_steps + engine->steps;
         if (engine->row_count > 0 || steps == engine->quantum || first_ends(sim, engine) ||
-            mb_engine_due_now(sim, engine) > engine->kv.free)
+            !mb_engine_has_blocks(sim, engine, 0))
             return mb_run_end(sim, replica, error);
     }
     mb_sim_mark_boundary(sim, replica);

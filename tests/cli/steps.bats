@@ -61,6 +61,27 @@ END
     [ "$(grep -c 'cached,0$' fast/decisions-cached-1.csv)" -gt 50 ]
 }
 
+@test "what the cluster says of admission is used by every policy, or refused" {
+    # watermark: the larger of the cluster's and the policy's; max_requests: the smaller
+    for policy in vllm_v0 vllm_v1 sarathi round_robin; do
+        "$MBSAND" small.lua --policy $policy --set cluster.watermark=0.5 --quiet --format csv >half.csv
+        "$MBSAND" small.lua --policy $policy,watermark=0.5 --quiet --format csv >own.csv
+        cmp <(cut -d, -f2-60 half.csv | sed 's/,[^,]*,[^,]*$//') <(cut -d, -f2-60 own.csv | sed 's/,[^,]*,[^,]*$//')
+    done
+    "$MBSAND" small.lua --policy vllm_v1 --set cluster.reserve=predicted --quiet --format csv | cut -d, -f2-40 >cluster.csv
+    "$MBSAND" small.lua --policy vllm_v1,reserve=predicted --quiet --format csv | cut -d, -f2-40 >own.csv
+    "$MBSAND" small.lua --policy vllm_v1 --quiet --format csv | cut -d, -f2-40 >neither.csv
+    cmp cluster.csv own.csv
+    ! cmp -s cluster.csv neither.csv
+    for policy in vllm_v0 sarathi vllm_v1,reserve=chunk power_of_two,reserve=chunk; do
+        run "$MBSAND" small.lua --policy $policy --set cluster.reserve=predicted --quiet
+        [ "$status" -eq 1 ]
+        says 'and the scenario asks for cluster.reserve = "predicted": leave one of them out'
+    done
+    "$MBSAND" small.lua --policy pang --set cluster.max_requests=1 --set slo.tbt=1 --quiet --dump batches --out pang >/dev/null
+    [ "$(cut -d, -f6 pang/batches-pang-1.csv | sort -n | tail -1)" -eq 1 ]
+}
+
 @test "mistakes in a step" {
     schedule 'if step:carry() and replica.running > 0 then step:barrier() else step:admit(self.sim.queue, 1) end'
     fails "step:barrier: requests run here already"
@@ -78,6 +99,8 @@ END
     fails "replica.watermark is a share from 0 to below 1"
     schedule 'step:carry() for req in replica:each_running() do step:preempt(req, "throw") end step:admit(self.sim.queue)'
     fails 'step:preempt: expected "recompute", "swap" or "pause", not "throw"'
+    schedule 'step:carry("all") step:admit(self.sim.queue)'
+    fails 'what a decode must find free is "needed"'
     schedule 'step:add(self.sim.queue:peek(), 0)'
     fails "step:add: the tokens must be at least 1"
     schedule 'replica:estimate{ decodes = -1 }'

@@ -11,6 +11,7 @@ local Chaos = { params = {
   preempt = 0, how = "recompute", -- chance of preempting somebody at a call
   skip = 0,                       -- chance of leaving the decodes out of a step
   single = 0,                     -- chance of adding requests one by one
+  carry = "needed",               -- what a decode must find free
   quantum = 0,                    -- chance of a quantum
   idle = 0, barrier = 0, timer = 0,
   order = "none",                 -- of the queue; or "function", or "bins"
@@ -111,9 +112,9 @@ function Chaos:schedule(replica, step)
         end
       end
     end
-    if self:draw() < 0.4 then step:carry() end
+    if self:draw() < 0.4 then step:carry(params.carry) end
   elseif not self:chance(params.skip) then
-    step:carry()
+    step:carry(params.carry)
   end
   step:admit(replica.queue)
   if self:draw() < 0.8 then step:admit(self:source(), 1 + math.floor(self:draw() * 6)) end
@@ -121,7 +122,7 @@ function Chaos:schedule(replica, step)
   if self:chance(params.quantum) then step:quantum(1 + math.floor(self:draw() * 20)) end
   if step.requests == 0 then
     if self:chance(params.idle) then return step:idle(self.sim.now + 0.01 + self:draw()) end
-    step:carry()
+    step:carry(params.carry)
     if step.requests == 0 then step:admit(self:source()) end
     if step.requests == 0 then step:idle(self.sim.now + 0.05) end
   end

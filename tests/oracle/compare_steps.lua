@@ -355,7 +355,9 @@ local function make_scenario()
   for i = 1, ONLY and 1 or POLICIES_PER_FILE do
     local name = ONLY or pick(NAMES)
     if name == "timers" and cluster.gpus > 1 and not equal then name = "fcfs" end -- its timers make replicas start as one
-    s.policies[i] = { name = name, label = "p" .. i, source = WATCHED:format(POLICIES[name].make(cluster.gpus == 1)) }
+    local source = POLICIES[name].make(cluster.gpus == 1)
+    if chance(0.3) and name ~= "holding" then source = source:gsub("step:carry%(%)", 'step:carry("spare")') end
+    s.policies[i] = { name = name, label = "p" .. i, source = WATCHED:format(source) }
   end
   return s
 end

@@ -35,6 +35,7 @@ local QUESTIONS = {
     oracle = function(sim) return sim.oracle end,
     observing = function(sim) return sim.observing end,
     slo = function(sim) return sim.slo.e2e end,
+    cluster = function(sim) return sim.cluster.max_requests end,
     random = function(sim) return sim:random() end,
     sample = function(sim) return #sim:sample("predicted_total") end,
   },

@@ -349,21 +349,25 @@ function steps.run(options)
       return taken
     end
     function step:preempt(req, how, to, place) return preempt(replica, step, record_of[req], how, to, place) end
-    function step:carry()
+    -- rule: what a decode must find free, "needed" (the default: what it needs) or "spare" (a block in any case).
+    function step:carry(rule)
       local preempted = 0
+      step.rule = rule
       while true do
-        local plan, left, need = {}, replica.token_budget - step.tokens, 0
+        local plan, left, free, fits = {}, replica.token_budget - step.tokens, replica.pool.count(), true
         for _, decodes in ipairs{ true, false } do
           for _, record in ipairs(running_of(replica)) do
             if is_decode(record) == decodes and left >= 1 and not row_of(step, record) then
               local tokens = math.min(known(record) - record.computed, left)
               left = left - tokens
-              need = need + math.max(0, replica.pool.blocks(record.computed + tokens) - #record.blocks)
+              local need = math.max(0, replica.pool.blocks(record.computed + tokens) - #record.blocks)
+              if need > free or (decodes and rule == "spare" and free < 1 and record.last > record.since) then fits = false end
+              free = free - need
               table.insert(plan, { record = record, tokens = tokens })
             end
           end
         end
-        if need <= replica.pool.count() then
+        if fits then
           for _, row in ipairs(plan) do assert(add(replica, step, row.record, row.tokens)) end
           return preempted
         end
@@ -424,13 +428,15 @@ function steps.run(options)
     if policy.stepped then policy:stepped(replica, step) end
   end
 
-  -- Blocks for one more step of decodes.
-  local function next_need(replica)
-    local need = 0
+  -- Are there blocks for one more step of the decodes, one after the other?
+  local function goes_on(replica)
+    local free = replica.pool.count()
     for _, row in ipairs(replica.run.rows) do
-      need = need + math.max(0, replica.pool.blocks(row.record.computed + 1) - #row.record.blocks)
+      local need = math.max(0, replica.pool.blocks(row.record.computed + 1) - #row.record.blocks)
+      if need > free or (replica.run.rule == "spare" and free < 1) then return false end
+      free = free - need
     end
-    return need
+    return true
   end
 
   function begin_step(replica)
@@ -464,7 +470,7 @@ function steps.run(options)
       return a.record.order < b.record.order
     end)
     replica.run = { rows = step.rows, count = 0, start = sim.now, most = step.most, static = step.static,
-                    prefill = 0, decode = 0 }
+                    rule = step.rule, prefill = 0, decode = 0 }
     begin_step(replica)
     replica.run.used_at_start = replica.kv.used
   end
@@ -506,7 +512,7 @@ function steps.run(options)
       record.req.output_tokens = record.output
       if policy.finish then policy:finish(record.req, "done") end
     end
-    if prefill or #leaving > 0 or run.static or run.count == run.most or next_need(replica) > replica.pool.count() then
+    if prefill or #leaving > 0 or run.static or run.count == run.most or not goes_on(replica) then
       replica.ended = true
       report(replica)
     else
