@@ -31,9 +31,11 @@ local function plural(n, word, words)
   return describe.count(n) .. " " .. (n == 1 and word or words or word .. "s")
 end
 
-local function arrivals_text(arrivals)
+local arrivals_text
+function arrivals_text(arrivals)
   local name = arrivals.kind:match("%.(.*)$"):gsub("_", " ")
   if arrivals.kind == "arrivals.poisson" then name = "Poisson" end
+  if arrivals.during then name = name .. ", during them " .. arrivals_text(arrivals.during) end
   return arrivals.rate and name .. " " .. short(arrivals.rate) .. "/s" or name
 end
 
@@ -59,6 +61,8 @@ local function workload_text(work)
   else
     text = many .. " of " .. work.path:match("[^/]*$")
     if work.rate_scale ~= 1 then text = text .. " (x" .. short(work.rate_scale) .. ")" end
+    if work.thin > 1 then text = text .. ", one in " .. short(work.thin) end
+    if work.max_gap then text = text .. ", gaps of at most " .. short(work.max_gap) .. " s" end
     if work.jitter > 0 then text = text .. ", jitter " .. short(work.jitter) .. " s" end
     if work.longest then text = text .. ", up to " .. plural(work.longest, "token") end
     if work.window_per_seed then text = text .. ", a window per seed" end

@@ -267,19 +267,19 @@ end
 local function resolve_files(context, node, checked, place)
   local work, at = checked.workload, place:key("workload", node)
   if work.path then work.path = find_file(context, work.path, at:key("path", node.workload)) end
-  local function resolve_lengths(holder, place_of, original)
-    for _, name in ipairs { "prompt", "output", "service", "think", "turns" } do
-      local lengths = holder[name]
-      if lengths and lengths.path then
-        lengths.path = find_file(context, lengths.path, place_of:key(name, original))
-      end
+  -- Lengths may be drawn from files, at any depth.
+  local function resolve(holder, original, outer)
+    local function visit(key)
+      local value = holder[key]
+      if type(value) ~= "table" then return end
+      local inner = outer:key(key, original)
+      if value.path then value.path = find_file(context, value.path, inner) end
+      resolve(value, type(original) == "table" and original[key] or nil, inner)
     end
+    for i = 1, #holder do visit(i) end
+    for _, key in ipairs(schema.sorted_keys(holder)) do visit(key) end
   end
-  resolve_lengths(work, at, node.workload)
-  if work.sessions then resolve_lengths(work.sessions, at:key("sessions", node.workload), node.workload.sessions) end
-  for i, class in ipairs(work.classes or {}) do
-    resolve_lengths(class, at:key("classes", node.workload):key(i), node.workload.classes[i])
-  end
+  resolve(work, node.workload, at)
   if checked.latency.kind == "latency.profile" then -- a folder: found by a file that every one of them has
     local file = "/dense.csv"
     checked.latency.path = find_file(context, checked.latency.path:gsub("/+$", "") .. file, place:key("latency", node))
@@ -329,7 +329,8 @@ local function check_together(checked, place)
     place:fail("predict.column needs a trace with a column of predictions: trace.csv with columns.predicted, "
       .. "or trace.jsonl with fields.predicted")
   end
-  if checked.latency.kind ~= "latency.jobs" and work.kind == "synthetic" and not (work.prompt and work.output) then
+  if checked.latency.kind ~= "latency.jobs" and work.kind == "synthetic" and not (work.prompt and work.output)
+    and not work.lengths and not (work.classes and work.classes[1].lengths) then
     place:fail("synthetic without prompt and output lengths needs latency.jobs")
   end
   local one = { kind = "lengths.fixed", value = 1 }

@@ -285,7 +285,7 @@ end
 function check.choice(spec, value, place)
   if spec.shorthand and type(value) == "number" then value = spec.shorthand(value) end
   local tag = schema.tag_of(value)
-  if not tag or tag.family ~= spec.family then wrong(place, value, schema.expected(spec)) end
+  if not tag or tag.family ~= spec.family or not spec.kinds[tag.kind] then wrong(place, value, schema.expected(spec)) end
   local result = check.record(spec.kinds[tag.kind], value, place, tag.kind)
   result.kind = tag.kind
   return result

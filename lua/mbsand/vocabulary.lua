@@ -192,6 +192,7 @@ local positions = {
   ["lengths.normal"] = { "mean", "std" },
   ["lengths.exponential"] = { "mean" },
   ["lengths.empirical"] = { "path" },
+  ["lengths.pairs"] = { "path" },
   ["predict.constant"] = { "value" },
   ["predict.lognormal"] = { "sigma" },
   ["latency.batch"] = { "path" },
@@ -213,14 +214,21 @@ local function more_options(node, options)
   return node
 end
 
+-- The places of lists without a key: arrivals.piecewise{ { 10, 1 }, { 20, 2 } }.
+local lists = {
+  ["arrivals.piecewise"] = "segments",
+  ["lengths.mixture"] = "parts",
+  ["lengths.by_prompt"] = "parts",
+}
+
 local function fill(kind, node, ...)
   local first = ...
   local names = positions[kind] or {}
   if type(first) == "table" and select("#", ...) == 1 and not schema.tag_of(first) then
     for key, value in pairs(first) do
-      if kind == "arrivals.piecewise" and type(key) == "number" then
-        node.segments = node.segments or {}
-        node.segments[key] = value
+      if lists[kind] and type(key) == "number" then
+        node[lists[kind]] = node[lists[kind]] or {}
+        node[lists[kind]][key] = value
       else
         node[names[key] or key] = value
       end
@@ -242,7 +250,8 @@ function vocabulary.words(line)
     local group, name = kind:match("^(%a+)%.([%w_]+)$")
     if group then words[group][name] = construct else words[kind] = construct end
   end
-  for _, choice in ipairs { workloads.workload, latency, workloads.lengths, workloads.arrivals, workloads.predictor } do
+  for _, choice in ipairs { workloads.workload, latency, workloads.lengths, workloads.outputs, workloads.pairs,
+    workloads.arrivals, workloads.predictor } do
     for kind in pairs(choice.kinds) do define(choice.family, kind) end
   end
   define("scenario", "scenario")

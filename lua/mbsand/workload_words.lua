@@ -42,10 +42,35 @@ local bounded = function(keys)
   return keys
 end
 
+-- A gamma is given by (shape, scale), or by its mean and coefficient of variation.
+local function gamma_parameters(result, place, title)
+  range(result, place, title)
+  if result.mean and result.cv and not result.shape and not result.scale then
+    result.shape = 1 / (result.cv * result.cv)
+    result.scale = result.mean / result.shape
+  elseif not (result.shape and result.scale) or result.mean or result.cv then
+    place:fail("%s needs shape and scale, or mean and cv", title)
+  end
+end
+
+-- A Pareto by its least value and its shape or mean.
+local function pareto_parameters(result, place, title)
+  range(result, place, title)
+  if (result.shape ~= nil) == (result.mean ~= nil) then place:fail("%s needs min, and either shape or mean", title) end
+  if result.mean and result.mean <= result.min then
+    place:fail("%s: the mean %.10g must be above min %.10g", title, result.mean, result.min)
+  end
+  result.shape = result.shape or result.mean / (result.mean - result.min)
+end
+
+local function a_parts_list(of, expected)
+  return need { type = "list", least = 1, expected = expected, of = of }
+end
+
 local lengths = {
   type = "choice",
   family = "lengths",
-  expected = "a number, or lengths.fixed, uniform, normal, lognormal, exponential, zipf or empirical",
+  expected = "a number, or lengths.fixed, uniform, normal, lognormal, exponential, gamma, pareto, zipf, mixture or empirical",
   kinds = {
     ["lengths.fixed"] = record { value = need(number { min = 0 }) },
     ["lengths.uniform"] = record({ low = need(number { min = 0 }), high = need(number { min = 0 }) }, uniform_range),
@@ -54,6 +79,10 @@ local lengths = {
       bounded { mu = number {}, sigma = number { min = 0 }, mean = positive(), median = positive() },
       lognormal_parameters),
     ["lengths.exponential"] = record(bounded { mean = need(positive()) }, range),
+    ["lengths.gamma"] = record(
+      bounded { shape = positive(), scale = positive(), mean = positive(), cv = positive() }, gamma_parameters),
+    ["lengths.pareto"] = record(
+      { shape = positive(), mean = positive(), min = need(positive()), max = positive() }, pareto_parameters),
     ["lengths.zipf"] = record({
       theta = need(number { min = 0 }),
       min = number { min = 0, whole = true, default = 1 },
@@ -63,11 +92,85 @@ local lengths = {
   },
 }
 lengths.shorthand = function(value) return schema.tag({ value = value }, "lengths", "lengths.fixed") end
+local function required(choice)
+  local result = {}
+  for key, value in pairs(choice) do result[key] = value end
+  result.required = true
+  return result
+end
+
+lengths.kinds["lengths.mixture"] = record(bounded {
+  parts = a_parts_list(record { share = need(positive()), lengths = required(lengths) },
+    "{ share =, lengths = }, ..."),
+}, range)
+
+-- What an output may be besides: something that depends on its prompt.
+local function prompt_ranges(result, place, title)
+  range(result, place, title)
+  for i, part in ipairs(result.parts) do
+    local last = i == #result.parts
+    if last ~= (part.up_to == nil) then
+      place:fail(last and "%s: its last part must go on for ever, without up_to" or "%s: part %d needs up_to, the longest "
+        .. "prompt that it is for", title, i)
+    end
+    if i > 1 and part.up_to and part.up_to <= result.parts[i - 1].up_to then
+      place:fail("%s: up_to must ascend, but %.10g follows %.10g", title, part.up_to, result.parts[i - 1].up_to)
+    end
+  end
+end
+
+local outputs = required(lengths)
+outputs.required = false
+outputs.expected = lengths.expected:gsub(" or empirical$", ", empirical, by_prompt or of_prompt")
+outputs.kinds = {}
+for kind, spec in pairs(lengths.kinds) do outputs.kinds[kind] = spec end
+outputs.kinds["lengths.of_prompt"] = record(bounded { base = lengths, factor = required(lengths) }, range)
+outputs.kinds["lengths.by_prompt"] = record(bounded {
+  parts = a_parts_list(
+    record { up_to = number { min = 1, max = MOST_TOKENS, whole = true, unit = "tokens" }, lengths = required(outputs) },
+    "{ up_to =, lengths = }, ..., { lengths = }"),
+}, prompt_ranges)
+
+-- Prompts and outputs that were measured together.
+local pairs_of = {
+  type = "choice",
+  family = "lengths",
+  expected = 'lengths.pairs "FILE" { prompt =, output = }',
+  kinds = {
+    ["lengths.pairs"] = record { path = file(), prompt = need { type = "text" }, output = need { type = "text" } },
+  },
+}
+
+-- How long something lasts: a number is the mean of an exponential.
+local lasting = required(lengths)
+lasting.shorthand = function(value) return schema.tag({ mean = value }, "lengths", "lengths.exponential") end
+lasting.expected = "the mean in seconds, or one of the lengths"
 
 -- Arrivals ---------------------------------------------------------------------------------------------------
 
 local rate = function() return need(number { above = 0, unit = "requests per second" }) end
 local seconds = function() return number { above = 0, unit = "seconds" } end
+
+local plain = {
+  type = "choice",
+  family = "arrivals",
+  expected = "arrivals.constant, poisson, gamma, weibull or piecewise",
+  kinds = {},
+}
+
+local function on_off_law(result, place, title)
+  if (result.rate ~= nil) == (result.during ~= nil) then
+    place:fail("%s needs either rate (of Poisson arrivals) or during (%s)", title, plain.expected)
+  end
+  for _, key in ipairs { "on", "off" } do
+    local simple = result[key].kind == "lengths.exponential" and not result[key].min and not result[key].max
+    result.general = result.general or not simple
+  end
+  result.general = result.general or result.during ~= nil
+  if result.general and result.off_rate > 0 then
+    place:fail("%s: off_rate goes with a rate and with on and off as numbers, the means of exponential times", title)
+  end
+end
 
 local function gamma_shape(result, place, title)
   if (result.cv ~= nil) == (result.shape ~= nil) then
@@ -85,12 +188,13 @@ local arrivals = {
     ["arrivals.poisson"] = record { rate = rate() },
     ["arrivals.gamma"] = record({ rate = rate(), cv = positive(), shape = positive() }, gamma_shape),
     ["arrivals.weibull"] = record { rate = rate(), shape = need(positive()) },
-    ["arrivals.on_off"] = record {
-      rate = rate(),
+    ["arrivals.on_off"] = record({
+      rate = number { above = 0, unit = "requests per second" },
       off_rate = number { min = 0, default = 0, unit = "requests per second" },
-      on = need(seconds()),
-      off = need(seconds()),
-    },
+      during = plain,
+      on = lasting,
+      off = lasting,
+    }, on_off_law),
     ["arrivals.piecewise"] = record({
       segments = need {
         type = "list",
@@ -109,6 +213,9 @@ local arrivals = {
     ["arrivals.all_at_once"] = record {},
   },
 }
+for _, kind in ipairs { "constant", "poisson", "gamma", "weibull", "piecewise" } do
+  plain.kinds["arrivals." .. kind] = arrivals.kinds["arrivals." .. kind]
+end
 
 -- What a policy is told of the output length -----------------------------------------------------------------
 
@@ -198,6 +305,8 @@ local function trace(more, also)
     window_per_seed = flag(false),
     keep_zero = flag(false),
     sort = flag(false),
+    thin = number { min = 1, max = 1e9, default = 1 },
+    max_gap = number { above = 0, unit = "seconds of the trace's own time" },
     jitter = number { min = 0, max = 1e9, default = 0, unit = "seconds of the trace's own time" },
     longest = number { min = 1, whole = true, max = 2 * MOST_TOKENS, unit = "tokens" },
     predictor = predictor,
@@ -232,22 +341,34 @@ local function check_comers(result, place)
   end
 end
 
+-- Pairs stand for both.
+local function check_pairs(result, place, title)
+  if result.lengths and (result.prompt or result.output) then
+    place:fail("%s takes lengths (pairs of prompt and output), or prompt and output, not both", title)
+  end
+end
+
 -- Classes take the lengths that they do not give from the workload.
 local function check_lengths(result, place)
+  check_pairs(result, place, "synthetic")
   local names = {}
   for i, class in ipairs(result.classes or {}) do
     if names[class.name] then
       place:fail('classes %d and %d are both named "%s"; expected different names', names[class.name], i, class.name)
     end
     names[class.name] = i
+    check_pairs(class, place, ('class "%s"'):format(class.name))
+    if not class.prompt and not class.output then class.lengths = class.lengths or schema.copy(result.lengths) end
     for _, key in ipairs { "prompt", "output" } do
-      class[key] = class[key] or schema.copy(result[key])
-      if not class[key] and not result.service then
+      if not class.lengths then class[key] = class[key] or schema.copy(result[key]) end
+      if not class[key] and not class.lengths and not result.service then
         place:fail('class "%s" needs %s, the lengths of its requests in tokens', class.name, key)
       end
     end
   end
+  if result.lengths then return end
   local first = result.classes and result.classes[1] or {}
+  if first.lengths then return end
   result.prompt, result.output = result.prompt or schema.copy(first.prompt), result.output or schema.copy(first.output)
   if not result.service and not (result.prompt and result.output) then
     place:fail("synthetic needs %s, the lengths of its requests in tokens",
@@ -255,8 +376,7 @@ local function check_lengths(result, place)
   end
 end
 
-local turns = { required = true }
-for key, value in pairs(lengths) do turns[key] = value end
+local turns = required(lengths)
 
 local sessions = record {
   turns = turns,
@@ -279,13 +399,14 @@ local classes = {
     name = need { type = "text", expected = "a name in quotes" },
     share = need(positive()),
     prompt = lengths,
-    output = lengths,
+    output = outputs,
+    lengths = pairs_of,
     priority = number { min = -2 ^ 31 + 1, max = 2 ^ 31 - 1, whole = true, default = 0 },
     slo = record { ttft = seconds(), tbt = seconds(), e2e = seconds() },
   },
 }
 
-local column = function(required) return { type = "text", expected = "a column's name in quotes", required = required } end
+local column = function(needed) return { type = "text", expected = "a column's name in quotes", required = needed } end
 
 local columns = function()
   return need(record {
@@ -334,7 +455,8 @@ local workload = {
       prefix = prefix,
       classes = classes,
       prompt = lengths,
-      output = lengths,
+      output = outputs,
+      lengths = pairs_of,
       service = lengths,
       clients = number { min = 0, whole = true, max = 1e6, default = 0 },
       limit = number { min = 1, whole = true, max = 1e15 },
@@ -347,4 +469,6 @@ local workload = {
   },
 }
 
-return { workload = workload, lengths = lengths, arrivals = arrivals, predictor = predictor }
+return {
+  workload = workload, lengths = lengths, outputs = outputs, pairs = pairs_of, arrivals = arrivals, predictor = predictor,
+}

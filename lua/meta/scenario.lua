@@ -159,6 +159,8 @@ trace, arrivals, lengths, predict, latency = {}, {}, {}, {}, {}
 ---@field skip_rows? integer 0
 ---@field window_per_seed? boolean each seed takes the next `limit` rows; false
 ---@field keep_zero? boolean keep rows with a length of zero; false
+---@field thin? number keep one row in so many; 1
+---@field max_gap? number longer gaps are cut to it, s of the trace's own time
 ---@field sort? boolean put the rows in order of time; false
 ---@field longest? integer rows with more prompt + output tokens are left out
 ---@field jitter? number each time is delayed by a uniform draw from 0 to this, s of the trace's own time; 0
@@ -218,6 +220,7 @@ function trace.jsonl(path) end
 ---@field classes? mbsand.Class[] kinds of requests
 ---@field prompt? mbsand.Tokens with sessions: the new tokens of a turn
 ---@field output? mbsand.Tokens
+---@field lengths? mbsand.Lengths pairs, instead of prompt and output
 ---@field service? mbsand.Tokens s, for latency.jobs
 ---@field clients? integer
 ---@field limit? integer requests
@@ -240,6 +243,7 @@ function trace.jsonl(path) end
 ---@field share number relative to the sum of all shares
 ---@field prompt? mbsand.Tokens else the workload's
 ---@field output? mbsand.Tokens else the workload's
+---@field lengths? mbsand.Lengths pairs, instead of prompt and output
 ---@field priority? integer 0
 ---@field slo? mbsand.Slo e2e sets the deadline
 
@@ -260,7 +264,8 @@ function arrivals.gamma(keys) end
 ---@param keys { rate: number, shape: number }
 ---@return mbsand.Arrivals
 function arrivals.weibull(keys) end
----@param keys { rate: number, off_rate?: number, on: number, off: number } mean durations on and off, s
+---Mean durations on and off, or lengths of them, s.
+---@param keys { rate?: number, off_rate?: number, during?: mbsand.Arrivals, on: mbsand.Tokens, off: mbsand.Tokens }
 ---@return mbsand.Arrivals
 function arrivals.on_off(keys) end
 ---@param keys { [integer]: number[], segments?: number[][], ["repeat"]: boolean? } { seconds, rate }, ...
@@ -287,6 +292,27 @@ function lengths.lognormal(keys) end
 ---@param mean number|{ mean: number, min?: number, max?: number }
 ---@return mbsand.Lengths
 function lengths.exponential(mean) end
+---@param keys { shape?: number, scale?: number, mean?: number, cv?: number, min?: number, max?: number } shape and scale, or mean and cv
+---@return mbsand.Lengths
+function lengths.gamma(keys) end
+---@param keys { min: number, shape?: number, mean?: number, max?: number } shape or mean
+---@return mbsand.Lengths
+function lengths.pareto(keys) end
+---@param parts { share: number, lengths: mbsand.Tokens }[]
+---@return mbsand.Lengths
+function lengths.mixture(parts) end
+---Of outputs: base + factor times the prompt's tokens.
+---@param keys { base?: mbsand.Tokens, factor: mbsand.Tokens, min?: number, max?: number }
+---@return mbsand.Lengths
+function lengths.of_prompt(keys) end
+---Of outputs: the first part whose up_to the prompt does not exceed; the last has none.
+---@param parts { up_to?: integer, lengths: mbsand.Tokens }[]
+---@return mbsand.Lengths
+function lengths.by_prompt(parts) end
+---For `lengths` of synthetic or a class: prompt and output of a row together.
+---@param path string|{ path: string, prompt: string, output: string }
+---@return mbsand.Lengths|fun(options: { prompt: string, output: string }): mbsand.Lengths
+function lengths.pairs(path) end
 ---@param keys { theta: number, min?: integer, max: integer }
 ---@return mbsand.Lengths
 function lengths.zipf(keys) end

@@ -4,20 +4,51 @@
 
 #include <math.h>
 
+static bool read_distribution_of(lua_State *L, int table, const char *key, mb_distribution *d);
+
+// parts[i].lengths, with the number that each has under `key`.
+static void read_parts(lua_State *L, int table, const char *key, mb_distribution *d) {
+    if (!enter(L, table, "parts")) return;
+    const int list = lua_gettop(L);
+    const size_t n = lua_rawlen(L, list);
+    d->parts = make(L, n, sizeof *d->parts);
+    d->part_count = n;
+    d->values = make(L, n, sizeof *d->values);
+    d->value_count = n;
+    for (size_t i = 0; i < n; i++) {
+        lua_rawgeti(L, list, (int)(i + 1));
+        d->values[i] = number_or(L, lua_gettop(L), key, INFINITY);
+        read_distribution_of(L, lua_gettop(L), "lengths", &d->parts[i]);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
 // An empirical distribution's path and column wait in the script's table until the file can be read: see
 // below.
 static void read_distribution(lua_State *L, int table, mb_distribution *d) {
     static const char *const names[] = {"lengths.fixed",     "lengths.uniform",     "lengths.normal",
                                         "lengths.lognormal", "lengths.exponential", "lengths.zipf",
-                                        "lengths.empirical"};
-    static const char *const first[] = {"value", "low", "mean", "mu", "mean", "theta", "none"};
-    static const char *const second[] = {"none", "high", "std", "sigma", "none", "none", "none"};
+                                        "lengths.empirical", "lengths.gamma",       "lengths.pareto",
+                                        "lengths.mixture",   "lengths.by_prompt",   "lengths.of_prompt"};
+    static const char *const first[] = {"value", "low",   "mean",  "mu",   "mean", "theta",
+                                        "none",  "shape", "shape", "none", "none", "none"};
+    static const char *const second[] = {"none", "high",  "std", "sigma", "none", "none",
+                                         "none", "scale", "min", "none",  "none", "none"};
     const int kind = CHOOSE(L, table, names);
     d->kind = (mb_distribution_kind)kind;
     d->a = number(L, table, first[kind]);
     d->b = number(L, table, second[kind]);
     d->min = number(L, table, "min");
     d->max = number_or(L, table, "max", INFINITY);
+    if (d->kind == MB_DIST_MIXTURE) read_parts(L, table, "share", d);
+    if (d->kind == MB_DIST_BY_PROMPT) read_parts(L, table, "up_to", d);
+    if (d->kind == MB_DIST_OF_PROMPT) {
+        d->parts = make(L, 2, sizeof *d->parts);
+        d->part_count = 2; // a base that is not given is 0
+        read_distribution_of(L, table, "base", &d->parts[0]);
+        read_distribution_of(L, table, "factor", &d->parts[1]);
+    }
     if (d->kind != MB_DIST_EMPIRICAL) return;
     const double min = d->min, max = d->max;
     lua_getfield(L, table, "path");
@@ -37,6 +68,18 @@ static bool read_distribution_of(lua_State *L, int table, const char *key, mb_di
     return true;
 }
 
+static void read_pairs(lua_State *L, int table, mb_length_pairs *pairs) {
+    if (!enter(L, table, "lengths")) return;
+    const int at = lua_gettop(L);
+    lua_getfield(L, at, "path");
+    lua_getfield(L, at, "prompt");
+    lua_getfield(L, at, "output");
+    mb_error error;
+    if (mb_length_pairs_read(lua_tostring(L, -3), lua_tostring(L, -2), lua_tostring(L, -1), pairs, &error))
+        luaL_error(L, "%s", error.message);
+    lua_pop(L, 4);
+}
+
 static void read_segments(lua_State *L, int table, mb_arrivals *arrivals) {
     if (!enter(L, table, "segments")) return;
     const int list = lua_gettop(L);
@@ -54,6 +97,27 @@ static void read_segments(lua_State *L, int table, mb_arrivals *arrivals) {
     lua_pop(L, 1);
 }
 
+static void read_arrivals(lua_State *L, int table, mb_arrivals *arrivals);
+
+// Periods of any length, with arrivals of any kind in them: of Poisson ones only the rate may be given.
+static void read_periods(lua_State *L, int table, mb_arrivals *arrivals) {
+    arrivals->kind = MB_ARRIVALS_PERIODS;
+    read_distribution_of(L, table, "on", &arrivals->on);
+    read_distribution_of(L, table, "off", &arrivals->off);
+    arrivals->during = make(L, 1, sizeof *arrivals->during);
+    *arrivals->during = (mb_arrivals){.kind = MB_ARRIVALS_POISSON, .rate = arrivals->rate};
+    if (!enter(L, table, "during")) return;
+    read_arrivals(L, lua_gettop(L), arrivals->during);
+    lua_pop(L, 1);
+}
+
+static double mean_of(lua_State *L, int table, const char *key) {
+    if (!enter(L, table, key)) return 0;
+    const double mean = number(L, lua_gettop(L), "mean");
+    lua_pop(L, 1);
+    return mean;
+}
+
 static void read_arrivals(lua_State *L, int table, mb_arrivals *arrivals) {
     static const char *const names[] = {"arrivals.constant",   "arrivals.poisson", "arrivals.gamma",
                                         "arrivals.weibull",    "arrivals.on_off",  "arrivals.piecewise",
@@ -63,11 +127,12 @@ static void read_arrivals(lua_State *L, int table, mb_arrivals *arrivals) {
     arrivals->kind = at_once ? MB_ARRIVALS_CONSTANT : (mb_arrivals_kind)kind;
     arrivals->rate = at_once ? (double)INFINITY : number(L, table, "rate");
     arrivals->shape = number(L, table, "shape");
-    arrivals->on_mean_s = number(L, table, "on");
-    arrivals->off_mean_s = number(L, table, "off");
+    arrivals->on_mean_s = mean_of(L, table, "on");
+    arrivals->off_mean_s = mean_of(L, table, "off");
     arrivals->off_rate = number(L, table, "off_rate");
     arrivals->repeat = boolean(L, table, "repeat");
     read_segments(L, table, arrivals);
+    if (boolean(L, table, "general")) read_periods(L, table, arrivals);
 }
 
 static void read_confusion(lua_State *L, int table, mb_predictor *predictor) {
@@ -117,6 +182,8 @@ static void read_trace(lua_State *L, int table, mb_trace *trace) {
     trace->window_per_seed = boolean(L, table, "window_per_seed");
     trace->keep_zero = boolean(L, table, "keep_zero");
     trace->jitter_s = number(L, table, "jitter");
+    trace->thin = number(L, table, "thin");
+    trace->max_gap_s = number(L, table, "max_gap");
     trace->sort = boolean(L, table, "sort");
     trace->longest = whole(L, table, "longest");
     trace->prefix_unit_tokens = small(L, table, "prefix_unit");
@@ -142,6 +209,7 @@ static void read_class(lua_State *L, int table, mb_class *class) {
     class->slo = (mb_slo){INFINITY, INFINITY, INFINITY};
     read_distribution_of(L, table, "prompt", &class->prompt);
     read_distribution_of(L, table, "output", &class->output);
+    read_pairs(L, table, &class->pairs);
     if (!enter(L, table, "slo")) return;
     const int slo = lua_gettop(L);
     class->slo = (mb_slo){.ttft_s = number_or(L, slo, "ttft", INFINITY),
@@ -190,6 +258,7 @@ static void read_synthetic(lua_State *L, int table, mb_workload *workload) {
     }
     read_distribution_of(L, table, "prompt", &workload->prompt);
     read_distribution_of(L, table, "output", &workload->output);
+    read_pairs(L, table, &workload->pairs);
     workload->has_service = read_distribution_of(L, table, "service", &workload->service);
     workload->clients = small(L, table, "clients");
     workload->users = small(L, table, "users");

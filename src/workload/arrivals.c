@@ -2,6 +2,7 @@
 #include "workload/arrivals.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 // ---- checking
 
@@ -61,7 +62,9 @@ static mb_status check_segments(const mb_arrivals *a, mb_error *error) {
     return MB_OK;
 }
 
-mb_status mb_arrivals_check(const mb_arrivals *a, mb_error *error) {
+static mb_status prepare_periods(mb_arrivals *a, mb_error *error);
+
+mb_status mb_arrivals_prepare(mb_arrivals *a, mb_error *error) {
     switch (a->kind) {
     case MB_ARRIVALS_CONSTANT:
         if (a->rate > 0) return MB_OK; // INFINITY: all at once
@@ -80,16 +83,55 @@ mb_status mb_arrivals_check(const mb_arrivals *a, mb_error *error) {
         return check_on_off(a, error);
     case MB_ARRIVALS_PIECEWISE:
         return check_segments(a, error);
+    case MB_ARRIVALS_PERIODS:
+        return prepare_periods(a, error);
     default:
         return mb_fail(error, MB_BAD_INPUT, "arrivals: unknown kind");
     }
     return fail_parameter("the rate", a->rate, "positive requests per second", error);
 }
 
+// Periods that are empty, or hold next to no arrivals, would be drawn for ever. What the lengths come to, a
+// thousand draws tell.
+static mb_status prepare_periods(mb_arrivals *a, mb_error *error) {
+    if (!a->during || a->during->kind == MB_ARRIVALS_PERIODS || a->during->kind == MB_ARRIVALS_ON_OFF)
+        return mb_fail(error, MB_BAD_INPUT,
+                       "arrivals: on and off periods of nothing; expected other arrivals");
+    mb_status status = mb_arrivals_prepare(a->during, error);
+    if (!status) status = mb_distribution_prepare(&a->on, "arrivals.on", error);
+    if (!status) status = mb_distribution_prepare(&a->off, "arrivals.off", error);
+    if (status) return status;
+    enum { DRAWS = 1000 };
+    mb_rng rng;
+    mb_rng_init(&rng, 0, 0, "check");
+    double sum = 0;
+    for (int i = 0; i < DRAWS; i++)
+        sum += mb_distribution_draw(&a->on, &rng);
+    const double rate = a->during->kind == MB_ARRIVALS_PIECEWISE ? INFINITY : a->during->rate;
+    if (!(sum * rate / DRAWS >= 1e-6))
+        return fail_parameter("the mean number of requests in an on-period", sum * rate / DRAWS,
+                              "at least one in a million", error);
+    return MB_OK;
+}
+
+void mb_arrivals_deinit(mb_arrivals *a) {
+    free(a->segments);
+    mb_distribution_deinit(&a->on);
+    mb_distribution_deinit(&a->off);
+    if (a->during) mb_arrivals_deinit(a->during);
+    free(a->during);
+    *a = (mb_arrivals){0};
+}
+
 // ---- drawing
 
 void mb_arrivals_open(const mb_arrivals *a, uint64_t seed, uint64_t replication, mb_arrivals_state *state) {
     *state = (mb_arrivals_state){.arrivals = a};
+    if (a->kind == MB_ARRIVALS_PERIODS) {
+        state->periods = a;
+        mb_rng_init(&state->period_rng, seed, replication, "periods");
+        state->arrivals = a = a->during;
+    }
     mb_rng_init(&state->rng, seed, replication, "arrivals");
     if (a->kind == MB_ARRIVALS_POISSON) state->mean_factor = 1 / a->rate;
     if (a->kind == MB_ARRIVALS_GAMMA) state->mean_factor = 1 / (a->rate * a->shape);
@@ -154,7 +196,7 @@ static double next_piecewise(mb_arrivals_state *state) {
     }
 }
 
-bool mb_arrivals_next(mb_arrivals_state *state, double *time_s) {
+static bool next_of_law(mb_arrivals_state *state, double *time_s) {
     const mb_arrivals *a = state->arrivals;
     double next_s = state->time_s;
     switch (a->kind) {
@@ -176,11 +218,30 @@ bool mb_arrivals_next(mb_arrivals_state *state, double *time_s) {
     case MB_ARRIVALS_PIECEWISE:
         next_s = next_piecewise(state);
         break;
+    case MB_ARRIVALS_PERIODS: // `during` is none
+        break;
     }
     if (!isfinite(next_s)) return false;
     if (next_s > state->time_s)
         state->time_s = next_s; // rounding at the end of a cycle must not lead backwards
     state->count++;
     *time_s = state->time_s;
+    return true;
+}
+
+// The law's own time runs in on-periods only: pass over those that end before it comes to its next arrival.
+bool mb_arrivals_next(mb_arrivals_state *state, double *time_s) {
+    double own_s;
+    if (!next_of_law(state, &own_s)) return false;
+    const mb_arrivals *periods = state->periods;
+    *time_s = own_s;
+    if (!periods) return true;
+    while (own_s >= state->clock_s + state->on_s) {
+        state->clock_s += state->on_s;
+        state->start_s += state->on_s + mb_distribution_draw(&periods->off, &state->period_rng);
+        state->on_s = mb_distribution_draw(&periods->on, &state->period_rng);
+        if (!isfinite(state->start_s)) return false;
+    }
+    *time_s = state->start_s + (own_s - state->clock_s);
     return true;
 }

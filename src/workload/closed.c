@@ -72,9 +72,10 @@ static bool draw_request(const mb_closed *closed, place *at, uint64_t context) {
         at->class_index = mb_draw_class(workload, &choice);
     }
     mb_rng prompt = stream(at->key, at->number, "prompt"), output = stream(at->key, at->number, "output");
-    const uint64_t prompt_tokens =
-        context + mb_distribution_draw_tokens(mb_prompt_of(workload, at->class_index), &prompt);
-    at->output_tokens = mb_distribution_draw_tokens(mb_output_of(workload, at->class_index), &output);
+    mb_arrival drawn;
+    mb_draw_lengths(workload, at->class_index, &prompt, &output, &drawn);
+    const uint64_t prompt_tokens = context + drawn.prompt_tokens;
+    at->output_tokens = drawn.output_tokens;
     const uint32_t most = workload->sessions.max_context;
     if (at->number > 0 && workload->sessions.on &&
         prompt_tokens + at->output_tokens > (most && most < MB_MAX_TOKENS ? most : MB_MAX_TOKENS))

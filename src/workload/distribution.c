@@ -60,6 +60,26 @@ static mb_status check_values(const mb_distribution *d, const char *what, mb_err
     return MB_OK;
 }
 
+static mb_status prepare_parts(mb_distribution *d, const char *what, mb_error *error) {
+    const bool is_mixture = d->kind == MB_DIST_MIXTURE;
+    const size_t least = d->kind == MB_DIST_OF_PROMPT ? 2 : 1;
+    if (d->part_count < least || (least == 1 && d->value_count != d->part_count))
+        return mb_fail(error, MB_BAD_INPUT, "%s: %zu parts and %zu numbers; expected one of each, or more",
+                       what, d->part_count, d->value_count);
+    for (size_t i = 0; i < d->value_count; i++) {
+        const double value = d->values[i];
+        if (is_mixture ? !is_positive(value) : !(value > (i ? d->values[i - 1] : 0)))
+            return mb_fail(error, MB_BAD_INPUT, "%s: %s %zu is %g; expected %s", what,
+                           is_mixture ? "share" : "limit", i + 1, value,
+                           is_mixture ? "a positive number" : "limits that ascend");
+    }
+    for (size_t i = 0; i < d->part_count; i++) {
+        const mb_status status = mb_distribution_prepare(&d->parts[i], what, error);
+        if (status) return status;
+    }
+    return MB_OK;
+}
+
 mb_status mb_distribution_prepare(mb_distribution *d, const char *what, mb_error *error) {
     if (d->max == 0) d->max = INFINITY;
     if (d->min < 0) d->min = 0;
@@ -93,12 +113,28 @@ mb_status mb_distribution_prepare(mb_distribution *d, const char *what, mb_error
         return make_zipf_table(d, what, error);
     case MB_DIST_EMPIRICAL:
         return check_values(d, what, error);
+    case MB_DIST_GAMMA:
+        if (!is_positive(d->a)) return fail_parameter(what, "the shape", d->a, "a positive number", error);
+        if (!is_positive(d->b)) return fail_parameter(what, "the scale", d->b, "a positive number", error);
+        return MB_OK;
+    case MB_DIST_PARETO:
+        if (!is_positive(d->a)) return fail_parameter(what, "the shape", d->a, "a positive number", error);
+        if (!is_positive(d->b))
+            return fail_parameter(what, "the least value", d->b, "a positive number", error);
+        return MB_OK;
+    case MB_DIST_MIXTURE:
+    case MB_DIST_BY_PROMPT:
+    case MB_DIST_OF_PROMPT:
+        return prepare_parts(d, what, error);
     }
     return mb_fail(error, MB_BAD_INPUT, "%s: unknown kind of distribution", what);
 }
 
 void mb_distribution_deinit(mb_distribution *distribution) {
     free(distribution->values);
+    for (size_t i = 0; i < distribution->part_count; i++)
+        mb_distribution_deinit(&distribution->parts[i]);
+    free(distribution->parts);
     *distribution = (mb_distribution){0};
 }
 
@@ -116,7 +152,32 @@ static double draw_zipf(const mb_distribution *d, mb_rng *rng) {
     return d->min + (double)low;
 }
 
-static double draw_unclamped(const mb_distribution *d, mb_rng *rng) {
+static const mb_distribution *choose_part(const mb_distribution *d, uint32_t prompt, mb_rng *rng) {
+    const size_t last = d->part_count - 1;
+    size_t part = 0;
+    if (d->kind == MB_DIST_BY_PROMPT) {
+        while (part < last && d->values[part] < prompt)
+            part++;
+        return &d->parts[part];
+    }
+    double sum = 0;
+    for (size_t i = 0; i <= last; i++)
+        sum += d->values[i];
+    double u = mb_rng_uniform(rng) * sum;
+    for (; part < last && u >= d->values[part]; part++)
+        u -= d->values[part];
+    return &d->parts[part];
+}
+
+static double clamp(const mb_distribution *d, double x) {
+    if (d->kind == MB_DIST_FIXED) return x;
+    if (x < d->min) return d->min;
+    return x > d->max ? d->max : x;
+}
+
+static double draw(const mb_distribution *d, uint32_t prompt, mb_rng *rng);
+
+static double draw_unclamped(const mb_distribution *d, uint32_t prompt, mb_rng *rng) {
     switch (d->kind) {
     case MB_DIST_FIXED:
         return d->a;
@@ -132,15 +193,27 @@ static double draw_unclamped(const mb_distribution *d, mb_rng *rng) {
         return draw_zipf(d, rng);
     case MB_DIST_EMPIRICAL:
         return d->values[mb_rng_below(rng, d->value_count)];
+    case MB_DIST_GAMMA:
+        return d->b * mb_rng_gamma(rng, d->a);
+    case MB_DIST_PARETO:
+        return d->b * pow(mb_rng_uniform_positive(rng), -1 / d->a);
+    case MB_DIST_MIXTURE:
+    case MB_DIST_BY_PROMPT:
+        return draw(choose_part(d, prompt, rng), prompt, rng);
+    case MB_DIST_OF_PROMPT: {
+        const double base = draw(&d->parts[0], prompt, rng);
+        return base + draw(&d->parts[1], prompt, rng) * prompt;
+    }
     }
     return 0;
 }
 
+static double draw(const mb_distribution *d, uint32_t prompt, mb_rng *rng) {
+    return clamp(d, draw_unclamped(d, prompt, rng));
+}
+
 double mb_distribution_draw(const mb_distribution *d, mb_rng *rng) {
-    const double x = draw_unclamped(d, rng);
-    if (d->kind == MB_DIST_FIXED) return x;
-    if (x < d->min) return d->min;
-    return x > d->max ? d->max : x;
+    return draw(d, 0, rng);
 }
 
 static uint32_t to_tokens(double x) {
@@ -148,7 +221,7 @@ static uint32_t to_tokens(double x) {
     return x >= MB_MAX_TOKENS ? MB_MAX_TOKENS : (uint32_t)(x + 0.5);
 }
 
-uint32_t mb_distribution_draw_tokens(const mb_distribution *d, mb_rng *rng) {
+uint32_t mb_distribution_draw_output(const mb_distribution *d, uint32_t prompt, mb_rng *rng) {
     if (d->kind == MB_DIST_FIXED) return d->a < 0.5 ? 0 : to_tokens(d->a);
     if (d->kind == MB_DIST_UNIFORM) {
         // Integers within both a..b and min..max; where there is none, the nearest to the middle.
@@ -156,7 +229,13 @@ uint32_t mb_distribution_draw_tokens(const mb_distribution *d, mb_rng *rng) {
         if (!(from <= to)) return to_tokens(fmin(fmax((d->a + d->b) / 2, d->min), d->max));
         return to_tokens(from + (double)mb_rng_below(rng, (uint64_t)(to - from) + 1));
     }
-    return to_tokens(mb_distribution_draw(d, rng));
+    if (d->kind == MB_DIST_MIXTURE || d->kind == MB_DIST_BY_PROMPT)
+        return to_tokens(clamp(d, mb_distribution_draw_output(choose_part(d, prompt, rng), prompt, rng)));
+    return to_tokens(draw(d, prompt, rng));
+}
+
+uint32_t mb_distribution_draw_tokens(const mb_distribution *d, mb_rng *rng) {
+    return mb_distribution_draw_output(d, 0, rng);
 }
 
 static mb_status append_value(mb_distribution *d, size_t *capacity, double value, mb_error *error) {

@@ -33,7 +33,7 @@ static mb_status open_trace(mb_source *source, uint64_t seed, uint64_t replicati
     const mb_workload *workload = source->workload;
     const mb_trace *trace = &workload->trace;
     const mb_status status =
-        mb_trace_open(trace, mb_trace_options_of(workload, replication), &source->trace, error);
+        mb_trace_open(trace, mb_trace_options_of(workload, seed, replication), &source->trace, error);
     if (status || trace->jitter_s == 0) return status;
     return mb_jitter_open(source->trace, trace->jitter_s / trace->rate_scale, workload->limit, seed,
                           replication, &source->jitter, error);
@@ -132,7 +132,15 @@ mb_status mb_source_finished(mb_source *source, const mb_departure *departure, m
 
 mb_source_counts mb_source_get_counts(const mb_source *source) {
     if (source->trace) return mb_trace_counts(source->trace);
-    return (mb_source_counts){.rows = source->given_out};
+    mb_source_counts counts = {.rows = source->given_out};
+    const mb_workload *workload = source->workload;
+    counts.skipped_zero = workload->pairs.skipped_zero;
+    counts.skipped_empty = workload->pairs.skipped_empty;
+    for (size_t i = 0; i < workload->class_count; i++) {
+        counts.skipped_zero += workload->classes[i].pairs.skipped_zero;
+        counts.skipped_empty += workload->classes[i].pairs.skipped_empty;
+    }
+    return counts;
 }
 
 const char *mb_source_client_name(const mb_source *source, uint32_t client) {

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "workload/distribution.h"
+#include "workload/length_pairs.h"
 #include "workload/predictor.h"
 #include "workload/slo.h"
 
@@ -41,10 +42,12 @@ typedef struct mb_departure {
 typedef enum mb_arrivals_kind {
     MB_ARRIVALS_CONSTANT, // every 1/rate s (rate = INFINITY: all at time 0)
     MB_ARRIVALS_POISSON,
-    MB_ARRIVALS_GAMMA,    // gaps Gamma(shape), mean 1/rate: CV = 1/sqrt(shape)
-    MB_ARRIVALS_WEIBULL,  // gaps Weibull(shape), mean 1/rate
-    MB_ARRIVALS_ON_OFF,   // Poisson at `rate` in exponential on-periods, at `off_rate` in off-periods
-    MB_ARRIVALS_PIECEWISE // Poisson with the rate of the segment; segments repeat if `repeat`
+    MB_ARRIVALS_GAMMA,     // gaps Gamma(shape), mean 1/rate: CV = 1/sqrt(shape)
+    MB_ARRIVALS_WEIBULL,   // gaps Weibull(shape), mean 1/rate
+    MB_ARRIVALS_ON_OFF,    // Poisson at `rate` in exponential on-periods, at `off_rate` in off-periods
+    MB_ARRIVALS_PIECEWISE, // Poisson with the rate of the segment; segments repeat if `repeat`
+    MB_ARRIVALS_PERIODS,   // as `during` says, whose time stands still in off-periods: first an off-period,
+                           // then an on-period, and so on, as long as `on` and `off` say
 } mb_arrivals_kind;
 
 typedef struct mb_rate_segment {
@@ -59,6 +62,8 @@ typedef struct mb_arrivals {
     mb_rate_segment *segments; // owned by the workload
     size_t segment_count;
     bool repeat;
+    struct mb_arrivals *during; // of another kind; owned by the workload
+    mb_distribution on, off;    // seconds
 } mb_arrivals;
 
 // A share of the synthetic requests with lengths and promises of its own.
@@ -68,6 +73,7 @@ typedef struct mb_class {
     mb_slo slo;   // e2e_s sets the deadline of its requests
     int32_t priority;
     mb_distribution prompt, output;
+    mb_length_pairs pairs; // instead of the two
 } mb_class;
 
 // Conversations: each turn's prompt is all that was said before and new tokens.
@@ -121,10 +127,12 @@ typedef struct mb_trace {
     double jitter_s;      // each stamp is delayed by a uniform draw from 0..jitter_s of the trace's own time
     uint64_t longest;     // rows with more prompt + output tokens are left out, and counted; 0: none is
     uint32_t prefix_unit_tokens; // with columns.prefix: tokens that an id stands for
-    bool sort;                   // the rows are not in order of time
-    bool untimed;                // only the lengths are wanted: rows need no time
-    bool keep_zero; // serve rows of zero output or zero prompt as they are (the origin's flaw 15); else
-                    // skipped, counted
+    double thin;                 // each usable row is kept with the probability 1/thin; 0: all are
+    double max_gap_s; // longer gaps between rows are cut to this, of the trace's own time; 0: none is
+    bool sort;        // the rows are not in order of time
+    bool untimed;     // only the lengths are wanted: rows need no time
+    bool keep_zero;   // serve rows of zero output or zero prompt as they are (the origin's flaw 15); else
+                      // skipped, counted
 } mb_trace;
 
 typedef enum mb_workload_kind { MB_WORKLOAD_TRACE, MB_WORKLOAD_SYNTHETIC } mb_workload_kind;
@@ -135,6 +143,7 @@ typedef struct mb_workload {
     mb_trace trace;
     mb_arrivals arrivals;           // synthetic, where users == 0: of requests, or of sessions
     mb_distribution prompt, output; // synthetic
+    mb_length_pairs pairs;          // instead of the two
     mb_distribution service;        // synthetic, for latency.jobs
     bool has_service;
     uint32_t clients; // synthetic: requests belong to "client-0" .. "client-N", uniformly; 0 or 1: to none
@@ -179,11 +188,12 @@ typedef struct mb_source_counts {
 
 // The workload must have been prepared and outlive the source.
 // Streams: "arrivals", "prompt", "output", "service", "predictor", "clients" of (seed, replication), so that
-// changing one never shifts another; "class", "prefix", "jitter", and "prompt/NAME" and "output/NAME" of the
-// class NAME likewise. In closed sources request n of a user, and turn n of a session, have streams of their
-// own for each purpose: what a request is does not depend on when others were answered. The first arrival of
-// a trace is at time 0 (after scaling, window and skipping); with from_s > 0 and no rows skipped, time 0 is
-// from_s. A window or a skip that leaves no row is an error.
+// changing one never shifts another; "class", "prefix", "jitter", "periods", "thin" (the same for
+// all replications, so that their windows never share a row), and "prompt/NAME" and
+// "output/NAME" of the class NAME likewise. In closed sources request n of a user, and turn n of a session,
+// have streams of their own for each purpose: what a request is does not depend on when others were answered.
+// The first arrival of a trace is at time 0 (after scaling, window and skipping); with from_s > 0 and no rows
+// skipped, time 0 is from_s. A window or a skip that leaves no row is an error.
 mb_status mb_source_open(const mb_workload *workload, uint64_t seed, uint64_t replication, mb_source **source,
                          mb_error *error);
 // The next arrival; *end is set instead when there is none. Times never go backwards: a trace whose stamps do

@@ -42,12 +42,19 @@ void mb_set_class(const mb_workload *workload, uint32_t class_index, mb_arrival 
     arrival->deadline_s = arrival->time_s + class->slo.e2e_s;
 }
 
-const mb_distribution *mb_prompt_of(const mb_workload *workload, uint32_t class_index) {
-    return class_index < workload->class_count ? &workload->classes[class_index].prompt : &workload->prompt;
-}
-
-const mb_distribution *mb_output_of(const mb_workload *workload, uint32_t class_index) {
-    return class_index < workload->class_count ? &workload->classes[class_index].output : &workload->output;
+void mb_draw_lengths(const mb_workload *workload, uint32_t class_index, mb_rng *prompt, mb_rng *output,
+                     mb_arrival *arrival) {
+    const mb_class *class = class_index < workload->class_count ? &workload->classes[class_index] : NULL;
+    const mb_length_pairs *pairs = class ? &class->pairs : &workload->pairs;
+    if (pairs->count) {
+        const size_t i = (size_t)mb_rng_below(prompt, pairs->count);
+        arrival->prompt_tokens = pairs->prompt[i];
+        arrival->output_tokens = pairs->output[i];
+        return;
+    }
+    arrival->prompt_tokens = mb_distribution_draw_tokens(class ? &class->prompt : &workload->prompt, prompt);
+    arrival->output_tokens = mb_distribution_draw_output(class ? &class->output : &workload->output,
+                                                         arrival->prompt_tokens, output);
 }
 
 void mb_add_prefix(const mb_workload *workload, mb_rng *rng, mb_arrival *arrival, uint64_t *id) {
@@ -101,10 +108,7 @@ bool mb_open_next(mb_open_state *state, mb_arrival *arrival) {
     const uint32_t class_index = mb_draw_class(workload, &state->class_choice);
     length_streams *lengths = &state->lengths[class_index];
     mb_set_class(workload, class_index, arrival);
-    arrival->prompt_tokens =
-        mb_distribution_draw_tokens(mb_prompt_of(workload, class_index), &lengths->prompt);
-    arrival->output_tokens =
-        mb_distribution_draw_tokens(mb_output_of(workload, class_index), &lengths->output);
+    mb_draw_lengths(workload, class_index, &lengths->prompt, &lengths->output, arrival);
     if (workload->clients > 1) arrival->client = (uint32_t)mb_rng_below(&state->client, workload->clients);
     if (workload->has_service) arrival->service_s = mb_distribution_draw(&workload->service, &state->service);
     mb_add_prefix(workload, &state->prefix, arrival, &state->prefix_id);

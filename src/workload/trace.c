@@ -17,6 +17,9 @@ struct mb_trace_reader {
     bool has_first, has_origin;
     mb_stamp first, previous; // times of rows,
     mb_stamp origin;          // and the one that becomes 0
+    mb_rng thin;
+    mb_stamp used; // time of the latest row that was used, and
+    double cut_s;  // seconds that were cut out before it
     uint64_t left_to_skip, given_out;
     mb_source_counts counts;
 };
@@ -45,6 +48,12 @@ mb_status mb_trace_check(const mb_trace *trace, mb_error *error) {
     if (trace->columns.prefix && (trace->prefix_unit_tokens < 1 || trace->prefix_unit_tokens > MB_MAX_TOKENS))
         return mb_fail(error, MB_BAD_INPUT, "%s: a unit of %u prefix tokens; expected 1 to %u", trace->path,
                        trace->prefix_unit_tokens, MB_MAX_TOKENS);
+    if (trace->thin != 0 && !(trace->thin >= 1 && isfinite(trace->thin)))
+        return mb_fail(error, MB_BAD_INPUT, "trace: thin is %g; expected a number of at least 1",
+                       trace->thin);
+    if (!(trace->max_gap_s >= 0 && isfinite(trace->max_gap_s)))
+        return mb_fail(error, MB_BAD_INPUT, "trace: max_gap is %g s; expected positive seconds",
+                       trace->max_gap_s);
     if (!(trace->jitter_s >= 0 && isfinite(trace->jitter_s)))
         return mb_fail(error, MB_BAD_INPUT, "trace: jitter is %g s; expected seconds, at least 0",
                        trace->jitter_s);
@@ -63,6 +72,7 @@ mb_status mb_trace_open(const mb_trace *trace, mb_trace_options options, mb_trac
     reader->trace = trace;
     reader->options = options;
     reader->left_to_skip = options.skip_rows;
+    mb_rng_init(&reader->thin, options.seed, 0, "thin"); // so that windows of replications never meet
     mb_status status = is_json(trace)
                            ? mb_rows_open_json(trace, options.wants_prediction, &reader->rows, error)
                            : mb_rows_open_csv(trace, options.wants_prediction, &reader->rows, error);
@@ -176,6 +186,7 @@ static mb_status next_used_row(mb_trace_reader *reader, mb_arrival *arrival, mb_
         status = read_lengths(reader, arrival, &failed, error);
         if (status) return status;
         if (is_left_out(reader, arrival, failed)) continue;
+        if (trace->thin > 1 && mb_rng_uniform(&reader->thin) * trace->thin >= 1) continue;
         if (reader->left_to_skip == 0) return MB_OK;
         reader->left_to_skip--;
     }
@@ -185,9 +196,16 @@ static mb_status next_used_row(mb_trace_reader *reader, mb_arrival *arrival, mb_
 static double time_of(mb_trace_reader *reader, mb_stamp time) {
     const mb_trace *trace = reader->trace;
     const bool from_window = trace->from_s > 0 && trace->skip_rows == 0 && !trace->window_per_seed;
-    if (!reader->has_origin) reader->origin = from_window ? reader->first : time;
+    const double from_s = from_window ? trace->from_s : 0;
+    double gap_s = seconds_between(reader, reader->used, time);
+    if (!reader->has_origin) {
+        reader->origin = from_window ? reader->first : time;
+        gap_s = seconds_between(reader, reader->origin, time) - from_s;
+    }
     reader->has_origin = true;
-    const double since_s = seconds_between(reader, reader->origin, time) - (from_window ? trace->from_s : 0);
+    reader->used = time;
+    if (trace->max_gap_s > 0 && gap_s > trace->max_gap_s) reader->cut_s += gap_s - trace->max_gap_s;
+    const double since_s = seconds_between(reader, reader->origin, time) - from_s - reader->cut_s;
     return since_s > 0 ? since_s / trace->rate_scale : 0; // rounding may leave it below 0
 }
 

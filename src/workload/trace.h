@@ -6,15 +6,15 @@
 typedef struct mb_trace_reader mb_trace_reader;
 
 typedef struct mb_trace_options {
-    uint64_t skip_rows;    // rows to leave out, of those kept
-    uint64_t needed_rows;  // it is an error if the trace ends before this many rows were given out; 0: one is
-                           // enough
-    uint64_t replication;  // for the sentence of that error
+    uint64_t skip_rows;   // rows to leave out, of those kept
+    uint64_t needed_rows; // it is an error if the trace ends before this many rows were given out; 0: one is
+                          // enough
+    uint64_t seed, replication;
     bool wants_prediction; // read the predicted length too
 } mb_trace_options;
 
 // Those of a workload's trace in one replication.
-mb_trace_options mb_trace_options_of(const mb_workload *workload, uint64_t replication);
+mb_trace_options mb_trace_options_of(const mb_workload *workload, uint64_t seed, uint64_t replication);
 mb_status mb_trace_check(const mb_trace *trace, mb_error *error);
 // Open the file and find the columns. `trace` must outlive the reader and have passed the check.
 mb_status mb_trace_open(const mb_trace *trace, mb_trace_options options, mb_trace_reader **reader,

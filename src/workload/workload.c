@@ -27,7 +27,8 @@ void mb_workload_deinit(mb_workload *workload) {
     free(columns->prefix);
     free(columns->end);
     free(columns->duration);
-    free(workload->arrivals.segments);
+    mb_arrivals_deinit(&workload->arrivals);
+    mb_length_pairs_deinit(&workload->pairs);
     mb_distribution_deinit(&workload->prompt);
     mb_distribution_deinit(&workload->output);
     mb_distribution_deinit(&workload->service);
@@ -39,15 +40,17 @@ void mb_workload_deinit(mb_workload *workload) {
         free(workload->classes[i].name);
         mb_distribution_deinit(&workload->classes[i].prompt);
         mb_distribution_deinit(&workload->classes[i].output);
+        mb_length_pairs_deinit(&workload->classes[i].pairs);
     }
     free(workload->classes);
     mb_predictor_deinit(&workload->predictor);
     *workload = (mb_workload){0};
 }
 
-mb_trace_options mb_trace_options_of(const mb_workload *workload, uint64_t replication) {
+mb_trace_options mb_trace_options_of(const mb_workload *workload, uint64_t seed, uint64_t replication) {
     const mb_trace *trace = &workload->trace;
     mb_trace_options options = {.skip_rows = trace->skip_rows,
+                                .seed = seed,
                                 .replication = replication,
                                 .wants_prediction = workload->predictor.kind == MB_PREDICT_COLUMN};
     if (trace->window_per_seed) {
@@ -64,7 +67,7 @@ bool mb_workload_before(const mb_workload *workload, uint64_t replication, uint6
     before->limit = most;
     if (workload->kind == MB_WORKLOAD_SYNTHETIC) return true;
     mb_trace *trace = &before->trace;
-    const uint64_t start = mb_trace_options_of(workload, replication).skip_rows;
+    const uint64_t start = mb_trace_options_of(workload, 0, replication).skip_rows;
     trace->window_per_seed = false;
     trace->jitter_s = 0;
     if (start > 0) {
@@ -85,7 +88,7 @@ static mb_status prepare_trace(const mb_workload *workload, mb_error *error) {
         return mb_fail(error, MB_BAD_INPUT,
                        "workload: window_per_seed without a limit; expected limit = rows per seed");
     mb_trace_reader *reader; // the columns are there?
-    status = mb_trace_open(&workload->trace, mb_trace_options_of(workload, 0), &reader, error);
+    status = mb_trace_open(&workload->trace, mb_trace_options_of(workload, 0, 0), &reader, error);
     if (!status) mb_trace_close(reader);
     return status;
 }
@@ -203,8 +206,8 @@ static mb_status prepare_synthetic(mb_workload *workload, mb_error *error) {
                        MAX_CLIENTS);
     mb_status status = check_end(workload, error);
     if (!status)
-        status =
-            workload->users ? prepare_users(workload, error) : mb_arrivals_check(&workload->arrivals, error);
+        status = workload->users ? prepare_users(workload, error)
+                                 : mb_arrivals_prepare(&workload->arrivals, error);
     if (!status) status = prepare_lengths(&workload->prompt, "workload.prompt", error);
     if (!status) status = prepare_lengths(&workload->output, "workload.output", error);
     if (!status && workload->has_service)

@@ -225,9 +225,10 @@ end
 
 -- Scenarios --------------------------------------------------------------------------------------------------
 
-local keys, kinds = {}, {}
+local keys, kinds, seen = {}, {}, {} -- lengths hold lengths
 local function walk(spec)
-  if type(spec) ~= "table" then return end
+  if type(spec) ~= "table" or seen[spec] then return end
+  seen[spec] = true
   if spec.type == "record" then
     for key, item in pairs(spec.keys) do
       keys[key] = true
@@ -243,7 +244,7 @@ local function walk(spec)
   end
 end
 walk(vocabulary.section)
-keys.segments, keys.value, keys.path = nil, nil, nil -- written without their names
+keys.segments, keys.parts, keys.value, keys.path = nil, nil, nil, nil -- written without their names
 all_named(scenarios, sorted_keys(keys), "docs/scenarios.md names every key of a scenario")
 all_named(scenarios, sorted_keys(kinds), "docs/scenarios.md names every word of a scenario")
 keys["repeat"] = nil

@@ -54,11 +54,11 @@ mistake("synthetic { think = 4, sessions = { turns = 3 }, " .. ARRIVALS .. LENGT
   "s.lua:2: synthetic: think is of users, and this one has arrivals; expected sessions = { think = ... }")
 mistake("synthetic { ramp = 4, " .. ARRIVALS .. LENGTHS, "s.lua:2: synthetic: ramp is of users, and this one has arrivals")
 mistake('synthetic { users = 4, think = "long", ' .. LENGTHS, 's.lua:2: workload.think is "long"; expected a number, or '
-  .. "lengths.fixed, uniform, normal, lognormal, exponential, zipf or empirical")
+  .. "lengths.fixed, uniform, normal, lognormal, exponential, gamma, pareto, zipf, mixture or empirical")
 mistake("synthetic { users = 4, ramp = -1, " .. LENGTHS,
   "s.lua:2: workload.ramp is -1; expected a number of at least 0 (seconds)")
 mistake("synthetic { users = 4, sessions = { think = 3 }, " .. LENGTHS, "s.lua:2: workload.sessions.turns is missing; expected "
-  .. "a number, or lengths.fixed, uniform, normal, lognormal, exponential, zipf or empirical")
+  .. "a number, or lengths.fixed, uniform, normal, lognormal, exponential, gamma, pareto, zipf, mixture or empirical")
 mistake('synthetic { users = 4, sessions = { turns = 3, context = "growing" }, ' .. LENGTHS,
   's.lua:2: workload.sessions.context is "growing"; expected "grow"; did you mean "grow"?')
 mistake("synthetic { users = 4, sessions = { turn = 3 }, " .. LENGTHS, 's.lua:2: workload.sessions has no key "turn"; did you '
@@ -159,9 +159,75 @@ mistake("trace.csv " .. CSV .. '{ columns = { time = "t", prompt = "p", output =
   .. "prompt, service, time")
 mistake("trace.csv " .. CSV .. '{ sorted = true, columns = { time = "t", prompt = "p", output = "o" } }',
   's.lua:2: trace.csv has no key "sorted"; did you mean "sort"? (its keys: columns, from, jitter, keep_zero, limit, longest, '
-  .. "path, predictor, prefix_unit, rate_scale, skip_rows, sort, time_unit, to, until_time, window_per_seed)")
+  .. "max_gap, path, predictor, prefix_unit, rate_scale, skip_rows, sort, thin, time_unit, to, until_time, window_per_seed)")
 work = good("trace.csv " .. CSV .. '{ sort = true, columns = { ["end"] = "e", duration = "d", prompt = "p", output = "o" } }')
 equal("sort", work.sort, true)
 equal("an end less a duration", work.columns["end"] .. work.columns.duration, "ed")
+
+-- Thinning and gaps ------------------------------------------------------------------------------------------
+
+mistake("trace.mooncake " .. FILE .. "{ thin = 0.5 }", "s.lua:2: workload.thin is 0.5; expected a number from 1 to 1000000000")
+mistake("trace.mooncake " .. FILE .. "{ max_gap = 0 }",
+  "s.lua:2: workload.max_gap is 0; expected a number above 0 (seconds of the trace's own time)")
+work, before = good("trace.mooncake " .. FILE .. "{ thin = 4, max_gap = 60 }")
+equal("thinned", work.thin .. " " .. work.max_gap, "4 60")
+equal("described thinning", before, "all requests of good.jsonl, one in 4, gaps of at most 60 s, 1 replica")
+
+-- More lengths -----------------------------------------------------------------------------------------------
+
+local function output(text) return "synthetic { " .. ARRIVALS .. "prompt = 100, limit = 10, output = " .. text .. " }" end
+mistake(output "lengths.gamma { shape = 2 }", "s.lua:2: lengths.gamma needs shape and scale, or mean and cv")
+mistake(output "lengths.pareto { min = 8 }", "s.lua:2: lengths.pareto needs min, and either shape or mean")
+mistake(output "lengths.pareto { min = 8, mean = 4 }", "s.lua:2: lengths.pareto: the mean 4 must be above min 8")
+mistake(output "lengths.mixture {}",
+  "s.lua:2: workload.output.parts is missing; expected { share =, lengths = }, ...")
+mistake(output "lengths.mixture { { share = 1 } }", "s.lua:2: workload.output.parts[1].lengths is missing; expected a "
+  .. "number, or lengths.fixed, uniform, normal, lognormal, exponential, gamma, pareto, zipf, mixture or empirical")
+mistake(output "lengths.by_prompt { { up_to = 8, lengths = 5 } }",
+  "s.lua:2: lengths.by_prompt: its last part must go on for ever, without up_to")
+mistake(output "lengths.by_prompt { { lengths = 5 }, { lengths = 6 } }",
+  "s.lua:2: lengths.by_prompt: part 1 needs up_to, the longest prompt that it is for")
+mistake(output "lengths.by_prompt { { up_to = 8, lengths = 5 }, { up_to = 8, lengths = 5 }, { lengths = 6 } }",
+  "s.lua:2: lengths.by_prompt: up_to must ascend, but 8 follows 8")
+mistake(output 'lengths.pairs "tests/corpus/csv/good.csv" { prompt = "a", output = "b" }',
+  "s.lua:2: workload.output is lengths.pairs; expected a number, or lengths.fixed, uniform, normal, lognormal, exponential, "
+  .. "gamma, pareto, zipf, mixture, empirical, by_prompt or of_prompt")
+mistake("synthetic { " .. ARRIVALS .. "output = 5, limit = 10, prompt = lengths.of_prompt { factor = 1 } }",
+  "s.lua:2: workload.prompt is lengths.of_prompt; expected a number, or lengths.fixed, uniform, normal, lognormal, "
+  .. "exponential, gamma, pareto, zipf, mixture or empirical")
+mistake("synthetic { " .. ARRIVALS .. 'lengths = lengths.pairs "f" { prompt = "a", output = "b" }, ' .. LENGTHS,
+  "s.lua:2: synthetic takes lengths (pairs of prompt and output), or prompt and output, not both")
+mistake(output 'lengths.mixture { { share = 1, lengths = lengths.empirical "nowhere.csv" { column = "a" } } }',
+  's.lua:2: workload.output.parts[1].lengths: there is no file "nowhere.csv" (looked in the current folder, the scenario\'s '
+  .. "folder and the project's)")
+work = good(output "lengths.gamma { mean = 100, cv = 0.5 }")
+equal("gamma", work.output.shape .. " " .. work.output.scale, (4.0 .. " " .. 25.0))
+work = good(output "lengths.pareto { mean = 30, min = 20 }")
+equal("pareto", work.output.shape, 3)
+work = good('synthetic { classes = { { name = "a", share = 1 }, { name = "b", share = 1, prompt = 5, output = 6 } }, '
+  .. 'lengths = lengths.pairs "tests/corpus/csv/good.csv" { prompt = "a", output = "b" }, ' .. ARRIVALS .. "limit = 10 }")
+equal("pairs of a class", work.classes[1].lengths.path .. " " .. tostring(work.classes[2].lengths),
+  "tests/corpus/csv/good.csv nil")
+
+-- Periods ----------------------------------------------------------------------------------------------------
+
+local function on_off(text) return "synthetic { arrivals = arrivals.on_off { " .. text .. " }, " .. LENGTHS end
+local OTHERS = "arrivals.constant, poisson, gamma, weibull or piecewise"
+mistake(on_off "on = 1, off = 2",
+  "s.lua:2: arrivals.on_off needs either rate (of Poisson arrivals) or during (" .. OTHERS .. ")")
+mistake(on_off "rate = 5, off = 2",
+  "s.lua:2: workload.arrivals.on is missing; expected the mean in seconds, or one of the lengths")
+mistake(on_off "rate = 5, on = 0, off = 2", "s.lua:2: workload.arrivals.on.mean is 0; expected a number above 0")
+mistake(on_off "during = arrivals.on_off { rate = 1, on = 1, off = 1 }, on = 1, off = 1",
+  "s.lua:2: workload.arrivals.during is arrivals.on_off; expected " .. OTHERS)
+mistake(on_off "rate = 5, off_rate = 1, on = lengths.fixed(1), off = 2", "s.lua:2: arrivals.on_off: off_rate goes with "
+  .. "a rate and with on and off as numbers, the means of exponential times")
+work, before = good(on_off "rate = 5, on = 1, off = 2")
+equal("Poisson in exponential periods", work.arrivals.general, false)
+equal("described periods", before, "10 synthetic requests (arrivals on off 5/s), 1 replica")
+work, before = good(on_off "during = arrivals.gamma { rate = 5, cv = 2 }, on = lengths.uniform(1, 3), off = 2")
+equal("general periods", work.arrivals.general, true)
+equal("described law", before, "10 synthetic requests (arrivals on off, during them gamma 5/s), 1 replica")
+equal("a set period", good(on_off "rate = 5, on = 1, off = 2", { "workload.arrivals.on=7" }).arrivals.on.mean, 7)
 
 tap.done()
