@@ -18,7 +18,8 @@ local function figures_of(cluster, latency, folder, native)
     weight_precision = cluster.weight_precision or cluster.precision,
     kv_precision = cluster.kv_precision or cluster.precision, utilization = cluster.utilization,
     memory_gib = cluster.memory_gib,
-    activation_gib = cluster.activation_gib, runtime_gib = cluster.runtime_gib, block = cluster.kv_block,
+    activation_gib = cluster.activation_gib, runtime_gib = cluster.runtime_gib,
+    step_tokens = cluster.step_tokens, block = cluster.kv_block,
     roofline = latency.kind == "latency.roofline" and latency or nil,
   }
 end

@@ -110,6 +110,7 @@ local cluster = record({
   utilization = number { above = 0, max = 1, unit = "share of the memory" },
   activation_gib = number { min = 0, unit = "GiB" },
   runtime_gib = number { min = 0, unit = "GiB" },
+  step_tokens = number { min = 1, whole = true, max = 2 ^ 24, unit = "tokens of a step" },
   usd_per_hour = number { above = 0, unit = "USD per GPU" },
   kv = { type = "word", "tokens", "contiguous", "paged" }, -- by default what the latency model goes with
   kv_tokens = number { min = 1, whole = true, max = 1e15, words = { "unlimited" } },

@@ -47,6 +47,7 @@
 ---@field utilization? number share of a GPU's memory that may be used
 ---@field activation_gib? number per GPU
 ---@field runtime_gib? number per GPU
+---@field step_tokens? integer most tokens of a step (max_num_batched_tokens), which activations and windows depend on
 ---@field usd_per_hour? number price of a GPU
 ---@field name? string
 ---@field kv? "tokens"|"contiguous"|"paged" a request takes its final length, kv_max_length, or blocks as it needs them
@@ -79,6 +80,7 @@
 ---@field utilization? number
 ---@field activation_gib? number
 ---@field runtime_gib? number
+---@field step_tokens? integer
 ---@field block? integer tokens; 16
 ---@field blocks? integer of the pool, set outright
 

@@ -115,7 +115,7 @@ static mb_status print_model(const char *root, const char *name, int width, mb_e
     if (!status) {
         const mb_parameters p = mb_model_parameters(&model);
         char bytes[MB_TEXT_SIZE], context[MB_TEXT_SIZE];
-        mb_format_count(bytes, mb_model_kv_bytes(&model, model.dtype_bytes, 1, false));
+        mb_format_count(bytes, mb_model_kv_bytes(&model, model.dtype_bytes, 1, UINT64_MAX, 1));
         mb_format_count(context, (double)model.max_positions);
         printf("  %-*s  %6.4g  %10.1f  %12s  %9s  %s\n", width, name, p.total / 1e9,
                mb_model_weight_bytes(&model, 0) / GIB, bytes, context, model.source ? model.source : "");

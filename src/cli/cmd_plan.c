@@ -35,10 +35,7 @@ static mb_status open_all(mb_plan_options *options, opened *o, mb_error *error) 
     options->plan.model = &o->model;
     if (status || options->slo) return status;
     status = mb_gpu_open(o->root, NULL, options->gpu, &o->gpus, &options->plan.gpu, error);
-    if (!status && !mb_plan_divides(&options->plan, options->plan.tp))
-        status = mb_fail(error, MB_BAD_INPUT, "%s cannot be divided among %u GPUs: it has %u attention heads",
-                         o->model.name, options->plan.tp, o->model.heads);
-    return status;
+    return status ? status : mb_plan_check(&options->plan, error);
 }
 
 // TTFT: the prompt of one user alone; TPOT: a step of all users, each with its whole context.

@@ -28,6 +28,7 @@ enum {
     RUNTIME,
     BLOCKS,
     BLOCK,
+    STEP_TOKENS,
     MEMORY,
     PER_NODE,
     LATENCY,
@@ -61,6 +62,7 @@ void mb_plan_options_help(void) {
         "      --activation GIB, --runtime GIB   per GPU\n"
         "      --memory SIZE          of a GPU, as in 80GiB or 80GB\n"
         "      --blocks N             of KV memory, set outright; --block N: tokens in one (16)\n"
+        "      --step-tokens N        most tokens of a step, max_num_batched_tokens (as vLLM for the GPU)\n"
         "      --gpus-per-node N      else as the GPU's description says\n"
         "      --page LIST            simulate block sizes beside contiguous memory, on requests that end "
         "early\n"
@@ -157,6 +159,7 @@ static const struct option LONG[] = {{"model", required_argument, NULL, MODEL},
                                      {"runtime", required_argument, NULL, RUNTIME},
                                      {"blocks", required_argument, NULL, BLOCKS},
                                      {"block", required_argument, NULL, BLOCK},
+                                     {"step-tokens", required_argument, NULL, STEP_TOKENS},
                                      {"memory", required_argument, NULL, MEMORY},
                                      {"gpus-per-node", required_argument, NULL, PER_NODE},
                                      {"latency", no_argument, NULL, LATENCY},
@@ -198,6 +201,8 @@ static int take_memory_option(mb_plan_options *o, int option, const char *name) 
         return read_count(name, optarg, 1e12, &o->plan.blocks);
     case BLOCK:
         return take_count(name, 1 << 20, &o->plan.block);
+    case STEP_TOKENS:
+        return take_count(name, 1 << 24, &o->plan.step_tokens);
     default:
         return read_memory(optarg, &o->plan.memory_bytes);
     }

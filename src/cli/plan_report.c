@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/plan_report.h"
 
+#include "cli/plan_warnings.h"
 #include "report/format.h"
 
 #include <jansson.h>
@@ -177,21 +178,34 @@ static void add_title(mb_strbuf *out, const mb_plan_row *row) {
 static void add_formula(mb_strbuf *out, const mb_plan_row *row) {
     const mb_model_config *m = row->plan.model;
     const double bytes = row->plan.bytes_per_value > 0 ? row->plan.bytes_per_value : m->dtype_bytes;
-    add_count(out, (double)mb_model_kv_values(m) * m->layers * bytes);
+    const uint32_t whole = m->kv_layers - m->window_layers;
+    add_count(out, mb_model_kv_bytes(m, bytes, 1, UINT64_MAX, 1));
     if (m->kv_lora_rank)
-        mb_strbuf_printf(out, " = %u layers x (%u compressed + %u rotary) x %g bytes", m->layers,
+        mb_strbuf_printf(out, " = %u layers x (%u compressed + %u rotary) x %g bytes", m->kv_layers,
                          m->kv_lora_rank, m->rope_dim, bytes);
+    else if (whole && m->window_layers && mb_model_wide_kv_values(m) != mb_model_kv_values(m))
+        mb_strbuf_printf(out, " = 2 (K and V) x (%u layers x %u KV heads x %u + %u x %u x %u) x %g bytes",
+                         whole, m->wide_kv_heads, m->wide_head_dim, m->window_layers, m->kv_heads,
+                         m->head_dim, bytes);
     else
-        mb_strbuf_printf(out, " = 2 (K and V) x %u layers x %u KV heads x %u x %g bytes", m->layers,
+        mb_strbuf_printf(out, " = 2 (K and V) x %u layers x %u KV heads x %u x %g bytes", m->kv_layers,
                          m->kv_heads, m->head_dim, bytes);
+    if (m->index_dim) mb_strbuf_printf(out, " + %u x %u of the indexer", m->kv_layers, m->index_dim + 4);
     if (row->plan.tp > 1) {
         mb_strbuf_add(out, "; ");
         add_count(out, row->budget.token_bytes);
         mb_strbuf_add(out, " on each GPU");
     }
-    if (m->window_layers)
-        mb_strbuf_printf(out, "; %u layers %s the last %u tokens", m->window_layers,
-                         row->budget.windows ? "keep only" : "need only", m->window);
+    if (m->window_layers && row->budget.windows)
+        mb_strbuf_printf(out, "; %u layers keep only the last %u tokens and the step's", m->window_layers,
+                         m->window - 1);
+    else if (m->window_layers)
+        mb_strbuf_printf(out, "; %u layers need only the last %u tokens", m->window_layers, m->window);
+    if (m->state_layers) {
+        mb_strbuf_printf(out, "; %u layers without attention keep ", m->state_layers);
+        add_count(out, mb_model_state_bytes(m));
+        mb_strbuf_add(out, " bytes per user, however long");
+    }
 }
 
 // --- the budget of one combination
@@ -391,11 +405,22 @@ static double stored(const column *c, const mb_plan_row *row) {
     return c->kind == GIBIBYTES ? value / GIB : value;
 }
 
+static void add_csv_warnings(mb_strbuf *out, const mb_plan_report *report, const mb_plan_row *row) {
+    mb_plan_warnings warnings = mb_plan_warnings_of(report, row);
+    mb_strbuf all = {0};
+    for (size_t i = 0; i < warnings.count; i++)
+        mb_strbuf_printf(&all, "%s%s", i ? "; " : "", warnings.items[i]);
+    if (all.text) mb_add_csv(out, all.text);
+    out->failed = out->failed || all.failed || warnings.failed;
+    mb_strbuf_deinit(&all);
+    mb_plan_warnings_deinit(&warnings);
+}
+
 static void add_csv(mb_strbuf *out, const mb_plan_report *report) {
     mb_strbuf_add(out, "model,gpu,rules");
     for (int i = 0; i < COLUMN_COUNT; i++)
         if (is_used(&COLUMNS[i], report)) mb_strbuf_printf(out, ",%s", COLUMNS[i].key);
-    mb_strbuf_add(out, ",bound_by_positions,fits\n");
+    mb_strbuf_add(out, ",bound_by_positions,fits,warnings\n");
     for (size_t r = 0; r < report->count; r++) {
         const mb_plan_row *row = &report->rows[r];
         mb_add_csv(out, row->plan.model->name);
@@ -408,7 +433,9 @@ static void add_csv(mb_strbuf *out, const mb_plan_report *report) {
             mb_strbuf_add(out, ",");
             if (!isnan(value)) mb_strbuf_printf(out, "%.17g", value);
         }
-        mb_strbuf_printf(out, ",%d,%d\n", row->budget.bound_by_positions, row->budget.fits);
+        mb_strbuf_printf(out, ",%d,%d,", row->budget.bound_by_positions, row->budget.fits);
+        add_csv_warnings(out, report, row);
+        mb_strbuf_add(out, "\n");
     }
 }
 
@@ -427,6 +454,12 @@ static json_t *json_row(const mb_plan_report *report, const mb_plan_row *row) {
     }
     json_object_set_new(object, "bound_by_positions", json_boolean(row->budget.bound_by_positions));
     json_object_set_new(object, "fits", json_boolean(row->budget.fits));
+    json_t *list = json_array();
+    mb_plan_warnings warnings = mb_plan_warnings_of(report, row);
+    for (size_t i = 0; i < warnings.count; i++)
+        json_array_append_new(list, json_string(warnings.items[i]));
+    json_object_set_new(object, "warnings", list);
+    mb_plan_warnings_deinit(&warnings);
     return object;
 }
 
@@ -445,29 +478,16 @@ static void add_json(mb_strbuf *out, const mb_plan_report *report) {
 // --- all
 // ------------------------------------------------------------------------------------------------------
 
-static void add_notes(mb_strbuf *out, const mb_plan_report *report) {
-    const mb_plan_row *row = &report->rows[0];
-    const mb_model_config *m = row->plan.model;
-    uint64_t longest_asked = 0;
-    for (size_t i = 0; i < report->count; i++)
-        if (report->rows[i].plan.context > longest_asked) longest_asked = report->rows[i].plan.context;
-    if (m->max_positions && longest_asked > m->max_positions)
-        mb_strbuf_printf(out, "\nwarning: %s was made for at most %llu tokens (max_position_embeddings)\n",
-                         m->name, (unsigned long long)m->max_positions);
-    if (m->quant_unknown)
-        mb_strbuf_printf(
-            out,
-            "\nwarning: %s is quantised by '%s', which mbsand does not know: weights counted as %g "
-            "bytes each; give --weights\n",
-            m->name, m->quant_name, m->dtype_bytes);
-    if (row->plan.rules == MB_RULES_KAITO && strncmp(m->model_type, "falcon", 6) == 0 && row->gpus_needed > 1)
-        mb_strbuf_add(out, "\nwarning: KAITO does not run Falcon models on more than one GPU\n");
-    if (report->options->latency)
-        mb_strbuf_add(
-            out,
-            "\nnote: a roofline knows no kernel launches, no engine and no queue, so real times are longer: "
-            "against measured vLLM runs one\n  published roofline was 49 % off in end-to-end latency and "
-            "279 % in time to first token (docs/planning.md)\n");
+// Those of the longest context: the others have no more.
+static void add_warnings(mb_strbuf *out, const mb_plan_report *report) {
+    const mb_plan_row *longest = &report->rows[0];
+    for (size_t i = 1; i < report->count; i++)
+        if (report->rows[i].plan.context > longest->plan.context) longest = &report->rows[i];
+    mb_plan_warnings warnings = mb_plan_warnings_of(report, longest);
+    for (size_t i = 0; i < warnings.count; i++)
+        mb_strbuf_printf(out, "\nwarning: %s\n", warnings.items[i]);
+    out->failed = out->failed || warnings.failed;
+    mb_plan_warnings_deinit(&warnings);
 }
 
 void mb_plan_report_write(mb_strbuf *out, const mb_plan_report *report) {
@@ -487,5 +507,5 @@ void mb_plan_report_write(mb_strbuf *out, const mb_plan_report *report) {
         else
             add_table(out, report);
     }
-    add_notes(out, report);
+    add_warnings(out, report);
 }

@@ -41,6 +41,7 @@ void mb_plan_sets_make(const mb_plan_options *o, const char *gpu, uint32_t tp, u
     add_number(sets, "cluster.utilization", p->utilization);
     add_number(sets, "cluster.activation_gib", p->activation_bytes / GIB);
     add_number(sets, "cluster.runtime_gib", p->runtime_bytes / GIB);
+    if (p->step_tokens) add_number(sets, "cluster.step_tokens", p->step_tokens);
     add_number(sets, "cluster.usd_per_hour", o->price);
     if (p->blocks) add_number(sets, "cluster.kv_tokens", (double)p->blocks * p->block);
     add_number(sets, "latency.compute", o->efficiency.compute);

@@ -21,7 +21,7 @@ static double peak_of(const mb_plan *plan) {
 
 // Operations per pair of a query's and a key's token, all layers.
 static void count_pairs(const mb_model_config *m, mb_roofline *r, double share) {
-    const double every = (double)m->layers * m->heads * share;
+    const double every = (double)m->attention_layers * m->heads * share;
     r->prefill_pair_flops = every * 2 * ((double)m->head_dim + m->value_dim);
     r->decode_pair_flops = r->prefill_pair_flops;
     if (m->kv_lora_rank) // decodes work on the compressed tokens
@@ -53,7 +53,7 @@ mb_status mb_roofline_make(const mb_plan *plan, const mb_roofline_efficiency *ef
                        .head_bytes = head * wide * share,
                        .head_flops = 2 * head * share,
                        .window = m->window,
-                       .window_share = (double)m->window_layers / m->layers};
+                       .window_share = (double)m->window_layers / m->kv_layers};
     r->linear_flops = 2 * (p.attention + p.dense + p.experts * r->expert_share) * share;
     count_pairs(m, r, share);
     r->kv_bytes = mb_budget_of(plan).token_bytes;

@@ -2,6 +2,7 @@
 #include "plan/budget.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define GIB 1073741824.0
@@ -30,14 +31,6 @@ double mb_precision_bytes(const char *name) {
     return 0;
 }
 
-// The share of a token's KV memory that each GPU keeps: heads are dealt out and, once there are more GPUs
-// than heads, kept twice; a compressed token has no heads and is kept by all.
-static double share_of(const mb_plan *plan) {
-    if (CONVENTIONS[plan->rules].even) return 1.0 / plan->tp;
-    if (plan->model->kv_lora_rank) return 1;
-    return 1.0 / (plan->tp < plan->model->kv_heads ? plan->tp : plan->model->kv_heads);
-}
-
 static double value_bytes(const mb_plan *plan) {
     return plan->bytes_per_value > 0 ? plan->bytes_per_value : plan->model->dtype_bytes;
 }
@@ -46,11 +39,27 @@ static uint64_t round_up(uint64_t tokens, uint32_t block) {
     return (tokens + block - 1) / block * block;
 }
 
-// KV memory of one user with `tokens` tokens on one GPU.
+uint32_t mb_plan_step_tokens(const mb_plan *plan) {
+    if (plan->step_tokens) return plan->step_tokens;
+    const bool a100 = strncmp(plan->gpu->name ? plan->gpu->name : "", "a100", 4) == 0;
+    return plan->gpu->memory_bytes >= 70 * GIB && !a100 ? 8192 : 2048;
+}
+
+// KV memory of `tokens` tokens on one GPU, without a request's state.
+static double kv_bytes(const mb_plan *plan, uint64_t tokens, uint64_t kept) {
+    const bool even = CONVENTIONS[plan->rules].even;
+    const double bytes = mb_model_kv_bytes(plan->model, value_bytes(plan), tokens, kept, even ? 1 : plan->tp);
+    return even ? bytes / plan->tp : bytes;
+}
+
+// Memory of one user with `tokens` tokens on one GPU. A layer with a window holds, while a prompt is
+// computed, the window before the step's first token and all tokens of the step.
 static double user_bytes(const mb_plan *plan, uint64_t tokens) {
     const convention *c = &CONVENTIONS[plan->rules];
-    const uint64_t kept = c->whole_blocks ? round_up(tokens, plan->block) : tokens;
-    return share_of(plan) * mb_model_kv_bytes(plan->model, value_bytes(plan), kept, c->windows);
+    const uint64_t whole = c->whole_blocks ? round_up(tokens, plan->block) : tokens;
+    const uint64_t kept = (uint64_t)plan->model->window + mb_plan_step_tokens(plan) - 1;
+    return kv_bytes(plan, whole, c->windows ? kept : UINT64_MAX) +
+           mb_model_state_bytes(plan->model) / plan->tp;
 }
 
 // As whole as 2^53 allows, with room for rounding: bytes are whole multiples of one another in exact
@@ -88,7 +97,7 @@ mb_budget mb_budget_of(const mb_plan *plan) {
                    .windows = c->windows && plan->model->window_layers > 0};
     b.held_back = (1 - b.utilization) * b.memory;
     b.weights = mb_model_weight_bytes(plan->model, plan->bytes_per_weight) * c->weight_factor / plan->tp;
-    b.token_bytes = share_of(plan) * mb_model_kv_bytes(plan->model, value_bytes(plan), 1, false);
+    b.token_bytes = kv_bytes(plan, 1, UINT64_MAX);
     b.pool = b.memory * b.utilization - b.weights - b.activation - b.runtime;
     const double block_bytes = b.token_bytes * plan->block;
     if (plan->blocks) b.pool = (double)plan->blocks * block_bytes;
@@ -96,7 +105,8 @@ mb_budget mb_budget_of(const mb_plan *plan) {
     b.tokens = c->whole_blocks ? b.blocks * plan->block : whole(b.pool / b.token_bytes);
     const double one = user_bytes(plan, plan->context);
     b.used = (double)plan->batch * one;
-    b.users = whole((c->whole_blocks && !b.windows ? (double)b.blocks * block_bytes : b.pool) / one);
+    const bool in_blocks = c->whole_blocks && !b.windows && plan->model->state_layers == 0;
+    b.users = whole((in_blocks ? (double)b.blocks * block_bytes : b.pool) / one);
     b.fits = b.pool >= 0 && b.users >= plan->batch;
     b.longest = b.pool > 0 ? longest_in(plan, b.pool) : 0;
     if (plan->model->max_positions && b.longest >= plan->model->max_positions) {
@@ -107,7 +117,38 @@ mb_budget mb_budget_of(const mb_plan *plan) {
 }
 
 bool mb_plan_divides(const mb_plan *plan, uint32_t gpus) {
-    return plan->rules == MB_RULES_KAITO || plan->model->heads % gpus == 0;
+    const mb_model_config *m = plan->model;
+    if (plan->rules == MB_RULES_KAITO) return true;
+    const bool deals = m->kv_lora_rank || m->kv_heads % gpus == 0 || gpus % m->kv_heads == 0;
+    return m->heads % gpus == 0 && deals;
+}
+
+static mb_status check_division(const mb_plan *plan, mb_error *error) {
+    const mb_model_config *m = plan->model;
+    if (mb_plan_divides(plan, plan->tp)) return MB_OK;
+    char sizes[160] = "";
+    for (uint32_t n = 1, used = 0; n <= 64 && used + 16 < sizeof sizes; n++)
+        if (mb_plan_divides(plan, n))
+            used += (uint32_t)snprintf(sizes + used, sizeof sizes - used, "%s%u", used ? ", " : "", n);
+    if (m->heads % plan->tp)
+        return mb_fail(error, MB_BAD_INPUT,
+                       "%s cannot be divided among %u GPUs: it has %u attention heads (possible: %s)",
+                       m->name, plan->tp, m->heads, sizes);
+    return mb_fail(
+        error, MB_BAD_INPUT,
+        "%s cannot be divided among %u GPUs: its %u KV heads neither divide nor are divided (possible: %s)",
+        m->name, plan->tp, m->kv_heads, sizes);
+}
+
+mb_status mb_plan_check(const mb_plan *plan, mb_error *error) {
+    const mb_model_config *m = plan->model;
+    if (m->quant_unknown && plan->bytes_per_weight == 0)
+        return mb_fail(
+            error, MB_BAD_INPUT,
+            "%s is quantised by \"%s\", which is not understood: the size of its weights would be a guess; "
+            "give the bytes per weight (--weights, weight_precision)",
+            m->name, m->quant_name);
+    return check_division(plan, error);
 }
 
 uint32_t mb_gpus_needed(const mb_plan *plan) {

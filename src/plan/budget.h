@@ -35,6 +35,7 @@ typedef struct mb_plan {
     double activation_bytes; // per GPU
     double runtime_bytes;    // per GPU
     uint32_t block;          // tokens
+    uint32_t step_tokens;    // of a step at most; 0: vLLM's default for the GPU
     uint64_t blocks;         // of the pool, set outright; 0: what the memory holds
     uint64_t context, batch; // tokens of a user; users at once
 } mb_plan;
@@ -58,9 +59,14 @@ typedef struct mb_budget {
 } mb_budget;
 
 mb_budget mb_budget_of(const mb_plan *plan);
+// Tokens of a step: as given, else 8,192 on GPUs from 70 GiB on but the A100, and 2,048 on others (vLLM's
+// max_num_batched_tokens of a server).
+uint32_t mb_plan_step_tokens(const mb_plan *plan);
 // Whether the model can be divided among `gpus`: under KAITO's rules always, else if they divide the
-// attention heads.
+// attention heads, and the key-value heads too or are divided by them.
 bool mb_plan_divides(const mb_plan *plan, uint32_t gpus);
+// Whether a budget would rest on nothing: a model that cannot be divided so, weights of unknown size.
+mb_status mb_plan_check(const mb_plan *plan, mb_error *error);
 // The smallest number of GPUs on which `batch` users with `context` tokens fit; 0 if none up to 4,096 do.
 uint32_t mb_gpus_needed(const mb_plan *plan);
 // "fp16" -> 2 bytes; 0 for an unknown name. Names: fp32, fp16, bf16, fp8, int8, int4.

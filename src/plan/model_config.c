@@ -2,248 +2,194 @@
 #include "plan/model_config.h"
 
 #include "base/strbuf.h"
+#include "plan/model_reader.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST = 1 << 30 }; // of any dimension: products of four stay exact enough, and a slip is caught
-
-typedef struct reader {
-    const char *path;
-    const json_t *outer, *inner; // inner: text_config, or the same as outer
-    mb_error *error;
-    mb_status status; // the first error; nothing is done after it
-} reader;
-
-// --- values by name
-// --------------------------------------------------------------------------------------------
-
-static const json_t *get(const reader *r, const char *key) {
-    const json_t *value = json_object_get(r->inner, key);
-    if (!value || json_is_null(value)) value = json_object_get(r->outer, key);
-    return value && !json_is_null(value) ? value : NULL;
-}
-
-static void complain(reader *r, const char *key, const json_t *value, const char *expected) {
-    if (r->status) return;
-    char *shown = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-    r->status = mb_fail(r->error, MB_BAD_INPUT, "%s: %s is %.60s; expected %s", r->path, key,
-                        shown ? shown : "?", expected);
-    free(shown);
-}
-
-// The first of `keys` (ends with NULL) that the file has; 0 where it has none.
-static uint32_t whole(reader *r, const char *const *keys, uint32_t least) {
-    for (; *keys; keys++) {
-        const json_t *value = get(r, *keys);
-        if (!value) continue;
-        const double number = json_number_value(value);
-        if (json_is_number(value) && number == floor(number) && number >= least && number <= MOST)
-            return (uint32_t)number;
-        complain(r, *keys, value, least ? "a whole number from 1 on" : "a whole number from 0 on");
-        return 0;
-    }
-    return 0;
-}
-#define WHOLE(reader, least, ...) whole(reader, (const char *const[]){__VA_ARGS__, NULL}, least)
-
-// As whole, but it must be there.
-static uint32_t needed(reader *r, const char *const *keys) {
-    const uint32_t value = whole(r, keys, 1);
-    if (value || r->status) return value;
-    r->status = mb_fail(r->error, MB_BAD_INPUT, "%s: no %s; expected the keys of a Hugging Face config.json",
-                        r->path, keys[0]);
-    return 0;
-}
-#define NEEDED(reader, ...) needed(reader, (const char *const[]){__VA_ARGS__, NULL})
-
-static bool flag(reader *r, const char *key, bool otherwise) {
-    const json_t *value = get(r, key);
-    if (!value) return otherwise;
-    if (!json_is_boolean(value)) complain(r, key, value, "true or false");
-    return json_is_true(value);
-}
-
-static const char *text(reader *r, const char *key) {
-    const json_t *value = get(r, key);
-    if (value && !json_is_string(value)) complain(r, key, value, "a text");
-    return json_string_value(value);
-}
-
-static bool starts_with(const char *text, const char *start) {
-    return strncmp(text, start, strlen(start)) == 0;
-}
-
 // --- parts of a description
 // ------------------------------------------------------------------------------------
 
-static void read_heads(reader *r, mb_model_config *m) {
-    m->heads = NEEDED(r, "num_attention_heads", "n_head", "n_heads", "num_heads");
-    m->new_falcon = flag(r, "new_decoder_architecture", false);
-    m->kv_heads = WHOLE(r, 1, "num_key_value_heads");
+static bool has(const mb_reader *r, uint32_t feature) {
+    return (r->family->features & feature) != 0;
+}
+
+// As the file says, else as its class does; one of them must.
+#define OR_USUAL(reader, usual, ...) or_usual(reader, usual, (const char *const[]){__VA_ARGS__, NULL})
+
+static uint32_t or_usual(mb_reader *r, uint32_t usual, const char *const *keys) {
+    const uint32_t value = mb_reader_whole(r, keys, 1);
+    return value || r->status ? value : usual ? usual : mb_reader_needed(r, keys);
+}
+
+static uint32_t read_kv_heads(mb_reader *r, const mb_model_config *m) {
+    const bool one = (r->family->traits & MB_ONE_KV_HEAD) != 0;
+    uint32_t kv_heads = MB_WHOLE(r, 1, "num_key_value_heads", "kv_n_heads");
     // Falcon's files name num_kv_heads even where multi_query makes it 1.
-    if (!m->kv_heads && flag(r, "multi_query", false) && !m->new_falcon) m->kv_heads = 1;
-    if (!m->kv_heads) m->kv_heads = WHOLE(r, 1, "num_kv_heads", "n_head_kv", "multi_query_group_num");
-    if (!m->kv_heads) m->kv_heads = m->heads;
-    m->head_dim = WHOLE(r, 1, "head_dim");
+    if (!kv_heads && mb_reader_flag(r, "multi_query", one) && !m->new_falcon) return 1;
+    if (!kv_heads) kv_heads = MB_WHOLE(r, 1, "num_kv_heads", "n_head_kv");
+    if (!kv_heads && mb_reader_flag(r, "multi_query_attention", false))
+        kv_heads = MB_WHOLE(r, 1, "multi_query_group_num");
+    if (!kv_heads) kv_heads = r->family->kv_heads;
+    return kv_heads ? kv_heads : m->heads;
+}
+
+static void check_heads(mb_reader *r, uint32_t heads, uint32_t kv_heads) {
+    if (!r->status && heads % kv_heads)
+        mb_reader_fail(r, "%u attention heads cannot share %u key-value heads; expected a divisor", heads,
+                       kv_heads);
+}
+
+static void read_heads(mb_reader *r, mb_model_config *m) {
+    m->heads = OR_USUAL(r, r->family->heads, "num_attention_heads", "n_head", "n_heads", "num_heads");
+    m->new_falcon = mb_reader_flag(r, "new_decoder_architecture", false);
+    m->kv_heads = read_kv_heads(r, m);
+    m->head_dim = MB_WHOLE(r, 1, "head_dim", "attention_head_dim", "kv_channels");
+    if (!m->head_dim) m->head_dim = r->family->head_dim;
+    check_heads(r, m->heads, m->kv_heads);
     if (r->status) return;
-    if (m->heads % m->kv_heads)
-        r->status = mb_fail(r->error, MB_BAD_INPUT,
-                            "%s: %u attention heads cannot share %u key-value heads; expected a divisor",
-                            r->path, m->heads, m->kv_heads);
-    else if (!m->head_dim && m->hidden % m->heads)
-        r->status = mb_fail(r->error, MB_BAD_INPUT,
-                            "%s: hidden_size %u is no multiple of %u attention heads; expected head_dim",
-                            r->path, m->hidden, m->heads);
+    if (!m->head_dim && m->hidden % m->heads)
+        mb_reader_fail(r, "hidden_size %u is no multiple of %u attention heads; expected head_dim", m->hidden,
+                       m->heads);
     else if (!m->head_dim)
         m->head_dim = m->hidden / m->heads;
+    m->wide_kv_heads = m->kv_heads;
+    m->wide_head_dim = m->head_dim;
+    if (!has(r, MB_WIDE)) return;
+    m->shared_kv_matrix = mb_reader_flag(r, "attention_k_eq_v", false);
+    const uint32_t wide = MB_WHOLE(r, 1, "global_head_dim"),
+                   kv = MB_WHOLE(r, 1, "num_global_key_value_heads");
+    m->wide_head_dim = wide ? wide : 512;
+    if (kv && m->shared_kv_matrix) m->wide_kv_heads = kv;
+    check_heads(r, m->heads, m->wide_kv_heads);
 }
 
-static void read_latent_attention(reader *r, mb_model_config *m) {
-    m->kv_lora_rank = WHOLE(r, 0, "kv_lora_rank");
-    m->q_lora_rank = WHOLE(r, 0, "q_lora_rank");
+static void read_latent_attention(mb_reader *r, mb_model_config *m) {
+    m->kv_lora_rank = MB_WHOLE(r, 0, "kv_lora_rank");
+    m->q_lora_rank = MB_WHOLE(r, 0, "q_lora_rank");
     m->value_dim = m->head_dim;
+    static const char *const parts[] = {"qk_rope_head_dim", "qk_nope_head_dim", "v_head_dim", "q_lora_rank"};
+    for (int i = 0; i < 4 && !m->kv_lora_rank; i++)
+        if (mb_reader_get(r, parts[i]))
+            mb_reader_fail(
+                r,
+                "%s belongs to latent attention, but there is no kv_lora_rank; expected how many values "
+                "a compressed token has",
+                parts[i]);
     if (!m->kv_lora_rank || r->status) return;
-    m->rope_dim = NEEDED(r, "qk_rope_head_dim");
-    m->nope_dim = NEEDED(r, "qk_nope_head_dim");
-    m->value_dim = NEEDED(r, "v_head_dim");
+    m->rope_dim = MB_NEEDED(r, "qk_rope_head_dim");
+    m->nope_dim = MB_NEEDED(r, "qk_nope_head_dim");
+    m->value_dim = MB_NEEDED(r, "v_head_dim");
     m->head_dim = m->rope_dim + m->nope_dim;
+    if (!has(r, MB_INDEXER)) return;
+    m->index_heads = OR_USUAL(r, strcmp(m->model_type, "glm_moe_dsa") == 0 ? 32 : 64, "index_n_heads");
+    m->index_dim = OR_USUAL(r, 128, "index_head_dim");
 }
 
-static void read_experts(reader *r, mb_model_config *m) {
-    m->experts = WHOLE(r, 0, "n_routed_experts", "num_local_experts", "num_experts", "moe_num_experts");
-    if (m->experts < 2) {
-        m->experts = 0;
-        return;
-    }
-    m->experts_per_token =
-        NEEDED(r, "num_experts_per_tok", "experts_per_token", "moe_top_k", "num_experts_per_token");
-    if (!r->status && m->experts_per_token > m->experts)
-        r->status = mb_fail(r->error, MB_BAD_INPUT, "%s: a token cannot choose %u of %u experts", r->path,
-                            m->experts_per_token, m->experts);
-    m->shared_experts = WHOLE(r, 0, "n_shared_experts");
-    m->expert_intermediate = WHOLE(r, 1, "moe_intermediate_size");
-    if (!m->expert_intermediate) m->expert_intermediate = m->intermediate;
-    const uint32_t dense = WHOLE(r, 0, "first_k_dense_replace");
-    uint32_t every = WHOLE(r, 1, "moe_layer_freq", "decoder_sparse_step");
-    if (!every) every = 1;
-    m->expert_layers = dense < m->layers ? (m->layers - dense) / every : 0;
-    const json_t *plain = get(r, "mlp_only_layers");
-    if (plain && json_is_array(plain) && json_array_size(plain) <= m->expert_layers)
-        m->expert_layers -= (uint32_t)json_array_size(plain);
+// Gemma 3n and 4: embeddings per layer; 3n also predicts and corrects several streams (altup) beside a path
+// of low rank (laurel).
+static void read_per_layer(mb_reader *r, mb_model_config *m) {
+    if (!has(r, MB_PER_LAYER) || r->status) return;
+    const json_t *given = mb_reader_get(r, "hidden_size_per_layer_input");
+    const double width = given ? MB_WHOLE(r, 0, "hidden_size_per_layer_input") : 256, hidden = m->hidden;
+    const double words = OR_USUAL(r, 262144, "vocab_size_per_layer_input"), layers = m->layers;
+    if (width > 0)
+        m->other_weights =
+            words * layers * width + hidden * layers * width + layers * (2 * hidden * width + hidden) + width;
+    if (!has(r, MB_ALTUP)) return;
+    const double streams = OR_USUAL(r, 4, "altup_num_inputs"), rank = OR_USUAL(r, 64, "laurel_rank");
+    m->other_weights +=
+        2 * (streams - 1) * hidden * hidden +
+        layers * (2 * hidden * rank + hidden + streams * (hidden + streams * streams + streams) + 2 * hidden);
 }
 
-static void read_windows(reader *r, mb_model_config *m) {
-    m->window = WHOLE(r, 0, "sliding_window");
-    if (!m->window || r->status || !flag(r, "use_sliding_window", true)) {
-        m->window = 0;
-        return;
-    }
-    const json_t *types = get(r, "layer_types");
-    const uint32_t pattern = WHOLE(r, 0, "sliding_window_pattern");
-    if (types && json_is_array(types)) {
-        for (size_t i = 0; i < json_array_size(types); i++) {
-            const char *type = json_string_value(json_array_get(types, i));
-            m->window_layers += type && strcmp(type, "sliding_attention") == 0;
-        }
-        if (m->window_layers > m->layers) m->window_layers = m->layers;
-    } else if (pattern > 1) { // the last of every `pattern` layers sees everything
-        m->window_layers = m->layers - m->layers / pattern;
-    } else if (strcmp(m->model_type, "gemma2") == 0 || strcmp(m->model_type, "gpt_oss") == 0) {
-        m->window_layers = (m->layers + 1) / 2;
-    } else if (starts_with(m->model_type, "gemma3")) {
-        m->window_layers = m->layers - m->layers / 6;
+static void read_intermediate(mb_reader *r, mb_model_config *m) {
+    const json_t *list = mb_reader_get(r, "intermediate_size"); // Gemma 3n has a list, one a layer
+    if (json_is_array(list)) {
+        for (size_t i = 1; i < json_array_size(list); i++)
+            if (!json_equal(json_array_get(list, i), json_array_get(list, 0)))
+                mb_reader_complain(r, "intermediate_size", list, "the same width in every layer");
+        m->intermediate = (uint32_t)fmin(1e9, fmax(1, json_number_value(json_array_get(list, 0))));
     } else {
-        m->window_layers = m->layers;
+        m->intermediate = MB_WHOLE(r, 1, "intermediate_size_mlp", "intermediate_size", "ffn_hidden_size",
+                                   "ffn_dim", "n_inner", "block_ff_dim");
     }
-}
-
-static void read_quantisation(reader *r, mb_model_config *m) {
-    const json_t *config = get(r, "quantization_config");
-    if (!config) return;
-    const char *method = json_string_value(json_object_get(config, "quant_method"));
-    if (!method) {
-        complain(r, "quantization_config", config, "an object with a quant_method");
-        return;
-    }
-    snprintf(m->quant_name, sizeof m->quant_name, "%s", method);
-    const json_t *bits = json_object_get(config, "bits"), *group = json_object_get(config, "group_size");
-    m->quantisation = MB_QUANT_LINEAR;
-    if (strcmp(method, "fp8") == 0 || strcmp(method, "fbgemm_fp8") == 0) {
-        m->quant_bits = 8;
-        const json_t *block = json_object_get(config, "weight_block_size");
-        const double cells =
-            json_number_value(json_array_get(block, 0)) * json_number_value(json_array_get(block, 1));
-        if (cells >= 1) m->quant_bits += 32 / cells; // a 32-bit scale per block
-    } else if (strcmp(method, "mxfp4") == 0) {
-        m->quantisation = MB_QUANT_EXPERTS;
-        m->quant_bits = 4.25; // 32 values of 4 bit share a scale of 8
-    } else if (strcmp(method, "awq") == 0 || strcmp(method, "gptq") == 0) {
-        const double width = bits ? json_number_value(bits) : 4,
-                     size = group ? json_number_value(group) : 128;
-        if (!(width >= 1 && width <= 16)) complain(r, "quantization_config.bits", bits, "1 to 16");
-        m->quant_bits =
-            width + (size > 0 ? (16 + width) / size : 0); // a 16-bit scale and a zero point per group
-    } else if (strcmp(method, "bitsandbytes") == 0) {
-        const bool four = json_is_true(json_object_get(config, "load_in_4bit"));
-        m->quant_bits = four ? 4.5 : 8; // 64 values of 4 bit share a 32-bit scale
-    } else {
-        m->quantisation = MB_QUANT_NONE;
-        m->quant_unknown = true;
-    }
-}
-
-static void read_dtype(reader *r, mb_model_config *m) {
-    static const struct {
-        const char *name;
-        double bytes;
-    } types[] = {{"bfloat16", 2}, {"float16", 2}, {"float32", 4}, {"float64", 8}, {"float8_e4m3fn", 1}};
-    m->dtype_bytes = 2;
-    const char *key = get(r, "torch_dtype") ? "torch_dtype" : "dtype";
-    const char *name = text(r, key);
-    if (!name) return;
-    if (starts_with(name, "torch.")) name += strlen("torch.");
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (strcmp(name, types[i].name) == 0) {
-            m->dtype_bytes = types[i].bytes;
-            return;
-        }
-    complain(r, key, get(r, key), "bfloat16, float16, float32 or float64");
-}
-
-// Files that leave tie_word_embeddings out mean their family's default.
-static bool usually_tied(const char *type) {
-    static const char *const families[] = {"gemma", "falcon", "gpt2", "opt", "bloom", "mpt", "cohere"};
-    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
-        if (starts_with(type, families[i])) return true;
-    return false;
-}
-
-static void read_model(reader *r, mb_model_config *m) {
-    const char *type = text(r, "model_type");
-    snprintf(m->model_type, sizeof m->model_type, "%s", type ? type : "");
-    m->layers = NEEDED(r, "num_hidden_layers", "n_layer", "n_layers", "num_layers");
-    m->hidden = NEEDED(r, "hidden_size", "n_embd", "d_model");
-    read_heads(r, m);
-    m->intermediate = WHOLE(r, 1, "intermediate_size", "ffn_hidden_size", "ffn_dim", "n_inner");
+    const uint32_t alone = MB_WHOLE(r, 0, "shared_intermediate_size"); // Granite 4 without experts
+    if (alone && has(r, MB_MAMBA2) && MB_WHOLE(r, 0, "num_local_experts") < 2) m->intermediate = alone;
+    if (!m->intermediate) m->intermediate = r->family->intermediate;
     if (!m->intermediate) m->intermediate = 4 * m->hidden;
-    m->vocabulary = NEEDED(r, "vocab_size", "padded_vocab_size");
-    m->max_positions = WHOLE(r, 1, "max_position_embeddings", "n_positions", "max_seq_len", "seq_length",
-                             "max_sequence_length");
-    m->tied = flag(r, "tie_word_embeddings", usually_tied(m->model_type));
-    const bool biased = flag(r, "attention_bias", false) || flag(r, "qkv_bias", false);
-    m->attention_bias = biased || starts_with(m->model_type, "qwen2");
-    m->output_bias = flag(r, "attention_bias", false);
-    read_dtype(r, m);
+    if (has(r, MB_CONVOLUTION) && mb_reader_flag(r, "block_auto_adjust_ff_dim", true) &&
+        !has(r, MB_EXPERTS)) {
+        const json_t *factor = mb_reader_get(r, "block_ffn_dim_multiplier");
+        const double width = floor(2.0 * m->intermediate / 3) * (factor ? json_number_value(factor) : 1);
+        const double step = OR_USUAL(r, 256, "block_multiple_of");
+        m->intermediate = (uint32_t)fmin(1e9, step * ceil(floor(width) / step));
+    }
+}
+
+static void read_biases(mb_reader *r, mb_model_config *m) {
+    const uint32_t traits = r->family->traits;
+    m->output_bias = mb_reader_flag(r, "attention_bias", (traits & MB_OUT_BIAS) != 0);
+    m->attention_bias = m->output_bias || (traits & MB_QKV_BIAS) || mb_reader_flag(r, "qkv_bias", false) ||
+                        mb_reader_flag(r, "use_qkv_bias", false) || mb_reader_flag(r, "add_qkv_bias", false);
+    if (traits & MB_QKV_BIAS && !(traits & MB_OUT_BIAS))
+        m->output_bias = false; // Qwen2, GLM: never on the output
+    if (m->kv_lora_rank) m->attention_bias = m->output_bias = false;
+}
+
+static void read_model(mb_reader *r, mb_model_config *m) {
+    const mb_family *f = r->family;
+    const bool lone_head = mb_reader_get(r, "tie_word_embeddings") != NULL;
+    m->family = f;
+    m->layers = OR_USUAL(r, f->layers, "num_hidden_layers", "n_layer", "n_layers", "num_layers");
+    m->hidden = OR_USUAL(r, f->hidden, "hidden_size", "n_embd", "d_model");
+    read_heads(r, m);
+    read_intermediate(r, m);
+    m->vocabulary = OR_USUAL(r, f->vocabulary, "vocab_size", "padded_vocab_size");
+    const uint32_t projected = MB_WHOLE(r, 1, "word_embed_proj_dim");
+    if (projected && projected != m->hidden)
+        mb_reader_fail(
+            r, "word_embed_proj_dim is %u, hidden_size %u; embeddings of another width are not understood",
+            projected, m->hidden);
+    m->max_positions = MB_WHOLE(r, 1, "max_position_embeddings", "n_positions", "max_seq_len", "seq_length",
+                                "max_sequence_length");
+    if (!m->max_positions) m->max_positions = f->positions;
+    m->tied =
+        mb_reader_flag(r, lone_head ? "tie_word_embeddings" : "tie_embedding", (f->traits & MB_TIED) != 0);
+    m->dtype_bytes = mb_reader_dtype(r, mb_reader_get(r, "torch_dtype") ? "torch_dtype" : "dtype", 2);
     read_latent_attention(r, m);
-    read_experts(r, m);
-    read_windows(r, m);
-    read_quantisation(r, m);
+    read_biases(r, m);
+    mb_reader_layers(r, m);
+    read_per_layer(r, m);
+    mb_reader_vision(r, m);
+    mb_reader_quantisation(r, m);
     const json_t *source = json_object_get(r->outer, "_source");
     if (json_is_string(source)) m->source = mb_strdup(json_string_value(source));
+}
+
+// Which implementation the file is for, by the model_type of the text part; nothing of it is guessed.
+static void read_family(mb_reader *r, mb_model_config *m) {
+    const bool nested = r->inner != r->outer;
+    const json_t *whole = json_object_get(r->outer, "model_type"),
+                 *part = json_object_get(r->inner, "model_type");
+    const char *around = json_string_value(whole), *type = json_string_value(part);
+    if (nested && around && !mb_family_wraps(around))
+        mb_reader_fail(
+            r,
+            "model_type \"%.60s\" with a text_config is not known, so what it keeps per token would be a "
+            "guess",
+            around);
+    if (nested && !type && around && mb_family_find(around)) type = around;
+    if (part && !type) mb_reader_complain(r, "model_type", part, "a text");
+    if (r->status) return;
+    snprintf(m->model_type, sizeof m->model_type, "%s", type ? type : "");
+    r->family = mb_family_find(type ? type : "");
+    if (r->family) return;
+    const char *near = mb_family_nearest(type);
+    mb_reader_fail(r, "model_type \"%.60s\" is not known, so its layers would be counted by guess%s%s%s",
+                   type, near ? " (near in name: " : "", near ? near : "", near ? ")" : "");
 }
 
 // --- the file
@@ -278,12 +224,16 @@ mb_status mb_model_config_read(const char *path, mb_model_config *model, mb_erro
         return mb_fail(error, MB_BAD_INPUT, "%s: %s", path, problem.text);
     }
     const json_t *inner = json_object_get(root, "text_config");
-    reader r = {.path = path, .outer = root, .inner = json_is_object(inner) ? inner : root, .error = error};
-    if (json_is_object(root))
-        read_model(&r, model);
-    else
+    mb_reader r = {
+        .path = path, .outer = root, .inner = json_is_object(inner) ? inner : root, .error = error};
+    if (json_is_object(root)) {
+        read_family(&r, model);
+        if (!r.status) mb_reader_check_keys(&r);
+        if (!r.status) read_model(&r, model);
+    } else {
         r.status =
             mb_fail(error, MB_BAD_INPUT, "%s: expected one JSON object { ... }, as in a config.json", path);
+    }
     json_decref(root);
     model->name = name_of(path);
     if (!r.status && !model->name) r.status = mb_fail_memory(error);

@@ -82,6 +82,9 @@ static mb_status check_model(const mb_model_config *m, mb_error *error) {
     if (m->kv_lora_rank)
         return mb_fail(error, MB_BAD_INPUT,
                        "%s has latent attention; the probe times ordinary attention only", m->name);
+    if (m->attention_layers != m->layers)
+        return mb_fail(error, MB_BAD_INPUT,
+                       "%s has layers without attention; the probe times ordinary layers only", m->name);
     if (m->head_dim % 2)
         return mb_fail(error, MB_BAD_INPUT, "%s has an odd head_dim, %u", m->name, m->head_dim);
     return MB_OK;

@@ -81,14 +81,12 @@ static mb_status read_options(lua_State *L, const char *root, opened *o, mb_erro
     p->activation_bytes = option(L, "activation_gib", NAN) * GIB;
     p->runtime_bytes = option(L, "runtime_gib", NAN) * GIB;
     p->block = (uint32_t)fmin(1 << 20, fmax(1, option(L, "block", 16)));
+    p->step_tokens = (uint32_t)fmin(1 << 24, (double)whole_option(L, "step_tokens", 0));
     p->blocks = whole_option(L, "blocks", 0);
     p->context = whole_option(L, "context", 2048);
     p->batch = whole_option(L, "batch", 1);
     if (!status && p->context == 0) status = mb_fail(error, MB_BAD_INPUT, "plan: a context of 0 tokens");
-    if (!status && !mb_plan_divides(p, p->tp))
-        status = mb_fail(error, MB_BAD_INPUT, "%s cannot be divided among %u GPUs: it has %u attention heads",
-                         o->model.name, p->tp, o->model.heads);
-    return status;
+    return status ? status : mb_plan_check(p, error);
 }
 
 // --- figures

@@ -174,3 +174,35 @@ assert 0.02 < rows[0]["ttft_s"] < 0.05 and 0.004 < rows[0]["tpot_s"] < 0.008' <<
     [ "$(wc -l <<<"$output")" -ge 27 ]
     says "h100-80gb 80 3350 989.4 1979 450 8"
 }
+
+@test "what is not understood is refused, and warnings are in every format" {
+    printf '{ "model_type": "deepseek_v9", "num_hidden_layers": 2 }' >new.json
+    plan --model ./new.json --gpu h100-80gb
+    [ "$status" -eq 2 ]
+    says 'new.json: model_type "deepseek_v9" is not known, so its layers would be counted by guess'
+    printf '{ "model_type": "llama", "compress_ratios": [4], "num_hidden_layers": 2, "hidden_size": 64, "num_attention_heads": 4, "vocab_size": 100 }' \
+        >odd.json
+    plan --model ./odd.json --gpu h100-80gb
+    [ "$status" -eq 2 ]
+    says "the key compress_ratios is not understood"
+    printf '{ "num_hidden_layers": 2, "hidden_size": 64, "num_attention_heads": 4, "vocab_size": 100, "quantization_config": { "quant_method": "aqlm" } }' \
+        >packed.json
+    plan --model ./packed.json --gpu h100-80gb
+    [ "$status" -eq 2 ]
+    says 'packed is quantised by "aqlm", which is not understood'
+    for format in table csv json md; do
+        plan --model ./packed.json --weights int4 --gpu h100-80gb --format "$format"
+        [ "$status" -eq 0 ]
+        says "packed has no model_type: counted as a plain transformer"
+    done
+}
+
+@test "windows are admitted by vLLM's rule, and KV heads must divide" {
+    plan --model gpt-oss-20b --gpu h100-80gb --context 8192 --batch 32
+    says "K KV memory 12.00 GiB"
+    plan --model gpt-oss-20b --gpu h100-80gb --context 8192 --batch 32 --step-tokens 2048
+    says "K KV memory 7.59 GiB" # 12 layers of 8,192 and 12 of 127 + 2,048 tokens, 2,048 bytes each
+    plan --model phi-4 --gpu h100-80gb --tp 4
+    [ "$status" -eq 2 ]
+    says "its 10 KV heads neither divide nor are divided (possible: 1, 2, 5, 10, 20, 40)"
+}

@@ -41,7 +41,7 @@ static mb_plan make_plan(const mb_model_config *model, const mb_gpu *gpu, mb_rul
 }
 
 static double kv_bytes(const mb_model_config *m, double each) {
-    return (double)m->layers * (double)mb_model_kv_values(m) * each;
+    return mb_model_kv_bytes(m, each, 1, UINT64_MAX, 1);
 }
 
 // tokens = floor((n x memory x utilization - 1.02 W - 2.3 GiB n) / bytes per token), W = 2 bytes x
@@ -189,9 +189,9 @@ static void vllm(void **state) {
     mb_model_config_deinit(&model);
 
     open_model("gpt-oss-20b", &model); // 24 layers of 2 x 8 x 64 x 2 = 2,048 bytes; 12 keep 128 tokens
-    assert_true(mb_model_kv_bytes(&model, 2, 1000, true) == 2048.0 * (12 * 1000 + 12 * 128));
-    assert_true(mb_model_kv_bytes(&model, 2, 100, true) == 2048.0 * 24 * 100);
-    assert_true(mb_model_kv_bytes(&model, 2, 1000, false) == 2048.0 * 24 * 1000);
+    assert_true(mb_model_kv_bytes(&model, 2, 1000, 128, 1) == 2048.0 * (12 * 1000 + 12 * 128));
+    assert_true(mb_model_kv_bytes(&model, 2, 100, 128, 1) == 2048.0 * 24 * 100);
+    assert_true(mb_model_kv_bytes(&model, 2, 1000, UINT64_MAX, 1) == 2048.0 * 24 * 1000);
     // Half of what the published folders hold, 25.63 and 641.3 GiB less its extra layer of 11.5e9: in GiB.
     assert_true(fabs(mb_model_weight_bytes(&model, 0) / GIB - 25.63 / 2) < 0.01);
     mb_model_config_deinit(&model);

@@ -98,7 +98,7 @@ static void variants(void **state) {
                    "\"multi_query\": true, \"num_kv_heads\": 4 }, \"torch_dtype\": \"float32\" }");
     assert_true(m.layers == 3 && m.hidden == 64 && m.kv_heads == 1 && m.head_dim == 16 &&
                 m.intermediate == 256);
-    assert_true(mb_model_kv_bytes(&m, m.dtype_bytes, 1, false) == 2 * 3 * 16 * 4);
+    assert_true(mb_model_kv_bytes(&m, m.dtype_bytes, 1, UINT64_MAX, 1) == 2 * 3 * 16 * 4);
     mb_model_config_deinit(&m);
     m = read_model("{ " SIZES
                    ", \"model_type\": \"gemma\", \"head_dim\": 32 }"); // tied unless it says otherwise
@@ -114,7 +114,14 @@ static void variants(void **state) {
     assert_true(mb_model_weight_bytes(&m, 1) == linear + rest);
     mb_model_config_deinit(&m);
     m = read_model("{ " SIZES ", \"quantization_config\": { \"quant_method\": \"magic\" } }");
-    assert_true(m.quant_unknown && mb_model_weight_bytes(&m, 0) == 2 * (linear + rest));
+    assert_true(m.quant_unknown);
+    const mb_gpu gpu = {.name = "g", .memory_bytes = 1e9};
+    mb_plan plan = {.model = &m, .gpu = &gpu, .tp = 1, .block = 16, .context = 1, .batch = 1};
+    mb_error error;
+    assert_int_equal(mb_plan_check(&plan, &error), MB_BAD_INPUT);
+    assert_non_null(strstr(error.message, "is quantised by \"magic\", which is not understood"));
+    plan.bytes_per_weight = 0.5;
+    assert_int_equal(mb_plan_check(&plan, &error), MB_OK);
     mb_model_config_deinit(&m);
 }
 
