@@ -29,6 +29,9 @@ enum {
     BLOCKS,
     BLOCK,
     STEP_TOKENS,
+    MAX_SEQS,
+    VLLM,
+    WEIGHTS_GIB,
     MEMORY,
     PER_NODE,
     LATENCY,
@@ -63,6 +66,9 @@ void mb_plan_options_help(void) {
         "      --memory SIZE          of a GPU, as in 80GiB or 80GB\n"
         "      --blocks N             of KV memory, set outright; --block N: tokens in one (16)\n"
         "      --step-tokens N        most tokens of a step, max_num_batched_tokens (as vLLM for the GPU)\n"
+        "      --max-seqs N           most requests of a step, max_num_seqs (likewise)\n"
+        "      --vllm 0.N             the version whose defaults count (the newest known)\n"
+        "      --weights-gib X        size of all weights, as measured\n"
         "      --gpus-per-node N      else as the GPU's description says\n"
         "      --page LIST            simulate block sizes beside contiguous memory, on requests that end "
         "early\n"
@@ -119,6 +125,16 @@ static int read_memory(const char *text, double *bytes) {
     return wrong("--memory", text, "a size with its unit, as in 80GiB, 80GB or 81559MiB");
 }
 
+// "0.19", "0.6.3", "v0.21": their second number.
+static int read_version(const char *text, uint32_t *version) {
+    unsigned minor = 0;
+    const char *start = *text == 'v' ? text + 1 : text;
+    if (sscanf(start, "0.%u", &minor) != 1 || minor == 0 || minor > 999)
+        return wrong("--vllm", text, "a version of vLLM, as in 0.19");
+    *version = minor;
+    return 0;
+}
+
 static int read_precision(const char *option, const char *text, double *bytes) {
     *bytes = mb_precision_bytes(text);
     return *bytes > 0 ? 0 : wrong(option, text, "one of fp32, fp16, bf16, fp8, int8 and int4");
@@ -160,6 +176,9 @@ static const struct option LONG[] = {{"model", required_argument, NULL, MODEL},
                                      {"blocks", required_argument, NULL, BLOCKS},
                                      {"block", required_argument, NULL, BLOCK},
                                      {"step-tokens", required_argument, NULL, STEP_TOKENS},
+                                     {"max-seqs", required_argument, NULL, MAX_SEQS},
+                                     {"vllm", required_argument, NULL, VLLM},
+                                     {"weights-gib", required_argument, NULL, WEIGHTS_GIB},
                                      {"memory", required_argument, NULL, MEMORY},
                                      {"gpus-per-node", required_argument, NULL, PER_NODE},
                                      {"latency", no_argument, NULL, LATENCY},
@@ -201,6 +220,14 @@ static int take_memory_option(mb_plan_options *o, int option, const char *name) 
         return read_count(name, optarg, 1e12, &o->plan.blocks);
     case BLOCK:
         return take_count(name, 1 << 20, &o->plan.block);
+    case MAX_SEQS:
+        return take_count(name, 1 << 20, &o->plan.step_requests);
+    case VLLM:
+        return read_version(optarg, &o->plan.version);
+    case WEIGHTS_GIB:
+        code = read_number(name, optarg, 0.001, 1e6, &gib);
+        o->plan.weight_bytes = gib * GIB;
+        return code;
     case STEP_TOKENS:
         return take_count(name, 1 << 24, &o->plan.step_tokens);
     default:
@@ -298,6 +325,9 @@ static int take(mb_plan_options *o, int option, const char *name) {
 static int check(const mb_plan_options *o) {
     if (!o->model) return mb_cli_usage("plan", "which model? Give --model NAME (`mbsand list models`)");
     if (!o->gpu) return mb_cli_usage("plan", "on which GPU? Give --gpu NAME (`mbsand list gpus`)");
+    if ((o->slo || o->pages.count) && (o->plan.version || o->plan.step_requests || o->plan.weight_bytes > 0))
+        return mb_cli_usage("plan", "--vllm, --max-seqs and --weights-gib are not for --slo and --page: give "
+                                    "--utilization, --activation, --runtime or --weights");
     if (o->slo && !(o->rate > 0 && o->prompt > 0 && o->output > 0))
         return mb_cli_usage("plan", "--slo is judged on a workload: give --rate, --prompt and --output");
     return 0;

@@ -70,6 +70,9 @@ static double tokens(const mb_plan_row *r) {
 static double blocks(const mb_plan_row *r) {
     return (double)r->budget.blocks;
 }
+static double margin(const mb_plan_row *r) {
+    return r->budget.estimated && r->plan.tp == 1 ? MB_POOL_MARGIN : (double)NAN;
+}
 static double users(const mb_plan_row *r) {
     return (double)r->budget.users;
 }
@@ -114,6 +117,7 @@ static const column COLUMNS[] = {
     {"kv_bytes_per_token", "bytes per token", COUNT, token_bytes, false, false},
     {"pool_tokens", "pool tokens", COUNT, tokens, false, false},
     {"pool_blocks", "blocks", COUNT, blocks, false, false},
+    {"pool_margin", "margin", SHARE, margin, false, false},
     {"users", "most users", COUNT, users, true, false},
     {"longest_context", "longest context", COUNT, longest, false, false},
     {"gpus_needed", "GPUs needed", COUNT, gpus, true, false},
@@ -170,8 +174,11 @@ static void add_title(mb_strbuf *out, const mb_plan_row *row) {
     const mb_plan *p = &row->plan;
     mb_strbuf_printf(out, "%s on ", p->model->name);
     if (p->tp > 1) mb_strbuf_printf(out, "%u x ", p->tp);
-    mb_strbuf_printf(out, "%s (%s, %.4g GiB), rules %s\n", p->gpu->name, p->gpu->title,
-                     row->budget.memory / GIB, mb_rules_names[p->rules]);
+    char version[24];
+    mb_plan_version(p, version);
+    mb_strbuf_printf(out, "%s (%s, %.4g GiB), rules %s%s%s\n", p->gpu->name, p->gpu->title,
+                     row->budget.memory / GIB, mb_rules_names[p->rules], p->rules == MB_RULES_VLLM ? " " : "",
+                     p->rules == MB_RULES_VLLM ? version : "");
 }
 
 // "131,072 = 2 (K and V) x 32 layers x 8 KV heads x 128 x 2 bytes"
@@ -299,7 +306,11 @@ static void add_answers(mb_strbuf *out, const mb_plan_row *row) {
     add_count(out, (double)b->tokens);
     mb_strbuf_add(out, " (");
     add_count(out, (double)b->blocks);
-    mb_strbuf_printf(out, " blocks of %u)\nlongest context   ", row->plan.block);
+    mb_strbuf_printf(out, " blocks of %u)", row->plan.block);
+    if (!isnan(margin(row)))
+        mb_strbuf_printf(out, "\n                  plus or minus %g %% in %d of %d deployments",
+                         100 * MB_POOL_MARGIN, MB_POOLS_WITHIN, MB_POOLS_COMPARED);
+    mb_strbuf_add(out, "\nlongest context   ");
     add_count(out, (double)b->longest);
     if (b->bound_by_positions)
         mb_strbuf_add(out, " tokens: max_position_embeddings; the memory would hold more\n");

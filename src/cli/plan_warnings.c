@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/plan_warnings.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +46,15 @@ mb_plan_warnings mb_plan_warnings_of(const mb_plan_report *report, const mb_plan
     add_model(&w, row);
     if (p->rules == MB_RULES_KAITO && strncmp(p->model->model_type, "falcon", 6) == 0 && row->gpus_needed > 1)
         add(&w, "KAITO does not run Falcon models on more than one GPU");
+    if (row->budget.estimated && p->tp > 1)
+        add(&w, "what an engine takes on several GPUs is an estimate that two public logs missed by a third "
+                "of the "
+                "pool (docs/planning.md): give --blocks from a start-up log before buying");
+    if (row->budget.estimated && row->budget.pool > 0 && row->budget.pool < 0.1 * row->budget.memory)
+        add(&w,
+            "the pool is what is left of much larger parts: half a GiB more of activations takes %.0f %% of "
+            "it",
+            fmin(100, 100 * 0.5 * 1073741824.0 / row->budget.pool));
     if (report->options->latency)
         add(&w,
             "a roofline knows no kernel launches, no engine and no queue, so real times are longer: against "

@@ -11,12 +11,12 @@ enum { MOST_GPUS = 4096 };
 const char *const mb_rules_names[] = {"vllm", "kaito", "mlsysim"};
 
 typedef struct convention {
-    double utilization, weight_factor, activation_gib, runtime_gib;
+    double utilization, weight_factor, activation_gib, runtime_gib; // NAN: computed
     bool whole_blocks, even, windows; // even: KV memory divides among any number of GPUs
 } convention;
 
 static const convention CONVENTIONS[MB_RULES_COUNT] = {
-    [MB_RULES_VLLM] = {0.9, 1, 1, 0.152, true, false, true},
+    [MB_RULES_VLLM] = {NAN, 1, NAN, NAN, true, false, true},
     [MB_RULES_KAITO] = {0.9, 1.02, 1.7, 0.6, false, true, false},
     [MB_RULES_MLSYSIM] = {1, 1, 0, 0, false, true, false},
 };
@@ -39,11 +39,72 @@ static uint64_t round_up(uint64_t tokens, uint32_t block) {
     return (tokens + block - 1) / block * block;
 }
 
+// --- what vLLM takes beside weights and KV memory
+// ----------------------------------------------------------------------------
+
+enum { TODAY = 21, FIRST_V1 = 8, FIRST_WITH_GRAPHS = 21 };
+
+static uint32_t version_of(const mb_plan *plan) {
+    return plan->version ? plan->version : TODAY;
+}
+
+void mb_plan_version(const mb_plan *plan, char text[24]) {
+    snprintf(text, 24, "0.%u%s", version_of(plan), version_of(plan) >= TODAY ? " or later" : "");
+}
+
+// vLLM's own test: from 70 GiB on, but not the A100.
+static bool is_large(const mb_gpu *gpu) {
+    return gpu->memory_bytes >= 70 * GIB && strncmp(gpu->name ? gpu->name : "", "a100", 4) != 0;
+}
+
 uint32_t mb_plan_step_tokens(const mb_plan *plan) {
     if (plan->step_tokens) return plan->step_tokens;
-    const bool a100 = strncmp(plan->gpu->name ? plan->gpu->name : "", "a100", 4) == 0;
-    return plan->gpu->memory_bytes >= 70 * GIB && !a100 ? 8192 : 2048;
+    if (version_of(plan) < FIRST_V1)
+        return plan->context > 2048 ? (uint32_t)fmin((double)plan->context, 1 << 24) : 2048;
+    return is_large(plan->gpu) ? 8192 : 2048;
 }
+
+static uint32_t step_requests(const mb_plan *plan) {
+    if (plan->step_requests) return plan->step_requests;
+    return version_of(plan) >= FIRST_V1 && is_large(plan->gpu) ? 1024 : 256;
+}
+
+// The most that is alive at once in a layer, per token: three vectors as wide as the model, and the MLP's two
+// halves with their product, or queries, keys and values, or what the chosen experts work on. (Llama-3.1-8B:
+// 110,592 bytes; a run with 29,000 tokens took 110,700.)
+static double bytes_per_step_token(const mb_plan *plan) {
+    const mb_model_config *m = plan->model;
+    const double values = 2.0 * (m->kv_lora_rank ? m->heads * 1.0 : m->kv_heads) * m->head_dim;
+    const double attention = (2.0 * m->heads * m->head_dim + values) / plan->tp;
+    const double dense = m->dense_layers ? 3.0 * m->intermediate / plan->tp : 0;
+    const double inner = (double)m->expert_intermediate / plan->tp;
+    const double experts = m->experts_per_token * (fmax(2 * inner, m->expert_hidden) + inner);
+    return 2 * (3.0 * m->hidden + fmax(attention, fmax(dense, experts)));
+}
+
+// A step's activations, or the sampler's copies of the scores of all words: 16 bytes each of a request, 28 in
+// the older engine.
+static double vllm_activation(const mb_plan *plan) {
+    const double each = version_of(plan) < FIRST_V1 ? 28 : 16;
+    const double step = mb_plan_step_tokens(plan), requests = fmin(step_requests(plan), step);
+    return fmax(step * bytes_per_step_token(plan), requests * plan->model->vocabulary * each);
+}
+
+// CUDA's context and libraries, NCCL's buffers, the rotary table, and the graphs once they count.
+static double vllm_runtime(const mb_plan *plan) {
+    const mb_model_config *m = plan->model;
+    const double rotary = 2.0 * (double)m->max_positions * (m->kv_lora_rank ? m->rope_dim : m->head_dim);
+    const double base = version_of(plan) < FIRST_V1 ? 0.44 : 0.63, among = plan->tp > 1 ? 0.35 : 0;
+    const double graphs = version_of(plan) >= FIRST_WITH_GRAPHS ? 0.47 / 32 * m->layers : 0;
+    return (base + among + graphs) * GIB + fmin(rotary, GIB);
+}
+
+static double usual_utilization(const mb_plan *plan) {
+    return version_of(plan) >= FIRST_WITH_GRAPHS ? 0.92 : 0.9;
+}
+
+// --- what a user takes
+// -------------------------------------------------------------------------------------------------------
 
 // KV memory of `tokens` tokens on one GPU, without a request's state.
 static double kv_bytes(const mb_plan *plan, uint64_t tokens, uint64_t kept) {
@@ -90,13 +151,19 @@ static double or_else(double given, double otherwise) {
 
 mb_budget mb_budget_of(const mb_plan *plan) {
     const convention *c = &CONVENTIONS[plan->rules];
-    mb_budget b = {.memory = plan->memory_bytes > 0 ? plan->memory_bytes : plan->gpu->memory_bytes,
-                   .utilization = or_else(plan->utilization, c->utilization),
-                   .activation = or_else(plan->activation_bytes, c->activation_gib * GIB),
-                   .runtime = or_else(plan->runtime_bytes, c->runtime_gib * GIB),
-                   .windows = c->windows && plan->model->window_layers > 0};
+    const bool vllm = plan->rules == MB_RULES_VLLM;
+    const double usable = plan->gpu->usable_bytes > 0 ? plan->gpu->usable_bytes : plan->gpu->memory_bytes;
+    const double given = vllm ? usable : plan->gpu->memory_bytes;
+    mb_budget b = {
+        .memory = plan->memory_bytes > 0 ? plan->memory_bytes : given,
+        .utilization = or_else(plan->utilization, vllm ? usual_utilization(plan) : c->utilization),
+        .activation = or_else(plan->activation_bytes, vllm ? vllm_activation(plan) : c->activation_gib * GIB),
+        .runtime = or_else(plan->runtime_bytes, vllm ? vllm_runtime(plan) : c->runtime_gib * GIB),
+        .estimated = vllm && !plan->blocks && isnan(plan->activation_bytes) && isnan(plan->runtime_bytes),
+        .windows = c->windows && plan->model->window_layers > 0};
     b.held_back = (1 - b.utilization) * b.memory;
-    b.weights = mb_model_weight_bytes(plan->model, plan->bytes_per_weight) * c->weight_factor / plan->tp;
+    const double counted = mb_model_weight_bytes(plan->model, plan->bytes_per_weight);
+    b.weights = (plan->weight_bytes > 0 ? plan->weight_bytes : counted) * c->weight_factor / plan->tp;
     b.token_bytes = kv_bytes(plan, 1, UINT64_MAX);
     b.pool = b.memory * b.utilization - b.weights - b.activation - b.runtime;
     const double block_bytes = b.token_bytes * plan->block;
@@ -142,11 +209,11 @@ static mb_status check_division(const mb_plan *plan, mb_error *error) {
 
 mb_status mb_plan_check(const mb_plan *plan, mb_error *error) {
     const mb_model_config *m = plan->model;
-    if (m->quant_unknown && plan->bytes_per_weight == 0)
+    if (m->quant_unknown && plan->bytes_per_weight == 0 && plan->weight_bytes == 0)
         return mb_fail(
             error, MB_BAD_INPUT,
             "%s is quantised by \"%s\", which is not understood: the size of its weights would be a guess; "
-            "give the bytes per weight (--weights, weight_precision)",
+            "say it (--weights-gib), or the bytes of each (--weights, weight_precision)",
             m->name, m->quant_name);
     return check_division(plan, error);
 }

@@ -6,11 +6,10 @@
 
 // Whose conventions. They differ in what is held back, and in how KV memory is divided among GPUs.
 typedef enum mb_rules {
-    // vLLM 0.19: 0.9 of the memory; weights as they are; activations and runtime 1.152 GiB per GPU (what a
-    // run of
-    // Llama-3.1-8B with 2,048 tokens per step left over on an RTX 4090, docs/planning.md); whole blocks; a KV
-    // head
-    // on every GPU at least; layers with a window keep only it.
+    // vLLM, by its version: a share of what the driver gives; weights as they are; activations that grow with
+    // the tokens of a step, or the sampler's share where that is more; whole blocks; a KV head on every GPU
+    // at
+    // least; layers with a window keep it and a step's tokens (docs/planning.md).
     MB_RULES_VLLM,
     // KAITO's estimator: 0.9 of the memory; weights x 1.02; 1.7 GiB of activations and 0.6 GiB of runtime per
     // GPU;
@@ -36,6 +35,9 @@ typedef struct mb_plan {
     double runtime_bytes;    // per GPU
     uint32_t block;          // tokens
     uint32_t step_tokens;    // of a step at most; 0: vLLM's default for the GPU
+    uint32_t step_requests;  // likewise requests
+    uint32_t version;        // of vLLM: 19 for 0.19; 0: of today
+    double weight_bytes;     // of all weights, as measured; 0: counted
     uint64_t blocks;         // of the pool, set outright; 0: what the memory holds
     uint64_t context, batch; // tokens of a user; users at once
 } mb_plan;
@@ -56,12 +58,19 @@ typedef struct mb_budget {
     uint64_t users;  // with `context` tokens each
     uint64_t longest; // context of a single user, at most max_positions
     bool bound_by_positions;
+    bool estimated; // the pool rests on what vLLM takes by our estimate, not on figures that were given
 } mb_budget;
+
+// How far estimated pools were from those that engines reported, on one GPU: docs/planning.md.
+#define MB_POOL_MARGIN 0.04
+enum { MB_POOLS_WITHIN = 12, MB_POOLS_COMPARED = 13 };
 
 mb_budget mb_budget_of(const mb_plan *plan);
 // Tokens of a step: as given, else 8,192 on GPUs from 70 GiB on but the A100, and 2,048 on others (vLLM's
-// max_num_batched_tokens of a server).
+// max_num_batched_tokens of a server); before 0.8 at least a context, since prompts were not cut.
 uint32_t mb_plan_step_tokens(const mb_plan *plan);
+// "0.21 or later", "0.19": whose defaults count.
+void mb_plan_version(const mb_plan *plan, char text[24]);
 // Whether the model can be divided among `gpus`: under KAITO's rules always, else if they divide the
 // attention heads, and the key-value heads too or are divided by them.
 bool mb_plan_divides(const mb_plan *plan, uint32_t gpus);

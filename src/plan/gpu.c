@@ -11,12 +11,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME, TITLE, MEMORY, BANDWIDTH, FP32, FP16, FP8, INT8, LINK, PER_NODE, PRICE, SOURCES, COLUMNS };
+enum {
+    NAME,
+    TITLE,
+    MEMORY,
+    USABLE,
+    BANDWIDTH,
+    FP32,
+    FP16,
+    FP8,
+    INT8,
+    LINK,
+    PER_NODE,
+    PRICE,
+    SOURCES,
+    COLUMNS
+};
 enum { MOST_FIELDS = 64, MOST_ROWS = 10000, MOST_BYTES = 16 << 20 };
 
 static const char *const COLUMN_NAMES[COLUMNS] = {
-    "name",       "title",     "memory_gib", "bandwidth_gb_s", "fp32_tflops",  "fp16_tflops",
-    "fp8_tflops", "int8_tops", "link_gb_s",  "gpus_per_node",  "usd_per_hour", "sources"};
+    "name",       "title",     "memory_gib", "usable_gib",    "bandwidth_gb_s", "fp32_tflops", "fp16_tflops",
+    "fp8_tflops", "int8_tops", "link_gb_s",  "gpus_per_node", "usd_per_hour",   "sources"};
 
 static bool is_needed(int column) {
     return column == NAME || column == MEMORY || column == BANDWIDTH || column == FP16;
@@ -69,6 +84,7 @@ static void add_row(reader *r) {
     check_name(r);
     const double gib = number(r, MEMORY, 0), bandwidth = number(r, BANDWIDTH, 0), link = number(r, LINK, 0);
     mb_gpu gpu = {.memory_bytes = gib * 1073741824.0,
+                  .usable_bytes = number(r, USABLE, gib) * 1073741824.0,
                   .bandwidth = bandwidth * 1e9,
                   .fp32 = number(r, FP32, 0) * 1e12,
                   .fp16 = number(r, FP16, 0) * 1e12,

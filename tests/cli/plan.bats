@@ -25,10 +25,12 @@ value() { # value COLUMN: of the first row of the CSV in $output
 @test "one combination: the budget, the formula, users, context, GPUs" {
     plan --model llama-3-8b --gpu h100-80gb --context 8k --batch 8
     [ "$status" -eq 0 ]
-    says "W weights 14.96 GiB 18.7 %"
-    says "K KV memory 8.00 GiB 10.0 % 8 users with 8,192 tokens"
+    says "rules vllm 0.21 or later"
+    says "W weights 14.96 GiB 18.9 %"
+    says "K KV memory 8.00 GiB 10.1 % 8 users with 8,192 tokens"
     says "131,072 = 2 (K and V) x 32 layers x 8 KV heads x 128 x 2 bytes"
-    says "55 with 8,192 tokens, in a pool of 457,840 (28,615 blocks of 16)"
+    says "54 with 8,192 tokens, in a pool of 449,232 (28,077 blocks of 16)"
+    says "plus or minus 4 % in 12 of 13 deployments"
     says "longest context 8,192 tokens: max_position_embeddings"
     says "GPUs needed 1 (1 node of 8)"
     # the bar is as long as its line, and the parts fill it
@@ -38,7 +40,7 @@ value() { # value COLUMN: of the first row of the CSV in $output
 @test "what does not fit says by how much, and on how many GPUs it would" {
     plan --model llama-3-70b --gpu h100-80gb
     [ "$status" -eq 0 ]
-    says "It does not fit: 60.57 GiB per GPU too little for the weights"
+    says "It does not fit: 62.33 GiB per GPU too little for the weights"
     says "GPUs needed 2 (1 node of 8)"
     plan --model llama-3-8b --gpu h100-80gb --rules mlsysim --memory 80GB --context 64k --batch 8
     says "too little for these users"
@@ -78,7 +80,7 @@ assert 0.02 < rows[0]["ttft_s"] < 0.05 and 0.004 < rows[0]["tpot_s"] < 0.008' <<
     says "pages of 16 32.00"
     says "Pages of 16 serve 1.00 times the tokens per second."
     plan --model llama-3-8b --gpu h100-80gb --context 8192 --page 16
-    says "pages of 16 133.8"
+    says "pages of 16 131.3"
 }
 
 @test "the cheapest configuration that meets an SLO" {
@@ -135,13 +137,13 @@ assert 0.02 < rows[0]["ttft_s"] < 0.05 and 0.004 < rows[0]["tpot_s"] < 0.008' <<
 @test "a scenario names a GPU and a model" {
     run "$MBSAND" cluster.lua --quiet
     [ "$status" -eq 0 ]
-    says "4 replicas (2 x NVIDIA H100 SXM 80 GB, llama-3-8b, 1,038,240 KV tokens each), steps timed by a roofline"
+    says "4 replicas (2 x NVIDIA H100 SXM 80 GB, llama-3-8b, 1,015,264 KV tokens each), steps timed by a roofline"
     "$MBSAND" cluster.lua --quiet >jump.txt
     "$MBSAND" cluster.lua --quiet --step >step.txt
     cmp jump.txt step.txt
     run "$MBSAND" cluster.lua --quiet --set cluster.model=llama-3-70b --set cluster.tp=1
     [ "$status" -eq 2 ]
-    says "cluster.lua:3: llama-3-70b does not fit on h100-80gb: 131.4 GiB of weights per GPU, but room for 70.85 of its 80 GiB"
+    says "cluster.lua:3: llama-3-70b does not fit on h100-80gb: 131.4 GiB of weights per GPU, but room for 69.09 of its 79.19 GiB"
     says "it fits on 2 of them (tp = 2)"
     run "$MBSAND" cluster.lua --quiet --set cluster.gpus=7
     [ "$status" -eq 2 ]
@@ -205,4 +207,29 @@ assert 0.02 < rows[0]["ttft_s"] < 0.05 and 0.004 < rows[0]["tpot_s"] < 0.008' <<
     plan --model phi-4 --gpu h100-80gb --tp 4
     [ "$status" -eq 2 ]
     says "its 10 KV heads neither divide nor are divided (possible: 1, 2, 5, 10, 20, 40)"
+}
+
+@test "the pool is what vLLM of that version leaves" {
+    pool() { # pool LEAST MOST OPTIONS...
+        plan "${@:3}" --format csv
+        [ "$status" -eq 0 ]
+        [ "$(value pool_tokens)" -ge "$1" ]
+        [ "$(value pool_tokens)" -le "$2" ]
+    }
+    pool 40994 41822 --model llama-3.1-8b --gpu rtx-4090-24gb # 2,588 blocks were reported
+    pool 40994 41822 --model llama-3.1-8b --gpu rtx-4090-24gb --vllm 0.19
+    pool 40946 41358 --model llama-3.1-8b --gpu rtx-3090-24gb --vllm 0.6 --context 512
+    pool 31076 31388 --model llama-3.1-8b --gpu rtx-3090-24gb --vllm 0.6 --context 20000
+    pool 23530 23766 --model llama-3.1-8b --gpu rtx-3090-24gb --vllm 0.6 --context 29000
+    [ "$(value memory_gib)" = 23.68 ]
+    plan --model llama-3.1-8b --gpu h100-80gb --weights-gib 30 --max-seqs 64 --step-tokens 2048 --format csv
+    [ "$(value weights_gib)" -eq 30 ]
+    plan --model llama-3.1-8b --gpu h100-80gb --tp 2 --format json
+    says "an estimate that two public logs missed by a third of the pool"
+    plan --model llama-3.1-8b --gpu h100-80gb --vllm 1.0
+    [ "$status" -eq 2 ]
+    says "--vllm: '1.0' is not a version of vLLM, as in 0.19"
+    plan --model llama-3.1-8b --gpu h100-80gb --vllm 0.19 --page 16
+    [ "$status" -eq 2 ]
+    says "are not for --slo and --page"
 }
