@@ -4,11 +4,11 @@
 #include "base/strbuf.h"
 #include "cli/commands.h"
 #include "cli/lists.h"
+#include "cli/stop.h"
 #include "probe/measure.h"
 
 #include <getopt.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,13 +158,6 @@ static int parse(int argc, char **argv, options *o) {
 // --- running
 // ---------------------------------------------------------------------------------------------------
 
-static atomic_bool interrupted;
-
-static void on_signal(int number) {
-    (void)number;
-    atomic_store(&interrupted, true);
-}
-
 static void print_summary(const options *o, const mb_probe_summary *s, uint32_t layers) {
     printf("%s\n%zu cells measured in %.1f s", s->device, s->measured, s->seconds);
     if (s->known) printf(", %zu were in %s already", s->known, o->output);
@@ -204,7 +197,7 @@ static mb_status measure(const options *o, const mb_probe_backend *backend, cons
                                 .budget_s = o->budget_s,
                                 .seed = 42,
                                 .path = o->output,
-                                .stop = &interrupted,
+                                .stop = mb_stop_flag(),
                                 .progress = o->quiet || !isatty(STDERR_FILENO) ? NULL : stderr};
     mb_probe_summary summary;
     if (!status && o->grid == MB_PROBE_PROFILE)
@@ -212,7 +205,7 @@ static mb_status measure(const options *o, const mb_probe_backend *backend, cons
     else if (!status)
         status = mb_probe_measure(&task, &summary, error);
     if (!status) print_summary(o, &summary, model->layers);
-    if (!status && atomic_load(&interrupted)) *code = 1;
+    if (!status && atomic_load(mb_stop_flag())) *code = 1;
     free(batches);
     free(lengths);
     return status;
@@ -270,9 +263,7 @@ int mb_cmd_probe(int argc, char **argv) {
     if (code == 0 && o.help) {
         print_help();
     } else if (code == 0) {
-        struct sigaction action = {.sa_handler = on_signal};
-        sigaction(SIGINT, &action, NULL);
-        sigaction(SIGTERM, &action, NULL);
+        if (!o.check) mb_stop_on_signals(); // a check has nothing to lose
         mb_error error = {0};
         if (probe(&o, &code, &error)) code = mb_cli_fail(&error);
     }

@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 #include "cli/live.h"
 #include "cli/options.h"
+#include "cli/stop.h"
 #include "report/csv.h"
 #include "report/dump.h"
 #include "report/files.h"
@@ -16,19 +17,13 @@
 #include "script/policy_lua.h"
 #include "script/scenario.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-// Set by Ctrl-C: runs end at their next look, and what is finished is printed. A signal handler has no
-// argument.
-static atomic_bool interrupted;
-
-static void on_interrupt(int signal_number) {
-    (void)signal_number;
-    if (atomic_exchange(&interrupted, true)) _exit(130); // the second time at once
+static bool interrupted(void) {
+    return atomic_load(mb_stop_flag());
 }
 
 typedef struct run_context {
@@ -38,7 +33,8 @@ typedef struct run_context {
     mb_results *results;         // [sections]
     const mb_results **finished; // pointers to those that were run
     size_t count;
-    char *dump_dir; // of the section that runs
+    char *dump_dir;        // of the section that runs
+    atomic_bool cut_dumps; // some run that was dumped did not come to its end
     mb_progress progress;
 } run_context;
 
@@ -66,9 +62,10 @@ static mb_status open_dump(void *context, const mb_experiment *experiment, const
     return status;
 }
 
-static mb_status close_dump(void *context, mb_observer *observer, mb_error *error) {
-    (void)context;
-    return mb_dump_close(observer->self, error);
+static mb_status close_dump(void *context, mb_observer *observer, bool whole, mb_error *error) {
+    run_context *all = context;
+    if (!whole) atomic_store(&all->cut_dumps, true);
+    return mb_dump_close(observer->self, whole, error);
 }
 
 // DIR, or DIR/section-N where a scenario has several sections, so that no file is written twice.
@@ -242,7 +239,8 @@ static mb_status run_section(run_context *all, int *code, mb_error *error) {
         check_params(&mb_scenario_section(all->scenario, all->count)->points[0].experiment, error);
     if (checked != MB_OK) return checked;
     mb_run_options options = {.threads = all->arguments->threads,
-                              .stop = &interrupted,
+                              .stop = mb_stop_flag(),
+                              .walls = !all->arguments->no_walls,
                               .progress = show_progress,
                               .progress_context = &all->progress};
     if (all->arguments->dump) {
@@ -255,8 +253,8 @@ static mb_status run_section(run_context *all, int *code, mb_error *error) {
     mb_progress_clear(&all->progress);
     all->finished[all->count++] = results;
     if (status == MB_OK) status = print_section(all, results, error);
-    if (status == MB_OK && all->arguments->live && !atomic_load(&interrupted))
-        status = mb_live_compare(all->scenario, results, all->arguments->live, &interrupted, error);
+    if (status == MB_OK && all->arguments->live && !interrupted())
+        status = mb_live_compare(all->scenario, results, all->arguments->live, mb_stop_flag(), error);
     const int worst = exit_code(results);
     if (worst > *code) *code = worst;
     return status;
@@ -270,13 +268,18 @@ static int run_sections(run_context *all, mb_error *error) {
     mb_status status = all->results && all->finished ? MB_OK : mb_fail_memory(error);
     if (status == MB_OK && all->arguments->out) status = mb_output_dir(all->arguments->out, error);
     mb_progress_init(&all->progress, stderr, all->arguments->quiet);
-    while (status == MB_OK && all->count < sections && !atomic_load(&interrupted))
+    while (status == MB_OK && all->count < sections && !interrupted())
         status = run_section(all, &code, error);
     if (status == MB_OK) status = write_all(all, error);
     if (status != MB_OK)
         code = mb_cli_fail(error);
-    else if (atomic_load(&interrupted))
+    else if (interrupted())
         fputs("mbsand: interrupted; what was finished is above\n", stderr);
+    if (atomic_load(&all->cut_dumps))
+        fprintf(
+            stderr,
+            "mbsand: what runs that did not come to their end had dumped is in %s, in files named *.part\n",
+            all->arguments->out);
     for (size_t i = 0; i < all->count; i++)
         mb_results_deinit(&all->results[i]);
     free(all->results);
@@ -316,6 +319,7 @@ static int run(const mb_run_arguments *arguments, int argc, char **argv) {
                                      .lua_engine = mb_lua_engine(),
                                      .argc = argc,
                                      .argv = argv};
+        mb_stop_on_signals(); // until here there is nothing to lose
         code = run_sections(&all, &error);
     }
     mb_scenario_free(all.scenario);
@@ -330,9 +334,6 @@ int mb_cmd_run(int argc, char **argv) {
     if (code == 0 && arguments.help)
         mb_run_arguments_help();
     else if (code == 0) {
-        struct sigaction action = {.sa_handler = on_interrupt};
-        sigaction(SIGINT, &action, NULL);
-        sigaction(SIGTERM, &action, NULL);
         code = run(&arguments, argc, argv);
     }
     mb_run_arguments_deinit(&arguments);

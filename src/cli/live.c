@@ -116,8 +116,12 @@ static void print_policy(const mb_results *simulated, const mb_results *real, si
         char a[MB_TEXT_SIZE], b[MB_TEXT_SIZE];
         mb_format_value(a, model.mean[m], mb_decimals(model.mean[m], NAN));
         mb_format_value(b, device.mean[m], mb_decimals(device.mean[m], NAN));
-        printf("%-24s  %-12s  %10s  %10s  %+8.1f %%\n", i == 0 ? label : "", names[i], a, b,
-               100 * (model.mean[m] / device.mean[m] - 1));
+        const double difference = 100 * (model.mean[m] / device.mean[m] - 1);
+        printf("%-24s  %-12s  %10s  %10s  ", i == 0 ? label : "", names[i], a, b);
+        if (isfinite(difference))
+            printf("%+8.1f %%\n", difference);
+        else
+            puts("       -");
     }
 }
 

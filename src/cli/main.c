@@ -2,6 +2,7 @@
 #include "base/paths.h"
 #include "base/strbuf.h"
 #include "cli/commands.h"
+#include "run/walls.h"
 #include "script/policy_lua.h"
 
 #include <stdio.h>
@@ -63,6 +64,7 @@ int main(int argc, char **argv) {
     }
     if (strcmp(first, "--version") == 0) {
         printf("mbsand %s (%s)\n", MB_VERSION, mb_lua_engine());
+        printf("the kernel's walls around policies: %s\n", mb_walls_name(mb_walls_available()));
         return mb_cli_finish();
     }
     for (int i = 0; i < VERB_COUNT; i++)

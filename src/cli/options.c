@@ -21,7 +21,8 @@ enum {
     OPTION_HOOK_INSTRUCTIONS,
     OPTION_MEMORY,
     OPTION_STEP,
-    OPTION_LIVE
+    OPTION_LIVE,
+    OPTION_NO_SANDBOX
 };
 
 void mb_run_arguments_help(void) {
@@ -43,6 +44,7 @@ void mb_run_arguments_help(void) {
         "      --live BACKEND       again with a device's own time of each step (cpu or cuda), side by side; "
         "one seed\n"
         "      --step               visit every running request at every iteration: slow, the same results\n"
+        "      --no-os-sandbox      run policies without the kernel's walls around them (see --version)\n"
         "  -q, --quiet              no progress bar\n"
         "  -h, --help               this text\n\n"
         "Exit code: 0 done, 1 a run failed (the others are printed), 2 the command or its input is wrong.\n",
@@ -82,6 +84,9 @@ static int take(mb_run_arguments *arguments, int option) {
         return 0;
     case 'q':
         arguments->quiet = true;
+        return 0;
+    case OPTION_NO_SANDBOX:
+        arguments->no_walls = true;
         return 0;
     case OPTION_STEP:
         arguments->stepwise = true;
@@ -155,6 +160,7 @@ int mb_run_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
         {"hook-instructions", required_argument, NULL, OPTION_HOOK_INSTRUCTIONS},
         {"memory-mb", required_argument, NULL, OPTION_MEMORY},
         {"step", no_argument, NULL, OPTION_STEP},
+        {"no-os-sandbox", no_argument, NULL, OPTION_NO_SANDBOX},
         {"live", required_argument, NULL, OPTION_LIVE},
         {"quiet", no_argument, NULL, 'q'},
         {"help", no_argument, NULL, 'h'},

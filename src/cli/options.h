@@ -18,6 +18,7 @@ typedef struct mb_run_arguments {
     uint32_t seeds;
     uint64_t seed;
     bool has_seed, stepwise, quiet, help;
+    bool no_walls; // policies run without run/walls.h
     unsigned threads;
     const char *out;
     const char *live; // a backend, or NULL

@@ -85,12 +85,14 @@ mb_status mb_dump_open(const mb_dump_options *options, mb_dump **dump, mb_error 
 }
 
 // The first failure is the one to tell.
-mb_status mb_dump_close(mb_dump *dump, mb_error *error) {
+mb_status mb_dump_close(mb_dump *dump, bool whole, mb_error *error) {
     mb_status status = MB_OK;
     if (!dump) return status;
     for (int kind = 0; kind < KINDS; kind++) {
         if (!dump->files[kind].file) continue;
-        const mb_status one = mb_output_commit(&dump->files[kind], status == MB_OK ? error : NULL);
+        mb_error *told = status == MB_OK ? error : NULL;
+        const mb_status one =
+            whole ? mb_output_commit(&dump->files[kind], told) : mb_output_keep(&dump->files[kind], told);
         if (status == MB_OK) status = one;
     }
     mb_strbuf_deinit(&dump->quoted);

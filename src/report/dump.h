@@ -31,9 +31,9 @@ typedef struct mb_dump mb_dump;
 mb_status mb_dump_open(const mb_dump_options *options, mb_dump **dump, mb_error *error);
 // Hooks with `self` = the dump; those that nobody asked for are NULL, and so is `progress`.
 mb_observer mb_dump_observer(mb_dump *dump);
-// Write what is left and give the files their names, also for a run that failed: what it computed is kept.
-// Frees the dump in any case. NULL is allowed.
-mb_status mb_dump_close(mb_dump *dump, mb_error *error);
+// Write what is left; the files of a run that came to its end get their names, those of another stay under
+// NAME.part. Frees the dump in any case. NULL is allowed.
+mb_status mb_dump_close(mb_dump *dump, bool whole, mb_error *error);
 
 // "requests", "batches" or "decisions", of a list with commas: the bits. MB_BAD_INPUT for another word.
 mb_status mb_dump_parse(const char *list, unsigned *what, mb_error *error);

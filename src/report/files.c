@@ -7,6 +7,7 @@
 #include "report/json.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -51,11 +52,25 @@ static void release(mb_output_file *output) {
     *output = (mb_output_file){0};
 }
 
+// A stream on the temporary file, which is this program's alone while it is open.
+static FILE *open_temporary(const char *path, bool *taken) {
+    const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0) return NULL;
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    // (A file system without locks does without.)
+    *taken = fcntl(fd, F_SETLK, &whole) != 0 && (errno == EACCES || errno == EAGAIN);
+    FILE *file = !*taken && ftruncate(fd, 0) == 0 ? fdopen(fd, "wb") : NULL;
+    const int reason = errno;
+    if (!file) close(fd);
+    errno = reason;
+    return file;
+}
+
 mb_status mb_output_open(const char *dir, const char *name, mb_output_file *output, mb_error *error) {
     *output = (mb_output_file){0};
     mb_strbuf path = {0}, temporary = {0};
     mb_strbuf_printf(&path, "%s/%s", dir, name);
-    mb_strbuf_printf(&temporary, "%s/.%s.%ld.part", dir, name, (long)getpid());
+    mb_strbuf_printf(&temporary, "%s/%s.part", dir, name);
     output->path = path.text;
     output->temporary = temporary.text;
     output->buffer = malloc(BUFFER_SIZE);
@@ -63,9 +78,11 @@ mb_status mb_output_open(const char *dir, const char *name, mb_output_file *outp
         release(output);
         return mb_fail_memory(error);
     }
-    output->file = fopen(output->temporary, "wb");
+    bool taken = false;
+    output->file = open_temporary(output->temporary, &taken);
     if (!output->file) {
-        mb_fail(error, MB_FAILED, "cannot write %s: %s", output->path, strerror(errno));
+        mb_fail(error, MB_FAILED, "cannot write %s: %s", output->path,
+                taken ? "another program is writing it" : strerror(errno));
         release(output);
         return MB_FAILED;
     }
@@ -73,7 +90,7 @@ mb_status mb_output_open(const char *dir, const char *name, mb_output_file *outp
     return MB_OK;
 }
 
-mb_status mb_output_commit(mb_output_file *output, mb_error *error) {
+static mb_status close_file(mb_output_file *output, bool whole, mb_error *error) {
     const char *reason = NULL;
     bool written = mb_flushed(output->file, &reason);
     errno = 0;
@@ -81,7 +98,7 @@ mb_status mb_output_commit(mb_output_file *output, mb_error *error) {
         written = false;
         reason = strerror(errno);
     }
-    if (written && rename(output->temporary, output->path) != 0) {
+    if (written && whole && rename(output->temporary, output->path) != 0) {
         written = false;
         reason = strerror(errno);
     }
@@ -91,6 +108,14 @@ mb_status mb_output_commit(mb_output_file *output, mb_error *error) {
     }
     release(output);
     return written ? MB_OK : MB_FAILED;
+}
+
+mb_status mb_output_commit(mb_output_file *output, mb_error *error) {
+    return close_file(output, true, error);
+}
+
+mb_status mb_output_keep(mb_output_file *output, mb_error *error) {
+    return close_file(output, false, error);
 }
 
 void mb_output_abandon(mb_output_file *output) {

@@ -20,9 +20,8 @@ typedef struct worker {
     pthread_t thread;
     bool started;
     mb_job_state state;
-    clockid_t cpu_clock;   // of the thread
     unsigned long entries; // of the host, when last looked at
-    double since_s;        // on cpu_clock, when that number was first seen
+    double since_s;        // on its thread's clock, when that number was first seen
 } worker;
 
 struct pool {
@@ -35,21 +34,14 @@ struct pool {
     size_t done, running; // under mutex
 };
 
-// The host that this thread runs, for the signal handler: a handler has no other way to learn it.
-static _Thread_local mb_job_state *current_state;
-
 static void on_late_hook(int signal_number) {
     (void)signal_number;
-    if (!current_state) return;
-    mb_host *host = atomic_load(&current_state->host);
-    if (host) mb_host_interrupt(host);
+    mb_job_interrupt();
 }
 
 static void *work(void *argument) {
     worker *self = argument;
     pool *all = self->pool;
-    current_state = &self->state;
-    pthread_getcpuclockid(pthread_self(), &self->cpu_clock); // before the host appears in self->state
     for (;;) {
         const size_t index = atomic_fetch_add(&all->next, 1);
         if (index >= all->results->count || atomic_load(all->options->stop)) break;
@@ -61,7 +53,6 @@ static void *work(void *argument) {
         pthread_cond_signal(&all->changed);
         pthread_mutex_unlock(&all->mutex);
     }
-    current_state = NULL;
     pthread_mutex_lock(&all->mutex);
     all->running--;
     pthread_cond_signal(&all->changed);
@@ -71,22 +62,28 @@ static void *work(void *argument) {
 
 // Arm the stop hook of a policy whose hook has run for too long: by its own thread's time, since a busy
 // machine is no fault of the policy. The clock costs the policy nothing until then.
-static void watch(worker *one) {
-    mb_host *host = atomic_load(&one->state.host);
-    if (!host) {
-        one->entries = 0;
-        return;
-    }
+static void look_at(worker *one, mb_host *host, bool stop) {
     const unsigned long entries = atomic_load(&host->entries);
-    const double now_s = mb_clock_read(one->cpu_clock);
+    const double now_s = mb_clock_read(one->state.cpu_clock);
     if (entries % 2 == 0 || entries != one->entries) {
         one->entries = entries;
         one->since_s = now_s;
-    } else if (now_s - one->since_s > host->limits.hook_s) {
+    } else if (stop || now_s - one->since_s > host->limits.hook_s) {
+        if (stop) atomic_store(&host->interrupted, true); // the program is to end: so must the hook, now
         atomic_store(&host->late_entries, entries);
-        pthread_kill(one->thread, SIGUSR1);
+        pthread_kill(one->state.thread, SIGUSR1);
         one->since_s = now_s; // again later, should the hook linger in C
     }
+}
+
+static void watch(worker *one, bool stop) {
+    pthread_mutex_lock(&one->state.gate);
+    mb_host *host = atomic_load(&one->state.host);
+    if (host)
+        look_at(one, host, stop);
+    else
+        one->entries = 0;
+    pthread_mutex_unlock(&one->state.gate);
 }
 
 static void wait_for_workers(pool *all, worker *workers, unsigned count) {
@@ -103,8 +100,9 @@ static void wait_for_workers(pool *all, worker *workers, unsigned count) {
         }
         pthread_cond_timedwait(&all->changed, &all->mutex, &until);
         uint64_t arrived = 0;
+        const bool stop = atomic_load(all->options->stop);
         for (unsigned i = 0; i < count; i++) {
-            if (workers[i].started) watch(&workers[i]);
+            if (workers[i].started) watch(&workers[i], stop);
             arrived += atomic_load(&workers[i].state.arrived);
         }
         if (all->options->progress && looks++ % SHOW_EVERY == 0)
@@ -140,6 +138,8 @@ static mb_status start_workers(pool *all, worker *workers, unsigned count, mb_er
     for (unsigned i = 0; i < count; i++) {
         workers[i].pool = all;
         workers[i].state.stop = all->options->stop;
+        workers[i].state.walls = all->options->walls;
+        pthread_mutex_init(&workers[i].state.gate, NULL);
         pthread_mutex_lock(&all->mutex);
         all->running++;
         pthread_mutex_unlock(&all->mutex);
@@ -174,6 +174,8 @@ mb_status mb_run_section(mb_scenario *scenario, size_t section, const mb_run_opt
     if (status == MB_OK) wait_for_workers(&all, workers, count);
     for (unsigned i = 0; i < count; i++)
         if (workers[i].started) pthread_join(workers[i].thread, NULL);
+    for (unsigned i = 0; i < count; i++)
+        pthread_mutex_destroy(&workers[i].state.gate);
     sigaction(SIGUSR1, &before, NULL);
     results->wall_s = mb_clock_wall() - start;
     results->threads = count;

@@ -6,6 +6,8 @@
 typedef struct mb_run_options {
     unsigned threads;        // 0: as many as there are processors
     const atomic_bool *stop; // set (by a signal handler) to end early; what is finished is kept
+    bool walls; // policies run behind run/walls.h; not together with an observer's own clock, which needs a
+                // device
     mb_job_observer observer;
     // Called by the calling thread some ten times a second; NULL: nobody looks.
     void (*progress)(void *context, size_t jobs_done, size_t jobs, uint64_t arrived, double elapsed_s);

@@ -2,25 +2,40 @@
 #include "run/job.h"
 
 #include "base/clock.h"
+#include "run/walls.h"
 #include "script/policy_lua.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+// The job that this thread runs: a signal handler has no other way to learn it.
+static _Thread_local mb_job_state *current_state;
+
+void mb_job_interrupt(void) {
+    mb_host *host = current_state ? atomic_load(&current_state->host) : NULL;
+    if (host) mb_host_interrupt(host);
+}
+
 // The observer that the simulation sees: the dump's hooks, and a progress hook that counts and stops.
 typedef struct job_watch {
     mb_job_state *state;
+    mb_host *host;
     unsigned long seen; // arrivals already added to state->arrived
 } job_watch;
 
 static mb_status on_progress(void *self, uint64_t arrived, uint64_t finished, double now_s, mb_error *error) {
-    (void)finished;
+    (void)finished, (void)now_s, (void)error;
     job_watch *watch = self;
     atomic_fetch_add_explicit(&watch->state->arrived, arrived - watch->seen, memory_order_relaxed);
     watch->seen = arrived;
-    if (atomic_load_explicit(watch->state->stop, memory_order_relaxed))
-        return mb_fail(error, MB_FAILED, "interrupted at t = %.6g s", now_s);
     return MB_OK;
+}
+
+// The policy has made its queues: from here on it needs no file.
+static mb_status on_ready(void *self, mb_error *error) {
+    job_watch *watch = self;
+    watch->host->sealed = true;
+    return watch->state->walls ? mb_walls_close(error) : MB_OK;
 }
 
 // The dump's observer has its own `self`; these pass its calls on.
@@ -50,6 +65,8 @@ static mb_observer make_observer(relay *passing) {
     return (mb_observer){.finished = dump->finished ? pass_finished : NULL,
                          .batch = dump->batch ? pass_batch : NULL,
                          .decision = dump->decision ? pass_decision : NULL,
+                         .stop = passing->watch.state->stop,
+                         .ready = on_ready,
                          .progress = on_progress,
                          .self = passing};
 }
@@ -115,11 +132,57 @@ static void read_cuts(const mb_sim *sim, const mb_host *host, mb_outcome *outcom
     }
 }
 
+// A simulation and the thread that runs it.
+typedef struct running {
+    const mb_experiment *experiment;
+    mb_job_state *state;
+    mb_host *host;
+    mb_sim *sim;
+    mb_status status;
+    mb_error *error;
+} running;
+
+static void run_here(running *r) {
+    mb_job_state *state = r->state;
+    const double start = mb_clock_wall();
+    current_state = state;
+    state->thread = pthread_self();
+    pthread_getcpuclockid(state->thread, &state->cpu_clock);
+    atomic_store(&state->host, r->host);
+    r->status = mb_sim_run(r->sim, r->error);
+    pthread_mutex_lock(&state->gate);
+    atomic_store(&state->host, NULL);
+    pthread_mutex_unlock(&state->gate);
+    current_state = NULL;
+    r->sim->metrics.sim_wall_s = mb_clock_wall() - start;
+}
+
+// Walls end with their thread, so each run has its own. While the policy's `init` runs, rules and modules may
+// yet be read, and the trace for its sample of lengths.
+static void *run_behind_walls(void *argument) {
+    running *r = argument;
+    const char *const readable[] = {r->host->root, r->host->directory, r->experiment->workload.trace.path};
+    r->status = mb_walls_raise(readable, sizeof readable / sizeof *readable, r->error);
+    if (r->status == MB_OK) run_here(r);
+    return NULL;
+}
+
+static mb_status run_simulation(running *r) {
+    pthread_t thread;
+    if (!r->state->walls)
+        run_here(r);
+    else if (pthread_create(&thread, NULL, run_behind_walls, r) == 0)
+        pthread_join(thread, NULL);
+    else
+        r->status = mb_fail(r->error, MB_FAILED, "no thread could be started");
+    return r->status;
+}
+
 static mb_status simulate(const mb_experiment *experiment, const mb_job_observer *watcher,
                           mb_job_state *state, const mb_latency *latency, mb_source *source,
                           mb_lua_policy *policy, mb_outcome *outcome, mb_error *error) {
     const mb_sim_config config = make_config(experiment, latency, outcome);
-    relay passing = {.watch = {.state = state}};
+    relay passing = {.watch = {.state = state, .host = &policy->host}};
     mb_status status = MB_OK;
     if (watcher->open)
         status = watcher->open(watcher->context, experiment, outcome, source, &passing.dump, error);
@@ -128,11 +191,9 @@ static mb_status simulate(const mb_experiment *experiment, const mb_job_observer
     mb_sim sim;
     status = mb_sim_init(&sim, &config, source, (mb_policy){&policy->ops, &policy->host}, &observer, error);
     if (status == MB_OK) {
-        const double start = mb_clock_wall();
-        atomic_store(&state->host, &policy->host);
-        status = mb_sim_run(&sim, error);
-        atomic_store(&state->host, NULL);
-        sim.metrics.sim_wall_s = mb_clock_wall() - start;
+        running r = {
+            .experiment = experiment, .state = state, .host = &policy->host, .sim = &sim, .error = error};
+        status = run_simulation(&r);
         atomic_fetch_add_explicit(&state->arrived, sim.arrived - passing.watch.seen, memory_order_relaxed);
         if (status == MB_OK && sim.arrived && sim.metrics.rejected == sim.arrived)
             status =
@@ -144,8 +205,8 @@ static mb_status simulate(const mb_experiment *experiment, const mb_job_observer
     mb_sim_deinit(&sim);
     if (watcher->close && passing.dump.self) {
         mb_error ignored;
-        const mb_status closed =
-            watcher->close(watcher->context, &passing.dump, status == MB_OK ? error : &ignored);
+        const mb_status closed = watcher->close(watcher->context, &passing.dump, status == MB_OK,
+                                                status == MB_OK ? error : &ignored);
         if (status == MB_OK) status = closed;
     }
     return status;

@@ -4,13 +4,16 @@
 #include "run/results.h"
 #include "script/host.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
+#include <time.h>
 
 typedef struct mb_job_observer {
     // Fill `observer` for the job of `outcome`; may leave it empty. NULL: nobody watches.
     mb_status (*open)(void *context, const mb_experiment *experiment, const mb_outcome *outcome,
                       const mb_source *source, mb_observer *observer, mb_error *error);
-    mb_status (*close)(void *context, mb_observer *observer, mb_error *error);
+    // `whole`: the run came to its end.
+    mb_status (*close)(void *context, mb_observer *observer, bool whole, mb_error *error);
     // Put a clock of its own in the place of the experiment's latency model; NULL: the model stands.
     mb_status (*clock)(void *context, const mb_experiment *experiment, mb_latency *latency, mb_error *error);
     void *context;
@@ -19,10 +22,16 @@ typedef struct mb_job_observer {
 // What a running job shows to the thread that watches it.
 typedef struct mb_job_state {
     _Atomic(mb_host *) host; // of the policy, while it runs
+    pthread_t thread;        // that runs it, and its clock; set before `host`
+    clockid_t cpu_clock;
+    pthread_mutex_t gate; // held by whoever uses `thread`: it does not end meanwhile
     atomic_ulong arrived;
     const atomic_bool *stop; // set to end the job early
+    bool walls;              // run policies behind run/walls.h
 } mb_job_state;
 
+// For the handler of the signal sent to `thread`: make the hook that it runs end (mb_host_interrupt).
+void mb_job_interrupt(void);
 // Run it; the outcome holds the values, or the error.
 void mb_job_run(const mb_experiment *experiment, const mb_job_observer *watcher, mb_job_state *state,
                 mb_outcome *outcome);

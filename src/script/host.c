@@ -153,7 +153,9 @@ static void raise_limit(lua_State *L) {
     lua_sethook(L, NULL, 0, 0); // it would end the error handler as well
     const char *hook = host->hook ? host->hook : "the script";
     char text[160];
-    if (atomic_load(&host->stopped_late))
+    if (atomic_load(&host->interrupted))
+        snprintf(text, sizeof text, "%s was interrupted", hook);
+    else if (atomic_load(&host->stopped_late))
         snprintf(text, sizeof text,
                  "%s ran longer than %g s of CPU time (limits.hook_seconds); is there an endless loop?", hook,
                  host->limits.hook_s);
@@ -347,6 +349,12 @@ static mb_status note_file(mb_host *host, const char *path, const char *text, mb
 mb_status mb_host_load_file(mb_host *host, const char *path, const char *name, mb_error *error) {
     lua_State *L = host->L;
     mb_strbuf text = {0}, chunk_name = {0};
+    if (host->sealed)
+        return mb_fail(
+            error, MB_BAD_INPUT,
+            "%s: no file is opened once the run has begun; `require`, rules and samples belong into the "
+            "script itself or its `init`",
+            name);
     mb_status status = mb_paths_read(path, MB_MAX_SCRIPT, &text, error);
     if (status == MB_OK) status = note_file(host, path, text.text ? text.text : "", error);
     if (status == MB_OK) {

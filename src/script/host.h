@@ -28,8 +28,10 @@ typedef struct mb_host {
     atomic_ulong entries;      // odd while Lua runs; read by whoever watches the clock
     atomic_ulong late_entries; // the value of `entries` whose hook has run too long
     atomic_bool stopped_late;  // the time limit was met
+    atomic_bool interrupted;   // the program is to stop
     lua_CFunction function;    // that mb_host_run is about to run
     bool loaded;               // the script has run: no new globals from here on
+    bool sealed;               // the run has begun and `init` is over: no file may be opened
     bool observing;            // somebody records sim:observe
     bool oracle;
     const char *label; // the policy's name, in messages

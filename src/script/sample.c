@@ -54,6 +54,10 @@ static mb_status read_sample(mb_host *host, const mb_workload *workload, uint64_
 // Where nothing did, the head of the run has to do, and the results say so.
 mb_status mb_sample_load(mb_host *host, mb_error *error) {
     if (host->sampled) return MB_OK;
+    if (host->sealed)
+        return mb_fail(error, MB_BAD_INPUT,
+                       "no file is opened once the run has begun; the first use of a sample of lengths "
+                       "belongs into `init`");
     host->sampled = true;
     const mb_workload *workload = host->workload;
     if (!workload) return MB_OK;

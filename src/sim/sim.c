@@ -407,6 +407,8 @@ mb_status mb_sim_count_finished(mb_sim *sim, const mb_request *request, mb_error
 }
 
 static mb_status look(mb_sim *sim, mb_error *error) {
+    if (sim->observer.stop && atomic_load_explicit(sim->observer.stop, memory_order_relaxed))
+        return mb_fail(error, MB_FAILED, "interrupted at t = %.6g s", sim->now_s);
     if (++sim->looks % PROGRESS_EVERY || !sim->observer.progress) return MB_OK;
     return sim->observer.progress(sim->observer.self, sim->arrived, sim->metrics.finished, sim->now_s, error);
 }
@@ -497,6 +499,7 @@ static mb_status fire_timers(mb_sim *sim, mb_error *error) {
         mb_heap_pop(&sim->heap);
         status = may_fire(sim, error);
         if (status == MB_OK) status = fire_timer(sim, event.payload, error);
+        if (status == MB_OK) status = look(sim, error);
     }
     return status;
 }
@@ -518,6 +521,7 @@ static mb_status run_events(mb_sim *sim, mb_error *error) {
     mb_status status = fetch_arrival(sim, error);
     if (status == MB_OK && sim->policy.ops->init)
         status = sim->policy.ops->init(sim->policy.self, sim, error);
+    if (status == MB_OK && sim->observer.ready) status = sim->observer.ready(sim->observer.self, error);
     while (status == MB_OK) {
         drop_stale(sim);
         const bool work = !sim->arrivals_ended || sim->waiting || sim->running;

@@ -11,6 +11,7 @@
 #include "workload/source.h"
 
 #include <math.h>
+#include <stdatomic.h>
 
 // What a request was and when, as a dump file records it.
 typedef struct mb_finished {
@@ -35,7 +36,11 @@ typedef struct mb_observer {
     mb_status (*batch)(void *self, const mb_batch_record *record, mb_error *error);
     mb_status (*decision)(void *self, double now_s, uint32_t replica, const char *name, double value,
                           mb_error *error);
-    // Called every few thousand events; returning MB_FAILED stops the run (Ctrl-C).
+    // Set from outside (Ctrl-C): the run fails at its next instant.
+    const atomic_bool *stop;
+    // Called once, when the policy's `init` has returned.
+    mb_status (*ready)(void *self, mb_error *error);
+    // Called every few thousand events; returning MB_FAILED stops the run.
     mb_status (*progress)(void *self, uint64_t arrived, uint64_t finished, double now_s, mb_error *error);
     void *self;
 } mb_observer;

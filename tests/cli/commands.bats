@@ -16,10 +16,11 @@ fails() { # fails CODE SENTENCE COMMAND...: the sentence, and nothing else, on s
     [ "$output" = "$sentence" ] || { echo "expected: $sentence"; echo "printed:  $output"; return 1; }
 }
 
-@test "--version tells the version and the Lua engine" {
+@test "--version tells the version, the Lua engine, and the walls around policies" {
     run "$MBSAND" --version
     [ "$status" -eq 0 ]
-    [[ $output =~ ^mbsand\ [0-9]+\.[0-9]+\.[0-9]+\ \(Lua\ 5\.4\.[0-9]+\)$ ]]
+    [[ ${lines[1]} =~ ^"the kernel's walls around policies: "(seccomp and Landlock|seccomp|none)$ ]]
+    [[ ${lines[0]} =~ ^mbsand\ [0-9]+\.[0-9]+\.[0-9]+\ \(Lua\ 5\.4\.[0-9]+\)$ ]]
     [ -x "$MBSAND_LUAJIT" ] || return 0
     run "$MBSAND_LUAJIT" --version
     [[ $output == *"(LuaJIT 2.1"* ]]
@@ -241,21 +242,4 @@ fails() { # fails CODE SENTENCE COMMAND...: the sentence, and nothing else, on s
         [ "$status" -eq 1 ]
         [[ $stderr == "mbsand: "*"No space left on device"* ]]
     done
-}
-
-@test "Ctrl-C: what is finished is printed, with a sentence" {
-    "$MBSAND" "$small" --seeds 100000 --jobs 1 --quiet --out runs --dump decisions >out 2>err &
-    pid=$!
-    for ((i = 0; i < 1200; i++)); do # the file of the first run appears when it is finished
-        [ -e runs/decisions-static_fifo-1.csv ] && break
-        sleep 0.1
-    done
-    kill -INT "$pid"
-    status=0
-    wait "$pid" || status=$?
-    cat out err
-    [ "$status" -eq 1 ] || [ "$status" -eq 130 ]
-    grep -q '^static_fifo  *[0-9]' out
-    grep -q 'stopped early: [0-9]* of 100000 runs finished' out
-    grep -qx 'mbsand: interrupted; what was finished is above' err
 }

@@ -35,7 +35,7 @@ static bool run(const mb_scenario *scenario, uint64_t bytes, mb_error *error) {
     experiment.limits.memory_bytes = bytes;
     const mb_job_observer nobody = {0};
     static const atomic_bool never;
-    mb_job_state state = {.stop = &never};
+    mb_job_state state = {.stop = &never, .gate = PTHREAD_MUTEX_INITIALIZER};
     mb_outcome outcome = {.policy = 1};
     mb_job_run(&experiment, &nobody, &state, &outcome);
     const bool finished = outcome.finished;

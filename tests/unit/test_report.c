@@ -626,7 +626,7 @@ static void dumps(void **state) {
     assert_null(observer.progress);
     snprintf(path, sizeof path, "%s/point3-requests-_._x-%.8s-2.csv", base, hash);
     assert_int_not_equal(access(path, F_OK), 0); // not before it is whole
-    assert_int_equal(mb_dump_close(dump, &error), MB_OK);
+    assert_int_equal(mb_dump_close(dump, true, &error), MB_OK);
     static const char *const kinds[] = {"requests", "batches", "decisions"};
     static const char requests[] = "5,\"a,b\",0.10000000000000001,10,20,30,4,0.5,0.75,1.25,9,0,done\n"
                                    "5,,0.10000000000000001,10,20,30,,,,,,0,rejected\n";

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+#include "cli/stop.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#define PATIENCE 3 // signals until nothing more is waited for
+
+// A signal handler has no argument, so these are the program's own.
+static atomic_bool stopped;
+static atomic_int asked;
+
+static void on_signal(int number) {
+    atomic_store(&stopped, true);
+    if (atomic_fetch_add(&asked, 1) + 1 >= PATIENCE) _exit(128 + number);
+}
+
+void mb_stop_on_signals(void) {
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    struct sigaction hangup;
+    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN) // nohup asks to go on
+        sigaction(SIGHUP, &action, NULL);
+    struct sigaction ignored = {.sa_handler = SIG_IGN};
+    sigaction(SIGXFSZ, &ignored, NULL);
+}
+
+const atomic_bool *mb_stop_flag(void) {
+    return &stopped;
+}

@@ -1,0 +1,111 @@
+# Runs that are stopped: what is finished is printed and kept, and nothing stands under a name that it is not.
+
+load helpers
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    small="$root/tests/sandbox/small.lua"
+}
+
+# until_exists FILE: wait for it, at most two minutes on the busiest machine.
+until_exists() {
+    for _ in $(seq 1200); do
+        [ -e "$1" ] && return 0
+        sleep 0.1
+    done
+    echo "$1 did not appear"
+    return 1
+}
+
+slow_policy() { # writes slow.lua, whose every arrival takes milliseconds
+    cat >slow.lua <<'END'
+local Slow = {}
+function Slow:arrive(req)
+  local sum = 0
+  for i = 1, 300000 do sum = sum + i end
+  self.sim:observe("sum", sum)
+  self.sim.queue:push(req)
+end
+function Slow:schedule(_, step) step:admit(self.sim.queue, 8) end
+return Slow
+END
+}
+
+# stop SIGNAL FILE ARGUMENTS...: run, and send the signal when the file exists.
+stop() {
+    local signal=$1 file=$2
+    shift 2
+    "$MBSAND" "$@" --quiet >out 2>err &
+    pid=$!
+    until_exists "$file"
+    kill -"$signal" "$pid"
+    status=0
+    wait "$pid" || status=$?
+    cat out err
+    output=$(cat out err)
+}
+
+@test "Ctrl-C, the end of the terminal, kill: what is finished is printed, with a sentence" {
+    for signal in INT HUP TERM; do
+        rm -rf "dump-$signal"
+        stop $signal "dump-$signal/requests-static_fifo-1.csv" "$small" --seeds 100000 --jobs 1 --dump requests --out "dump-$signal"
+        [ "$status" -eq 1 ]
+        grep -q '^static_fifo  *[0-9]' out
+        grep -q 'stopped early: [0-9]* of 100000 runs finished' out
+        grep -qx 'mbsand: interrupted; what was finished is above' err
+        [ -s "dump-$signal/summary.csv" ]
+    done
+}
+
+@test "a policy that takes its time is stopped in the middle of its run" {
+    slow_policy
+    # The other policy's run comes first and is over when this one begins to dump.
+    stop INT dump/requests-slow-1.csv.part "$small" -p ./slow.lua --seeds 1 --jobs 1 --set workload.limit=1000000 \
+        --dump requests --out dump
+    [ "$status" -eq 1 ]
+    says "slow failed with seed 1: interrupted at t ="
+    says "what runs that did not come to their end had dumped is in dump, in files named *.part"
+    [ -e dump/requests-static_fifo-1.csv ] && [ ! -e dump/requests-slow-1.csv ]
+}
+
+@test "a policy's error leaves no file under the name of a whole one" {
+    cat >fails.lua <<'END'
+local Fails = {}
+function Fails:schedule(_, step)
+  if self.sim.now > 5 then error("no more") end
+  step:admit(self.sim.queue, 8)
+end
+return Fails
+END
+    run "$MBSAND" "$small" -p ./fails.lua --seeds 1 --quiet --dump requests,batches --out dump
+    [ "$status" -eq 1 ]
+    says "no more"
+    says "in files named *.part"
+    [ -s dump/requests-fails-1.csv.part ] && [ ! -e dump/requests-fails-1.csv ]
+    [ -s dump/batches-fails-1.csv.part ] && [ ! -e dump/batches-fails-1.csv ]
+    [ -s dump/requests-static_fifo-1.csv ]
+    sed -i 's/error("no more")/local _ = 1/' fails.lua # the next run takes the place of what was left
+    run "$MBSAND" "$small" -p ./fails.lua --seeds 1 --quiet --dump requests,batches --out dump
+    [ "$status" -eq 0 ]
+    [ -s dump/requests-fails-1.csv ]
+    run find dump -name '*.part'
+    [ -z "$output" ]
+}
+
+@test "two programs do not write one file" {
+    slow_policy
+    "$MBSAND" "$small" -p ./slow.lua --seeds 1 --jobs 1 --set workload.limit=1000000 --dump requests --out dump --quiet >out 2>err &
+    first=$!
+    until_exists dump/requests-slow-1.csv.part
+    run "$MBSAND" "$small" -p ./slow.lua --seeds 1 --jobs 1 --quiet --dump requests --out dump
+    kill -KILL "$first"
+    [ "$status" -eq 1 ]
+    says "cannot write dump/./requests-slow-1.csv: another program is writing it"
+}
+
+@test "a file that grows past the limit is a failed write, not a dead program" {
+    run bash -c "ulimit -f 8; '$MBSAND' '$small' --seeds 2 --quiet --dump requests --out dump --set workload.limit=5000"
+    [ "$status" -eq 1 ]
+    says "cannot write dump/"
+    says "File too large"
+}
