@@ -37,6 +37,7 @@ static const uint32_t allowed[] = {
     SYS_close,
     SYS_fstat,
     SYS_newfstatat,
+    SYS_getcwd,
     SYS_fcntl,
     SYS_statx,
     SYS_readlinkat,
