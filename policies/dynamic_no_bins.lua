@@ -1,12 +1,13 @@
--- dynamic_no_bins: one queue in arrival order, batches of up to b* = min(b_mem, b_SLA).
--- b_mem keeps the probability that a batch overflows the KV memory at `overflow`; b_SLA holds the observed time between
--- tokens at slo.tbt. Source: Pang, Li, Wang, arXiv 2503.05248, 2025, Algorithms 1 and 2 (mbsand.memory, mbsand.sla).
+-- dynamic_no_bins: one queue in arrival order, batches of up to b* = min(b_mem, b_SLA). b_SLA holds the observed time between
+-- tokens at slo.tbt. b_mem keeps the probability that a batch overflows the KV memory at `overflow`; it is off by default: a
+-- whole batch reserves its memory to the end and cannot overflow, so b_mem could only make it smaller than what fits.
+-- Source: Pang, Li, Wang, arXiv 2503.05248, 2025, Algorithms 1 and 2 (mbsand.memory, mbsand.sla).
 
 local batch_limit = require "mbsand.batch_limit"
 
 local DynamicNoBins = { params = {
   min_batch = 1, max_batch = 128,              -- requests
-  memory_rule = "exact",                       -- or "linear", "margin", "off"
+  memory_rule = "off",                         -- or "exact", "linear", "margin": b_mem besides what the pool refuses
   overflow = 0.05,                             -- eps_M of "exact" and "linear"
   margin = 0.1,                                -- share of the pool left free by "margin"
   sla_width = 16, sla_step = 4,                -- alpha and delta, requests
@@ -21,12 +22,12 @@ end
 
 function DynamicNoBins:schedule(replica, step)
   local sim = self.sim
-  local size, b_mem, b_sla = self.limit:size(replica)
+  local size, b_mem, b_sla, why = self.limit:size(replica)
   if sim.observing then
     sim:observe("b_mem", b_mem)
     sim:observe("b_sla", b_sla)
   end
-  step:admit(sim.queue, size)
+  step:admit(sim.queue, size, why)
   step:barrier()
 end
 

@@ -1,7 +1,8 @@
 -- multi_bin_dynamic: requests wait in bins by predicted length; an idle replica takes up to b* = min(b_mem, b_SLA) of one
 -- bin, so that a batch holds requests of similar length and little is padded.
 -- Sources: bins from Guldogan et al., arXiv 2412.04504, 2024; b* from Pang, Li, Wang, arXiv 2503.05248, 2025, Algorithms 1
--- and 2. Putting the two together, without waiting for full batches, is the idea of the simulator mb_dyn_sim.
+-- (off by default, see dynamic_no_bins) and 2. Putting the two together, without waiting for full batches, is the idea of the
+-- simulator mb_dyn_sim.
 
 local batch_limit = require "mbsand.batch_limit"
 
@@ -14,7 +15,7 @@ local MultiBinDynamic = { params = {
   selection = "round_robin",                   -- or "longest_queue", "oldest_head"
   controller = "per_bin",                      -- or "global": one b* for all bins
   min_batch = 1, max_batch = 128,              -- requests
-  memory_rule = "exact",                       -- or "linear", "margin", "off"
+  memory_rule = "off",                         -- or "exact", "linear", "margin": b_mem besides what the pool refuses
   overflow = 0.05,                             -- eps_M of "exact" and "linear"
   margin = 0.1,                                -- share of the pool left free by "margin"
   sla_width = 16, sla_step = 4,                -- alpha and delta, requests
@@ -48,14 +49,14 @@ function MultiBinDynamic:schedule(replica, step)
   local sim, bin = self.sim, self.choose(self.bins)
   if not bin then return end
   local limit = self.limits[bin]
-  local size, b_mem, b_sla = limit:size(replica)
+  local size, b_mem, b_sla, why = limit:size(replica)
   if sim.observing then
     sim:observe("bin", bin)
     sim:observe("b_mem", b_mem)
     sim:observe("b_sla", b_sla)
   end
   self.last, self.limit_of[replica.id] = bin, limit
-  step:admit(self.queues[bin], size)
+  step:admit(self.queues[bin], size, why)
   step:barrier()
 end
 

@@ -16,7 +16,7 @@ local Pang = { params = {
 } }
 
 function Pang:init()
-  self.limits, self.mixed, self.most = {}, {}, {}
+  self.limits, self.mixed, self.most, self.why = {}, {}, {}, {}
   for i, replica in ipairs(self.sim.replicas) do
     self.limits[i] = batch_limit.new(self.sim, self.params)
     self.most[i] = math.min(replica.max_requests, self.params.max_batch) -- the cluster's limit holds as well
@@ -26,12 +26,13 @@ end
 
 function Pang:schedule(replica, step)
   if self.mixed[replica.id] then
-    local limit, b_mem, b_sla = self.limits[replica.id]:size(replica)
+    local limit, b_mem, b_sla, why = self.limits[replica.id]:size(replica)
     replica.max_requests = math.max(1, math.min(limit, self.most[replica.id]))
+    self.why[replica.id] = limit < self.most[replica.id] and why or "cap"
     self.sim:observe("b_mem", b_mem)
     self.sim:observe("b_sla", b_sla)
   end
-  if step:carry() == 0 then step:admit(self.sim.queue) end
+  if step:carry() == 0 then step:admit(self.sim.queue, nil, self.why[replica.id]) end
 end
 
 function Pang:stepped(replica, step)

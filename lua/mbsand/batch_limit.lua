@@ -2,7 +2,8 @@
 --
 --   local limit = batch_limit.new(sim, params)       -- params as in policies/dynamic_no_bins.lua
 --   limit:observe(step)                              -- in `stepped`
---   local size, b_mem, b_sla = limit:size(replica)   -- in `schedule`; N_decode is this replica's own
+--   local size, b_mem, b_sla, why = limit:size(replica) -- in `schedule`; N_decode is this replica's own
+--   step:admit(queue, size, why)                     -- why: "b_mem", "b_sla" or "cap", whichever is the least
 --
 -- Algorithm 2 rests anywhere in its band D_SLA - eps_D .. D_SLA + eps_D, and coming from above it rests at the upper end. So
 -- D_SLA is aimed below the objective (sla_aim); aimed at the objective itself, nearly every token would miss it by a little.
@@ -22,7 +23,9 @@ local function size(self, replica)
   local decoding = replica.running
   local b_mem = self.memory:batch_size(decoding)
   local b_sla = self.sla and self.sla:batch_size(decoding) or self.max_batch
-  return b_mem < b_sla and b_mem or b_sla, b_mem, b_sla
+  local least = b_mem < b_sla and b_mem or b_sla
+  local why = least >= self.max_batch and "cap" or b_mem < b_sla and "b_mem" or "b_sla"
+  return least, b_mem, b_sla, why
 end
 
 function batch_limit.new(sim, params)

@@ -205,9 +205,10 @@ local Step = {}
 ---Take requests from the head while they fit, at most `n`. The number taken, and why it stopped early.
 ---@param queue mbsand.Queue
 ---@param n? number
+---@param why? "cap"|"b_sla"|"b_mem" what `n`, and replica.max_requests, are due to; "cap"
 ---@return integer taken
 ---@return mbsand.Refusal? reason
-function Step:admit(queue, n) end
+function Step:admit(queue, n, why) end
 
 ---Take one waiting request from anywhere; of an engine also a running one, and with an explicit chunk.
 ---@param req mbsand.Request
@@ -372,7 +373,7 @@ function sla.controller(options) end
 local batch_limit = {}
 ---@class mbsand.BatchLimit
 ---@field observe fun(self: mbsand.BatchLimit, step: mbsand.EndedStep)
----@field size fun(self: mbsand.BatchLimit, replica: mbsand.Replica): integer, integer, integer b*, b_mem, b_SLA
+---@field size fun(self: mbsand.BatchLimit, replica: mbsand.Replica): integer, integer, integer, string b*, b_mem, b_SLA, and which it is: for step:admit
 ---@param sim mbsand.Sim
 ---@param params table as policies/dynamic_no_bins.lua declares them
 ---@return mbsand.BatchLimit
@@ -507,6 +508,12 @@ function report.print_grid(results, policy, down, across, measure, format) end
 ---@field gpu_util number? fraction of time that replicas were busy
 ---@field batches number? batches served
 ---@field batch_mean number? requests per batch
+---@field at_queue number? fraction of admissions that took all that waited in the queue
+---@field at_cap number? fraction of admissions that ended at the policy's number, or at as many as may run
+---@field at_b_sla number? fraction of admissions that ended at a number due to the time between tokens
+---@field at_b_mem number? fraction of admissions that ended at a number due to the expected use of memory
+---@field at_memory number? fraction of admissions that ended because memory was full
+---@field at_tokens number? fraction of admissions that ended because the token budget was used up
 ---@field padding_waste number? fraction of the batches' token positions that were padding
 ---@field kv_mean number? time average of reserved KV memory, fraction of capacity
 ---@field kv_peak number? highest reserved KV memory of a replica, fraction of capacity

@@ -20,10 +20,20 @@ static uint32_t check_limit(lua_State *L, int index) {
     return n <= 0 ? 0 : n >= UINT32_MAX ? UINT32_MAX : (uint32_t)n;
 }
 
+// What the policy's number is due to: for the shares of admissions that ended at it.
+static void check_why(lua_State *L, mb_sim *sim, int index) {
+    const char *why = luaL_optstring(L, index, "cap");
+    const bool sla = strcmp(why, "b_sla") == 0, mem = strcmp(why, "b_mem") == 0;
+    if (!sla && !mem && strcmp(why, "cap") != 0)
+        luaL_error(L, "step:admit: the number is due to \"cap\", \"b_sla\" or \"b_mem\", not \"%s\"", why);
+    mb_step_limited_by(sim, sla ? MB_STOP_B_SLA : mem ? MB_STOP_B_MEM : MB_STOP_CAP);
+}
+
 static int admit(lua_State *L) {
     mb_sim *sim = building(L);
     const mb_view *queue = mb_view_check(L, 2, MB_VIEW_QUEUE);
     mb_refusal refusal;
+    check_why(L, sim, 4);
     lua_pushinteger(L, mb_step_admit(sim, queue->index, check_limit(L, 3), &refusal));
     if (refusal == MB_FITS) return 1;
     lua_pushstring(L, mb_refusal_name(refusal));

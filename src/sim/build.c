@@ -481,6 +481,8 @@ mb_status mb_step_barrier(mb_sim *sim, uint32_t *returned, mb_error *error) {
         if (--request->preemptions == 0) request->start_s = NAN;
         sim->metrics.preemptions--;
         (*returned)++;
+        sim->taken_in--;
+        sim->stop = MB_STOP_MEMORY;
     }
     return MB_OK;
 }

@@ -39,6 +39,16 @@ const mb_measure mb_measures[MB_MEASURE_COUNT] = {
     {"gpu_util", "fraction of time that replicas were busy", MB_BETTER_NEITHER},
     {"batches", "batches served", MB_BETTER_NEITHER},
     {"batch_mean", "requests per batch", MB_BETTER_NEITHER},
+    {"at_queue", "fraction of admissions that took all that waited in the queue", MB_BETTER_NEITHER},
+    {"at_cap", "fraction of admissions that ended at the policy's number, or at as many as may run",
+     MB_BETTER_NEITHER},
+    {"at_b_sla", "fraction of admissions that ended at a number due to the time between tokens",
+     MB_BETTER_NEITHER},
+    {"at_b_mem", "fraction of admissions that ended at a number due to the expected use of memory",
+     MB_BETTER_NEITHER},
+    {"at_memory", "fraction of admissions that ended because memory was full", MB_BETTER_NEITHER},
+    {"at_tokens", "fraction of admissions that ended because the token budget was used up",
+     MB_BETTER_NEITHER},
     {"padding_waste",
      "fraction of the computed token positions that were padding, or computed again after a preemption",
      MB_BETTER_LOWER},
@@ -66,6 +76,15 @@ static double *put_sketch(double *at, const mb_sketch *sketch) {
     for (size_t i = 0; i < sizeof quantiles / sizeof *quantiles; i++)
         *at++ = mb_sketch_quantile(sketch, quantiles[i]);
     *at++ = mb_sketch_quantile(sketch, 1);
+    return at;
+}
+
+static double *put_stops(double *at, const mb_metrics *metrics) {
+    double all = 0;
+    for (size_t i = 0; i < MB_STOP_COUNT; i++)
+        all += (double)metrics->stops[i];
+    for (size_t i = 0; i < MB_STOP_COUNT; i++)
+        *at++ = ratio((double)metrics->stops[i], all);
     return at;
 }
 
@@ -98,6 +117,7 @@ void mb_measure_all(const mb_metrics *metrics, const mb_slo *slo, double values[
     *at++ = ratio(metrics->busy_s, duration * metrics->replicas);
     *at++ = (double)metrics->batches;
     *at++ = ratio((double)metrics->batch_requests, (double)metrics->batches);
+    at = put_stops(at, metrics);
     *at++ = 1 - ratio((double)metrics->useful_tokens, (double)metrics->padded_tokens);
     *at++ = limited ? ratio(metrics->kv_reserved_integral, duration * (double)metrics->kv_capacity) : NAN;
     *at++ = limited ? metrics->kv_peak : NAN;
@@ -120,9 +140,10 @@ int mb_measure_index(const char *name) {
 
 mb_scale mb_measure_scale(int measure) {
     static const char *const shares[] = {
-        "served_share", "ttft_violation",  "tbt_violation", "e2e_violation", "slo_attainment",
-        "gpu_util",     "padding_waste",   "kv_mean",       "kv_peak",       "kv_fragmentation",
-        "cache_hit",    "waited_fraction", "jain"};
+        "at_queue",         "at_cap",       "at_b_sla",        "at_b_mem",      "at_memory",
+        "at_tokens",        "served_share", "ttft_violation",  "tbt_violation", "e2e_violation",
+        "slo_attainment",   "gpu_util",     "padding_waste",   "kv_mean",       "kv_peak",
+        "kv_fragmentation", "cache_hit",    "waited_fraction", "jain"};
     for (size_t i = 0; i < sizeof shares / sizeof *shares; i++)
         if (strcmp(mb_measures[measure].name, shares[i]) == 0) return MB_SCALE_SHARE;
     return MB_SCALE_POSITIVE;

@@ -14,7 +14,7 @@ typedef struct mb_measure {
     mb_better better;
 } mb_measure;
 
-enum { MB_MEASURE_COUNT = 59 };
+enum { MB_MEASURE_COUNT = 65 };
 extern const mb_measure mb_measures[MB_MEASURE_COUNT];
 
 // All values of a run; NAN where one is undefined (no finished request, no SLO).

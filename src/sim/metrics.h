@@ -14,6 +14,17 @@ typedef struct mb_class_metrics {
     double ttft_s, e2e_s; // sums
 } mb_class_metrics;
 
+// What ended the admissions of a step or batch.
+typedef enum mb_stop {
+    MB_STOP_QUEUE,  // everything that waited in the queue was taken
+    MB_STOP_CAP,    // the policy took no more, or as many as may run did
+    MB_STOP_B_SLA,  // the same, where the policy says that its number was due to the time between tokens,
+    MB_STOP_B_MEM,  // or to what it expects of the memory
+    MB_STOP_MEMORY, // the next one did not fit in memory
+    MB_STOP_TOKENS, // the step's budget of tokens was used up
+    MB_STOP_COUNT
+} mb_stop;
+
 typedef struct mb_metrics {
     uint64_t requests, finished, rejected, unfinished;
     uint64_t counted;                      // arrivals, less the warm-up
@@ -30,6 +41,7 @@ typedef struct mb_metrics {
     uint64_t kv_capacity;                          // tokens over all replicas; MB_KV_UNLIMITED: no limit
     double kv_reserved_integral, kv_used_integral; // token seconds
     double kv_peak;                                // highest fraction of a replica's pool
+    uint64_t stops[MB_STOP_COUNT];                 // steps and batches with new requests in them
     uint64_t memory_stops;                         // admissions that stopped because memory was full
     double idle_with_work_s; // replica seconds idle while requests waited, unless the policy said step:idle
     uint64_t preemptions;

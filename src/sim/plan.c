@@ -104,6 +104,8 @@ static mb_status schedule(mb_sim *sim, mb_replica *replica, mb_error *error) {
     replica->longest_service_s = 0;
     replica->prompt_tokens = replica->output_tokens = replica->predicted_tokens = 0;
     if (replica->engine) mb_step_begin(sim, replica);
+    sim->taken_in = 0;
+    sim->limited_by = MB_STOP_CAP;
     sim->building = replica;
     mb_status status = sim->policy.ops->schedule(sim->policy.self, sim, replica, error);
     sim->building = NULL;
@@ -114,6 +116,7 @@ static mb_status schedule(mb_sim *sim, mb_replica *replica, mb_error *error) {
         set_holding(sim, replica, replica->engine->running > 0 || has_own_waiting(sim, replica));
         return MB_OK;
     }
+    if (sim->taken_in) sim->metrics.stops[sim->stop]++;
     if (replica->engine && !replica->engine->barrier) return mb_run_start(sim, replica, error);
     if (replica->engine && !mb_batch_from_rows(sim, replica)) return mb_fail_memory(error);
     if (replica->count) return mb_batch_start(sim, replica, error);

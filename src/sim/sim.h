@@ -156,6 +156,9 @@ struct mb_sim {
     bool out_of_memory;
     uint64_t swapped_tokens;
     mb_replica *building; // whose step is open for mb_step_* calls; NULL outside `schedule`
+    uint32_t taken_in;    // requests that were admitted to it,
+    mb_stop stop;         // what ended that,
+    mb_stop limited_by;   // and what the policy's own numbers are due to
     uint32_t *scratch;    // room for the numbers of all replicas
     uint32_t idle_count, idle_on_purpose_count;
     uint32_t idle_holding_count; // engines left idle, not on purpose, while requests run on them
@@ -215,6 +218,8 @@ typedef enum mb_refusal {
 } mb_refusal;
 const char *mb_refusal_name(mb_refusal refusal);
 
+// What the limits of the following calls are due to: MB_STOP_CAP (as every schedule begins), B_SLA or B_MEM.
+void mb_step_limited_by(mb_sim *sim, mb_stop why);
 // Take from the head of a queue while it fits, at most `limit`; the number taken, and why it stopped early.
 uint32_t mb_step_admit(mb_sim *sim, uint32_t queue, uint32_t limit, mb_refusal *refusal);
 // One request, waiting in any queue or in none, or running on this replica. `tokens`: 0, or the chunk wanted.

@@ -109,9 +109,7 @@ static bool make_room(mb_replica *replica) {
     return true;
 }
 
-mb_refusal mb_step_add(mb_sim *sim, uint32_t slot, uint32_t chunk) {
-    mb_replica *replica = sim->building;
-    if (replica->engine) return mb_engine_add(sim, slot, chunk);
+static mb_refusal add_to_batch(mb_sim *sim, mb_replica *replica, uint32_t slot) {
     mb_request *request = mb_request_at(&sim->requests, slot);
     const uint32_t tokens = request->prompt_tokens + request->output_tokens;
     if (replica->count >= replica->max_requests) return MB_REFUSED_REQUESTS;
@@ -141,6 +139,41 @@ mb_refusal mb_step_add(mb_sim *sim, uint32_t slot, uint32_t chunk) {
     sim->running++;
     mb_client_starts(sim, request);
     return MB_FITS;
+}
+
+void mb_step_limited_by(mb_sim *sim, mb_stop why) {
+    sim->limited_by = why;
+}
+
+// Remember why admissions end here, if they do.
+static void note_stop(mb_sim *sim, mb_refusal refusal, uint32_t queue) {
+    switch (refusal) {
+    case MB_FITS: {
+        const uint64_t left = queue != MB_NONE ? sim->queues[queue].count : sim->waiting;
+        sim->stop = left ? sim->limited_by : MB_STOP_QUEUE;
+        sim->taken_in++;
+        break;
+    }
+    case MB_REFUSED_MEMORY:
+        sim->stop = MB_STOP_MEMORY;
+        break;
+    case MB_REFUSED_TOKENS:
+        sim->stop = MB_STOP_TOKENS;
+        break;
+    default:
+        sim->stop = sim->limited_by;
+    }
+}
+
+mb_refusal mb_step_add(mb_sim *sim, uint32_t slot, uint32_t chunk) {
+    mb_replica *replica = sim->building;
+    const mb_request *request = mb_request_at(&sim->requests, slot);
+    const bool waiting = request->phase == MB_PHASE_WAITING;
+    const uint32_t queue = request->queue;
+    const mb_refusal refusal =
+        replica->engine ? mb_engine_add(sim, slot, chunk) : add_to_batch(sim, replica, slot);
+    if (waiting) note_stop(sim, refusal, queue);
+    return refusal;
 }
 
 uint32_t mb_step_admit(mb_sim *sim, uint32_t queue, uint32_t limit, mb_refusal *refusal) {

@@ -36,6 +36,9 @@ tap.equal(makespan(run("multi_bin", example(), { latency = simulator.jobs, param
 tap.equal(makespan(run("static_fifo", example(), { latency = simulator.jobs, params = { batch_size = 2 } })), 11,
           "static_fifo takes 11")
 
+tap.equal(makespan(run("static_sjf", example(), { latency = simulator.jobs, params = { batch_size = 2 } })), 8,
+          "static_sjf takes 8: neighbours in order of length")
+
 -- First formed, first served; arrivals 0, 1, 2, ...: bin 2 fills at 3, bin 1 at 4, while the replica serves.
 local function arrivals(list)
   local requests = {}
@@ -116,8 +119,8 @@ local function sound(result, replicas, capacity)
 end
 
 local CASES = {
-  { "static_fifo", {} }, { "dynamic_no_bins", {} }, { "dynamic_no_bins", { memory_rule = "linear" } },
-  { "dynamic_no_bins", { memory_rule = "margin" } }, { "dynamic_no_bins", { memory_rule = "off" } },
+  { "static_fifo", {} }, { "static_sjf", {} }, { "dynamic_no_bins", {} }, { "dynamic_no_bins", { memory_rule = "linear" } },
+  { "dynamic_no_bins", { memory_rule = "margin" } }, { "dynamic_no_bins", { memory_rule = "exact" } },
   { "multi_bin_dynamic", {} }, { "multi_bin_dynamic", { selection = "longest_queue", controller = "global" } },
   { "multi_bin_dynamic", { selection = "oldest_head", key = "predicted_total", rule = "optimal", bins = 8 } },
   { "multi_bin_dynamic", { rule = "geometric" } }, { "multi_bin_dynamic", { rule = "equal_width", bins = 1 } },
