@@ -105,7 +105,7 @@ local cluster = record({
   model = { type = "text", expected = 'the name of a model in quotes, such as "llama-3-8b"' },
   tp = number { min = 1, max = 4096, whole = true, default = 1, unit = "GPUs" },
   memory_gib = number { above = 0, unit = "GiB of one GPU" },
-  rules = { type = "word", "vllm", "kaito", "mlsysim" },
+  rules = { type = "word", "vllm", "kaito", "kaito-2026", "mlsysim" },
   precision = precision(), weight_precision = precision(), kv_precision = precision(),
   utilization = number { above = 0, max = 1, unit = "share of the memory" },
   activation_gib = number { min = 0, unit = "GiB" },

@@ -39,7 +39,7 @@
 ---@field tp? integer GPUs that share a model: gpus / tp replicas; 1
 ---@field gpu? string of `mbsand list gpus`, or FILE.csv:NAME; with model
 ---@field model? string of `mbsand list models`, or a config.json; gives the KV memory and a roofline
----@field rules? "vllm"|"kaito"|"mlsysim" what is held back; "vllm"
+---@field rules? "vllm"|"kaito"|"kaito-2026"|"mlsysim" what is held back; "vllm"
 ---@field precision? mbsand.Precision of weights and KV memory
 ---@field weight_precision? mbsand.Precision
 ---@field kv_precision? mbsand.Precision
@@ -73,7 +73,7 @@
 ---@field tp? integer 1
 ---@field context? integer tokens of a user; 2048
 ---@field batch? integer users; 1
----@field rules? "vllm"|"kaito"|"mlsysim"
+---@field rules? "vllm"|"kaito"|"kaito-2026"|"mlsysim"
 ---@field weight_precision? mbsand.Precision
 ---@field kv_precision? mbsand.Precision
 ---@field memory_gib? number

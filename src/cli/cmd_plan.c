@@ -4,10 +4,12 @@
 #include "cli/commands.h"
 #include "cli/plan_report.h"
 #include "cli/plan_simulate.h"
+#include "plan/safetensors.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -24,12 +26,42 @@ static void close_all(opened *o) {
     free(o->root);
 }
 
+// The pool of the engine's log; and of its version, where that is known, the estimate beside it.
+static mb_status take_log(mb_plan_options *options, mb_error *error) {
+    mb_plan *p = &options->plan;
+    mb_engine_log *log = &options->log;
+    if (!options->from_log) return MB_OK;
+    const mb_status status = mb_engine_log_read(options->from_log, log, error);
+    unsigned minor;
+    if (!status && !p->version && strcmp(log->engine, "vLLM") == 0 &&
+        sscanf(log->version, "0.%u", &minor) == 1 && minor > 0)
+        p->version = minor;
+    if (!status && isnan(p->utilization) && log->utilization > 0 && log->utilization <= 1)
+        p->utilization = log->utilization;
+    if (!status && p->memory_bytes == 0 && log->memory_bytes > 0) p->memory_bytes = log->memory_bytes;
+    p->block = log->block;
+    return status;
+}
+
+// A folder with weights says how large they are, unless somebody knows better.
+static mb_status weigh(const char *path, mb_plan *p, mb_error *error) {
+    char *folder = mb_paths_folder(path);
+    const bool given = p->weight_bytes > 0 || p->bytes_per_weight > 0;
+    const mb_status status = !folder ? mb_fail_memory(error)
+                             : given ? MB_OK
+                                     : mb_safetensors_bytes(folder, &p->weight_bytes, error);
+    free(folder);
+    return status;
+}
+
 static mb_status open_all(mb_plan_options *options, opened *o, mb_error *error) {
     *o = (opened){0};
     char *path = NULL;
     mb_status status = mb_paths_root(&o->root, error);
     if (!status) status = mb_paths_find_model(o->root, NULL, options->model, &path, error);
     if (!status) status = mb_model_config_read(path, &o->model, error);
+    if (!status) status = weigh(path, &options->plan, error);
+    if (!status) status = take_log(options, error);
     free(path);
     options->root = o->root;
     options->plan.model = &o->model;
@@ -58,8 +90,15 @@ static mb_status add_times(const mb_plan_options *options, mb_plan_row *row, mb_
 static mb_status make_row(const mb_plan_options *options, uint64_t context, uint64_t batch, mb_plan_row *row,
                           mb_error *error) {
     *row = (mb_plan_row){.plan = options->plan, .ttft_s = NAN, .tpot_s = NAN, .output_tps = NAN};
-    row->plan.context = context;
+    // No engine serves more than the model's positions; the tutorial of MLSys-im counts on.
+    const uint64_t most = options->plan.model->max_positions;
+    row->asked_context = context;
+    row->plan.context = most && context > most && row->plan.rules != MB_RULES_MLSYSIM ? most : context;
     row->plan.batch = batch;
+    if (options->from_log) {
+        row->estimate = mb_budget_of(&row->plan);
+        row->plan.blocks = options->log.blocks;
+    }
     row->budget = mb_budget_of(&row->plan);
     row->gpus_needed = mb_gpus_needed(&row->plan);
     row->per_node = options->per_node ? options->per_node : row->plan.gpu->per_node;

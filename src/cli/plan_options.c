@@ -32,6 +32,7 @@ enum {
     MAX_SEQS,
     VLLM,
     WEIGHTS_GIB,
+    FROM_LOG,
     MEMORY,
     PER_NODE,
     LATENCY,
@@ -60,7 +61,7 @@ void mb_plan_options_help(void) {
         "      --batch LIST           users at once (1)\n"
         "      --precision P          of weights and KV memory: fp32, fp16, bf16, fp8, int8 or int4\n"
         "      --weights P, --kv P    of one of them\n"
-        "      --rules R              vllm (default), kaito or mlsysim: what is held back\n"
+        "      --rules R              vllm (default), kaito, kaito-2026 or mlsysim: what is held back\n"
         "      --utilization X        share of the memory that may be used\n"
         "      --activation GIB, --runtime GIB   per GPU\n"
         "      --memory SIZE          of a GPU, as in 80GiB or 80GB\n"
@@ -69,6 +70,7 @@ void mb_plan_options_help(void) {
         "      --max-seqs N           most requests of a step, max_num_seqs (likewise)\n"
         "      --vllm 0.N             the version whose defaults count (the newest known)\n"
         "      --weights-gib X        size of all weights, as measured\n"
+        "      --from-log FILE        a start-up log of vLLM, SGLang or TensorRT-LLM: its pool counts\n"
         "      --gpus-per-node N      else as the GPU's description says\n"
         "      --page LIST            simulate block sizes beside contiguous memory, on requests that end "
         "early\n"
@@ -179,6 +181,7 @@ static const struct option LONG[] = {{"model", required_argument, NULL, MODEL},
                                      {"max-seqs", required_argument, NULL, MAX_SEQS},
                                      {"vllm", required_argument, NULL, VLLM},
                                      {"weights-gib", required_argument, NULL, WEIGHTS_GIB},
+                                     {"from-log", required_argument, NULL, FROM_LOG},
                                      {"memory", required_argument, NULL, MEMORY},
                                      {"gpus-per-node", required_argument, NULL, PER_NODE},
                                      {"latency", no_argument, NULL, LATENCY},
@@ -305,6 +308,9 @@ static int take(mb_plan_options *o, int option, const char *name) {
     case LATENCY:
         o->latency = true;
         return 0;
+    case FROM_LOG:
+        o->from_log = optarg;
+        return 0;
     case SLO:
         o->slo = optarg;
         return 0;
@@ -325,6 +331,9 @@ static int take(mb_plan_options *o, int option, const char *name) {
 static int check(const mb_plan_options *o) {
     if (!o->model) return mb_cli_usage("plan", "which model? Give --model NAME (`mbsand list models`)");
     if (!o->gpu) return mb_cli_usage("plan", "on which GPU? Give --gpu NAME (`mbsand list gpus`)");
+    if (o->from_log && (o->plan.blocks || o->slo || o->pages.count))
+        return mb_cli_usage("plan",
+                            "--from-log sets the pool: it does not go with --blocks, --slo or --page");
     if ((o->slo || o->pages.count) && (o->plan.version || o->plan.step_requests || o->plan.weight_bytes > 0))
         return mb_cli_usage("plan", "--vllm, --max-seqs and --weights-gib are not for --slo and --page: give "
                                     "--utilization, --activation, --runtime or --weights");

@@ -3,6 +3,7 @@
 #pragma once
 #include "cli/lists.h"
 #include "model/roofline.h"
+#include "plan/engine_log.h"
 
 typedef enum mb_plan_format {
     MB_PLAN_AS_TABLE,
@@ -18,7 +19,9 @@ typedef struct mb_plan_options {
     mb_list contexts, batches, pages;
     uint32_t per_node; // 0: as the GPU's description says
     bool latency, help;
-    const char *slo; // "ttft_p99<=0.5,tpot_mean<=0.03"
+    const char *from_log; // a start-up log, or NULL
+    mb_engine_log log;    // what it says
+    const char *slo;      // "ttft_p99<=0.5,tpot_mean<=0.03"
     double rate, prompt, output,
         price; // of the workload that the SLO is simulated with; USD per GPU and hour
     const char *weight_precision, *kv_precision; // as given, or NULL

@@ -342,6 +342,28 @@ static void add_too_small(mb_strbuf *out, const mb_plan_row *row) {
                      b->pool < 0 ? "the weights and what is held back" : "these users");
 }
 
+// What to start, with the options that the figures rest on.
+static void add_command(mb_strbuf *out, const mb_plan_row *row) {
+    const mb_plan *p = &row->plan;
+    if (p->rules != MB_RULES_VLLM || !row->budget.fits) return;
+    static const char before[] = "config.json of ";
+    const char *source = p->model->source, *name = p->model->name, *space = NULL;
+    if (source && strncmp(source, before, sizeof before - 1) == 0)
+        space = strchr(source + sizeof before - 1, ' ');
+    mb_strbuf_add(out, "start it          vllm serve ");
+    if (space)
+        mb_strbuf_add_bytes(out, source + sizeof before - 1, (size_t)(space - source) - (sizeof before - 1));
+    else
+        mb_strbuf_add(out, name);
+    if (p->tp > 1) mb_strbuf_printf(out, " --tensor-parallel-size %u", p->tp);
+    mb_strbuf_printf(
+        out,
+        " --max-model-len %llu --gpu-memory-utilization %g\n                  --max-num-batched-tokens %u",
+        (unsigned long long)p->context, row->budget.utilization, mb_plan_step_tokens(p));
+    mb_strbuf_printf(out, " --max-num-seqs %u%s\n", mb_plan_step_requests(p),
+                     p->bytes_per_value == 1 ? " --kv-cache-dtype fp8" : "");
+}
+
 static void add_single(mb_strbuf *out, const mb_plan_report *report) {
     const mb_plan_row *row = &report->rows[0];
     add_title(out, row);
@@ -351,6 +373,7 @@ static void add_single(mb_strbuf *out, const mb_plan_report *report) {
     mb_strbuf_add(out, "\n");
     add_answers(out, row);
     if (report->options->latency) add_times(out, report, row);
+    add_command(out, row);
 }
 
 // --- tables
@@ -493,7 +516,7 @@ static void add_json(mb_strbuf *out, const mb_plan_report *report) {
 static void add_warnings(mb_strbuf *out, const mb_plan_report *report) {
     const mb_plan_row *longest = &report->rows[0];
     for (size_t i = 1; i < report->count; i++)
-        if (report->rows[i].plan.context > longest->plan.context) longest = &report->rows[i];
+        if (report->rows[i].asked_context > longest->asked_context) longest = &report->rows[i];
     mb_plan_warnings warnings = mb_plan_warnings_of(report, longest);
     for (size_t i = 0; i < warnings.count; i++)
         mb_strbuf_printf(out, "\nwarning: %s\n", warnings.items[i]);

@@ -8,8 +8,10 @@
 typedef struct mb_plan_row {
     mb_plan plan;
     mb_budget budget;
+    uint64_t asked_context;
     uint32_t gpus_needed; // 0: no number of them is enough
     uint32_t per_node;
+    mb_budget estimate;                // where a log sets the pool: what would have been said without it
     double usd_per_hour;               // of the GPUs that share the model; NAN: not known
     double ttft_s, tpot_s, output_tps; // of the roofline; NAN: not asked for
 } mb_plan_row;

@@ -24,9 +24,10 @@ static void add(mb_plan_warnings *w, const char *format, ...) {
 
 static void add_model(mb_plan_warnings *w, const mb_plan_row *row) {
     const mb_model_config *m = row->plan.model;
-    if (m->max_positions && row->plan.context > m->max_positions)
-        add(w, "%s was made for at most %llu tokens (max_position_embeddings)", m->name,
-            (unsigned long long)m->max_positions);
+    if (m->max_positions && row->asked_context > m->max_positions)
+        add(w, "%s was made for at most %llu tokens (max_position_embeddings)%s", m->name,
+            (unsigned long long)m->max_positions,
+            row->plan.context < row->asked_context ? ": the context is cut to that" : "");
     if (!m->model_type[0])
         add(w, "%s has no model_type: counted as a plain transformer whose MLPs have three matrices",
             m->name);
@@ -40,12 +41,35 @@ static void add_model(mb_plan_warnings *w, const mb_plan_row *row) {
             m->name, 8 * m->dtype_bytes);
 }
 
+#define GIB 1073741824.0
+
+static void add_difference(mb_plan_warnings *w, const char *what, double said, double estimated) {
+    if (said > 0)
+        add(w, "the log says %.2f GiB of %s per GPU, the estimate is %.2f (%+.1f %%)", said / GIB, what,
+            estimated / GIB, 100 * (estimated / said - 1));
+}
+
+static void add_log(mb_plan_warnings *w, const mb_plan_options *o, const mb_plan_row *row) {
+    const mb_engine_log *log = &o->log;
+    const mb_budget *e = &row->estimate;
+    if (!o->from_log) return;
+    add(w, "the pool is that of %s's log%s%s: %llu tokens; the estimate is %llu (%+.1f %%)", log->engine,
+        *log->version ? ", version " : "", log->version, (unsigned long long)log->tokens,
+        (unsigned long long)e->tokens, 100 * ((double)e->tokens / (double)log->tokens - 1));
+    add_difference(w, "weights", log->weight_bytes, e->weights);
+    add_difference(w, "activations", log->activation_bytes, e->activation);
+    add_difference(w, "KV memory", log->pool_bytes, e->pool);
+}
+
 mb_plan_warnings mb_plan_warnings_of(const mb_plan_report *report, const mb_plan_row *row) {
     mb_plan_warnings w = {.count = 0};
     const mb_plan *p = &row->plan;
     add_model(&w, row);
-    if (p->rules == MB_RULES_KAITO && strncmp(p->model->model_type, "falcon", 6) == 0 && row->gpus_needed > 1)
-        add(&w, "KAITO does not run Falcon models on more than one GPU");
+    add_log(&w, report->options, row);
+    const double counted = mb_model_weight_bytes(p->model, 0);
+    if (p->weight_bytes > 0 && !p->model->quant_unknown && fabs(p->weight_bytes / counted - 1) > 0.02)
+        add(&w, "the weights are %.2f GiB as measured; counted by the description they would be %.2f",
+            p->weight_bytes / GIB, counted / GIB);
     if (row->budget.estimated && p->tp > 1)
         add(&w, "what an engine takes on several GPUs is an estimate that two public logs missed by a third "
                 "of the "

@@ -8,7 +8,7 @@
 #define GIB 1073741824.0
 enum { MOST_GPUS = 4096 };
 
-const char *const mb_rules_names[] = {"vllm", "kaito", "mlsysim"};
+const char *const mb_rules_names[] = {"vllm", "kaito", "kaito-2026", "mlsysim"};
 
 typedef struct convention {
     double utilization, weight_factor, activation_gib, runtime_gib; // NAN: computed
@@ -18,6 +18,7 @@ typedef struct convention {
 static const convention CONVENTIONS[MB_RULES_COUNT] = {
     [MB_RULES_VLLM] = {NAN, 1, NAN, NAN, true, false, true},
     [MB_RULES_KAITO] = {0.9, 1.02, 1.7, 0.6, false, true, false},
+    [MB_RULES_KAITO_2026] = {0.9, 1.02, NAN, 0.6, false, true, false},
     [MB_RULES_MLSYSIM] = {1, 1, 0, 0, false, true, false},
 };
 
@@ -64,7 +65,7 @@ uint32_t mb_plan_step_tokens(const mb_plan *plan) {
     return is_large(plan->gpu) ? 8192 : 2048;
 }
 
-static uint32_t step_requests(const mb_plan *plan) {
+uint32_t mb_plan_step_requests(const mb_plan *plan) {
     if (plan->step_requests) return plan->step_requests;
     return version_of(plan) >= FIRST_V1 && is_large(plan->gpu) ? 1024 : 256;
 }
@@ -86,7 +87,7 @@ static double bytes_per_step_token(const mb_plan *plan) {
 // the older engine.
 static double vllm_activation(const mb_plan *plan) {
     const double each = version_of(plan) < FIRST_V1 ? 28 : 16;
-    const double step = mb_plan_step_tokens(plan), requests = fmin(step_requests(plan), step);
+    const double step = mb_plan_step_tokens(plan), requests = fmin(mb_plan_step_requests(plan), step);
     return fmax(step * bytes_per_step_token(plan), requests * plan->model->vocabulary * each);
 }
 
@@ -106,11 +107,18 @@ static double usual_utilization(const mb_plan *plan) {
 // --- what a user takes
 // -------------------------------------------------------------------------------------------------------
 
+// Among how many GPUs rules that divide KV memory evenly divide it.
+static double even_share(const mb_plan *plan) {
+    if (plan->rules != MB_RULES_KAITO_2026) return 1.0 / plan->tp;
+    const uint32_t node = plan->gpu->per_node ? plan->gpu->per_node : 1;
+    return plan->model->kv_lora_rank ? 1 : 1.0 / (plan->tp < node ? plan->tp : node);
+}
+
 // KV memory of `tokens` tokens on one GPU, without a request's state.
 static double kv_bytes(const mb_plan *plan, uint64_t tokens, uint64_t kept) {
     const bool even = CONVENTIONS[plan->rules].even;
     const double bytes = mb_model_kv_bytes(plan->model, value_bytes(plan), tokens, kept, even ? 1 : plan->tp);
-    return even ? bytes / plan->tp : bytes;
+    return even ? bytes * even_share(plan) : bytes;
 }
 
 // Memory of one user with `tokens` tokens on one GPU. A layer with a window holds, while a prompt is
@@ -164,6 +172,7 @@ mb_budget mb_budget_of(const mb_plan *plan) {
     b.held_back = (1 - b.utilization) * b.memory;
     const double counted = mb_model_weight_bytes(plan->model, plan->bytes_per_weight);
     b.weights = (plan->weight_bytes > 0 ? plan->weight_bytes : counted) * c->weight_factor / plan->tp;
+    if (plan->rules == MB_RULES_KAITO_2026 && isnan(plan->activation_bytes)) b.activation = 0.05 * b.weights;
     b.token_bytes = kv_bytes(plan, 1, UINT64_MAX);
     b.pool = b.memory * b.utilization - b.weights - b.activation - b.runtime;
     const double block_bytes = b.token_bytes * plan->block;
@@ -183,9 +192,17 @@ mb_budget mb_budget_of(const mb_plan *plan) {
     return b;
 }
 
+static bool is_kaito(const mb_plan *plan) {
+    return plan->rules == MB_RULES_KAITO || plan->rules == MB_RULES_KAITO_2026;
+}
+
+static bool is_falcon(const mb_model_config *m) {
+    return strncmp(m->model_type, "falcon", 6) == 0 && m->state_layers == 0;
+}
+
 bool mb_plan_divides(const mb_plan *plan, uint32_t gpus) {
     const mb_model_config *m = plan->model;
-    if (plan->rules == MB_RULES_KAITO) return true;
+    if (is_kaito(plan)) return gpus == 1 || !is_falcon(m);
     const bool deals = m->kv_lora_rank || m->kv_heads % gpus == 0 || gpus % m->kv_heads == 0;
     return m->heads % gpus == 0 && deals;
 }
@@ -193,6 +210,9 @@ bool mb_plan_divides(const mb_plan *plan, uint32_t gpus) {
 static mb_status check_division(const mb_plan *plan, mb_error *error) {
     const mb_model_config *m = plan->model;
     if (mb_plan_divides(plan, plan->tp)) return MB_OK;
+    if (is_kaito(plan))
+        return mb_fail(error, MB_BAD_INPUT,
+                       "KAITO does not run %s on more than one GPU: it is a Falcon model", m->name);
     char sizes[160] = "";
     for (uint32_t n = 1, used = 0; n <= 64 && used + 16 < sizeof sizes; n++)
         if (mb_plan_divides(plan, n))

@@ -15,12 +15,15 @@ typedef enum mb_rules {
     // GPU;
     // KV memory divides evenly; windows ignored; any number of GPUs.
     MB_RULES_KAITO,
+    // KAITO's of 2026: 0.6 GiB and 0.05 of the weights per GPU; compressed tokens on every GPU; KV memory
+    // divides within a node only.
+    MB_RULES_KAITO_2026,
     // MLSys-im's serving model: weights and KV memory against all of the memory, nothing held back.
     MB_RULES_MLSYSIM,
 } mb_rules;
 
 extern const char *const mb_rules_names[]; // by mb_rules
-enum { MB_RULES_COUNT = 3 };
+enum { MB_RULES_COUNT = 4 };
 
 typedef struct mb_plan {
     const mb_model_config *model;
@@ -69,10 +72,12 @@ mb_budget mb_budget_of(const mb_plan *plan);
 // Tokens of a step: as given, else 8,192 on GPUs from 70 GiB on but the A100, and 2,048 on others (vLLM's
 // max_num_batched_tokens of a server); before 0.8 at least a context, since prompts were not cut.
 uint32_t mb_plan_step_tokens(const mb_plan *plan);
+// Likewise requests: 1,024 on those GPUs since 0.8, else 256 (max_num_seqs).
+uint32_t mb_plan_step_requests(const mb_plan *plan);
 // "0.21 or later", "0.19": whose defaults count.
 void mb_plan_version(const mb_plan *plan, char text[24]);
-// Whether the model can be divided among `gpus`: under KAITO's rules always, else if they divide the
-// attention heads, and the key-value heads too or are divided by them.
+// Whether the model can be divided among `gpus`: under KAITO's rules always (but Falcon: one alone), else if
+// they divide the attention heads, and the key-value heads too or are divided by them.
 bool mb_plan_divides(const mb_plan *plan, uint32_t gpus);
 // Whether a budget would rest on nothing: a model that cannot be divided so, weights of unknown size.
 mb_status mb_plan_check(const mb_plan *plan, mb_error *error);

@@ -58,6 +58,7 @@ static void read_heads(mb_reader *r, mb_model_config *m) {
     m->wide_kv_heads = m->kv_heads;
     m->wide_head_dim = m->head_dim;
     if (!has(r, MB_WIDE)) return;
+    m->double_wide = mb_reader_flag(r, "use_double_wide_mlp", false);
     m->shared_kv_matrix = mb_reader_flag(r, "attention_k_eq_v", false);
     const uint32_t wide = MB_WHOLE(r, 1, "global_head_dim"),
                    kv = MB_WHOLE(r, 1, "num_global_key_value_heads");

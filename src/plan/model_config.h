@@ -32,6 +32,7 @@ typedef struct mb_model_config {
     uint32_t attention_layers, kv_layers, window, window_layers;
     // Of layers without a window, where they differ from the others.
     uint32_t wide_layers, wide_kv_heads, wide_head_dim;
+    bool double_wide;      // layers that borrow keys and values have MLPs of twice the width
     bool shared_kv_matrix; // their keys and values come from one matrix
     // Layers whose memory of a request is a state of constant size (Mamba, linear attention, convolutions).
     uint32_t state_layers;

@@ -87,6 +87,8 @@ mb_parameters mb_model_parameters(const mb_model_config *m) {
     p.attention = attention_weights(m) + m->state_layers * m->state_layer_weights;
     p.dense =
         m->dense_layers * mlp_weights(m, m->hidden, m->intermediate) + m->expert_layers * beside_experts(m);
+    if (m->double_wide)
+        p.dense += (m->attention_layers - m->kv_layers) * mlp_weights(m, m->hidden, m->intermediate);
     p.experts = (double)m->expert_layers * m->experts * expert_weights(m);
     const double router = m->experts * (m->hidden + (is(m, MB_SINKS | MB_ROUTER_BIAS) ? 1.0 : 0.0));
     const double gate = is(m, MB_SHARED_EXPERT) && !(m->family->features & MB_MAMBA2) ? m->hidden : 0;

@@ -50,7 +50,8 @@ static mb_status read_rules(const char *name, mb_rules *rules, mb_error *error) 
             *rules = (mb_rules)i;
             return MB_OK;
         }
-    return mb_fail(error, MB_BAD_INPUT, "there are no rules \"%s\"; expected vllm, kaito or mlsysim", name);
+    return mb_fail(error, MB_BAD_INPUT,
+                   "there are no rules \"%s\"; expected vllm, kaito, kaito-2026 or mlsysim", name);
 }
 
 static mb_status open_files(lua_State *L, const char *root, opened *o, mb_error *error) {

@@ -122,7 +122,7 @@ assert 0.02 < rows[0]["ttft_s"] < 0.05 and 0.004 < rows[0]["tpot_s"] < 0.008' <<
     wrong "--batch: '1..9:x1' is not a list" --model llama-3-8b --gpu h100-80gb --batch 1..9:x1
     wrong "--memory: '80' is not a size with its unit" --model llama-3-8b --gpu h100-80gb --memory 80
     wrong "--precision: 'fp12' is not one of" --model llama-3-8b --gpu h100-80gb --precision fp12
-    wrong "--rules: 'vlm' is unknown; expected vllm, kaito or mlsysim; did you mean vllm?" --model llama-3-8b --gpu h100-80gb \
+    wrong "--rules: 'vlm' is unknown; expected vllm, kaito, kaito-2026 or mlsysim; did you mean vllm?" --model llama-3-8b --gpu h100-80gb \
         --rules vlm
     wrong "cannot be divided among 3 GPUs: it has 32 attention heads" --model llama-3-8b --gpu h100-80gb --tp 3
     wrong "--slo is judged on a workload" --model llama-3-8b --gpu h100-80gb --slo 'ttft_p99<=1'
@@ -232,4 +232,63 @@ assert 0.02 < rows[0]["ttft_s"] < 0.05 and 0.004 < rows[0]["tpot_s"] < 0.008' <<
     plan --model llama-3.1-8b --gpu h100-80gb --vllm 0.19 --page 16
     [ "$status" -eq 2 ]
     says "are not for --slo and --page"
+}
+
+@test "a start-up log sets the pool, and the estimate is compared with it" {
+    printf '%s\n' "INFO api_server.py:977] vLLM API server version 0.19.0" "(Worker_TP0) INFO Model loading took 14.99 GiB memory and 3 s" \
+        "INFO can use total_gpu_memory (23.52GiB) x gpu_memory_utilization (0.90) = 21.17GiB" "INFO GPU KV cache size: 41,408 tokens" >vllm.log
+    plan --model llama-3.1-8b --gpu rtx-4090-24gb --from-log vllm.log
+    [ "$status" -eq 0 ]
+    says "rules vllm 0.19"
+    says "in a pool of 41,408 (2,588 blocks of 16)"
+    says "the pool is that of vLLM's log, version 0.19.0: 41408 tokens; the estimate is 41440 (+0.1 %)"
+    says "the log says 14.99 GiB of weights per GPU, the estimate is 14.96 (-0.2 %)"
+    echo "KV Cache is allocated. #tokens: 430913, K size: 13.15 GB, V size: 13.15 GB" >sglang.log
+    plan --model llama-3.1-8b --gpu h100-80gb --from-log sglang.log --format csv
+    [ "$(value pool_tokens)" -eq 430912 ]
+    printf 'Number of tokens per block: 64.\nAllocated 26.91 GiB for max tokens in paged KV cache (220480).\n' >trt.log
+    plan --model llama-3.1-8b --gpu h100-80gb --from-log trt.log --format json
+    says '"pool_blocks": 3445'
+    says "the log says 26.91 GiB of KV memory"
+    echo "nothing" >empty.log
+    plan --model llama-3.1-8b --gpu h100-80gb --from-log empty.log
+    [ "$status" -eq 2 ]
+    says "does not say how large the KV memory is"
+}
+
+@test "a folder's safetensors say how large the weights are" {
+    mkdir weights
+    printf '{ "model_type": "llama", "num_hidden_layers": 2, "hidden_size": 64, "num_attention_heads": 4, "vocab_size": 100 }' >weights/config.json
+    python3 -c 'import json, struct
+header = json.dumps({"__metadata__": {"format": "pt"}, "a": {"dtype": "BF16", "shape": [4], "data_offsets": [0, 3221225472]}}).encode()
+open("weights/model.safetensors", "wb").write(struct.pack("<Q", len(header)) + header)'
+    plan --model ./weights --gpu h100-80gb --format csv
+    [ "$(value weights_gib)" -eq 3 ]
+    says "the weights are 3.00 GiB as measured"
+    printf 'short' >weights/model.safetensors
+    plan --model ./weights --gpu h100-80gb
+    [ "$status" -eq 2 ]
+    says "no header of a safetensors file"
+}
+
+@test "contexts are cut to the positions, Falcon to one GPU, and the answer can be started" {
+    plan --model llama-3-8b --gpu h100-80gb --context 64k
+    says "llama-3-8b was made for at most 8192 tokens (max_position_embeddings): the context is cut to that"
+    says "vllm serve meta-llama/Meta-Llama-3-8B --max-model-len 8192 --gpu-memory-utilization 0.92"
+    plan --model falcon-7b --gpu a100-80gb --rules kaito --tp 2
+    [ "$status" -eq 2 ]
+    says "KAITO does not run falcon-7b on more than one GPU"
+    plan --model falcon-40b --gpu a100-40gb --rules kaito
+    says "GPUs needed no number of them is enough"
+    # 0.9 x 80 - 1.02 x 14.957 x 1.05 / 2 - 0.6 = 63.390 GiB of KV memory on each of two
+    plan --model llama-3-8b --gpu h100-80gb --rules kaito-2026 --tp 2 --format csv
+    [ "$(value pool_tokens)" -eq 1038585 ]
+}
+
+@test "the origin's budget comes out of its description" {
+    # 4.0 GB of weights; (12 - 4) GB / 0.1875 MB = 42,667 tokens, taken in units of 10^9 and 10^6 bytes there
+    plan --model qwen3-1.7b-origin --gpu rtx-4080-12gb --rules mlsysim --weights-gib 4 --format csv
+    [ "$(value weights_gib)" -eq 4 ]
+    [ "$(value kv_bytes_per_token)" -eq 196608 ]
+    [ "$(value pool_tokens)" -eq 43690 ] # the same 8 units in GiB
 }

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+#include "plan/engine_log.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GIB 1073741824.0
+
+// The number behind `words` in a line, with commas between thousands: "size: 41,408 tokens"; false: not
+// there.
+static bool number_after(const char *line, const char *words, double *value) {
+    const char *at = strstr(line, words);
+    if (!at) return false;
+    at += strlen(words);
+    while (*at == ' ' || *at == ':' || *at == '=' || *at == '(')
+        at++;
+    char digits[32] = "";
+    size_t length = 0;
+    for (; length + 1 < sizeof digits && ((*at >= '0' && *at <= '9') || *at == '.' || *at == ','); at++)
+        if (*at != ',') digits[length++] = *at;
+    if (length && digits[length - 1] == '.') digits[length - 1] = '\0';
+    char *end;
+    const double number = strtod(digits, &end);
+    if (end == digits || !(number >= 0 && number < 1e15)) return false;
+    *value = number;
+    return true;
+}
+
+static void smallest(uint64_t *kept, double value) {
+    if (value >= 1 && (*kept == 0 || (uint64_t)value < *kept)) *kept = (uint64_t)value;
+}
+
+typedef struct phrase {
+    const char *words, *engine;
+    size_t field; // of mb_engine_log, in bytes
+    double unit;
+} phrase;
+#define FIELD(name) offsetof(mb_engine_log, name)
+
+// Sizes of one GPU, in their order: the last that a log has counts.
+static const phrase SIZES[] = {
+    {"total_gpu_memory", "vLLM", FIELD(memory_bytes), GIB},
+    {"gpu_memory_utilization", "", FIELD(utilization), 1},
+    {"gpu-memory-utilization", "vLLM", FIELD(utilization), 1},
+    {"Loading model weights took", "vLLM", FIELD(weight_bytes), GIB},
+    {"Model loading took", "vLLM", FIELD(weight_bytes), GIB},
+    {"model weights take", "vLLM", FIELD(weight_bytes), GIB},
+    {"activation peak memory takes", "vLLM", FIELD(activation_bytes), GIB},
+    {"reserved for KV Cache is", "vLLM", FIELD(pool_bytes), GIB},
+    {"kv_cache_size", "vLLM", FIELD(pool_bytes), GIB},
+    {"Available KV cache memory", "vLLM", FIELD(pool_bytes), GIB},
+    {"Estimated CUDA graph memory", "vLLM", FIELD(graph_bytes), GIB},
+};
+
+static void read_sizes(const char *line, mb_engine_log *log) {
+    for (size_t i = 0; i < sizeof SIZES / sizeof *SIZES; i++) {
+        double value;
+        if (!number_after(line, SIZES[i].words, &value)) continue;
+        memcpy((char *)log + SIZES[i].field, &(double){value * SIZES[i].unit}, sizeof(double));
+        if (*SIZES[i].engine) snprintf(log->engine, sizeof log->engine, "%s", SIZES[i].engine);
+    }
+}
+
+static void name_engine(mb_engine_log *log, const char *engine) {
+    snprintf(log->engine, sizeof log->engine, "%s", engine);
+}
+
+static void read_pool(const char *line, mb_engine_log *log) {
+    static const char *const blocks[] = {"# GPU blocks",  "# CUDA blocks", "# cuda blocks",
+                                         "# rocm blocks", "GPU blocks",    "num_gpu_blocks is"};
+    double value;
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
+        if (number_after(line, blocks[i], &value)) {
+            smallest(&log->blocks, value);
+            name_engine(log, "vLLM");
+            break;
+        }
+    if (number_after(line, "GPU KV cache size", &value)) {
+        smallest(&log->tokens, value);
+        name_engine(log, "vLLM");
+    }
+    if (number_after(line, "KV Cache is allocated. #tokens", &value) ||
+        number_after(line, "max_total_num_tokens", &value)) {
+        smallest(&log->tokens, value);
+        name_engine(log, "SGLang");
+    }
+    if (number_after(line, "for max tokens in paged KV cache", &value)) {
+        smallest(&log->tokens, value);
+        name_engine(log, "TensorRT-LLM");
+        if (number_after(line, "Allocated", &value)) log->pool_bytes = value * GIB;
+    }
+    if (number_after(line, "Number of tokens per block", &value) && value >= 1 && value <= 65536)
+        log->block = (uint32_t)value;
+    if (number_after(line, "block_size", &value) && value >= 1 && value <= 65536)
+        log->block = (uint32_t)value;
+}
+
+// "API server version 0.8.1", "LLM engine (v0.20.0)", "version 0.19.0"
+static void read_version(const char *line, mb_engine_log *log) {
+    static const char *const words[] = {"engine (v", "server version ",
+                                        "TensorRT-LLM version: ", " version 0."};
+    for (size_t i = 0; i < sizeof words / sizeof *words && !*log->version; i++) {
+        const char *at = strstr(line, words[i]);
+        if (!at) continue;
+        at += strlen(words[i]) - (i == 3 ? 2 : 0);
+        if (*at == 'v') at++;
+        const size_t length = strspn(at, "0123456789.");
+        if (length >= 3 && length < sizeof log->version)
+            snprintf(log->version, sizeof log->version, "%.*s", (int)length, at);
+    }
+}
+
+mb_status mb_engine_log_read(const char *path, mb_engine_log *log, mb_error *error) {
+    *log = (mb_engine_log){.tokens = 0};
+    FILE *file = fopen(path, "r");
+    if (!file) return mb_fail(error, MB_BAD_INPUT, "cannot read %s: %s", path, strerror(errno));
+    char line[8192];
+    while (fgets(line, sizeof line, file)) {
+        read_version(line, log);
+        read_sizes(line, log);
+        read_pool(line, log);
+    }
+    const bool bad = ferror(file) != 0;
+    fclose(file);
+    if (bad) return mb_fail(error, MB_BAD_INPUT, "cannot read %s: %s", path, strerror(EIO));
+    if (!log->block) log->block = 16;
+    if (!log->tokens) log->tokens = log->blocks * log->block;
+    if (!log->blocks) log->blocks = log->tokens / log->block;
+    if (log->blocks) return MB_OK;
+    return mb_fail(
+        error, MB_BAD_INPUT,
+        "%s does not say how large the KV memory is; expected a start-up log of vLLM (\"GPU KV cache size\", "
+        "\"# GPU blocks\"), SGLang (\"#tokens\") or TensorRT-LLM (\"max tokens in paged KV cache\")",
+        path);
+}

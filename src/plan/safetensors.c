@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+#include "plan/safetensors.h"
+
+#include "base/paths.h"
+
+#include <dirent.h>
+#include <jansson.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_HEADER = 100 << 20 };
+
+// The header is a JSON object behind its length: { "name": { "dtype": ..., "data_offsets": [from, to] }, ...
+// }
+static json_t *read_header(FILE *file) {
+    unsigned char length[8];
+    if (fread(length, 1, sizeof length, file) != sizeof length) return NULL;
+    uint64_t size = 0;
+    for (int i = 7; i >= 0; i--)
+        size = size << 8 | length[i];
+    if (size == 0 || size > MOST_HEADER) return NULL;
+    char *text = malloc(size);
+    json_t *header = NULL;
+    if (text && fread(text, 1, size, file) == size) header = json_loadb(text, size, 0, NULL);
+    free(text);
+    return header;
+}
+
+static mb_status add_file(const char *path, double *bytes, mb_error *error) {
+    FILE *file = fopen(path, "rb");
+    json_t *header = file ? read_header(file) : NULL;
+    if (file) fclose(file);
+    if (!json_is_object(header)) {
+        json_decref(header);
+        return mb_fail(error, MB_BAD_INPUT, "%s: no header of a safetensors file", path);
+    }
+    const char *name;
+    json_t *tensor;
+    json_object_foreach(header, name, tensor) {
+        const json_t *offsets = json_object_get(tensor, "data_offsets");
+        *bytes +=
+            json_number_value(json_array_get(offsets, 1)) - json_number_value(json_array_get(offsets, 0));
+    }
+    json_decref(header);
+    return MB_OK;
+}
+
+static double total_of_index(const char *folder) {
+    char *path = mb_paths_join(folder, "model.safetensors.index.json");
+    json_t *index = path ? json_load_file(path, 0, NULL) : NULL;
+    const double total = json_number_value(json_object_get(json_object_get(index, "metadata"), "total_size"));
+    json_decref(index);
+    free(path);
+    return total;
+}
+
+mb_status mb_safetensors_bytes(const char *folder, double *bytes, mb_error *error) {
+    *bytes = total_of_index(folder);
+    DIR *entries = *bytes > 0 ? NULL : opendir(folder);
+    mb_status status = MB_OK;
+    for (struct dirent *entry; entries && !status && (entry = readdir(entries));) {
+        const size_t length = strlen(entry->d_name);
+        if (length < 12 || strcmp(entry->d_name + length - 12, ".safetensors") != 0) continue;
+        char *path = mb_paths_join(folder, entry->d_name);
+        status = path ? add_file(path, bytes, error) : mb_fail_memory(error);
+        free(path);
+    }
+    if (entries) closedir(entries);
+    return status;
+}
