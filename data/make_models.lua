@@ -117,7 +117,8 @@ local MODELS = {
   { "qwen3-32b", "Qwen/Qwen3-32B", "qwen3", 64, 5120, 64, 8, 128, 25600, 151936, 40960, false },
   { "qwen3-8b", "Qwen/Qwen3-8B", "qwen3", 36, 4096, 32, 8, 128, 12288, 151936, 40960, false },
   { "bloom-7b1", "bigscience/bloom-7b1", "bloom", 30, 4096, 32, 32, 128, 16384, 250880, 2048, true },
-  { "deepseek-r1", "deepseek-ai/DeepSeek-R1", "deepseek_v3", 61, 7168, 128, 128, 192, 18432, 129280, 163840, false, deepseek() },
+  { "deepseek-r1", "deepseek-ai/DeepSeek-R1", "deepseek_v3", 61, 7168, 128, 128, 192, 18432, 129280, 163840, false,
+    deepseek() },
   { "deepseek-r1-distill-llama-70b", "deepseek-ai/DeepSeek-R1-Distill-Llama-70B", "llama",
     80, 8192, 64, 8, 128, 28672, 128256, 131072, false },
   { "deepseek-r1-distill-llama-8b", "deepseek-ai/DeepSeek-R1-Distill-Llama-8B", "llama",
@@ -141,17 +142,21 @@ local MODELS = {
   { "gemma-4-31b-it", "google/gemma-4-31B-it", "gemma4_text", 60, 5376, 32, 16, 256, 21504, 262144, 262144, true,
     gemma4 { num_global_key_value_heads = 4 } },
   { "glm-4.5", "zai-org/GLM-4.5", "glm4_moe", 92, 5120, 96, 8, 128, 12288, 151552, 131072, false,
-    { attention_bias = true, n_routed_experts = 160, num_experts_per_tok = 8, n_shared_experts = 1, moe_intermediate_size = 1536,
+    { attention_bias = true, n_routed_experts = 160, num_experts_per_tok = 8, n_shared_experts = 1,
+    moe_intermediate_size = 1536,
     first_k_dense_replace = 3 } },
   { "glm-4.5-air", "zai-org/GLM-4.5-Air", "glm4_moe", 46, 4096, 96, 8, 128, 10944, 151552, 131072, false,
-    { attention_bias = true, n_routed_experts = 128, num_experts_per_tok = 8, n_shared_experts = 1, moe_intermediate_size = 1408,
+    { attention_bias = true, n_routed_experts = 128, num_experts_per_tok = 8, n_shared_experts = 1,
+    moe_intermediate_size = 1408,
     first_k_dense_replace = 1 } },
   { "glm-4.6", "zai-org/GLM-4.6", "glm4_moe", 92, 5120, 96, 8, 128, 12288, 151552, 202752, false,
-    { attention_bias = true, n_routed_experts = 160, num_experts_per_tok = 8, n_shared_experts = 1, moe_intermediate_size = 1536,
+    { attention_bias = true, n_routed_experts = 160, num_experts_per_tok = 8, n_shared_experts = 1,
+    moe_intermediate_size = 1536,
     first_k_dense_replace = 3 } },
   { "granite-4.0-h-small", "ibm-granite/granite-4.0-h-small", "granitemoehybrid",
     40, 4096, 32, 8, 128, 768, 100352, 131072, true,
-    { layer_types = every(10, 40, "mamba", 5), shared_intermediate_size = 1536, num_local_experts = 72, num_experts_per_tok = 10,
+    { layer_types = every(10, 40, "mamba", 5), shared_intermediate_size = 1536, num_local_experts = 72,
+    num_experts_per_tok = 10,
     mamba_n_heads = 128, mamba_d_head = 64, mamba_d_state = 128, mamba_n_groups = 1, mamba_d_conv = 4, mamba_expand = 2 } },
   { "kimi-k2-instruct", "moonshotai/Kimi-K2-Instruct", "kimi_k2", 61, 7168, 64, 64, 192, 18432, 163840, 131072, false,
     deepseek { n_routed_experts = 384, first_k_dense_replace = 1 } },
@@ -197,7 +202,8 @@ local MODELS = {
 }
 
 -- The model as the llm-scheduler-sim project described it: not the real one, kept so that its results can be reproduced.
-local ORIGIN = { "qwen3-1.7b-origin", nil, "qwen3", 24, 2048, 16, 16, 128, 11008, 151936, 40960, true }
+local ORIGIN = { "qwen3-1.7b-origin", nil, "qwen3", 24, 2048, 16, 16, 128, 11008, 151936, 40960, true,
+  { _weights_gib = 4000 / 1024 } } -- its 4.0 GB, of 1,000 MiB each
 local ORIGIN_SOURCE = "Qwen3-1.7B as described by the llm-scheduler-sim project (2025); the real model is qwen3-1.7b"
 
 local function encode(value)

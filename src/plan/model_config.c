@@ -166,6 +166,7 @@ static void read_model(mb_reader *r, mb_model_config *m) {
     read_per_layer(r, m);
     mb_reader_vision(r, m);
     mb_reader_quantisation(r, m);
+    m->stated_bytes = fmax(0, json_number_value(json_object_get(r->outer, "_weights_gib"))) * 1073741824.0;
     const json_t *source = json_object_get(r->outer, "_source");
     if (json_is_string(source)) m->source = mb_strdup(json_string_value(source));
 }

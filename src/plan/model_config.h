@@ -43,8 +43,9 @@ typedef struct mb_model_config {
     uint32_t expert_hidden;       // width that the experts work on, `hidden` but for latent experts
     uint64_t shared_intermediate; // of all experts together that every token goes through
     double other_weights;         // embeddings per layer and the like, outside the layers counted above
-    double vision_weights;        // of an image encoder
-    bool vision_left_out;         // the file has an encoder that is not counted
+    double stated_bytes;   // of all weights, where the description says it ("_weights_gib"); 0: counted
+    double vision_weights; // of an image encoder
+    bool vision_left_out;  // the file has an encoder that is not counted
     mb_quantisation quantisation;
     double quant_bits;                 // per weight, with what its scales take
     char quant_name[32];               // "fp8"; "" where there is none

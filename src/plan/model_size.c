@@ -106,6 +106,7 @@ mb_parameters mb_model_parameters(const mb_model_config *m) {
 double mb_model_weight_bytes(const mb_model_config *m, double bytes_per_weight) {
     const mb_parameters p = mb_model_parameters(m);
     if (bytes_per_weight > 0) return p.total * bytes_per_weight;
+    if (m->stated_bytes > 0) return m->stated_bytes;
     double quantised = 0;
     if (m->quantisation == MB_QUANT_LINEAR)
         quantised = p.attention * (1 - m->wide_attention) + p.dense * (1 - m->wide_dense) + p.experts;
