@@ -23,7 +23,7 @@ end
 
 local scenario = { -- the words of a scenario
   std = "max",
-  read_globals = { "scenario", "trace", "synthetic", "arrivals", "lengths", "predict", "latency", "skip", "locate", "root", "plan" },
+  read_globals = { "scenario", "trace", "synthetic", "origin_requests", "arrivals", "lengths", "predict", "latency", "skip", "locate", "root", "plan" },
 }
 files["scenarios"] = scenario
 files["lua/mbsand/plan_capacity.lua"] = scenario

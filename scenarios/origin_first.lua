@@ -1,10 +1,6 @@
 -- The origin's first published comparison (5,000 synthetic requests, one GPU, K = 4), reproduced digit by digit beside
--- its own numbers. The trace is not part of mbsand: put v1_synthetic5000.csv below traces/origin/ of the folder that
--- MBSAND_DATA names.
+-- its own numbers. The requests are those of its generator, to the last bit.
 local report = require "mbsand.report"
-
-local path = locate "traces/origin/v1_synthetic5000.csv"
-if not path then return skip "traces/origin/v1_synthetic5000.csv is not here; MBSAND_DATA may name the folder" end
 
 -- As published: req/s, tok/s, mean s, p50, p95, p99, max, violations %, utilisation %, batches
 local published = {
@@ -46,10 +42,7 @@ end
 return scenario {
   title = "origin_first",
   question = "Do the origin's first published numbers come out again?",
-  workload = trace.csv(path) {
-    columns = { time = "arrival", prompt = "prompt", output = "output", predicted = "predicted" },
-    predictor = predict.column {},
-  },
+  workload = origin_requests { seed = 42, limit = 5000, predictor = predict.origin { seed = 42 } },
   cluster = { gpus = 1, kv_tokens = 1800000, oversize = "block" },
   latency = latency.batch { alpha = 0.010, beta = 0.0002, gamma = 0.3, floor = 0.001 },
   slo = { e2e = 1 },

@@ -58,11 +58,15 @@ local function workload_text(work)
   if work.kind == "synthetic" then
     many = work.limit and plural(work.limit, "synthetic request") or "synthetic requests"
     text = many .. " (" .. comers_text(work) .. ")"
+  elseif work.kind == "origin_requests" then
+    text = many .. " of the origin's generator"
   else
     text = many .. " of " .. work.path:match("[^/]*$")
     if work.rate_scale ~= 1 then text = text .. " (x" .. short(work.rate_scale) .. ")" end
     if work.thin > 1 then text = text .. ", one in " .. short(work.thin) end
     if work.max_gap then text = text .. ", gaps of at most " .. short(work.max_gap) .. " s" end
+    if work.turns == "wait" then text = text .. ", turns wait for answers" end
+    if work.turns == "delay" then text = text .. ", turns follow answers" end
     if work.jitter > 0 then text = text .. ", jitter " .. short(work.jitter) .. " s" end
     if work.longest then text = text .. ", up to " .. plural(work.longest, "token") end
     if work.window_per_seed then text = text .. ", a window per seed" end

@@ -413,6 +413,7 @@ local columns = function()
     time = column(), prompt = column(true), output = column(true),
     predicted = column(), client = column(), priority = column(), service = column(), prefix = column(),
     ["end"] = column(), duration = column(),
+    session = column(), id = column(), parent = column(), delay = column(),
   })
 end
 
@@ -421,12 +422,31 @@ local function named(key)
   return trace({
     [key] = columns(),
     time_unit = number { above = 0, default = 1, unit = "seconds" },
+    turns = { type = "word", "stamps", "wait", "delay", default = "stamps" },
+    context = { type = "word", "grow" },
     prefix_unit = number { min = 1, max = MOST_TOKENS, whole = true, unit = "tokens that a prefix id stands for" },
   }, function(result, place, title)
     local names = result[key]
     if not names.time and not (names["end"] and names.duration) then
       place:fail("%s: %s.time is missing; expected a column's name in quotes, or both %s[\"end\"] and %s.duration, whose "
         .. "difference it is", title, key, key, key)
+    end
+    if (names.parent ~= nil) ~= (names.id ~= nil) then
+      place:fail("%s takes %s.id and %s.parent, the id of the request that a request follows, together", title, key, key)
+    end
+    if result.turns ~= "stamps" and not (names.session or names.parent) then
+      place:fail('%s: turns = "%s" needs %s.session, or %s.id and %s.parent, to know which request follows which', title,
+        result.turns, key, key, key)
+    end
+    if result.turns == "delay" and not (names.delay or names["end"] or names.duration) then
+      place:fail('%s: turns = "delay" needs %s.delay, or when the recorded answers were complete: %s["end"] or %s.duration',
+        title, key, key, key)
+    end
+    if result.context and (not names.session or names.prefix) then
+      place:fail("%s: context = \"grow\" needs %s.session, and no %s.prefix, which says the same", title, key, key)
+    end
+    if result.thin > 1 and names.parent and not names.session then
+      place:fail("%s: thin needs %s.session, so that conversations are kept or left out as a whole", title, key)
     end
     if (names.prefix ~= nil) ~= (result.prefix_unit ~= nil) then
       place:fail("%s takes %s.prefix and prefix_unit, the tokens that each of its ids stands for, together", title, key)
@@ -446,6 +466,12 @@ local workload = {
     ["trace.csv"] = named "columns",
     ["trace.mooncake"] = trace(),
     ["trace.jsonl"] = named "fields",
+    origin_requests = record {
+      seed = number { min = 0, max = 2 ^ 32 - 3, whole = true, default = 42 },
+      limit = need(number { min = 1, whole = true, max = 1e15 }),
+      until_time = seconds(),
+      predictor = predictor,
+    },
     synthetic = record({
       arrivals = arrivals,
       users = number { min = 1, whole = true, max = 1e6 },

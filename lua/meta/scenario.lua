@@ -181,16 +181,24 @@ trace, arrivals, lengths, predict, latency = {}, {}, {}, {}, {}
 ---@field prefix? string ids of the prompt's content
 ---@field end? string when the answer was complete
 ---@field duration? string what it took, in units of time_unit
+---@field session? string rows of the same one follow each other
+---@field id? string with parent
+---@field parent? string id of the request that a request follows
+---@field delay? string from the answer to that one, in units of time_unit
 
 ---@class mbsand.CsvOptions : mbsand.TraceOptions
 ---@field columns mbsand.Columns
 ---@field time_unit? number s; 1
 ---@field prefix_unit? integer tokens that an id of columns.prefix stands for
+---@field turns? "stamps"|"wait"|"delay" when a turn of a recorded conversation is sent; "stamps"
+---@field context? "grow" a turn's prompt begins with the prompt and answer before it
 
 ---@class mbsand.JsonlOptions : mbsand.TraceOptions
 ---@field fields mbsand.Columns
 ---@field time_unit? number s; 1
 ---@field prefix_unit? integer tokens that an id of fields.prefix stands for
+---@field turns? "stamps"|"wait"|"delay" when a turn of a recorded conversation is sent; "stamps"
+---@field context? "grow" a turn's prompt begins with the prompt and answer before it
 
 ---@alias mbsand.Trace mbsand.Workload|fun(options: mbsand.TraceOptions): mbsand.Workload
 ---@alias mbsand.CsvTrace mbsand.Workload|fun(options: mbsand.CsvOptions): mbsand.Workload
@@ -252,6 +260,11 @@ function trace.jsonl(path) end
 ---@param keys mbsand.Synthetic
 ---@return mbsand.Workload
 function synthetic(keys) end
+
+---The synthetic requests of the simulator that mbsand began from.
+---@param keys { seed?: integer, limit: integer, until_time?: number, predictor?: mbsand.Predictor } seed 42
+---@return mbsand.Workload
+function origin_requests(keys) end
 
 ---Rates are requests per second.
 ---@param keys { rate: number }

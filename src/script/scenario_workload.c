@@ -182,6 +182,10 @@ static void read_trace(lua_State *L, int table, mb_trace *trace) {
     trace->window_per_seed = boolean(L, table, "window_per_seed");
     trace->keep_zero = boolean(L, table, "keep_zero");
     trace->jitter_s = number(L, table, "jitter");
+    trace->turns = is(L, table, "turns", "wait")    ? MB_TURNS_WAIT
+                   : is(L, table, "turns", "delay") ? MB_TURNS_DELAY
+                                                    : MB_TURNS_STAMPS;
+    trace->grow = is(L, table, "context", "grow");
     trace->thin = number(L, table, "thin");
     trace->max_gap_s = number(L, table, "max_gap");
     trace->sort = boolean(L, table, "sort");
@@ -193,10 +197,11 @@ static void read_trace(lua_State *L, int table, mb_trace *trace) {
     const struct {
         const char *key;
         char **name;
-    } roles[] = {{"time", &into->time},           {"prompt", &into->prompt}, {"output", &into->output},
-                 {"predicted", &into->predicted}, {"client", &into->client}, {"priority", &into->priority},
-                 {"service", &into->service},     {"prefix", &into->prefix}, {"end", &into->end},
-                 {"duration", &into->duration}};
+    } roles[] = {{"time", &into->time},           {"prompt", &into->prompt},   {"output", &into->output},
+                 {"predicted", &into->predicted}, {"client", &into->client},   {"priority", &into->priority},
+                 {"service", &into->service},     {"prefix", &into->prefix},   {"end", &into->end},
+                 {"duration", &into->duration},   {"session", &into->session}, {"id", &into->id},
+                 {"parent", &into->parent},       {"delay", &into->delay}};
     for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
         mb_scenario_read_text(L, columns, roles[i].key, roles[i].name);
     lua_pop(L, 1);
@@ -270,7 +275,10 @@ static void read_synthetic(lua_State *L, int table, mb_workload *workload) {
 }
 
 void mb_scenario_read_workload(lua_State *L, int table, mb_workload *workload) {
-    workload->kind = is(L, table, "kind", "synthetic") ? MB_WORKLOAD_SYNTHETIC : MB_WORKLOAD_TRACE;
+    workload->origin = is(L, table, "kind", "origin_requests");
+    workload->origin_seed = small(L, table, "seed");
+    workload->kind =
+        is(L, table, "kind", "synthetic") || workload->origin ? MB_WORKLOAD_SYNTHETIC : MB_WORKLOAD_TRACE;
     workload->limit = whole(L, table, "limit");
     workload->until_s = number_or(L, table, "until_time", INFINITY);
     if (enter(L, table, "predictor")) {

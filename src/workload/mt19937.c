@@ -56,3 +56,23 @@ double mb_mt19937_normal(mb_mt19937 *g) {
     g->has_spare = true;
     return factor * v;
 }
+
+double mb_mt19937_exponential(mb_mt19937 *g) {
+    return -log(1.0 - mb_mt19937_uniform(g));
+}
+
+// Marsaglia & Tsang, "A simple method for generating gamma variables" (ACM TOMS 26, 2000).
+double mb_mt19937_gamma(mb_mt19937 *g, double shape) {
+    const double b = shape - 1.0 / 3.0, c = 1.0 / sqrt(9 * b);
+    for (;;) {
+        double x, v;
+        do {
+            x = mb_mt19937_normal(g);
+            v = 1.0 + c * x;
+        } while (v <= 0);
+        v = v * v * v;
+        const double u = mb_mt19937_uniform(g);
+        if (u < 1.0 - 0.0331 * (x * x) * (x * x)) return b * v;
+        if (log(u) < 0.5 * x * x + b * (1.0 - v + log(v))) return b * v;
+    }
+}

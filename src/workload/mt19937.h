@@ -16,3 +16,6 @@ void mb_mt19937_init(mb_mt19937 *generator, uint32_t seed); // np.random.seed(se
 uint32_t mb_mt19937_bits(mb_mt19937 *generator);            // 32 uniform bits
 double mb_mt19937_uniform(mb_mt19937 *generator);           // np.random.random_sample(): [0, 1), 53 bits
 double mb_mt19937_normal(mb_mt19937 *generator);            // np.random.normal()
+double mb_mt19937_exponential(mb_mt19937 *generator);       // np.random.standard_exponential()
+double mb_mt19937_gamma(mb_mt19937 *generator,
+                        double shape); // np.random.standard_gamma(shape), shape above 1

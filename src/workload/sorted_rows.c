@@ -71,14 +71,13 @@ static bool reserve(void **block, size_t *capacity, size_t needed, size_t size) 
     return true;
 }
 
-// While rows are read their ids' place is a number, since the list of ids moves.
 static bool hold(mb_sorted_rows *sorted, mb_row *row) {
     const size_t count = row->arrival.prefix_count;
     if (!reserve((void **)&sorted->held, &sorted->capacity, sorted->count + 1, sizeof *sorted->held) ||
         !reserve((void **)&sorted->ids, &sorted->id_capacity, sorted->id_count + count, sizeof *sorted->ids))
         return false;
     if (count) memcpy(sorted->ids + sorted->id_count, row->arrival.prefix_ids, count * sizeof *sorted->ids);
-    row->arrival.session = sorted->id_count; // free for the while
+    row->ids_at = sorted->id_count;
     sorted->id_count += count;
     sorted->held[sorted->count++] = *row;
     return true;
@@ -87,8 +86,7 @@ static bool hold(mb_sorted_rows *sorted, mb_row *row) {
 static void sort_held(mb_sorted_rows *sorted) {
     for (size_t i = 0; i < sorted->count; i++) {
         mb_arrival *arrival = &sorted->held[i].arrival;
-        arrival->prefix_ids = arrival->prefix_count ? sorted->ids + arrival->session : NULL;
-        arrival->session = 0;
+        arrival->prefix_ids = arrival->prefix_count ? sorted->ids + sorted->held[i].ids_at : NULL;
     }
     if (sorted->count) qsort(sorted->held, sorted->count, sizeof *sorted->held, by_time);
 }

@@ -10,7 +10,8 @@ typedef struct mb_row {
     mb_stamp time;
     uint64_t number; // in the file
     mb_arrival arrival;
-    bool failed; // a length is empty
+    bool failed;   // a length is empty
+    size_t ids_at; // while rows are read: the list of their ids moves
 } mb_row;
 
 // The rows must outlive it.

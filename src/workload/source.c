@@ -5,6 +5,7 @@
 #include "workload/jitter.h"
 #include "workload/synthetic.h"
 #include "workload/trace.h"
+#include "workload/turns.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -24,6 +25,7 @@ struct mb_source {
     mb_jitter *jitter;
     mb_open_state *open;
     mb_closed *closed;
+    mb_turns *turns; // of the trace, or the jitter
     client_name *client_names;
 };
 
@@ -32,11 +34,13 @@ struct mb_source {
 static mb_status open_trace(mb_source *source, uint64_t seed, uint64_t replication, mb_error *error) {
     const mb_workload *workload = source->workload;
     const mb_trace *trace = &workload->trace;
-    const mb_status status =
+    mb_status status =
         mb_trace_open(trace, mb_trace_options_of(workload, seed, replication), &source->trace, error);
-    if (status || trace->jitter_s == 0) return status;
-    return mb_jitter_open(source->trace, trace->jitter_s / trace->rate_scale, workload->limit, seed,
-                          replication, &source->jitter, error);
+    if (!status && trace->jitter_s > 0)
+        status = mb_jitter_open(source->trace, trace->jitter_s / trace->rate_scale, workload->limit, seed,
+                                replication, &source->jitter, error);
+    if (status || trace->turns == MB_TURNS_STAMPS) return status;
+    return mb_turns_open(workload, seed, replication, source->trace, source->jitter, &source->turns, error);
 }
 
 static mb_status open_synthetic(mb_source *source, uint64_t seed, uint64_t replication, mb_error *error) {
@@ -85,11 +89,16 @@ static mb_status next_open(mb_source *source, mb_arrival *arrival, bool *end, mb
     return MB_OK;
 }
 
+static double next_time(const mb_source *source) {
+    return source->turns ? mb_turns_next_time(source->turns) : mb_closed_next_time(source->closed);
+}
+
 static mb_status next_closed(mb_source *source, mb_arrival *arrival, bool *end, mb_error *error) {
-    *end = !isfinite(mb_closed_next_time(source->closed));
+    *end = !isfinite(next_time(source));
     if (*end) return MB_OK;
     mb_draw_key key;
-    const mb_status status = mb_closed_next(source->closed, arrival, &key, error);
+    const mb_status status = source->turns ? mb_turns_next(source->turns, arrival, &key, error)
+                                           : mb_closed_next(source->closed, arrival, &key, error);
     source->finished = status != MB_OK;
     if (!status) mb_predictor_reseed(source->predictor, key.key, key.number);
     return status;
@@ -102,8 +111,8 @@ static bool at_limit(const mb_source *source) {
 mb_status mb_source_next(mb_source *source, mb_arrival *arrival, bool *end, mb_error *error) {
     *end = true;
     if (at_limit(source)) return MB_OK;
-    const mb_status status =
-        source->closed ? next_closed(source, arrival, end, error) : next_open(source, arrival, end, error);
+    const mb_status status = mb_source_closed(source) ? next_closed(source, arrival, end, error)
+                                                      : next_open(source, arrival, end, error);
     if (status || *end) return status;
     arrival->predicted_output = mb_predictor_draw(source->predictor, arrival->prompt_tokens,
                                                   arrival->output_tokens, arrival->predicted_output);
@@ -112,20 +121,22 @@ mb_status mb_source_next(mb_source *source, mb_arrival *arrival, bool *end, mb_e
 }
 
 bool mb_source_closed(const mb_source *source) {
-    return source->closed != NULL;
+    return source->closed || source->turns;
 }
 
 double mb_source_next_time(const mb_source *source) {
-    return source->closed && !at_limit(source) ? mb_closed_next_time(source->closed) : (double)INFINITY;
+    return mb_source_closed(source) && !at_limit(source) ? next_time(source) : (double)INFINITY;
 }
 
 bool mb_source_over(const mb_source *source) {
-    return at_limit(source) || (source->closed && mb_closed_over(source->closed));
+    return at_limit(source) || (source->closed && mb_closed_over(source->closed)) ||
+           (source->turns && mb_turns_over(source->turns));
 }
 
 mb_status mb_source_finished(mb_source *source, const mb_departure *departure, mb_error *error) {
-    if (!source->closed || departure->user == 0) return MB_OK;
-    const mb_status status = mb_closed_finished(source->closed, departure, error);
+    if (!mb_source_closed(source) || departure->user == 0) return MB_OK;
+    const mb_status status = source->turns ? mb_turns_finished(source->turns, departure, error)
+                                           : mb_closed_finished(source->closed, departure, error);
     if (status) source->finished = true;
     return status;
 }
@@ -151,6 +162,7 @@ const char *mb_source_client_name(const mb_source *source, uint32_t client) {
 
 void mb_source_close(mb_source *source) {
     if (!source) return;
+    mb_turns_close(source->turns);
     mb_jitter_close(source->jitter);
     mb_trace_close(source->trace);
     mb_open_close(source->open);

@@ -12,6 +12,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// Where a recorded request stands in its conversation.
+typedef struct mb_turn {
+    uint64_t key;      // that later rows name it by; 0: none
+    uint64_t parent;   // key of the request that it follows; 0: none
+    double recorded_s; // when it came,
+    double lasted_s;   // how long its answer took (below 0: unknown), and
+    double delay_s;    // how long after the answer to its parent it came (below 0: unknown), in the recording
+} mb_turn;
+
 typedef struct mb_arrival {
     double time_s;
     uint32_t prompt_tokens;
@@ -28,6 +37,7 @@ typedef struct mb_arrival {
     const uint64_t *prefix_ids; // what the prompt is made of, unit by unit, as in mb_kv_names; NULL: unknown.
     uint32_t prefix_count;      // Valid until the next call of mb_source_next
     uint32_t prefix_unit_tokens; // tokens of a unit; the last one may be shorter
+    mb_turn turn;                // of traces
 } mb_arrival;
 
 // A request that left the system.
@@ -100,6 +110,9 @@ typedef struct mb_trace_columns {
     char *time, *prompt, *output, *predicted, *client, *priority, *service;
     char *prefix;
     char *end, *duration; // of the recorded answer: without a time the request began at their difference
+    char *session;        // rows of the same one follow each other; or
+    char *id, *parent;    // the row follows the one whose id its parent is
+    char *delay;          // from the answer to that one
 } mb_trace_columns;
 
 typedef enum mb_trace_layout {
@@ -111,6 +124,12 @@ typedef enum mb_trace_layout {
     MB_TRACE_MOONCAKE, // lines {"timestamp": ms, "input_length", "output_length", "hash_ids": [one per 512]}
     MB_TRACE_JSONL,    // `columns` names the keys of each line's object
 } mb_trace_layout;
+
+typedef enum mb_turns_mode {
+    MB_TURNS_STAMPS, // each at its own stamp
+    MB_TURNS_WAIT,   // at its stamp, or when the one before it is answered, if that is later
+    MB_TURNS_DELAY,  // as long after the answer to the one before it as in the recording
+} mb_turns_mode;
 
 typedef struct mb_trace {
     char *path;
@@ -129,10 +148,12 @@ typedef struct mb_trace {
     uint32_t prefix_unit_tokens; // with columns.prefix: tokens that an id stands for
     double thin;                 // each usable row is kept with the probability 1/thin; 0: all are
     double max_gap_s; // longer gaps between rows are cut to this, of the trace's own time; 0: none is
-    bool sort;        // the rows are not in order of time
-    bool untimed;     // only the lengths are wanted: rows need no time
-    bool keep_zero;   // serve rows of zero output or zero prompt as they are (the origin's flaw 15); else
-                      // skipped, counted
+    mb_turns_mode turns;
+    bool grow;    // each turn's prompt begins with the prompt and answer of the one before it in its session
+    bool sort;    // the rows are not in order of time
+    bool untimed; // only the lengths are wanted: rows need no time
+    bool keep_zero; // serve rows of zero output or zero prompt as they are (the origin's flaw 15); else
+                    // skipped, counted
 } mb_trace;
 
 typedef enum mb_workload_kind { MB_WORKLOAD_TRACE, MB_WORKLOAD_SYNTHETIC } mb_workload_kind;
@@ -146,6 +167,8 @@ typedef struct mb_workload {
     mb_length_pairs pairs;          // instead of the two
     mb_distribution service;        // synthetic, for latency.jobs
     bool has_service;
+    bool origin;          // synthetic: the requests of origin_requests.h, which make arrivals and lengths
+    uint32_t origin_seed; // of replication 0
     uint32_t clients; // synthetic: requests belong to "client-0" .. "client-N", uniformly; 0 or 1: to none
     uint32_t users;   // synthetic, closed loop: so many users each wait for an answer before they go on
     mb_distribution think; // seconds between an answer and the user's next request or session
@@ -161,7 +184,8 @@ typedef struct mb_workload {
 
 // Whether requests wait for answers before they come.
 static inline bool mb_workload_closed(const mb_workload *workload) {
-    return workload->kind == MB_WORKLOAD_SYNTHETIC && (workload->users > 0 || workload->sessions.on);
+    if (workload->kind == MB_WORKLOAD_TRACE) return workload->trace.turns != MB_TURNS_STAMPS;
+    return workload->users > 0 || workload->sessions.on;
 }
 
 // What is known of the lengths of replication `replication` before its requests come: of a trace the (at most

@@ -2,6 +2,7 @@
 #include "workload/synthetic.h"
 
 #include "workload/arrivals.h"
+#include "workload/origin_requests.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -16,7 +17,8 @@ struct mb_open_state {
     mb_arrivals_state arrivals;
     mb_rng service, client, class_choice, prefix;
     uint64_t prefix_id;
-    length_streams *lengths; // of each class, or one
+    length_streams *lengths;    // of each class, or one
+    mb_origin_requests *origin; // instead of all this; or NULL
 };
 
 // ---- what a request is
@@ -92,6 +94,12 @@ mb_status mb_open_stream(const mb_workload *workload, uint64_t seed, uint64_t re
     mb_open_state *state = *out = calloc(1, sizeof *state);
     if (!state) return mb_fail_memory(error);
     state->workload = workload;
+    if (workload->origin) {
+        state->origin = malloc(sizeof *state->origin);
+        if (!state->origin) return mb_fail_memory(error);
+        mb_origin_requests_init(state->origin, workload->origin_seed + (uint32_t)replication);
+        return MB_OK;
+    }
     mb_arrivals_open(&workload->arrivals, seed, replication, &state->arrivals);
     mb_rng_init(&state->service, seed, replication, "service");
     mb_rng_init(&state->client, seed, replication, "clients");
@@ -103,6 +111,11 @@ mb_status mb_open_stream(const mb_workload *workload, uint64_t seed, uint64_t re
 bool mb_open_next(mb_open_state *state, mb_arrival *arrival) {
     const mb_workload *workload = state->workload;
     double time_s;
+    if (state->origin) {
+        *arrival = (mb_arrival){.deadline_s = INFINITY};
+        mb_origin_requests_next(state->origin, arrival);
+        return true;
+    }
     if (!mb_arrivals_next(&state->arrivals, &time_s)) return false;
     *arrival = (mb_arrival){.time_s = time_s, .deadline_s = INFINITY};
     const uint32_t class_index = mb_draw_class(workload, &state->class_choice);
@@ -118,5 +131,6 @@ bool mb_open_next(mb_open_state *state, mb_arrival *arrival) {
 void mb_open_close(mb_open_state *state) {
     if (!state) return;
     free(state->lengths);
+    free(state->origin);
     free(state);
 }

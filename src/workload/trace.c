@@ -48,6 +48,16 @@ mb_status mb_trace_check(const mb_trace *trace, mb_error *error) {
     if (trace->columns.prefix && (trace->prefix_unit_tokens < 1 || trace->prefix_unit_tokens > MB_MAX_TOKENS))
         return mb_fail(error, MB_BAD_INPUT, "%s: a unit of %u prefix tokens; expected 1 to %u", trace->path,
                        trace->prefix_unit_tokens, MB_MAX_TOKENS);
+    if (trace->thin > 1 && trace->columns.parent && !trace->columns.session)
+        return mb_fail(
+            error, MB_BAD_INPUT,
+            "trace: thin without a session; expected its column, so that conversations stay whole");
+    if (trace->turns != MB_TURNS_STAMPS && !trace->columns.session &&
+        !(trace->columns.id && trace->columns.parent))
+        return mb_fail(
+            error, MB_BAD_INPUT,
+            "trace: turns that wait for others; expected the column of a session, or of an id and a "
+            "parent");
     if (trace->thin != 0 && !(trace->thin >= 1 && isfinite(trace->thin)))
         return mb_fail(error, MB_BAD_INPUT, "trace: thin is %g; expected a number of at least 1",
                        trace->thin);
@@ -168,6 +178,17 @@ static double seconds_between(const mb_trace_reader *reader, mb_stamp from, mb_s
     return mb_stamp_seconds(mb_stamp_minus(to, from), mb_rows_unit(reader->rows));
 }
 
+// A conversation is kept as a whole.
+static bool is_thinned_out(mb_trace_reader *reader, const mb_arrival *arrival) {
+    const mb_trace *trace = reader->trace;
+    if (!trace->columns.session) return mb_rng_uniform(&reader->thin) * trace->thin >= 1;
+    const uint64_t session =
+        reader->sorted ? arrival->session : mb_rows_key(reader->rows, MB_ROLE_SESSION) >> 11;
+    mb_rng rng;
+    mb_rng_init(&rng, reader->options.seed, session, "thin");
+    return mb_rng_uniform(&rng) * trace->thin >= 1;
+}
+
 // Read rows up to the next one that is used.
 static mb_status next_used_row(mb_trace_reader *reader, mb_arrival *arrival, mb_stamp *time, bool *end,
                                mb_error *error) {
@@ -186,7 +207,7 @@ static mb_status next_used_row(mb_trace_reader *reader, mb_arrival *arrival, mb_
         status = read_lengths(reader, arrival, &failed, error);
         if (status) return status;
         if (is_left_out(reader, arrival, failed)) continue;
-        if (trace->thin > 1 && mb_rng_uniform(&reader->thin) * trace->thin >= 1) continue;
+        if (trace->thin > 1 && is_thinned_out(reader, arrival)) continue;
         if (reader->left_to_skip == 0) return MB_OK;
         reader->left_to_skip--;
     }
@@ -220,6 +241,11 @@ mb_status mb_trace_next(mb_trace_reader *reader, mb_arrival *arrival, bool *end,
     arrival->time_s = time_of(reader, time);
     if (!isfinite(arrival->time_s))
         return mb_rows_bad_time(reader->rows, "a time that rate_scale does not make infinite", error);
+    mb_turn *turn = &arrival->turn;
+    turn->recorded_s = arrival->time_s;
+    turn->lasted_s /= reader->trace->rate_scale;
+    turn->delay_s /= reader->trace->rate_scale;
+    if (!reader->trace->grow) arrival->session = 0;
     reader->given_out++;
     return MB_OK;
 }

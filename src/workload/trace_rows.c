@@ -10,12 +10,14 @@
 #define DATE_EXAMPLE "a date like 2023-11-16 18:15:46.6805900"
 
 const char *const mb_role_names[MB_ROLES] = {"time",     "prompt",  "output", "predicted", "client",
-                                             "priority", "service", "prefix", "end",       "duration"};
+                                             "priority", "service", "prefix", "end",       "duration",
+                                             "session",  "id",      "parent", "delay"};
 
 const char *mb_role_column(const mb_trace_columns *columns, mb_role role) {
     const char *const names[MB_ROLES] = {
         columns->time,     columns->prompt,  columns->output, columns->predicted, columns->client,
-        columns->priority, columns->service, columns->prefix, columns->end,       columns->duration};
+        columns->priority, columns->service, columns->prefix, columns->end,       columns->duration,
+        columns->session,  columns->id,      columns->parent, columns->delay};
     return names[role];
 }
 
@@ -200,19 +202,20 @@ static mb_status read_service(mb_rows *rows, double *service_s, mb_error *error)
     return bad(rows, MB_ROLE_SERVICE, "a service time in seconds, at least 0", error);
 }
 
-// From the request's start to its end, for traces of jobs.
-static mb_status read_duration(mb_rows *rows, mb_stamp time, double *service_s, mb_error *error) {
+// From the request's start to its end, where that is known.
+static mb_status read_duration(mb_rows *rows, mb_stamp time, double *lasted_s, mb_error *error) {
     mb_stamp span;
     bool is_date;
+    if (is_absent(cell(rows, rows->has[MB_ROLE_DURATION] ? MB_ROLE_DURATION : MB_ROLE_END))) return MB_OK;
     if (rows->has[MB_ROLE_DURATION]) {
         const mb_status status = read_span(rows, MB_ROLE_DURATION, &span, error);
-        if (!status) *service_s = mb_stamp_seconds(span, mb_rows_unit(rows));
+        if (!status) *lasted_s = mb_stamp_seconds(span, mb_rows_unit(rows));
         return status;
     }
     if (!read_stamp(rows, cell(rows, MB_ROLE_END), &is_date, &span))
         return bad_stamp(rows, MB_ROLE_END, error);
     if (mb_stamp_before(span, time)) return bad(rows, MB_ROLE_END, "an end not before the start", error);
-    *service_s = mb_stamp_seconds(mb_stamp_minus(span, time), mb_rows_unit(rows));
+    *lasted_s = mb_stamp_seconds(mb_stamp_minus(span, time), mb_rows_unit(rows));
     return MB_OK;
 }
 
@@ -280,16 +283,48 @@ static mb_status read_prefix(mb_rows *rows, mb_arrival *arrival, mb_error *error
     return MB_OK;
 }
 
+// ---- conversations
+
+uint64_t mb_rows_key(mb_rows *rows, mb_role role) {
+    const mb_cell at = cell(rows, role);
+    if (!is_value(at) || is_absent(at)) return 0;
+    uint64_t hash = 0xcbf29ce484222325u; // FNV-1a
+    for (size_t i = 0; i < at.length; i++)
+        hash = (hash ^ (unsigned char)at.text[i]) * 0x100000001b3u;
+    return hash ? hash : 1;
+}
+
+static mb_status read_turn(mb_rows *rows, mb_turn *turn, mb_error *error) {
+    *turn = (mb_turn){.lasted_s = -1, .delay_s = -1};
+    if (rows->has[MB_ROLE_ID]) {
+        turn->key = mb_rows_key(rows, MB_ROLE_ID);
+        turn->parent = rows->has[MB_ROLE_PARENT] ? mb_rows_key(rows, MB_ROLE_PARENT) : 0;
+        if (turn->parent == turn->key) turn->parent = 0;
+    } else if (rows->has[MB_ROLE_SESSION]) {
+        turn->key = turn->parent = mb_rows_key(rows, MB_ROLE_SESSION);
+    }
+    mb_stamp span;
+    if (!rows->has[MB_ROLE_DELAY] || is_absent(cell(rows, MB_ROLE_DELAY))) return MB_OK;
+    const mb_status status = read_span(rows, MB_ROLE_DELAY, &span, error);
+    if (!status) turn->delay_s = mb_stamp_seconds(span, mb_rows_unit(rows));
+    return status;
+}
+
 mb_status mb_rows_extras(mb_rows *rows, mb_stamp time, mb_arrival *arrival, mb_error *error) {
     mb_status status = MB_OK;
     if (rows->has[MB_ROLE_CLIENT]) status = read_client(rows, &arrival->client, error);
     if (!status && rows->has[MB_ROLE_PRIORITY]) status = read_priority(rows, &arrival->priority, error);
     if (!status && rows->has[MB_ROLE_PREFIX]) status = read_prefix(rows, arrival, error);
     if (status) return status;
-    if (rows->has[MB_ROLE_SERVICE]) return read_service(rows, &arrival->service_s, error);
-    if (rows->has[MB_ROLE_END] || rows->has[MB_ROLE_DURATION])
-        return read_duration(rows, time, &arrival->service_s, error);
-    return MB_OK;
+    if (rows->has[MB_ROLE_ID] || rows->has[MB_ROLE_SESSION]) status = read_turn(rows, &arrival->turn, error);
+    if (status) return status;
+    // Below 2^53, so that Lua's numbers hold it.
+    if (rows->has[MB_ROLE_SESSION]) arrival->session = mb_rows_key(rows, MB_ROLE_SESSION) >> 11;
+    const bool timed = rows->has[MB_ROLE_DURATION] || rows->has[MB_ROLE_END];
+    if (timed) status = read_duration(rows, time, &arrival->turn.lasted_s, error);
+    if (timed) arrival->service_s = fmax(arrival->turn.lasted_s, 0);
+    if (!status && rows->has[MB_ROLE_SERVICE]) status = read_service(rows, &arrival->service_s, error);
+    return status;
 }
 
 const char *mb_rows_client_name(const mb_rows *rows, uint32_t client) {

@@ -19,6 +19,10 @@ typedef enum mb_role {
     MB_ROLE_PREFIX,
     MB_ROLE_END,
     MB_ROLE_DURATION,
+    MB_ROLE_SESSION,
+    MB_ROLE_ID,
+    MB_ROLE_PARENT,
+    MB_ROLE_DELAY,
     MB_ROLES
 } mb_role;
 
@@ -81,7 +85,9 @@ mb_status mb_rows_time(mb_rows *rows, mb_stamp *time, mb_error *error);
 mb_status mb_rows_lengths(mb_rows *rows, mb_arrival *arrival, bool *failed, mb_error *error);
 // After the last row: a length that none of them had is a wrong name.
 mb_status mb_rows_check_end(mb_rows *rows, mb_error *error);
-// client, priority, service_s, and the prefix.
+// The row's key, of its session or its own (0: none): whatever has the same text has the same.
+uint64_t mb_rows_key(mb_rows *rows, mb_role role);
+// client, priority, service_s, the prefix, and the turn.
 mb_status mb_rows_extras(mb_rows *rows, mb_stamp time, mb_arrival *arrival, mb_error *error);
 mb_status mb_rows_bad_time(mb_rows *rows, const char *expected, mb_error *error);
 mb_time_unit mb_rows_unit(const mb_rows *rows);

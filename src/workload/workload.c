@@ -27,6 +27,10 @@ void mb_workload_deinit(mb_workload *workload) {
     free(columns->prefix);
     free(columns->end);
     free(columns->duration);
+    free(columns->session);
+    free(columns->id);
+    free(columns->parent);
+    free(columns->delay);
     mb_arrivals_deinit(&workload->arrivals);
     mb_length_pairs_deinit(&workload->pairs);
     mb_distribution_deinit(&workload->prompt);
@@ -187,7 +191,8 @@ static mb_status prepare_users(mb_workload *workload, mb_error *error) {
 }
 
 static mb_status check_end(const mb_workload *workload, mb_error *error) {
-    const bool all_at_once = workload->users == 0 && workload->arrivals.kind == MB_ARRIVALS_CONSTANT &&
+    const bool all_at_once = workload->users == 0 && !workload->origin &&
+                             workload->arrivals.kind == MB_ARRIVALS_CONSTANT &&
                              isinf(workload->arrivals.rate);
     if (workload->limit == 0 && (all_at_once || isinf(workload->until_s)))
         return mb_fail(error, MB_BAD_INPUT,
@@ -205,6 +210,7 @@ static mb_status prepare_synthetic(mb_workload *workload, mb_error *error) {
         return mb_fail(error, MB_BAD_INPUT, "workload: %u clients; expected at most %u", workload->clients,
                        MAX_CLIENTS);
     mb_status status = check_end(workload, error);
+    if (status || workload->origin) return status;
     if (!status)
         status = workload->users ? prepare_users(workload, error)
                                  : mb_arrivals_prepare(&workload->arrivals, error);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // libFuzzer: no file, however broken, makes the reader of JSON lines crash, leak, hang, or break its
 // promises. clang -g -O1 -fsanitize=fuzzer,address,undefined -std=c17 -D_POSIX_C_SOURCE=200809L -Isrc
-// src/base/*.c
+// src/base/*.c src/model/kv_table.c
 //   src/workload/*.c tests/fuzz/fuzz_jsonl.c -lcsv -ljansson -lz -lzstd -lm -o fuzz_jsonl
 // ./fuzz_jsonl tests/corpus/jsonl
 #include "base/strbuf.h"
@@ -29,15 +29,13 @@ static void check_arrival(const mb_arrival *arrival, const mb_source *source) {
     check(arrival->prompt_tokens <= MB_MAX_TOKENS && arrival->output_tokens <= MB_MAX_TOKENS);
     check(arrival->predicted_output >= 1 && arrival->predicted_output <= MB_MAX_TOKENS);
     check(mb_source_client_name(source, arrival->client) != NULL);
-    check(arrival->user == 0 && arrival->session == 0);
     check((arrival->prefix_count == 0) == (arrival->prefix_ids == NULL));
     if (arrival->prefix_count == 0) return;
     // No unit begins behind the prompt's end.
     check((uint64_t)(arrival->prefix_count - 1) * arrival->prefix_unit_tokens < arrival->prompt_tokens);
-    uint64_t sum = 0;
+    volatile uint64_t sum = 0;
     for (uint32_t i = 0; i < arrival->prefix_count; i++)
-        sum |= arrival->prefix_ids[i];
-    check(sum <= INT64_MAX);
+        sum = sum + arrival->prefix_ids[i]; // all can be read
 }
 
 static void read_all(mb_workload *workload) {
@@ -56,6 +54,8 @@ static void read_all(mb_workload *workload) {
         check_arrival(&arrival, source);
         check(arrival.time_s >= previous_s);
         previous_s = arrival.time_s;
+        const mb_departure answer = {.user = arrival.user, .time_s = arrival.time_s + 1};
+        status = mb_source_finished(source, &answer, &error);
     }
     mb_source_close(source);
     mb_workload_deinit(workload);
@@ -95,6 +95,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     workload.trace.prefix_unit_tokens = 16;
     workload.predictor.kind = MB_PREDICT_COLUMN;
     read_all(&workload);
+    // Nested values, or lists of them, in any order, whose turns wait.
+    workload = lines(path, MB_TRACE_JSONL, 0);
+    workload.trace.columns = (mb_trace_columns){.end = mb_strdup("meta.end"),
+                                                .duration = mb_strdup("took"),
+                                                .prompt = mb_strdup("input_lens"),
+                                                .output = mb_strdup("use.out"),
+                                                .client = mb_strdup("meta.tags.0.who"),
+                                                .id = mb_strdup("id"),
+                                                .parent = mb_strdup("parent")};
+    workload.trace.sort = true;
+    workload.trace.turns = MB_TURNS_WAIT;
+    read_all(&workload);
+    mb_length_pairs pairs;
+    mb_error error = {0};
+    check_status(mb_length_pairs_read(path, "input_lens", "output_lens", &pairs, &error), &error);
+    mb_length_pairs_deinit(&pairs);
     unlink(path);
     return 0;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // libFuzzer: no file, however broken, makes the trace reader crash, leak, hang, or break its promises.
 // clang -g -O1 -fsanitize=fuzzer,address,undefined -std=c17 -D_POSIX_C_SOURCE=200809L -Isrc src/base/*.c
+// src/model/kv_table.c
 //   src/workload/*.c tests/fuzz/fuzz_trace.c -lcsv -ljansson -lz -lzstd -lm -o fuzz_trace && ./fuzz_trace
 //   tests/corpus/csv
 #include "base/strbuf.h"
@@ -24,14 +25,17 @@ static void check_status(mb_status status, const mb_error *error) {
     check(status == MB_OK || (status == MB_BAD_INPUT && strlen(error->message) > 10));
 }
 
-static void read_trace(const char *path, mb_trace_layout layout, mb_predictor_kind predictor,
-                       bool keep_zero) {
+static void read_trace(const char *path, mb_trace_layout layout, mb_predictor_kind predictor, bool keep_zero,
+                       bool sort) {
     mb_workload workload = {.kind = MB_WORKLOAD_TRACE, .until_s = INFINITY, .predictor.kind = predictor};
     workload.trace = (mb_trace){.path = mb_strdup(path),
                                 .layout = layout,
                                 .time_unit_s = 1,
                                 .rate_scale = 3,
                                 .to_s = INFINITY,
+                                .sort = sort,
+                                .thin = sort ? 2 : 0,
+                                .max_gap_s = sort ? 10 : 0,
                                 .keep_zero = keep_zero};
     mb_error error = {0};
     mb_source *source = NULL;
@@ -64,12 +68,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     check(file != NULL);
     check(fwrite(data, 1, size, file) == size);
     check(fclose(file) == 0);
-    read_trace(path, MB_TRACE_BURSTGPT, MB_PREDICT_EXACT, false);
-    read_trace(path, MB_TRACE_AZURE, MB_PREDICT_EXACT, true);
-    read_trace(path, MB_TRACE_CSV, MB_PREDICT_EXACT, true);
-    read_trace(path, MB_TRACE_CSV, MB_PREDICT_COLUMN, false);
+    read_trace(path, MB_TRACE_BURSTGPT, MB_PREDICT_EXACT, false, false);
+    read_trace(path, MB_TRACE_AZURE, MB_PREDICT_EXACT, true, false);
+    read_trace(path, MB_TRACE_CSV, MB_PREDICT_EXACT, true, false);
+    read_trace(path, MB_TRACE_CSV, MB_PREDICT_COLUMN, false, true);
     mb_distribution distribution;
     mb_error error = {0};
+    mb_length_pairs pairs;
+    check_status(mb_length_pairs_read(path, "prompt", "output", &pairs, &error), &error);
+    mb_length_pairs_deinit(&pairs);
     const mb_status status = mb_distribution_read_column(path, "output", &distribution, &error);
     check_status(status, &error);
     mb_distribution_deinit(&distribution);

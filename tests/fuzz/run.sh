@@ -30,8 +30,8 @@ fuzz() { # fuzz NAME CORPUS SOURCES...
     fi
 }
 
-fuzz fuzz_trace tests/corpus/csv src/base/*.c src/workload/*.c
-fuzz fuzz_jsonl tests/corpus/jsonl src/base/*.c src/workload/*.c
+fuzz fuzz_trace tests/corpus/csv src/base/*.c src/model/kv_table.c src/workload/*.c
+fuzz fuzz_jsonl tests/corpus/jsonl src/base/*.c src/model/kv_table.c src/workload/*.c
 fuzz fuzz_grid tests/corpus/grid src/base/*.c src/plan/*.c src/model/*.c
 fuzz fuzz_steps tests/corpus/steps src/base/*.c src/plan/*.c src/model/*.c
 fuzz fuzz_profile tests/corpus/profile src/base/*.c src/plan/*.c src/model/*.c

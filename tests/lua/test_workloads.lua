@@ -124,8 +124,8 @@ equal("described prefix", before,
 
 local FILE = '"tests/corpus/jsonl/good.jsonl" '
 local FIELDS = 'fields = { time = "t", prompt = "p", output = "o"'
-mistake("trace.jsonl " .. FILE, "s.lua:2: workload.fields is missing; expected a table with client, duration, end, output, "
-  .. "predicted, prefix, priority, prompt, service, time")
+mistake("trace.jsonl " .. FILE, "s.lua:2: workload.fields is missing; expected a table with client, delay, duration, "
+  .. "end, id, output, parent, predicted, prefix, priority, prompt, service, session, time")
 mistake("trace.jsonl " .. FILE .. '{ fields = { time = "t", prompt = "p" } }',
   "s.lua:2: workload.fields.output is missing; expected a column's name in quotes")
 mistake("trace.jsonl " .. FILE .. "{ " .. FIELDS .. ', prefix = "ids" } }', "s.lua:2: trace.jsonl takes fields.prefix and "
@@ -155,11 +155,12 @@ mistake("trace.csv " .. CSV .. '{ columns = { prompt = "p", output = "o", durati
   .. 'columns.time is missing; expected a column\'s name in quotes, or both columns["end"] and columns.duration, whose '
   .. "difference it is")
 mistake("trace.csv " .. CSV .. '{ columns = { time = "t", prompt = "p", output = "o", parent_id = "x" } }',
-  's.lua:2: workload.columns has no key "parent_id"; its keys: client, duration, end, output, predicted, prefix, priority, '
-  .. "prompt, service, time")
+  's.lua:2: workload.columns has no key "parent_id"; did you mean "parent"? (its keys: client, delay, duration, end, id, '
+  .. "output, parent, predicted, prefix, priority, prompt, service, session, time)")
 mistake("trace.csv " .. CSV .. '{ sorted = true, columns = { time = "t", prompt = "p", output = "o" } }',
-  's.lua:2: trace.csv has no key "sorted"; did you mean "sort"? (its keys: columns, from, jitter, keep_zero, limit, longest, '
-  .. "max_gap, path, predictor, prefix_unit, rate_scale, skip_rows, sort, thin, time_unit, to, until_time, window_per_seed)")
+  's.lua:2: trace.csv has no key "sorted"; did you mean "sort"? (its keys: columns, context, from, jitter, keep_zero, limit, '
+  .. "longest, max_gap, path, predictor, prefix_unit, rate_scale, skip_rows, sort, thin, time_unit, to, turns, until_time, "
+  .. "window_per_seed)")
 work = good("trace.csv " .. CSV .. '{ sort = true, columns = { ["end"] = "e", duration = "d", prompt = "p", output = "o" } }')
 equal("sort", work.sort, true)
 equal("an end less a duration", work.columns["end"] .. work.columns.duration, "ed")
@@ -229,5 +230,33 @@ work, before = good(on_off "during = arrivals.gamma { rate = 5, cv = 2 }, on = l
 equal("general periods", work.arrivals.general, true)
 equal("described law", before, "10 synthetic requests (arrivals on off, during them gamma 5/s), 1 replica")
 equal("a set period", good(on_off "rate = 5, on = 1, off = 2", { "workload.arrivals.on=7" }).arrivals.on.mean, 7)
+
+-- Recorded conversations --------------------------------------------------------------------------------------
+
+local function turns(names, more)
+  return "trace.csv " .. CSV .. '{ columns = { time = "t", prompt = "p", output = "o"' .. names .. " }, " .. more .. " }"
+end
+mistake(turns(', parent = "a"', ""),
+  "s.lua:2: trace.csv takes columns.id and columns.parent, the id of the request that a request follows, together")
+mistake(turns("", 'turns = "wait"'), 's.lua:2: trace.csv: turns = "wait" needs columns.session, or columns.id and '
+  .. "columns.parent, to know which request follows which")
+mistake(turns(', session = "s"', 'turns = "delay"'), 's.lua:2: trace.csv: turns = "delay" needs columns.delay, or when the '
+  .. 'recorded answers were complete: columns["end"] or columns.duration')
+mistake(turns(', session = "s"', 'turns = "waits"'),
+  's.lua:2: workload.turns is "waits"; expected "stamps", "wait" or "delay"; did you mean "wait"?')
+mistake(turns(', session = "s", prefix = "x"', 'context = "grow", prefix_unit = 16'),
+  's.lua:2: trace.csv: context = "grow" needs columns.session, and no columns.prefix, which says the same')
+mistake(turns(', id = "i", parent = "p"', "thin = 3"),
+  "s.lua:2: trace.csv: thin needs columns.session, so that conversations are kept or left out as a whole")
+work, before = good(turns(', session = "s", ["end"] = "e"', 'turns = "delay", context = "grow"'))
+equal("turns of a recording", work.turns .. " " .. work.context, "delay grow")
+equal("described turns", before, "all requests of newest_first.csv, turns follow answers, 1 replica")
+
+-- The origin's generator -------------------------------------------------------------------------------------
+
+mistake("origin_requests {}", "s.lua:2: workload.limit is missing; expected a whole number from 1 to 1e+15")
+work, before = good "origin_requests { limit = 50 }"
+equal("seed", work.seed, 42)
+equal("described generator", before, "50 requests of the origin's generator, 1 replica")
 
 tap.done()

@@ -200,7 +200,52 @@ static void test_origin_predictor(void **unused) {
     }
 }
 
-// All 5,000 predictions of the origin's published synthetic trace.
+static mb_source *open_generator(mb_workload *workload) {
+    *workload = (mb_workload){
+        .kind = MB_WORKLOAD_SYNTHETIC, .origin = true, .origin_seed = 42, .limit = 5000, .until_s = INFINITY};
+    workload->predictor = (mb_predictor){.kind = MB_PREDICT_ORIGIN, .sigma = 0.1, .origin_seed = 42};
+    mb_error error;
+    mb_source *source;
+    assert_int_equal(mb_workload_prepare(workload, &error), MB_OK);
+    assert_int_equal(mb_source_open(workload, 1, 0, &source, &error), MB_OK);
+    return source;
+}
+
+// The generator of the origin's synthetic requests: some of them as published, and the sums of all.
+static void test_origin_requests(void **unused) {
+    (void)unused;
+    const struct {
+        int number;
+        double time_s;
+        uint32_t prompt, output, predicted;
+    } known[] = {{0, 7.452709062883104, 84, 57, 35},
+                 {1, 7.461838488420863, 42, 206, 20},
+                 {999, 29.750858625285353, 1000, 137, 199},
+                 {4999, 202.2816386100541, 377, 139, 87}};
+    mb_workload workload;
+    mb_source *source = open_generator(&workload);
+    uint64_t prompts = 0, outputs = 0;
+    for (int i = 0, k = 0; i < 5000; i++) {
+        mb_arrival a;
+        bool end;
+        mb_error error;
+        assert_int_equal(mb_source_next(source, &a, &end, &error), MB_OK);
+        assert_false(end);
+        prompts += a.prompt_tokens;
+        outputs += a.output_tokens;
+        if (i != known[k].number) continue;
+        assert_true(a.time_s == known[k].time_s);
+        assert_true(a.prompt_tokens == known[k].prompt && a.output_tokens == known[k].output);
+        assert_int_equal(a.predicted_output, known[k].predicted);
+        k++;
+    }
+    assert_int_equal(prompts, 1392464);
+    assert_int_equal(outputs, 707090);
+    mb_source_close(source);
+    mb_workload_deinit(&workload);
+}
+
+// All 5,000 requests and predictions of the origin's published synthetic trace.
 static void test_origin_trace(void **unused) {
     (void)unused;
     const char *path = "../shared/data/traces/origin/v1_synthetic5000.csv";
@@ -209,8 +254,8 @@ static void test_origin_trace(void **unused) {
         skip();
     }
     mb_error error;
-    mb_source *sources[2];
-    mb_workload workloads[2];
+    mb_source *sources[3];
+    mb_workload workloads[3];
     for (int i = 0; i < 2; i++) {
         workloads[i] = (mb_workload){.kind = MB_WORKLOAD_TRACE, .until_s = INFINITY};
         workloads[i].trace = (mb_trace){.path = mb_strdup(path),
@@ -224,17 +269,25 @@ static void test_origin_trace(void **unused) {
         assert_int_equal(mb_workload_prepare(&workloads[i], &error), MB_OK);
         assert_int_equal(mb_source_open(&workloads[i], 1, 0, &sources[i], &error), MB_OK);
     }
+    sources[2] = open_generator(&workloads[2]);
     int count = 0;
+    double first_s = 0;
     for (;; count++) {
-        mb_arrival published, computed;
+        mb_arrival published, computed, generated;
         bool end;
         assert_int_equal(mb_source_next(sources[0], &published, &end, &error), MB_OK);
         if (end) break;
         assert_int_equal(mb_source_next(sources[1], &computed, &end, &error), MB_OK);
         assert_int_equal(computed.predicted_output, published.predicted_output);
+        assert_int_equal(mb_source_next(sources[2], &generated, &end, &error), MB_OK);
+        if (count == 0) first_s = generated.time_s; // a trace begins at 0
+        assert_true(fabs(generated.time_s - first_s - published.time_s) < 1e-13);
+        assert_true(generated.prompt_tokens == published.prompt_tokens &&
+                    generated.output_tokens == published.output_tokens &&
+                    generated.predicted_output == published.predicted_output);
     }
     assert_int_equal(count, 5000);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         mb_source_close(sources[i]);
         mb_workload_deinit(&workloads[i]);
     }
@@ -242,9 +295,10 @@ static void test_origin_trace(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mt19937),          cmocka_unit_test(test_simple_predictors),
-        cmocka_unit_test(test_bin_predictors),   cmocka_unit_test(test_bad_predictors),
-        cmocka_unit_test(test_origin_predictor), cmocka_unit_test(test_origin_trace),
+        cmocka_unit_test(test_mt19937),           cmocka_unit_test(test_origin_requests),
+        cmocka_unit_test(test_simple_predictors), cmocka_unit_test(test_bin_predictors),
+        cmocka_unit_test(test_bad_predictors),    cmocka_unit_test(test_origin_predictor),
+        cmocka_unit_test(test_origin_trace),
     };
     return cmocka_run_group_tests_name("predictor", tests, NULL, NULL);
 }
