@@ -13,7 +13,8 @@
 #include "report/notes.h"
 #include "report/progress.h"
 #include "report/table.h"
-#include "run/experiment.h"
+#include "report/verdict.h"
+#include "run/until.h"
 #include "script/policy_lua.h"
 #include "script/scenario.h"
 
@@ -234,10 +235,50 @@ static void show_progress(void *context, size_t done, size_t jobs, uint64_t arri
     mb_progress_update(context, &state);
 }
 
+static mb_status check_baseline(const mb_section *section, const char *baseline, mb_error *error) {
+    mb_strbuf there = {0};
+    for (size_t i = 0; i < section->point_count; i++)
+        for (size_t p = 0; p < section->points[i].experiment.policy_count; p++) {
+            const char *label = section->points[i].experiment.policies[p].label;
+            if (strcmp(label, baseline) == 0) {
+                mb_strbuf_deinit(&there);
+                return MB_OK;
+            }
+            if (i == 0) mb_strbuf_printf(&there, "%s%s", p ? ", " : "", label);
+        }
+    mb_fail(error, MB_BAD_INPUT, "--baseline: no policy here is called '%s'; there are %s", baseline,
+            there.text ? there.text : "none");
+    mb_strbuf_deinit(&there);
+    return MB_BAD_INPUT;
+}
+
+// The section with the seeds of the scenario, or as many as --until wants.
+static mb_status run_jobs(const run_context *all, const mb_run_options *options, mb_results *results,
+                          mb_error *error) {
+    const mb_run_arguments *arguments = all->arguments;
+    if (!(arguments->until > 0)) return mb_run_section(all->scenario, all->count, options, results, error);
+    mb_until until = {.width = arguments->until,
+                      .measure = arguments->until_measure,
+                      .most = arguments->max_seeds ? arguments->max_seeds : MB_UNTIL_MOST};
+    int measures[MB_MAX_HEADLINES];
+    if (until.measure < 0) {
+        if (!mb_headlines(mb_scenario_section(all->scenario, all->count), measures))
+            return mb_fail(
+                error, MB_BAD_INPUT,
+                "--until: none of this scenario's columns has a better side; name a measure, such as "
+                "--until 2%%,e2e_mean_s");
+        until.measure = measures[0];
+    }
+    return mb_run_until(all->scenario, all->count, &until, options, results, error);
+}
+
 static mb_status run_section(run_context *all, int *code, mb_error *error) {
     const mb_status checked =
         check_params(&mb_scenario_section(all->scenario, all->count)->points[0].experiment, error);
     if (checked != MB_OK) return checked;
+    const char *baseline = all->arguments->baseline;
+    if (baseline && check_baseline(mb_scenario_section(all->scenario, all->count), baseline, error) != MB_OK)
+        return MB_BAD_INPUT;
     mb_run_options options = {.threads = all->arguments->threads,
                               .stop = mb_stop_flag(),
                               .walls = !all->arguments->no_walls,
@@ -249,7 +290,8 @@ static mb_status run_section(run_context *all, int *code, mb_error *error) {
         options.observer = (mb_job_observer){.open = open_dump, .close = close_dump, .context = all};
     }
     mb_results *results = &all->results[all->count];
-    mb_status status = mb_run_section(all->scenario, all->count, &options, results, error);
+    mb_status status = run_jobs(all, &options, results, error);
+    results->baseline = baseline;
     mb_progress_clear(&all->progress);
     all->finished[all->count++] = results;
     if (status == MB_OK) status = print_section(all, results, error);

@@ -22,7 +22,10 @@ enum {
     OPTION_MEMORY,
     OPTION_STEP,
     OPTION_LIVE,
-    OPTION_NO_SANDBOX
+    OPTION_NO_SANDBOX,
+    OPTION_BASELINE,
+    OPTION_UNTIL,
+    OPTION_MAX_SEEDS
 };
 
 void mb_run_arguments_help(void) {
@@ -33,6 +36,10 @@ void mb_run_arguments_help(void) {
         "  -s, --set KEY=VALUE      change a value of the scenario: --set cluster.gpus=8\n"
         "      --seeds N            number of seeds\n"
         "      --seed S             the first seed\n"
+        "      --until X%[,MEASURE] add seeds until the interval is that narrow (default: the verdict's "
+        "first)\n"
+        "      --max-seeds N        ... but not more than N (default 100)\n"
+        "      --baseline NAME      compare every policy with this one\n"
         "  -j, --jobs N             threads (default: all processors); the results do not depend on it\n"
         "      --format FORMAT      table (default), csv, json or md\n"
         "      --out DIR            write summary.csv and summary.json with a manifest into DIR\n"
@@ -73,6 +80,19 @@ static int wrong_number(const char *option, const char *given, const char *expec
     return mb_cli_usage("run", "--%s: '%s' is not %s", option, given, expected);
 }
 
+// "2%" or "2%,e2e_mean_s".
+static int parse_until(const char *text, mb_run_arguments *arguments) {
+    char *end;
+    const double percent = strtod(text, &end);
+    if (end == text || *end != '%' || !(percent > 0 && percent < 100) || (end[1] && end[1] != ','))
+        return wrong_number("until", text, "a percentage above 0, such as 2% or 2%,e2e_mean_s");
+    arguments->until = percent / 100;
+    if (!end[1]) return 0;
+    arguments->until_measure = mb_measure_index(end + 2);
+    if (arguments->until_measure >= 0) return 0;
+    return mb_cli_usage("run", "--until: '%s' is no measure; for example e2e_mean_s", end + 2);
+}
+
 static int take(mb_run_arguments *arguments, int option) {
     double number = 0;
     switch (option) {
@@ -93,6 +113,16 @@ static int take(mb_run_arguments *arguments, int option) {
         return 0;
     case 'h':
         arguments->help = true;
+        return 0;
+    case OPTION_BASELINE:
+        arguments->baseline = optarg;
+        return 0;
+    case OPTION_UNTIL:
+        return parse_until(optarg, arguments);
+    case OPTION_MAX_SEEDS:
+        if (!parse_whole(optarg, 2, 100000, &number))
+            return wrong_number("max-seeds", optarg, "a whole number from 2 to 100000");
+        arguments->max_seeds = (uint32_t)number;
         return 0;
     case OPTION_LIVE:
         arguments->live = optarg;
@@ -162,10 +192,13 @@ int mb_run_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
         {"step", no_argument, NULL, OPTION_STEP},
         {"no-os-sandbox", no_argument, NULL, OPTION_NO_SANDBOX},
         {"live", required_argument, NULL, OPTION_LIVE},
+        {"baseline", required_argument, NULL, OPTION_BASELINE},
+        {"until", required_argument, NULL, OPTION_UNTIL},
+        {"max-seeds", required_argument, NULL, OPTION_MAX_SEEDS},
         {"quiet", no_argument, NULL, 'q'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0}};
-    *arguments = (mb_run_arguments){0};
+    *arguments = (mb_run_arguments){.until_measure = -1};
     arguments->policies = calloc((size_t)argc + 1, sizeof *arguments->policies);
     arguments->sets = calloc((size_t)argc + 1, sizeof *arguments->sets);
     if (!arguments->policies || !arguments->sets) return 1;
@@ -178,6 +211,11 @@ int mb_run_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
     if (optind == argc) return mb_cli_usage("run", "which scenario? For example: mbsand scenarios/burst.lua");
     arguments->scenario = argv[optind++];
     if (optind < argc) return mb_cli_usage("run", "'%s' is one argument too many", argv[optind]);
+    if (arguments->until > 0 && arguments->live)
+        return mb_cli_usage(
+            "run", "--until adds seeds, and --live is for the seeds that are named: give one of them");
+    if (arguments->max_seeds && !(arguments->until > 0))
+        return mb_cli_usage("run", "--max-seeds is the cap of --until, which is not given");
     if (arguments->dump && !arguments->out)
         return mb_cli_usage("run", "--dump needs --out DIR to write into");
     return 0;

@@ -21,8 +21,12 @@ typedef struct mb_run_arguments {
     bool no_walls; // policies run without run/walls.h
     unsigned threads;
     const char *out;
-    const char *live; // a backend, or NULL
-    unsigned dump;    // MB_DUMP_* of report/dump.h
+    const char *live;     // a backend, or NULL
+    const char *baseline; // a policy's label, or NULL
+    double until;         // --until, as a share; 0: not given
+    int until_measure;    // -1: the first of the verdict's
+    uint32_t max_seeds;   // 0: not given
+    unsigned dump;        // MB_DUMP_* of report/dump.h
     mb_output_format format;
     mb_limits limits;
 } mb_run_arguments;

@@ -84,6 +84,10 @@ static json_t *run_json(bool *lost, const mb_workload *workload, const mb_outcom
     if (outcome->cut_count) mb_json_set(lost, run, "bin_edges", cuts_json(lost, outcome));
     if (outcome->sampled)
         mb_json_set(lost, run, "sample", json_string(outcome->sample_judged ? "judged" : "before"));
+    if (outcome->batch_means.batches) {
+        mb_json_set(lost, run, "mean_batches", json_integer((json_int_t)outcome->batch_means.batches));
+        mb_json_set(lost, run, "mean_batch_requests", json_integer((json_int_t)outcome->batch_means.size));
+    }
     mb_json_set(lost, run, "skipped_zero", json_integer((json_int_t)outcome->skipped_zero));
     mb_json_set(lost, run, "skipped_empty", json_integer((json_int_t)outcome->skipped_empty));
     mb_json_set(lost, run, "skipped_long", json_integer((json_int_t)outcome->skipped_long));
@@ -126,25 +130,32 @@ static json_t *difference_json(bool *lost, const mb_difference *difference) {
     return object;
 }
 
-// Every pair of policies in the measures of the verdict, each pair once.
-static json_t *comparisons_json(bool *lost, const mb_results *results, size_t point) {
+// Policy a against the policies after it, or against the baseline alone.
+static void compare_json(bool *lost, const mb_results *results, size_t point, size_t a, int measure,
+                         json_t *list) {
     const mb_experiment *experiment = &mb_results_section(results)->points[point].experiment;
+    const size_t baseline = mb_baseline_at(results, point);
+    mb_difference *against = mb_compare_all(results, point, a, measure);
+    *lost = *lost || !against;
+    for (size_t b = 0; against && b < experiment->policy_count; b++) {
+        if (baseline == SIZE_MAX ? b <= a : b != baseline || a == baseline) continue;
+        json_t *one = difference_json(lost, &against[b]);
+        mb_json_set(lost, one, "measure", mb_json_text(mb_measures[measure].name));
+        mb_json_set(lost, one, "policy", mb_json_text(experiment->policies[a].label));
+        mb_json_set(lost, one, "against", mb_json_text(experiment->policies[b].label));
+        mb_json_append(lost, list, one);
+    }
+    free(against);
+}
+
+// The pairs of policies that are tested, in the measures of the verdict.
+static json_t *comparisons_json(bool *lost, const mb_results *results, size_t point) {
     json_t *list = json_array();
     int measures[MB_MAX_HEADLINES];
     const size_t count = mb_headlines(mb_results_section(results), measures);
     for (size_t i = 0; i < count; i++)
-        for (size_t a = 0; a + 1 < experiment->policy_count; a++) {
-            mb_difference *against = mb_compare_all(results, point, a, measures[i]);
-            *lost = *lost || !against;
-            for (size_t b = a + 1; against && b < experiment->policy_count; b++) {
-                json_t *one = difference_json(lost, &against[b]);
-                mb_json_set(lost, one, "measure", mb_json_text(mb_measures[measures[i]].name));
-                mb_json_set(lost, one, "policy", mb_json_text(experiment->policies[a].label));
-                mb_json_set(lost, one, "against", mb_json_text(experiment->policies[b].label));
-                mb_json_append(lost, list, one);
-            }
-            free(against);
-        }
+        for (size_t a = 0; a < mb_results_section(results)->points[point].experiment.policy_count; a++)
+            compare_json(lost, results, point, a, measures[i], list);
     return list;
 }
 
@@ -158,6 +169,15 @@ static json_t *keys_json(bool *lost, const mb_section *section, size_t point) {
             *lost = true;
     }
     return keys;
+}
+
+static json_t *until_json(bool *lost, const mb_results *results, size_t point) {
+    json_t *object = json_object();
+    mb_json_set(lost, object, "measure", mb_json_text(mb_measures[results->until.measure].name));
+    mb_json_set(lost, object, "width", mb_json_number(results->until.width));
+    mb_json_set(lost, object, "max_seeds", json_integer(results->until.most));
+    mb_json_set(lost, object, "reached", mb_json_number(mb_until_width(results, point)));
+    return object;
 }
 
 static json_t *point_json(bool *lost, const mb_results *results, size_t section_number, size_t index) {
@@ -176,7 +196,9 @@ static json_t *point_json(bool *lost, const mb_results *results, size_t section_
     for (size_t policy = 0; policy < point->experiment.policy_count; policy++)
         mb_json_append(lost, policies, policy_json(lost, results, index, policy));
     mb_json_set(lost, object, "policies", policies);
+    mb_json_set(lost, object, "baseline", mb_json_text(results->baseline));
     mb_json_set(lost, object, "comparisons", comparisons_json(lost, results, index));
+    if (results->until.width > 0) mb_json_set(lost, object, "until", until_json(lost, results, index));
     return object;
 }
 

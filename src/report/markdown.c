@@ -86,8 +86,18 @@ static bool compose(const mb_results *results, const mb_sheet *sheet, mb_strbuf 
         add_sentence(text, verdict.text);
         mb_strbuf_add(text, "\n");
     }
-    if (sheet->any_best) mb_strbuf_add(text, "\nBold: " MB_BEST_SENTENCE "\n");
-    if (sheet->intervals) mb_strbuf_add(text, "\n" MB_LEVEL_SENTENCE "\n");
+    if (sheet->any_best) {
+        mb_strbuf star = {0};
+        mb_sheet_explain_star(results, &star);
+        mb_strbuf_add(text, "\nBold: ");
+        if (star.text) add_sentence(text, star.text);
+        mb_strbuf_add(text, "\n");
+        mb_strbuf_deinit(&star);
+    }
+    mb_strbuf levels = {0};
+    mb_sheet_explain_levels(sheet, results, &levels);
+    if (levels.text) mb_strbuf_printf(text, "\n%s\n", levels.text);
+    mb_strbuf_deinit(&levels);
     const bool complete = add_notes(text, results) && !description.failed && !verdict.failed && !text->failed;
     mb_strbuf_deinit(&description);
     mb_strbuf_deinit(&verdict);

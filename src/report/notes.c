@@ -461,6 +461,37 @@ static void note_no_randomness(mb_notes *notes, const mb_results *results) {
     add_note(notes, MB_NOTE_PLAIN, &text);
 }
 
+// Seeds that were added to make an interval narrow: how far that went, and what it costs.
+static void note_until(mb_notes *notes, const mb_results *results) {
+    const mb_section *section = mb_results_section(results);
+    const mb_until *until = &results->until;
+    if (!(until->width > 0)) return;
+    uint32_t least = UINT32_MAX, most = 0;
+    double widest = 0;
+    for (size_t i = 0; i < section->point_count; i++) {
+        const uint32_t seeds = section->points[i].experiment.seeds;
+        least = seeds < least ? seeds : least;
+        most = seeds > most ? seeds : most;
+        widest = fmax(widest, mb_until_width(results, i));
+    }
+    mb_strbuf text = {0};
+    if (least == most)
+        mb_strbuf_printf(&text, "%u seeds", most);
+    else
+        mb_strbuf_printf(&text, "%u to %u seeds", least, most);
+    mb_strbuf_printf(
+        &text, " were run, half as many again after each look, for an interval of `%s` within ±%.3g %%: ",
+        mb_measures[until->measure].name, 100 * until->width);
+    if (widest <= until->width)
+        mb_strbuf_printf(&text, "±%.2g %% is reached; ", 100 * widest);
+    else
+        mb_strbuf_printf(&text, "not reached, ±%.3g %% is left (`--max-seeds` is %u); ", 100 * widest,
+                         until->most);
+    mb_strbuf_add(
+        &text, "stopping where it looks narrow makes intervals hold the truth a little less often than 95 %");
+    add_note(notes, widest <= until->width ? MB_NOTE_PLAIN : MB_NOTE_WARNING, &text);
+}
+
 void mb_notes_collect(const mb_results *results, mb_notes *notes) {
     size_t count = 0;
     totals *sums = sum_up(results, &count);
@@ -478,5 +509,6 @@ void mb_notes_collect(const mb_results *results, mb_notes *notes) {
     note_extrapolated(notes, sums, count);
     note_skipped(notes, results);
     note_no_randomness(notes, results);
+    note_until(notes, results);
     free(sums);
 }

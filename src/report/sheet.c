@@ -119,16 +119,39 @@ static void fill_row(builder *b, size_t row, size_t point, size_t policy) {
     sheet->intervals = sheet->intervals || summary.seeds > 1;
 }
 
+static void star(builder *b, size_t row, size_t measure) {
+    b->sheet->best[row * b->sheet->columns + b->sheet->text_columns + measure] = true;
+    b->sheet->any_best = true;
+}
+
 // `row` is the first of the point.
+static void mark_against_baseline(builder *b, size_t row, size_t point, size_t baseline) {
+    for (size_t i = 0; i < b->measure_count; i++) {
+        const int measure = b->measures[i].measure;
+        for (size_t p = 0; p < b->section->points[point].experiment.policy_count; p++) {
+            if (p == baseline || mb_measures[measure].better == MB_BETTER_NEITHER) continue;
+            mb_difference *against = mb_compare_all(b->results, point, p, measure);
+            b->sheet->failed = b->sheet->failed || !against;
+            if (against &&
+                mb_better_than_baseline(b->results, point, p, baseline, measure, &against[baseline]))
+                star(b, row + p, i);
+            free(against);
+        }
+    }
+}
+
 static void mark_best(builder *b, size_t row, size_t point) {
     if (b->section->points[point].experiment.policy_count < 2) return;
+    if (b->results->baseline) {
+        const size_t baseline = mb_baseline_at(b->results, point);
+        if (baseline != SIZE_MAX) mark_against_baseline(b, row, point, baseline);
+        return;
+    }
     for (size_t i = 0; i < b->measure_count; i++) {
         const mb_standing standing = mb_standing_of(b->results, point, b->measures[i].measure);
         free(standing.against);
         b->sheet->failed = b->sheet->failed || standing.failed;
-        if (!standing.real) continue;
-        b->sheet->best[(row + standing.best) * b->sheet->columns + b->sheet->text_columns + i] = true;
-        b->sheet->any_best = true;
+        if (standing.real) star(b, row + standing.best, i);
     }
 }
 
@@ -224,4 +247,45 @@ void mb_sheet_describe(const mb_sheet *sheet, const mb_section *section, mb_strb
     if (any_oracle(section))
         mb_strbuf_add(text, text->length ? "; oracle: policies may see the true output lengths"
                                          : "oracle: policies may see the true output lengths");
+}
+
+void mb_sheet_explain_star(const mb_results *results, mb_strbuf *text) {
+    mb_strbuf_add(text, "better than ");
+    if (results->baseline)
+        mb_add_printable(text, results->baseline);
+    else
+        mb_strbuf_add(text, "every other policy there");
+    mb_strbuf_printf(text, ": paired by seed, 5 %%, Holm's correction over %s.",
+                     results->baseline ? "the policies" : "all pairs");
+}
+
+// "16 to 31 batches of 512 to 1,024 requests".
+static void add_batches(const mb_results *results, mb_strbuf *text) {
+    uint64_t least = UINT64_MAX, most = 0, smallest = UINT64_MAX, largest = 0;
+    for (size_t i = 0; i < results->count; i++) {
+        const mb_batch_interval *found = &results->outcomes[i].batch_means;
+        if (!found->batches) continue;
+        least = found->batches < least ? found->batches : least;
+        most = found->batches > most ? found->batches : most;
+        smallest = found->size < smallest ? found->size : smallest;
+        largest = found->size > largest ? found->size : largest;
+    }
+    if (!most) return;
+    const uint64_t numbers[] = {least, most, smallest, largest};
+    char words[4][MB_TEXT_SIZE];
+    for (size_t i = 0; i < 4; i++)
+        mb_format_count(words[i], (double)numbers[i]);
+    mb_strbuf_printf(text, "One run: 95 %% CI of means over requests, by the means of %s%s%s batches",
+                     words[0], least < most ? " to " : "", least < most ? words[1] : "");
+    mb_strbuf_printf(text,
+                     " of %s%s%s requests in order of arrival; none where batches are still correlated.",
+                     words[2], smallest < largest ? " to " : "", smallest < largest ? words[3] : "");
+}
+
+void mb_sheet_explain_levels(const mb_sheet *sheet, const mb_results *results, mb_strbuf *text) {
+    if (sheet->intervals)
+        mb_strbuf_add(text, "Geometric means over the seeds (shares: of the odds; with a 0 or 1 among them: "
+                            "means), 95 % CI.");
+    else
+        add_batches(results, text);
 }

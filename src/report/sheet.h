@@ -25,8 +25,7 @@ void mb_sheet_deinit(mb_sheet *sheet);
 // has no column, and whether policies may look into the future.
 void mb_sheet_describe(const mb_sheet *sheet, const mb_section *section, mb_strbuf *text);
 
-// What a star, and what a level with its interval is.
-#define MB_BEST_SENTENCE                                                                                     \
-    "better than every other policy there: paired by seed, 5 %, Holm's correction over all pairs."
-#define MB_LEVEL_SENTENCE                                                                                    \
-    "Geometric means over the seeds (shares: of the odds; with a 0 or 1 among them: means), 95 % CI."
+// "better than every other policy there: ...", what a star says.
+void mb_sheet_explain_star(const mb_results *results, mb_strbuf *text);
+// What a level with its interval is; nothing where there is none.
+void mb_sheet_explain_levels(const mb_sheet *sheet, const mb_results *results, mb_strbuf *text);

@@ -264,8 +264,15 @@ mb_status mb_report_table(const mb_results *results, FILE *out, bool color, mb_e
     print_sheet(out, &sheet, paint);
     print_verdict(out, results, paint);
     fputs(paint->dim, out);
-    if (sheet.any_best) print_wrapped(out, "* " MB_BEST_SENTENCE, 2);
-    if (sheet.intervals) print_wrapped(out, MB_LEVEL_SENTENCE, 0);
+    mb_strbuf star = {0};
+    mb_strbuf_add(&star, "* ");
+    mb_sheet_explain_star(results, &star);
+    if (sheet.any_best && star.text) print_wrapped(out, star.text, 2);
+    mb_strbuf_deinit(&star);
+    mb_strbuf levels = {0};
+    mb_sheet_explain_levels(&sheet, results, &levels);
+    if (levels.text) print_wrapped(out, levels.text, 0);
+    mb_strbuf_deinit(&levels);
     fputs(paint->off, out);
     mb_sheet_deinit(&sheet);
     return finish(out, print_notes(out, results, paint), error);

@@ -32,6 +32,15 @@ static double share_tolerance(int measure) {
     return strstr(name, "_max_") ? 0 : strstr(name, "_p99_") ? 0.001 : strstr(name, "_p95_") ? 0.005 : 0.01;
 }
 
+static bool too_far_apart(int measure, double least, double most) {
+    return mb_measure_is_latency(measure) && most - least > share_tolerance(measure) + 1e-12;
+}
+
+bool mb_shares_alike(const mb_results *results, size_t point, size_t a, size_t b, int measure) {
+    const double first = served_share(results, point, a), second = served_share(results, point, b);
+    return !too_far_apart(measure, fmin(first, second), fmax(first, second));
+}
+
 static void compare_shares(const mb_results *results, size_t point, int measure, mb_standing *standing) {
     double least = INFINITY, most = -INFINITY;
     for (size_t p = 0; p < experiment_at(results, point)->policy_count; p++) {
@@ -45,7 +54,7 @@ static void compare_shares(const mb_results *results, size_t point, int measure,
             standing->most = p;
         }
     }
-    standing->refused = mb_measure_is_latency(measure) && most - least > share_tolerance(measure) + 1e-12;
+    standing->refused = too_far_apart(measure, least, most);
 }
 
 mb_standing mb_standing_of(const mb_results *results, size_t point, int measure) {
@@ -82,14 +91,14 @@ size_t mb_headlines(const mb_section *section, int measures[MB_MAX_HEADLINES]) {
     return count;
 }
 
-static void name_measure(int measure, char text[MB_TEXT_SIZE]) {
+void mb_add_measure(mb_strbuf *text, int measure) {
     const char *name = mb_measures[measure].name;
     if (strcmp(name, "e2e_p99_s") == 0)
-        snprintf(text, MB_TEXT_SIZE, "p99 latency");
+        mb_strbuf_add(text, "p99 latency");
     else if (strcmp(name, "e2e_mean_s") == 0)
-        snprintf(text, MB_TEXT_SIZE, "mean latency");
+        mb_strbuf_add(text, "mean latency");
     else
-        snprintf(text, MB_TEXT_SIZE, "%s", mb_column_of(measure, INFINITY).label);
+        mb_strbuf_add(text, mb_column_of(measure, INFINITY).label);
 }
 
 // "+12 % over B, 95 % CI 9 to 15 %"; the runner-up's name is added between.
@@ -130,12 +139,13 @@ static gap_words describe_gap(const mb_difference *gap, int measure) {
     return words;
 }
 
-static void add_gap(mb_strbuf *text, const mb_results *results, size_t point, const mb_standing *standing,
-                    int measure) {
-    const mb_difference *gap = &standing->against[standing->runner_up];
+void mb_add_gap(mb_strbuf *text, const mb_difference *gap, int measure, const char *name) {
     const gap_words words = describe_gap(gap, measure);
-    mb_strbuf_printf(text, " (%s%s %s ", words.size, words.unit, words.joint);
-    mb_add_printable(text, label_of(results, point, standing->runner_up));
+    mb_strbuf_printf(text, " (%s%s", words.size, words.unit);
+    if (name) {
+        mb_strbuf_printf(text, " %s ", words.joint);
+        mb_add_printable(text, name);
+    }
     if (gap->high - gap->low > 1e-6 * fabs(gap->value))
         mb_strbuf_printf(text, ", 95 %% CI %s to %s%s", words.low, words.high, words.unit);
     mb_strbuf_add(text, ")");
@@ -192,9 +202,7 @@ typedef struct clause {
 
 static void word_clause(const mb_results *results, size_t point, int measure, const mb_standing *standing,
                         clause *part) {
-    char name[MB_TEXT_SIZE];
-    name_measure(measure, name);
-    mb_strbuf_add(&part->what, name);
+    mb_add_measure(&part->what, measure);
     const mb_difference *gap = &standing->against[standing->runner_up];
     if (standing->refused) {
         part->finding = REFUSED;
@@ -205,7 +213,7 @@ static void word_clause(const mb_results *results, size_t point, int measure, co
     } else {
         part->finding = gap->pairs >= 2 ? BEST : AHEAD;
         mb_add_printable(&part->who, label_of(results, point, standing->best));
-        add_gap(&part->what, results, point, standing, measure);
+        mb_add_gap(&part->what, gap, measure, label_of(results, point, standing->runner_up));
     }
 }
 
@@ -333,9 +341,9 @@ static bool judge_sweep(const mb_results *results, int measure, win *wins, mb_st
         alone = alone || wins[i].alone;
     }
     if (!compared) return false;
-    char name[MB_TEXT_SIZE];
-    name_measure(measure, name);
-    mb_strbuf_printf(sentence, "%s%s: ", sentence->length ? "\n" : "", name);
+    mb_strbuf_add(sentence, sentence->length ? "\n" : "");
+    mb_add_measure(sentence, measure);
+    mb_strbuf_add(sentence, ": ");
     if (refused < compared) add_wins(wins, count, compared, sentence);
     if (open && open < compared) mb_strbuf_printf(sentence, "; no real difference at %zu", open);
     if (refused)
@@ -349,6 +357,10 @@ static bool judge_sweep(const mb_results *results, int measure, win *wins, mb_st
 void mb_verdict(const mb_results *results, mb_strbuf *sentence) {
     const mb_section *section = mb_results_section(results);
     if (!section->point_count) return;
+    if (results->baseline) {
+        mb_verdict_baseline(results, sentence);
+        return;
+    }
     if (section->point_count == 1) {
         judge_point(results, 0, sentence);
         return;

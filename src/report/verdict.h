@@ -24,3 +24,16 @@ size_t mb_headlines(const mb_section *section, int measures[MB_MAX_HEADLINES]);
 
 // One sentence, for a sweep a line per headline measure; nothing where there is nothing to compare.
 void mb_verdict(const mb_results *results, mb_strbuf *sentence);
+
+// The parts that sentences are made of: a measure's name, "p99 latency"; and " (+12 % over NAME, 95 % CI 9 to
+// 15 %)", without the name where it is NULL.
+void mb_add_measure(mb_strbuf *text, int measure);
+void mb_add_gap(mb_strbuf *text, const mb_difference *gap, int measure, const char *name);
+// Did two policies serve shares of the requests that are alike enough to compare them in a measure?
+bool mb_shares_alike(const mb_results *results, size_t point, size_t a, size_t b, int measure);
+
+// The verdict where results->baseline is named, which mb_verdict calls.
+void mb_verdict_baseline(const mb_results *results, mb_strbuf *text);
+// Is a policy really better than the baseline? `difference` is mb_compare_all's.
+bool mb_better_than_baseline(const mb_results *results, size_t point, size_t policy, size_t baseline,
+                             int measure, const mb_difference *difference);

@@ -46,6 +46,7 @@ static void *work(void *argument) {
         const size_t index = atomic_fetch_add(&all->next, 1);
         if (index >= all->results->count || atomic_load(all->options->stop)) break;
         mb_outcome *outcome = &all->results->outcomes[index];
+        if (outcome->started) continue; // from an earlier round
         const mb_experiment *experiment = &all->section->points[outcome->point].experiment;
         mb_job_run(experiment, &all->options->observer, &self->state, outcome);
         pthread_mutex_lock(&all->mutex);
@@ -117,22 +118,6 @@ static unsigned processors(void) {
     return online > 0 ? (unsigned)online : 1;
 }
 
-static mb_status make_outcomes(const mb_section *section, mb_results *results, mb_error *error) {
-    size_t count = 0;
-    for (size_t i = 0; i < section->point_count; i++)
-        count += section->points[i].experiment.policy_count * section->points[i].experiment.seeds;
-    results->outcomes = calloc(count ? count : 1, sizeof *results->outcomes);
-    if (!results->outcomes) return mb_fail_memory(error);
-    for (size_t point = 0; point < section->point_count; point++) {
-        const mb_experiment *experiment = &section->points[point].experiment;
-        for (size_t policy = 0; policy < experiment->policy_count; policy++)
-            for (uint32_t seed = 0; seed < experiment->seeds; seed++)
-                results->outcomes[results->count++] =
-                    (mb_outcome){.point = point, .policy = policy, .seed_index = seed};
-    }
-    return MB_OK;
-}
-
 static mb_status start_workers(pool *all, worker *workers, unsigned count, mb_error *error) {
     unsigned started = 0;
     for (unsigned i = 0; i < count; i++) {
@@ -155,12 +140,10 @@ static mb_status start_workers(pool *all, worker *workers, unsigned count, mb_er
     return started ? MB_OK : mb_fail(error, MB_FAILED, "no thread could be started");
 }
 
-mb_status mb_run_section(mb_scenario *scenario, size_t section, const mb_run_options *options,
-                         mb_results *results, mb_error *error) {
-    *results = (mb_results){.scenario = scenario, .section = section};
-    pool all = {.section = mb_scenario_section(scenario, section), .options = options, .results = results};
-    mb_status status = make_outcomes(all.section, results, error);
-    if (status != MB_OK) return status;
+mb_status mb_run_more(const mb_run_options *options, mb_results *results, mb_error *error) {
+    pool all = {.section = mb_results_section(results), .options = options, .results = results};
+    for (size_t i = 0; i < results->count; i++)
+        all.done += results->outcomes[i].started;
     unsigned count = options->threads ? options->threads : processors();
     if (count > results->count) count = results->count ? (unsigned)results->count : 1;
     worker *workers = calloc(count, sizeof *workers);
@@ -170,18 +153,25 @@ mb_status mb_run_section(mb_scenario *scenario, size_t section, const mb_run_opt
     struct sigaction action = {.sa_handler = on_late_hook, .sa_flags = SA_RESTART}, before;
     sigaction(SIGUSR1, &action, &before);
     const double start = mb_clock_wall();
-    status = start_workers(&all, workers, count, error);
+    const mb_status status = start_workers(&all, workers, count, error);
     if (status == MB_OK) wait_for_workers(&all, workers, count);
     for (unsigned i = 0; i < count; i++)
         if (workers[i].started) pthread_join(workers[i].thread, NULL);
     for (unsigned i = 0; i < count; i++)
         pthread_mutex_destroy(&workers[i].state.gate);
     sigaction(SIGUSR1, &before, NULL);
-    results->wall_s = mb_clock_wall() - start;
+    results->wall_s += mb_clock_wall() - start;
     results->threads = count;
     results->interrupted = atomic_load(options->stop);
     pthread_cond_destroy(&all.changed);
     pthread_mutex_destroy(&all.mutex);
     free(workers);
     return status;
+}
+
+mb_status mb_run_section(mb_scenario *scenario, size_t section, const mb_run_options *options,
+                         mb_results *results, mb_error *error) {
+    *results = (mb_results){.scenario = scenario, .section = section};
+    const mb_status status = mb_results_init(results, error);
+    return status == MB_OK ? mb_run_more(options, results, error) : status;
 }

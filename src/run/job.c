@@ -97,6 +97,7 @@ static mb_sim_config make_config(const mb_experiment *experiment, const mb_laten
                            .slo = experiment->slo,
                            .seed = experiment->seed,
                            .replication = outcome->seed_index,
+                           .batch_means = experiment->seeds == 1,
                            .warmup_requests = experiment->warmup_requests,
                            .exact_percentiles = experiment->exact_percentiles,
                            .oracle = experiment->oracle};
@@ -104,6 +105,7 @@ static mb_sim_config make_config(const mb_experiment *experiment, const mb_laten
 
 static void read_metrics(mb_metrics *metrics, const mb_experiment *experiment, mb_outcome *outcome) {
     mb_measure_all(metrics, &experiment->slo, outcome->values);
+    if (metrics->batch_means) outcome->batch_means = mb_batch_means_interval(metrics->batch_means);
     outcome->skipped_zero = metrics->skipped_zero;
     outcome->skipped_empty = metrics->skipped_empty;
     outcome->skipped_long = metrics->skipped_long;

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 const mb_section *mb_results_section(const mb_results *results) {
     return results->view ? results->view : mb_scenario_section(results->scenario, results->section);
@@ -15,6 +16,45 @@ mb_outcome *mb_results_at(const mb_results *results, size_t point, size_t policy
     for (size_t i = 0; i < point; i++)
         offset += section->points[i].experiment.policy_count * section->points[i].experiment.seeds;
     return &results->outcomes[offset + policy * section->points[point].experiment.seeds + seed];
+}
+
+mb_status mb_results_init(mb_results *results, mb_error *error) {
+    const mb_section *section = mb_results_section(results);
+    size_t count = 0;
+    for (size_t i = 0; i < section->point_count; i++)
+        count += section->points[i].experiment.policy_count * section->points[i].experiment.seeds;
+    mb_outcome *outcomes = calloc(count ? count : 1, sizeof *outcomes);
+    if (!outcomes) return mb_fail_memory(error);
+    results->outcomes = outcomes;
+    results->count = 0;
+    for (size_t point = 0; point < section->point_count; point++) {
+        const mb_experiment *experiment = &section->points[point].experiment;
+        for (size_t policy = 0; policy < experiment->policy_count; policy++)
+            for (uint32_t seed = 0; seed < experiment->seeds; seed++)
+                outcomes[results->count++] =
+                    (mb_outcome){.point = point, .policy = policy, .seed_index = seed};
+    }
+    return MB_OK;
+}
+
+// Half the interval of a measure within an outcome that is the only one; NAN: none. Shares count requests
+// that were not served, which are in no batch.
+static double within_run(const mb_outcome *outcome, int measure) {
+    if (!outcome->batch_means.batches) return NAN;
+    const bool all_served = outcome->values[mb_measure_index("served_share")] == 1;
+    if (mb_measure_scale(measure) == MB_SCALE_SHARE && !all_served) return NAN;
+    for (size_t i = 0; i < MB_BATCH_MEASURES; i++)
+        if (strcmp(mb_measures[measure].name, mb_batch_measures[i]) == 0)
+            return outcome->batch_means.half_width[i];
+    return NAN;
+}
+
+static mb_estimate estimate(const mb_sample *sample, const mb_outcome *only, int measure) {
+    mb_estimate level = mb_sample_level(sample);
+    const double half_width = only && level.count == 1 ? within_run(only, measure) : (double)NAN;
+    if (!isnan(half_width)) level = mb_estimate_around(level.value, half_width, mb_measure_scale(measure));
+    level.count = sample->plain.count;
+    return level;
 }
 
 mb_summary mb_summarise(const mb_results *results, size_t point, size_t policy) {
@@ -32,7 +72,7 @@ mb_summary mb_summarise(const mb_results *results, size_t point, size_t policy) 
             if (!isnan(outcomes[s].values[i])) mb_sample_add(&all[i], outcomes[s].values[i]);
     }
     for (size_t i = 0; i < MB_MEASURE_COUNT; i++) {
-        const mb_estimate level = mb_sample_level(&all[i]);
+        const mb_estimate level = estimate(&all[i], seeds == 1 ? outcomes : NULL, (int)i);
         summary.level[i] = level.value;
         summary.low[i] = level.low;
         summary.high[i] = level.high;
@@ -50,7 +90,7 @@ mb_estimate mb_level(const mb_results *results, size_t point, size_t policy, int
     for (uint32_t s = 0; s < seeds; s++)
         if (outcomes[s].finished && !isnan(outcomes[s].values[measure]))
             mb_sample_add(&sample, outcomes[s].values[measure]);
-    return mb_sample_level(&sample);
+    return estimate(&sample, seeds == 1 ? outcomes : NULL, measure);
 }
 
 mb_difference mb_compare(const mb_results *results, size_t point, size_t a, size_t b, int measure) {
@@ -65,13 +105,23 @@ mb_difference mb_compare(const mb_results *results, size_t point, size_t a, size
     return mb_pairs_compare(&pairs, mb_measure_scale(measure));
 }
 
+size_t mb_baseline_at(const mb_results *results, size_t point) {
+    const mb_experiment *experiment = &mb_results_section(results)->points[point].experiment;
+    for (size_t i = 0; results->baseline && i < experiment->policy_count; i++)
+        if (strcmp(experiment->policies[i].label, results->baseline) == 0) return i;
+    return SIZE_MAX;
+}
+
 mb_difference *mb_compare_all(const mb_results *results, size_t point, size_t reference, int measure) {
     const size_t count = mb_results_section(results)->points[point].experiment.policy_count;
+    const size_t baseline = mb_baseline_at(results, point);
     mb_difference *against = calloc(count + 1, sizeof *against);
     double *p = malloc((count * count + 1) * sizeof *p);
     for (size_t a = 0; against && p && a < count; a++)
-        for (size_t b = 0; b < count; b++)
-            p[a * count + b] = b < a ? mb_compare(results, point, a, b, measure).p : NAN;
+        for (size_t b = 0; b < count; b++) {
+            const bool tested = b < a && (baseline == SIZE_MAX || baseline == a || baseline == b);
+            p[a * count + b] = tested ? mb_compare(results, point, a, b, measure).p : NAN;
+        }
     const bool corrected = against && p && mb_holm(p, count * count);
     for (size_t b = 0; corrected && b < count; b++) {
         if (b == reference) continue;
@@ -98,6 +148,18 @@ size_t mb_best(const mb_results *results, size_t point, int measure, size_t exce
         best_level = level;
     }
     return best;
+}
+
+double mb_until_width(const mb_results *results, size_t point) {
+    const size_t count = mb_results_section(results)->points[point].experiment.policy_count;
+    double widest = 0;
+    for (size_t p = 0; p < count; p++) {
+        const mb_estimate level = mb_level(results, point, p, results->until.measure);
+        if (!level.count || level.value == 0) continue; // nothing finished, or nothing but zeros
+        const double width = (level.high - level.low) / 2 / level.value;
+        if (!(width <= widest)) widest = isnan(width) ? INFINITY : width;
+    }
+    return widest;
 }
 
 void mb_results_deinit(mb_results *results) {

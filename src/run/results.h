@@ -3,6 +3,7 @@
 #pragma once
 #include "base/statistics.h"
 #include "script/scenario.h"
+#include "sim/batch_means.h"
 
 // Where one set of bins was cut; `bins - 1` edges.
 typedef struct mb_cut {
@@ -25,10 +26,18 @@ typedef struct mb_outcome {
     uint64_t computed_tokens, recomputed_tokens; // by engines; the second, of the first, after preemptions
     mb_class_metrics *classes;                   // of the workload's classes; NULL: none. Owned
     size_t class_count;
-    mb_cut *cuts; // the policy's sets of bins, as they were when the run ended. Owned
+    mb_batch_interval batch_means; // of the only seed; .batches 0: there are others, or the run was short
+    mb_cut *cuts;                  // the policy's sets of bins, as they were when the run ended. Owned
     size_t cut_count;
     bool sampled, sample_judged; // it looked at a sample of lengths; which was of the requests judged here
 } mb_outcome;
+
+// Seeds are added until the 95 % interval of a measure is within +- width of its level.
+typedef struct mb_until {
+    double width; // 0: nobody asked
+    int measure;
+    uint32_t most; // seeds, whatever the width
+} mb_until;
 
 typedef struct mb_results {
     mb_scenario *scenario;
@@ -40,6 +49,8 @@ typedef struct mb_results {
     unsigned threads;
     const mb_section
         *view; // NULL: section number `section` of `scenario`; else this one, and `scenario` is not asked
+    const char *baseline; // label of the policy that the others are compared with; NULL: all with all
+    mb_until until;
 } mb_results;
 
 // The section that these are the results of.
@@ -48,10 +59,14 @@ const mb_section *mb_results_section(const mb_results *results);
 // The outcome of a job; the seeds of one policy at one point lie side by side.
 mb_outcome *mb_results_at(const mb_results *results, size_t point, size_t policy, uint32_t seed);
 
+// Make the outcomes of all jobs, none of them started.
+mb_status mb_results_init(mb_results *results, mb_error *error);
+
 // What a policy reached over the seeds that finished; a seed for which a measure is undefined (NAN) does not
 // count in it. `level` is what tables print, with its 95 % interval (base/statistics.h); `mean` and
 // `half_width` are the plain mean and Student's t, which for a heavy tail may reach out of the range. NAN: no
-// value; the intervals: fewer than two values.
+// value; the intervals: fewer than two values. Of one seed, means over requests have an interval by batch
+// means.
 typedef struct mb_summary {
     uint32_t seeds;
     double level[MB_MEASURE_COUNT], low[MB_MEASURE_COUNT], high[MB_MEASURE_COUNT];
@@ -63,11 +78,17 @@ mb_estimate mb_level(const mb_results *results, size_t point, size_t policy, int
 
 // Policies a and b in one measure, paired by seed (both saw the same requests); p_holm is not corrected yet.
 mb_difference mb_compare(const mb_results *results, size_t point, size_t a, size_t b, int measure);
+// The policy named by results->baseline at a point; SIZE_MAX: none.
+size_t mb_baseline_at(const mb_results *results, size_t point);
 // Policy `reference` as a against each policy as b (itself: no pair), after Holm's correction over all pairs
-// of policies at the point. The caller frees it; NULL: out of memory.
+// of policies at the point; with a baseline over the pairs that it is in (p_holm of others is NAN). The
+// caller frees it; NULL: out of memory.
 mb_difference *mb_compare_all(const mb_results *results, size_t point, size_t reference, int measure);
 // The best policy at a point in a measure (by level; the first of equals) but for `except` (or SIZE_MAX);
 // SIZE_MAX if no policy has a value or the measure has no better and worse.
 size_t mb_best(const mb_results *results, size_t point, int measure, size_t except);
+// The widest interval of results->until.measure of the policies at a point, as a share of the level (half of
+// it).
+double mb_until_width(const mb_results *results, size_t point);
 // Frees what the results own: the outcomes and their errors. The scenario is the caller's.
 void mb_results_deinit(mb_results *results);

@@ -365,6 +365,26 @@ const mb_section *mb_scenario_section(const mb_scenario *scenario, size_t index)
     return index < scenario->count ? &scenario->sections[index] : NULL;
 }
 
+mb_status mb_scenario_reseed(mb_scenario *scenario, size_t section, size_t point, uint32_t seeds,
+                             mb_error *error) {
+    mb_experiment *experiment = &scenario->sections[section].points[point].experiment;
+    char *old = experiment->description;
+    size_t end = strlen(old); // it ends in ", 5 seeds"
+    while (end > 0 && strncmp(old + end - 1, ", ", 2) != 0)
+        end--;
+    mb_strbuf text = {0};
+    mb_strbuf_add_bytes(&text, old, end);
+    mb_strbuf_printf(&text, "%s%u seeds", end ? " " : "", seeds);
+    if (text.failed) {
+        mb_strbuf_deinit(&text);
+        return mb_fail_memory(error);
+    }
+    free(old);
+    experiment->description = text.text;
+    experiment->seeds = seeds;
+    return MB_OK;
+}
+
 // --- the script's report
 // --------------------------------------------------------------------------------------
 

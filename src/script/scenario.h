@@ -117,6 +117,9 @@ const char *mb_scenario_text(const mb_scenario *scenario);    // the script's so
 const char *mb_scenario_skipped(const mb_scenario *scenario); // the reason, or NULL
 size_t mb_scenario_section_count(const mb_scenario *scenario);
 const mb_section *mb_scenario_section(const mb_scenario *scenario, size_t index);
+// Change the number of seeds of a point, and its description with it.
+mb_status mb_scenario_reseed(mb_scenario *scenario, size_t section, size_t point, uint32_t seeds,
+                             mb_error *error);
 
 // The function of latency.custom, in a Lua state of its own: a scenario's state serves one thread.
 typedef struct mb_step_clock mb_step_clock;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "sim/metrics.h"
 
+#include "sim/batch_means.h"
+
 #include <stdlib.h>
 
 void mb_metrics_deinit(mb_metrics *metrics) {
@@ -11,7 +13,13 @@ void mb_metrics_deinit(mb_metrics *metrics) {
     mb_sketch_deinit(&metrics->queue);
     free(metrics->client_tokens);
     free(metrics->classes);
+    free(metrics->batch_means);
     *metrics = (mb_metrics){0};
+}
+
+bool mb_metrics_keep_batches(mb_metrics *metrics) {
+    metrics->batch_means = calloc(1, sizeof *metrics->batch_means);
+    return metrics->batch_means;
 }
 
 double mb_metrics_duration(const mb_metrics *metrics) {

@@ -52,7 +52,8 @@ typedef struct mb_metrics {
     double sojourn_s;                        // summed time in system of requests that left
     double *client_tokens;                   // prompt + output tokens served per client; owned
     uint32_t clients;
-    mb_class_metrics *classes; // [class_count]; owned
+    struct mb_batch_means *batch_means; // NULL: nobody asked; owned
+    mb_class_metrics *classes;          // [class_count]; owned
     size_t class_count;
     uint64_t skipped_zero, skipped_empty, skipped_long; // rows of the trace left out
     char first_rejection[256];
@@ -61,6 +62,8 @@ typedef struct mb_metrics {
 } mb_metrics;
 
 void mb_metrics_deinit(mb_metrics *metrics);
+// Keep means of batches from now on; false when out of memory.
+bool mb_metrics_keep_batches(mb_metrics *metrics);
 // From first arrival to the end of the last batch.
 double mb_metrics_duration(const mb_metrics *metrics);
 // Jain's index over the clients' served tokens (Jain, Chiu & Hawe 1984): (sum x)^2 / (n sum x^2); 1 for one

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "base/strbuf.h"
+#include "sim/batch_means.h"
 #include "sim/engine.h"
 #include "sim/internal.h"
 
@@ -72,6 +73,7 @@ mb_status mb_sim_init(mb_sim *sim, const mb_sim_config *config, mb_source *sourc
         for (size_t i = 0; i < sizeof sketches / sizeof *sketches; i++)
             mb_sketch_keep_samples(sketches[i]);
     }
+    if (config->batch_means && !mb_metrics_keep_batches(&sim->metrics)) return mb_fail_memory(error);
     if (config->class_count) {
         sim->metrics.classes = calloc(config->class_count, sizeof *sim->metrics.classes);
         if (!sim->metrics.classes) return mb_fail_memory(error);
@@ -387,6 +389,12 @@ void mb_sim_judge(mb_sim *sim, const mb_request *request, bool waited, double tt
     metrics->tbt_violations += slow_tokens;
     metrics->e2e_violations += slow;
     metrics->slo_met += !late && !slow_tokens && !slow;
+    if (metrics->batch_means) {
+        const bool met = !late && !slow_tokens && !slow;
+        mb_batch_means_add(metrics->batch_means, request->id - sim->config->warmup_requests,
+                           (double[]){ttft, e2e, request->start_s - request->arrival_s, late, slow_tokens,
+                                      slow, met, waited});
+    }
     if (!metrics->classes) return;
     mb_class_metrics *of_class = &metrics->classes[request->class_index];
     of_class->measured++;

@@ -70,6 +70,7 @@ typedef struct mb_sim_config {
     const mb_latency *latency;
     mb_slo slo;
     uint64_t seed, replication;
+    bool batch_means;         // keep means of batches of requests: intervals within one run
     uint64_t warmup_requests; // the first arrivals, left out of the latency statistics
     bool exact_percentiles;   // keep every sample
     bool oracle;              // policies may see the true output length

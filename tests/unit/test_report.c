@@ -302,6 +302,35 @@ static void unequal_shares(void **state) {
     mb_strbuf_deinit(&verdict);
 }
 
+static void against_baseline(void **state) {
+    fixture *f = *state;
+    f->results.baseline = label_b;
+    char *text = unwrapped(written(f, table));
+    expect(text, "multi_bin against fifo, \"plain\": better in goodput (+12 %, 95 % CI 11 to 13 %), in p99 "
+                 "latency (-18 "
+                 "%, 95 % CI -22 to -14 %); no real difference in mean latency (");
+    expect(text, "* better than fifo, \"plain\": paired by seed, 5 %, Holm's correction over the policies.");
+    expect(text, "12 (10..16)*");
+    free(text);
+    f->results.baseline = label_a;
+    text = unwrapped(written(f, table));
+    expect(text, "fifo, \"plain\" against multi_bin: worse in goodput (-11 %");
+    expect_not(text, "*"); // a star is for the better
+    free(text);
+    set(f, 1, "served_share", 0.5, 0.5, 0.5);
+    text = unwrapped(written(f, table));
+    expect(text,
+           "no verdict, for they served different shares of the requests, on p99 latency, in mean latency.");
+    free(text);
+    set(f, 1, "served_share", 1, 1, 1);
+    make_sweep(f);
+    f->results.baseline = label_b;
+    text = unwrapped(written(f, table));
+    expect(text, "goodput: multi_bin is better than fifo, \"plain\" at 2 of 2 points, worse at 0.");
+    expect(text, "mean latency: multi_bin is better than fifo, \"plain\" at 0 of 2 points, worse at 0.");
+    free(text);
+}
+
 // What is shown in % is a share, and its intervals stay within 0 and 100.
 static void shares_are_shares(void **state) {
     (void)state;
@@ -673,6 +702,7 @@ int main(void) {
         cmocka_unit_test(exact),
         cmocka_unit_test_setup_teardown(real_and_unreal, setup, teardown),
         cmocka_unit_test_setup_teardown(unequal_shares, setup, teardown),
+        cmocka_unit_test_setup_teardown(against_baseline, setup, teardown),
         cmocka_unit_test(shares_are_shares),
         cmocka_unit_test_setup_teardown(one_seed, setup, teardown),
         cmocka_unit_test_setup_teardown(sweep, setup, teardown),

@@ -154,6 +154,43 @@ static void corrected(void **state) {
     assert_near(against[0].p_holm, 2 * p[1], 1e-12);
     assert_near(against[1].p_holm, p[2], 1e-12);
     free(against);
+    // With a baseline its two pairs alone are the family.
+    f->results.baseline = "b";
+    assert_int_equal(mb_baseline_at(&f->results, 0), 1);
+    against = mb_compare_all(&f->results, 0, 2, rps);
+    assert_near(against[1].p_holm, p[2], 1e-12);
+    assert_true(isnan(against[0].p_holm) && !mb_difference_real(&against[0]));
+    free(against);
+    against = mb_compare_all(&f->results, 0, 0, rps);
+    assert_near(against[1].p_holm, 2 * p[0], 1e-12);
+    free(against);
+    f->results.baseline = "nobody";
+    assert_true(mb_baseline_at(&f->results, 0) == SIZE_MAX);
+}
+
+// One seed: means over requests have the interval of their batches, within their range; nothing else has.
+static void within_one_run(void **state) {
+    fixture *f = *state;
+    mb_outcome *only = mb_results_at(&f->results, 0, 0, 0);
+    f->points[0].experiment.seeds = 1;
+    only->batch_means = (mb_batch_interval){.batches = 20, .size = 50};
+    for (size_t i = 0; i < MB_BATCH_MEASURES; i++)
+        only->batch_means.half_width[i] = 0.05;
+    const int mean = mb_measure_index("e2e_mean_s"), p99 = mb_measure_index("e2e_p99_s");
+    const int late = mb_measure_index("e2e_violation");
+    only->values[mean] = 0.04;
+    only->values[p99] = 5;
+    only->values[late] = 0.02;
+    only->values[mb_measure_index("served_share")] = 1;
+    mb_summary s = mb_summarise(&f->results, 0, 0);
+    assert_near(s.low[mean], 0.04 * exp(-1.25), 1e-12);
+    assert_near(s.high[mean], 0.04 * exp(1.25), 1e-12);
+    assert_true(isnan(s.low[p99]) && s.level[p99] == 5);
+    assert_true(0 < s.low[late] && s.low[late] < 0.02 && s.high[late] < 1);
+    only->values[mb_measure_index("served_share")] = 0.9; // shares count those who are in no batch
+    s = mb_summarise(&f->results, 0, 0);
+    assert_true(isnan(s.low[late]) && s.low[mean] > 0);
+    f->points[0].experiment.seeds = 4;
 }
 
 static void best(void **state) {
@@ -182,6 +219,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(no_spread, setup, teardown),
         cmocka_unit_test_setup_teardown(paired, setup, teardown),
         cmocka_unit_test_setup_teardown(corrected, setup, teardown),
+        cmocka_unit_test_setup_teardown(within_one_run, setup, teardown),
         cmocka_unit_test_setup_teardown(best, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// Intervals within one long run: means of successive batches of requests in order of arrival, which are
+// nearly independent where the batches are long (Law & Carson 1979). The number of requests need not be
+// known: when all batches are full, neighbours are joined, so that there are 16 to 32 of equal size at the
+// end.
+#pragma once
+#include <stdint.h>
+
+enum { MB_BATCHES = 32, MB_BATCH_MEASURES = 8 };
+// The measures that have them, by name: means over requests.
+extern const char *const mb_batch_measures[MB_BATCH_MEASURES];
+
+typedef struct mb_mean_batch {
+    uint64_t count; // of its requests that finished
+    double sums[MB_BATCH_MEASURES];
+} mb_mean_batch;
+
+typedef struct mb_batch_means {
+    uint64_t size; // requests of a batch; 0: none has come
+    uint64_t last; // highest index so far
+    mb_mean_batch batches[MB_BATCHES];
+} mb_batch_means;
+
+// The values of request number `index` (by arrival, from 0); zero-initialised means are empty.
+void mb_batch_means_add(mb_batch_means *means, uint64_t index, const double values[MB_BATCH_MEASURES]);
+
+typedef struct mb_batch_interval {
+    uint32_t batches; // complete ones, that the intervals rest on; 0: fewer than 16
+    uint64_t size;
+    double half_width[MB_BATCH_MEASURES]; // NAN: no interval, since batches are still correlated
+} mb_batch_interval;
+mb_batch_interval mb_batch_means_interval(const mb_batch_means *means);
