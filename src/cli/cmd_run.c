@@ -14,6 +14,7 @@
 #include "report/progress.h"
 #include "report/table.h"
 #include "report/verdict.h"
+#include "run/control.h"
 #include "run/until.h"
 #include "script/policy_lua.h"
 #include "script/scenario.h"
@@ -151,6 +152,10 @@ static mb_status print_own_report(const mb_results *results, mb_error *error) {
 
 // What must not be missed - failed runs above all - beside output that has no place for it.
 static void print_warnings(const mb_results *results) {
+    mb_strbuf control = {0};
+    mb_control_verdict(results, &control);
+    if (control.length) fprintf(stderr, "mbsand: note: %s\n", control.text);
+    mb_strbuf_deinit(&control);
     mb_notes notes = {0};
     mb_notes_collect(results, &notes);
     for (size_t i = 0; i < notes.count; i++) {
@@ -292,6 +297,8 @@ static mb_status run_section(run_context *all, int *code, mb_error *error) {
     mb_results *results = &all->results[all->count];
     mb_status status = run_jobs(all, &options, results, error);
     results->baseline = baseline;
+    if (status == MB_OK && all->arguments->control && !interrupted())
+        status = mb_run_control(results, &options, error);
     mb_progress_clear(&all->progress);
     all->finished[all->count++] = results;
     if (status == MB_OK) status = print_section(all, results, error);

@@ -24,6 +24,7 @@ enum {
     OPTION_LIVE,
     OPTION_NO_SANDBOX,
     OPTION_BASELINE,
+    OPTION_CONTROL,
     OPTION_UNTIL,
     OPTION_MAX_SEEDS
 };
@@ -40,6 +41,8 @@ void mb_run_arguments_help(void) {
         "first)\n"
         "      --max-seeds N        ... but not more than N (default 100)\n"
         "      --baseline NAME      compare every policy with this one\n"
+        "      --control            again with unlimited memory and twice the GPUs: is anything scarce at "
+        "all?\n"
         "  -j, --jobs N             threads (default: all processors); the results do not depend on it\n"
         "      --format FORMAT      table (default), csv, json or md\n"
         "      --out DIR            write summary.csv and summary.json with a manifest into DIR\n"
@@ -117,6 +120,9 @@ static int take(mb_run_arguments *arguments, int option) {
     case OPTION_BASELINE:
         arguments->baseline = optarg;
         return 0;
+    case OPTION_CONTROL:
+        arguments->control = true;
+        return 0;
     case OPTION_UNTIL:
         return parse_until(optarg, arguments);
     case OPTION_MAX_SEEDS:
@@ -193,6 +199,7 @@ int mb_run_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
         {"no-os-sandbox", no_argument, NULL, OPTION_NO_SANDBOX},
         {"live", required_argument, NULL, OPTION_LIVE},
         {"baseline", required_argument, NULL, OPTION_BASELINE},
+        {"control", no_argument, NULL, OPTION_CONTROL},
         {"until", required_argument, NULL, OPTION_UNTIL},
         {"max-seeds", required_argument, NULL, OPTION_MAX_SEEDS},
         {"quiet", no_argument, NULL, 'q'},

@@ -107,6 +107,12 @@ static json_t *policy_json(bool *lost, const mb_results *results, size_t point, 
     mb_json_set(lost, object, "level", measures_json(lost, summary.level));
     mb_json_set(lost, object, "low", measures_json(lost, summary.low));
     mb_json_set(lost, object, "high", measures_json(lost, summary.high));
+    if (results->control) {
+        const mb_summary control = mb_summarise(results->control, point, policy);
+        mb_json_set(lost, object, "control_level", measures_json(lost, control.level));
+        mb_json_set(lost, object, "control_low", measures_json(lost, control.low));
+        mb_json_set(lost, object, "control_high", measures_json(lost, control.high));
+    }
     mb_json_set(lost, object, "mean", measures_json(lost, summary.mean));
     mb_json_set(lost, object, "half_width", measures_json(lost, summary.half_width));
     for (uint32_t seed = 0; seed < experiment->seeds; seed++) {

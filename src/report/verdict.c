@@ -354,7 +354,7 @@ static bool judge_sweep(const mb_results *results, int measure, win *wins, mb_st
     return alone;
 }
 
-void mb_verdict(const mb_results *results, mb_strbuf *sentence) {
+static void judge_policies(const mb_results *results, mb_strbuf *sentence) {
     const mb_section *section = mb_results_section(results);
     if (!section->point_count) return;
     if (results->baseline) {
@@ -374,4 +374,10 @@ void mb_verdict(const mb_results *results, mb_strbuf *sentence) {
     if (alone) mb_strbuf_printf(sentence, "\n%s", ONE_SEED);
     sentence->failed = sentence->failed || !wins;
     free(wins);
+}
+
+void mb_verdict(const mb_results *results, mb_strbuf *sentence) {
+    judge_policies(results, sentence);
+    if (results->control && sentence->length) mb_strbuf_add(sentence, "\n");
+    mb_control_verdict(results, sentence);
 }

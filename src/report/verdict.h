@@ -37,3 +37,6 @@ void mb_verdict_baseline(const mb_results *results, mb_strbuf *text);
 // Is a policy really better than the baseline? `difference` is mb_compare_all's.
 bool mb_better_than_baseline(const mb_results *results, size_t point, size_t policy, size_t baseline,
                              int measure, const mb_difference *difference);
+
+// What results->control says of the scenario; nothing where there is none. mb_verdict ends with it.
+void mb_control_verdict(const mb_results *results, mb_strbuf *text);

@@ -163,6 +163,14 @@ double mb_until_width(const mb_results *results, size_t point) {
 }
 
 void mb_results_deinit(mb_results *results) {
+    if (results->control) {
+        mb_section *relaxed = (mb_section *)(uintptr_t)results->control->view;
+        mb_results_deinit(results->control);
+        free(relaxed->points);
+        free(relaxed);
+        free(results->control);
+        results->control = NULL;
+    }
     for (size_t i = 0; results->outcomes && i < results->count; i++) {
         free(results->outcomes[i].error);
         free(results->outcomes[i].classes);

@@ -51,6 +51,8 @@ typedef struct mb_results {
         *view; // NULL: section number `section` of `scenario`; else this one, and `scenario` is not asked
     const char *baseline; // label of the policy that the others are compared with; NULL: all with all
     mb_until until;
+    struct mb_results
+        *control; // of the same jobs with relaxed limits; NULL: nobody asked. Owned, with its view
 } mb_results;
 
 // The section that these are the results of.

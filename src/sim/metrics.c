@@ -17,6 +17,12 @@ void mb_metrics_deinit(mb_metrics *metrics) {
     *metrics = (mb_metrics){0};
 }
 
+void mb_metrics_keep_samples(mb_metrics *metrics) {
+    mb_sketch *sketches[] = {&metrics->ttft, &metrics->tpot, &metrics->e2e, &metrics->queue};
+    for (size_t i = 0; i < sizeof sketches / sizeof *sketches; i++)
+        mb_sketch_keep_samples(sketches[i]);
+}
+
 bool mb_metrics_keep_batches(mb_metrics *metrics) {
     metrics->batch_means = calloc(1, sizeof *metrics->batch_means);
     return metrics->batch_means;

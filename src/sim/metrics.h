@@ -62,6 +62,8 @@ typedef struct mb_metrics {
 } mb_metrics;
 
 void mb_metrics_deinit(mb_metrics *metrics);
+// Keep every latency, but of ITL, so that percentiles are exact.
+void mb_metrics_keep_samples(mb_metrics *metrics);
 // Keep means of batches from now on; false when out of memory.
 bool mb_metrics_keep_batches(mb_metrics *metrics);
 // From first arrival to the end of the last batch.

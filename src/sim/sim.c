@@ -67,12 +67,7 @@ mb_status mb_sim_init(mb_sim *sim, const mb_sim_config *config, mb_source *sourc
     sim->metrics.usd_per_hour = config->usd_per_hour;
     sim->metrics.kv_capacity = config->kv_capacity;
     if (config->kv_capacity != MB_KV_UNLIMITED) sim->metrics.kv_capacity *= config->replicas;
-    if (config->exact_percentiles) {
-        mb_sketch *sketches[] = {&sim->metrics.ttft, &sim->metrics.tpot, &sim->metrics.e2e,
-                                 &sim->metrics.queue};
-        for (size_t i = 0; i < sizeof sketches / sizeof *sketches; i++)
-            mb_sketch_keep_samples(sketches[i]);
-    }
+    if (config->exact_percentiles) mb_metrics_keep_samples(&sim->metrics);
     if (config->batch_means && !mb_metrics_keep_batches(&sim->metrics)) return mb_fail_memory(error);
     if (config->class_count) {
         sim->metrics.classes = calloc(config->class_count, sizeof *sim->metrics.classes);
@@ -383,22 +378,22 @@ void mb_sim_judge(mb_sim *sim, const mb_request *request, bool waited, double tt
     const mb_slo *slo =
         sim->config->classes ? &sim->config->classes[request->class_index].slo : &sim->config->slo;
     const bool late = ttft > slo->ttft_s, slow_tokens = tbt > slo->tbt_s, slow = e2e > slo->e2e_s;
+    const bool met = !late && !slow_tokens && !slow;
     metrics->measured++;
     metrics->waited += waited;
     metrics->ttft_violations += late;
     metrics->tbt_violations += slow_tokens;
     metrics->e2e_violations += slow;
-    metrics->slo_met += !late && !slow_tokens && !slow;
+    metrics->slo_met += met;
     if (metrics->batch_means) {
-        const bool met = !late && !slow_tokens && !slow;
-        mb_batch_means_add(metrics->batch_means, request->id - sim->config->warmup_requests,
-                           (double[]){ttft, e2e, request->start_s - request->arrival_s, late, slow_tokens,
-                                      slow, met, waited});
+        const double wait = request->start_s - request->arrival_s;
+        const double values[] = {ttft, e2e, wait, late, slow_tokens, slow, met, waited};
+        mb_batch_means_add(metrics->batch_means, request->id - sim->config->warmup_requests, values);
     }
     if (!metrics->classes) return;
     mb_class_metrics *of_class = &metrics->classes[request->class_index];
     of_class->measured++;
-    of_class->slo_met += !late && !slow_tokens && !slow;
+    of_class->slo_met += met;
     of_class->ttft_s += ttft;
     of_class->e2e_s += e2e;
 }

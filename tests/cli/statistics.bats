@@ -83,3 +83,24 @@ says() { grep -qF -- "$1" <<<"$output" || { echo "not printed: $1"; echo "$outpu
     run "$MBSAND" s.lua --seeds 2
     run ! grep -q "One run" <<<"$output"
 }
+
+@test "--control says whether anything is scarce" {
+    one_line() { output=$(tr '\n' ' ' <<<"$output"); }
+    run "$MBSAND" s.lua --control --seeds 5
+    [ "$status" -eq 0 ]
+    one_line
+    says "Control with unlimited memory and twice the replicas: mean latency "
+    says "the scenario can tell policies apart."
+    run "$MBSAND" s.lua --control --seeds 5 --set workload.arrivals.rate=0.001
+    one_line
+    says "No policy is faster there by more than 1 %"
+    # The control is what the scenario gives with these values, and changes nothing else.
+    "$MBSAND" s.lua --control --format json --out with 2>err >/dev/null
+    grep -q "note: Control with" err
+    "$MBSAND" s.lua --set cluster.gpus=4 --set cluster.kv_tokens=1000000000 --format json >relaxed.json
+    "$MBSAND" s.lua --format csv >plain.csv
+    [ "$(cut -d, -f1-40 plain.csv)" = "$(cut -d, -f1-40 with/summary.csv)" ]
+    level() { grep -A12 "\"$2\": {" "$1" | grep -m1 throughput_rps; }
+    [ -n "$(level relaxed.json level)" ]
+    [ "$(level with/summary.json control_level)" = "$(level relaxed.json level)" ]
+}
