@@ -3,6 +3,7 @@
 
 #include "cli/commands.h"
 #include "report/dump.h"
+#include "script/policy_lua.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -20,6 +21,7 @@ enum {
     OPTION_HOOK_SECONDS,
     OPTION_HOOK_INSTRUCTIONS,
     OPTION_MEMORY,
+    OPTION_JIT,
     OPTION_STEP,
     OPTION_LIVE,
     OPTION_NO_SANDBOX,
@@ -50,6 +52,7 @@ void mb_run_arguments_help(void) {
         "                           LIST of requests,batches,decisions\n"
         "      --hook-seconds X     longest CPU time of one call of a policy (default 1)\n"
         "      --hook-instructions N  instead, or as well: its Lua instructions, equal on every machine\n"
+        "      --jit                let LuaJIT compile policies that you trust: no limit ends their loops\n"
         "      --memory-mb N        memory of a policy's state (default 64)\n"
         "      --live BACKEND       again with a device's own time of each step (cpu or cuda), side by side; "
         "one seed\n"
@@ -172,6 +175,14 @@ static int take(mb_run_arguments *arguments, int option) {
             return wrong_number("hook-instructions", optarg, "a whole number from 1 to 2147483647");
         arguments->limits.hook_instructions = (uint64_t)number;
         return 0;
+    case OPTION_JIT:
+        if (strncmp(mb_lua_engine(), "LuaJIT", 6) != 0)
+            return mb_cli_usage("run",
+                                "--jit: this program was built with %s, which compiles nothing; a build with "
+                                "`make LUA=luajit` takes it",
+                                mb_lua_engine());
+        arguments->limits.jit = true;
+        return 0;
     case OPTION_MEMORY:
         if (!parse_whole(optarg, 1, 1 << 20, &number))
             return wrong_number("memory-mb", optarg, "a whole number of at least 1");
@@ -194,6 +205,7 @@ int mb_run_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
         {"format", required_argument, NULL, OPTION_FORMAT},
         {"hook-seconds", required_argument, NULL, OPTION_HOOK_SECONDS},
         {"hook-instructions", required_argument, NULL, OPTION_HOOK_INSTRUCTIONS},
+        {"jit", no_argument, NULL, OPTION_JIT},
         {"memory-mb", required_argument, NULL, OPTION_MEMORY},
         {"step", no_argument, NULL, OPTION_STEP},
         {"no-os-sandbox", no_argument, NULL, OPTION_NO_SANDBOX},
@@ -225,6 +237,9 @@ int mb_run_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
         return mb_cli_usage("run", "--max-seeds is the cap of --until, which is not given");
     if (arguments->dump && !arguments->out)
         return mb_cli_usage("run", "--dump needs --out DIR to write into");
+    if (arguments->limits.jit && arguments->limits.hook_instructions)
+        return mb_cli_usage("run",
+                            "--jit and --hook-instructions exclude each other: compiled code counts none");
     return 0;
 }
 

@@ -34,6 +34,16 @@ static inline int mb_lua_absolute(lua_State *L, int index) {
     return index > 0 || index <= LUA_REGISTRYINDEX ? index : lua_gettop(L) + 1 + index;
 }
 
+// No more machine code, where the engine makes any: debug hooks, and with them the limits, do not reach it.
+static inline void mb_lua_interpret(lua_State *L) {
+#if LUA_VERSION_NUM < 502
+    luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_FLUSH);
+    luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
+#else
+    (void)L;
+#endif
+}
+
 // Pop the table on top of the stack and make it the environment of the chunk below.
 static inline void mb_lua_set_environment(lua_State *L) {
 #if LUA_VERSION_NUM < 502

@@ -172,8 +172,9 @@ static void open_standard(lua_State *L) {
         lua_setfield(L, LUA_REGISTRYINDEX, libraries[i].name);
     }
 #if LUA_VERSION_NUM < 502
-    luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF); // hooks do not fire in compiled code
+    if (mb_host_of(L)->limits.jit) open_library(L, luaopen_jit, "jit"); // which turns the compiler on
 #endif
+    if (!mb_host_of(L)->limits.jit) mb_lua_interpret(L);
 }
 
 static void guard_environment(lua_State *L, int environment) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "script/scenario.h"
 
+#include "base/clock.h"
 #include "base/paths.h"
 #include "base/strbuf.h"
 #include "script/plan_lua.h"
@@ -222,6 +223,7 @@ static void raise(lua_State *L, const mb_error *error) {
 static void merge_limits(mb_limits *limits, const mb_limits *given) {
     if (given->hook_s > 0) limits->hook_s = given->hook_s;
     if (given->hook_instructions) limits->hook_instructions = given->hook_instructions;
+    limits->jit = given->jit;
     if (given->memory_bytes) limits->memory_bytes = given->memory_bytes;
     if (limits->hook_s <= 0) limits->hook_s = limits->hook_instructions ? INFINITY : 1;
 }
@@ -508,6 +510,8 @@ mb_status mb_scenario_report(mb_scenario *scenario, size_t section, const mb_row
 struct mb_step_clock {
     mb_scenario *scenario;
     const mb_experiment *experiment;
+    uint64_t instructions; // of the call, in steps of LOOK_EVERY
+    double since_s;        // on its thread's CPU clock, when the first of these steps was done
 };
 
 static void push_shape(lua_State *L, const mb_step_shape *shape) {
@@ -551,10 +555,46 @@ static int time_step(lua_State *L) {
     return 0;
 }
 
+// Between two looks at the CPU clock: a tenth of a millisecond.
+#define LOOK_EVERY 10000
+
+// The limits that hold for a hook of a policy hold for this function. The state's allocator is Lua's own, so
+// the clock is found in the registry.
+static void look_at_clock(lua_State *L, lua_Debug *unused) {
+    (void)unused;
+    lua_getfield(L, LUA_REGISTRYINDEX, "mbsand.clock");
+    mb_step_clock *clock = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    const mb_limits *limits = &clock->experiment->limits;
+    const double now_s = mb_clock_read(CLOCK_THREAD_CPUTIME_ID);
+    if (!clock->instructions) clock->since_s = now_s;
+    clock->instructions += LOOK_EVERY;
+    const bool over = limits->hook_instructions && clock->instructions > limits->hook_instructions;
+    if (!over && now_s - clock->since_s < limits->hook_s) return;
+    lua_sethook(L, NULL, 0, 0);
+    char text[160];
+    if (over)
+        snprintf(text, sizeof text,
+                 "latency.custom: the function used more than %llu instructions (limits.hook_instructions)",
+                 (unsigned long long)limits->hook_instructions);
+    else
+        snprintf(
+            text, sizeof text,
+            "latency.custom: the function ran longer than %g s of CPU time (limits.hook_seconds); is there "
+            "an endless loop?",
+            limits->hook_s);
+    luaL_where(L, 0);
+    lua_pushstring(L, text);
+    lua_concat(L, 2);
+    lua_error(L);
+}
+
 static mb_status call_clock(void *self, const mb_step_shape *shape, double *seconds, mb_error *error) {
     mb_step_clock *clock = self;
     call arguments = {
         .scenario = clock->scenario, .experiment = clock->experiment, .shape = shape, .seconds = seconds};
+    clock->instructions = 0;
+    lua_sethook(clock->scenario->L, look_at_clock, LUA_MASKCOUNT, LOOK_EVERY);
     return protect(clock->scenario, time_step, &arguments, error);
 }
 
@@ -576,6 +616,10 @@ mb_status mb_step_clock_open(const mb_experiment *experiment, mb_latency *latenc
         return status;
     }
     (*clock)->experiment = experiment;
+    lua_State *L = (*clock)->scenario->L;
+    lua_pushlightuserdata(L, *clock);
+    lua_setfield(L, LUA_REGISTRYINDEX, "mbsand.clock");
+    if (!experiment->limits.jit) mb_lua_interpret(L);
     latency->custom = call_clock;
     latency->custom_self = *clock;
     return MB_OK;

@@ -36,6 +36,7 @@ typedef struct mb_limits {
     double hook_s;              // longest CPU time of one hook; INFINITY: none
     uint64_t hook_instructions; // the same on every machine; 0: none
     uint64_t memory_bytes;      // of a policy's state
+    bool jit;                   // LuaJIT may compile: nothing ends a compiled loop
 } mb_limits;
 
 // Everything that a set of comparable runs shares: the same requests, cluster and clocks for every policy.

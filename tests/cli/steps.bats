@@ -148,6 +148,19 @@ END
     says "custom.lua:5"
 }
 
+@test "a function of latency.custom that does not end" {
+    sed 's|latency = .*|latency = latency.custom(function() while true do end end),|' small.lua >custom.lua
+    for binary in "$MBSAND" "$MBSAND_LUAJIT"; do
+        [ -x "$binary" ] || continue
+        run "$binary" custom.lua --quiet --hook-seconds 0.2
+        [ "$status" -ne 0 ]
+        says "latency.custom: the function ran longer than 0.2 s of CPU time (limits.hook_seconds); is there an endless loop?"
+        run "$binary" custom.lua --quiet --hook-instructions 100000
+        [ "$status" -ne 0 ]
+        says "latency.custom: the function used more than 100000 instructions (limits.hook_instructions)"
+    done
+}
+
 @test "with one seed only equal figures are a tie" {
     sed -e 's|"vllm_v1"|"fcfs", { "fcfs", label = "again" }, "orca"|' -e 's|seeds = 1|columns = { "ttft_mean_s" }, seeds = 1|' \
         -e 's|token_budget = 64|kv_max_length = 400|' small.lua >tie.lua
