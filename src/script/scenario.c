@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "script/scenario.h"
 
-#include "base/clock.h"
 #include "base/paths.h"
 #include "base/strbuf.h"
 #include "script/plan_lua.h"
@@ -75,9 +74,6 @@ static mb_status take_error(lua_State *L, mb_error *error) {
 }
 
 typedef struct call {
-    const mb_experiment *experiment; // latency.custom
-    const mb_step_shape *shape;
-    double *seconds;
     mb_scenario *scenario;
     const mb_overrides *overrides;
     size_t section;
@@ -85,12 +81,12 @@ typedef struct call {
     size_t row_count;
 } call;
 
-static mb_status protect(mb_scenario *scenario, lua_CFunction function, call *arguments, mb_error *error) {
+mb_status mb_scenario_call(mb_scenario *scenario, lua_CFunction function, void *argument, mb_error *error) {
     lua_State *L = scenario->L;
     lua_settop(L, 0);
     lua_pushcfunction(L, on_error);
     lua_pushcfunction(L, function);
-    lua_pushlightuserdata(L, arguments);
+    lua_pushlightuserdata(L, argument);
     const int failed = lua_pcall(L, 1, 0, 1);
     const mb_status status = failed ? take_error(L, error) : MB_OK;
     lua_settop(L, 0);
@@ -302,7 +298,7 @@ static mb_status open_and_load(const char *path, const mb_overrides *overrides, 
     scenario->L = luaL_newstate();
     if (!scenario->L) return mb_fail_memory(error);
     call arguments = {.scenario = scenario, .overrides = overrides};
-    return protect(scenario, load, &arguments, error);
+    return mb_scenario_call(scenario, load, &arguments, error);
 }
 
 mb_status mb_scenario_load(const char *path, const mb_overrides *overrides, mb_scenario **scenario,
@@ -501,132 +497,28 @@ mb_status mb_scenario_report(mb_scenario *scenario, size_t section, const mb_row
                              mb_error *error) {
     if (section >= scenario->count || !scenario->sections[section].has_report) return MB_OK;
     call arguments = {.scenario = scenario, .section = section, .rows = rows, .row_count = row_count};
-    return protect(scenario, report, &arguments, error);
+    return mb_scenario_call(scenario, report, &arguments, error);
 }
 
-// --- latency.custom
-// --------------------------------------------------------------------------------------------
+// --- for latency.custom
+// ----------------------------------------------------------------------------------------
 
-struct mb_step_clock {
-    mb_scenario *scenario;
-    const mb_experiment *experiment;
-    uint64_t instructions; // of the call, in steps of LOOK_EVERY
-    double since_s;        // on its thread's CPU clock, when the first of these steps was done
-};
-
-static void push_shape(lua_State *L, const mb_step_shape *shape) {
-    lua_createtable(L, 0, 6);
-    lua_pushinteger(L, (lua_Integer)(shape->prefill_tokens + shape->decode_requests));
-    lua_setfield(L, -2, "tokens");
-    lua_pushinteger(L, (lua_Integer)shape->prefill_tokens);
-    lua_setfield(L, -2, "prefill_tokens");
-    lua_pushinteger(L, shape->decode_requests);
-    lua_setfield(L, -2, "decodes");
-    lua_pushinteger(L, (lua_Integer)shape->decode_context);
-    lua_setfield(L, -2, "context");
-    lua_pushinteger(L, (lua_Integer)shape->prefill_requests + shape->decode_requests);
-    lua_setfield(L, -2, "requests");
-    lua_createtable(L, (int)shape->prefill_requests, 0);
-    for (uint32_t i = 0; i < shape->prefill_requests; i++) {
-        lua_createtable(L, 0, 2);
-        lua_pushinteger(L, shape->chunks[i].tokens);
-        lua_setfield(L, -2, "tokens");
-        lua_pushinteger(L, shape->chunks[i].prefix);
-        lua_setfield(L, -2, "prefix");
-        lua_rawseti(L, -2, (int)i + 1);
-    }
-    lua_setfield(L, -2, "chunks");
+lua_State *mb_scenario_state(const mb_scenario *scenario) {
+    return scenario->L;
 }
 
-static int time_step(lua_State *L) {
-    const call *arguments = lua_touserdata(L, 1);
-    const mb_experiment *experiment = arguments->experiment;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, arguments->scenario->loaded);
+mb_status mb_scenario_again(const mb_scenario *original, mb_scenario **copy, mb_error *error) {
+    return mb_scenario_load(original->path, original->overrides, copy, error);
+}
+
+void mb_scenario_push_experiment(const mb_scenario *scenario, const mb_experiment *experiment) {
+    lua_State *L = scenario->L;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->loaded);
     lua_getfield(L, -1, "sections");
     lua_rawgeti(L, -1, (int)experiment->section_index + 1);
     lua_getfield(L, -1, "points");
     lua_rawgeti(L, -1, (int)experiment->point_index + 1);
     lua_getfield(L, -1, "experiment");
-    lua_getfield(L, -1, "latency");
-    lua_getfield(L, -1, "time");
-    push_shape(L, arguments->shape);
-    lua_call(L, 1, 1);
-    *arguments->seconds = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : (double)NAN;
-    return 0;
-}
-
-// Between two looks at the CPU clock: a tenth of a millisecond.
-#define LOOK_EVERY 10000
-
-// The limits that hold for a hook of a policy hold for this function. The state's allocator is Lua's own, so
-// the clock is found in the registry.
-static void look_at_clock(lua_State *L, lua_Debug *unused) {
-    (void)unused;
-    lua_getfield(L, LUA_REGISTRYINDEX, "mbsand.clock");
-    mb_step_clock *clock = lua_touserdata(L, -1);
-    lua_pop(L, 1);
-    const mb_limits *limits = &clock->experiment->limits;
-    const double now_s = mb_clock_read(CLOCK_THREAD_CPUTIME_ID);
-    if (!clock->instructions) clock->since_s = now_s;
-    clock->instructions += LOOK_EVERY;
-    const bool over = limits->hook_instructions && clock->instructions > limits->hook_instructions;
-    if (!over && now_s - clock->since_s < limits->hook_s) return;
-    lua_sethook(L, NULL, 0, 0);
-    char text[160];
-    if (over)
-        snprintf(text, sizeof text,
-                 "latency.custom: the function used more than %llu instructions (limits.hook_instructions)",
-                 (unsigned long long)limits->hook_instructions);
-    else
-        snprintf(
-            text, sizeof text,
-            "latency.custom: the function ran longer than %g s of CPU time (limits.hook_seconds); is there "
-            "an endless loop?",
-            limits->hook_s);
-    luaL_where(L, 0);
-    lua_pushstring(L, text);
-    lua_concat(L, 2);
-    lua_error(L);
-}
-
-static mb_status call_clock(void *self, const mb_step_shape *shape, double *seconds, mb_error *error) {
-    mb_step_clock *clock = self;
-    call arguments = {
-        .scenario = clock->scenario, .experiment = clock->experiment, .shape = shape, .seconds = seconds};
-    clock->instructions = 0;
-    lua_sethook(clock->scenario->L, look_at_clock, LUA_MASKCOUNT, LOOK_EVERY);
-    return protect(clock->scenario, time_step, &arguments, error);
-}
-
-mb_status mb_step_clock_missing(void *self, const mb_step_shape *shape, double *seconds, mb_error *error) {
-    (void)self, (void)shape, (void)seconds;
-    return mb_fail(error, MB_FAILED, "latency.custom: the job has not opened the function");
-}
-
-mb_status mb_step_clock_open(const mb_experiment *experiment, mb_latency *latency, mb_step_clock **clock,
-                             mb_error *error) {
-    *clock = calloc(1, sizeof **clock);
-    if (!*clock) return mb_fail_memory(error);
-    const mb_scenario *original = experiment->scenario;
-    const mb_status status =
-        mb_scenario_load(original->path, original->overrides, &(*clock)->scenario, error);
-    if (status != MB_OK) {
-        free(*clock);
-        *clock = NULL;
-        return status;
-    }
-    (*clock)->experiment = experiment;
-    lua_State *L = (*clock)->scenario->L;
-    lua_pushlightuserdata(L, *clock);
-    lua_setfield(L, LUA_REGISTRYINDEX, "mbsand.clock");
-    if (!experiment->limits.jit) mb_lua_interpret(L);
-    latency->custom = call_clock;
-    latency->custom_self = *clock;
-    return MB_OK;
-}
-
-void mb_step_clock_close(mb_step_clock *clock) {
-    if (!clock) return;
-    mb_scenario_free(clock->scenario);
-    free(clock);
+    lua_insert(L, -6);
+    lua_pop(L, 5);
 }

@@ -29,3 +29,11 @@ void mb_scenario_read_workload(lua_State *L, int table, mb_workload *workload);
 // Read the grid, fit the law, check and prepare the workload, write the description.
 mb_status mb_scenario_prepare(mb_experiment *experiment, const mb_scenario_draft *draft, mb_error *error);
 void mb_experiment_deinit(mb_experiment *experiment);
+
+// For src/script/step_clock.c. A protected call of `function` with `argument`:
+mb_status mb_scenario_call(mb_scenario *scenario, lua_CFunction function, void *argument, mb_error *error);
+lua_State *mb_scenario_state(const mb_scenario *scenario);
+// The same scenario once more, in a state of its own.
+mb_status mb_scenario_again(const mb_scenario *original, mb_scenario **copy, mb_error *error);
+// Push the table that the Lua side made for the experiment.
+void mb_scenario_push_experiment(const mb_scenario *scenario, const mb_experiment *experiment);

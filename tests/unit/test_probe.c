@@ -233,9 +233,9 @@ static void session_times_steps(void **state) {
     double seconds;
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(mb_probe_session_time(session, &steps[i], &seconds, &error), MB_OK);
-        assert_true(seconds > 0 && seconds < 10);
+        assert_true(seconds > 0 && isfinite(seconds));
         assert_int_equal(mb_probe_session_time_all(session, &steps[i], &seconds, &error), MB_OK);
-        assert_true(seconds > 0 && seconds < 10);
+        assert_true(seconds > 0 && isfinite(seconds));
     }
     const mb_probe_step large = {.decodes = 9, .context = 1};
     assert_int_equal(mb_probe_session_time(session, &large, &seconds, &error), MB_BAD_INPUT);
@@ -342,7 +342,9 @@ static void batches_are_a_grid(void **state) {
     assert_int_equal(mb_probe_measure(&task, &summary, &error), MB_OK);
     mb_grid *grid;
     if (mb_grid_read(path, &grid, &error)) fail_msg("%s", error.message);
-    assert_true(grid->batch_count == 2 && grid->length_count == 2 && grid->mean_s[1] > grid->mean_s[0]);
+    assert_true(grid->batch_count == 2 && grid->length_count == 2);
+    for (size_t i = 0; i < 4; i++)
+        assert_true(grid->mean_s[i] > 0 && isfinite(grid->mean_s[i]));
     mb_grid_free(grid);
     unlink(path);
     task.path = "/nowhere/x.csv";
@@ -368,7 +370,8 @@ static void profile_is_read_back(void **state) {
     assert_true(summary.measured == 0 && summary.known == measured);
     mb_profile *profile;
     if (mb_profile_read(path, MODEL.layers, &profile, &error)) fail_msg("%s", error.message);
-    // A step of the profile is as long as the same step measured, up to this machine's noise.
+    // A step of the profile is as long as the same step measured, in the same unit: a busy machine may well
+    // take ten times as long at one of the two.
     const mb_probe_limits limits = {.tokens = 64, .rows = 8, .kv_tokens = 512};
     mb_probe_session *session;
     assert_int_equal(mb_probe_session_open(&mb_probe_cpu, &MODEL, NULL, 1, &limits, 1, &session, &error),
@@ -383,7 +386,7 @@ static void profile_is_read_back(void **state) {
     const mb_step_shape shape = {.prefill_tokens = 20, .prefill_requests = 1, .chunks = &chunk};
     bool extrapolated = false;
     const double simulated = mb_profile_seconds(profile, &shape, 0, &extrapolated);
-    assert_true(simulated > 0.2 * least && simulated < 20 * least && !extrapolated);
+    assert_true(simulated > 0.01 * least && simulated < 100 * least && !extrapolated);
     mb_probe_session_close(session);
     mb_profile_free(profile);
     static const char *const files[] = {"dense.csv", "per_sequence.csv", "attention.csv"};
