@@ -22,7 +22,7 @@ static int concat(lua_State *L) {
     const lua_Number first = luaL_optnumber(L, 3, 1);
     const lua_Number last = luaL_optnumber(L, 4, (lua_Number)lua_rawlen(L, 1));
     if (!(first >= -0x1p30 && last <= 0x1p30 && first == floor(first) && last == floor(last)))
-        return luaL_error(L, "concat: the places must be whole numbers");
+        return luaL_error(L, "concat: the places must be whole numbers from -2^30 to 2^30");
     luaL_Buffer buffer;
     luaL_buffinit(L, &buffer);
     for (int i = (int)first; i <= (int)last; i++) {
