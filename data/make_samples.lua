@@ -84,52 +84,29 @@ end
 
 -- ---- arrivals
 
-local ROWS, STRETCH, STRETCH_HOURS = 50000, 10000, 10
+local ROWS, RATE = 50000, 1000 / 3600 -- requests, requests per second on average
+local SPELL, SIGMA = 600, 0.8 -- s; of the logarithm of a spell's rate
 
--- Shape of a day: quiet before breakfast, busiest after noon.
-local DAY = { 0.80, 0.80, 0.70, 0.60, 0.55, 0.50, 0.45, 0.45, 0.50, 0.65, 0.90, 1.15,
-  1.45, 1.30, 1.40, 1.25, 1.25, 1.20, 1.15, 1.30, 1.20, 1.10, 1.05, 1.00 }
-
--- Requests per hour of one stretch: the day's shape times bursts, ten log-normal quantiles in random order. Every
--- stretch has the same ten and the same total, so that stretches can stand for replications.
-local function hourly_requests(stretch, uniform)
-  local bursts = {}
-  for i = 1, STRETCH_HOURS do bursts[i] = math.exp(0.8 * normal_quantile((i - 0.5) / STRETCH_HOURS)) end
-  shuffle(bursts, uniform)
-  local hours, sum = {}, 0
-  for i = 1, STRETCH_HOURS do
-    local hour_of_day = ((stretch - 1) * STRETCH_HOURS + i - 1) % 24
-    hours[i] = bursts[i] * DAY[hour_of_day + 1]
-    sum = sum + hours[i]
-  end
-  for i = 1, STRETCH_HOURS do hours[i] = hours[i] * STRETCH / sum end
-  return hours
-end
-
--- Arrival times of one stretch: Gamma(1/2) gaps, stretched where an hour is quiet and squeezed where it is busy.
-local function make_arrivals(stretch, uniform)
-  local hours = hourly_requests(stretch, uniform)
-  local positions, position = {}, 0
-  for i = 1, STRETCH do
-    position = position + gamma_half(uniform)
-    positions[i] = position
-  end
-  local scale = STRETCH / (position + 1) -- the last one lies a gap before the end
-  local times, hour, before = {}, 1, 0
-  for i = 1, STRETCH do
-    local target = positions[i] * scale
-    while hour < STRETCH_HOURS and target > before + hours[hour] do
-      before = before + hours[hour]
-      hour = hour + 1
+-- Arrival times, s: Gamma(1/2) gaps, squeezed in busy spells and stretched in quiet ones. The rate of each spell is drawn by
+-- itself, so stretches of the file have no burst in common and can stand for replications.
+local function make_arrivals(bursts, gaps)
+  local times, spell, before, position = {}, 0, 0, 0
+  local function draw() return SPELL * RATE * math.exp(SIGMA * normal(bursts) - SIGMA ^ 2 / 2) end
+  local requests = draw()
+  for i = 1, ROWS do
+    position = position + gamma_half(gaps)
+    while position > before + requests do
+      before, spell = before + requests, spell + 1
+      requests = draw()
     end
-    local start_hour = (stretch - 1) * STRETCH_HOURS + hour - 1
-    times[i] = math.floor((start_hour + (target - before) / hours[hour]) * 3600)
+    times[i] = math.floor((spell + (position - before) / requests) * SPELL)
   end
+  for i = ROWS, 1, -1 do times[i] = times[i] - times[1] end
   return times
 end
 
 local function write_burst_sample(path)
-  local arrivals, lengths, kinds = new_stream(20230906), new_stream(611251), new_stream(84715)
+  local bursts, gaps, lengths, kinds = new_stream(20230906), new_stream(20230907), new_stream(611251), new_stream(84715)
   local file = assert(io.open(path, "wb"))
   file:write("Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n")
   -- Shuffled over the whole file, so that stretches differ by chance, as independent samples would.
@@ -137,15 +114,11 @@ local function write_burst_sample(path)
   local outputs = make_lengths(ROWS, { mean = 123, p50 = 34, p95 = 460, max = 7315 })
   shuffle(prompts, lengths)
   shuffle(outputs, lengths)
-  for stretch = 1, ROWS // STRETCH do
-    local times = make_arrivals(stretch, arrivals)
-    for i = 1, STRETCH do
-      local row = (stretch - 1) * STRETCH + i
-      local prompt, output = prompts[row], outputs[row]
-      local model = kinds() < 0.847 and "ChatGPT" or "GPT-4"
-      local log = kinds() < 0.896 and "API log" or "Conversation log"
-      file:write(string.format("%d,%s,%d,%d,%d,%s\n", times[i], model, prompt, output, prompt + output, log))
-    end
+  local times = make_arrivals(bursts, gaps)
+  for i = 1, ROWS do
+    local model = kinds() < 0.847 and "ChatGPT" or "GPT-4"
+    local log = kinds() < 0.896 and "API log" or "Conversation log"
+    file:write(string.format("%d,%s,%d,%d,%d,%s\n", times[i], model, prompts[i], outputs[i], prompts[i] + outputs[i], log))
   end
   assert(file:close())
 end

@@ -6,7 +6,9 @@ local function setting(title, question)
   return {
     title = title,
     question = question,
-    workload = trace.burstgpt "data/burst_sample.csv" { rate_scale = 5, limit = 10000, window_per_seed = true },
+    workload = trace.burstgpt "data/burst_sample.csv" {
+      rate_scale = 5, skip_rows = 5000, limit = 9000, window_per_seed = true,
+    },
     cluster = {
       gpus = 4,
       name = "RTX 4080 12 GB, Qwen3-1.7B",

@@ -28,7 +28,7 @@ local function setting(rate)
     title = "continuous_burst: " .. rate .. " times the recorded rate",
     question = "The burst of the main job under continuous batching: do bins still pay?",
     workload = trace.burstgpt "data/burst_sample.csv" {
-      rate_scale = rate, limit = 5000, window_per_seed = true, predictor = predict.lognormal(0.3),
+      rate_scale = rate, skip_rows = 5000, limit = 4500, window_per_seed = true, predictor = predict.lognormal(0.3),
     },
     cluster = {
       gpus = 4,
@@ -38,7 +38,7 @@ local function setting(rate)
     latency = latency.step { base = 0.009, per_token = 70e-6, per_context = 0.27e-6 },
     slo = { tbt = 0.050, e2e = 20 },
     policies = { "static_fifo", "dynamic_no_bins", "multi_bin_dynamic", "fcfs", "multi_bin_continuous", "vllm_v1", "sarathi" },
-    seeds = 5,
+    seeds = 10,
     report = answer,
   }
 end

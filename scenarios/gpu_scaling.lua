@@ -12,7 +12,7 @@ end
 return scenario {
   title = "gpu_scaling",
   question = "How many GPUs until 95 % of requests end within 20 s?",
-  workload = trace.burstgpt "data/burst_sample.csv" { rate_scale = 5, limit = 10000, window_per_seed = true },
+  workload = trace.burstgpt "data/burst_sample.csv" { rate_scale = 5, skip_rows = 5000, limit = 9000, window_per_seed = true },
   cluster = {
     name = "RTX 4080 12 GB, Qwen3-1.7B",
     memory = { capacity_gib = 12, weights_gib = 3.2, reserve_gib = 1, bytes_per_token = 114688 },

@@ -230,7 +230,7 @@ LUA
 
 @test "failed runs are told beside CSV and JSON too" {
     for format in csv json; do
-        run "$MBSAND" "$root/scenarios/burst.lua" --quiet --seeds 7 --set workload.limit=10000 --format "$format"
+        run "$MBSAND" "$root/scenarios/burst.lua" --quiet --seeds 7 --set workload.skip_rows=0 --set workload.limit=10000 --format "$format"
         [ "$status" -eq 2 ]
         says "mbsand: warning: static_fifo failed with 2 of 7 seeds"
         says "have only 5 such windows; expected no more seeds than that"

@@ -593,8 +593,10 @@ static void test_azure_published(void **unused) {
     assert_true(fabs(all.last_s - 3435.9) < 0.05);
 }
 
+// Stretches differ by chance: their lengths by little, their rates by what 27 and more spells leave.
 static void test_burst_sample(void **unused) {
     (void)unused;
+    double total_s = 0;
     for (uint64_t r = 0; r < 5; r++) {
         mb_workload workload = trace_workload("data/burst_sample.csv", MB_TRACE_BURSTGPT);
         workload.trace.window_per_seed = true;
@@ -604,10 +606,12 @@ static void test_burst_sample(void **unused) {
         reading all;
         assert_int_equal(read_replication(workload, r, &all, &error), MB_OK);
         assert_int_equal(all.count, 10000);
-        assert_true(fabs(all.last_s - 360) < 1);
+        assert_true(fabs(all.last_s - 360) < 100);
+        total_s += all.last_s;
         assert_true(fabs((double)all.prompt / 10000 - 611) < 30);
         assert_true(fabs((double)all.output / 10000 - 123) < 10);
     }
+    assert_true(fabs(total_s - 1815) < 1); // the whole file, a hundred times faster
 }
 
 // ---- malformed files
