@@ -95,6 +95,7 @@ suite "oracle: policies by hand" lua5.4 tests/oracle/policies.lua
 suite "oracle: laws of the affine engine" lua5.4 tests/oracle/affine_law.lua
 suite "jumping = stepping, 1,000 triples" lua5.4 tests/oracle/fast_forward.lua 1000 1 "$MBSAND"
 suite "jumping = stepping, with invariants" lua5.4 tests/oracle/fast_forward.lua 400 2 "$MBSAND_ASAN"
+suite "jumping = stepping, changes from every callback" lua5.4 tests/oracle/fast_forward.lua 80 3 "$MBSAND_ASAN" meddle
 suite "fidelity: measured runs of vLLM" lua5.4 tests/fidelity/run.lua
 for test in tests/cli/*.bats tests/sandbox/*.bats; do
     [ -e "$test" ] && suite "cli: $(basename "$test" .bats)" bats --tap "$test"

@@ -91,9 +91,11 @@ static void call_rule(lua_State *L, int options, mb_key key, const char *name, i
         luaL_error(L, "bins: there is no sample of lengths to cut into bins: the workload is empty");
     lua_pushinteger(L, count);
     lua_pushvalue(L, options);
+    const mb_fence outer = mb_host_fence(mb_host_of(L), MB_FENCE_ALL, "the bin-boundary rule");
     mb_host_enter(L);
     lua_call(L, 3, 1);
     mb_host_leave(L);
+    mb_host_of(L)->fence = outer;
     if (!lua_istable(L, -1))
         luaL_error(L, "bins: the rule \"%s\" must return a table of %d edges, not %s", name, count - 1,
                    luaL_typename(L, -1));

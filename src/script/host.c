@@ -278,6 +278,23 @@ bool mb_host_holds(const mb_host *host, uint32_t slot) {
     return false;
 }
 
+mb_fence mb_host_fence(mb_host *host, mb_fence_level level, const char *who) {
+    const mb_fence outer = host->fence;
+    if (level > outer.level) host->fence = (mb_fence){level, who};
+    return outer;
+}
+
+void mb_host_check_fence(lua_State *L, mb_fence_level level, const char *call) {
+    const mb_fence *fence = &mb_host_of(L)->fence;
+    if (fence->level < level) return;
+    if (fence->level == MB_FENCE_ALL)
+        luaL_error(L,
+                   "%s: refused inside %s, which is called in the middle of something else: it may look at "
+                   "anything, and change nothing (no calls within calls)",
+                   call, fence->who);
+    luaL_error(L, "%s: refused inside %s: a step is filled by the hook 'schedule' itself", call, fence->who);
+}
+
 mb_status mb_host_call(mb_host *host, const char *hook, int arguments, int results, mb_error *error) {
     lua_State *L = host->L;
     const int base = lua_gettop(L) - arguments; // the function's place
@@ -285,6 +302,7 @@ mb_status mb_host_call(mb_host *host, const char *hook, int arguments, int resul
     lua_insert(L, base);
     const char *outer = host->hook;
     const int nesting = host->nesting;
+    const mb_fence fence = host->fence;
     host->hook = hook;
     if (host->depth++ == 0) {
         atomic_store_explicit(&host->stopped_late, false, memory_order_relaxed);
@@ -294,6 +312,7 @@ mb_status mb_host_call(mb_host *host, const char *hook, int arguments, int resul
     }
     const int status = lua_pcall(L, arguments, results, base);
     host->nesting = nesting;
+    host->fence = fence;
     if (--host->depth == 0) {
         count_entry(host);
         disarm_limits(host);

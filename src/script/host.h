@@ -12,14 +12,28 @@
 
 #define MB_MAX_SCRIPT ((size_t)1 << 20) // bytes of a policy, a module or a rule
 
+// What a callback of the script may not do, since the core, or one of our functions, is in the middle of
+// something.
+typedef enum mb_fence_level {
+    MB_FENCE_NONE,
+    MB_FENCE_STEP, // fill a step
+    MB_FENCE_ALL   // change anything
+} mb_fence_level;
+
+typedef struct mb_fence {
+    mb_fence_level level;
+    const char *who; // "the queue's `by` function"
+} mb_fence;
+
 typedef struct mb_host {
     lua_State *L;
     mb_sim *sim; // NULL until the run starts
     mb_limits limits;
     size_t memory_used;
     bool out_of_memory;
-    int depth;                 // of nested calls into Lua
-    int nesting;               // of our functions that call back into the script, see mb_host_enter
+    int depth;   // of nested calls into Lua
+    int nesting; // of our functions that call back into the script, see mb_host_enter
+    mb_fence fence;
     struct mb_held *held;      // requests that the core has in hand, innermost first
     double deadline_s;         // while the script loads, on its thread's CPU clock; 0: none
     uint64_t instructions;     // used by the script while it loads
@@ -88,6 +102,12 @@ void mb_host_end_loading(mb_host *host);
 void mb_host_enter(lua_State *L);
 void mb_host_leave(lua_State *L);
 bool mb_host_holds(const mb_host *host, uint32_t slot);
+
+// Until it is set back to what this returns, `who` runs and may not do what `level` says. (An error sets it
+// back.)
+mb_fence mb_host_fence(mb_host *host, mb_fence_level level, const char *who);
+// A Lua error if the callback that runs may not do this.
+void mb_host_check_fence(lua_State *L, mb_fence_level level, const char *call);
 
 // Make the hook that runs end with an error at its next instruction, if it is the one of `late_entries`. May
 // be called from a signal handler of the thread that runs it.

@@ -83,9 +83,11 @@ static mb_status hook_finish(void *self, mb_sim *sim, uint32_t slot, mb_end why,
         mb_held held = {.slot = slot, .outer = host->held}; // it leaves: neither pushed nor rejected again
         request_call call = {
             .hook = MB_HOOK_FINISH, .slot = slot, .why = why == MB_END_DONE ? "done" : "rejected"};
+        const mb_fence outer = mb_host_fence(host, MB_FENCE_STEP, "the hook 'finish'");
         host->held = &held;
         status = call_protected(host, call_with_request, &call, "finish", error);
         host->held = held.outer;
+        host->fence = outer;
     }
     mb_request_view_forget(host, slot);
     return status;
@@ -173,9 +175,11 @@ static mb_status hook_key(void *self, mb_sim *sim, uint32_t queue, uint32_t slot
     mb_host *host = self;
     key_call call = {queue, slot, key};
     mb_held held = {.slot = slot, .outer = host->held}; // the core is about to push it
+    const mb_fence outer = mb_host_fence(host, MB_FENCE_ALL, "the queue's `by` function");
     host->held = &held;
     const mb_status status = call_protected(self, call_key, &call, "by", error);
     host->held = held.outer;
+    host->fence = outer;
     return status;
 }
 

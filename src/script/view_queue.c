@@ -15,13 +15,14 @@ static mb_queue *check_queue(lua_State *L) {
 }
 
 // A request that may be pushed: waiting, and in no queue (one that is in a queue moves).
-static uint32_t take_waiting(lua_State *L, int index) {
+static uint32_t take_waiting(lua_State *L, int index, const char *call) {
     mb_sim *sim = mb_host_of(L)->sim;
     const uint32_t slot = mb_request_view_check(L, index);
     const mb_request *request = mb_request_at(&sim->requests, slot);
     if (request->phase == MB_PHASE_RUNNING)
         luaL_error(L, "the request runs; only a waiting one can be queued");
     mb_request_view_movable(L, slot);
+    mb_host_check_fence(L, MB_FENCE_ALL, call);
     if (request->queue != MB_NONE) mb_queue_remove(&sim->queues[request->queue], &sim->requests, slot);
     return slot;
 }
@@ -31,9 +32,11 @@ static double call_key(lua_State *L, uint32_t queue, int request) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, mb_host_of(L)->keys);
     lua_rawgeti(L, -1, (int)queue + 1);
     lua_pushvalue(L, request);
+    const mb_fence outer = mb_host_fence(mb_host_of(L), MB_FENCE_STEP, "the queue's `by` function");
     mb_host_enter(L);
     lua_call(L, 1, 1);
     mb_host_leave(L);
+    mb_host_of(L)->fence = outer;
     const double key = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : NAN;
     if (isnan(key))
         luaL_error(L, "the queue's `by` function must return a number, and returned %s",
@@ -53,7 +56,7 @@ static int push(lua_State *L, bool front) {
         mb_request_view_check(L, 2);
         key = call_key(L, view->index, 2);
     }
-    const uint32_t slot = take_waiting(L, 2);
+    const uint32_t slot = take_waiting(L, 2, front ? "queue:push_front" : "queue:push");
     mb_request_at(&host->sim->requests, slot)->key = key;
     mb_sim_push(host->sim, view->index, slot, front);
     return 0;
@@ -77,6 +80,7 @@ static int push_request_or_nil(lua_State *L, uint32_t slot) {
 
 static int pop(lua_State *L) {
     mb_queue *queue = check_queue(L);
+    mb_host_check_fence(L, MB_FENCE_ALL, "queue:pop");
     return push_request_or_nil(L, mb_queue_pop(queue, &mb_host_of(L)->sim->requests));
 }
 
@@ -89,6 +93,7 @@ static int remove_request(lua_State *L) {
     mb_queue *queue = check_queue(L);
     mb_sim *sim = mb_host_of(L)->sim;
     const uint32_t slot = mb_request_view_check(L, 2);
+    mb_host_check_fence(L, MB_FENCE_ALL, "queue:remove");
     const bool here = mb_request_at(&sim->requests, slot)->queue == queue->index;
     if (here) mb_queue_remove(queue, &sim->requests, slot);
     lua_pushboolean(L, here);
@@ -178,6 +183,7 @@ static void check_queue_count(lua_State *L, uint32_t more) {
 int mb_queue_make(lua_State *L) { // (default queue or nil, sim, options)
     mb_host *host = mb_host_of(L);
     mb_view_check(L, 2, MB_VIEW_SIM);
+    mb_host_check_fence(L, MB_FENCE_ALL, "sim:queue");
     mb_key order = MB_KEY_NONE;
     if (!lua_isnoneornil(L, 3)) {
         luaL_checktype(L, 3, LUA_TTABLE);
@@ -272,7 +278,7 @@ static int bins_oldest(lua_State *L) {
 
 static int bins_push(lua_State *L) {
     const mb_view *view = mb_view_check(L, 1, MB_VIEW_BINS);
-    const uint32_t slot = take_waiting(L, 2);
+    const uint32_t slot = take_waiting(L, 2, "bins:push");
     mb_sim *sim = mb_host_of(L)->sim;
     mb_sim_push_bins(sim, view->index, slot);
     lua_pushinteger(
@@ -284,6 +290,7 @@ static int bins_push(lua_State *L) {
 static int bins_set_edges(lua_State *L) {
     const mb_view *view = mb_view_check(L, 1, MB_VIEW_BINS);
     mb_sim *sim = mb_host_of(L)->sim;
+    mb_host_check_fence(L, MB_FENCE_ALL, "bins:set_edges");
     luaL_checktype(L, 2, LUA_TTABLE);
     const uint32_t wanted = sim->bins[view->index].count - 1;
     if (lua_rawlen(L, 2) != wanted)
@@ -333,6 +340,7 @@ static int index_bins(lua_State *L) {
 int mb_bins_make(lua_State *L) { // (sim, options)
     mb_host *host = mb_host_of(L);
     mb_view_check(L, 1, MB_VIEW_SIM);
+    mb_host_check_fence(L, MB_FENCE_ALL, "sim:bins");
     luaL_checktype(L, 2, LUA_TTABLE);
     lua_getfield(L, 2, "key");
     const char *name = luaL_optstring(L, -1, "predicted_output");

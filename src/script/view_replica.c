@@ -271,6 +271,7 @@ static void set_reserve(lua_State *L, mb_replica *replica) {
 static int set_replica(lua_State *L) {
     mb_replica *replica = check_replica(L);
     const char *name = luaL_checkstring(L, 2);
+    mb_host_check_fence(L, MB_FENCE_ALL, "setting a replica's field");
     if (strcmp(name, "chunked") == 0) {
         luaL_checktype(L, 3, LUA_TBOOLEAN);
         replica->chunked = lua_toboolean(L, 3);

@@ -29,6 +29,7 @@ static int reject(lua_State *L) {
     if (mb_request_at(&sim->requests, slot)->phase == MB_PHASE_RUNNING)
         return luaL_error(L, "sim:reject: the request runs already");
     mb_request_view_movable(L, slot);
+    mb_host_check_fence(L, MB_FENCE_ALL, "sim:reject");
     mb_error error = {0};
     mb_host_enter(L); // `finish` may reject the next one
     if (mb_sim_reject(sim, slot, reason, &error) != MB_OK) return mb_host_raise(L, &error);
@@ -38,7 +39,9 @@ static int reject(lua_State *L) {
 
 static int set_timer(lua_State *L, bool repeats) {
     mb_host *host = mb_host_of(L);
-    mb_sim *sim = check_going(L, repeats ? "sim:every" : "sim:after");
+    const char *call = repeats ? "sim:every" : "sim:after";
+    mb_sim *sim = check_going(L, call);
+    mb_host_check_fence(L, MB_FENCE_ALL, call);
     const lua_Number delay = luaL_checknumber(L, 2);
     luaL_checktype(L, 3, LUA_TFUNCTION);
     if (!(delay >= 0 && delay < HUGE_VAL)) return luaL_error(L, "a timer needs a time of at least 0 seconds");

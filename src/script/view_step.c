@@ -5,10 +5,16 @@
 #include <math.h>
 #include <string.h>
 
-static mb_sim *building(lua_State *L) {
+static mb_sim *open_step(lua_State *L) {
     mb_view_check(L, 1, MB_VIEW_STEP);
     mb_sim *sim = mb_host_of(L)->sim;
     if (!sim->building) luaL_error(L, "a step can only be filled while `schedule` runs");
+    return sim;
+}
+
+static mb_sim *building(lua_State *L, const char *call) {
+    mb_sim *sim = open_step(L);
+    mb_host_check_fence(L, MB_FENCE_STEP, call);
     return sim;
 }
 
@@ -30,7 +36,7 @@ static void check_why(lua_State *L, mb_sim *sim, int index) {
 }
 
 static int admit(lua_State *L) {
-    mb_sim *sim = building(L);
+    mb_sim *sim = building(L, "step:admit");
     const mb_view *queue = mb_view_check(L, 2, MB_VIEW_QUEUE);
     mb_refusal refusal;
     check_why(L, sim, 4);
@@ -51,7 +57,7 @@ static uint32_t check_chunk(lua_State *L, bool steps) {
 }
 
 static int add(lua_State *L) {
-    mb_sim *sim = building(L);
+    mb_sim *sim = open_step(L);
     const uint32_t slot = mb_request_view_check(L, 2);
     const mb_request *request = mb_request_at(&sim->requests, slot);
     const bool running = request->phase == MB_PHASE_RUNNING, steps = sim->building->engine;
@@ -63,6 +69,7 @@ static int add(lua_State *L) {
         return luaL_error(L, "step:add: the request is in the step already");
     const uint32_t tokens = check_chunk(L, steps);
     if (!running) mb_request_view_movable(L, slot);
+    mb_host_check_fence(L, MB_FENCE_STEP, "step:add");
     const mb_refusal refusal = mb_step_add(sim, slot, tokens);
     lua_pushboolean(L, refusal == MB_FITS);
     if (refusal == MB_FITS) return 1;
@@ -84,7 +91,7 @@ static bool check_spare(lua_State *L) {
 
 // Under a batch model nothing runs at a boundary, so nothing is carried or preempted.
 static int carry(lua_State *L) {
-    mb_sim *sim = building(L);
+    mb_sim *sim = building(L, "step:carry");
     const bool spare = check_spare(L);
     mb_error error;
     uint32_t preempted;
@@ -100,7 +107,7 @@ static int carry(lua_State *L) {
 }
 
 static int barrier(lua_State *L) { // every batch is one already
-    mb_sim *sim = building(L);
+    mb_sim *sim = building(L, "step:barrier");
     mb_error error;
     uint32_t returned;
     if (!sim->building->engine) {
@@ -119,7 +126,7 @@ static int barrier(lua_State *L) { // every batch is one already
 }
 
 static int quantum(lua_State *L) {
-    mb_sim *sim = building(L);
+    mb_sim *sim = building(L, "step:quantum");
     const lua_Number steps = luaL_checknumber(L, 2);
     if (!(steps >= 1)) return luaL_error(L, "step:quantum: expected a number of steps of at least 1");
     mb_step_quantum(sim, steps < 0x1p62 ? (uint64_t)steps : 0);
@@ -144,7 +151,7 @@ static mb_preemption check_preemption(lua_State *L, int index) {
 }
 
 static int preempt(lua_State *L) {
-    mb_sim *sim = building(L);
+    mb_sim *sim = building(L, "step:preempt");
     const uint32_t slot = mb_request_view_check(L, 2);
     const mb_request *request = mb_request_at(&sim->requests, slot);
     if (!sim->building->engine)
@@ -169,7 +176,7 @@ static int preempt(lua_State *L) {
 #define MAX_IDLES 100 // each is an event of the core, outside the memory that the policy's limit covers
 
 static int idle(lua_State *L) {
-    mb_sim *sim = building(L);
+    mb_sim *sim = building(L, "step:idle");
     const lua_Number until = luaL_optnumber(L, 2, HUGE_VAL);
     if (!(until > sim->now_s))
         return luaL_error(L,

@@ -39,7 +39,8 @@ bool mb_batch_from_rows(mb_sim *sim, mb_replica *replica) {
         slot = request->next;
     }
     replica->longest_tokens = replica->longest_prompt + replica->longest_output;
-    engine->prefill_count = engine->row_count = engine->selected_count = engine->parked = 0;
+    mb_engine_clear_prefills(engine);
+    engine->row_count = engine->selected_count = engine->parked = 0;
     return true;
 }
 

@@ -48,9 +48,9 @@ static bool add_row(mb_engine *engine, uint32_t slot, mb_request *request, uint3
 }
 
 static void drop_row(mb_engine *engine, uint32_t slot) {
-    uint32_t i = 0;
-    while (engine->rows[i] != slot)
-        i++;
+    uint32_t i = engine->row_count; // from the end: the newest is the usual one
+    while (engine->rows[--i] != slot) {
+    }
     engine->row_count--;
     memmove(engine->rows + i, engine->rows + i + 1, (engine->row_count - i) * sizeof *engine->rows);
     memmove(engine->chunks + i, engine->chunks + i + 1, (engine->row_count - i) * sizeof *engine->chunks);
@@ -67,9 +67,9 @@ static bool select_decode(mb_engine *engine, uint32_t slot, mb_request *request)
 }
 
 static void drop_selected(mb_engine *engine, uint32_t slot) {
-    uint32_t i = 0;
-    while (engine->selected[i] != slot)
-        i++;
+    uint32_t i = engine->selected_count;
+    while (engine->selected[--i] != slot) {
+    }
     engine->selected[i] = engine->selected[--engine->selected_count];
 }
 
@@ -182,7 +182,8 @@ static bool enter_step(mb_sim *sim, mb_engine *engine, uint32_t slot, uint32_t c
     mb_request *request = mb_request_at(&sim->requests, slot);
     if (request->generated == 0 || mb_todo(request) > 1) {
         request->stage = MB_STAGE_PREFILL;
-        return mb_engine_add_prefill(engine, slot) && add_row(engine, slot, request, chunk);
+        mb_engine_add_prefill(sim, engine, slot);
+        return add_row(engine, slot, request, chunk);
     }
     request->stage = MB_STAGE_PARKED;
     if (!engine->with_decodes) {
@@ -276,7 +277,7 @@ static void withdraw(mb_sim *sim, mb_engine *engine, uint32_t slot) {
             engine->tokens -= request->chunk;
             engine->requests--;
         }
-        mb_engine_drop_prefill(engine, slot);
+        mb_engine_drop_prefill(sim, engine, slot);
         break;
     case MB_STAGE_DECODE:
         if (!engine->naive) mb_engine_materialize(engine, request);
@@ -356,8 +357,9 @@ mb_status mb_step_preempt(mb_sim *sim, uint32_t slot, mb_preemption how, uint32_
 static uint64_t prefills_need(const mb_sim *sim, const mb_replica *replica, uint64_t budget) {
     const mb_engine *engine = replica->engine;
     uint64_t blocks = 0;
-    for (uint32_t i = 0; i < engine->prefill_count && budget > 0; i++) {
-        const mb_request *request = mb_request_at(&sim->requests, engine->prefills[i]);
+    const mb_request *request;
+    for (uint32_t slot = engine->first_prefill; slot != MB_NONE && budget > 0; slot = request->after) {
+        request = mb_request_at(&sim->requests, slot);
         if (request->chunk) continue;
         const uint32_t todo = mb_todo(request), chunk = todo < budget ? todo : (uint32_t)budget;
         const uint64_t reach = mb_kv_blocks_for(&engine->kv, (uint64_t)request->computed + chunk);
@@ -445,25 +447,31 @@ mb_status mb_step_carry(mb_sim *sim, bool spare, uint32_t *preempted, mb_error *
         else
             mb_kv_blocks_take(&engine->kv, mb_engine_due_now(sim, engine));
     }
-    for (uint32_t i = 0; i < engine->prefill_count; i++) {
-        if (mb_request_at(&sim->requests, engine->prefills[i])->chunk) continue;
-        if (add_running(sim, replica, engine->prefills[i], 0) != MB_FITS) break;
+    for (uint32_t slot = engine->first_prefill; slot != MB_NONE;) {
+        const mb_request *request = mb_request_at(&sim->requests, slot);
+        if (!request->chunk && add_running(sim, replica, slot, 0) != MB_FITS) break;
+        slot = request->after;
     }
     return MB_OK;
 }
 
 // --- static batches
 
-// Memory for every row up to its end; false if some row does not find it.
-static bool hold_to_the_end(mb_sim *sim, mb_engine *engine) {
-    for (uint32_t slot = engine->oldest; slot != MB_NONE;) {
-        mb_request *request = mb_request_at(&sim->requests, slot);
-        const uint64_t final = (uint64_t)request->prompt_tokens + request->output_tokens;
-        if (!mb_kv_blocks_grow(&engine->kv, &request->hold, mb_kv_blocks_for(&engine->kv, final)))
-            return false;
-        slot = request->next;
-    }
-    return true;
+static bool hold_to_the_end(mb_engine *engine, mb_request *request) {
+    const uint64_t final = (uint64_t)request->prompt_tokens + request->output_tokens;
+    return mb_kv_blocks_grow(&engine->kv, &request->hold, mb_kv_blocks_for(&engine->kv, final));
+}
+
+// The newest row makes room: it never ran.
+static mb_status return_newest(mb_sim *sim, mb_engine *engine, mb_error *error) {
+    mb_refusal ignored;
+    const uint32_t slot = engine->newest;
+    const mb_status status = mb_step_preempt(sim, slot, MB_PREEMPT_RECOMPUTE, MB_NONE, true, &ignored, error);
+    if (status != MB_OK) return status;
+    mb_request *request = mb_request_at(&sim->requests, slot);
+    if (--request->preemptions == 0) request->start_s = NAN;
+    sim->metrics.preemptions--;
+    return MB_OK;
 }
 
 mb_status mb_step_barrier(mb_sim *sim, uint32_t *returned, mb_error *error) {
@@ -471,18 +479,20 @@ mb_status mb_step_barrier(mb_sim *sim, uint32_t *returned, mb_error *error) {
     *returned = 0;
     if (!engine) return MB_OK;
     engine->barrier = true;
-    while (engine->running > 0 && !hold_to_the_end(sim, engine)) {
-        mb_refusal ignored;
-        const uint32_t slot = engine->newest;
-        const mb_status status =
-            mb_step_preempt(sim, slot, MB_PREEMPT_RECOMPUTE, MB_NONE, true, &ignored, error);
+    // Memory for every row up to its end, the oldest first.
+    for (uint32_t slot = engine->oldest; slot != MB_NONE;) {
+        mb_request *request = mb_request_at(&sim->requests, slot);
+        if (hold_to_the_end(engine, request)) {
+            slot = request->next;
+            continue;
+        }
+        const bool itself = engine->newest == slot;
+        const mb_status status = return_newest(sim, engine, error);
         if (status != MB_OK) return status;
-        mb_request *request = mb_request_at(&sim->requests, slot); // it never ran
-        if (--request->preemptions == 0) request->start_s = NAN;
-        sim->metrics.preemptions--;
         (*returned)++;
         sim->taken_in--;
         sim->stop = MB_STOP_MEMORY;
+        if (itself) break;
     }
     return MB_OK;
 }

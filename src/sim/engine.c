@@ -7,6 +7,7 @@
 
 mb_status mb_engine_init(mb_engine *engine, const mb_sim_config *config, mb_error *error) {
     *engine = (mb_engine){.oldest = MB_NONE, .newest = MB_NONE, .naive = config->stepwise};
+    mb_engine_clear_prefills(engine);
     engine->event_s = engine->far_s = INFINITY;
     engine->last_decode_s = NAN;
     const uint32_t block = config->kv_block;
@@ -24,7 +25,6 @@ mb_status mb_engine_init(mb_engine *engine, const mb_sim_config *config, mb_erro
 
 void mb_engine_deinit(mb_engine *engine) {
     mb_kv_blocks_deinit(&engine->kv);
-    free(engine->prefills);
     free(engine->decodes);
     free(engine->due);
     free(engine->groups);
@@ -80,19 +80,34 @@ void mb_engine_delist(mb_sim *sim, mb_engine *engine, uint32_t slot) {
     engine->running--;
 }
 
-bool mb_engine_add_prefill(mb_engine *engine, uint32_t slot) {
-    if (!mb_slots_room(&engine->prefills, engine->prefill_count, &engine->prefill_capacity)) return false;
-    engine->prefills[engine->prefill_count++] = slot;
-    return true;
+void mb_engine_clear_prefills(mb_engine *engine) {
+    engine->first_prefill = engine->last_prefill = MB_NONE;
+    engine->prefill_count = 0;
 }
 
-void mb_engine_drop_prefill(mb_engine *engine, uint32_t slot) {
-    uint32_t i = engine->prefill_count; // from the end: the newest is the usual one
-    while (engine->prefills[--i] != slot) {
-    }
+void mb_engine_add_prefill(mb_sim *sim, mb_engine *engine, uint32_t slot) {
+    mb_request *request = mb_request_at(&sim->requests, slot);
+    request->before = engine->last_prefill;
+    request->after = MB_NONE;
+    if (engine->last_prefill == MB_NONE)
+        engine->first_prefill = slot;
+    else
+        mb_request_at(&sim->requests, engine->last_prefill)->after = slot;
+    engine->last_prefill = slot;
+    engine->prefill_count++;
+}
+
+void mb_engine_drop_prefill(mb_sim *sim, mb_engine *engine, uint32_t slot) {
+    const mb_request *request = mb_request_at(&sim->requests, slot);
+    if (request->before == MB_NONE)
+        engine->first_prefill = request->after;
+    else
+        mb_request_at(&sim->requests, request->before)->after = request->after;
+    if (request->after == MB_NONE)
+        engine->last_prefill = request->before;
+    else
+        mb_request_at(&sim->requests, request->after)->before = request->before;
     engine->prefill_count--;
-    memmove(engine->prefills + i, engine->prefills + i + 1,
-            (engine->prefill_count - i) * sizeof *engine->prefills);
 }
 
 // --- times of tokens: a gap ends when a decode emits the next one

@@ -30,9 +30,8 @@ struct mb_engine {
     uint32_t oldest, newest, running; // list in order of admission
     uint32_t parked, paused;
     uint64_t admissions;
-    uint32_t *prefills; // unfinished ones in order of admission
-    uint32_t prefill_count, prefill_capacity;
-    mb_decode *decodes; // heap by (at, order); empty where naive
+    uint32_t first_prefill, last_prefill, prefill_count; // list of the unfinished ones in order of admission
+    mb_decode *decodes;                                  // heap by (at, order); empty where naive
     uint32_t decode_count, decode_capacity;
     uint64_t iteration; // steps that the decodes have made
     uint64_t context;   // tokens that the decodes' next step reads
@@ -97,8 +96,9 @@ bool mb_engine_join(mb_sim *sim, mb_engine *engine, uint32_t slot);
 void mb_engine_part(mb_sim *sim, mb_engine *engine, uint32_t slot);
 // Write a decode's progress into the request.
 void mb_engine_materialize(const mb_engine *engine, mb_request *request);
-bool mb_engine_add_prefill(mb_engine *engine, uint32_t slot);
-void mb_engine_drop_prefill(mb_engine *engine, uint32_t slot);
+void mb_engine_add_prefill(mb_sim *sim, mb_engine *engine, uint32_t slot);
+void mb_engine_drop_prefill(mb_sim *sim, mb_engine *engine, uint32_t slot);
+void mb_engine_clear_prefills(mb_engine *engine);
 // Tokens that are known of a request and not computed.
 static inline uint32_t mb_todo(const mb_request *request) {
     return request->prompt_tokens + request->generated - request->computed;

@@ -25,10 +25,18 @@ void mb_sim_mark_boundary(mb_sim *sim, const mb_replica *replica);
 // Time integrals up to now. To be called before anything changes that they sum: then they do not depend on
 // the instants at which the clock stopped and nothing happened.
 void mb_sim_integrate(mb_sim *sim);
-// A request was put into a queue: the replicas that it concerns may react.
-void mb_sim_announce(mb_sim *sim, uint32_t queue, uint32_t slot);
-// The request no longer waits where all replicas see it.
+
+// --- news.c: what replicas have not seen yet
+// Something that is no request: every replica may react.
+void mb_sim_change_all(mb_sim *sim);
+// A request waits where all replicas see it.
+void mb_sim_stamp(mb_sim *sim, uint32_t slot);
+// It no longer does.
 void mb_sim_unstamp(mb_sim *sim, uint32_t slot);
+// A request was put into a queue: the replicas that it concerns may react. known: as news, it is as old as
+// before.
+void mb_sim_announce(mb_sim *sim, uint32_t queue, uint32_t slot, bool known);
+
 // Back to a queue, ordered by its key as it is now; replicas may react.
 mb_status mb_sim_file_again(mb_sim *sim, uint32_t queue, uint32_t slot, bool front, mb_error *error);
 

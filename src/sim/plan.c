@@ -156,13 +156,27 @@ static uint32_t next_candidate(const mb_sim *sim, uint32_t from) {
     return MB_NONE;
 }
 
+// How often all replicas may be asked again at one instant, since what one gave back is news to the others.
+#define MAX_PASSES 1000
+
+static mb_status stuck(const mb_sim *sim, mb_error *error) {
+    return mb_fail(
+        error, MB_FAILED,
+        "stuck at t = %.9g s: the hook 'schedule' was called %d times over for the replicas at this "
+        "instant, since each call preempts requests that the others then take and give back; %llu "
+        "requests wait, %llu run",
+        sim->now_s, MAX_PASSES, (unsigned long long)sim->waiting, (unsigned long long)sim->running);
+}
+
 // Offer a step to every replica that something has changed for, lowest number first; again, if a replica
 // gave a request back that an earlier one could take.
 mb_status mb_plan(mb_sim *sim, mb_error *error) {
     mb_status status = MB_OK;
     arrange(sim, false);
+    uint32_t passes = 0;
     for (uint64_t before = ~UINT64_C(0); status == MB_OK && before != sim->changes;) {
         before = sim->changes;
+        if (++passes > MAX_PASSES) return stuck(sim, error);
         for (uint32_t id = next_candidate(sim, 0); id != MB_NONE; id = next_candidate(sim, id + 1)) {
             if (!sim->engines && sim->waiting == 0) break;
             if (sim->plan_cursor < id) sim->plan_cursor = id;

@@ -51,11 +51,14 @@ typedef struct mb_request {
     uint64_t joined;              // iteration of its engine
     uint64_t order;               // of admission
     mb_kv_hold hold;
-    uint32_t chunk;        // tokens that the step being built computes of it; 0: it is not in the step
-    uint32_t place;        // index among the engine's decodes
-    uint32_t home;         // the queue that it was admitted from, or MB_NONE
-    uint32_t was_computed; // before its last preemption by recompute
+    uint32_t chunk;         // tokens that the step being built computes of it; 0: it is not in the step
+    uint32_t place;         // index among the engine's decodes
+    uint32_t before, after; // neighbours among its unfinished prefills
+    uint32_t home;          // the queue that it was admitted from, or MB_NONE
+    uint32_t was_computed;  // before its last preemption by recompute
     uint32_t preemptions;
+    uint64_t news;                        // the last `stamp` that it got
+    double given_back_s;                  // when it was last preempted
     uint32_t counted;                     // of `generated`, in its client's counter
     bool covered;                         // its blocks reach to its end: it needs no more
     double first_token_s, last_token_s;   // NAN before

@@ -130,59 +130,12 @@ void mb_sim_integrate(mb_sim *sim) {
     metrics->idle_with_work_s += dt * (double)idle;
 }
 
-// --- who has seen what
-
-static uint64_t next_change(mb_sim *sim) {
-    sim->version = ++sim->changes;
-    return sim->version;
-}
-
-static void global_change(mb_sim *sim) {
-    sim->global_version = next_change(sim);
-}
-
-void mb_sim_unstamp(mb_sim *sim, uint32_t slot) {
-    mb_request *request = mb_request_at(&sim->requests, slot);
-    if (!request->stamp) return;
-    if (request->older != MB_NONE) mb_request_at(&sim->requests, request->older)->newer = request->newer;
-    if (request->newer != MB_NONE)
-        mb_request_at(&sim->requests, request->newer)->older = request->older;
-    else
-        sim->newest_stamped = request->older;
-    request->stamp = 0;
-    request->older = request->newer = MB_NONE;
-}
-
-static void stamp(mb_sim *sim, uint32_t slot) {
-    const uint64_t change = next_change(sim);
-    if (!sim->engines) return;
-    mb_sim_unstamp(sim, slot);
-    mb_request *request = mb_request_at(&sim->requests, slot);
-    request->stamp = change;
-    request->older = sim->newest_stamped;
-    if (request->older != MB_NONE) mb_request_at(&sim->requests, request->older)->newer = slot;
-    sim->newest_stamped = slot;
-}
-
-// A request was put into a queue: those replicas that it concerns may react.
-void mb_sim_announce(mb_sim *sim, uint32_t queue, uint32_t slot) {
-    const uint32_t owner = sim->queues[queue].owner;
-    if (owner == MB_NONE) {
-        stamp(sim, slot);
-        return;
-    }
-    mb_sim_unstamp(sim, slot);
-    mb_replica *replica = &sim->replicas[owner];
-    replica->own_version = ++sim->changes;
-    if (replica->engine && replica->engine->stepping) mb_run_interrupt(sim, replica);
-}
-
 // --- arrivals
 
 static void end_arrivals(mb_sim *sim) {
     if (sim->arrivals_ended) return;
     sim->arrivals_ended = true;
-    global_change(sim); // a policy that waits for full batches may now let the rest go
+    mb_sim_change_all(sim); // a policy that waits for full batches may now let the rest go
 }
 
 // A closed source is asked for the time only; the arrival is taken when it is due, since an answer may yet
@@ -320,7 +273,11 @@ mb_status mb_sim_file_again(mb_sim *sim, uint32_t queue, uint32_t slot, bool fro
         mb_queue_push_front(&sim->queues[queue], &sim->requests, slot);
     else
         mb_queue_push(&sim->queues[queue], &sim->requests, slot);
-    mb_sim_announce(sim, queue, slot);
+    // What was given back at this instant before is no news: two replicas that preempt what the other admits
+    // would call each other without end.
+    mb_request *request = mb_request_at(&sim->requests, slot);
+    mb_sim_announce(sim, queue, slot, request->given_back_s == sim->now_s);
+    request->given_back_s = sim->now_s;
     return MB_OK;
 }
 
@@ -361,12 +318,12 @@ static mb_status arrive(mb_sim *sim, mb_error *error) {
     status = sim->policy.ops->arrive(sim->policy.self, sim, slot, error);
     // A request that the policy holds is in no queue that would have told.
     if (request->phase == MB_PHASE_WAITING && request->id == id && request->queue == MB_NONE)
-        stamp(sim, slot);
+        mb_sim_stamp(sim, slot);
     return status;
 }
 
 static mb_status fire_timer(mb_sim *sim, uint32_t timer, mb_error *error) {
-    global_change(sim);
+    mb_sim_change_all(sim);
     if (timer == MB_TIMER_WAKE) return MB_OK;
     return sim->policy.ops->timer(sim->policy.self, sim, timer, error);
 }

@@ -76,7 +76,7 @@ void mb_sim_push(mb_sim *sim, uint32_t queue, uint32_t slot, bool front) {
         mb_queue_push_front(&sim->queues[queue], &sim->requests, slot);
     else
         mb_queue_push(&sim->queues[queue], &sim->requests, slot);
-    if (!sim->building) mb_sim_announce(sim, queue, slot);
+    if (!sim->building) mb_sim_announce(sim, queue, slot, false);
 }
 
 void mb_sim_push_bins(mb_sim *sim, uint32_t index, uint32_t slot) {

@@ -393,7 +393,7 @@ static bool advance_row(mb_sim *sim, mb_engine *engine, uint32_t slot, bool *fai
     request->chunk = 0;
     const uint32_t todo = mb_todo(request);
     if (todo == 1 && request->generated > 0) { // computed again up to the last token: it goes on as a decode
-        mb_engine_drop_prefill(engine, slot);
+        mb_engine_drop_prefill(sim, engine, slot);
         if (!mb_engine_join(sim, engine, slot)) *failed = true;
     }
     if (todo > 0) return false;
@@ -402,7 +402,7 @@ static bool advance_row(mb_sim *sim, mb_engine *engine, uint32_t slot, bool *fai
     else if (sim->arrived > sim->config->warmup_requests)
         mb_sketch_add(&sim->metrics.itl, sim->now_s - request->last_token_s);
     request->last_token_s = sim->now_s;
-    mb_engine_drop_prefill(engine, slot);
+    mb_engine_drop_prefill(sim, engine, slot);
     if (request->generated >= request->output_tokens) return true;
     if (!mb_engine_join(sim, engine, slot)) *failed = true;
     return false;

@@ -82,6 +82,74 @@ END
     [ "$(cut -d, -f6 pang/batches-pang-1.csv | sort -n | tail -1)" -eq 1 ]
 }
 
+@test "a callback in the middle of a call may look, and change nothing" {
+    # the core files who is preempted, in the middle of carry, preempt or barrier
+    for call in 'self.step:carry()' 'self.step:admit(self.sim.queue)' 'self.step:quantum(2)' 'self.step:idle()' \
+        'self.step:barrier()' 'self.mine:pop()' 'self.sim:queue{}' 'self.sim:after(1, print)' \
+        'self.sim.replicas[1].max_requests = 1'; do
+        cat >my.lua <<END
+local P = {}
+function P:init()
+  self.mine = self.sim:queue{ by = function(req)
+    if req:preemptions() > 0 then $call end
+    return req.id
+  end }
+  self.sim.inbox = self.mine
+end
+function P:schedule(replica, step)
+  self.step = step
+  step:carry()
+  step:admit(self.mine)
+end
+return P
+END
+        run "$MBSAND" small.lua --policy ./my.lua --policy vllm_v1 --set cluster.kv_blocks=60 --set workload.arrivals.rate=90 --quiet
+        [ "$status" -eq 1 ]
+        says "refused inside the queue's \`by\` function, which is called in the middle of something else"
+        says "vllm_v1" # the others go on
+    done
+    # the same where the policy itself pushes: a step is filled by schedule alone
+    cat >my.lua <<'END'
+local P = {}
+function P:init()
+  self.mine = self.sim:queue{ by = function(req) if self.step then self.step:carry() end return req.id end }
+end
+function P:schedule(replica, step)
+  self.step = step
+  while self.sim.queue:peek() do self.mine:push(self.sim.queue:peek()) end
+end
+return P
+END
+    fails "step:carry: refused inside the queue's \`by\` function: a step is filled by the hook 'schedule' itself"
+    cat >my.lua <<'END'
+local P = {}
+function P:finish() self.step:carry() end
+function P:schedule(replica, step)
+  self.step = step
+  self.sim:reject(self.sim.queue:peek())
+end
+return P
+END
+    fails "step:carry: refused inside the hook 'finish': a step is filled by the hook 'schedule' itself"
+}
+
+@test "replicas that preempt what the other admits do not call each other without end" {
+    # admitted, and preempted again since a shorter one waits behind: by all replicas, at one instant
+    schedule 'step:carry() step:admit(self.sim.queue, 1)
+  local shortest = math.huge
+  for req in self.sim.queue:each() do shortest = math.min(shortest, req.predicted_output) end
+  for req in replica:each_running() do if req.predicted_output > shortest then step:preempt(req) end end'
+    run timeout 20 "$MBSAND" small.lua --policy ./my.lua --quiet
+    [ "$status" -lt 2 ]
+    # each call preempts another one: news without end
+    schedule 'step:admit(self.sim.queue, 1)
+  for req in replica:each_running() do step:preempt(req, "recompute", nil, "back") end'
+    run timeout 60 "$MBSAND" small.lua --policy ./my.lua --set workload.arrivals.rate=1e6 --set workload.limit=5000 --quiet
+    [ "$status" -eq 1 ]
+    says "stuck at t = "
+    says "the hook 'schedule' was called 1000 times over for the replicas at this instant"
+}
+
 @test "mistakes in a step" {
     schedule 'if step:carry() and replica.running > 0 then step:barrier() else step:admit(self.sim.queue, 1) end'
     fails "step:barrier: requests run here already"

@@ -1,7 +1,9 @@
 -- A policy that does anything: carries, adds, preempts, pauses, swaps, idles, routes and sets limits by chance. Its own
 -- draws are the same however the core gets from change to change, so jumping and stepping must agree to the bit. With `ask`
--- every hook may begin with questions (questions.lua), before it has looked at anything else.
+-- every hook may begin with questions (questions.lua), before it has looked at anything else; with `meddle` it may change
+-- anything (meddling.lua).
 local questions = require "questions"
+local meddling = require "meddling"
 
 local Chaos = { params = {
   seed = 1,
@@ -16,6 +18,7 @@ local Chaos = { params = {
   idle = 0, barrier = 0, timer = 0,
   order = "none",                 -- of the queue; or "function", or "bins"
   ask = 0,                        -- chance of questions at the beginning of a hook
+  meddle = 0,                     -- chance of changing something there
 } }
 
 function Chaos:draw()
@@ -26,7 +29,9 @@ end
 function Chaos:chance(p) return p > 0 and self:draw() < p end
 
 function Chaos:ask(where, step, what_step)
+  if step then self.asker.step = step end
   if self:chance(self.params.ask) then questions.ask(self.asker, where, step, what_step) end
+  if self:chance(self.params.meddle) then meddling.change(self.asker, where) end
 end
 
 function Chaos:init()

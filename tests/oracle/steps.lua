@@ -149,6 +149,11 @@ function steps.run(options)
     assert(record.state ~= "running" and record.state ~= "gone", "a request that runs, or has left, is queued")
     if not planning then version = version + 1 record.news = version end
   end
+  -- To the others: `seen` of this replica is set when its `schedule` returns. But once at an instant.
+  local function give_back_news(record)
+    if record.given_back ~= sim.now then version = version + 1 record.news = version end
+    record.given_back = sim.now
+  end
   local function general_news() version = version + 1 last_general = version end
 
   -- Does the request wait where the replica can take it: in a queue that is not another's own, or held by the policy?
@@ -259,8 +264,7 @@ function steps.run(options)
     record.attained, record.since = record.attained + sim.now - record.since, sim.now
     record.state = ({ recompute = "waiting", swap = "swapped", pause = "paused" })[how]
     record.preemptions, total.preemptions = record.preemptions + 1, total.preemptions + 1
-    version = version + 1
-    record.news = version -- to the others: `seen` of this replica is set when its `schedule` returns
+    give_back_news(record)
     put_back(record, to or record.origin or sim.queue, place)
     count_requests()
     return true
@@ -395,8 +399,7 @@ function steps.run(options)
         if newest.fresh then newest.start, newest.replica = nil, nil end
         newest.attained, newest.since = newest.attained + sim.now - newest.since, sim.now
         put_back(newest, newest.origin or sim.queue)
-        version = version + 1
-        newest.news = version
+        give_back_news(newest)
         count_requests()
         returned = returned + 1
       end

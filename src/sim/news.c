@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+// News: what has changed since a replica was last asked for a step.
+#include "sim/engine.h"
+#include "sim/internal.h"
+
+static uint64_t next_change(mb_sim *sim) {
+    sim->version = ++sim->changes;
+    return sim->version;
+}
+
+void mb_sim_change_all(mb_sim *sim) {
+    sim->global_version = next_change(sim);
+}
+
+void mb_sim_unstamp(mb_sim *sim, uint32_t slot) {
+    mb_request *request = mb_request_at(&sim->requests, slot);
+    if (!request->stamp) return;
+    if (request->older != MB_NONE) mb_request_at(&sim->requests, request->older)->newer = request->newer;
+    if (request->newer != MB_NONE)
+        mb_request_at(&sim->requests, request->newer)->older = request->older;
+    else
+        sim->newest_stamped = request->older;
+    request->stamp = 0;
+    request->older = request->newer = MB_NONE;
+}
+
+// Its place in the list is by the age of its news: usually the newest.
+static void stamp(mb_sim *sim, uint32_t slot, uint64_t change) {
+    if (!sim->engines) return;
+    mb_sim_unstamp(sim, slot);
+    mb_request *request = mb_request_at(&sim->requests, slot);
+    request->stamp = request->news = change;
+    request->older = sim->newest_stamped;
+    while (request->older != MB_NONE && mb_request_at(&sim->requests, request->older)->stamp > change) {
+        request->newer = request->older;
+        request->older = mb_request_at(&sim->requests, request->older)->older;
+    }
+    if (request->older != MB_NONE) mb_request_at(&sim->requests, request->older)->newer = slot;
+    if (request->newer != MB_NONE)
+        mb_request_at(&sim->requests, request->newer)->older = slot;
+    else
+        sim->newest_stamped = slot;
+}
+
+void mb_sim_stamp(mb_sim *sim, uint32_t slot) {
+    stamp(sim, slot, next_change(sim));
+}
+
+void mb_sim_announce(mb_sim *sim, uint32_t queue, uint32_t slot, bool known) {
+    const uint32_t owner = sim->queues[queue].owner;
+    mb_request *request = mb_request_at(&sim->requests, slot);
+    if (owner == MB_NONE) {
+        stamp(sim, slot, known ? request->news : next_change(sim));
+        return;
+    }
+    mb_sim_unstamp(sim, slot);
+    mb_replica *replica = &sim->replicas[owner];
+    const uint64_t change = known ? request->news : ++sim->changes;
+    if (sim->engines) request->news = change;
+    if (replica->own_version < change) replica->own_version = change;
+    if (replica->engine && replica->engine->stepping) mb_run_interrupt(sim, replica);
+}
