@@ -120,7 +120,7 @@ bool mb_parse_date(const char *text, size_t length, int64_t *nanoseconds) {
         return false; // 60: leap
     size_t i = 19;
     int64_t fraction = 0;
-    if (i < length && text[i] == '.') {
+    if (i < length && (text[i] == '.' || text[i] == ',')) { // both are ISO 8601
         int64_t unit = 100000000;
         for (i++; i < length && is_digit(text[i]); i++, unit /= 10)
             fraction += unit * (text[i] - '0');
@@ -213,6 +213,8 @@ mb_time_unit mb_time_unit_of(double seconds) {
 
 double mb_stamp_seconds(mb_stamp value, mb_time_unit unit) {
     const double per_second = unit.per_second > 0 ? unit.per_second : 1;
+    if (value.fraction == 0 && value.whole < INT64_C(1) << 53 && value.whole > -(INT64_C(1) << 53))
+        return unit.per_second > 0 ? (double)value.whole / per_second : (double)value.whole * unit.seconds;
     double result = ((double)value.whole + (double)value.fraction / (double)MB_STAMP_ONE) / per_second;
     // Decimals by threes until nothing is left: 2^53 over a whole number below that is rounded once.
     for (int64_t scale = 1, rest = MB_STAMP_ONE; scale <= 1000000000000; scale *= 1000, rest /= 1000) {

@@ -21,8 +21,8 @@ typedef struct mb_stamp {
 bool mb_parse_whole(const char *text, size_t length, uint64_t *value);
 // A finite decimal number: [+-]digits[.digits][e[+-]digits]. No hexadecimal, no inf, no nan.
 bool mb_parse_number(const char *text, size_t length, double *value);
-// "YYYY-MM-DD HH:MM:SS[.fffffffff][zone]" (or T between), the zone "Z", "+HH", "+HHMM" or "+HH:MM", also
-// after a space; without one, UTC. Nanoseconds since 1970; years 1700 to 2250.
+// "YYYY-MM-DD HH:MM:SS[.fffffffff][zone]" (or T between, or a comma for the point), the zone "Z", "+HH",
+// "+HHMM" or "+HH:MM", also after a space; without one, UTC. Nanoseconds since 1970; years 1700 to 2250.
 bool mb_parse_date(const char *text, size_t length, int64_t *nanoseconds);
 // A decimal number of at least 0 and below 2^63, in any form that mb_parse_number takes, cut after 18
 // decimals.

@@ -199,10 +199,12 @@ static mb_status next_used_row(mb_trace_reader *reader, mb_arrival *arrival, mb_
         status = check_order(reader, *time, error);
         if (status) return status;
         reader->counts.rows++;
-        const double elapsed_s = seconds_between(reader, reader->first, *time);
-        if (elapsed_s < trace->from_s) continue;
-        *end = elapsed_s >= trace->to_s;
-        if (*end) return MB_OK;
+        if (trace->from_s > 0 || isfinite(trace->to_s)) {
+            const double elapsed_s = seconds_between(reader, reader->first, *time);
+            if (elapsed_s < trace->from_s) continue;
+            *end = elapsed_s >= trace->to_s;
+            if (*end) return MB_OK;
+        }
         bool failed;
         status = read_lengths(reader, arrival, &failed, error);
         if (status) return status;
@@ -218,14 +220,13 @@ static double time_of(mb_trace_reader *reader, mb_stamp time) {
     const mb_trace *trace = reader->trace;
     const bool from_window = trace->from_s > 0 && trace->skip_rows == 0 && !trace->window_per_seed;
     const double from_s = from_window ? trace->from_s : 0;
-    double gap_s = seconds_between(reader, reader->used, time);
-    if (!reader->has_origin) {
-        reader->origin = from_window ? reader->first : time;
-        gap_s = seconds_between(reader, reader->origin, time) - from_s;
+    if (!reader->has_origin) reader->origin = reader->used = from_window ? reader->first : time;
+    if (trace->max_gap_s > 0) {
+        const double gap_s = seconds_between(reader, reader->used, time) - (reader->has_origin ? 0 : from_s);
+        if (gap_s > trace->max_gap_s) reader->cut_s += gap_s - trace->max_gap_s;
     }
     reader->has_origin = true;
     reader->used = time;
-    if (trace->max_gap_s > 0 && gap_s > trace->max_gap_s) reader->cut_s += gap_s - trace->max_gap_s;
     const double since_s = seconds_between(reader, reader->origin, time) - from_s - reader->cut_s;
     return since_s > 0 ? since_s / trace->rate_scale : 0; // rounding may leave it below 0
 }
@@ -241,10 +242,12 @@ mb_status mb_trace_next(mb_trace_reader *reader, mb_arrival *arrival, bool *end,
     arrival->time_s = time_of(reader, time);
     if (!isfinite(arrival->time_s))
         return mb_rows_bad_time(reader->rows, "a time that rate_scale does not make infinite", error);
-    mb_turn *turn = &arrival->turn;
-    turn->recorded_s = arrival->time_s;
-    turn->lasted_s /= reader->trace->rate_scale;
-    turn->delay_s /= reader->trace->rate_scale;
+    if (reader->trace->turns != MB_TURNS_STAMPS) {
+        mb_turn *turn = &arrival->turn;
+        turn->recorded_s = arrival->time_s;
+        turn->lasted_s /= reader->trace->rate_scale;
+        turn->delay_s /= reader->trace->rate_scale;
+    }
     if (!reader->trace->grow) arrival->session = 0;
     reader->given_out++;
     return MB_OK;

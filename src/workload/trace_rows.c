@@ -160,6 +160,12 @@ mb_status mb_rows_lengths(mb_rows *rows, mb_arrival *arrival, bool *failed, mb_e
         *tokens = 1; // where there is no such column
         if (!rows->has[role]) continue;
         const mb_cell at = cell(rows, role);
+        uint64_t whole;
+        if (is_value(at) && mb_parse_whole(at.text, at.length, &whole) && whole <= MB_MAX_TOKENS) {
+            *tokens = (uint32_t)whole; // as nearly all are
+            rows->seen[role] = true;
+            continue;
+        }
         rows->seen[role] = rows->seen[role] || is_value(at) || at.kind == MB_CELL_OTHER;
         *failed = *failed || is_absent(at);
         const mb_status status = *failed ? MB_OK : read_tokens(rows, role, at, tokens, error);
