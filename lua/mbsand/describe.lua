@@ -92,7 +92,9 @@ end
 function describe.experiment(experiment)
   local before = workload_text(experiment.workload) .. ", " .. cluster_text(experiment.cluster)
   local after = plural(experiment.seeds, "seed")
-  if experiment.warmup > 0 then after = describe.count(experiment.warmup) .. " warm-up requests, " .. after end
+  local warmup = experiment.warmup
+  if (warmup.requests or 0) > 0 then after = plural(warmup.requests, "warm-up request") .. ", " .. after end
+  if warmup.seconds then after = short(warmup.seconds) .. " s of warm-up, " .. after end
   return before, after
 end
 

@@ -249,8 +249,10 @@ local function blame(value, place)
   return place
 end
 
--- A table with the keys of spec.keys (each a description with `default` or `required`).
+-- A table with the keys of spec.keys (each a description with `default` or `required`); a number alone is that of the
+-- key spec.shorthand.
 function check.record(spec, value, place, kind)
+  if spec.shorthand and type(value) == "number" then value = { [spec.shorthand] = value } end
   if type(value) ~= "table" or (tags[value] and not kind) then wrong(place, value, spec.expected or "a table { ... }") end
   local known = schema.sorted_keys(spec.keys)
   local title = kind or (place.name == "" and "a scenario" or place.name)

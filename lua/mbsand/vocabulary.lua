@@ -154,6 +154,13 @@ local cluster = record({
   end
 end)
 
+-- What is simulated and not measured at the start.
+local warmup = record({ requests = natural(), seconds = seconds() }, function(result, place, title)
+  if result.requests and result.seconds then place:fail("%s has requests and seconds; expected one of them", title) end
+end)
+warmup.shorthand, warmup.default = "requests", {}
+warmup.expected = "a whole number of requests, or a table with requests or seconds"
+
 local section = record {
   title = { type = "text" },
   question = { type = "text" },
@@ -164,7 +171,7 @@ local section = record {
   policies = { type = "any" }, -- read by policies.lua
   seeds = number { min = 1, max = 1e6, whole = true, default = 5 },
   seed = natural(42),
-  warmup = natural(0),
+  warmup = warmup,
   stop_time = seconds(),
   oracle = flag(false),
   exact_percentiles = flag(false),

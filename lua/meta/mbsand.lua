@@ -464,8 +464,9 @@ function report.print_grid(results, policy, down, across, measure, format) end
 ---@field finished number? requests served to the end
 ---@field rejected number? requests turned away
 ---@field unfinished number? requests still in the system when the run ended
+---@field censored number? of these, requests within every SLO so far when the run was stopped: not in the SLO measures
 ---@field served_share number? fraction of the requests after the warm-up that were served to the end
----@field duration_s number? first arrival to the end of the last batch, s
+---@field duration_s number? time of observation: first arrival, or the end of the warm-up, to the end of the run, s
 ---@field throughput_rps number? finished requests per second
 ---@field throughput_tps number? output tokens per second
 ---@field total_tps number? prompt + output tokens per second

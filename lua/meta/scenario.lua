@@ -20,13 +20,17 @@
 ---@field seeds? integer 5
 ---@field seed? integer 42
 ---@field stop_time? number s: the simulation ends here
----@field warmup? integer first requests left out of the statistics of requests; 0
+---@field warmup? integer|mbsand.Warmup simulated and not measured; an integer is a number of requests; 0
 ---@field oracle? boolean policies may see the true output lengths; false
 ---@field exact_percentiles? boolean keep every sample; false
 ---@field columns? string[] measures that the table shows
 ---@field over? any[] a sweep: { { "cluster.gpus", { 1, 2, 4 } }, ... }
 ---@field limits? mbsand.Limits
 ---@field report? fun(results: mbsand.Row[]) prints the results itself
+
+---@class mbsand.Warmup one of the two
+---@field requests? integer the first so many arrivals
+---@field seconds? number since the first arrival
 
 ---@class mbsand.PolicyEntry
 ---@field [1] string a bundled name, or a file

@@ -46,9 +46,13 @@ static json_t *classes_json(bool *lost, const mb_workload *workload, const mb_ou
     for (size_t i = 0; i < outcome->class_count; i++) {
         const mb_class_metrics *metrics = &outcome->classes[i];
         const double measured = metrics->measured ? (double)metrics->measured : (double)NAN;
+        const uint64_t judged = metrics->counted - metrics->censored;
+        const double met = judged ? (double)metrics->slo_met / (double)judged : (double)NAN;
         json_t *one = json_object();
+        mb_json_set(lost, one, "requests", json_integer((json_int_t)metrics->counted));
         mb_json_set(lost, one, "measured", json_integer((json_int_t)metrics->measured));
-        mb_json_set(lost, one, "slo_attainment", mb_json_number((double)metrics->slo_met / measured));
+        mb_json_set(lost, one, "censored", json_integer((json_int_t)metrics->censored));
+        mb_json_set(lost, one, "slo_attainment", mb_json_number(met));
         mb_json_set(lost, one, "ttft_mean_s", mb_json_number(metrics->ttft_s / measured));
         mb_json_set(lost, one, "e2e_mean_s", mb_json_number(metrics->e2e_s / measured));
         mb_json_set(lost, object, mb_workload_class_name(workload, (uint32_t)i), one);

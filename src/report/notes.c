@@ -213,16 +213,19 @@ static void note_classes(mb_notes *notes, const mb_results *results, size_t poin
     mb_strbuf_add(&text, "SLOs met by ");
     mb_add_printable(&text, experiment->policies[policy].label);
     for (size_t i = 0; i < classes; i++) {
-        double met = 0, measured = 0;
+        double met = 0, judged = 0;
         for (uint32_t seed = 0; seed < experiment->seeds; seed++) {
             const mb_outcome *outcome = mb_results_at(results, point, policy, seed);
             if (!outcome->finished) continue;
             met += (double)outcome->classes[i].slo_met;
-            measured += (double)outcome->classes[i].measured;
+            judged += (double)(outcome->classes[i].counted - outcome->classes[i].censored);
         }
         mb_strbuf_add(&text, i ? ", " : ": ");
         mb_add_printable(&text, mb_workload_class_name(&experiment->workload, (uint32_t)i));
-        mb_strbuf_printf(&text, " %.3g %%", measured > 0 ? 100 * met / measured : 0);
+        if (judged > 0)
+            mb_strbuf_printf(&text, " %.3g %%", 100 * met / judged);
+        else
+            mb_strbuf_add(&text, " -");
     }
     add_note(notes, MB_NOTE_PLAIN, &text);
 }

@@ -99,6 +99,7 @@ static mb_sim_config make_config(const mb_experiment *experiment, const mb_laten
                            .replication = outcome->seed_index,
                            .batch_means = experiment->seeds == 1,
                            .warmup_requests = experiment->warmup_requests,
+                           .warmup_s = experiment->warmup_s,
                            .exact_percentiles = experiment->exact_percentiles,
                            .oracle = experiment->oracle};
 }

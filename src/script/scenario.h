@@ -65,6 +65,7 @@ typedef struct mb_experiment {
     double stop_s;
     mb_slo slo;
     uint64_t warmup_requests;
+    double warmup_s;
     bool exact_percentiles, oracle;
     mb_policy_spec *policies;
     size_t policy_count;

@@ -16,7 +16,6 @@ void mb_scenario_read_text(lua_State *L, int table, const char *key, char **text
 }
 
 // --- latency, cluster, policies
-// -------------------------------------------------------------------------------
 
 static mb_step_coefficients read_coefficients(lua_State *L, int table) {
     return (mb_step_coefficients){number(L, table, "base"), number(L, table, "per_token"),
@@ -174,6 +173,10 @@ void mb_scenario_read_experiment(lua_State *L, int index, mb_experiment *experim
         experiment->slo.tbt_s = number_or(L, lua_gettop(L), "tbt", INFINITY);
         experiment->slo.e2e_s = number_or(L, lua_gettop(L), "e2e", INFINITY);
     }
+    if (enter(L, table, "warmup")) {
+        experiment->warmup_requests = whole(L, lua_gettop(L), "requests");
+        experiment->warmup_s = number(L, lua_gettop(L), "seconds");
+    }
     if (enter(L, table, "limits")) {
         const int limits = lua_gettop(L);
         experiment->limits =
@@ -183,7 +186,6 @@ void mb_scenario_read_experiment(lua_State *L, int index, mb_experiment *experim
     }
     lua_settop(L, top);
     read_policies(L, table, experiment);
-    experiment->warmup_requests = whole(L, table, "warmup");
     experiment->exact_percentiles = boolean(L, table, "exact_percentiles");
     experiment->oracle = boolean(L, table, "oracle");
     experiment->stop_s = number(L, table, "stop_time");
@@ -192,7 +194,6 @@ void mb_scenario_read_experiment(lua_State *L, int index, mb_experiment *experim
 }
 
 // --- preparing
-// ------------------------------------------------------------------------------------------------
 
 static mb_status prepare_latency(mb_experiment *experiment, const mb_scenario_draft *draft, mb_error *error) {
     mb_latency *latency = &experiment->latency;
@@ -273,7 +274,6 @@ mb_status mb_scenario_prepare(mb_experiment *experiment, const mb_scenario_draft
 }
 
 // --- release
-// --------------------------------------------------------------------------------------------------
 
 void mb_scenario_draft_deinit(mb_scenario_draft *draft) {
     free(draft->where);

@@ -54,12 +54,6 @@ mb_status mb_batch_start(mb_sim *sim, mb_replica *replica, mb_error *error) {
     if (status != MB_OK) return status;
     replica->start_s = sim->now_s;
     replica->batch_number = ++sim->batches;
-    metrics->batches++;
-    metrics->batch_requests += replica->count;
-    metrics->padded_tokens += (uint64_t)replica->count * replica->longest_tokens;
-    metrics->useful_tokens += replica->prompt_tokens + replica->output_tokens;
-    metrics->busy_s += replica->time.duration_s;
-    metrics->extrapolated_batches += replica->time.extrapolated;
     const double fill =
         replica->engine ? (double)mb_engine_blocks_used(replica->engine) / (double)replica->engine->kv.total
                         : (double)replica->kv.reserved / (double)replica->kv.capacity;
@@ -78,20 +72,19 @@ static double first_token(const mb_replica *replica, const mb_request *request) 
 
 static void measure(mb_sim *sim, const mb_replica *replica, const mb_request *request) {
     mb_metrics *metrics = &sim->metrics;
-    const double wait = request->start_s - request->arrival_s;
-    const double first_token_s = first_token(replica, request);
-    const double ttft = first_token_s - request->arrival_s;
+    const double ttft = first_token(replica, request) - request->arrival_s;
     const double e2e = sim->now_s - request->arrival_s;
     const double tbt = replica->time.tbt_s;
     const uint32_t output = request->output_tokens;
-    mb_sketch_add(&metrics->queue, wait);
+    mb_judge_served(sim, request, ttft, tbt, e2e);
+    if (!mb_sim_counts(sim, request)) return;
+    mb_sketch_add(&metrics->queue, request->start_s - request->arrival_s);
     mb_sketch_add(&metrics->ttft, ttft);
     mb_sketch_add(&metrics->e2e, e2e);
     if (output > 1 && tbt > 0) {
         mb_sketch_add(&metrics->tpot, (e2e - ttft) / (output - 1));
         mb_sketch_add_many(&metrics->itl, tbt, output - 1 - (replica->engine ? request->generated : 0));
     }
-    mb_sim_judge(sim, request, wait > 0, ttft, tbt, e2e);
 }
 
 static mb_status free_memory(mb_sim *sim, mb_replica *replica, uint32_t slot, mb_error *error) {
@@ -113,7 +106,7 @@ static mb_status free_memory(mb_sim *sim, mb_replica *replica, uint32_t slot, mb
 
 static mb_status end_request(mb_sim *sim, mb_replica *replica, uint32_t slot, mb_error *error) {
     const mb_request *request = mb_request_at(&sim->requests, slot);
-    if (request->id >= sim->config->warmup_requests) measure(sim, replica, request);
+    measure(sim, replica, request);
     mb_status status = mb_sim_count_finished(sim, request, error);
     if (status == MB_OK) status = free_memory(sim, replica, slot, error);
     if (status != MB_OK) return status;
@@ -123,6 +116,14 @@ static mb_status end_request(mb_sim *sim, mb_replica *replica, uint32_t slot, mb
                                 .batch = replica->batch_number,
                                 .why = "done"};
     return mb_sim_leave(sim, slot, MB_END_DONE, &record, error);
+}
+
+static void count_batch(mb_metrics *metrics, const mb_replica *replica) {
+    metrics->batches++;
+    metrics->batch_requests += replica->count;
+    metrics->padded_tokens += (uint64_t)replica->count * replica->longest_tokens;
+    metrics->useful_tokens += replica->prompt_tokens + replica->output_tokens;
+    metrics->extrapolated_batches += replica->time.extrapolated;
 }
 
 mb_status mb_batch_end(mb_sim *sim, mb_replica *replica, mb_error *error) {
@@ -138,7 +139,7 @@ mb_status mb_batch_end(mb_sim *sim, mb_replica *replica, mb_error *error) {
     mb_status status = MB_OK;
     mb_sim_integrate(sim);
     if (replica->engine) mb_engine_account(sim, replica->engine);
-    sim->metrics.last_end_s = sim->now_s;
+    count_batch(&sim->metrics, replica);
     if (sim->observer.batch) {
         const mb_batch_record record = {.steps = 1,
                                         .batch = replica->batch_number,

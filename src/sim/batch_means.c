@@ -14,9 +14,10 @@ static void join_neighbours(mb_batch_means *means) {
     for (unsigned i = 0; i < MB_BATCHES / 2; i++) {
         mb_mean_batch joined = means->batches[2 * i];
         const mb_mean_batch *other = &means->batches[2 * i + 1];
-        joined.count += other->count;
-        for (unsigned m = 0; m < MB_BATCH_MEASURES; m++)
+        for (unsigned m = 0; m < MB_BATCH_MEASURES; m++) {
+            joined.counts[m] += other->counts[m];
             joined.sums[m] += other->sums[m];
+        }
         means->batches[i] = joined;
     }
     memset(&means->batches[MB_BATCHES / 2], 0, MB_BATCHES / 2 * sizeof *means->batches);
@@ -29,9 +30,11 @@ void mb_batch_means_add(mb_batch_means *means, uint64_t index, const double valu
         join_neighbours(means);
     if (index > means->last) means->last = index;
     mb_mean_batch *batch = &means->batches[index / means->size];
-    batch->count++;
-    for (unsigned m = 0; m < MB_BATCH_MEASURES; m++)
+    for (unsigned m = 0; m < MB_BATCH_MEASURES; m++) {
+        if (isnan(values[m])) continue;
+        batch->counts[m]++;
         batch->sums[m] += values[m];
+    }
 }
 
 // Is the correlation of neighbours above what one in twenty independent series shows?
@@ -52,8 +55,8 @@ mb_batch_interval mb_batch_means_interval(const mb_batch_means *means) {
         bool empty = false;
         for (uint32_t i = 0; i < result.batches; i++) {
             const mb_mean_batch *batch = &means->batches[i];
-            empty = empty || !batch->count;
-            values[i] = batch->sums[m] / (double)batch->count;
+            empty = empty || !batch->counts[m];
+            values[i] = batch->sums[m] / (double)batch->counts[m];
             mb_moments_add(&moments, values[i]);
         }
         const bool none = empty || correlated(values, result.batches, &moments);

@@ -11,7 +11,7 @@ enum { MB_BATCHES = 32, MB_BATCH_MEASURES = 8 };
 extern const char *const mb_batch_measures[MB_BATCH_MEASURES];
 
 typedef struct mb_mean_batch {
-    uint64_t count; // of its requests that finished
+    uint64_t counts[MB_BATCH_MEASURES]; // of its requests that have the measure
     double sums[MB_BATCH_MEASURES];
 } mb_mean_batch;
 
@@ -21,7 +21,8 @@ typedef struct mb_batch_means {
     mb_mean_batch batches[MB_BATCHES];
 } mb_batch_means;
 
-// The values of request number `index` (by arrival, from 0); zero-initialised means are empty.
+// The values of request number `index` (by arrival, from 0), NAN where it has none; zero-initialised means
+// are empty.
 void mb_batch_means_add(mb_batch_means *means, uint64_t index, const double values[MB_BATCH_MEASURES]);
 
 typedef struct mb_batch_interval {

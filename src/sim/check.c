@@ -4,6 +4,8 @@
 #include "sim/internal.h"
 
 #ifdef MB_DEBUG
+#include "sim/measures.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -87,5 +89,29 @@ void mb_sim_check(mb_sim *sim) {
         const double l = metrics->in_system_integral, lw = metrics->sojourn_s;
         require(sim, fabs(l - lw) <= 1e-6 * (1 + fabs(l)), "Little's law");
     }
+}
+
+static double measure_of(const double values[MB_MEASURE_COUNT], const char *name) {
+    return values[mb_measure_index(name)];
+}
+
+void mb_sim_check_end(const mb_sim *sim) {
+    const mb_metrics *metrics = &sim->metrics;
+    double values[MB_MEASURE_COUNT];
+    mb_measure_all(metrics, &sim->config->slo, values);
+    for (int i = 0; i < MB_MEASURE_COUNT; i++)
+        require(sim, !mb_measures[i].share || isnan(values[i]) || (values[i] >= 0 && values[i] <= 1),
+                mb_measures[i].name);
+    require(sim, !(measure_of(values, "kv_mean") > measure_of(values, "kv_peak") * (1 + 1e-9)),
+            "kv_mean <= kv_peak");
+    require(sim, !(measure_of(values, "goodput_rps") > measure_of(values, "throughput_rps")),
+            "goodput <= throughput");
+    require(sim,
+            metrics->slo_met <= metrics->measured &&
+                metrics->measured + metrics->censored <= metrics->counted,
+            "requests that met their SLOs <= served, served + censored <= counted");
+    const uint64_t warming = sim->first_counted < sim->arrived ? sim->first_counted : sim->arrived;
+    require(sim, metrics->counted == sim->arrived - warming,
+            "every request after the warm-up is judged once");
 }
 #endif

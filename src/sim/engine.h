@@ -71,10 +71,12 @@ struct mb_engine {
     uint64_t run_decodes, run_prefill_tokens;
     uint32_t run_requests;
     bool extrapolated;
-    double blocks_at_start, tokens_at_start; // of the run, for the averages of memory
+    uint64_t uncounted;                      // steps of the piece that ended before the warm-up did
+    double sums_start_s;                     // of the run, or when the warm-up ended in it
+    double blocks_at_start, tokens_at_start; // then, for the averages of memory
     double accounted_s;                      // the averages hold up to here, while no run is on
     // --- averages
-    double reserved_integral, used_integral, busy_s;
+    double reserved_integral, used_integral;
     uint64_t computed_tokens;
 };
 
@@ -138,6 +140,8 @@ mb_status mb_run_stop(mb_sim *sim, mb_replica *replica, mb_error *error);
 mb_status mb_run_end(mb_sim *sim, mb_replica *replica, mb_error *error);
 // The simulation stops in the middle of a run: its steps so far count.
 void mb_run_abandon(mb_sim *sim, mb_replica *replica);
+// The warm-up is over, perhaps in the middle of a run: what was summed up to now does not count.
+void mb_run_restart_sums(mb_sim *sim, mb_replica *replica);
 // At a boundary nothing has changed for this replica: the same step goes on.
 mb_status mb_run_continue(mb_sim *sim, mb_replica *replica, mb_error *error);
 // Look at the first boundary from now on (after now, if this replica has had its turn).

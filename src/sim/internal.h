@@ -40,9 +40,23 @@ void mb_sim_announce(mb_sim *sim, uint32_t queue, uint32_t slot, bool known);
 // Back to a queue, ordered by its key as it is now; replicas may react.
 mb_status mb_sim_file_again(mb_sim *sim, uint32_t queue, uint32_t slot, bool front, mb_error *error);
 
-// Statistics of a request that finished now, beyond its latencies: whether it waited, and met its SLOs.
-void mb_sim_judge(mb_sim *sim, const mb_request *request, bool waited, double ttft, double tbt, double e2e);
 mb_status mb_sim_count_finished(mb_sim *sim, const mb_request *request, mb_error *error);
+
+// sim/window.c: the time of observation.
+void mb_window_init(mb_sim *sim);
+// A request arrives now, and is not counted in sim->arrived yet: the warm-up may begin or end with it.
+void mb_window_arrival(mb_sim *sim, double time_s);
+void mb_window_open(mb_sim *sim);  // the warm-up is over
+void mb_window_close(mb_sim *sim); // the run is over
+
+// sim/judge.c: each request that counts is judged once.
+static inline bool mb_sim_counts(const mb_sim *sim, const mb_request *request) {
+    return request->id >= sim->first_counted;
+}
+void mb_judge_served(mb_sim *sim, const mb_request *request, double ttft, double tbt, double e2e);
+void mb_judge_rejected(mb_sim *sim, const mb_request *request);
+// The run is over, and it is still in the system.
+void mb_judge_unfinished(mb_sim *sim, mb_request *request);
 
 // sim/clients.c: a request arrives, starts (again), is set aside, leaves.
 bool mb_client_arrives(mb_sim *sim, const mb_request *request);
@@ -60,8 +74,13 @@ mb_status mb_plan(mb_sim *sim, mb_error *error);
 #ifdef MB_DEBUG
 // Check every invariant of docs/architecture.md; abort with the seed, the time and what is wrong.
 void mb_sim_check(mb_sim *sim);
+// The same for the measures of a run that is over.
+void mb_sim_check_end(const mb_sim *sim);
 #else
 static inline void mb_sim_check(mb_sim *sim) {
+    (void)sim;
+}
+static inline void mb_sim_check_end(const mb_sim *sim) {
     (void)sim;
 }
 #endif

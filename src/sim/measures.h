@@ -12,9 +12,10 @@ typedef struct mb_measure {
     const char *name;
     const char *meaning; // one line, with the unit
     mb_better better;
+    bool share; // lies in 0 .. 1
 } mb_measure;
 
-enum { MB_MEASURE_COUNT = 65 };
+enum { MB_MEASURE_COUNT = 66 };
 extern const mb_measure mb_measures[MB_MEASURE_COUNT];
 
 // All values of a run; NAN where one is undefined (no finished request, no SLO).

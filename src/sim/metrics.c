@@ -28,8 +28,20 @@ bool mb_metrics_keep_batches(mb_metrics *metrics) {
     return metrics->batch_means;
 }
 
-double mb_metrics_duration(const mb_metrics *metrics) {
-    return metrics->finished ? metrics->last_end_s - metrics->first_arrival_s : 0;
+void mb_metrics_restart(mb_metrics *metrics, double now_s) {
+    metrics->start_s = metrics->end_s = now_s;
+    metrics->in_warmup_integral = metrics->in_system_integral;
+    metrics->completed = metrics->good = metrics->prompt_tokens = metrics->output_tokens = 0;
+    mb_sketch_deinit(&metrics->itl);
+    metrics->batches = metrics->batch_requests = metrics->padded_tokens = metrics->useful_tokens = 0;
+    metrics->busy_s = metrics->kv_reserved_integral = metrics->kv_used_integral = metrics->kv_peak = 0;
+    for (int i = 0; i < MB_STOP_COUNT; i++)
+        metrics->stops[i] = 0;
+    metrics->idle_with_work_s = 0;
+    metrics->preemptions = metrics->admitted_tokens = metrics->cached_tokens = 0;
+    metrics->recomputed_tokens = metrics->extrapolated_batches = 0;
+    for (uint32_t i = 0; i < metrics->clients; i++)
+        metrics->client_tokens[i] = 0;
 }
 
 double mb_metrics_jain(const mb_metrics *metrics) {

@@ -10,8 +10,8 @@
 
 // What the requests of one class got.
 typedef struct mb_class_metrics {
-    uint64_t measured, slo_met;
-    double ttft_s, e2e_s; // sums
+    uint64_t counted, measured, slo_met, censored; // as in mb_metrics
+    double ttft_s, e2e_s;                          // sums over the measured
 } mb_class_metrics;
 
 // What ended the admissions of a step or batch.
@@ -25,40 +25,54 @@ typedef enum mb_stop {
     MB_STOP_COUNT
 } mb_stop;
 
+// A bound over the requests that are counted.
+typedef struct mb_bound_metrics {
+    uint64_t missed;
+    uint64_t censored; // it was not decided yet when the run was stopped
+} mb_bound_metrics;
+
 typedef struct mb_metrics {
+    // --- Of the whole run.
     uint64_t requests, finished, rejected, unfinished;
-    uint64_t counted;                      // arrivals, less the warm-up
-    uint64_t measured;                     // of these, finished: in the statistics below
-    uint64_t waited;                       // of these, those that did not start at once
-    uint64_t prompt_tokens, output_tokens; // of finished requests
-    double first_arrival_s, last_end_s;    // last_end_s: end of the last batch
-    mb_sketch ttft, tpot, itl, e2e, queue; // seconds
-    uint64_t ttft_violations, tbt_violations, e2e_violations, slo_met;
-    double busy_s;                         // summed over replicas
-    uint64_t batches, batch_requests;      // batch_requests / batches = mean batch
-    uint64_t padded_tokens, useful_tokens; // padding waste = 1 - useful / padded
+    uint64_t memory_stops;     // admissions that stopped because memory was full
+    double in_system_integral; // request seconds: L of Little's law times the duration
+    double in_warmup_integral; // of that, before the time of observation
+    double sojourn_s;          // summed time in system of requests that left
     uint32_t replicas;
-    uint64_t kv_capacity;                          // tokens over all replicas; MB_KV_UNLIMITED: no limit
+    uint64_t kv_capacity;                               // tokens over all replicas; MB_KV_UNLIMITED: no limit
+    uint64_t skipped_zero, skipped_empty, skipped_long; // rows of the trace left out
+    char first_rejection[256];
+    double usd_per_hour; // of all replicas; 0: not known
+    double sim_wall_s;
+    // --- Of requests that arrived after the warm-up.
+    uint64_t counted;  // all
+    uint64_t measured; // that finished: the sketches are of these
+    uint64_t waited;   // that did not start (or leave) at once
+    uint64_t slo_met, censored;
+    mb_bound_metrics ttft_bound, tbt_bound, e2e_bound;
+    mb_sketch ttft, tpot, e2e, queue;   // seconds
+    struct mb_batch_means *batch_means; // NULL: nobody asked; owned
+    mb_class_metrics *classes;          // [class_count]; owned
+    size_t class_count;
+    // --- Of the time of observation: from the first arrival, or the end of the warm-up, to the end of the
+    // run. mb_metrics_restart sets these back.
+    double start_s, end_s;
+    uint64_t completed, good;                      // requests that finished; of these, within every SLO
+    uint64_t prompt_tokens, output_tokens;         // of the completed
+    mb_sketch itl;                                 // seconds
+    double busy_s;                                 // summed over replicas
+    uint64_t batches, batch_requests;              // batch_requests / batches = mean batch
+    uint64_t padded_tokens, useful_tokens;         // padding waste = 1 - useful / padded
     double kv_reserved_integral, kv_used_integral; // token seconds
     double kv_peak;                                // highest fraction of a replica's pool
     uint64_t stops[MB_STOP_COUNT];                 // steps and batches with new requests in them
-    uint64_t memory_stops;                         // admissions that stopped because memory was full
     double idle_with_work_s; // replica seconds idle while requests waited, unless the policy said step:idle
     uint64_t preemptions;
     uint64_t admitted_tokens, cached_tokens; // known at admission to an engine; of these, found in its cache
     uint64_t recomputed_tokens;              // computed again after a preemption
     uint64_t extrapolated_batches;           // batches outside the latency model's fitted range
-    double in_system_integral;               // request seconds: L of Little's law times the duration
-    double sojourn_s;                        // summed time in system of requests that left
     double *client_tokens;                   // prompt + output tokens served per client; owned
     uint32_t clients;
-    struct mb_batch_means *batch_means; // NULL: nobody asked; owned
-    mb_class_metrics *classes;          // [class_count]; owned
-    size_t class_count;
-    uint64_t skipped_zero, skipped_empty, skipped_long; // rows of the trace left out
-    char first_rejection[256];
-    double usd_per_hour; // of all replicas; 0: not known
-    double sim_wall_s;
 } mb_metrics;
 
 void mb_metrics_deinit(mb_metrics *metrics);
@@ -66,8 +80,8 @@ void mb_metrics_deinit(mb_metrics *metrics);
 void mb_metrics_keep_samples(mb_metrics *metrics);
 // Keep means of batches from now on; false when out of memory.
 bool mb_metrics_keep_batches(mb_metrics *metrics);
-// From first arrival to the end of the last batch.
-double mb_metrics_duration(const mb_metrics *metrics);
+// The time of observation starts now.
+void mb_metrics_restart(mb_metrics *metrics, double now_s);
 // Jain's index over the clients' served tokens (Jain, Chiu & Hawe 1984): (sum x)^2 / (n sum x^2); 1 for one
 // client.
 double mb_metrics_jain(const mb_metrics *metrics);

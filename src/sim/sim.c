@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "base/strbuf.h"
-#include "sim/batch_means.h"
 #include "sim/engine.h"
 #include "sim/internal.h"
 
@@ -63,6 +62,7 @@ mb_status mb_sim_init(mb_sim *sim, const mb_sim_config *config, mb_source *sourc
     if (observer) sim->observer = *observer;
     mb_request_store_init(&sim->requests);
     mb_rng_init(&sim->noise, config->seed, config->replication, "latency");
+    mb_window_init(sim);
     sim->metrics.replicas = config->replicas;
     sim->metrics.usd_per_hour = config->usd_per_hour;
     sim->metrics.kv_capacity = config->kv_capacity;
@@ -122,6 +122,7 @@ void mb_sim_integrate(mb_sim *sim) {
     mb_metrics *metrics = &sim->metrics;
     sim->integrated_s = sim->now_s;
     metrics->in_system_integral += dt * (double)(sim->waiting + sim->running);
+    metrics->busy_s += dt * (double)(sim->config->replicas - sim->idle_count);
     metrics->kv_reserved_integral += dt * (double)sim->kv_reserved;
     metrics->kv_used_integral += dt * (double)sim->kv_used;
     // What waits in a replica's own queue concerns that one alone.
@@ -203,6 +204,7 @@ mb_status mb_sim_reject(mb_sim *sim, uint32_t slot, const char *reason, mb_error
         mb_make_printable(sim->metrics.first_rejection, "");
     }
     sim->waiting--;
+    mb_judge_rejected(sim, request);
     const mb_finished record = {.request = request, .first_token_s = NAN, .end_s = NAN, .why = "rejected"};
     return mb_sim_leave(sim, slot, MB_END_REJECTED, &record, error);
 }
@@ -299,9 +301,8 @@ static mb_status arrive(mb_sim *sim, mb_error *error) {
     const uint32_t slot = mb_request_new(&sim->requests, sim->engines != NULL);
     if (slot == MB_NONE) return mb_fail_memory(error);
     mb_request *request = mb_request_at(&sim->requests, slot);
-    if (sim->arrived == 0) sim->metrics.first_arrival_s = sim->pending.time_s;
+    mb_window_arrival(sim, sim->pending.time_s);
     const uint64_t id = sim->arrived++;
-    sim->metrics.counted += id >= sim->config->warmup_requests;
     fill_request(request, &sim->pending, id, sim->config->slo.e2e_s);
     mb_sim_integrate(sim);
     sim->waiting++;
@@ -328,32 +329,7 @@ static mb_status fire_timer(mb_sim *sim, uint32_t timer, mb_error *error) {
     return sim->policy.ops->timer(sim->policy.self, sim, timer, error);
 }
 
-// --- statistics of a request that is done
-
-void mb_sim_judge(mb_sim *sim, const mb_request *request, bool waited, double ttft, double tbt, double e2e) {
-    mb_metrics *metrics = &sim->metrics;
-    const mb_slo *slo =
-        sim->config->classes ? &sim->config->classes[request->class_index].slo : &sim->config->slo;
-    const bool late = ttft > slo->ttft_s, slow_tokens = tbt > slo->tbt_s, slow = e2e > slo->e2e_s;
-    const bool met = !late && !slow_tokens && !slow;
-    metrics->measured++;
-    metrics->waited += waited;
-    metrics->ttft_violations += late;
-    metrics->tbt_violations += slow_tokens;
-    metrics->e2e_violations += slow;
-    metrics->slo_met += met;
-    if (metrics->batch_means) {
-        const double wait = request->start_s - request->arrival_s;
-        const double values[] = {ttft, e2e, wait, late, slow_tokens, slow, met, waited};
-        mb_batch_means_add(metrics->batch_means, request->id - sim->config->warmup_requests, values);
-    }
-    if (!metrics->classes) return;
-    mb_class_metrics *of_class = &metrics->classes[request->class_index];
-    of_class->measured++;
-    of_class->slo_met += met;
-    of_class->ttft_s += ttft;
-    of_class->e2e_s += e2e;
-}
+// --- the run
 
 mb_status mb_sim_count_finished(mb_sim *sim, const mb_request *request, mb_error *error) {
     mb_metrics *metrics = &sim->metrics;
@@ -470,6 +446,7 @@ static mb_status run_instant(mb_sim *sim, double time_s, mb_error *error) {
     sim->now_s = time_s;
     mb_status status = look(sim, error);
     if (status == MB_OK) status = end_steps(sim, error);
+    if (sim->now_s >= sim->warmup_end_s) mb_window_open(sim);
     if (status == MB_OK) status = take_arrivals(sim, error);
     if (status == MB_OK) status = fire_timers(sim, error);
     if (status == MB_OK) status = mb_plan(sim, error);
@@ -489,8 +466,10 @@ static mb_status run_events(mb_sim *sim, mb_error *error) {
         double next = sim->heap.count ? mb_heap_top(&sim->heap).time_s : INFINITY;
         if (!sim->arrivals_ended && sim->pending.time_s < next) next = sim->pending.time_s;
         if (isinf(next)) break; // every user waits for an answer that will not come
+        if (sim->warmup_end_s < next) next = sim->warmup_end_s; // an instant of its own
         if (sim->config->stop_s > 0 && next > sim->config->stop_s) {
             sim->now_s = sim->config->stop_s;
+            sim->stopped = true;
             break;
         }
         status = run_instant(sim, next, error);
@@ -500,7 +479,6 @@ static mb_status run_events(mb_sim *sim, mb_error *error) {
 
 // What is still in the system when a run ends was never served: say so in the dump as well.
 static mb_status report_unfinished(mb_sim *sim, mb_error *error) {
-    sim->metrics.unfinished = sim->waiting + sim->running;
     mb_status status = MB_OK;
     if (!sim->observer.finished || !sim->metrics.unfinished) return status;
     for (uint32_t slot = 0; slot < mb_request_slots(&sim->requests) && status == MB_OK; slot++) {
@@ -511,24 +489,6 @@ static mb_status report_unfinished(mb_sim *sim, mb_error *error) {
         status = sim->observer.finished(sim->observer.self, &record, error);
     }
     return status;
-}
-
-// Close the books of the engines, in order of their numbers.
-static void sum_engines(mb_sim *sim) {
-    mb_metrics *metrics = &sim->metrics;
-    uint64_t computed = 0;
-    for (uint32_t i = 0; sim->engines && i < sim->config->replicas; i++) {
-        mb_engine *engine = &sim->engines[i];
-        mb_run_abandon(sim, &sim->replicas[i]);
-        mb_engine_account(sim, engine);
-        metrics->busy_s += engine->busy_s;
-        metrics->kv_reserved_integral += engine->reserved_integral;
-        metrics->kv_used_integral += engine->used_integral;
-        computed += engine->computed_tokens;
-    }
-    metrics->padded_tokens += computed; // what is computed again is waste, like padding
-    if (computed > metrics->recomputed_tokens)
-        metrics->useful_tokens += computed - metrics->recomputed_tokens;
 }
 
 // Let the policy look back, before the books are closed.
@@ -544,9 +504,8 @@ mb_status mb_sim_run(mb_sim *sim, mb_error *error) {
     mb_error ignored;
     mb_status status = run_events(sim, error);
     if (status == MB_OK) status = look_back(sim, error);
-    mb_sim_integrate(sim);
-    sum_engines(sim);
-    sim->metrics.requests = sim->arrived;
+    mb_window_close(sim);
+    if (status == MB_OK) mb_sim_check_end(sim);
     const mb_source_counts counts = mb_source_get_counts(sim->source);
     sim->metrics.skipped_zero = counts.skipped_zero;
     sim->metrics.skipped_empty = counts.skipped_empty;

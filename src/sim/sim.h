@@ -71,7 +71,8 @@ typedef struct mb_sim_config {
     mb_slo slo;
     uint64_t seed, replication;
     bool batch_means;         // keep means of batches of requests: intervals within one run
-    uint64_t warmup_requests; // the first arrivals, left out of the latency statistics
+    uint64_t warmup_requests; // observation starts when so many have arrived and the next one comes,
+    double warmup_s;          // or so long after the first arrival; one of them is 0
     bool exact_percentiles;   // keep every sample
     bool oracle;              // policies may see the true output length
     double usd_per_hour;      // of all replicas; 0: not known
@@ -170,9 +171,13 @@ struct mb_sim {
     uint32_t client_count, client_capacity;
     double clients_counted_s; // output_tokens of running requests are counted up to here
     bool arrivals_ended, closed;
-    bool ended;         // nothing happens any more; the policy may look
-    bool done_failed;   // in its hook `done`: the metrics are complete all the same
-    mb_arrival pending; // the next arrival, not yet in the system
+    bool ended;             // nothing happens any more; the policy may look
+    bool done_failed;       // in its hook `done`: the metrics are complete all the same
+    bool stopped;           // at config->stop_s, before all was done
+    bool warm;              // the warm-up is over
+    uint64_t first_counted; // statistics of requests are of those from this id on; UINT64_MAX: not known yet
+    double warmup_end_s;    // when a warm-up in seconds ends; INFINITY: it has, or is none
+    mb_arrival pending;     // the next arrival, not yet in the system
     mb_rng noise;
     uint32_t batches;
     uint32_t timers_alone; // timers fired since anything else happened, or since somebody asked about them:

@@ -28,7 +28,7 @@ void mb_engine_account(const mb_sim *sim, mb_engine *engine) {
 
 // Memory grows evenly over a run (each decode by a token per step), so the mean of its ends stands for it.
 static void account_run(mb_sim *sim, mb_engine *engine) {
-    const double duration = sim->now_s - engine->run_start_s;
+    const double duration = sim->now_s - engine->sums_start_s;
     const double blocks = (double)mb_engine_blocks_used(engine);
     const double mean = (engine->blocks_at_start + blocks) / 2 * engine->kv.block_tokens;
     engine->reserved_integral += duration * mean;
@@ -132,7 +132,7 @@ static mb_status begin_piece(mb_sim *sim, mb_replica *replica, mb_engine *engine
     engine->transfer_s = 0;
     engine->piece_decodes = shape.decode_requests;
     engine->run_prefill_tokens += shape.prefill_tokens;
-    engine->steps = 0;
+    engine->steps = engine->uncounted = 0;
     engine->begun = 1;
     engine->extrapolated = extrapolated;
     engine->limit = find_limit(sim, engine);
@@ -144,8 +144,9 @@ static mb_status begin_piece(mb_sim *sim, mb_replica *replica, mb_engine *engine
 static void add_gaps(mb_sim *sim, mb_engine *engine, uint64_t steps) {
     const double first = mb_piece_time(engine, 1);
     mb_sketch *itl = &sim->metrics.itl;
-    uint64_t from = 0;
-    if (engine->group_count != 1 || engine->groups[0].time_s != engine->piece_start_s) {
+    const bool open = engine->group_count != 1 || engine->groups[0].time_s != engine->piece_start_s;
+    uint64_t from = engine->uncounted;
+    if (open && from == 0) {
         for (uint32_t i = 0; i < engine->group_count; i++)
             mb_sketch_add_many(itl, first - engine->groups[i].time_s, engine->groups[i].count);
         from = 1;
@@ -159,17 +160,16 @@ static void add_gaps(mb_sim *sim, mb_engine *engine, uint64_t steps) {
 static void close_piece(mb_sim *sim, mb_engine *engine) {
     mb_metrics *metrics = &sim->metrics;
     const uint64_t steps = engine->steps, decodes = engine->piece_decodes;
-    const double end = mb_piece_time(engine, steps);
-    engine->busy_s += end - engine->piece_start_s;
+    const uint64_t counted = steps - engine->uncounted;
     engine->run_steps += steps;
     engine->run_decodes += steps * decodes;
-    metrics->batches += steps;
-    metrics->batch_requests += steps * (engine->row_count + decodes);
-    engine->computed_tokens += steps * decodes;
-    if (engine->extrapolated) metrics->extrapolated_batches += steps;
-    if (!decodes) return;
-    if (sim->arrived > sim->config->warmup_requests) add_gaps(sim, engine, steps);
-    engine->groups[0] = (mb_token_group){end, (uint32_t)decodes};
+    metrics->batches += counted;
+    metrics->batch_requests += counted * (engine->row_count + decodes);
+    engine->computed_tokens += counted * decodes;
+    if (engine->extrapolated) metrics->extrapolated_batches += counted;
+    if (!decodes || !steps) return;
+    add_gaps(sim, engine, steps);
+    engine->groups[0] = (mb_token_group){mb_piece_time(engine, steps), (uint32_t)decodes};
     engine->group_count = 1;
 }
 
@@ -288,7 +288,7 @@ mb_status mb_run_start(mb_sim *sim, mb_replica *replica, mb_error *error) {
     clear_selection(sim, engine);
     mb_sim_mark_busy(sim, replica);
     engine->stepping = true;
-    engine->run_start_s = sim->now_s;
+    engine->run_start_s = engine->sums_start_s = sim->now_s;
     engine->run_steps = engine->run_decodes = engine->run_prefill_tokens = 0;
     engine->run_requests = engine->requests;
     engine->blocks_at_start = (double)mb_engine_blocks_used(engine);
@@ -349,18 +349,16 @@ void mb_run_reach(mb_sim *sim, mb_replica *replica) {
 
 static void measure(mb_sim *sim, const mb_request *request) {
     mb_metrics *metrics = &sim->metrics;
-    const double wait = request->start_s - request->arrival_s;
     const double ttft = request->first_token_s - request->arrival_s, e2e = sim->now_s - request->arrival_s;
     const uint32_t output = request->output_tokens;
-    double tbt = 0;
-    mb_sketch_add(&metrics->queue, wait);
+    const double answering_s = request->last_token_s - request->first_token_s;
+    const double tbt = output > 1 ? answering_s / (output - 1) : 0;
+    mb_judge_served(sim, request, ttft, tbt, e2e);
+    if (!mb_sim_counts(sim, request)) return;
+    mb_sketch_add(&metrics->queue, request->start_s - request->arrival_s);
     mb_sketch_add(&metrics->ttft, ttft);
     mb_sketch_add(&metrics->e2e, e2e);
-    if (output > 1) {
-        tbt = (request->last_token_s - request->first_token_s) / (output - 1);
-        mb_sketch_add(&metrics->tpot, tbt);
-    }
-    mb_sim_judge(sim, request, wait > 0, ttft, tbt, e2e);
+    if (output > 1) mb_sketch_add(&metrics->tpot, tbt);
 }
 
 static mb_status finish(mb_sim *sim, mb_replica *replica, uint32_t slot, mb_error *error) {
@@ -372,7 +370,7 @@ static mb_status finish(mb_sim *sim, mb_replica *replica, uint32_t slot, mb_erro
     if (!mb_kv_blocks_release(&engine->kv, &request->hold, &names, request->computed,
                               request->session ? MB_KV_SESSION : MB_KV_FORGET))
         return mb_fail_memory(error);
-    if (request->id >= sim->config->warmup_requests) measure(sim, request);
+    measure(sim, request);
     const mb_status status = mb_sim_count_finished(sim, request, error);
     if (status != MB_OK) return status;
     const mb_finished record = {.request = request,
@@ -399,7 +397,7 @@ static bool advance_row(mb_sim *sim, mb_engine *engine, uint32_t slot, bool *fai
     if (todo > 0) return false;
     if (request->generated++ == 0)
         request->first_token_s = sim->now_s;
-    else if (sim->arrived > sim->config->warmup_requests)
+    else
         mb_sketch_add(&sim->metrics.itl, sim->now_s - request->last_token_s);
     request->last_token_s = sim->now_s;
     mb_engine_drop_prefill(sim, engine, slot);
@@ -466,7 +464,6 @@ mb_status mb_run_end(mb_sim *sim, mb_replica *replica, mb_error *error) {
     account_run(sim, engine);
     engine->stepping = false;
     engine->event_s = sim->boundary_s[replica->id] = INFINITY;
-    sim->metrics.last_end_s = sim->now_s;
     const uint64_t steps = engine->run_steps;
     const double duration = sim->now_s - engine->run_start_s;
     const mb_step_report report = {.duration_s = duration,
@@ -491,4 +488,17 @@ void mb_run_abandon(mb_sim *sim, mb_replica *replica) {
     close_piece(sim, engine);
     account_run(sim, engine);
     engine->stepping = false;
+}
+
+void mb_run_restart_sums(mb_sim *sim, mb_replica *replica) {
+    mb_engine *engine = replica->engine;
+    mb_engine_settle(sim, replica);
+    mb_engine_account(sim, engine);
+    engine->reserved_integral = engine->used_integral = 0;
+    engine->computed_tokens = 0;
+    engine->uncounted = engine->steps;
+    if (!engine->stepping) return;
+    engine->sums_start_s = sim->now_s;
+    engine->blocks_at_start = (double)mb_engine_blocks_used(engine);
+    engine->tokens_at_start = tokens_in_memory(engine);
 }

@@ -112,7 +112,11 @@ local function make_scenario()
   s.jobs = chance(0.2)
   s.alpha, s.beta, s.gamma = pick{ 0, 0.01, 0.25 }, pick{ 0.0002, 0.005, 0.0078125 }, pick{ 0, 0.3, 1 }
   s.least = pick{ 0, 0.05 }
-  s.tbt = chance(0.7) and pick{ 0.0003, 0.006, 0.01 } or false
+  s.slo = { tbt = chance(0.7) and pick{ 0.0003, 0.006, 0.01 } or nil, ttft = chance(0.3) and pick{ 0.25, 1, 8 } or nil,
+    e2e = chance(0.6) and pick{ 0.5, 3, 20 } or nil }
+  local last = s.requests[#s.requests].arrival
+  s.stop = chance(0.3) and 0.01 + last * 1.3 * uniform() or nil
+  s.warmup = chance(0.3) and pick{ { requests = whole(1, 60) }, { seconds = 0.01 + last * 0.6 * uniform() } } or nil
   for i = 1, POLICIES_PER_FILE do
     local name = (equal or chance(0.4)) and pick(CORRECTED_NAMES) or pick(ORIGIN_NAMES)
     s.policies[i] = { name = name, label = "p" .. i, params = (CORRECTED[name] or ORIGIN[name])() }
@@ -144,16 +148,19 @@ local function write_files(s, folder)
     s.jobs and "  latency = latency.jobs {},\n" or string.format(
       "  latency = latency.batch { alpha = %s, beta = %s, gamma = %s, floor = %s },\n",
       number(s.alpha), number(s.beta), number(s.gamma), number(s.least)),
-    s.tbt and "  slo = { tbt = " .. number(s.tbt) .. " },\n" or "",
+    "  slo = ", literal(s.slo), ",\n", s.stop and "  stop_time = " .. number(s.stop) .. ",\n" or "",
+    s.warmup and "  warmup = " .. literal(s.warmup) .. ",\n" or "",
     "  seeds = 1, oracle = true,\n  policies = {\n", table.concat(policies), "  },\n}\n" })
 end
 
 -- --- the comparison -----------------------------------------------------------------------------------------------------
 
 -- Nil, or a sentence about the first difference.
-local function difference(rows, batches, result, requests)
+local function difference(rows, batches, result)
   if not rows then return "the program wrote no dump" end
-  if #rows ~= #requests then return #rows .. " requests of " .. #requests .. " in the dump" end
+  local arrived = 0
+  for _, r in ipairs(result.requests) do arrived = arrived + (r.arrived and 1 or 0) end
+  if #rows ~= arrived then return #rows .. " requests in the dump, oracle: " .. arrived end
   table.sort(rows, function(a, b) return tonumber(a.id) < tonumber(b.id) end)
   local why = {}
   for _, r in ipairs(result.rejected) do why[r.id] = "rejected" end
@@ -166,7 +173,8 @@ local function difference(rows, batches, result, requests)
     end
     for _, pair in ipairs{ { "arrival_s", "arrival" }, { "start_s", "start" }, { "first_token_s", "first" },
       { "end_s", "stop" }, { "replica", "replica" }, { "predicted_output", "predicted" } } do
-      if not same(row[pair[1]], want[pair[2]]) then
+      local known = want.stop or want.start == nil or pair[2] ~= "first" -- dumped of what was served
+      if known and not same(row[pair[1]], want[pair[2]]) then
         return ("request %d: %s is %s, oracle: %s"):format(want.id, pair[1], row[pair[1]], tostring(want[pair[2]]))
       end
     end
@@ -176,7 +184,9 @@ local function difference(rows, batches, result, requests)
       if batch ~= want.batch then return ("request %d is in another batch"):format(want.id) end
     end
   end
-  if #batches ~= #result.batches then return #batches .. " batches, oracle: " .. #result.batches end
+  local over = 0
+  for _, batch in ipairs(result.batches) do over = over + (batch.stop <= result.finish and 1 or 0) end
+  if #batches ~= over then return #batches .. " batches, oracle: " .. over end
   for _, row in ipairs(batches) do
     local want = result.batches[partner[row.batch]]
     for _, pair in ipairs{ { "replica", "replica" }, { "start_s", "start" }, { "end_s", "stop" },
@@ -184,6 +194,19 @@ local function difference(rows, batches, result, requests)
       if not same(row[pair[1]], want[pair[2]]) then
         return ("batch %s: %s is %s, oracle: %s"):format(row.batch, pair[1], row[pair[1]], tostring(want[pair[2]]))
       end
+    end
+  end
+end
+
+local MEASURES = { "rejected", "unfinished", "censored", "served_share", "duration_s", "throughput_rps", "throughput_tps",
+  "goodput_rps", "ttft_violation", "tbt_violation", "e2e_violation", "slo_attainment", "waited_fraction", "e2e_mean_s",
+  "batches", "batch_mean", "gpu_util", "kv_mean", "kv_peak" }
+
+local function measures_difference(row, measures)
+  if row.requests == "" then return end -- all were rejected, so the run failed
+  for _, name in ipairs(MEASURES) do
+    if not same(row[name], measures[name]) then
+      return ("%s is %s, oracle: %s"):format(name, row[name], tostring(measures[name]))
     end
   end
 end
@@ -202,7 +225,7 @@ local function simulate(s, p, folder)
     policy = simulator.load("policies/" .. p.name .. ".lua"), params = p.params,
     requests = csv.read(folder .. "/requests.csv"), replicas = s.replicas, kv = s.kv or nil, oracle = true,
     latency = s.jobs and simulator.jobs or simulator.law(s.alpha, s.beta, s.gamma, s.least),
-    slo = { tbt = s.tbt or nil }, block_oversize = s.block,
+    slo = s.slo, block_oversize = s.block, stop = s.stop, warmup = s.warmup,
   }
 end
 
@@ -211,14 +234,16 @@ for file = 1, FILES do
   local s, folder = make_scenario(), program.temporary_folder()
   write_files(s, folder)
   program.run(folder, "requests,batches")
-  local bad = false
+  local bad, summary = false, {}
+  for _, row in ipairs(read_table(folder .. "/out/summary.csv") or {}) do summary[row.policy] = row end
   for _, p in ipairs(s.policies) do
     local good, result = pcall(simulate, s, p, folder)
     local problem
     if good then
       number_batches(result)
       problem = difference(read_table(folder .. "/out/requests-" .. p.label .. "-1.csv"),
-        read_table(folder .. "/out/batches-" .. p.label .. "-1.csv"), result, s.requests)
+        read_table(folder .. "/out/batches-" .. p.label .. "-1.csv"), result)
+        or measures_difference(summary[p.label] or {}, result.measures)
     else
       problem = "the oracle failed: " .. tostring(result)
     end

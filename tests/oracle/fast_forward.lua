@@ -132,7 +132,11 @@ local function scenario(number, policies, seeds)
   if chance(0.15) then hardware, times = roofline() end
   file:write(("return scenario {\n  workload = %s,\n  cluster = %s,\n  latency = %s,\n  slo = { tbt = 0.05, e2e = 5 },\n")
     :format(workload(whole(5, 60)), cluster(hardware), times))
-  if chance(0.15) then file:write(("  stop_time = %.3f,\n"):format(draw() * 5)) end
+  if chance(0.25) then file:write(("  stop_time = %.3f,\n"):format(draw() * 5)) end
+  if chance(0.3) then
+    file:write(pick{ ("  warmup = %d,\n"):format(whole(1, 10)),
+      ("  warmup = { seconds = %.3f },\n"):format(0.01 + draw() * 2) })
+  end
   file:write(("  policies = { %s },\n  seeds = %d, seed = %d,\n}\n"):format(table.concat(list, ",\n    "), seeds,
     whole(1, 1e6)))
   file:close()

@@ -5,7 +5,10 @@
 --   local result = simulator.run{ policy = simulator.load("policies/static_fifo.lua"), requests = {...},
 --                                 latency = simulator.law(0.010, 0.0002, 0.3) }
 --   result.requests[i]: id, arrival, prompt, output, predicted, replica, start, first, stop (nil: never served)
---   result.batches[i]:  replica, start, stop, requests, longest;  result.series[name]: values given to sim:observe
+--   result.batches[i]:  replica, start, stop, requests, longest, tokens;  result.series[name]: values given to sim:observe
+--   result.measures:    by name
+
+local promises = require "promises"
 
 local simulator = {}
 
@@ -173,7 +176,8 @@ function simulator.settings(policy, given)
 end
 
 -- options: policy, requests ({id, arrival, prompt, output, predicted[, service]} by arrival), latency; and, optional,
--- replicas (1), kv (tokens), params, slo, oracle, sample (length of the prefix, 5000), block_oversize, observing.
+-- replicas (1), kv (tokens), params, slo, oracle, sample (length of the prefix, 5000), block_oversize, observing, stop (s),
+-- warmup ({ requests = } or { seconds = }).
 function simulator.run(options)
   local record_of, result = {}, { requests = {}, batches = {}, series = {}, rejected = {} }
   local sim = { now = 0, running = 0, waiting = 0, slo = options.slo or {}, replicas = {}, queues = {},
@@ -222,6 +226,7 @@ function simulator.run(options)
   function sim:reject(req, reason)
     unqueue(req)
     self.waiting = self.waiting - 1
+    record_of[req].rejected = self.now
     table.insert(result.rejected, { id = req.id, reason = reason })
     if policy.finish then policy:finish(req, "rejected") end
   end
@@ -265,11 +270,11 @@ function simulator.run(options)
     local duration, first, tbt = options.latency(#replica.batch, longest, service)
     for _, req in ipairs(replica.batch) do
       local record = record_of[req]
-      record.replica, record.start, record.first = replica.id, sim.now, sim.now + first
+      record.replica, record.start, record.first, record.tbt = replica.id, sim.now, sim.now + first, tbt
     end
     replica.finishes = { time = sim.now + duration, duration = duration, tbt = tbt }
     table.insert(result.batches, { replica = replica.id, start = sim.now, stop = sim.now + duration,
-                                   requests = #replica.batch, longest = longest })
+                                   requests = #replica.batch, longest = longest, tokens = replica.kv.used })
     replica.finishes.order = #result.batches
   end
 
@@ -294,6 +299,7 @@ function simulator.run(options)
 
   local function arrive(record)
     local req = new_request(record)
+    record.arrived = true
     sim.waiting = sim.waiting + 1
     sim:changed()
     if record.prompt + record.output > capacity and not options.block_oversize then
@@ -334,9 +340,14 @@ function simulator.run(options)
   end
   if policy.init then policy:init() end
 
+  local stopped = false
   while true do
     local event = next_event()
     if not event or (not options.requests[next_arrival] and sim.waiting + sim.running == 0) then break end
+    if options.stop and event.time > options.stop then
+      sim.now, stopped = options.stop, true
+      break
+    end
     sim.now = event.time
     event.call()
     local following = next_event()
@@ -352,8 +363,28 @@ function simulator.run(options)
     end
   end
   for i, record in ipairs(options.requests) do result.requests[i] = record end
-  result.unfinished = sim.waiting + sim.running
+  result.unfinished, result.finish = sim.waiting + sim.running, sim.now
+  result.measures = simulator.measures(options, result, sim, stopped)
   return result
+end
+
+function simulator.measures(options, result, sim, stopped)
+  local window, finish = promises.window(options.requests, options.warmup), sim.now
+  local measures = promises.measures(options.requests, window, sim.slo, finish, stopped)
+  local busy, memory, peak, batches, members = 0, 0, 0, 0, 0
+  for _, batch in ipairs(result.batches) do
+    local part = promises.part(window, batch.start, math.min(batch.stop, finish))
+    busy, memory = busy + part, memory + part * batch.tokens
+    if batch.stop > window.start then peak = math.max(peak, batch.tokens) end
+    if batch.stop > window.start and batch.stop <= finish then batches, members = batches + 1, members + batch.requests end
+  end
+  measures.rejected, measures.unfinished = #result.rejected, result.unfinished
+  measures.batches, measures.batch_mean = batches, batches > 0 and members / batches or nil
+  local all = measures.duration_s * #sim.replicas
+  if all == 0 then return measures end
+  measures.gpu_util = busy / all
+  if options.kv then measures.kv_peak, measures.kv_mean = peak / options.kv, memory / (all * options.kv) end
+  return measures
 end
 
 return simulator

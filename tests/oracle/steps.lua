@@ -7,6 +7,7 @@
 --   result.runs[i]:     replica, start, stop, count, requests: what `stepped` was told
 --   result.series[i]:   time, name, value: what sim:observe was told;  result.measures: by name
 
+local promises = require "promises"
 local simulator = require "simulator"
 local steps = {}
 
@@ -82,7 +83,7 @@ local function by_admission(a, b) return a.order < b.order end
 
 -- options: policy, requests (as simulator.run), latency; and, optional, params, replicas (1), blocks (none: no limit),
 -- block (16), watermark (0), prefix_cache (true), token_budget, max_requests, reserve ("chunk"), max_length,
--- swap = { tokens, seconds_per_token }, oracle.
+-- swap = { tokens, seconds_per_token }, oracle, slo, stop, warmup (as simulator.run).
 function steps.run(options)
   local result = { requests = {}, runs = {}, rejected = {}, series = {} }
   local sim = { now = 0, running = 0, waiting = 0, slo = options.slo or {}, replicas = {}, queues = {}, arrivals_ended = false,
@@ -92,8 +93,9 @@ function steps.run(options)
   local record_of, alive, timers, next_arrival, admissions = {}, {}, {}, 1, 0
   local version, last_general, planning = 0, 0, false -- news is numbered; the newest that concerns every replica
   local swap, host_used = options.swap, 0 -- one host memory for all
-  local total = { steps = 0, rows = 0, busy = 0, memory = 0, preemptions = 0, last_end = 0, idle = 0,
-                  gaps = 0, gap_time = 0, ends = 0 }
+  local total = { steps = 0, rows = 0, busy = 0, memory = 0, preemptions = 0, idle = 0, gaps = 0, gap_time = 0, ends = 0,
+                  peak = 0 } -- of the time of observation
+  local window, stopped = promises.window(options.requests, options.warmup), false
   local begin_step
 
   local function count_requests()
@@ -216,7 +218,7 @@ function steps.run(options)
     if record.state == "paused" then record.home.pool.release(record, false) end
     if record.state == "swapped" then host_used = host_used - record.computed end
     bury(record)
-    record.home = nil
+    record.home, record.rejected = nil, self.now
     table.insert(result.rejected, { id = req.id, reason = reason })
     if policy.finish then policy:finish(req, "rejected") end
   end
@@ -263,7 +265,8 @@ function steps.run(options)
     if how == "recompute" then record.computed, record.home = 0, nil end
     record.attained, record.since = record.attained + sim.now - record.since, sim.now
     record.state = ({ recompute = "waiting", swap = "swapped", pause = "paused" })[how]
-    record.preemptions, total.preemptions = record.preemptions + 1, total.preemptions + 1
+    record.preemptions = record.preemptions + 1
+    if sim.now >= window.start then total.preemptions = total.preemptions + 1 end
     give_back_news(record)
     put_back(record, to or record.origin or sim.queue, place)
     count_requests()
@@ -422,7 +425,7 @@ function steps.run(options)
   local function report(replica)
     local run = replica.run
     replica.run, replica.boundary = nil, false
-    total.ends = total.ends + (run.used_at_start + run.used_at_end) / 2 * (run.stop - run.start)
+    total.ends = total.ends + (run.used_at_start + run.used_at_end) / 2 * promises.part(window, run.start, run.stop)
     local step = { duration = run.stop - run.start, count = run.count, requests = #run.rows,
                    prefill_tokens = run.prefill, decode_tokens = run.decode }
     step.tbt = run.tbt or (run.decode > 0 and step.duration / step.count or 0)
@@ -482,7 +485,10 @@ function steps.run(options)
     for _, row in ipairs(run.rows) do
       local record = row.record
       run.prefill, run.decode = run.prefill + record.prompt, run.decode + record.output
-      total.gaps, total.gap_time = total.gaps + record.output - 1, total.gap_time + (record.output - 1) * run.tbt
+      if window.counts(record.number) and window.start <= sim.now then
+        total.gaps, total.gap_time = total.gaps + record.output - 1, total.gap_time + (record.output - 1) * run.tbt
+      end
+      record.tbt = run.tbt
       record.first, record.emitted = record.first or run.first, record.output
     end
   end
@@ -491,8 +497,8 @@ function steps.run(options)
   local function end_step(replica)
     local run, leaving, prefill = replica.run, {}, false
     run.count, run.stop, run.used_at_end = run.count + 1, sim.now, replica.kv.used
-    total.steps, total.rows, total.last_end = total.steps + 1, total.rows + #run.rows, sim.now
-    total.busy = total.busy + run.step_end - run.step_start
+    local observed = sim.now > window.start
+    if observed then total.steps, total.rows = total.steps + 1, total.rows + #run.rows end
     if run.static then end_static(run) end
     for _, row in ipairs(run.rows) do
       local record = row.record
@@ -501,7 +507,9 @@ function steps.run(options)
         if row.decode then run.decode = run.decode + row.tokens else run.prefill, prefill = run.prefill + row.tokens, true end
         if record.computed == known(record) then
           record.emitted = record.emitted + 1
-          if record.first then total.gaps, total.gap_time = total.gaps + 1, total.gap_time + sim.now - record.last end
+          if record.first and observed then
+            total.gaps, total.gap_time = total.gaps + 1, total.gap_time + sim.now - record.last
+          end
           record.first, record.last = record.first or sim.now, sim.now
         end
       end
@@ -539,7 +547,7 @@ function steps.run(options)
     local req = new_request(record)
     record.state, record.computed, record.emitted, record.preemptions = "waiting", 0, 0, 0
     record.waited, record.attained, record.since = 0, 0, sim.now
-    record.blocks, version = {}, version + 1
+    record.blocks, version, record.arrived = {}, version + 1, true
     record.news = version
     table.insert(alive, record)
     count_requests()
@@ -574,10 +582,13 @@ function steps.run(options)
   end
 
   local function advance(time)
+    local part = promises.part(window, sim.now, time)
     for _, replica in ipairs(sim.replicas) do
-      total.memory = total.memory + replica.kv.used * (time - sim.now)
-      if not replica.run then total.ends = total.ends + replica.kv.used * (time - sim.now) end
-      if not replica.run and not replica.deliberate and has_own_work(replica) then total.idle = total.idle + time - sim.now end
+      if sim.now < window.start and time >= window.start and replica.run then replica.run.used_at_start = replica.kv.used end
+      if part > 0 then total.peak = math.max(total.peak, replica.kv.used) end
+      total.memory = total.memory + replica.kv.used * part
+      if replica.run then total.busy = total.busy + part else total.ends = total.ends + replica.kv.used * part end
+      if not replica.run and not replica.deliberate and has_own_work(replica) then total.idle = total.idle + part end
     end
     sim.now = time
   end
@@ -635,6 +646,7 @@ function steps.run(options)
   sim.queue = simulator.new_queue(sim)
   sim.inbox = sim.queue
   for id = 1, options.replicas or 1 do sim.replicas[id] = new_replica(id) end
+  for i, record in ipairs(options.requests) do record.number = i end
   if policy.init then policy:init() end
 
   while true do
@@ -646,37 +658,52 @@ function steps.run(options)
     elseif not schedule_all() then -- and what a policy's timers of no delay do is done, too
       event = next_event()
       if not event then break end
+      if options.stop and event.time > options.stop then
+        advance(options.stop)
+        stopped = true
+        break
+      end
       advance(event.time)
     end
   end
 
   -- --- measures --------------------------------------------------------------------------------------------------------------
 
+  for _, replica in ipairs(sim.replicas) do -- a run that was cut
+    local run = replica.run
+    local part = run and promises.part(window, run.start, sim.now) or 0
+    if run then total.ends = total.ends + (run.used_at_start + replica.kv.used) / 2 * part end
+    for _, row in ipairs(run and run.static and run.rows or {}) do
+      row.record.first, row.record.tbt = row.record.first or run.first, run.tbt
+    end
+  end
   for i, record in ipairs(options.requests) do result.requests[i] = record end
   result.unfinished = #alive
-  local finished, output, ttft, tpot, many = 0, 0, 0, 0, 0
-  for _, record in ipairs(options.requests) do
-    if record.stop then
-      finished, output, ttft = finished + 1, output + record.output, ttft + record.first - record.arrival
+  local served, finished, ttft, tpot, many = 0, 0, 0, 0, 0
+  for i, record in ipairs(options.requests) do
+    if record.stop then finished = finished + 1 end
+    if record.stop and window.counts(i) then
+      served, ttft = served + 1, ttft + record.first - record.arrival
       if record.output > 1 then
         many, tpot = many + 1, tpot + (record.stop - record.first) / (record.output - 1)
       end
     end
   end
-  result.measures = { finished = finished, rejected = #result.rejected, unfinished = result.unfinished,
-                      preemptions = total.preemptions, itl_mean_s = total.gaps > 0 and total.gap_time / total.gaps or nil,
-                      batch_mean = total.steps > 0 and total.rows / total.steps or nil, idle_with_work_s = total.idle }
-  if finished == 0 then return result end
-  local duration, measures = total.last_end - options.requests[1].arrival, result.measures
-  local replica_time = duration * #sim.replicas
-  measures.throughput_rps, measures.throughput_tps = finished / duration, output / duration
-  measures.ttft_mean_s, measures.tpot_mean_s = ttft / finished, many > 0 and tpot / many or nil
-  measures.gpu_util = total.busy / replica_time
-  if options.blocks then
+  local measures = promises.measures(options.requests, window, sim.slo, sim.now, stopped)
+  result.measures = measures
+  measures.finished, measures.rejected, measures.unfinished = finished, #result.rejected, result.unfinished
+  measures.preemptions, measures.idle_with_work_s = total.preemptions, total.idle
+  measures.itl_mean_s = total.gaps > 0 and total.gap_time / total.gaps or nil
+  measures.batch_mean = total.steps > 0 and total.rows / total.steps or nil
+  measures.ttft_mean_s, measures.tpot_mean_s = served > 0 and ttft / served or nil, many > 0 and tpot / many or nil
+  local replica_time = measures.duration_s * #sim.replicas
+  if replica_time > 0 then measures.gpu_util = total.busy / replica_time end
+  if options.blocks and replica_time > 0 then
     local capacity = sim.replicas[1].kv.capacity
     measures.kv_mean = total.memory / (replica_time * capacity)
     -- The same, where the mean of the first and last step of a run of equal steps stands for all of them.
     measures.kv_mean_of_ends = total.ends / (replica_time * capacity)
+    measures.kv_peak = total.peak / capacity
   end
   return result
 end

@@ -70,11 +70,12 @@ static inline run_result run_trial(trial *t, uint64_t replication) {
     must(mb_sim_init(&sim, &config, source, policy, t->observer, &error), &error);
     must(mb_sim_run(&sim, &error), &error);
     const mb_metrics *metrics = &sim.metrics;
-    run_result result = {.busy_s = metrics->busy_s, .duration_s = mb_metrics_duration(metrics)};
+    run_result result = {.busy_s = metrics->busy_s, .duration_s = metrics->end_s - metrics->start_s};
     mb_measure_all(metrics, &config.slo, result.values);
     result.values[mb_measure_index("sim_wall_s")] = 0;
     result.values[mb_measure_index("sim_requests_per_s")] = 0;
-    result.in_system = metrics->in_system_integral / result.duration_s;
+    result.in_system =
+        (metrics->in_system_integral - metrics->in_warmup_integral) / result.duration_s;
     result.little = metrics->in_system_integral / metrics->sojourn_s;
     assert_int_equal(metrics->requests, metrics->finished);
     assert_int_equal(metrics->unfinished, 0);

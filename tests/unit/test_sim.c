@@ -127,7 +127,7 @@ static void test_batches_by_hand(void **state) {
     assert_int_equal(m->finished, 4);
     assert_int_equal(m->batches, 3);
     check_time(m->busy_s, 1.3 + 2.5 + 1.02);
-    check_time(mb_metrics_duration(m), 4.82);
+    check_time(m->end_s - m->start_s, 4.82);
     assert_int_equal(m->padded_tokens, 30 + 200 + 2);
     assert_int_equal(m->useful_tokens, 30 + 110 + 2);
     check_time(mb_sketch_mean(&m->queue), (0 + 0.8 + 0.7 + 3.1) / 4);
@@ -310,6 +310,178 @@ static void test_violations_and_goodput(void **state) {
     close_bench(&b);
 }
 
+static double measured(const bench *b, const char *name) {
+    double values[MB_MEASURE_COUNT];
+    mb_measure_all(&b->sim.metrics, &b->config.slo, values);
+    return values[mb_measure_index(name)];
+}
+
+// Two requests one after the other: 0 to 1.3 s and 1.3 to 2.6 s, the second's first token at 2.3 s.
+static void open_pair(bench *b, double stop_s, mb_slo slo) {
+    static const row rows[] = {{0, 0, 30}, {0.5, 0, 30}};
+    open_bench(b, rows, 2);
+    b->batch_limit = 1;
+    b->config.stop_s = stop_s;
+    b->config.slo = slo;
+    b->config.kv_capacity = 100;
+    run_bench(b, &TAKE);
+}
+
+static void test_stop_within_a_batch(void **state) {
+    (void)state;
+    bench b;
+    open_pair(&b, 2, (mb_slo){INFINITY, INFINITY, 1.4});
+    check_time(measured(&b, "duration_s"), 2);
+    check_time(measured(&b, "gpu_util"), 1);
+    check_time(measured(&b, "kv_mean"), 0.3);
+    check_time(measured(&b, "kv_peak"), 0.3);
+    check_time(measured(&b, "batches"), 1);
+    check_time(measured(&b, "throughput_rps"), 0.5);
+    check_time(measured(&b, "served_share"), 0.5);
+    check_time(measured(&b, "e2e_violation"), 0.5); // it has been there for 1.5 s
+    check_time(measured(&b, "censored"), 0);
+    check_time(measured(&b, "goodput_rps"), 0.5);
+    close_bench(&b);
+}
+
+static void test_censored(void **state) {
+    (void)state;
+    bench b;
+    open_pair(&b, 2, (mb_slo){INFINITY, INFINITY, 1.5}); // not past its bound yet
+    check_time(measured(&b, "e2e_violation"), 0);
+    check_time(measured(&b, "slo_attainment"), 1);
+    check_time(measured(&b, "censored"), 1);
+    close_bench(&b);
+    open_pair(&b, 2, (mb_slo){1.2, INFINITY, 60}); // without a first token after 1.5 s
+    check_time(measured(&b, "ttft_violation"), 0.5);
+    check_time(measured(&b, "e2e_violation"), 0);
+    check_time(measured(&b, "slo_attainment"), 0.5);
+    check_time(measured(&b, "censored"), 0);
+    close_bench(&b);
+}
+
+// A gap of 0.01 s against a bound of 0.005 s: missed once it has lasted that long, and not before.
+static void test_gaps_as_far_as_known(void **state) {
+    (void)state;
+    static const double stops[] = {2.2, 2.304, 2.306}, missed[] = {1, 1, 1};
+    static const double censored[] = {1, 1, 0};
+    for (int i = 0; i < 3; i++) {
+        bench b;
+        open_pair(&b, stops[i], (mb_slo){INFINITY, 0.005, INFINITY});
+        check_time(measured(&b, "tbt_violation"), missed[i]); // the first one has
+        check_time(measured(&b, "censored"), censored[i]);
+        close_bench(&b);
+    }
+}
+
+static mb_status reject_others(void *self, mb_sim *sim, uint32_t slot, mb_error *error) {
+    const mb_request *request = mb_request_at(&sim->requests, slot);
+    if (request->id > 0) return mb_sim_reject(sim, slot, "no", error);
+    (void)self;
+    mb_sim_push(sim, 0, slot, false);
+    return MB_OK;
+}
+
+static void test_rejected_have_missed(void **state) {
+    (void)state;
+    const row rows[] = {{0, 0, 30}, {0.1, 0, 30}, {0.2, 0, 30}, {0.3, 0, 30}};
+    bench b;
+    open_bench(&b, rows, 4);
+    b.config.slo = (mb_slo){2, INFINITY, 2};
+    run_bench(&b, &(mb_policy_ops){.arrive = reject_others, .schedule = take});
+    check_time(measured(&b, "served_share"), 0.25);
+    check_time(measured(&b, "slo_attainment"), 0.25);
+    check_time(measured(&b, "ttft_violation"), 0.75);
+    check_time(measured(&b, "e2e_violation"), 0.75);
+    check_time(measured(&b, "goodput_rps"), 1 / 1.3);
+    check_time(measured(&b, "waited_fraction"), 0); // they were turned away at once
+    assert_true(isnan(measured(&b, "tbt_violation")));
+    close_bench(&b);
+}
+
+static mb_status take_first(void *self, mb_sim *sim, mb_replica *replica, mb_error *error) {
+    mb_status status = MB_OK;
+    if (sim->metrics.finished == 0) status = take(self, sim, replica, error);
+    return status;
+}
+
+static void test_starved_have_missed(void **state) {
+    (void)state;
+    const row rows[] = {{0, 0, 30}, {0.1, 0, 30}, {3, 0, 30}, {4, 0, 30}};
+    bench b;
+    open_bench(&b, rows, 4);
+    b.batch_limit = 1;
+    b.config.slo = (mb_slo){INFINITY, INFINITY, 100};
+    run_bench(&b, &(mb_policy_ops){.schedule = take_first});
+    check_time(measured(&b, "unfinished"), 3);
+    check_time(measured(&b, "censored"), 0);
+    check_time(measured(&b, "slo_attainment"), 0.25);
+    check_time(measured(&b, "duration_s"), 4); // the last arrival was observed too
+    check_time(measured(&b, "gpu_util"), 1.3 / 4);
+    close_bench(&b);
+}
+
+// Batches 0 to 1.3, 1.3 to 2.6 and 5 to 6.3 s; 30 of 100 tokens each.
+static void run_warm(bench *b, uint64_t requests, double seconds) {
+    static const row rows[] = {{0, 0, 30}, {0.5, 0, 30}, {5, 0, 30}};
+    open_bench(b, rows, 3);
+    b->batch_limit = 1;
+    b->config.warmup_requests = requests;
+    b->config.warmup_s = seconds;
+    b->config.slo = (mb_slo){INFINITY, INFINITY, 1.4};
+    b->config.kv_capacity = 100;
+    run_bench(b, &TAKE);
+}
+
+static void test_warmup(void **state) {
+    (void)state;
+    bench b;
+    run_warm(&b, 1, 0); // observed from 0.5 s on; the first request ends in that time
+    check_time(measured(&b, "duration_s"), 5.8);
+    check_time(measured(&b, "throughput_rps"), 3 / 5.8);
+    check_time(measured(&b, "goodput_rps"), 2 / 5.8); // the second takes 2.1 s
+    check_time(measured(&b, "slo_attainment"), 0.5);
+    check_time(measured(&b, "gpu_util"), (0.8 + 1.3 + 1.3) / 5.8);
+    check_time(measured(&b, "kv_mean"), 0.3 * 3.4 / 5.8);
+    check_time(measured(&b, "e2e_mean_s"), (2.1 + 1.3) / 2);
+    close_bench(&b);
+    run_warm(&b, 0, 2); // only the last arrives after that
+    check_time(measured(&b, "duration_s"), 4.3);
+    check_time(measured(&b, "batches"), 2);
+    check_time(measured(&b, "throughput_rps"), 2 / 4.3);
+    check_time(measured(&b, "served_share"), 1);
+    check_time(measured(&b, "slo_attainment"), 1);
+    check_time(measured(&b, "gpu_util"), (0.6 + 1.3) / 4.3);
+    close_bench(&b);
+    run_warm(&b, 0, 100); // never over
+    check_time(measured(&b, "duration_s"), 0);
+    check_time(measured(&b, "finished"), 3);
+    assert_true(isnan(measured(&b, "throughput_rps")) && isnan(measured(&b, "gpu_util")) &&
+                isnan(measured(&b, "slo_attainment")) && isnan(measured(&b, "kv_peak")));
+    close_bench(&b);
+}
+
+static void test_bounds_and_rounding(void **state) {
+    (void)state;
+    assert_true(0.1 + 0.2 > 0.3 && !mb_exceeds(0.1 + 0.2, 0.3, 1));
+    assert_false(mb_exceeds(4e-17, 0, 0.3));
+    assert_true(mb_exceeds(0.3001, 0.3, 1));
+    assert_true(mb_exceeds(1e-6, 0, 1));
+    assert_false(mb_exceeds(1e300, INFINITY, 1));
+    // Ten batches of 1.3 s end at 13.000000000000002 s: the tenth request waited for nine and kept its bound.
+    row rows[10];
+    for (int i = 0; i < 10; i++)
+        rows[i] = (row){0, 0, 30};
+    bench b;
+    open_bench(&b, rows, 10);
+    b.batch_limit = 1;
+    b.config.slo = (mb_slo){INFINITY, 0.01, 13};
+    run_bench(&b, &TAKE);
+    assert_true(b.of[9].end_s > 13);
+    check_time(measured(&b, "slo_attainment"), 1);
+    close_bench(&b);
+}
+
 static void test_set_edges_files_again(void **state) {
     (void)state;
     const row rows[] = {{0, 0, 30}};
@@ -415,6 +587,13 @@ int main(void) {
         cmocka_unit_test(test_idle_with_work),
         cmocka_unit_test(test_a_timer_wakes_idle_replicas),
         cmocka_unit_test(test_violations_and_goodput),
+        cmocka_unit_test(test_stop_within_a_batch),
+        cmocka_unit_test(test_censored),
+        cmocka_unit_test(test_gaps_as_far_as_known),
+        cmocka_unit_test(test_rejected_have_missed),
+        cmocka_unit_test(test_starved_have_missed),
+        cmocka_unit_test(test_warmup),
+        cmocka_unit_test(test_bounds_and_rounding),
         cmocka_unit_test(test_set_edges_files_again),
         cmocka_unit_test(test_timers_alone),
     };

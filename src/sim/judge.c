@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+// Requests against what they were promised: each that arrived after the warm-up is judged once, when it
+// leaves or when the run ends (docs/models.md, "What a request was promised").
+#include "sim/batch_means.h"
+#include "sim/engine.h"
+#include "sim/internal.h"
+
+typedef enum verdict { KEPT, MISSED, OPEN } verdict;
+
+typedef struct judgement {
+    verdict ttft, tbt, e2e, all;
+} judgement;
+
+static const mb_slo *slo_of(const mb_sim *sim, const mb_request *request) {
+    return sim->config->classes ? &sim->config->classes[request->class_index].slo : &sim->config->slo;
+}
+
+static void count_bound(mb_bound_metrics *bound, verdict found) {
+    bound->missed += found == MISSED;
+    bound->censored += found == OPEN;
+}
+
+static double missed(verdict found) {
+    return found == OPEN ? (double)NAN : found == MISSED;
+}
+
+// ttft, e2e: NAN unless it was served.
+static void count(mb_sim *sim, const mb_request *request, const judgement *found, double ttft, double e2e) {
+    mb_metrics *metrics = &sim->metrics;
+    const double waited_s = (isnan(request->start_s) ? sim->now_s : request->start_s) - request->arrival_s;
+    metrics->counted++;
+    const bool waited = mb_exceeds(waited_s, 0, sim->now_s);
+    metrics->waited += waited;
+    count_bound(&metrics->ttft_bound, found->ttft);
+    count_bound(&metrics->tbt_bound, found->tbt);
+    count_bound(&metrics->e2e_bound, found->e2e);
+    metrics->slo_met += found->all == KEPT;
+    metrics->censored += found->all == OPEN;
+    if (metrics->batch_means) {
+        const double values[MB_BATCH_MEASURES] = {ttft,
+                                                  e2e,
+                                                  isnan(e2e) ? (double)NAN : waited_s,
+                                                  missed(found->ttft),
+                                                  missed(found->tbt),
+                                                  missed(found->e2e),
+                                                  1 - missed(found->all),
+                                                  waited};
+        mb_batch_means_add(metrics->batch_means, request->id - sim->first_counted, values);
+    }
+    if (!metrics->classes) return;
+    mb_class_metrics *of_class = &metrics->classes[request->class_index];
+    of_class->counted++;
+    of_class->slo_met += found->all == KEPT;
+    of_class->censored += found->all == OPEN;
+}
+
+void mb_judge_served(mb_sim *sim, const mb_request *request, double ttft, double tbt, double e2e) {
+    mb_metrics *metrics = &sim->metrics;
+    const mb_slo *slo = slo_of(sim, request);
+    judgement found = {.ttft = mb_exceeds(ttft, slo->ttft_s, sim->now_s) ? MISSED : KEPT,
+                       .tbt = mb_exceeds(tbt, slo->tbt_s, sim->now_s) ? MISSED : KEPT,
+                       .e2e = mb_exceeds(e2e, slo->e2e_s, sim->now_s) ? MISSED : KEPT};
+    found.all = found.ttft == KEPT && found.tbt == KEPT && found.e2e == KEPT ? KEPT : MISSED;
+    metrics->completed++;
+    metrics->good += found.all == KEPT;
+    if (!mb_sim_counts(sim, request)) return;
+    metrics->measured++;
+    count(sim, request, &found, ttft, e2e);
+    if (!metrics->classes) return;
+    mb_class_metrics *of_class = &metrics->classes[request->class_index];
+    of_class->measured++;
+    of_class->ttft_s += ttft;
+    of_class->e2e_s += e2e;
+}
+
+// Who is never served misses every bound that there is.
+static verdict missed_if_bound(double bound_s) {
+    return isinf(bound_s) ? KEPT : MISSED;
+}
+
+void mb_judge_rejected(mb_sim *sim, const mb_request *request) {
+    if (!mb_sim_counts(sim, request)) return;
+    const mb_slo *slo = slo_of(sim, request);
+    const judgement found = {missed_if_bound(slo->ttft_s), missed_if_bound(slo->tbt_s),
+                             missed_if_bound(slo->e2e_s), MISSED};
+    count(sim, request, &found, NAN, NAN);
+}
+
+// What has been seen of a request that is still in the system.
+typedef struct progress {
+    double first_token_s; // NAN: none yet
+    double tbt_s;         // the least that its mean time between tokens can become
+} progress;
+
+static progress progress_of(const mb_sim *sim, mb_request *request) {
+    const mb_replica *replica = request->phase == MB_PHASE_RUNNING ? &sim->replicas[request->replica] : NULL;
+    progress seen = {.first_token_s = NAN};
+    if (sim->engines && request->generated > 0) seen.first_token_s = request->first_token_s;
+    const bool in_batch = replica && (!replica->engine || replica->engine->barrier);
+    if (in_batch && isnan(seen.first_token_s))
+        seen.first_token_s = replica->start_s + replica->time.first_token_s;
+    if (!(seen.first_token_s <= sim->now_s)) return (progress){.first_token_s = NAN};
+    const double since_s = sim->now_s - seen.first_token_s;
+    if (in_batch) // all gaps of a batch are equal, and the first may not be over yet
+        seen.tbt_s = fmin(since_s, replica->time.tbt_s);
+    else if (request->output_tokens > 1)
+        seen.tbt_s = since_s / (request->output_tokens - 1);
+    return seen;
+}
+
+void mb_judge_unfinished(mb_sim *sim, mb_request *request) {
+    if (!mb_sim_counts(sim, request)) return;
+    if (sim->engines && request->phase == MB_PHASE_RUNNING)
+        mb_engine_materialize(sim->replicas[request->replica].engine, request);
+    const mb_slo *slo = slo_of(sim, request);
+    const progress seen = progress_of(sim, request);
+    const double now = sim->now_s, so_far = now - request->arrival_s;
+    const bool begun = !isnan(seen.first_token_s), never = !sim->stopped;
+    judgement found = {.ttft = never ? missed_if_bound(slo->ttft_s) : OPEN,
+                       .tbt = never ? missed_if_bound(slo->tbt_s) : OPEN,
+                       .e2e = never ? missed_if_bound(slo->e2e_s) : OPEN};
+    if (begun) found.ttft = KEPT;
+    if (mb_exceeds(begun ? seen.first_token_s - request->arrival_s : so_far, slo->ttft_s, now))
+        found.ttft = MISSED;
+    if (mb_exceeds(seen.tbt_s, slo->tbt_s, now)) found.tbt = MISSED;
+    if (mb_exceeds(so_far, slo->e2e_s, now)) found.e2e = MISSED;
+    const bool too_late = never || found.ttft == MISSED || found.tbt == MISSED || found.e2e == MISSED;
+    found.all = too_late ? MISSED : OPEN;
+    count(sim, request, &found, NAN, NAN);
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+// The time of observation: from the first arrival, or the end of the warm-up, to the end of the run. All time
+// averages and rates are over it.
+#include "sim/engine.h"
+#include "sim/internal.h"
+
+void mb_window_init(mb_sim *sim) {
+    const mb_sim_config *config = sim->config;
+    sim->warm = config->warmup_requests == 0 && config->warmup_s == 0;
+    sim->first_counted = sim->warm ? 0 : UINT64_MAX;
+    sim->warmup_end_s = INFINITY;
+}
+
+void mb_window_arrival(mb_sim *sim, double time_s) {
+    if (sim->arrived == 0) {
+        sim->metrics.start_s = sim->metrics.end_s = time_s;
+        if (sim->config->warmup_s > 0) sim->warmup_end_s = time_s + sim->config->warmup_s;
+    }
+    if (!sim->warm && sim->arrived == sim->config->warmup_requests && sim->config->warmup_s == 0)
+        mb_window_open(sim);
+}
+
+static double fill_of(const mb_replica *replica) {
+    const mb_engine *engine = replica->engine;
+    return engine ? (double)mb_engine_blocks_used(engine) / (double)engine->kv.total
+                  : (double)replica->kv.reserved / (double)replica->kv.capacity;
+}
+
+void mb_window_open(mb_sim *sim) {
+    mb_metrics *metrics = &sim->metrics;
+    mb_sim_integrate(sim);
+    for (uint32_t i = 0; sim->engines && i < sim->config->replicas; i++)
+        mb_run_restart_sums(sim, &sim->replicas[i]);
+    mb_metrics_restart(metrics, sim->now_s);
+    for (uint32_t i = 0; i < sim->config->replicas; i++)
+        metrics->kv_peak = fmax(metrics->kv_peak, fill_of(&sim->replicas[i]));
+    sim->first_counted = sim->arrived;
+    sim->warmup_end_s = INFINITY;
+    sim->warm = true;
+}
+
+// Close the books of the engines, in order of their numbers.
+static void sum_engines(mb_sim *sim) {
+    mb_metrics *metrics = &sim->metrics;
+    uint64_t computed = 0;
+    for (uint32_t i = 0; sim->engines && i < sim->config->replicas; i++) {
+        mb_engine *engine = &sim->engines[i];
+        mb_run_abandon(sim, &sim->replicas[i]);
+        mb_engine_account(sim, engine);
+        metrics->kv_reserved_integral += engine->reserved_integral;
+        metrics->kv_used_integral += engine->used_integral;
+        computed += engine->computed_tokens;
+    }
+    metrics->padded_tokens += computed; // what is computed again is waste, like padding
+    if (computed > metrics->recomputed_tokens)
+        metrics->useful_tokens += computed - metrics->recomputed_tokens;
+}
+
+void mb_window_close(mb_sim *sim) {
+    mb_metrics *metrics = &sim->metrics;
+    mb_sim_integrate(sim);
+    sum_engines(sim);
+    metrics->end_s = sim->now_s;
+    if (!sim->warm) mb_metrics_restart(metrics, sim->now_s); // nothing was observed
+    if (sim->arrived == 0) metrics->start_s = metrics->end_s;
+    metrics->requests = sim->arrived;
+    metrics->unfinished = sim->waiting + sim->running;
+    for (uint32_t slot = 0; metrics->unfinished && slot < mb_request_slots(&sim->requests); slot++) {
+        mb_request *request = mb_request_at(&sim->requests, slot);
+        if (request->phase != MB_PHASE_FREE) mb_judge_unfinished(sim, request);
+    }
+}
