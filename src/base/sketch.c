@@ -45,7 +45,7 @@ static bool keep(struct mb_sketch_samples *samples, double value, uint64_t count
     return true;
 }
 
-// Count into a bucket; a value out of range goes to the nearest one.
+// Count into a bucket.
 static bool count_in_bucket(mb_sketch *sketch, double value, uint64_t count) {
     if (value == 0) {
         sketch->zeros += count;
@@ -54,9 +54,7 @@ static bool count_in_bucket(mb_sketch *sketch, double value, uint64_t count) {
     uint64_t bits;
     memcpy(&bits, &value, sizeof bits);
     uint64_t number = bits >> MB_SKETCH_SHIFT;
-    const uint64_t last = MB_SKETCH_FIRST + (uint64_t)MB_SKETCH_OCTAVES * MB_SKETCH_SLOTS - 1;
-    if (number < MB_SKETCH_FIRST) number = MB_SKETCH_FIRST;
-    if (number > last) number = last;
+    if (number < MB_SKETCH_FIRST) number = MB_SKETCH_FIRST; // below the normal ones
     number -= MB_SKETCH_FIRST;
     uint64_t **block = &sketch->blocks[number / MB_SKETCH_SLOTS];
     if (!*block) *block = calloc(MB_SKETCH_SLOTS, sizeof **block);

@@ -5,8 +5,8 @@
 // logarithm is needed.)
 //
 // A zero-initialised mb_sketch is valid and empty. Values are >= 0 (a value below zero, as rounding makes of
-// a difference of equal times, counts as zero). From 9.3e-10 to 1.07e9 the error bound holds; values outside
-// share the first or the last bucket. Minimum, maximum and count are exact; the sum is a plain sum of
+// a difference of equal times, counts as zero). The error bound holds for all normal doubles, 2.2e-308 to
+// 1.8e308. Minimum, maximum and count are exact; the sum is a plain sum of
 // doubles, in the order of the calls, so that equal sequences of calls give equal bits.
 #pragma once
 #include <stdbool.h>
@@ -17,8 +17,8 @@
 enum {
     MB_SKETCH_BITS = 9,                    // of the mantissa: a bucket's middle is 1/1024 from its edges
     MB_SKETCH_SLOTS = 1 << MB_SKETCH_BITS, // buckets in an octave
-    MB_SKETCH_LOWEST = -30,                // 2^-30 = 9.3e-10 is the lower edge of the first bucket
-    MB_SKETCH_OCTAVES = 60,                // up to 2^30 = 1.07e9
+    MB_SKETCH_LOWEST = -1022,              // 2^-1022 is the lower edge of the first bucket
+    MB_SKETCH_OCTAVES = 2046,              // up to 2^1024
     MB_SKETCH_SHIFT = 52 - MB_SKETCH_BITS,
     // Number of the first bucket, as the bits of a double give it.
     MB_SKETCH_FIRST = (1023 + MB_SKETCH_LOWEST) * MB_SKETCH_SLOTS,

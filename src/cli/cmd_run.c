@@ -5,6 +5,7 @@
 #include "cli/live.h"
 #include "cli/options.h"
 #include "cli/stop.h"
+#include "report/asked.h"
 #include "report/csv.h"
 #include "report/dump.h"
 #include "report/files.h"
@@ -141,8 +142,11 @@ static mb_status print_own_report(const mb_results *results, mb_error *error) {
     if (status == MB_OK) {
         put_line(section->title);
         put_line(section->question);
-        mb_cli_put(section->points[0].experiment.description);
-        printf("%s\n\n", section->point_count > 1 ? ", and other points" : "");
+        mb_strbuf description = {0};
+        mb_describe_point(results, 0, &description);
+        printf("%s%s\n\n", description.text ? description.text : "",
+               section->point_count > 1 ? ", and other points" : "");
+        mb_strbuf_deinit(&description);
         fflush(stdout); // the script has its own idea of standard output's buffer
         status = mb_scenario_report(results->scenario, results->section, store.rows, store.count, error);
     }

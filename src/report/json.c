@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "report/json.h"
 
+#include "report/asked.h"
 #include "report/format.h"
 #include "report/labels.h"
+#include "report/notes.h"
 #include "report/verdict.h"
 
 #include <jansson.h>
@@ -190,6 +192,31 @@ static json_t *until_json(bool *lost, const mb_results *results, size_t point) {
     return object;
 }
 
+static json_t *description_json(bool *lost, const mb_results *results, size_t point) {
+    mb_strbuf text = {0};
+    mb_describe_point(results, point, &text);
+    *lost = *lost || text.failed;
+    json_t *value = mb_json_text(text.text ? text.text : "");
+    mb_strbuf_deinit(&text);
+    return value;
+}
+
+// What a reader must know beside the numbers of a section.
+static void append_notes(bool *lost, json_t *list, const mb_results *results, size_t section_number) {
+    mb_notes notes = {0};
+    mb_notes_collect(results, &notes);
+    *lost = *lost || notes.failed;
+    for (size_t i = 0; i < notes.count; i++) {
+        if (notes.items[i].kind == MB_NOTE_TRACE) continue; // it stands with its run
+        json_t *one = json_object();
+        mb_json_set(lost, one, "section", json_integer((json_int_t)section_number));
+        mb_json_set(lost, one, "warning", json_boolean(notes.items[i].kind == MB_NOTE_WARNING));
+        mb_json_set(lost, one, "text", mb_json_text(notes.items[i].text));
+        mb_json_append(lost, list, one);
+    }
+    mb_notes_deinit(&notes);
+}
+
 static json_t *point_json(bool *lost, const mb_results *results, size_t section_number, size_t index) {
     const mb_section *section = mb_results_section(results);
     const mb_point *point = &section->points[index];
@@ -199,7 +226,9 @@ static json_t *point_json(bool *lost, const mb_results *results, size_t section_
     mb_json_set(lost, object, "question", mb_json_text(section->question));
     mb_json_set(lost, object, "point", mb_json_text(point->label ? point->label : ""));
     mb_json_set(lost, object, "keys", keys_json(lost, section, index));
-    mb_json_set(lost, object, "description", mb_json_text(point->experiment.description));
+    mb_json_set(lost, object, "description", description_json(lost, results, index));
+    const uint64_t limit = point->experiment.workload.limit;
+    mb_json_set(lost, object, "requests_asked", limit ? json_integer((json_int_t)limit) : json_null());
     mb_json_set(lost, object, "seed", json_integer((json_int_t)point->experiment.seed));
     mb_json_set(lost, object, "seeds", json_integer(point->experiment.seeds));
     mb_json_set(lost, object, "oracle", json_boolean(point->experiment.oracle));
@@ -216,14 +245,16 @@ mb_status mb_report_json(const mb_results *const *sections, size_t count, const 
                          FILE *out, mb_error *error) {
     const char *reason;
     bool memory_lost = false, *lost = &memory_lost, interrupted = false;
-    json_t *root = json_object(), *list = json_array();
+    json_t *root = json_object(), *list = json_array(), *notes = json_array();
     if (manifest) mb_json_set(lost, root, "manifest", mb_manifest_json(lost, manifest, sections, count));
     for (size_t i = 0; i < count; i++) {
         interrupted = interrupted || sections[i]->interrupted;
+        append_notes(lost, notes, sections[i], i + 1);
         for (size_t point = 0; point < mb_results_section(sections[i])->point_count; point++)
             mb_json_append(lost, list, point_json(lost, sections[i], i + 1, point));
     }
     mb_json_set(lost, root, "interrupted", json_boolean(interrupted));
+    mb_json_set(lost, root, "notes", notes);
     mb_json_set(lost, root, "results", list);
     const bool written = !*lost && json_dumpf(root, out, JSON_INDENT(1) | JSON_REAL_PRECISION(17)) == 0;
     if (written) fputc('\n', out);

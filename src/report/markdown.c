@@ -17,8 +17,9 @@ static void add_escaped(mb_strbuf *buffer, const char *text) {
 
 // Sentences: line breaks end a paragraph's line; code spans stay.
 static void add_sentence(mb_strbuf *buffer, const char *text) {
-    for (; *text; text++) {
-        if (strchr("|*_<>", *text)) mb_strbuf_add(buffer, "\\");
+    for (bool code = false; *text; text++) {
+        code ^= *text == '`';
+        if (!code && strchr("|*_<>", *text)) mb_strbuf_add(buffer, "\\");
         mb_strbuf_add_bytes(buffer, text, 1);
         if (*text == '\n') mb_strbuf_add(buffer, "\n");
     }
@@ -75,7 +76,7 @@ static void add_paragraph(mb_strbuf *text, const char *prefix, const char *parag
 static bool compose(const mb_results *results, const mb_sheet *sheet, mb_strbuf *text) {
     const mb_section *section = mb_results_section(results);
     mb_strbuf description = {0}, verdict = {0};
-    mb_sheet_describe(sheet, section, &description);
+    mb_sheet_describe(sheet, results, &description);
     mb_verdict(results, &verdict);
     add_paragraph(text, "## ", section->title);
     add_paragraph(text, "", section->question);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "report/notes.h"
 
+#include "report/asked.h"
 #include "report/format.h"
 
 #include <math.h>
@@ -46,7 +47,9 @@ void mb_notes_deinit(mb_notes *notes) {
 typedef struct totals {
     const char *label;
     const char *first_rejection;
-    double runs, requests, rejected, unfinished, idle_s, batches, extrapolated;
+    double runs, requests, rejected, idle_s, batches, extrapolated, duration_s;
+    double never, cut, censored; // unfinished: when nothing could happen any more; at stop_time; of these
+    double cold;                 // runs whose warm-up did not end
 } totals;
 
 static double or_zero(double value) {
@@ -54,11 +57,15 @@ static double or_zero(double value) {
 }
 
 static void add_outcome(totals *sum, const mb_outcome *outcome) {
-    static const char *const names[] = {"requests", "rejected", "unfinished", "idle_with_work_s", "batches"};
-    double *const into[] = {&sum->requests, &sum->rejected, &sum->unfinished, &sum->idle_s, &sum->batches};
+    static const char *const names[] = {"requests",         "rejected", "unfinished", "censored",
+                                        "idle_with_work_s", "batches",  "duration_s"};
+    double *const into[] = {&sum->requests,  &sum->rejected, outcome->stopped ? &sum->cut : &sum->never,
+                            &sum->censored,  &sum->idle_s,   &sum->batches,
+                            &sum->duration_s};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         *into[i] += or_zero(outcome->values[mb_measure_index(names[i])]);
     sum->runs++;
+    sum->cold += outcome->cold;
     sum->extrapolated += (double)outcome->extrapolated_batches;
     if (!sum->first_rejection && outcome->first_rejection[0]) sum->first_rejection = outcome->first_rejection;
 }
@@ -116,9 +123,9 @@ static void note_rejected(mb_notes *notes, const totals *sums, size_t count) {
 
 static void note_unfinished(mb_notes *notes, const totals *sums, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        if (sums[i].unfinished <= 0) continue;
+        if (sums[i].never <= 0) continue;
         char unfinished[MB_TEXT_SIZE], requests[MB_TEXT_SIZE];
-        mb_format_count(unfinished, sums[i].unfinished);
+        mb_format_count(unfinished, sums[i].never);
         mb_format_count(requests, sums[i].requests);
         mb_strbuf text = {0};
         add_who(&text, &sums[i], false);
@@ -128,9 +135,45 @@ static void note_unfinished(mb_notes *notes, const totals *sums, size_t count) {
     }
 }
 
+static void note_cut(mb_notes *notes, const totals *sums, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (sums[i].cut <= 0) continue;
+        char cut[MB_TEXT_SIZE], requests[MB_TEXT_SIZE], censored[MB_TEXT_SIZE];
+        mb_format_count(cut, sums[i].cut);
+        mb_format_count(requests, sums[i].requests);
+        mb_format_count(censored, sums[i].censored);
+        mb_strbuf text = {0};
+        add_who(&text, &sums[i], false);
+        mb_strbuf_printf(
+            &text,
+            " had not finished %s of %s requests at `stop_time`, which its latencies leave out; %s of "
+            "them were not late yet and are in no SLO measure",
+            cut, requests, sums[i].censored > 0 ? censored : "none");
+        add_note(notes, MB_NOTE_WARNING, &text);
+    }
+}
+
+static void note_cold(mb_notes *notes, const totals *sums, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (sums[i].cold <= 0) continue;
+        mb_strbuf text = {0};
+        add_who(&text, &sums[i], false);
+        mb_strbuf_printf(
+            &text, ": in %.0f of %.0f runs all was over before the `warmup` was, so nothing was measured",
+            sums[i].cold, sums[i].runs);
+        add_note(notes, MB_NOTE_WARNING, &text);
+    }
+}
+
+static void note_shortfall(mb_notes *notes, const mb_results *results) {
+    mb_strbuf text = {0};
+    mb_describe_shortfall(results, &text);
+    if (text.length) add_note(notes, MB_NOTE_WARNING, &text);
+}
+
 static void note_idle(mb_notes *notes, const totals *sums, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        if (sums[i].idle_s <= 0) continue;
+        if (sums[i].idle_s <= 1e-9 * sums[i].duration_s) continue; // rounding of times
         mb_strbuf text = {0};
         add_who(&text, &sums[i], false);
         mb_strbuf_printf(
@@ -506,7 +549,10 @@ void mb_notes_collect(const mb_results *results, mb_notes *notes) {
     note_failures(notes, results);
     note_indifference(notes, results);
     note_idle(notes, sums, count);
+    note_shortfall(notes, results);
+    note_cold(notes, sums, count);
     note_unfinished(notes, sums, count);
+    note_cut(notes, sums, count);
     note_rejected(notes, sums, count);
     note_policies(notes, results);
     note_extrapolated(notes, sums, count);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "report/sheet.h"
 
+#include "report/asked.h"
 #include "report/columns.h"
 #include "report/format.h"
 #include "report/labels.h"
@@ -233,8 +234,9 @@ static bool any_oracle(const mb_section *section) {
 }
 
 // "10,000 requests, ... (the first of 8 points); policy fifo; oracle: ...".
-void mb_sheet_describe(const mb_sheet *sheet, const mb_section *section, mb_strbuf *text) {
-    mb_add_printable(text, first_description(section));
+void mb_sheet_describe(const mb_sheet *sheet, const mb_results *results, mb_strbuf *text) {
+    const mb_section *section = mb_results_section(results);
+    if (section->point_count) mb_describe_point(results, 0, text);
     if (section->point_count > 1) {
         mb_strbuf_printf(text, text->length ? " (%s%zu points)" : "%s%zu points",
                          text->length && descriptions_differ(section) ? "the first of " : "",

@@ -23,7 +23,7 @@ void mb_sheet_deinit(mb_sheet *sheet);
 
 // One line that says what was simulated: the (first) point's description, how many points, the policy if it
 // has no column, and whether policies may look into the future.
-void mb_sheet_describe(const mb_sheet *sheet, const mb_section *section, mb_strbuf *text);
+void mb_sheet_describe(const mb_sheet *sheet, const mb_results *results, mb_strbuf *text);
 
 // "better than every other policy there: ...", what a star says.
 void mb_sheet_explain_star(const mb_results *results, mb_strbuf *text);

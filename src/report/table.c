@@ -257,7 +257,7 @@ mb_status mb_report_table(const mb_results *results, FILE *out, bool color, mb_e
     fputs(paint->off, out);
     if (section->question) print_printable(out, section->question, 0);
     mb_strbuf description = {0};
-    mb_sheet_describe(&sheet, section, &description);
+    mb_sheet_describe(&sheet, results, &description);
     if (description.length) print_wrapped(out, description.text, 0);
     mb_strbuf_deinit(&description);
     fputc('\n', out);

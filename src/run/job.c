@@ -110,6 +110,11 @@ static void read_metrics(mb_metrics *metrics, const mb_experiment *experiment, m
     outcome->skipped_zero = metrics->skipped_zero;
     outcome->skipped_empty = metrics->skipped_empty;
     outcome->skipped_long = metrics->skipped_long;
+    outcome->last_arrival_s = metrics->last_arrival_s;
+    outcome->stopped = metrics->stopped;
+    outcome->arrivals_ended = metrics->arrivals_ended;
+    outcome->past_end = metrics->past_end;
+    outcome->cold = metrics->cold;
     outcome->memory_stops = metrics->memory_stops;
     outcome->extrapolated_batches = metrics->extrapolated_batches;
     outcome->memory_peak = metrics->kv_capacity == MB_KV_UNLIMITED ? NAN : metrics->kv_peak;

@@ -22,6 +22,8 @@ typedef struct mb_outcome {
     // For the notes under a table:
     uint64_t skipped_zero, skipped_empty, skipped_long, memory_stops, extrapolated_batches;
     double memory_peak; // highest fraction of a pool, NAN without a limit
+    double last_arrival_s;
+    bool stopped, arrivals_ended, past_end, cold; // as in mb_metrics
     char first_rejection[256];
     uint64_t computed_tokens, recomputed_tokens; // by engines; the second, of the first, after preemptions
     mb_class_metrics *classes;                   // of the workload's classes; NULL: none. Owned

@@ -159,14 +159,7 @@ int mb_measure_index(const char *name) {
 }
 
 mb_scale mb_measure_scale(int measure) {
-    static const char *const shares[] = {
-        "at_queue",         "at_cap",       "at_b_sla",        "at_b_mem",      "at_memory",
-        "at_tokens",        "served_share", "ttft_violation",  "tbt_violation", "e2e_violation",
-        "slo_attainment",   "gpu_util",     "padding_waste",   "kv_mean",       "kv_peak",
-        "kv_fragmentation", "cache_hit",    "waited_fraction", "jain"};
-    for (size_t i = 0; i < sizeof shares / sizeof *shares; i++)
-        if (strcmp(mb_measures[measure].name, shares[i]) == 0) return MB_SCALE_SHARE;
-    return MB_SCALE_POSITIVE;
+    return mb_measures[measure].share ? MB_SCALE_SHARE : MB_SCALE_POSITIVE;
 }
 
 bool mb_measure_is_latency(int measure) {

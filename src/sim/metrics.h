@@ -38,6 +38,11 @@ typedef struct mb_metrics {
     double in_system_integral; // request seconds: L of Little's law times the duration
     double in_warmup_integral; // of that, before the time of observation
     double sojourn_s;          // summed time in system of requests that left
+    double last_arrival_s;
+    bool stopped;        // at stop_s, with something still to come
+    bool arrivals_ended; // before that
+    bool past_end;       // as in mb_source_counts
+    bool cold;           // the warm-up did not end
     uint32_t replicas;
     uint64_t kv_capacity;                               // tokens over all replicas; MB_KV_UNLIMITED: no limit
     uint64_t skipped_zero, skipped_empty, skipped_long; // rows of the trace left out

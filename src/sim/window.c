@@ -12,6 +12,7 @@ void mb_window_init(mb_sim *sim) {
 }
 
 void mb_window_arrival(mb_sim *sim, double time_s) {
+    sim->metrics.last_arrival_s = time_s;
     if (sim->arrived == 0) {
         sim->metrics.start_s = sim->metrics.end_s = time_s;
         if (sim->config->warmup_s > 0) sim->warmup_end_s = time_s + sim->config->warmup_s;
@@ -64,6 +65,9 @@ void mb_window_close(mb_sim *sim) {
     if (!sim->warm) mb_metrics_restart(metrics, sim->now_s); // nothing was observed
     if (sim->arrived == 0) metrics->start_s = metrics->end_s;
     metrics->requests = sim->arrived;
+    metrics->stopped = sim->stopped;
+    metrics->arrivals_ended = sim->arrivals_ended;
+    metrics->cold = !sim->warm;
     metrics->unfinished = sim->waiting + sim->running;
     for (uint32_t slot = 0; metrics->unfinished && slot < mb_request_slots(&sim->requests); slot++) {
         mb_request *request = mb_request_at(&sim->requests, slot);

@@ -19,7 +19,8 @@ struct mb_source {
     const mb_workload *workload;
     mb_predictor_state *predictor;
     uint64_t given_out;
-    bool finished; // an open one has ended, or any has failed
+    bool finished;   // an open one has ended, or any has failed
+    bool past_until; // an open one had more after `until_s`
     // One of these makes the requests (the jitter from the trace's); the others are NULL.
     mb_trace_reader *trace;
     mb_jitter *jitter;
@@ -85,7 +86,7 @@ static mb_status next_open(mb_source *source, mb_arrival *arrival, bool *end, mb
         *end = !mb_open_next(source->open, arrival);
     if (status || *end) return status;
     *end = arrival->time_s > source->workload->until_s;
-    source->finished = *end;
+    source->finished = source->past_until = *end;
     return MB_OK;
 }
 
@@ -142,8 +143,10 @@ mb_status mb_source_finished(mb_source *source, const mb_departure *departure, m
 }
 
 mb_source_counts mb_source_get_counts(const mb_source *source) {
-    if (source->trace) return mb_trace_counts(source->trace);
     mb_source_counts counts = {.rows = source->given_out};
+    if (source->trace) counts = mb_trace_counts(source->trace);
+    counts.past_end |= source->past_until;
+    if (source->trace) return counts;
     const mb_workload *workload = source->workload;
     counts.skipped_zero = workload->pairs.skipped_zero;
     counts.skipped_empty = workload->pairs.skipped_empty;

@@ -202,7 +202,7 @@ static mb_status next_used_row(mb_trace_reader *reader, mb_arrival *arrival, mb_
         if (trace->from_s > 0 || isfinite(trace->to_s)) {
             const double elapsed_s = seconds_between(reader, reader->first, *time);
             if (elapsed_s < trace->from_s) continue;
-            *end = elapsed_s >= trace->to_s;
+            *end = reader->counts.past_end = elapsed_s >= trace->to_s;
             if (*end) return MB_OK;
         }
         bool failed;

@@ -134,6 +134,19 @@ static void odd_values(void **state) {
     mb_sketch_deinit(&sketch);
 }
 
+// Seconds taken for nanoseconds, or the reverse: percentiles go with the mean, wherever it is.
+static void every_magnitude(void **state) {
+    (void)state;
+    for (double unit = 1e-300; unit < 1e300; unit *= 1e7) {
+        mb_sketch sketch = {0};
+        for (int i = 1; i <= 1000; i++)
+            mb_sketch_add(&sketch, i * unit);
+        for (size_t i = 0; i < QUANTILE_COUNT; i++)
+            assert_close(mb_sketch_quantile(&sketch, QUANTILES[i]), (1 + 999 * QUANTILES[i]) * unit, 0.001);
+        mb_sketch_deinit(&sketch);
+    }
+}
+
 static void many_is_repeated_adding(void **state) {
     (void)state;
     mb_sketch many = {0}, single = {0}, kept = {0};
@@ -236,6 +249,7 @@ int main(void) {
         cmocka_unit_test(quantiles_of_random_samples),
         cmocka_unit_test(empty_is_nan),
         cmocka_unit_test(odd_values),
+        cmocka_unit_test(every_magnitude),
         cmocka_unit_test(many_is_repeated_adding),
         cmocka_unit_test(merging),
         cmocka_unit_test(moments),
