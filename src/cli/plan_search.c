@@ -27,6 +27,7 @@ typedef struct tried {
     double usd_per_hour;
     double usd_per_mtok;
     double values[MOST_LIMITS]; // the worst over the seeds
+    double served;              // share of the requests, likewise: latencies are of these alone
     bool meets;
 } tried;
 
@@ -85,10 +86,13 @@ static mb_status parse_limits(search *s, mb_error *error) {
 static void judge(const search *s, const mb_results *results, tried *t) {
     const uint32_t seeds = mb_results_section(results)->points[0].experiment.seeds;
     t->meets = true;
+    t->served = 1;
+    const int share = mb_measure_index("served_share");
     const int cost = mb_measure_index("usd_per_mtok");
     for (uint32_t seed = 0; seed < seeds; seed++) {
         const mb_outcome *outcome = mb_results_at(results, 0, 0, seed);
         t->usd_per_mtok += outcome->values[cost] / seeds;
+        if (!(outcome->values[share] >= t->served)) t->served = outcome->values[share];
         for (size_t i = 0; i < s->limit_count; i++) {
             const limit *l = &s->limits[i];
             const double value = outcome->values[l->measure];
@@ -97,6 +101,7 @@ static void judge(const search *s, const mb_results *results, tried *t) {
             t->meets = t->meets && (l->at_least ? value >= l->value : value <= l->value);
         }
     }
+    t->meets = t->meets && t->served == 1; // who is turned away is not served in time
 }
 
 static const mb_error *first_failure(const mb_results *results) {
@@ -268,8 +273,10 @@ static void print_table(const search *s) {
         printf("%-20s  %4u  %8u  %8.2f", t->gpu->name, t->tp, t->replicas, t->usd_per_hour);
         for (size_t k = 0; k < s->limit_count; k++)
             print_value(t->values[k]);
-        printf("  %8.3g  %s\n", t->usd_per_mtok,
+        printf("  %8.3g  %s", t->usd_per_mtok,
                t->meets ? i == s->best ? "meets it, cheapest" : "meets it" : "no");
+        if (t->served < 1) printf(": serves %.4g %%", 100 * t->served);
+        putchar('\n');
     }
 }
 
@@ -301,13 +308,13 @@ static void print_csv(const search *s) {
     printf("gpu,tp,replicas,usd_per_hour,usd_per_mtok");
     for (size_t i = 0; i < s->limit_count; i++)
         printf(",%s", mb_measures[s->limits[i].measure].name);
-    printf(",meets,cheapest\n");
+    printf(",served_share,meets,cheapest\n");
     for (size_t i = 0; i < s->count; i++) {
         const tried *t = &s->tried[i];
         printf("%s,%u,%u,%.17g,%.17g", t->gpu->name, t->tp, t->replicas, t->usd_per_hour, t->usd_per_mtok);
         for (size_t k = 0; k < s->limit_count; k++)
             printf(",%.17g", t->values[k]);
-        printf(",%d,%d\n", t->meets, i == s->best);
+        printf(",%.17g,%d,%d\n", t->served, t->meets, i == s->best);
     }
 }
 
@@ -325,6 +332,7 @@ static void print_json(const search *s) {
         for (size_t k = 0; k < s->limit_count; k++)
             json_object_set_new(row, mb_measures[s->limits[k].measure].name,
                                 isfinite(t->values[k]) ? json_real(t->values[k]) : json_null());
+        json_object_set_new(row, "served_share", isfinite(t->served) ? json_real(t->served) : json_null());
         json_object_set_new(row, "meets", json_boolean(t->meets));
         json_object_set_new(row, "cheapest", json_boolean(i == s->best));
         json_array_append_new(list, row);

@@ -93,6 +93,13 @@ assert 0.02 < rows[0]["ttft_s"] < 0.05 and 0.004 < rows[0]["tpot_s"] < 0.008' <<
     ! grep -q ',1$' <<<"$output"
 }
 
+@test "latencies of those that a small pool does not turn away meet no SLO" {
+    plan --model llama-3.1-8b --gpu a100-80gb --blocks 200 --slo 'ttft_p99<=100' --rate 1 --prompt 1000 --output 200
+    [ "$status" -eq 1 ]
+    says "no: serves 93.72 %"
+    says "None of the configurations tried meets the SLO."
+}
+
 @test "descriptions of one's own" {
     mkdir model
     echo '{ "num_hidden_layers": 2, "hidden_size": 64, "num_attention_heads": 4, "vocab_size": 100 }' >model/config.json
