@@ -10,7 +10,7 @@ local MultiBin = { params = {
   edges = {},                                  -- if given, these instead of rule and bins
   batch_size = 8,                              -- B, requests
   max_wait = false,                            -- s; false: full batches only
-} }
+}, replicas_alike = true }                     -- where one idle replica finds no batch, no other does
 
 function MultiBin:init()
   local params, given = self.params, #self.params.edges > 0

@@ -23,6 +23,7 @@
 ---@field stepped? fun(self: mbsand.Policy, replica: mbsand.Replica, step: mbsand.EndedStep) a batch has ended
 ---@field finish? fun(self: mbsand.Policy, req: mbsand.Request, why: mbsand.Why) a request leaves; read `req.output_tokens`
 ---@field done? fun(self: mbsand.Policy) the run has ended: look back; nothing can be changed any more
+---@field replicas_alike? boolean where one idle replica takes nothing, no other would: do not ask them
 ---@field handoff? fun(self: mbsand.Policy, req: mbsand.Request, replica: mbsand.Replica): mbsand.Replica not called yet
 ---@field signal? fun(self: mbsand.Policy, event: table) not called yet
 

@@ -48,6 +48,7 @@ typedef struct mb_host {
     bool sealed;               // the run has begun and `init` is over: no file may be opened
     bool observing;            // somebody records sim:observe
     bool oracle;
+    bool alike;        // the policy says replicas_alike = true
     const char *label; // the policy's name, in messages
     const char *path;  // of the policy's script
     const mb_policy_spec *spec;

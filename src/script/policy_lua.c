@@ -205,6 +205,12 @@ static int find_hooks(lua_State *L) { // (policy table)
         else
             lua_pop(L, 1);
     }
+    lua_getfield(L, 1, "replicas_alike");
+    if (!lua_isnil(L, -1) && !lua_isboolean(L, -1))
+        return luaL_error(L, "%s: 'replicas_alike' is true or false, not %s", host->path,
+                          luaL_typename(L, -1));
+    host->alike = lua_toboolean(L, -1);
+    lua_pop(L, 1);
     lua_pushnil(L);
     while (lua_next(L, 1)) {
         if (lua_type(L, -2) == LUA_TSTRING && lua_isfunction(L, -1))
@@ -270,6 +276,7 @@ static mb_status run_script(mb_host *host, const mb_policy_spec *spec, mb_error 
 static void fill_ops(mb_lua_policy *policy) {
     const int *hooks = policy->host.hooks;
     policy->ops = (mb_policy_ops){.init = hook_init,
+                                  .alike = policy->host.alike,
                                   .schedule = hook_schedule,
                                   .timer = hook_timer,
                                   .key = hook_key,

@@ -8,11 +8,11 @@
 #include "sim/internal.h"
 
 void mb_sim_mark_boundary(mb_sim *sim, const mb_replica *replica) {
-    sim->boundary_bits[replica->id / 64] |= UINT64_C(1) << (replica->id % 64);
+    mb_bits_add(&sim->boundary, replica->id);
 }
 
 static void clear_boundary(mb_sim *sim, const mb_replica *replica) {
-    sim->boundary_bits[replica->id / 64] &= ~(UINT64_C(1) << (replica->id % 64));
+    mb_bits_remove(&sim->boundary, replica->id);
 }
 
 // The newest change that a running engine reacts to, besides its own queue: a request that still waits, or
@@ -31,35 +31,48 @@ static bool concerns(const mb_replica *replica, uint64_t change) {
 
 // --- engines look up
 
+#define ASIDE_ONLY (UINT32_C(1) << 31) // among numbers of replicas, which are smaller
+
 static void interrupt_all(mb_sim *sim, uint64_t change) {
     sim->first_boundary_s = INFINITY;
+    if (change <= sim->woken) return; // those that have not seen it yet will look up by themselves
+    sim->woken = change;
     for (uint32_t i = 0; i < sim->config->replicas; i++) {
         mb_replica *replica = &sim->replicas[i];
+        sim->operations++;
         if (replica->engine->stepping && change > replica->seen_version) mb_run_interrupt(sim, replica);
     }
 }
 
-// Those that reach a boundary first: usually one, but replicas may walk in step.
+// Does this engine count among those that the change may wake at a boundary to come? One whose turn is at
+// this instant is woken at once.
+static bool wakes_later(mb_sim *sim, mb_replica *replica, uint64_t change) {
+    if (!replica->engine->stepping || change <= replica->seen_version) return false;
+    if (mb_run_next_boundary(sim, replica) > sim->now_s) return true;
+    mb_run_interrupt(sim, replica);
+    return false;
+}
+
+// Those that reach a boundary first: usually one, but replicas may walk in step. What is known of the
+// boundaries is no later than they are, so the earliest are looked at until none can be before the first that
+// was found; while they are, they stand aside.
 static void interrupt_first(mb_sim *sim, uint64_t change) {
-    uint32_t *first = sim->scratch, count = 0;
-    sim->first_boundary_s = INFINITY;
-    for (uint32_t i = 0; i < sim->config->replicas; i++) {
-        mb_replica *replica = &sim->replicas[i];
-        // Not before what is known of it; so with many replicas most are passed over here.
-        if (sim->boundary_s[i] > sim->first_boundary_s || !replica->engine->stepping) continue;
-        if (change <= replica->seen_version) continue;
-        const double boundary = mb_run_next_boundary(sim, replica);
-        if (boundary == sim->now_s) { // its turn is at this instant
-            mb_run_interrupt(sim, replica);
-            continue;
-        }
-        if (boundary < sim->first_boundary_s) count = 0;
-        if (boundary > sim->first_boundary_s) continue;
-        sim->first_boundary_s = boundary;
-        first[count++] = i;
+    uint32_t *aside = sim->scratch, count = 0;
+    double first = INFINITY;
+    for (double least; (least = mb_min_tree_least(&sim->boundaries)) <= first && !isinf(least);) {
+        const uint32_t id = mb_min_tree_first(&sim->boundaries);
+        const bool later = wakes_later(sim, &sim->replicas[id], change);
+        sim->operations++;
+        if (later && sim->boundary_s[id] < first) first = sim->boundary_s[id];
+        mb_min_tree_set(&sim->boundaries, id, INFINITY);
+        aside[count++] = later ? id : id | ASIDE_ONLY;
     }
-    for (uint32_t i = 0; i < count; i++)
-        mb_run_interrupt(sim, &sim->replicas[first[i]]);
+    sim->first_boundary_s = first;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t id = aside[i] & ~ASIDE_ONLY;
+        mb_min_tree_set(&sim->boundaries, id, sim->boundary_s[id]);
+        if (id == aside[i] && sim->boundary_s[id] == first) mb_run_interrupt(sim, &sim->replicas[id]);
+    }
 }
 
 // (A push to an engine's own queue interrupts that engine at once.)
@@ -99,6 +112,8 @@ static mb_status schedule(mb_sim *sim, mb_replica *replica, mb_error *error) {
     }
     set_holding(sim, replica, false);
     replica->needs_call = false;
+    mb_bits_remove(&sim->calls, replica->id);
+    sim->operations++;
     replica->count = 0;
     replica->longest_tokens = 0;
     replica->longest_service_s = 0;
@@ -112,6 +127,12 @@ static mb_status schedule(mb_sim *sim, mb_replica *replica, mb_error *error) {
     replica->seen_version = sim->changes;
     if (status == MB_OK && sim->out_of_memory) status = mb_fail_memory(error);
     if (status != MB_OK) return status;
+    const bool holds = replica->engine && replica->engine->running > 0;
+    if (holds)
+        mb_bits_add(&sim->loaded, replica->id);
+    else
+        mb_bits_remove(&sim->loaded, replica->id);
+    if (sim->policy.ops->alike && !holds && replica->count == 0) sim->refused_version = sim->version;
     if (replica->engine && replica->engine->requests == 0) {
         set_holding(sim, replica, replica->engine->running > 0 || has_own_waiting(sim, replica));
         return MB_OK;
@@ -135,6 +156,7 @@ static mb_status offer(mb_sim *sim, mb_replica *replica, mb_error *error) {
         if (!replica->needs_call && !news) return MB_OK;
         if (has_work(sim, replica)) return schedule(sim, replica, error);
         replica->needs_call = false; // as if it had been called: what comes later is news
+        mb_bits_remove(&sim->calls, replica->id);
         replica->seen_version = sim->changes;
         return MB_OK;
     }
@@ -144,16 +166,13 @@ static mb_status offer(mb_sim *sim, mb_replica *replica, mb_error *error) {
     return status == MB_OK && has_work(sim, replica) ? schedule(sim, replica, error) : status;
 }
 
-// The first replica from `from` on that is idle or at a boundary; MB_NONE if there is none.
+// The first replica from `from` on that is idle (and to be asked) or at a boundary; MB_NONE if there is none.
 static uint32_t next_candidate(const mb_sim *sim, uint32_t from) {
-    const uint32_t words = (sim->config->replicas + 63) / 64;
-    for (uint32_t word = from / 64; word < words; word++) {
-        uint64_t bits = sim->idle_bits[word];
-        if (sim->engines) bits |= sim->boundary_bits[word];
-        if (word == from / 64) bits &= ~UINT64_C(0) << (from % 64);
-        if (bits) return word * 64 + (uint32_t)__builtin_ctzll(bits);
-    }
-    return MB_NONE;
+    const bool refused = sim->refused_version == sim->version && sim->own_queues == 0;
+    const mb_bits *asked = sim->waiting == 0 ? &sim->loaded : refused ? &sim->calls : &sim->idle;
+    const uint32_t idle = mb_bits_next(asked, from);
+    const uint32_t boundary = sim->engines ? mb_bits_next(&sim->boundary, from) : MB_NONE;
+    return idle < boundary ? idle : boundary;
 }
 
 // How often all replicas may be asked again at one instant, since what one gave back is news to the others.

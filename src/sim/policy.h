@@ -24,6 +24,9 @@ typedef enum mb_end { MB_END_DONE, MB_END_REJECTED } mb_end;
 
 // A hook that is NULL costs nothing. Each returns MB_OK, or fills `error` and ends the run.
 typedef struct mb_policy_ops {
+    // Whether an idle replica takes something does not depend on which one is asked: where one takes nothing,
+    // the others are not asked before something changes. Not with queues of the replicas' own.
+    bool alike;
     mb_status (*init)(void *self, mb_sim *sim, mb_error *error);
     // NULL: the request goes to the simulation's inbox.
     mb_status (*arrive)(void *self, mb_sim *sim, uint32_t slot, mb_error *error);

@@ -21,15 +21,15 @@ static mb_status init_replicas(mb_sim *sim, mb_error *error) {
     if (n < 1 || n > 1u << 20)
         return mb_fail(error, MB_BAD_INPUT, "cluster.gpus is %u; expected 1 to 1048576 replicas", n);
     sim->replicas = calloc(n, sizeof *sim->replicas);
-    sim->idle_bits = calloc((n + 63) / 64, sizeof *sim->idle_bits);
-    sim->boundary_bits = calloc((n + 63) / 64, sizeof *sim->boundary_bits);
+    const bool sets = mb_bits_init(&sim->idle, n) && mb_bits_init(&sim->calls, n) &&
+                      mb_bits_init(&sim->loaded, n) && mb_bits_init(&sim->boundary, n);
     sim->scratch = calloc(n, sizeof *sim->scratch);
-    if (!sim->replicas || !sim->idle_bits || !sim->boundary_bits || !sim->scratch)
-        return mb_fail_memory(error);
+    if (!sim->replicas || !sets || !sim->scratch) return mb_fail_memory(error);
     if (mb_latency_is_step(config->latency)) {
         sim->engines = calloc(n, sizeof *sim->engines);
         sim->boundary_s = calloc(n, sizeof *sim->boundary_s);
-        if (!sim->engines || !sim->boundary_s) return mb_fail_memory(error);
+        if (!mb_min_tree_init(&sim->boundaries, n) || !sim->engines || !sim->boundary_s)
+            return mb_fail_memory(error);
         for (uint32_t i = 0; i < n; i++)
             sim->boundary_s[i] = INFINITY;
     }
@@ -57,6 +57,7 @@ mb_status mb_sim_init(mb_sim *sim, const mb_sim_config *config, mb_source *sourc
                       const mb_observer *observer, mb_error *error) {
     *sim = (mb_sim){.config = config, .source = source, .policy = policy, .newest_stamped = MB_NONE};
     sim->first_boundary_s = INFINITY;
+    sim->refused_version = UINT64_MAX;
     sim->clients_counted_s = NAN;
     sim->closed = mb_source_closed(source);
     if (observer) sim->observer = *observer;
@@ -90,9 +91,12 @@ void mb_sim_deinit(mb_sim *sim) {
     free(sim->replicas);
     free(sim->engines);
     free(sim->boundary_s);
+    mb_min_tree_deinit(&sim->boundaries);
     free(sim->clients);
-    free(sim->idle_bits);
-    free(sim->boundary_bits);
+    mb_bits_deinit(&sim->idle);
+    mb_bits_deinit(&sim->calls);
+    mb_bits_deinit(&sim->loaded);
+    mb_bits_deinit(&sim->boundary);
     free(sim->scratch);
     free(sim->queues);
     mb_heap_deinit(&sim->heap);
@@ -104,15 +108,18 @@ void mb_sim_mark_idle(mb_sim *sim, mb_replica *replica) {
     mb_sim_integrate(sim);
     replica->busy = false;
     replica->needs_call = true;
+    mb_bits_add(&sim->calls, replica->id);
+    if (replica->engine && replica->engine->running > 0) mb_bits_add(&sim->loaded, replica->id);
     replica->idle_on_purpose = false;
-    sim->idle_bits[replica->id / 64] |= UINT64_C(1) << (replica->id % 64);
+    mb_bits_add(&sim->idle, replica->id);
     sim->idle_count++;
 }
 
 void mb_sim_mark_busy(mb_sim *sim, mb_replica *replica) {
     mb_sim_integrate(sim);
     replica->busy = true;
-    sim->idle_bits[replica->id / 64] &= ~(UINT64_C(1) << (replica->id % 64));
+    mb_bits_remove(&sim->idle, replica->id);
+    mb_bits_remove(&sim->loaded, replica->id);
     sim->idle_count--;
 }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The discrete-event core: one run of one policy on one stream of requests.
 #pragma once
+#include "base/bits.h"
 #include "base/heap.h"
+#include "base/min_tree.h"
 #include "model/kv_pool.h"
 #include "model/latency.h"
 #include "sim/bins.h"
@@ -148,12 +150,19 @@ struct mb_sim {
     bool inbox_is_bins;
     uint32_t inbox; // index of a queue or of bins
     mb_replica *replicas;
-    mb_engine *engines;      // one per replica, or NULL
-    uint64_t *idle_bits;     // one bit per replica
-    uint64_t *boundary_bits; // engines that stand between two steps of a run
-    uint32_t plan_cursor;    // replicas below it have had their turn at this instant
+    mb_engine *engines; // one per replica, or NULL
+    mb_bits idle;       // replicas
+    mb_bits calls;      // of the idle, those that were not asked since they became so,
+    mb_bits loaded;     // and those on which requests run
+    mb_bits boundary;   // engines that stand between two steps of a run
+    uint64_t
+        refused_version; // `version` when an idle replica took nothing, of a policy to which all are alike
+    uint32_t own_queues;
+    uint32_t plan_cursor;   // replicas below it have had their turn at this instant
+    mb_min_tree boundaries; // the same as
     double *boundary_s; // of each engine's run, the first boundary at or after the last look; INFINITY: none
     uint64_t arranged;  // all engines will look up for changes up to here,
+    uint64_t woken;     // all engines have been told of what changed up to here
     double first_boundary_s; // or rather, the first of them will, at this time; INFINITY: all
     bool out_of_memory;
     uint64_t swapped_tokens;
@@ -183,6 +192,8 @@ struct mb_sim {
     uint32_t timers_alone; // timers fired since anything else happened, or since somebody asked about them:
     double alone_since_s;  // see may_fire
     uint64_t looks;        // chances to report progress
+    uint64_t
+        operations; // replicas asked, and engines looked at to find the first boundary: what planning costs
     mb_metrics metrics;
 };
 

@@ -227,6 +227,7 @@ uint32_t mb_replica_own_queue(mb_sim *sim, mb_replica *replica) {
     const uint32_t queue = mb_sim_add_queue(sim, MB_KEY_NONE);
     if (queue == MB_NONE) return MB_NONE;
     sim->queues[queue].owner = replica->id;
+    sim->own_queues++;
     sim->queues[queue].all_owned = &sim->routed;
     return replica->own_queue = queue;
 }

@@ -93,6 +93,11 @@ static uint64_t find_limit(const mb_sim *sim, const mb_engine *engine) {
 
 // --- pieces
 
+static void set_boundary(mb_sim *sim, const mb_replica *replica, double time_s) {
+    sim->boundary_s[replica->id] = time_s;
+    mb_min_tree_set(&sim->boundaries, replica->id, time_s);
+}
+
 static mb_step_shape shape_of(const mb_sim *sim, const mb_engine *engine) {
     mb_step_shape shape = {.prefill_requests = engine->row_count, .chunks = engine->chunks};
     for (uint32_t i = 0; i < engine->row_count; i++)
@@ -136,7 +141,7 @@ static mb_status begin_piece(mb_sim *sim, mb_replica *replica, mb_engine *engine
     engine->begun = 1;
     engine->extrapolated = extrapolated;
     engine->limit = find_limit(sim, engine);
-    sim->boundary_s[replica->id] = mb_piece_time(engine, 1);
+    set_boundary(sim, replica, mb_piece_time(engine, 1));
     return wait_for_limit(sim, replica, engine, error);
 }
 
@@ -228,12 +233,13 @@ void mb_engine_settle(mb_sim *sim, mb_replica *replica) {
 
 double mb_run_next_boundary(mb_sim *sim, const mb_replica *replica) {
     const mb_engine *engine = replica->engine;
-    double *known = &sim->boundary_s[replica->id]; // of the last look; usually still to come
-    if (*known > sim->now_s || (*known == sim->now_s && !has_planned(sim, replica))) return *known;
+    const double known = sim->boundary_s[replica->id]; // of the last look; usually still to come
+    if (known > sim->now_s || (known == sim->now_s && !has_planned(sim, replica))) return known;
     uint64_t k = steps_by(engine, sim->now_s);
     if (k == 0 || mb_piece_time(engine, k) < sim->now_s || has_planned(sim, replica)) k++;
-    *known = mb_piece_time(engine, k < engine->limit ? k : engine->limit);
-    return *known;
+    const double boundary = mb_piece_time(engine, k < engine->limit ? k : engine->limit);
+    set_boundary(sim, replica, boundary);
+    return boundary;
 }
 
 void mb_run_interrupt(mb_sim *sim, mb_replica *replica) {
@@ -463,7 +469,8 @@ mb_status mb_run_end(mb_sim *sim, mb_replica *replica, mb_error *error) {
     close_piece(sim, engine);
     account_run(sim, engine);
     engine->stepping = false;
-    engine->event_s = sim->boundary_s[replica->id] = INFINITY;
+    engine->event_s = INFINITY;
+    set_boundary(sim, replica, INFINITY);
     const uint64_t steps = engine->run_steps;
     const double duration = sim->now_s - engine->run_start_s;
     const mb_step_report report = {.duration_s = duration,

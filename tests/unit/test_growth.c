@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+// What planning costs must not grow with the cluster: operations are counted, not timed. The load per replica
+// is the same for small and large clusters, so the operations per request must be, too.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "sim/sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { REQUESTS = 6000, BATCH = 8 };
+
+static double draw(uint64_t *state) { // Knuth's MMIX generator
+    *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (double)(*state >> 11) * 0x1p-53;
+}
+
+// Operations per request of a policy, with REQUESTS of about `output` tokens that come `gap_s` apart in the
+// mean.
+static double operations(const mb_latency *latency, uint32_t replicas, double gap_s, unsigned output,
+                         const mb_policy_ops *ops) {
+    char path[] = "/tmp/mbsand-growth-XXXXXX";
+    FILE *file = fdopen(mkstemp(path), "w");
+    fprintf(file, "t,p,o\n");
+    uint64_t state = 1;
+    double time = 0;
+    for (int i = 0; i < REQUESTS; i++) {
+        fprintf(file, "%.17g,%u,%u\n", time, 20 + (unsigned)(100 * draw(&state)),
+                1 + (unsigned)(2 * output * draw(&state)));
+        time += 2 * gap_s * draw(&state);
+    }
+    fclose(file);
+    mb_workload workload = {
+        .kind = MB_WORKLOAD_TRACE,
+        .trace = {.path = strdup(path),
+                  .layout = MB_TRACE_CSV,
+                  .columns = {.time = strdup("t"), .prompt = strdup("p"), .output = strdup("o")},
+                  .time_unit_s = 1,
+                  .rate_scale = 1,
+                  .to_s = INFINITY,
+                  .keep_zero = true},
+        .until_s = INFINITY};
+    const mb_sim_config config = {.replicas = replicas,
+                                  .latency = latency,
+                                  .kv_capacity = MB_KV_UNLIMITED,
+                                  .kv_block = 16,
+                                  .slo = {.ttft_s = INFINITY, .tbt_s = INFINITY, .e2e_s = INFINITY}};
+    mb_error error = {0};
+    mb_source *source = NULL;
+    mb_sim sim;
+    if (mb_workload_prepare(&workload, &error) != MB_OK ||
+        mb_source_open(&workload, 1, 0, &source, &error) != MB_OK ||
+        mb_sim_init(&sim, &config, source, (mb_policy){ops, NULL}, NULL, &error) != MB_OK ||
+        mb_sim_run(&sim, &error) != MB_OK)
+        fail_msg("%s", error.message);
+    assert_int_equal(sim.metrics.finished, REQUESTS);
+    const double count = (double)sim.operations / REQUESTS;
+    mb_sim_deinit(&sim);
+    mb_source_close(source);
+    mb_workload_deinit(&workload);
+    unlink(path);
+    return count;
+}
+
+static mb_status first_come(void *self, mb_sim *sim, mb_replica *replica, mb_error *error) {
+    (void)self, (void)replica;
+    uint32_t preempted;
+    mb_refusal refusal;
+    const mb_status status = mb_step_carry(sim, false, &preempted, error);
+    if (status == MB_OK) mb_step_admit(sim, 0, UINT32_MAX, &refusal);
+    return status;
+}
+
+static void test_engines(void **state) {
+    (void)state;
+    const mb_latency latency = {.kind = MB_LATENCY_STEP,
+                                .step = {.base_s = 0.01, .per_token_s = 5e-5, .per_context_s = 1e-7}};
+    static const mb_policy_ops POLICY = {.schedule = first_come};
+    // An arrival finds the engines whose boundary has passed since the last one: 0.5 s of 10 ms steps per
+    // replica, about 50, where there are so many.
+    const double few = operations(&latency, 128, 0.5 / 128, 100, &POLICY);
+    const double many = operations(&latency, 2048, 0.5 / 2048, 100, &POLICY);
+    print_message("# operations per request: %.1f with 128 engines, %.1f with 2,048\n", few, many);
+    assert_true(many < 1.5 * few && many < 100);
+}
+
+// Full batches only, until the arrivals end: an idle replica takes nothing while they fill.
+static mb_status full_batches(void *self, mb_sim *sim, mb_replica *replica, mb_error *error) {
+    (void)self, (void)replica, (void)error;
+    mb_refusal refusal;
+    if (sim->queues[0].count >= BATCH || sim->arrivals_ended) mb_step_admit(sim, 0, BATCH, &refusal);
+    return MB_OK;
+}
+
+static void test_idle_replicas(void **state) {
+    (void)state;
+    const mb_latency latency = {.law = {.alpha_s = 1, .beta_s_per_token = 0.01, .gamma = 1}};
+    static const mb_policy_ops ALIKE = {.schedule = full_batches, .alike = true};
+    static const mb_policy_ops EACH = {.schedule = full_batches};
+    const double few = operations(&latency, 4, 2, 100, &ALIKE);
+    const double many = operations(&latency, 400, 2, 100, &ALIKE);
+    const double each = operations(&latency, 400, 2, 100, &EACH);
+    print_message("# operations per request: %.2f with 4 replicas, %.2f with 400, %.1f where each is asked\n",
+                  few, many, each);
+    assert_true(many < 1.5 * few);
+    assert_true(each > 100 * many);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_engines), cmocka_unit_test(test_idle_replicas)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
