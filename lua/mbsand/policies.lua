@@ -112,12 +112,16 @@ local function with_parameters(spec)
   return table.concat(parts, " ")
 end
 
+local function short_name(name)
+  return name:match("^.*/([^/]+)%.lua$") or (name:gsub("%.lua$", ""))
+end
+
 -- Make labels distinct: first by the parameters, then by a number.
 local function label_all(list)
   local seen = {}
   for _, spec in ipairs(list) do
     spec.given = spec.label ~= nil
-    spec.label = spec.label or spec.name:match("^.*/([^/]+)%.lua$") or spec.name:gsub("%.lua$", "")
+    spec.label = spec.label or short_name(spec.name)
     seen[spec.label] = (seen[spec.label] or 0) + 1
   end
   for _, spec in ipairs(list) do
@@ -135,9 +139,48 @@ local function label_all(list)
   end
 end
 
+-- "static_fifo,sjf" -> { { name =, known = false }, ... }; a label may have commas of its own.
+function policies.parse_only(text)
+  if not text then return nil end
+  local only = { text = text, labels = {} }
+  for name in (text .. ","):gmatch("([^,]*),") do only[#only + 1] = { name = name, known = false } end
+  return only
+end
+
+-- The policies that `only` names, by label or by name, and all from number `own` + 1 on.
+local function select_only(list, own, only)
+  local result = {}
+  for i, spec in ipairs(list) do
+    local names = { [spec.label] = true, [spec.name] = true, [short_name(spec.name)] = true }
+    local wanted = i > own or names[only.text]
+    if names[only.text] then only.whole = true end
+    for _, item in ipairs(only) do
+      if i <= own and names[item.name] then
+        item.known, wanted = true, true
+      end
+    end
+    if i <= own then only.labels[spec.label] = true end
+    if wanted then result[#result + 1] = spec end
+  end
+  return result
+end
+
+-- After all sections: a name that none of them has is a mistake.
+function policies.check_only(only)
+  if not only or only.whole then return end
+  local labels = schema.sorted_keys(only.labels)
+  for _, item in ipairs(only) do
+    if not item.known then
+      error({ mbsand = ('--only %s: the scenario has no policy "%s"; %s'):format(only.text, item.name,
+        schema.suggest(item.name, labels, "it has")) }, 0)
+    end
+  end
+end
+
 -- `list` as the scenario in `folder` gives it, `added` as the command line does. The result: an array of
+-- `only`, of parse_only, may leave none of them.
 -- { label, path, unlimited_memory, params = { { name, value, if_declared }, ... } }.
-function policies.read(list, added, swept, forced, place, native, folder)
+function policies.read(list, added, swept, forced, place, native, folder, only)
   if type(list) == "string" then list = { list } end
   local result = {}
   if list ~= nil and type(list) ~= "table" then
@@ -162,6 +205,7 @@ function policies.read(list, added, swept, forced, place, native, folder)
     list == nil and "missing" or "empty") end
   for _, spec in ipairs(result) do share(spec, swept, forced) end
   label_all(result)
+  if only then result = select_only(result, #(list or {}), only) end
   for _, spec in ipairs(result) do
     local params = {}
     for _, name in ipairs(schema.sorted_keys(spec.params)) do

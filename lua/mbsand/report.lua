@@ -23,6 +23,11 @@ function report.number(value, digits)
   return (string.format("%." .. decimals .. "f", value))
 end
 
+-- Three significant digits at most, and no exponent: "17", "0.53", "1234".
+function report.digits(value)
+  return (string.format(math.abs(value) >= 999.5 and "%.0f" or "%.3g", value))
+end
+
 function report.fixed(value, decimals)
   if value == nil or value ~= value then return "-" end
   return (string.format("%." .. decimals .. "f", value))
@@ -69,9 +74,9 @@ function report.against(a, b, measure, name)
   name = name or b.policy
   if not found.real then return "no real difference from " .. name end
   local ratio = found.ratio
-  if ratio and ratio >= 2 then return ("%.3g times that of %s"):format(ratio, name) end
+  if ratio and ratio >= 2 then return ("%s times that of %s"):format(report.digits(ratio), name) end
   local change = ratio and ratio - 1 or found.difference
-  return ("%.3g %s %s than %s"):format(100 * math.abs(change), ratio and "%" or "points",
+  return ("%s %s %s than %s"):format(report.digits(100 * math.abs(change)), ratio and "%" or "points",
     change < 0 and "lower" or "higher", name)
 end
 

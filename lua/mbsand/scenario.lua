@@ -179,18 +179,28 @@ end
 local function put(node, path, value, source, fail)
   local at, parts = node, {}
   for part in (path .. "."):gmatch("([^.]*)%.") do parts[#parts + 1] = part end
+  local function key(part) -- "2" is the second of a list
+    local number = tonumber(part)
+    return number and at[number] ~= nil and number or part
+  end
   for i = 1, #parts - 1 do
-    local next_table = at[parts[i]]
+    local next_table = at[key(parts[i])]
     if next_table == nil then
       next_table = {}
-      schema.set(at, parts[i], next_table, source)
+      schema.set(at, key(parts[i]), next_table, source)
     elseif type(next_table) ~= "table" then
       fail(("%s is %s and has no keys"):format(table.concat(parts, ".", 1, i), schema.show(next_table)))
     end
     at = next_table
   end
-  schema.set(at, parts[#parts], value, source)
+  schema.set(at, key(parts[#parts]), value, source)
 end
+
+local unsettable = {
+  policies = "; use --policy NAME to add one, --only NAME to run some",
+  over = "; set the swept key itself",
+  report = "",
+}
 
 -- "--set key=value": { { path, value, text }, ... }
 local function parse_sets(sets)
@@ -200,10 +210,8 @@ local function parse_sets(sets)
     if not path or path:find("%.%.") or path:sub(1, 1) == "." or path:sub(-1) == "." then
       error({ mbsand = ("--set %s: expected key=value, as in --set cluster.gpus=8"):format(text) }, 0)
     end
-    if path == "policies" or path == "over" or path == "report" then
-      error({ mbsand = ("--set %s: %s cannot be set so%s"):format(text, path,
-        path == "policies" and "; use --policy NAME" or path == "over" and "; set the swept key itself" or "") }, 0)
-    end
+    local instead = unsettable[path]
+    if instead then error({ mbsand = ("--set %s: %s cannot be set so%s"):format(text, path, instead) }, 0) end
     result[#result + 1] = { path = path, value = policies.parse_value(value), text = text }
   end
   return result
@@ -365,7 +373,7 @@ local function build_experiment(context, original, axes, point)
   hardware.apply(checked, place, context.path:match("^(.*)/[^/]*$"), context.native)
   check_together(checked, place)
   checked.policies = policies.read(node.policies, context.added, swept, forced, place:key("policies", node),
-    context.native, context.path:match("^(.*)/[^/]*$") or ".")
+    context.native, context.path:match("^(.*)/[^/]*$") or ".", context.only)
   checked.where = place:where()
   checked.before, checked.after = describe.experiment(checked)
   return checked
@@ -375,7 +383,7 @@ local function build_section(context, original)
   for _, set in ipairs(context.sets) do set.used = nil end
   local place = schema.place(context.path, context.lines, schema.tag_of(original).line or context.first_line)
   local axes = read_axes(original, place, context.sets)
-  local section = { points = {} }
+  local section, filtered = { points = {} }, context.only ~= nil
   for i, values in ipairs(combinations(axes)) do
     local labels, point = {}, {}
     for j, axis in ipairs(axes) do
@@ -383,11 +391,12 @@ local function build_section(context, original)
       point[axis.path] = values[j]
     end
     local experiment = build_experiment(context, original, axes, values)
+    if #experiment.policies == 0 then return nil end -- --only names none of this section
     section.points[i] = { label = table.concat(labels, " "), values = point, experiment = experiment }
   end
   local first = section.points[1].experiment
-  section.title, section.question, section.columns, section.report =
-    first.title, first.question, first.columns, first.report
+  section.title, section.question, section.columns = first.title, first.question, first.columns
+  section.report = not filtered and first.report or nil -- the script's own counts on all of its policies
   return section
 end
 
@@ -396,7 +405,8 @@ end
 function scenario.load(path, text, native, overrides)
   local context = {
     path = path, lines = split_lines(text), native = native, added = overrides.policies or {},
-    locate = make_locate(path, native), modules = {}, sets = parse_sets(overrides.sets or {}), first_line = 1,
+    locate = make_locate(path, native), modules = {}, only = policies.parse_only(overrides.only),
+    sets = parse_sets(overrides.sets or {}), first_line = 1,
   }
   for number, line in ipairs(context.lines) do
     if line:find("^%s*return%s+scenario%f[^%w_]") then context.first_line = number end
@@ -404,7 +414,8 @@ function scenario.load(path, text, native, overrides)
   local sections, reason = sections_of(run(path, text, context), path)
   if not sections then return { skipped = reason } end
   local result = { sections = {}, modules = context.modules }
-  for i, node in ipairs(sections) do result.sections[i] = build_section(context, node) end
+  for _, node in ipairs(sections) do table.insert(result.sections, build_section(context, node)) end
+  policies.check_only(context.only)
   return result
 end
 

@@ -50,6 +50,7 @@ local latency = {
       beta = number { min = 0, unit = "seconds per token" },
       gamma = number { min = 0 },
       floor = number { min = 0, default = 0, unit = "seconds" },
+      tbt = number { above = 0, unit = "seconds between tokens" },
       path = { type = "text", expected = "a file name in quotes" },
       weight = { type = "word", "relative", "absolute", default = "relative" },
       noise = noise(),

@@ -412,6 +412,10 @@ local report = {}
 ---@param digits? integer significant digits; 4
 ---@return string
 function report.number(value, digits) end
+---Three significant digits at most, without an exponent.
+---@param value number
+---@return string
+function report.digits(value) end
 ---@param value number?
 ---@param decimals integer
 ---@return string

@@ -361,9 +361,9 @@ function predict.column(keys) end
 ---@return mbsand.Predictor
 function predict.origin(keys) end
 
----A law, or a grid to fit one to. alpha and floor: s; beta: s per token; noise: standard deviation of ln(factor).
----@param keys string|{ alpha?: number, beta?: number, gamma?: number, floor?: number, path?: string, weight?: "relative"|"absolute", noise?: number }
----@return mbsand.Latency|fun(options: { floor?: number, weight?: "relative"|"absolute", noise?: number }): mbsand.Latency
+---A law, or a grid to fit one to. alpha, floor, tbt: s; beta: s per token; noise: standard deviation of ln(factor).
+---@param keys string|{ alpha?: number, beta?: number, gamma?: number, floor?: number, tbt?: number, path?: string, weight?: "relative"|"absolute", noise?: number }
+---@return mbsand.Latency|fun(options: { floor?: number, tbt?: number, weight?: "relative"|"absolute", noise?: number }): mbsand.Latency
 function latency.batch(keys) end
 ---@param path string|{ path: string, noise?: number }
 ---@return mbsand.Latency|fun(options: { noise?: number }): mbsand.Latency

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "base/strbuf.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -51,6 +52,18 @@ void mb_strbuf_printf(mb_strbuf *buffer, const char *format, ...) {
 void mb_strbuf_deinit(mb_strbuf *buffer) {
     free(buffer->text);
     *buffer = (mb_strbuf){0};
+}
+
+void mb_digits(char *text, size_t size, double value, int digits) {
+    snprintf(text, size, "%.*g", digits, value);
+    const bool large = fabs(value) >= 1 && fabs(value) < 1e15;
+    if (large && strchr(text, 'e')) snprintf(text, size, "%.0f", value);
+}
+
+void mb_strbuf_digits(mb_strbuf *buffer, double value, int digits) {
+    char text[40];
+    mb_digits(text, sizeof text, value, digits);
+    mb_strbuf_add(buffer, text);
 }
 
 char *mb_strdup(const char *text) {

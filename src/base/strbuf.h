@@ -21,6 +21,12 @@ void mb_make_printable(char *text, const char *kept);
 // Add a text of which this is true; none are kept.
 void mb_add_printable(mb_strbuf *buffer, const char *text);
 
+// A number with so many significant digits, and without an exponent where it can be read without: "100",
+// "1234", "0.53".
+void mb_digits(char *text, size_t size, double value, int digits);
+// The same, added.
+void mb_strbuf_digits(mb_strbuf *buffer, double value, int digits);
+
 // Copy of a string; the caller frees it. NULL when out of memory.
 char *mb_strdup(const char *text);
 // The candidate nearest to `word` in edit distance, or NULL if none is close enough to suggest.

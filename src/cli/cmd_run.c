@@ -350,6 +350,7 @@ static int run(const mb_run_arguments *arguments, int argc, char **argv) {
                                     .set_count = arguments->set_count,
                                     .policies = arguments->policies,
                                     .policy_count = arguments->policy_count,
+                                    .only = arguments->only,
                                     .seeds = arguments->seeds  ? arguments->seeds
                                              : arguments->live ? 1
                                                                : 0,

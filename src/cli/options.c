@@ -15,6 +15,7 @@
 enum {
     OPTION_SEEDS = 256,
     OPTION_SEED,
+    OPTION_ONLY,
     OPTION_OUT,
     OPTION_DUMP,
     OPTION_FORMAT,
@@ -36,6 +37,7 @@ void mb_run_arguments_help(void) {
         "usage: mbsand [run] SCENARIO.lua [options]\n\n"
         "Run a scenario: every policy on the same requests, over several seeds, on all processors.\n\n"
         "  -p, --policy NAME|FILE[,param=value...]  add a policy to the comparison (may be repeated)\n"
+        "      --only NAME[,NAME...]    of the scenario's own policies, run these alone\n"
         "  -s, --set KEY=VALUE      change a value of the scenario: --set cluster.gpus=8\n"
         "      --seeds N            number of seeds\n"
         "      --seed S             the first seed\n"
@@ -48,8 +50,8 @@ void mb_run_arguments_help(void) {
         "  -j, --jobs N             threads (default: all processors); the results do not depend on it\n"
         "      --format FORMAT      table (default), csv, json or md\n"
         "      --out DIR            write summary.csv and summary.json with a manifest into DIR\n"
-        "      --dump LIST          with --out: files per request, batch and decision;\n"
-        "                           LIST of requests,batches,decisions\n"
+        "      --dump LIST          with --out: files per request, batch (and who was in it) and decision;\n"
+        "                           LIST of requests,batches,members,preemptions,decisions\n"
         "      --hook-seconds X     longest CPU time of one call of a policy (default 1)\n"
         "      --hook-instructions N  instead, or as well: its Lua instructions, equal on every machine\n"
         "      --jit                let LuaJIT compile policies that you trust: no limit ends their loops\n"
@@ -136,6 +138,9 @@ static int take(mb_run_arguments *arguments, int option) {
     case OPTION_LIVE:
         arguments->live = optarg;
         return 0;
+    case OPTION_ONLY:
+        arguments->only = optarg;
+        return 0;
     case OPTION_OUT:
         arguments->out = optarg;
         return 0;
@@ -200,6 +205,7 @@ int mb_run_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
         {"seeds", required_argument, NULL, OPTION_SEEDS},
         {"seed", required_argument, NULL, OPTION_SEED},
         {"jobs", required_argument, NULL, 'j'},
+        {"only", required_argument, NULL, OPTION_ONLY},
         {"out", required_argument, NULL, OPTION_OUT},
         {"dump", required_argument, NULL, OPTION_DUMP},
         {"format", required_argument, NULL, OPTION_FORMAT},

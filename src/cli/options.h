@@ -20,6 +20,7 @@ typedef struct mb_run_arguments {
     bool has_seed, stepwise, quiet, help, control;
     bool no_walls; // policies run without run/walls.h
     unsigned threads;
+    const char *only; // names, or NULL
     const char *out;
     const char *live;     // a backend, or NULL
     const char *baseline; // a policy's label, or NULL

@@ -134,6 +134,12 @@ static bool is_used(const column *c, const mb_plan_report *report) {
     return !c->latency || report->options->latency;
 }
 
+static void add_unit(char text[MB_TEXT_SIZE], double value, const char *unit) {
+    char number[MB_TEXT_SIZE];
+    mb_digits(number, MB_TEXT_SIZE, value, 3);
+    snprintf(text, MB_TEXT_SIZE, "%.40s %s", number, unit);
+}
+
 static void cell(char text[MB_TEXT_SIZE], const column *c, const mb_plan_row *row) {
     const double value = c->value(row);
     if (isnan(value))
@@ -145,11 +151,11 @@ static void cell(char text[MB_TEXT_SIZE], const column *c, const mb_plan_row *ro
     else if (c->kind == SHARE)
         snprintf(text, MB_TEXT_SIZE, "%.1f %%", 100 * value);
     else if (c->kind == SECONDS && value < 1)
-        snprintf(text, MB_TEXT_SIZE, "%.3g ms", 1e3 * value);
+        add_unit(text, 1e3 * value, "ms");
     else if (c->kind == SECONDS)
-        snprintf(text, MB_TEXT_SIZE, "%.3g s", value);
+        add_unit(text, value, "s");
     else
-        snprintf(text, MB_TEXT_SIZE, "%.4g", value);
+        mb_digits(text, MB_TEXT_SIZE, value, 4);
 }
 
 // "OOM" where the model alone is too large or the users do not fit.

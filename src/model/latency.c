@@ -111,6 +111,8 @@ mb_status mb_latency_check(const mb_latency *latency, mb_error *error) {
     if (!(latency->max_batch >= 0) || !(latency->max_length >= 0))
         return mb_fail(error, MB_BAD_INPUT,
                        "latency: max_batch and max_length must not be negative (0: not known)");
+    const mb_status status = check_number("tbt", "seconds", latency->tbt_s, error);
+    if (status) return status;
     switch (latency->kind) {
     case MB_LATENCY_BATCH:
         return check_law(&latency->law, error);
@@ -209,5 +211,7 @@ mb_batch_time mb_latency_batch(const mb_latency *latency, uint32_t requests, uin
         time.first_token_s *= factor;
         time.tbt_s *= factor;
     }
+    if (latency->kind == MB_LATENCY_BATCH && latency->tbt_s > 0 && longest_tokens > 0)
+        time.tbt_s = latency->tbt_s;
     return time;
 }

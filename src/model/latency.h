@@ -86,7 +86,8 @@ typedef struct mb_latency {
     const struct mb_roofline *roofline; // MB_LATENCY_ROOFLINE; not owned
     mb_step_function custom;            // MB_LATENCY_CUSTOM
     void *custom_self;
-    mb_batch_law law;    // MB_LATENCY_BATCH
+    mb_batch_law law;    // MB_LATENCY_BATCH, and
+    double tbt_s;        // what is observed as time between tokens instead, noise or none; 0: the law's
     const mb_grid *grid; // MB_LATENCY_TABLE: every cell present (mb_latency_check says so); not owned
     double noise; // standard deviation of ln(factor) on each batch's time; the factor has mean 1; 0 = none
     double max_batch, max_length; // the range that the model was fitted on; 0 = not known

@@ -11,14 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum file_kind { REQUESTS, BATCHES, DECISIONS, KINDS } file_kind;
+typedef enum file_kind { REQUESTS, BATCHES, MEMBERS, PREEMPTIONS, DECISIONS, KINDS } file_kind;
 
-static const char *const kind_names[KINDS] = {"requests", "batches", "decisions"};
+static const char *const kind_names[KINDS] = {"requests", "batches", "members", "preemptions", "decisions"};
 static const char *const headers[KINDS] = {
     "id,client,arrival_s,prompt_tokens,output_tokens,predicted_output,replica,start_s,first_token_s,end_s,"
     "batch,"
     "preemptions,why\n",
     "batch,replica,start_s,end_s,tbt_s,requests,longest_tokens,useful_tokens,padding,kv_reserved,steps\n",
+    "batch,request,prompt_tokens,output_tokens\n",
+    "time_s,replica,request,how,computed_tokens,lost_tokens\n",
     "time_s,replica,name,value\n",
 };
 
@@ -201,6 +203,31 @@ static mb_status dump_batch(void *self, const mb_batch_record *record, mb_error 
     return write_row(&dump->files[BATCHES], &row, error);
 }
 
+static mb_status dump_member(void *self, const mb_member_record *record, mb_error *error) {
+    mb_dump *dump = self;
+    csv_row row = {.length = 0};
+    put_count(&row, record->batch);
+    put_count(&row, record->id);
+    put_count(&row, record->prompt_tokens);
+    put_count(&row, record->output_tokens);
+    row.text[row.length - 1] = '\n';
+    return write_row(&dump->files[MEMBERS], &row, error);
+}
+
+static mb_status dump_preempted(void *self, const mb_preempted *record, mb_error *error) {
+    mb_dump *dump = self;
+    csv_row row = {.length = 0};
+    put_time(&row, record->time_s);
+    put_count(&row, (uint64_t)record->replica + 1);
+    put_count(&row, record->id);
+    put_text(&row, record->how);
+    put_text(&row, ",");
+    put_count(&row, record->computed_tokens);
+    put_count(&row, record->lost_tokens);
+    row.text[row.length - 1] = '\n';
+    return write_row(&dump->files[PREEMPTIONS], &row, error);
+}
+
 static mb_status dump_decision(void *self, double now_s, uint32_t replica, const char *name, double value,
                                mb_error *error) {
     mb_dump *dump = self;
@@ -224,6 +251,8 @@ mb_observer mb_dump_observer(mb_dump *dump) {
     return (mb_observer){
         .finished = dump->files[REQUESTS].file ? dump_request : NULL,
         .batch = dump->files[BATCHES].file ? dump_batch : NULL,
+        .member = dump->files[MEMBERS].file ? dump_member : NULL,
+        .preempted = dump->files[PREEMPTIONS].file ? dump_preempted : NULL,
         .decision = dump->files[DECISIONS].file ? dump_decision : NULL,
         .self = dump,
     };
@@ -239,9 +268,11 @@ mb_status mb_dump_parse(const char *list, unsigned *what, mb_error *error) {
             kind++;
         if (kind == KINDS)
             return mb_fail(error, MB_BAD_INPUT,
-                           "--dump does not know \"%.*s\"; expected a list of requests, batches, decisions",
+                           "--dump does not know \"%.*s\"; expected a list of requests, batches, members, "
+                           "preemptions, decisions",
                            (int)(length < 40 ? length : 40), word);
         *what |= 1u << kind;
+        if (kind == BATCHES) *what |= 1u << MEMBERS; // whose they are
         word += length;
         if (!*word) return MB_OK;
     }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-// One CSV row per request, batch or decision of a run, written while it goes.
+// One CSV row per request, batch, member of a batch, preemption or decision of a run, written while it goes.
 //
 //   requests-POLICY-SEED.csv
 //   id,client,arrival_s,prompt_tokens,output_tokens,predicted_output,replica,start_s,
 //                              first_token_s,end_s,batch,preemptions,why
 //   batches-POLICY-SEED.csv batch,replica,start_s,end_s,tbt_s,requests,longest_tokens,useful_tokens,padding,
 //                              kv_reserved
+//   members-POLICY-SEED.csv  batch,request,prompt_tokens,output_tokens
+//   preemptions-POLICY-SEED.csv  time_s,replica,request,how,computed_tokens,lost_tokens
 //   decisions-POLICY-SEED.csv  time_s,replica,name,value
 //
 // Replicas, batches and seeds count from 1; a time that there was none of is an empty field; times have all
@@ -13,7 +15,13 @@
 #pragma once
 #include "sim/sim.h"
 
-enum { MB_DUMP_REQUESTS = 1, MB_DUMP_BATCHES = 2, MB_DUMP_DECISIONS = 4 };
+enum {
+    MB_DUMP_REQUESTS = 1,
+    MB_DUMP_BATCHES = 2,
+    MB_DUMP_MEMBERS = 4,
+    MB_DUMP_PREEMPTIONS = 8,
+    MB_DUMP_DECISIONS = 16
+};
 
 typedef struct mb_dump_options {
     unsigned what;                                           // MB_DUMP_* or-ed
@@ -35,7 +43,8 @@ mb_observer mb_dump_observer(mb_dump *dump);
 // NAME.part. Frees the dump in any case. NULL is allowed.
 mb_status mb_dump_close(mb_dump *dump, bool whole, mb_error *error);
 
-// "requests", "batches" or "decisions", of a list with commas: the bits. MB_BAD_INPUT for another word.
+// Words of a list with commas: the bits; "batches" stands for their members too. MB_BAD_INPUT for another
+// word.
 mb_status mb_dump_parse(const char *list, unsigned *what, mb_error *error);
 // The longest text of mb_format_exact with its end.
 enum { MB_EXACT_SIZE = 32 };

@@ -93,6 +93,26 @@ static json_t *scripts_json(bool *lost, const mb_results *const *sections, size_
     return list;
 }
 
+// What scripts loaded besides: modules, bin-boundary rules, and the scenario's own modules.
+static json_t *modules_json(bool *lost, const json_t *policies, const mb_results *const *sections,
+                            size_t count) {
+    json_t *list = json_array();
+    const mb_scenario *scenario = count ? sections[0]->scenario : NULL;
+    const char *module;
+    for (size_t i = 0; scenario && (module = mb_scenario_module(scenario, i)) != NULL; i++)
+        if (!listed(list, module)) mb_json_append(lost, list, script_json(lost, module));
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < sections[i]->count; j++) {
+            const mb_outcome *outcome = &sections[i]->outcomes[j];
+            for (size_t k = 0; k < outcome->script_count; k++) {
+                const char *path = outcome->scripts[k];
+                if (!listed(policies, path) && !listed(list, path))
+                    mb_json_append(lost, list, script_json(lost, path));
+            }
+        }
+    return list;
+}
+
 static json_t *machine_json(bool *lost) {
     json_t *machine = json_object();
     struct utsname name;
@@ -128,6 +148,8 @@ json_t *mb_manifest_json(bool *lost, const mb_manifest *manifest, const mb_resul
     add_text_and_hash(lost, scenario, manifest->scenario_text,
                       manifest->scenario_text ? strlen(manifest->scenario_text) : 0);
     mb_json_set(lost, object, "scenario", scenario);
-    mb_json_set(lost, object, "policies", scripts_json(lost, sections, count));
+    json_t *policies = scripts_json(lost, sections, count);
+    mb_json_set(lost, object, "modules", modules_json(lost, policies, sections, count));
+    mb_json_set(lost, object, "policies", policies);
     return object;
 }

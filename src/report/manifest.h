@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What is needed to repeat a run: versions, scenario, policies, seeds, machine, command line.
+// What is needed to repeat a run: versions, scenario, policies, modules that these loaded, seeds, machine,
+// command line.
 #pragma once
 #include "run/results.h"
 

@@ -176,11 +176,12 @@ static void note_idle(mb_notes *notes, const totals *sums, size_t count) {
         if (sums[i].idle_s <= 1e-9 * sums[i].duration_s) continue; // rounding of times
         mb_strbuf text = {0};
         add_who(&text, &sums[i], false);
-        mb_strbuf_printf(
-            &text,
-            " left replicas idle for %.3g replica-seconds per run while requests waited, without "
-            "`step:idle`: most policy bugs look like that",
-            sums[i].idle_s / sums[i].runs);
+        char idle[MB_TEXT_SIZE];
+        mb_digits(idle, MB_TEXT_SIZE, sums[i].idle_s / sums[i].runs, 3);
+        mb_strbuf_printf(&text,
+                         " left replicas idle for %s replica-seconds per run while requests waited, without "
+                         "`step:idle`: most policy bugs look like that",
+                         idle);
         add_note(notes, MB_NOTE_WARNING, &text);
     }
 }
@@ -194,7 +195,9 @@ static void note_extrapolated(mb_notes *notes, const totals *sums, size_t count)
                                          : "batches outside the range that the latency model was fitted on, "
                                            "whose times are extrapolated: ");
         add_who(&text, &sums[i], false);
-        mb_strbuf_printf(&text, " %.2g %%", 100 * sums[i].extrapolated / sums[i].batches);
+        char share[MB_TEXT_SIZE];
+        mb_digits(share, MB_TEXT_SIZE, 100 * sums[i].extrapolated / sums[i].batches, 2);
+        mb_strbuf_printf(&text, " %s %%", share);
     }
     if (text.length) add_note(notes, MB_NOTE_PLAIN, &text);
 }

@@ -126,7 +126,7 @@ static gap_words describe_gap(const mb_difference *gap, int measure) {
     }
     for (size_t i = 0; i < 3; i++) {
         if (times)
-            snprintf(texts[i], MB_TEXT_SIZE, "%.2g", values[i]);
+            mb_digits(texts[i], MB_TEXT_SIZE, values[i], 2);
         else if (gap->ratio && values[i] < 0.01)
             snprintf(texts[i], MB_TEXT_SIZE, "%+.4g", 100 * (values[i] - 1));
         else if (gap->ratio || share)

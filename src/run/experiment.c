@@ -54,6 +54,7 @@ static void *work(void *argument) {
         pthread_cond_signal(&all->changed);
         pthread_mutex_unlock(&all->mutex);
     }
+    mb_step_clock_close(self->state.clock);
     pthread_mutex_lock(&all->mutex);
     all->running--;
     pthread_cond_signal(&all->changed);

@@ -54,6 +54,16 @@ static mb_status pass_batch(void *self, const mb_batch_record *record, mb_error 
     return dump->batch(dump->self, record, error);
 }
 
+static mb_status pass_member(void *self, const mb_member_record *record, mb_error *error) {
+    const mb_observer *dump = &((relay *)self)->dump;
+    return dump->member(dump->self, record, error);
+}
+
+static mb_status pass_preempted(void *self, const mb_preempted *record, mb_error *error) {
+    const mb_observer *dump = &((relay *)self)->dump;
+    return dump->preempted(dump->self, record, error);
+}
+
 static mb_status pass_decision(void *self, double now_s, uint32_t replica, const char *name, double value,
                                mb_error *error) {
     const mb_observer *dump = &((relay *)self)->dump;
@@ -64,6 +74,8 @@ static mb_observer make_observer(relay *passing) {
     const mb_observer *dump = &passing->dump;
     return (mb_observer){.finished = dump->finished ? pass_finished : NULL,
                          .batch = dump->batch ? pass_batch : NULL,
+                         .member = dump->member ? pass_member : NULL,
+                         .preempted = dump->preempted ? pass_preempted : NULL,
                          .decision = dump->decision ? pass_decision : NULL,
                          .stop = passing->watch.state->stop,
                          .ready = on_ready,
@@ -213,10 +225,19 @@ static mb_status simulate(const mb_experiment *experiment, const mb_job_observer
     mb_sim_deinit(&sim);
     if (watcher->close && passing.dump.self) {
         mb_error ignored;
-        const mb_status closed = watcher->close(watcher->context, &passing.dump, status == MB_OK,
-                                                status == MB_OK ? error : &ignored);
+        const mb_status closed =
+            watcher->close(watcher->context, &passing.dump, status == MB_OK || outcome->finished,
+                           status == MB_OK ? error : &ignored);
         if (status == MB_OK) status = closed;
     }
+    return status;
+}
+
+static mb_status use_clock(const mb_experiment *experiment, mb_job_state *state, mb_latency *latency,
+                           mb_error *error) {
+    const mb_status status =
+        state->clock ? MB_OK : mb_step_clock_open(experiment->scenario, &state->clock, error);
+    if (status == MB_OK) mb_step_clock_use(state->clock, experiment, latency);
     return status;
 }
 
@@ -235,15 +256,17 @@ void mb_job_run(const mb_experiment *experiment, const mb_job_observer *watcher,
         status =
             mb_source_open(&experiment->workload, experiment->seed, outcome->seed_index, &source, &error);
         mb_latency latency = experiment->latency;
-        mb_step_clock *clock = NULL;
         if (status == MB_OK && watcher->clock)
             status = watcher->clock(watcher->context, experiment, &latency, &error);
         else if (status == MB_OK && latency.kind == MB_LATENCY_CUSTOM)
-            status = mb_step_clock_open(experiment, &latency, &clock, &error);
+            status = use_clock(experiment, state, &latency, &error);
         if (status == MB_OK)
             status = simulate(experiment, watcher, state, &latency, source, &policy, outcome, &error);
-        mb_step_clock_close(clock);
         mb_source_close(source);
+        outcome->scripts = policy.host.files; // handed over
+        outcome->script_count = policy.host.file_count;
+        policy.host.files = NULL;
+        policy.host.file_count = 0;
         mb_lua_policy_close(&policy);
     }
     outcome->status = status;

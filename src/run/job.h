@@ -28,6 +28,7 @@ typedef struct mb_job_state {
     atomic_ulong arrived;
     const atomic_bool *stop; // set to end the job early
     bool walls;              // run policies behind run/walls.h
+    mb_step_clock *clock;    // of latency.custom, made by the first job that needs it; mb_step_clock_close it
 } mb_job_state;
 
 // For the handler of the signal sent to `thread`: make the hook that it runs end (mb_host_interrupt).

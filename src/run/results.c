@@ -177,6 +177,9 @@ void mb_results_deinit(mb_results *results) {
         for (size_t j = 0; j < results->outcomes[i].cut_count; j++)
             free(results->outcomes[i].cuts[j].edges);
         free(results->outcomes[i].cuts);
+        for (size_t j = 0; j < results->outcomes[i].script_count; j++)
+            free(results->outcomes[i].scripts[j]);
+        free(results->outcomes[i].scripts);
     }
     free(results->outcomes);
     results->outcomes = NULL;

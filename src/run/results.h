@@ -28,6 +28,8 @@ typedef struct mb_outcome {
     uint64_t computed_tokens, recomputed_tokens; // by engines; the second, of the first, after preemptions
     mb_class_metrics *classes;                   // of the workload's classes; NULL: none. Owned
     size_t class_count;
+    char **scripts; // every file that the policy loaded, its own first; owned
+    size_t script_count;
     mb_batch_interval batch_means; // of the only seed; .batches 0: there are others, or the run was short
     mb_cut *cuts;                  // the policy's sets of bins, as they were when the run ended. Owned
     size_t cut_count;

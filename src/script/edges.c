@@ -123,8 +123,12 @@ static uint32_t read_edges(lua_State *L, double *edges, int count) {
 int mb_edges_from_options(lua_State *L, int options, mb_key key, double **edges, uint32_t *count) {
     lua_getfield(L, options, "rule");
     lua_getfield(L, options, "count");
+    if (!lua_isnil(L, -2) && lua_type(L, -2) != LUA_TSTRING)
+        return luaL_error(
+            L, "bins: the rule is a %s; expected a bundled rule's name or a file's, rule = \"equal_mass\"",
+            luaL_typename(L, -2));
     const char *rule = lua_tostring(L, -2);
-    const lua_Number wanted = luaL_optnumber(L, -1, 0);
+    const lua_Number wanted = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
     if (rule) {
         if (!(wanted >= 1 && wanted <= MAX_BINS && wanted == floor(wanted)))
             return luaL_error(L, "bins: count must be a whole number from 1 to %d", MAX_BINS);

@@ -80,6 +80,30 @@ static int logarithm(lua_State *L) {
     return 1;
 }
 
+#if LUA_VERSION_NUM < 502
+static int next_place(lua_State *L) { // (bins, place)
+    const lua_Integer place = luaL_checkinteger(L, 2) + 1;
+    lua_pushinteger(L, place);
+    lua_pushvalue(L, -1);
+    lua_gettable(L, 1);
+    return lua_isnil(L, -1) ? 1 : 2; // nil ends the loop, else (place, value)
+}
+
+// LuaJIT's own takes tables alone, and bins are none.
+static int walk(lua_State *L) { // upvalue 1: Lua's own
+    if (lua_isuserdata(L, 1)) {
+        lua_pushcfunction(L, next_place);
+        lua_pushvalue(L, 1);
+        lua_pushinteger(L, 0);
+        return 3;
+    }
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, 3);
+    return 3;
+}
+#endif
+
 void mb_library_equalise(lua_State *L, int environment) {
     static const mb_replacement replaced[] = {{"math", "atan", arc_tangent},
                                               {"math", "log", logarithm},
@@ -89,4 +113,9 @@ void mb_library_equalise(lua_State *L, int environment) {
     lua_getglobal(L, "tonumber");
     lua_pushcclosure(L, tonumber, 1);
     lua_setfield(L, environment, "tonumber");
+#if LUA_VERSION_NUM < 502
+    lua_getglobal(L, "ipairs");
+    lua_pushcclosure(L, walk, 1);
+    lua_setfield(L, environment, "ipairs");
+#endif
 }

@@ -17,6 +17,7 @@ struct mb_scenario {
     char *root, *path, *text, *skipped;
     mb_section *sections;
     size_t count;
+    char **modules;                // NULL after the last
     const mb_overrides *overrides; // as given; NULL: none
     mb_scenario_draft draft;       // of the experiment that is being read
     int loaded;                    // reference to the table that the Lua side made
@@ -149,6 +150,8 @@ static void push_overrides(lua_State *L, const mb_overrides *overrides) {
     lua_setfield(L, -2, "sets");
     push_texts(L, overrides->policies, overrides->policy_count);
     lua_setfield(L, -2, "policies");
+    lua_pushstring(L, overrides->only);
+    lua_setfield(L, -2, "only");
 }
 
 // Modules are found below the root's lua/ and beside the scenario.
@@ -192,19 +195,26 @@ static void *make(lua_State *L, size_t count, size_t size) {
     return block;
 }
 
-static void read_columns(lua_State *L, int table, mb_section *section) {
-    lua_getfield(L, table, "columns");
+// The texts of a list, NULL after the last; nothing where there is no list.
+static void read_texts(lua_State *L, int table, const char *key, char ***texts) {
+    lua_getfield(L, table, key);
     if (lua_istable(L, -1)) {
         const size_t n = lua_rawlen(L, -1);
-        section->columns = make(L, n + 1, sizeof *section->columns);
+        char **list = *texts = make(L, n + 1, sizeof *list);
         for (size_t i = 0; i < n; i++) {
             lua_rawgeti(L, -1, (int)(i + 1));
-            section->columns[i] = mb_strdup(lua_tostring(L, -1));
-            if (!section->columns[i]) luaL_error(L, "out of memory");
+            list[i] = mb_strdup(lua_tostring(L, -1));
+            if (!list[i]) luaL_error(L, "out of memory");
             lua_pop(L, 1);
         }
     }
     lua_pop(L, 1);
+}
+
+static void free_texts(char **texts) {
+    for (char **text = texts; text && *text; text++)
+        free(*text);
+    free(texts);
 }
 
 static void raise(lua_State *L, const mb_error *error) {
@@ -245,7 +255,7 @@ static void read_section(lua_State *L, int table, mb_scenario *scenario, const m
                          mb_section *section) {
     mb_scenario_read_text(L, table, "title", &section->title);
     mb_scenario_read_text(L, table, "question", &section->question);
-    read_columns(L, table, section);
+    read_texts(L, table, "columns", &section->columns);
     lua_getfield(L, table, "report");
     section->has_report = lua_isfunction(L, -1);
     lua_getfield(L, table, "points");
@@ -272,6 +282,7 @@ static int load(lua_State *L) {
     const int table = lua_gettop(L);
     mb_scenario_read_text(L, table, "skipped", &scenario->skipped);
     if (scenario->skipped) return 0;
+    read_texts(L, table, "modules", &scenario->modules);
     lua_getfield(L, table, "sections");
     const int sections = lua_gettop(L);
     const size_t n = lua_rawlen(L, sections);
@@ -315,9 +326,7 @@ mb_status mb_scenario_load(const char *path, const mb_overrides *overrides, mb_s
 static void free_section(mb_section *section) {
     free(section->title);
     free(section->question);
-    for (char **column = section->columns; column && *column; column++)
-        free(*column);
-    free(section->columns);
+    free_texts(section->columns);
     for (size_t i = 0; i < section->point_count; i++) {
         free(section->points[i].label);
         mb_experiment_deinit(&section->points[i].experiment);
@@ -336,6 +345,7 @@ void mb_scenario_free(mb_scenario *scenario) {
     free(scenario->path);
     free(scenario->text);
     free(scenario->skipped);
+    free_texts(scenario->modules);
     free(scenario);
 }
 
@@ -353,6 +363,10 @@ const char *mb_scenario_text(const mb_scenario *scenario) {
 
 const char *mb_scenario_skipped(const mb_scenario *scenario) {
     return scenario->skipped;
+}
+
+const char *mb_scenario_module(const mb_scenario *scenario, size_t index) {
+    return scenario->modules ? scenario->modules[index] : NULL;
 }
 
 size_t mb_scenario_section_count(const mb_scenario *scenario) {
@@ -507,8 +521,29 @@ lua_State *mb_scenario_state(const mb_scenario *scenario) {
     return scenario->L;
 }
 
+// The script's tables alone: what they describe has been read and prepared by the original.
+static int load_tables(lua_State *L) {
+    const call *arguments = lua_touserdata(L, 1);
+    run_script(L, arguments);
+    arguments->scenario->loaded = luaL_ref(L, LUA_REGISTRYINDEX);
+    return 0;
+}
+
 mb_status mb_scenario_again(const mb_scenario *original, mb_scenario **copy, mb_error *error) {
-    return mb_scenario_load(original->path, original->overrides, copy, error);
+    mb_scenario *made = *copy = calloc(1, sizeof *made);
+    if (!made) return mb_fail_memory(error);
+    made->overrides = original->overrides;
+    made->root = mb_strdup(original->root);
+    made->path = mb_strdup(original->path);
+    made->text = mb_strdup(original->text);
+    made->L = luaL_newstate();
+    call arguments = {.scenario = made, .overrides = made->overrides};
+    mb_status status = made->root && made->path && made->text && made->L ? MB_OK : mb_fail_memory(error);
+    if (status == MB_OK) status = mb_scenario_call(made, load_tables, &arguments, error);
+    if (status == MB_OK) return MB_OK;
+    mb_scenario_free(made);
+    *copy = NULL;
+    return status;
 }
 
 void mb_scenario_push_experiment(const mb_scenario *scenario, const mb_experiment *experiment) {

@@ -99,7 +99,8 @@ typedef struct mb_overrides {
     size_t set_count;
     const char *const *policies;
     size_t policy_count;
-    uint32_t seeds; // 0: as the scenario says
+    const char *only; // of the scenario's own policies, names with commas between; NULL: all
+    uint32_t seeds;   // 0: as the scenario says
     uint64_t seed;
     bool has_seed;
     bool stepwise;    // --step
@@ -114,8 +115,10 @@ mb_status mb_scenario_load(const char *path, const mb_overrides *overrides, mb_s
 void mb_scenario_free(mb_scenario *scenario);
 
 const char *mb_scenario_path(const mb_scenario *scenario);
-const char *mb_scenario_root(const mb_scenario *scenario);    // of the project's files
-const char *mb_scenario_text(const mb_scenario *scenario);    // the script's source
+const char *mb_scenario_root(const mb_scenario *scenario); // of the project's files
+const char *mb_scenario_text(const mb_scenario *scenario); // the script's source
+// The files that the script required, or ran by their names: NULL after the last.
+const char *mb_scenario_module(const mb_scenario *scenario, size_t index);
 const char *mb_scenario_skipped(const mb_scenario *scenario); // the reason, or NULL
 size_t mb_scenario_section_count(const mb_scenario *scenario);
 const mb_section *mb_scenario_section(const mb_scenario *scenario, size_t index);
@@ -125,9 +128,10 @@ mb_status mb_scenario_reseed(mb_scenario *scenario, size_t section, size_t point
 
 // The function of latency.custom, in a Lua state of its own: a scenario's state serves one thread.
 typedef struct mb_step_clock mb_step_clock;
-// Makes `latency` call it; `latency` must not outlive the clock. The scenario's text is run again.
-mb_status mb_step_clock_open(const mb_experiment *experiment, mb_latency *latency, mb_step_clock **clock,
-                             mb_error *error);
+// Runs the scenario's text again, once for a thread: its jobs take turns.
+mb_status mb_step_clock_open(const mb_scenario *scenario, mb_step_clock **clock, mb_error *error);
+// Makes `latency` call the function of this experiment of the scenario; `latency` must not outlive the clock.
+void mb_step_clock_use(mb_step_clock *clock, const mb_experiment *experiment, mb_latency *latency);
 // Stands in until a job opens the clock.
 mb_status mb_step_clock_missing(void *self, const mb_step_shape *shape, double *seconds, mb_error *error);
 void mb_step_clock_close(mb_step_clock *clock);

@@ -55,6 +55,7 @@ static void read_latency(lua_State *L, int table, mb_experiment *experiment, mb_
                                   .beta_s_per_token = number(L, table, "beta"),
                                   .gamma = number(L, table, "gamma"),
                                   .floor_s = number(L, table, "floor")};
+    latency->tbt_s = number(L, table, "tbt");
     latency->noise = number(L, table, "noise");
     mb_scenario_read_text(L, table, "path", &draft->grid_path);
     draft->absolute_weight = is(L, table, "weight", "absolute");
@@ -207,13 +208,12 @@ static mb_status prepare_latency(mb_experiment *experiment, const mb_scenario_dr
         mb_status status = mb_grid_read(draft->grid_path, &experiment->grid, error);
         if (status) return status;
         if (latency->kind == MB_LATENCY_BATCH) {
-            const double floor_s = latency->law.floor_s;
             mb_fit fit;
             status = mb_fit_batch_law(
                 experiment->grid, draft->absolute_weight ? MB_FIT_ABSOLUTE : MB_FIT_RELATIVE, &fit, error);
             if (status) return status;
+            fit.law.floor_s = latency->law.floor_s;
             latency->law = fit.law;
-            latency->law.floor_s = floor_s;
             latency->max_batch = fit.max_batch;
             latency->max_length = fit.max_length;
         } else {
@@ -223,33 +223,10 @@ static mb_status prepare_latency(mb_experiment *experiment, const mb_scenario_dr
     return mb_latency_check(latency, error);
 }
 
-static void describe_latency(const mb_experiment *experiment, mb_strbuf *text) {
-    const mb_latency *latency = &experiment->latency;
-    if (latency->kind == MB_LATENCY_BATCH)
-        mb_strbuf_printf(text, "batch law %.4g ms + %.4g ms L (1 + %.3g (b-1)/b)", 1e3 * latency->law.alpha_s,
-                         1e3 * latency->law.beta_s_per_token, latency->law.gamma);
-    else if (latency->kind == MB_LATENCY_STEP)
-        mb_strbuf_printf(text, "steps of %.4g ms + %.4g us T + %.4g ns K",
-                         1e3 * (latency->step.base_s + latency->host_s), 1e6 * latency->step.per_token_s,
-                         1e9 * latency->step.per_context_s);
-    else if (latency->kind == MB_LATENCY_PROFILE)
-        mb_strbuf_printf(text, "profiled steps and %.4g ms of host", 1e3 * latency->host_s);
-    else if (latency->kind == MB_LATENCY_CUSTOM)
-        mb_strbuf_add(text, "steps timed by a function");
-    else if (latency->kind == MB_LATENCY_ROOFLINE)
-        mb_strbuf_add(text, "steps timed by a roofline");
-    else if (latency->kind == MB_LATENCY_TABLE)
-        mb_strbuf_printf(text, "table of %zu x %zu times", experiment->grid->batch_count,
-                         experiment->grid->length_count);
-    else
-        mb_strbuf_add(text, "given service times");
-    if (latency->noise > 0) mb_strbuf_printf(text, " with noise %.3g", latency->noise);
-}
-
 static mb_status describe(mb_experiment *experiment, const mb_scenario_draft *draft, mb_error *error) {
     mb_strbuf text = {0};
     mb_strbuf_printf(&text, "%s, ", draft->before);
-    describe_latency(experiment, &text);
+    mb_scenario_describe_latency(experiment, &text);
     mb_strbuf_printf(&text, ", %s", draft->after);
     experiment->description = text.text;
     if (!text.failed) return MB_OK;

@@ -2,6 +2,7 @@
 // From the checked tables that lua/mbsand/scenario.lua makes to plain C values, and from those to something
 // that runs.
 #pragma once
+#include "base/strbuf.h"
 #include "script/lua_compat.h"
 #include "script/scenario.h"
 
@@ -26,6 +27,10 @@ void mb_scenario_read_text(lua_State *L, int table, const char *key, char **text
 // The workload of the table at `table`, likewise.
 void mb_scenario_read_workload(lua_State *L, int table, mb_workload *workload);
 
+// src/script/scenario_describe.c
+
+void mb_scenario_describe_latency(const mb_experiment *experiment, mb_strbuf *text);
+
 // Read the grid, fit the law, check and prepare the workload, write the description.
 mb_status mb_scenario_prepare(mb_experiment *experiment, const mb_scenario_draft *draft, mb_error *error);
 void mb_experiment_deinit(mb_experiment *experiment);
@@ -33,7 +38,7 @@ void mb_experiment_deinit(mb_experiment *experiment);
 // For src/script/step_clock.c. A protected call of `function` with `argument`:
 mb_status mb_scenario_call(mb_scenario *scenario, lua_CFunction function, void *argument, mb_error *error);
 lua_State *mb_scenario_state(const mb_scenario *scenario);
-// The same scenario once more, in a state of its own.
+// The same scenario once more, in a state of its own: its script's tables, with nothing read or prepared.
 mb_status mb_scenario_again(const mb_scenario *original, mb_scenario **copy, mb_error *error);
 // Push the table that the Lua side made for the experiment.
 void mb_scenario_push_experiment(const mb_scenario *scenario, const mb_experiment *experiment);

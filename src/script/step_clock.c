@@ -91,7 +91,8 @@ static mb_status call_clock(void *self, const mb_step_shape *shape, double *seco
     clock->seconds = seconds;
     clock->instructions = 0;
     lua_sethook(mb_scenario_state(clock->scenario), look_at_clock, LUA_MASKCOUNT, LOOK_EVERY);
-    return mb_scenario_call(clock->scenario, time_step, clock, error);
+    if (mb_scenario_call(clock->scenario, time_step, clock, error) == MB_OK) return MB_OK;
+    return error->status = MB_FAILED; // the scenario was good enough to begin with
 }
 
 mb_status mb_step_clock_missing(void *self, const mb_step_shape *shape, double *seconds, mb_error *error) {
@@ -99,24 +100,26 @@ mb_status mb_step_clock_missing(void *self, const mb_step_shape *shape, double *
     return mb_fail(error, MB_FAILED, "latency.custom: the job has not opened the function");
 }
 
-mb_status mb_step_clock_open(const mb_experiment *experiment, mb_latency *latency, mb_step_clock **clock,
-                             mb_error *error) {
+mb_status mb_step_clock_open(const mb_scenario *scenario, mb_step_clock **clock, mb_error *error) {
     *clock = calloc(1, sizeof **clock);
     if (!*clock) return mb_fail_memory(error);
-    const mb_status status = mb_scenario_again(experiment->scenario, &(*clock)->scenario, error);
+    const mb_status status = mb_scenario_again(scenario, &(*clock)->scenario, error);
     if (status != MB_OK) {
         free(*clock);
         *clock = NULL;
         return status;
     }
-    (*clock)->experiment = experiment;
     lua_State *L = mb_scenario_state((*clock)->scenario);
     lua_pushlightuserdata(L, *clock);
     lua_setfield(L, LUA_REGISTRYINDEX, "mbsand.clock");
-    if (!experiment->limits.jit) mb_lua_interpret(L);
-    latency->custom = call_clock;
-    latency->custom_self = *clock;
     return MB_OK;
+}
+
+void mb_step_clock_use(mb_step_clock *clock, const mb_experiment *experiment, mb_latency *latency) {
+    clock->experiment = experiment;
+    if (!experiment->limits.jit) mb_lua_interpret(mb_scenario_state(clock->scenario));
+    latency->custom = call_clock;
+    latency->custom_self = clock;
 }
 
 void mb_step_clock_close(mb_step_clock *clock) {

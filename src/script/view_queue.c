@@ -180,13 +180,35 @@ static void check_queue_count(lua_State *L, uint32_t more) {
                    (int)MAX_QUEUES);
 }
 
+// The value as a sentence shows it: a text in quotes, or the kind of thing that it is; pushes it.
+static const char *push_shown(lua_State *L, int index) {
+    if (lua_type(L, index) == LUA_TSTRING || lua_type(L, index) == LUA_TNUMBER)
+        return lua_pushfstring(L, "\"%s\"", lua_tostring(L, index));
+    return lua_pushfstring(L, "a %s", luaL_typename(L, index));
+}
+
+// An option that nobody would read is a mistake; `known` ends with NULL.
+static void check_options(lua_State *L, int options, const char *call, const char *const *known) {
+    lua_pushnil(L);
+    while (lua_next(L, options)) {
+        lua_pop(L, 1);
+        const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, -1);
+        const char *const *one = known;
+        while (*one && strcmp(*one, name) != 0)
+            one++;
+        if (!*one) luaL_error(L, "%s: there is no option '%s'; expected %s = ...", call, name, known[0]);
+    }
+}
+
 int mb_queue_make(lua_State *L) { // (default queue or nil, sim, options)
     mb_host *host = mb_host_of(L);
     mb_view_check(L, 2, MB_VIEW_SIM);
     mb_host_check_fence(L, MB_FENCE_ALL, "sim:queue");
     mb_key order = MB_KEY_NONE;
     if (!lua_isnoneornil(L, 3)) {
+        static const char *const options[] = {"by", NULL};
         luaL_checktype(L, 3, LUA_TTABLE);
+        check_options(L, 3, "queue", options);
         lua_getfield(L, 3, "by");
         if (lua_isfunction(L, -1))
             order = MB_KEY_GIVEN;
@@ -196,10 +218,10 @@ int mb_queue_make(lua_State *L) { // (default queue or nil, sim, options)
             order = MB_KEY_COUNT;
         if (order == MB_KEY_COUNT)
             return luaL_error(L,
-                              "queue: by = \"%s\" is unknown; expected a function(req), \"arrival\", "
+                              "queue: by = %s is unknown; expected a function(req), \"arrival\", "
                               "\"prompt_tokens\", \"predicted_output\", \"predicted_total\", \"priority\" or "
                               "\"deadline\"",
-                              luaL_optstring(L, -1, "?"));
+                              push_shown(L, -1));
         if (order == MB_KEY_OUTPUT_TOKENS && !host->oracle)
             return luaL_error(L, "queue: by = \"output_tokens\" needs oracle = true in the scenario");
     }
@@ -342,15 +364,23 @@ int mb_bins_make(lua_State *L) { // (sim, options)
     mb_view_check(L, 1, MB_VIEW_SIM);
     mb_host_check_fence(L, MB_FENCE_ALL, "sim:bins");
     luaL_checktype(L, 2, LUA_TTABLE);
+    static const char *const options[] = {"key", "edges", "count", NULL};
+    lua_getfield(L, 2, "rule"); // it is given all options, and may have some of its own
+    if (lua_isnil(L, -1)) check_options(L, 2, "bins", options);
     lua_getfield(L, 2, "key");
-    const char *name = luaL_optstring(L, -1, "predicted_output");
-    const mb_key key = mb_key_from_name(name);
-    if (key == MB_KEY_COUNT || key == MB_KEY_DEADLINE)
-        return luaL_error(
-            L,
-            "bins: key = \"%s\" is unknown; expected \"predicted_output\", \"prompt_tokens\" or "
-            "\"predicted_total\"",
-            name);
+    mb_key key = MB_KEY_PREDICTED_OUTPUT;
+    if (!lua_isnil(L, -1))
+        key = lua_type(L, -1) == LUA_TSTRING ? mb_key_from_name(lua_tostring(L, -1)) : MB_KEY_COUNT;
+    if (key == MB_KEY_COUNT || key == MB_KEY_DEADLINE) {
+        const char *advice = lua_isfunction(L, -1)
+                                 ? "; a function can order a queue: sim:queue{ by = function(req) ... end }"
+                                 : "";
+        return luaL_error(L,
+                          "bins: key = %s is unknown; expected \"predicted_output\", \"prompt_tokens\", "
+                          "\"predicted_total\" or "
+                          "\"priority\"%s",
+                          push_shown(L, -1), advice);
+    }
     if (key == MB_KEY_OUTPUT_TOKENS && !host->oracle)
         return luaL_error(L, "bins: key = \"output_tokens\" needs oracle = true in the scenario");
     double *edges = NULL;

@@ -142,7 +142,8 @@ static int cached(lua_State *L) { // 0 under a batch model, which has no prefix 
 // A count in the table of options; NAN where it is none.
 static double count_field(lua_State *L, const char *name, double otherwise) {
     lua_getfield(L, 2, name);
-    const lua_Number value = luaL_optnumber(L, -1, otherwise);
+    const bool given = lua_type(L, -1) == LUA_TNUMBER;
+    const lua_Number value = given ? lua_tonumber(L, -1) : lua_isnil(L, -1) ? otherwise : (double)NAN;
     lua_pop(L, 1);
     return value >= 0 && value <= 0x1p53 ? value : (double)NAN;
 }
@@ -251,7 +252,7 @@ static int index_replica(lua_State *L) {
 }
 
 static void set_reserve(lua_State *L, mb_replica *replica) {
-    const char *name = luaL_checkstring(L, 3);
+    const char *name = lua_tostring(L, 3);
     if (replica->reserve == MB_RESERVE_FINAL) return; // cluster.kv = "tokens": the pool itself says so
     for (mb_reserve reserve = MB_RESERVE_CHUNK; reserve < MB_RESERVE_FINAL; reserve++) {
         if (strcmp(mb_reserve_name(reserve), name) != 0) continue;
@@ -268,12 +269,34 @@ static void set_reserve(lua_State *L, mb_replica *replica) {
                name);
 }
 
+// Is the field one that can be set, and is the value of its type?
+static void check_settable(lua_State *L) {
+    static const struct {
+        const char *name;
+        int type;
+    } settable[] = {{"max_requests", LUA_TNUMBER},
+                    {"token_budget", LUA_TNUMBER},
+                    {"chunked", LUA_TBOOLEAN},
+                    {"reserve", LUA_TSTRING},
+                    {"watermark", LUA_TNUMBER}};
+    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
+    for (size_t i = 0; i < sizeof settable / sizeof *settable; i++) {
+        if (strcmp(settable[i].name, name) != 0) continue;
+        if (lua_type(L, 3) != settable[i].type)
+            luaL_error(L, "replica.%s must be a %s, not %s", name, lua_typename(L, settable[i].type),
+                       luaL_typename(L, 3));
+        return;
+    }
+    luaL_error(L, "replica.%s cannot be set; max_requests, token_budget, chunked, reserve and watermark can",
+               name);
+}
+
 static int set_replica(lua_State *L) {
     mb_replica *replica = check_replica(L);
-    const char *name = luaL_checkstring(L, 2);
+    check_settable(L);
+    const char *name = lua_tostring(L, 2);
     mb_host_check_fence(L, MB_FENCE_ALL, "setting a replica's field");
     if (strcmp(name, "chunked") == 0) {
-        luaL_checktype(L, 3, LUA_TBOOLEAN);
         replica->chunked = lua_toboolean(L, 3);
         return 0;
     }
@@ -281,19 +304,13 @@ static int set_replica(lua_State *L) {
         set_reserve(L, replica);
         return 0;
     }
-    const lua_Number value = luaL_checknumber(L, 3);
+    const lua_Number value = lua_tonumber(L, 3);
     if (strcmp(name, "watermark") == 0) {
         if (!(value >= 0 && value < 1))
             return luaL_error(L, "replica.watermark is a share from 0 to below 1");
         replica->watermark = value;
         return 0;
     }
-    if (strcmp(name, "max_requests") != 0 && strcmp(name, "token_budget") != 0)
-        return luaL_error(
-            L,
-            "replica.%s cannot be set; max_requests, token_budget, chunked, reserve and watermark "
-            "can",
-            name);
     if (!(value >= 1)) return luaL_error(L, "replica.%s must be at least 1", name);
     if (strcmp(name, "max_requests") == 0)
         replica->max_requests = value >= MB_NONE ? MB_NONE : (uint32_t)value;

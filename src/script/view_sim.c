@@ -155,7 +155,7 @@ static int index_sim(lua_State *L) {
 static int set_sim(lua_State *L) {
     mb_host *host = mb_host_of(L);
     mb_sim *sim = check_sim(L);
-    const char *name = luaL_checkstring(L, 2);
+    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
     if (strcmp(name, "inbox") != 0)
         return luaL_error(L, "sim.%s cannot be set; keep your own values in self.%s", name, name);
     const mb_view *view = lua_touserdata(L, 3);
@@ -172,7 +172,7 @@ static int set_sim(lua_State *L) {
 
 static void set_bound(lua_State *L, const char *name, double seconds) {
     if (isinf(seconds)) return; // absent where the scenario has none
-    lua_pushnumber(L, seconds);
+    mb_lua_push_quantity(L, seconds);
     lua_setfield(L, -2, name);
 }
 

@@ -47,12 +47,23 @@ static int admit(lua_State *L) {
 }
 
 // An explicit chunk; 0: what the step has room for.
-static uint32_t check_chunk(lua_State *L, bool steps) {
+static uint32_t check_chunk(lua_State *L, uint32_t slot, bool steps) {
     if (lua_isnoneornil(L, 3)) return 0;
     if (!steps)
         luaL_error(L, "step:add: under a batch latency model a request runs whole; leave the tokens out");
     const lua_Number tokens = luaL_checknumber(L, 3);
-    if (!(tokens >= 1 && tokens <= UINT32_MAX)) luaL_error(L, "step:add: the tokens must be at least 1");
+    if (!(tokens >= 1 && tokens <= UINT32_MAX && tokens == floor(tokens)))
+        luaL_error(L, "step:add: the tokens must be a whole number of at least 1");
+    uint32_t computed, generated;
+    mb_sim *sim = mb_host_of(L)->sim;
+    mb_request_progress(sim, slot, &computed, &generated);
+    const uint64_t known = (uint64_t)mb_request_at(&sim->requests, slot)->prompt_tokens + generated;
+    if (generated > 0 && computed + UINT64_C(1) == known && tokens > 1)
+        luaL_error(
+            L,
+            "step:add: the request decodes, and a decode computes one token in a step, not %d; leave the "
+            "tokens out",
+            (int)tokens);
     return (uint32_t)tokens;
 }
 
@@ -67,7 +78,7 @@ static int add(lua_State *L) {
         return luaL_error(L, "step:add: the request runs on replica %d", (int)request->replica + 1);
     if (running && mb_step_holds(sim, slot))
         return luaL_error(L, "step:add: the request is in the step already");
-    const uint32_t tokens = check_chunk(L, steps);
+    const uint32_t tokens = check_chunk(L, slot, steps);
     if (!running) mb_request_view_movable(L, slot);
     mb_host_check_fence(L, MB_FENCE_STEP, "step:add");
     const mb_refusal refusal = mb_step_add(sim, slot, tokens);
@@ -142,10 +153,9 @@ static bool check_place(lua_State *L, int index) {
 }
 
 static mb_preemption check_preemption(lua_State *L, int index) {
-    static const char *const names[] = {"recompute", "swap", "pause", NULL};
     const char *how = luaL_optstring(L, index, "recompute");
-    for (int i = 0; names[i]; i++)
-        if (strcmp(how, names[i]) == 0) return (mb_preemption)i;
+    for (mb_preemption i = MB_PREEMPT_RECOMPUTE; i <= MB_PREEMPT_PAUSE; i++)
+        if (strcmp(how, mb_preemption_name(i)) == 0) return i;
     return (mb_preemption)luaL_error(
         L, "step:preempt: expected \"recompute\", \"swap\" or \"pause\", not \"%s\"", how);
 }

@@ -8,9 +8,14 @@
 // answer.
 static mb_status time_batch(mb_sim *sim, mb_replica *replica, mb_error *error) {
     const mb_latency *latency = sim->config->latency;
-    if (replica->engine)
-        return mb_latency_barrier(latency, replica->count, replica->longest_prompt, replica->longest_output,
-                                  replica->token_budget, &sim->noise, &replica->time, error);
+    if (replica->engine) {
+        if (mb_latency_barrier(latency, replica->count, replica->longest_prompt, replica->longest_output,
+                               replica->token_budget, &sim->noise, &replica->time, error) == MB_OK)
+            return MB_OK;
+        const mb_step_shape shape = {.prefill_tokens = (uint64_t)replica->count * replica->longest_prompt,
+                                     .prefill_requests = replica->count};
+        return mb_step_untimed(sim, replica, &shape, error);
+    }
     replica->time = mb_latency_batch(latency, replica->count, replica->longest_tokens,
                                      replica->longest_service_s, &sim->noise);
     return MB_OK;
@@ -126,6 +131,20 @@ static void count_batch(mb_metrics *metrics, const mb_replica *replica) {
     metrics->extrapolated_batches += replica->time.extrapolated;
 }
 
+static mb_status show_members(mb_sim *sim, const mb_replica *replica, mb_error *error) {
+    mb_status status = MB_OK;
+    for (uint32_t i = 0; i < replica->count && status == MB_OK; i++) {
+        const mb_request *request = mb_request_at(&sim->requests, replica->batch[i]);
+        const mb_member_record record = {.batch = replica->batch_number,
+                                         .id = request->id,
+                                         .prompt_tokens =
+                                             (uint64_t)request->prompt_tokens + request->generated,
+                                         .output_tokens = request->output_tokens - request->generated};
+        status = sim->observer.member(sim->observer.self, &record, error);
+    }
+    return status;
+}
+
 mb_status mb_batch_end(mb_sim *sim, mb_replica *replica, mb_error *error) {
     const uint32_t count = replica->count;
     const mb_step_report report = {.duration_s = replica->time.duration_s,
@@ -153,6 +172,7 @@ mb_status mb_batch_end(mb_sim *sim, mb_replica *replica, mb_error *error) {
                                         .kv_reserved = reserved};
         status = sim->observer.batch(sim->observer.self, &record, error);
     }
+    if (status == MB_OK && sim->observer.member) status = show_members(sim, replica, error);
     for (uint32_t i = 0; i < count && status == MB_OK; i++)
         status = end_request(sim, replica, replica->batch[i], error);
     if (status != MB_OK) return status;

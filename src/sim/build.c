@@ -324,8 +324,13 @@ static bool let_go(mb_sim *sim, mb_engine *engine, mb_request *request, mb_preem
     return done;
 }
 
-mb_status mb_step_preempt(mb_sim *sim, uint32_t slot, mb_preemption how, uint32_t queue, bool front,
-                          mb_refusal *refusal, mb_error *error) {
+const char *mb_preemption_name(mb_preemption how) {
+    static const char *const names[] = {"recompute", "swap", "pause"};
+    return names[how];
+}
+
+static mb_status set_aside(mb_sim *sim, uint32_t slot, mb_preemption how, uint32_t queue, bool front,
+                           mb_refusal *refusal, mb_error *error) {
     mb_replica *replica = sim->building;
     mb_engine *engine = replica->engine;
     mb_request *request = mb_request_at(&sim->requests, slot);
@@ -348,6 +353,22 @@ mb_status mb_step_preempt(mb_sim *sim, uint32_t slot, mb_preemption how, uint32_
     if (!let_go(sim, engine, request, how)) return mb_fail_memory(error);
     if (queue == MB_NONE) queue = request->home != MB_NONE ? request->home : 0;
     return mb_sim_file_again(sim, queue, slot, front, error);
+}
+
+mb_status mb_step_preempt(mb_sim *sim, uint32_t slot, mb_preemption how, uint32_t queue, bool front,
+                          mb_refusal *refusal, mb_error *error) {
+    const mb_replica *replica = sim->building;
+    const mb_request *request = mb_request_at(&sim->requests, slot);
+    mb_engine_materialize(replica->engine, mb_request_at(&sim->requests, slot));
+    const mb_preempted record = {.time_s = sim->now_s,
+                                 .replica = replica->id,
+                                 .id = request->id,
+                                 .how = mb_preemption_name(how),
+                                 .computed_tokens = request->computed,
+                                 .lost_tokens = how == MB_PREEMPT_RECOMPUTE ? request->computed : 0};
+    const mb_status status = set_aside(sim, slot, how, queue, front, refusal, error);
+    if (status != MB_OK || *refusal != MB_FITS || !sim->observer.preempted) return status;
+    return sim->observer.preempted(sim->observer.self, &record, error);
 }
 
 // --- carry
@@ -466,7 +487,7 @@ static bool hold_to_the_end(mb_engine *engine, mb_request *request) {
 static mb_status return_newest(mb_sim *sim, mb_engine *engine, mb_error *error) {
     mb_refusal ignored;
     const uint32_t slot = engine->newest;
-    const mb_status status = mb_step_preempt(sim, slot, MB_PREEMPT_RECOMPUTE, MB_NONE, true, &ignored, error);
+    const mb_status status = set_aside(sim, slot, MB_PREEMPT_RECOMPUTE, MB_NONE, true, &ignored, error);
     if (status != MB_OK) return status;
     mb_request *request = mb_request_at(&sim->requests, slot);
     if (--request->preemptions == 0) request->start_s = NAN;

@@ -150,6 +150,10 @@ double mb_run_next_boundary(mb_sim *sim, const mb_replica *replica);
 // While no run is on: the averages of memory up to now. To be called before the memory in use changes.
 void mb_engine_account(const mb_sim *sim, mb_engine *engine);
 
+// Add to the error of a clock that failed which step it was to time.
+mb_status mb_step_untimed(const mb_sim *sim, const mb_replica *replica, const mb_step_shape *shape,
+                          mb_error *error);
+
 // --- visit.c: the same, request by request
 typedef struct mb_visit {
     uint64_t decodes, context, due;

@@ -32,10 +32,28 @@ typedef struct mb_batch_record {
     uint64_t useful_tokens, kv_reserved;
 } mb_batch_record;
 
+// A request's part in the batch or run of steps that was shown last: tokens of its prompt (or of what was
+// lost to a preemption) and of its answer that were computed.
+typedef struct mb_member_record {
+    uint32_t batch;
+    uint64_t id, prompt_tokens, output_tokens;
+} mb_member_record;
+
+// A request that was set aside; lost: what it had computed, if that is to be computed again.
+typedef struct mb_preempted {
+    double time_s;
+    uint32_t replica;
+    uint64_t id;
+    const char *how; // "recompute", "swap", "pause"
+    uint32_t computed_tokens, lost_tokens;
+} mb_preempted;
+
 // Somebody who wants to see each event; NULL members cost nothing. A failure ends the run.
 typedef struct mb_observer {
     mb_status (*finished)(void *self, const mb_finished *record, mb_error *error);
     mb_status (*batch)(void *self, const mb_batch_record *record, mb_error *error);
+    mb_status (*member)(void *self, const mb_member_record *record, mb_error *error); // after its batch
+    mb_status (*preempted)(void *self, const mb_preempted *record, mb_error *error);
     mb_status (*decision)(void *self, double now_s, uint32_t replica, const char *name, double value,
                           mb_error *error);
     // Set from outside (Ctrl-C): the run fails at its next instant.
@@ -61,6 +79,7 @@ typedef enum mb_reserve {
 const char *mb_reserve_name(mb_reserve reserve);
 
 typedef enum mb_preemption { MB_PREEMPT_RECOMPUTE, MB_PREEMPT_SWAP, MB_PREEMPT_PAUSE } mb_preemption;
+const char *mb_preemption_name(mb_preemption how);
 
 typedef struct mb_sim_config {
     uint32_t replicas; // 1 .. 2^20

@@ -7,7 +7,9 @@
 #include "sim/engine.h"
 #include "sim/internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 // --- memory over time
 
@@ -121,6 +123,20 @@ static mb_status wait_for_limit(mb_sim *sim, const mb_replica *replica, mb_engin
     return mb_fail_memory(error);
 }
 
+mb_status mb_step_untimed(const mb_sim *sim, const mb_replica *replica, const mb_step_shape *shape,
+                          mb_error *error) {
+    if (!error || !*error->message) return MB_FAILED;
+    const size_t used = strlen(error->message);
+    snprintf(error->message + used, sizeof error->message - used,
+             " [timing a step on replica %u, t = %.6g s: %llu tokens of %u prompts, %u decodes that read "
+             "%llu tokens, "
+             "seed %llu, replication %llu]",
+             replica->id + 1, sim->now_s, (unsigned long long)shape->prefill_tokens, shape->prefill_requests,
+             shape->decode_requests, (unsigned long long)shape->decode_context,
+             (unsigned long long)sim->config->seed, (unsigned long long)sim->config->replication);
+    return MB_FAILED;
+}
+
 // The first step's blocks have been taken.
 static mb_status begin_piece(mb_sim *sim, mb_replica *replica, mb_engine *engine, mb_error *error) {
     const mb_latency *latency = sim->config->latency;
@@ -128,7 +144,7 @@ static mb_status begin_piece(mb_sim *sim, mb_replica *replica, mb_engine *engine
     bool extrapolated = false;
     double seconds = 0;
     const mb_status status = mb_latency_step(latency, &shape, &sim->noise, &seconds, &extrapolated, error);
-    if (status != MB_OK) return status;
+    if (status != MB_OK) return mb_step_untimed(sim, replica, &shape, error);
     const bool even = shape.prefill_requests == 0 && engine->transfer_s == 0 && mb_latency_is_affine(latency);
     engine->single = !even;
     engine->piece_start_s = sim->now_s;
@@ -464,6 +480,22 @@ static mb_status show_run(mb_sim *sim, const mb_replica *replica, const mb_step_
     return sim->observer.batch(sim->observer.self, &record, error);
 }
 
+// Who was in the run of equal steps, in order of admission. A prompt's chunk is a run of a single step.
+static mb_status show_members(mb_sim *sim, const mb_engine *engine, uint64_t steps, mb_error *error) {
+    mb_status status = MB_OK;
+    for (uint32_t slot = engine->oldest; slot != MB_NONE && status == MB_OK;) {
+        const mb_request *request = mb_request_at(&sim->requests, slot);
+        const bool decode = engine->with_decodes && request->stage == MB_STAGE_DECODE;
+        const mb_member_record record = {.batch = sim->batches,
+                                         .id = request->id,
+                                         .prompt_tokens = request->chunk,
+                                         .output_tokens = decode ? steps : 0};
+        if (decode || request->chunk) status = sim->observer.member(sim->observer.self, &record, error);
+        slot = request->next;
+    }
+    return status;
+}
+
 mb_status mb_run_end(mb_sim *sim, mb_replica *replica, mb_error *error) {
     mb_engine *engine = replica->engine;
     close_piece(sim, engine);
@@ -480,6 +512,7 @@ mb_status mb_run_end(mb_sim *sim, mb_replica *replica, mb_error *error) {
                                    .prefill_tokens = engine->run_prefill_tokens,
                                    .decode_tokens = engine->run_decodes};
     mb_status status = show_run(sim, replica, &report, error);
+    if (status == MB_OK && sim->observer.member) status = show_members(sim, engine, steps, error);
     if (status == MB_OK) status = leave_done(sim, replica, error);
     engine->ends = false;
     mb_sim_mark_idle(sim, replica);

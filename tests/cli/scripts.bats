@@ -217,6 +217,18 @@ END
     [ "$(grep '^my: ' <<<"$output")" = "$(grep '^my: ' <<<"$plain")" ]
 }
 
+@test "both engines walk through bins" {
+    policy 'local P = {}' 'function P:init()' '  local bins = self.sim:bins{ edges = { 64, 256 } }' \
+        '  for i, bin in ipairs(bins) do print("bin", i, bin == bins[i], #bins) end' \
+        '  for i in ipairs({ 7, 8 }) do print("place", i) end' 'end' "$schedule" 'return P'
+    local engine
+    for engine in "$MBSAND" "$MBSAND_LUAJIT"; do
+        [ -x "$engine" ] || continue
+        run small "$engine" -p ./my.lua
+        says 'my: bin 1 true 3 my: bin 2 true 3 my: bin 3 true 3 my: place 1 my: place 2'
+    done
+}
+
 @test "a fraction as %d, and a place far outside, are errors on both engines" {
     local engine
     for engine in "$MBSAND" "$MBSAND_LUAJIT"; do
@@ -286,4 +298,241 @@ END
     write_scenario 'plan{ model = "nothing" }' fcfs
     run "$MBSAND" sub/s.lua
     [ "$output" = 'mbsand: sub/s.lua:1: plan: plan needs a model and a gpu' ]
+}
+
+@test "what a policy sees when it sets what cannot be set, or gives what is not expected" {
+    on() { # on LINE SENTENCE: LINE in schedule, under continuous batching
+        policy 'local P = {}' 'function P:schedule(replica, step)' "$1" 'end' 'return P'
+        run "$MBSAND" continuous_burst --only fcfs -p ./my.lua -q --seeds 1 --set workload.limit=20
+        [ "$status" -eq 1 ]
+        says "./my.lua:3: $2"
+    }
+    on 'replica.role = "prefill"' 'replica.role cannot be set; max_requests, token_budget, chunked, reserve and watermark can'
+    on 'replica.running = "x"' 'replica.running cannot be set; max_requests'
+    on 'replica.anything = {}' 'replica.anything cannot be set; max_requests'
+    on 'replica[1] = 2' 'replica.number cannot be set; max_requests'
+    on 'replica.max_requests = "many"' 'replica.max_requests must be a number, not string'
+    on 'replica.chunked = 1' 'replica.chunked must be a boolean, not number'
+    on 'replica.reserve = true' 'replica.reserve must be a string, not boolean'
+    on 'self.sim[1] = 2' 'sim.number cannot be set'
+    on 'self.sim:bins{ key = function() end, edges = { 1 } }' \
+        'bins: key = a function is unknown; expected "predicted_output", "prompt_tokens", "predicted_total" or "priority"; a function can order a queue: sim:queue{ by = function(req) ... end }'
+    on 'self.sim:bins{ key = {}, edges = { 1 } }' 'bins: key = a table is unknown; expected "predicted_output"'
+    on 'self.sim:bins{ key = "mood", edges = { 1 } }' 'bins: key = "mood" is unknown; expected "predicted_output"'
+    on 'self.sim:bins{ edge = { 1 } }' "bins: there is no option 'edge'; expected key = ..."
+    on 'self.sim:bins{ rule = function() end, count = 2 }' "bins: the rule is a function; expected a bundled rule's name or a file's"
+    on 'self.sim:bins{ rule = "equal_mass", count = "x" }' 'bins: count must be a whole number from 1 to 4096'
+    on 'self.sim:queue{ by = {} }' 'queue: by = a table is unknown; expected a function(req), "arrival"'
+    on 'self.sim:queue{ by = "mood" }' 'queue: by = "mood" is unknown; expected a function(req)'
+    on 'self.sim:queue{ key = "priority" }' "queue: there is no option 'key'; expected by = ..."
+    on 'replica:estimate{ prefill = "x" }' 'estimate: expected { prefill = tokens'
+    on 'step:add(self.sim.queue:peek(), 2.5)' 'step:add: the tokens must be a whole number of at least 1'
+    on 'step:add(self.sim.queue:peek(), 0)' 'step:add: the tokens must be a whole number of at least 1'
+}
+
+@test "a decode computes one token a step, and says so when asked for more" {
+    policy 'local P = {}' 'function P:schedule(replica, step)' '  for req in replica:each_running() do' \
+        '    if req:generated() > 0 then step:add(req, self.n or 1) self.n = 5 else step:add(req) end' '  end' \
+        '  step:admit(self.sim.queue)' '  step:quantum(1)' 'end' 'return P'
+    run "$MBSAND" continuous_burst --only fcfs -p ./my.lua -q --seeds 1 --set workload.limit=20
+    [ "$status" -eq 1 ]
+    says './my.lua:4: step:add: the request decodes, and a decode computes one token in a step, not 5; leave the tokens out'
+}
+
+@test "--only runs some of a scenario's policies" {
+    sed 's/policies = { "static_fifo" }/policies = { "static_fifo", "dynamic_no_bins", "multi_bin_dynamic" }/' \
+        "$root/tests/sandbox/small.lua" >s.lua
+    run "$MBSAND" s.lua -q --only static_fifo,multi_bin_dynamic
+    [ "$status" -eq 0 ]
+    grep -q '^static_fifo ' <<<"$output" && grep -q '^multi_bin_dynamic ' <<<"$output" && ! grep -q '^dynamic_no_bins ' <<<"$output"
+    run "$MBSAND" s.lua -q --only static_fifo -p sjf
+    grep -q '^static_fifo ' <<<"$output" && grep -q '^sjf ' <<<"$output" && ! grep -q '^multi_bin_dynamic ' <<<"$output"
+    run "$MBSAND" s.lua -q --only static_fifa
+    [ "$status" -eq 2 ]
+    [ "$output" = 'mbsand: --only static_fifa: the scenario has no policy "static_fifa"; did you mean "static_fifo"? (it has: dynamic_no_bins, multi_bin_dynamic, static_fifo)' ]
+    run "$MBSAND" s.lua -q --only static_fifo,
+    [ "$status" -eq 2 ]
+    run "$MBSAND" s.lua -q --set policies=static_fifo
+    [ "$status" -eq 2 ]
+    says '--set policies=static_fifo: policies cannot be set so; use --policy NAME to add one, --only NAME to run some'
+}
+
+@test "--only knows labels with commas, and leaves out sections that have none of them" {
+    cat >s.lua <<'END'
+local function one(title, policies)
+  return scenario { title = title, workload = synthetic { arrivals = arrivals.poisson{ rate = 1 }, prompt = 10, output = 5, limit = 10 },
+    cluster = { gpus = 1 }, latency = latency.step{ base = 0.01 }, policies = policies, seeds = 1,
+    report = function() print("own report") end }
+end
+return { one("first", { "fcfs", { "sjf", label = "a,b" } }), one("second", { "srpt" }) }
+END
+    run "$MBSAND" s.lua -q --only a,b
+    [ "$status" -eq 0 ]
+    grep -q '^a,b ' <<<"$output" && ! grep -q 'fcfs\|second\|own report' <<<"$output"
+    run "$MBSAND" s.lua -q --only srpt,fcfs
+    grep -q '^srpt ' <<<"$output" && grep -q '^fcfs ' <<<"$output"
+    run "$MBSAND" s.lua -q
+    grep -q 'own report' <<<"$output"
+}
+
+@test "--set reaches into what constructors made, and into lists" {
+    cp "$root/data/qwen3_1_7b_latency_grid.csv" other.csv
+    cat >s.lua <<'END'
+return scenario {
+  workload = synthetic { arrivals = arrivals.poisson{ rate = 1 }, output = 5, limit = 10,
+    classes = { { name = "x", share = 1, prompt = lengths.uniform(1, 9) }, { name = "y", share = 1, prompt = 10 } } },
+  cluster = { gpus = 1 }, latency = latency.table "nowhere.csv", policies = { "static_fifo" }, seeds = 1,
+}
+END
+    run "$MBSAND" s.lua -q
+    [ "$status" -eq 2 ]
+    says 'there is no file "nowhere.csv"'
+    run "$MBSAND" s.lua -q --set latency.path=other.csv
+    [ "$status" -eq 0 ]
+    says 'table of'
+    run "$MBSAND" s.lua -q --set latency.path=other.csv --set workload.classes.2.share=3 --set workload.classes.1.prompt.high=99
+    [ "$status" -eq 0 ]
+    run "$MBSAND" s.lua -q --set latency.path=other.csv --set workload.classes.2.share=-3
+    says '--set workload.classes.2.share=-3: workload.classes[2].share is -3; expected a number above 0'
+    run "$MBSAND" s.lua -q --set latency.path=other.csv --set workload.classes.1.prompt.mean=99
+    [ "$status" -eq 2 ]
+    says 'lengths.uniform has no key "mean"'
+}
+
+@test "a fixed time between tokens is what everybody is told" {
+    policy 'local P = {}' "$schedule" 'function P:stepped(_, step) self.tbt = step.tbt end' \
+        'function P:done() print("tbt", self.tbt) end' 'return P'
+    run small "$MBSAND" -p ./my.lua --set latency.tbt=0.0125 --set latency.noise=0.1
+    [ "$status" -eq 0 ]
+    says 'my: tbt 0.0125'
+    says 'seen as a token every 12.5 ms with noise 0.1'
+    run small "$MBSAND" --set latency.tbt=0.0125 --format csv
+    awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i } NR == 2 { exit !($at["tbt_violation"] == 1 && $at["itl_max_s"] == 0.0125) }' <<<"$output"
+    local slow=$output
+    run small "$MBSAND" --format csv # all else is equal
+    [ "$(cut -d, -f1-8 <<<"$output")" = "$(cut -d, -f1-8 <<<"$slow")" ]
+    run small "$MBSAND" --set latency.tbt=0
+    [ "$status" -eq 2 ]
+    says 'latency.tbt is 0; expected a number above 0 (seconds between tokens)'
+}
+
+@test "who was in each batch: the members add up to the batches and the requests" {
+    "$MBSAND" memory_pressure -q --seeds 1 --out jump --dump batches,preemptions,requests >/dev/null
+    "$MBSAND" memory_pressure -q --seeds 1 --out step --step --dump batches,preemptions,requests >/dev/null
+    small "$MBSAND" --out jump --dump members,batches,requests >/dev/null
+    small "$MBSAND" --out step --dump members,batches,requests >/dev/null
+    local file
+    for file in jump/*.csv; do
+        case $file in *summary*) continue ;; esac
+        cmp "$file" "step/${file#*/}" || return 1
+    done
+    lua5.4 - jump <<'END'
+local function rows(path)
+  local list, names = {}, nil
+  for line in io.lines(path) do
+    local fields = {}
+    for field in (line .. ","):gmatch("([^,]*),") do fields[#fields + 1] = field end
+    if not names then names = fields else
+      local row = {}
+      for i, name in ipairs(names) do row[name] = tonumber(fields[i]) or fields[i] end
+      list[#list + 1] = row
+    end
+  end
+  return list
+end
+local files, preempted = 0, 0
+for path in io.popen("ls " .. arg[1] .. "/*members-*.csv"):lines() do
+  files = files + 1
+  local tokens, count, output, prompt = {}, {}, {}, {}
+  for _, m in ipairs(rows(path)) do
+    tokens[m.batch] = (tokens[m.batch] or 0) + m.prompt_tokens + m.output_tokens
+    count[m.batch] = (count[m.batch] or 0) + 1
+    output[m.request] = (output[m.request] or 0) + m.output_tokens
+    prompt[m.request] = (prompt[m.request] or 0) + m.prompt_tokens
+  end
+  for _, b in ipairs(rows((path:gsub("members", "batches")))) do
+    assert(count[b.batch] == b.requests, path .. ": requests of batch " .. b.batch)
+    assert(tokens[b.batch] == b.useful_tokens, path .. ": tokens of batch " .. b.batch)
+  end
+  local lost, times = {}, {}
+  local file = io.open((path:gsub("members", "preemptions")))
+  for _, p in ipairs(file and rows((path:gsub("members", "preemptions"))) or {}) do
+    lost[p.request], times[p.request] = (lost[p.request] or 0) + p.lost_tokens, (times[p.request] or 0) + 1
+    assert(p.how ~= "recompute" or p.lost_tokens == p.computed_tokens)
+    preempted = preempted + 1
+  end
+  for _, r in ipairs(rows((path:gsub("members", "requests")))) do
+    assert((times[r.id] or 0) == r.preemptions, path .. ": preemptions of " .. r.id)
+    if r.why == "done" and not file then -- whole batches
+      assert(prompt[r.id] == r.prompt_tokens and output[r.id] == r.output_tokens, path .. ": request " .. r.id)
+    elseif r.why == "done" and r.preemptions == 0 then -- the last chunk of a prompt emits the first token
+      assert(output[r.id] == r.output_tokens - 1, path .. ": answer of " .. r.id)
+      assert(prompt[r.id] <= r.prompt_tokens, path .. ": prompt of " .. r.id)
+    end
+  end
+end
+assert(files > 2 and preempted > 0, "nothing was looked at")
+END
+}
+
+@test "the manifest has every module and bin rule, with its hash" {
+    mkdir sub
+    echo 'return { n = 8 }' >sub/extra.lua
+    echo 'return { rate = 1 }' >sub/common.lua
+    cat >sub/rule.lua <<'END'
+return function(lengths, k) local e = {} for i = 1, k - 1 do e[i] = i * 10 end return e end
+END
+    printf '%s\n' 'local extra = require "extra"' 'local P = {}' \
+        'function P:init() self.bins = self.sim:bins{ rule = "./rule.lua", count = 2 } self.sim.inbox = self.bins require "mbsand.ewma" end' \
+        'function P:schedule(_, step) local i = self.bins:next(0) if i then step:admit(self.bins[i], extra.n) end end' \
+        'return P' >sub/p.lua
+    cat >sub/s.lua <<'END'
+local c = require "common"
+return scenario { workload = synthetic { arrivals = arrivals.poisson{ rate = c.rate }, prompt = 10, output = 5, limit = 100 },
+  cluster = { gpus = 1 }, latency = latency.batch{ alpha = 0.1, beta = 0.001, gamma = 0 }, policies = { "p.lua" }, seeds = 2 }
+END
+    "$MBSAND" sub/s.lua -q --format json >out.json
+    local file
+    for file in sub/extra.lua sub/common.lua sub/rule.lua "$root/lua/mbsand/ewma.lua"; do
+        grep -q "$(sha256sum "$file" | cut -d' ' -f1)" out.json || { echo "not in the manifest: $file"; return 1; }
+    done
+    [ "$(grep -o '"path": *"[^"]*extra.lua"' out.json | wc -l)" -eq 1 ]
+}
+
+@test "latency.custom: a mistake says which step, and the script runs once per thread" {
+    cat >s.lua <<'END'
+io.stderr:write("read\n")
+return scenario { workload = synthetic { arrivals = arrivals.poisson{ rate = 5 }, prompt = 10, output = 5, limit = 50 },
+  cluster = { gpus = 1 }, seeds = 6, policies = { "fcfs", "sjf" },
+  latency = latency.custom(function(step)
+    if step.context > LIMIT then return step.no.such end
+    return 0.05
+  end) }
+END
+    sed 's/LIMIT/40/' s.lua >bad.lua
+    run "$MBSAND" bad.lua -q --jobs 1 --seeds 1 --only fcfs
+    [ "$status" -eq 1 ]
+    says 'bad.lua:5: attempt to index a nil value'
+    says '[timing a step on replica 1, t = 4.94604 s: 0 tokens of 0 prompts, 4 decodes that read 52 tokens, seed 42, replication 0]'
+    sed 's/LIMIT/1e9/' s.lua >good.lua
+    run "$MBSAND" good.lua -q --jobs 1
+    [ "$status" -eq 0 ]
+    [ "$(grep -c '^read$' <<<"$output")" -eq 2 ]
+    "$MBSAND" good.lua -q --jobs 1 --format csv 2>/dev/null | sed 's/,[^,]*,[^,]*$//' >one.csv
+    "$MBSAND" good.lua -q --jobs 4 --format csv 2>/dev/null | sed 's/,[^,]*,[^,]*$//' >four.csv
+    cmp one.csv four.csv
+    sed 's/step.no.such/-1/; s/LIMIT/40/' s.lua >bad.lua
+    run "$MBSAND" bad.lua -q --jobs 1 --seeds 1 --only fcfs
+    [ "$status" -eq 1 ]
+    says 'returned -1 [timing a step on replica 1, t = '
+}
+
+@test "shares and large numbers are written without an exponent" {
+    policy 'local P = {}' 'function P:schedule(replica, step)' \
+        '  if self.sim.arrivals_ended then step:admit(self.sim.queue, 8) end' 'end' 'return P'
+    run small "$MBSAND" -p ./my.lua --set workload.arrivals.rate=0.1
+    says 'left replicas idle for '
+    [[ ! $output =~ [0-9]e\+ ]] || { echo "$output"; return 1; }
+    run "$MBSAND" continuous_burst -q --seeds 1 --set workload.limit=50 --only fcfs --set latency.per_context=1e-5
+    says '+ 10000 ns K'
 }

@@ -170,7 +170,7 @@ END
     schedule 'step:carry("all") step:admit(self.sim.queue)'
     fails 'what a decode must find free is "needed"'
     schedule 'step:add(self.sim.queue:peek(), 0)'
-    fails "step:add: the tokens must be at least 1"
+    fails "step:add: the tokens must be a whole number of at least 1"
     schedule 'replica:estimate{ decodes = -1 }'
     fails "estimate: expected { prefill = tokens"
 }

@@ -178,6 +178,44 @@ end
 for _, page in ipairs(pages) do examples(page) end
 output_of("rm -rf " .. folder)
 
+-- What pages call missing is missing, and nothing that there is ------------------------------------------------
+
+local function absent(words, where) -- from the code, not from what is written about it
+  local found = output_of("grep -rliE '" .. words .. "' " .. where)
+  return found == "", found
+end
+-- Each bold item of README's list, and how to see that it is not there. What comes in leaves the list.
+local missing = {
+  pools = function() return absent("MB_HOOK_HANDOFF[^,]", "src/script/policy_lua.c") end,
+  ["replicas that come and go"] = function() return absent("MB_HOOK_SIGNAL[^,]", "src/script/policy_lua.c") end,
+  ["speculative decoding"] = function() return absent("speculat", "src/sim src/script policies lua/mbsand/vocabulary.lua") end,
+  ["a database"] = function() return absent("sqlite|duckdb", "Makefile .ci/packages") end,
+  ["an HTML report"] = function() return absent("<html", "src lua/mbsand") end,
+}
+local readme, architecture = read("README.md"), read("docs/architecture.md")
+local not_yet = readme:match("## What it does not do yet\n(.-)\n## ") or ""
+local items = 0
+for item in not_yet:gmatch("%*%*(.-)%*%*") do
+  items = items + 1
+  local good, found = false, "no test says so"
+  if missing[item] then good, found = missing[item]() end
+  tap.ok(good, "missing, as README says: " .. item, found)
+end
+local verbs = {}
+for verb in output_of(MBSAND .. " --help"):gmatch("\n  (%l+)  ") do verbs[verb] = true end
+tap.ok(verbs.plan and verbs.probe and items > 0, "there are verbs, and things that are missing")
+local moves_in = architecture:match("## What moves in next\n(.*)$") or ""
+for _, text in ipairs { not_yet, moves_in } do
+  local named = {}
+  for _, verb in ipairs(sorted_keys(verbs)) do
+    if names(text:lower(), verb) then named[#named + 1] = verb end
+  end
+  tap.equal(table.concat(named, ", "), "", "what is to come names nothing that the program has")
+end
+for page in output_of("ls docs/*.md"):gmatch("[^\n]+") do
+  tap.ok(readme:find("(" .. page .. ")", 1, true), "README leads to " .. page)
+end
+
 -- What policies can call -------------------------------------------------------------------------------------
 
 local constants = {} -- of the simulation: set beside the methods

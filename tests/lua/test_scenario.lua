@@ -200,7 +200,7 @@ override("cluster.gpus=nan", '--set cluster.gpus=nan: cluster.gpus is "nan"; exp
 override("cluster.gpus", "--set cluster.gpus: expected key=value, as in --set cluster.gpus=8")
 override("=4", "--set =4: expected key=value, as in --set cluster.gpus=8")
 override("cluster..gpus=4", "--set cluster..gpus=4: expected key=value, as in --set cluster.gpus=8")
-override("policies=x", "--set policies=x: policies cannot be set so; use --policy NAME")
+override("policies=x", "--set policies=x: policies cannot be set so; use --policy NAME to add one, --only NAME to run some")
 override("workload.prompt.min=4", "--set workload.prompt.min=4: workload.prompt is 100 and has no keys")
 override("workload.arrivals.rate=-5",
   "--set workload.arrivals.rate=-5: workload.arrivals.rate is -5; expected a number above 0 (requests per second)")

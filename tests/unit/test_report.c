@@ -617,7 +617,8 @@ static void dumps(void **state) {
     assert_non_null(mkdtemp(base));
     char hash[MB_SHA256_TEXT];
     mb_sha256("../x", 4, hash);
-    const mb_dump_options options = {.what = MB_DUMP_REQUESTS | MB_DUMP_BATCHES | MB_DUMP_DECISIONS,
+    const mb_dump_options options = {.what = MB_DUMP_REQUESTS | MB_DUMP_BATCHES | MB_DUMP_MEMBERS |
+                                             MB_DUMP_PREEMPTIONS | MB_DUMP_DECISIONS,
                                      .dir = base,
                                      .policy = "../x",
                                      .seed = 2,
@@ -651,17 +652,22 @@ static void dumps(void **state) {
                                    .kv_reserved = 60,
                                    .steps = 3};
     assert_int_equal(observer.batch(observer.self, &batch, &error), MB_OK);
+    const mb_member_record member = {.batch = 9, .id = 5, .prompt_tokens = 10, .output_tokens = 20};
+    assert_int_equal(observer.member(observer.self, &member, &error), MB_OK);
+    const mb_preempted preempted = {
+        .time_s = 0.625, .replica = 1, .id = 5, .how = "swap", .computed_tokens = 12, .lost_tokens = 0};
+    assert_int_equal(observer.preempted(observer.self, &preempted, &error), MB_OK);
     assert_int_equal(observer.decision(observer.self, 1.5, MB_NONE, "batch size", -2.5, &error), MB_OK);
     assert_null(observer.progress);
     snprintf(path, sizeof path, "%s/point3-requests-_._x-%.8s-2.csv", base, hash);
     assert_int_not_equal(access(path, F_OK), 0); // not before it is whole
     assert_int_equal(mb_dump_close(dump, true, &error), MB_OK);
-    static const char *const kinds[] = {"requests", "batches", "decisions"};
+    static const char *const kinds[] = {"requests", "batches", "members", "preemptions", "decisions"};
     static const char requests[] = "5,\"a,b\",0.10000000000000001,10,20,30,4,0.5,0.75,1.25,9,0,done\n"
                                    "5,,0.10000000000000001,10,20,30,,,,,,0,rejected\n";
     static const char *const rows[] = {requests, "9,1,0.5,1.25,0.0030000000000000001,2,30,45,15,60,3\n",
-                                       "1.5,,batch size,-2.5\n"};
-    for (size_t i = 0; i < 3; i++) {
+                                       "9,5,10,20\n", "0.625,2,5,swap,12,0\n", "1.5,,batch size,-2.5\n"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         snprintf(path, sizeof path, "%s/point3-%s-_._x-%.8s-2.csv", base, kinds[i], hash);
         char *text = read_all(path);
         assert_string_equal(strchr(text, '\n') + 1, rows[i]);
@@ -674,6 +680,8 @@ static void dumps(void **state) {
     unsigned what;
     assert_int_equal(mb_dump_parse("requests,decisions", &what, &error), MB_OK);
     assert_int_equal(what, MB_DUMP_REQUESTS | MB_DUMP_DECISIONS);
+    assert_int_equal(mb_dump_parse("batches", &what, &error), MB_OK);
+    assert_int_equal(what, MB_DUMP_BATCHES | MB_DUMP_MEMBERS);
     assert_int_equal(mb_dump_parse("requests,steps", &what, &error), MB_BAD_INPUT);
     expect(error.message, "\"steps\"");
 }
