@@ -84,7 +84,8 @@ end
 
 -- ---- arrivals
 
-local ROWS, RATE = 50000, 1000 / 3600 -- requests, requests per second on average
+local ROWS, RATE = 55000, 1000 / 3600 -- requests, requests per second on average
+local SHUFFLED = { 50000, 5000 } -- lengths are shuffled within each of these stretches
 local SPELL, SIGMA = 600, 0.8 -- s; of the logarithm of a spell's rate
 
 -- Arrival times, s: Gamma(1/2) gaps, squeezed in busy spells and stretched in quiet ones. The rate of each spell is drawn by
@@ -109,11 +110,16 @@ local function write_burst_sample(path)
   local bursts, gaps, lengths, kinds = new_stream(20230906), new_stream(20230907), new_stream(611251), new_stream(84715)
   local file = assert(io.open(path, "wb"))
   file:write("Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n")
-  -- Shuffled over the whole file, so that stretches differ by chance, as independent samples would.
-  local prompts = make_lengths(ROWS, { mean = 611, p50 = 251, p95 = 2461, max = 29665 })
-  local outputs = make_lengths(ROWS, { mean = 123, p50 = 34, p95 = 460, max = 7315 })
-  shuffle(prompts, lengths)
-  shuffle(outputs, lengths)
+  -- Shuffled over long stretches, so that windows differ by chance, as independent samples would.
+  local prompts, outputs = {}, {}
+  for _, rows in ipairs(SHUFFLED) do
+    local some_prompts = make_lengths(rows, { mean = 611, p50 = 251, p95 = 2461, max = 29665 })
+    local some_outputs = make_lengths(rows, { mean = 123, p50 = 34, p95 = 460, max = 7315 })
+    shuffle(some_prompts, lengths)
+    shuffle(some_outputs, lengths)
+    table.move(some_prompts, 1, rows, #prompts + 1, prompts)
+    table.move(some_outputs, 1, rows, #outputs + 1, outputs)
+  end
   local times = make_arrivals(bursts, gaps)
   for i = 1, ROWS do
     local model = kinds() < 0.847 and "ChatGPT" or "GPT-4"

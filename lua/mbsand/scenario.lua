@@ -225,6 +225,9 @@ local function read_axes(node, place, sets)
   local example = 'over = { { "cluster.gpus", { 1, 2, 4 } } }'
   if type(node.over) ~= "table" then at:fail("over is %s; expected %s", schema.show(node.over), example) end
   local list = type(node.over[1]) == "string" and { node.over } or node.over -- a single axis needs no outer braces
+  for key in pairs(list) do
+    if type(key) ~= "number" then at:fail("over is a list, and has the key %s; expected %s", schema.show(key), example) end
+  end
   for i, axis in ipairs(list) do
     if type(axis) ~= "table" or type(axis[1]) ~= "string" or type(axis[2]) ~= "table" or #axis[2] == 0 then
       at:fail("item %d of over is not { key, { values } }; expected %s", i, example)

@@ -39,7 +39,8 @@ static void judge_policy(const mb_results *results, size_t point, size_t policy,
     mb_difference differences[MB_MAX_HEADLINES];
     const size_t count = mb_headlines(mb_results_section(results), measures);
     for (size_t i = 0; i < count; i++) {
-        mb_difference *against = mb_compare_all(results, point, policy, measures[i]);
+        mb_difference *against =
+            mb_compare_all(results, point, policy, measures[i], MB_FAMILY_WITH_REFERENCE);
         text->failed = text->failed || !against;
         differences[i] = against ? against[baseline] : (mb_difference){0};
         sides[i] = side_of(results, point, policy, baseline, measures[i], &differences[i]);
@@ -74,7 +75,7 @@ static void judge_label(const mb_results *results, int measure, const char *labe
         const size_t baseline = mb_baseline_at(results, point);
         for (size_t p = 0; p < experiment->policy_count && baseline != SIZE_MAX; p++) {
             if (p == baseline || strcmp(experiment->policies[p].label, label) != 0) continue;
-            mb_difference *against = mb_compare_all(results, point, p, measure);
+            mb_difference *against = mb_compare_all(results, point, p, measure, MB_FAMILY_WITH_REFERENCE);
             text->failed = text->failed || !against;
             if (against && against[baseline].pairs) {
                 counts[side_of(results, point, p, baseline, measure, &against[baseline])]++;

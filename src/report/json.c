@@ -147,7 +147,7 @@ static void compare_json(bool *lost, const mb_results *results, size_t point, si
                          json_t *list) {
     const mb_experiment *experiment = &mb_results_section(results)->points[point].experiment;
     const size_t baseline = mb_baseline_at(results, point);
-    mb_difference *against = mb_compare_all(results, point, a, measure);
+    mb_difference *against = mb_compare_all(results, point, a, measure, MB_FAMILY_ALL_PAIRS);
     *lost = *lost || !against;
     for (size_t b = 0; against && b < experiment->policy_count; b++) {
         if (baseline == SIZE_MAX ? b <= a : b != baseline || a == baseline) continue;

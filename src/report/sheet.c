@@ -131,7 +131,7 @@ static void mark_against_baseline(builder *b, size_t row, size_t point, size_t b
         const int measure = b->measures[i].measure;
         for (size_t p = 0; p < b->section->points[point].experiment.policy_count; p++) {
             if (p == baseline || mb_measures[measure].better == MB_BETTER_NEITHER) continue;
-            mb_difference *against = mb_compare_all(b->results, point, p, measure);
+            mb_difference *against = mb_compare_all(b->results, point, p, measure, MB_FAMILY_WITH_REFERENCE);
             b->sheet->failed = b->sheet->failed || !against;
             if (against &&
                 mb_better_than_baseline(b->results, point, p, baseline, measure, &against[baseline]))
@@ -258,7 +258,7 @@ void mb_sheet_explain_star(const mb_results *results, mb_strbuf *text) {
     else
         mb_strbuf_add(text, "every other policy there");
     mb_strbuf_printf(text, ": paired by seed, 5 %%, Holm's correction over %s.",
-                     results->baseline ? "the policies" : "all pairs");
+                     results->baseline ? "the policies" : "the comparisons with it");
 }
 
 // "16 to 31 batches of 512 to 1,024 requests".

@@ -63,7 +63,7 @@ mb_standing mb_standing_of(const mb_results *results, size_t point, int measure)
     standing.runner_up = mb_best(results, point, measure, standing.best);
     if (standing.runner_up == SIZE_MAX) return standing;
     compare_shares(results, point, measure, &standing);
-    standing.against = mb_compare_all(results, point, standing.best, measure);
+    standing.against = mb_compare_all(results, point, standing.best, measure, MB_FAMILY_WITH_REFERENCE);
     standing.failed = !standing.against;
     standing.real = !standing.refused && !standing.failed;
     const bool higher = mb_measures[measure].better == MB_BETTER_HIGHER;

@@ -112,14 +112,22 @@ size_t mb_baseline_at(const mb_results *results, size_t point) {
     return SIZE_MAX;
 }
 
-mb_difference *mb_compare_all(const mb_results *results, size_t point, size_t reference, int measure) {
+// Is the pair a, b in the family of tests?
+static bool is_tested(size_t a, size_t b, size_t reference, size_t baseline, mb_test_family family) {
+    if (b >= a) return false;
+    if (baseline != SIZE_MAX) return baseline == a || baseline == b;
+    return family == MB_FAMILY_ALL_PAIRS || reference == a || reference == b;
+}
+
+mb_difference *mb_compare_all(const mb_results *results, size_t point, size_t reference, int measure,
+                              mb_test_family family) {
     const size_t count = mb_results_section(results)->points[point].experiment.policy_count;
     const size_t baseline = mb_baseline_at(results, point);
     mb_difference *against = calloc(count + 1, sizeof *against);
     double *p = malloc((count * count + 1) * sizeof *p);
     for (size_t a = 0; against && p && a < count; a++)
         for (size_t b = 0; b < count; b++) {
-            const bool tested = b < a && (baseline == SIZE_MAX || baseline == a || baseline == b);
+            const bool tested = is_tested(a, b, reference, baseline, family);
             p[a * count + b] = tested ? mb_compare(results, point, a, b, measure).p : NAN;
         }
     const bool corrected = against && p && mb_holm(p, count * count);

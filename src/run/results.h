@@ -86,10 +86,16 @@ mb_estimate mb_level(const mb_results *results, size_t point, size_t policy, int
 mb_difference mb_compare(const mb_results *results, size_t point, size_t a, size_t b, int measure);
 // The policy named by results->baseline at a point; SIZE_MAX: none.
 size_t mb_baseline_at(const mb_results *results, size_t point);
-// Policy `reference` as a against each policy as b (itself: no pair), after Holm's correction over all pairs
-// of policies at the point; with a baseline over the pairs that it is in (p_holm of others is NAN). The
-// caller frees it; NULL: out of memory.
-mb_difference *mb_compare_all(const mb_results *results, size_t point, size_t reference, int measure);
+// The tests that Holm's correction is over. That one policy is the best is claimed of comparisons with it
+// alone, and a false claim needs that another seems better than the one that truly is: of those there are no
+// more than policies less one (Hsu 1984, "Constrained simultaneous confidence intervals for multiple
+// comparisons with the best"). A claim about any pair needs all of them.
+typedef enum mb_test_family { MB_FAMILY_WITH_REFERENCE, MB_FAMILY_ALL_PAIRS } mb_test_family;
+// Policy `reference` as a against each policy as b (itself: no pair), after Holm's correction over the family
+// at the point; with a baseline over the pairs that it is in (p_holm of others is NAN). The caller frees it;
+// NULL: out of memory.
+mb_difference *mb_compare_all(const mb_results *results, size_t point, size_t reference, int measure,
+                              mb_test_family family);
 // The best policy at a point in a measure (by level; the first of equals) but for `except` (or SIZE_MAX);
 // SIZE_MAX if no policy has a value or the measure has no better and worse.
 size_t mb_best(const mb_results *results, size_t point, int measure, size_t except);

@@ -165,6 +165,8 @@ mistake(7, "  policies = { 5 },",
   's.lua:7: policies[1] is 5; expected a policy\'s name in quotes, or { "name", parameter = value }')
 mistake(7, '  policies = { { "multi_bin", bins = print } },',
   "s.lua:7: policies[1].bins is a function; expected a number, a text, true, false or a list of numbers")
+mistake(7, '  policies = { "static_fifo" }, over = { ["cluster.gpus"] = { 1, 2 } },',
+  's.lua:7: over is a list, and has the key "cluster.gpus"; expected over = { { "cluster.gpus", { 1, 2, 4 } } }')
 mistake(7, '  policies = { "static_fifo" }, over = { { "cluster.gpus" } },',
   's.lua:7: item 1 of over is not { key, { values } }; expected over = { { "cluster.gpus", { 1, 2, 4 } } }')
 mistake(7, '  policies = { "static_fifo" }, over = { { "cluster.gpus", { 1, 0 } } },',
