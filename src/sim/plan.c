@@ -123,6 +123,11 @@ static mb_status schedule(mb_sim *sim, mb_replica *replica, mb_error *error) {
     sim->limited_by = MB_STOP_CAP;
     sim->building = replica;
     mb_status status = sim->policy.ops->schedule(sim->policy.self, sim, replica, error);
+    const mb_engine *engine = replica->engine;
+    uint32_t preempted;
+    // A policy that says nothing does not mean that what runs is to stand still.
+    if (status == MB_OK && engine && engine->requests == 0 && engine->running > 0 && !replica->idle_on_purpose)
+        status = mb_step_carry(sim, false, &preempted, error);
     sim->building = NULL;
     replica->seen_version = sim->changes;
     if (status == MB_OK && sim->out_of_memory) status = mb_fail_memory(error);

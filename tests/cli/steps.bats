@@ -175,12 +175,15 @@ END
     fails "estimate: expected { prefill = tokens"
 }
 
-@test "a policy that never carries leaves its requests unserved, and is told" {
+@test "what runs goes on where a policy says nothing, and stands still where it says idle" {
     schedule 'step:admit(self.sim.queue)'
     run "$MBSAND" small.lua --policy ./my.lua --quiet
     [ "$status" -eq 0 ]
+    ! [[ $output == *"never served"* ]]
+    schedule 'if step:admit(self.sim.queue) == 0 then step:idle() end'
+    run "$MBSAND" small.lua --policy ./my.lua --quiet
+    [ "$status" -eq 0 ]
     says "my never served"
-    says "my left replicas idle"
 }
 
 @test "ten times too much work in a tiny pool ends, and says what happened" {

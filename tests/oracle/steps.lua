@@ -536,6 +536,7 @@ function steps.run(options)
     local step = new_step(replica)
     planning, replica.ended = true, false
     policy:schedule(replica, step)
+    if #step.rows == 0 and not step.deliberate then step:carry() end -- what runs goes on where nothing is said
     if step.static then step:barrier() end -- rows that were added after it was called
     planning, replica.seen, replica.deliberate = false, version, step.deliberate
     if #step.rows > 0 then start_run(replica, step) end

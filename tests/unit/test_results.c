@@ -143,25 +143,30 @@ static void corrected(void **state) {
     double p[] = {mb_compare(&f->results, 0, 0, 1, rps).p, mb_compare(&f->results, 0, 0, 2, rps).p,
                   mb_compare(&f->results, 0, 1, 2, rps).p};
     assert_true(p[0] < p[1] && p[1] < p[2]);
-    mb_difference *against = mb_compare_all(&f->results, 0, 1, rps);
+    mb_difference *against = mb_compare_all(&f->results, 0, 1, rps, MB_FAMILY_ALL_PAIRS);
     assert_non_null(against);
     assert_near(against[0].p_holm, 3 * p[0], 1e-12);
     assert_near(against[2].p_holm, p[2], 1e-12);
     assert_near(against[0].p, p[0], 0);
     assert_true(against[0].a_larger && !against[2].a_larger && against[1].pairs == 0);
     free(against);
-    against = mb_compare_all(&f->results, 0, 2, rps);
+    against = mb_compare_all(&f->results, 0, 2, rps, MB_FAMILY_ALL_PAIRS);
     assert_near(against[0].p_holm, 2 * p[1], 1e-12);
     assert_near(against[1].p_holm, p[2], 1e-12);
+    free(against);
+    // Of what one policy is claimed to be, its own two comparisons are the family.
+    against = mb_compare_all(&f->results, 0, 1, rps, MB_FAMILY_WITH_REFERENCE);
+    assert_near(against[0].p_holm, 2 * p[0], 1e-12);
+    assert_near(against[2].p_holm, p[2], 1e-12);
     free(against);
     // With a baseline its two pairs alone are the family.
     f->results.baseline = "b";
     assert_int_equal(mb_baseline_at(&f->results, 0), 1);
-    against = mb_compare_all(&f->results, 0, 2, rps);
+    against = mb_compare_all(&f->results, 0, 2, rps, MB_FAMILY_ALL_PAIRS);
     assert_near(against[1].p_holm, p[2], 1e-12);
     assert_true(isnan(against[0].p_holm) && !mb_difference_real(&against[0]));
     free(against);
-    against = mb_compare_all(&f->results, 0, 0, rps);
+    against = mb_compare_all(&f->results, 0, 0, rps, MB_FAMILY_ALL_PAIRS);
     assert_near(against[1].p_holm, 2 * p[0], 1e-12);
     free(against);
     f->results.baseline = "nobody";
