@@ -126,7 +126,8 @@ static mb_status schedule(mb_sim *sim, mb_replica *replica, mb_error *error) {
     const mb_engine *engine = replica->engine;
     uint32_t preempted;
     // A policy that says nothing does not mean that what runs is to stand still.
-    if (status == MB_OK && engine && engine->requests == 0 && engine->running > 0 && !replica->idle_on_purpose)
+    if (status == MB_OK && engine && engine->requests == 0 && engine->running > 0 &&
+        !replica->idle_on_purpose)
         status = mb_step_carry(sim, false, &preempted, error);
     sim->building = NULL;
     replica->seen_version = sim->changes;
