@@ -9,7 +9,7 @@ local MultiBinDynamic = { params = {
   target = 1.0, tolerance = 0.05,              -- s per batch
   max_batch = 128, max_candidates = 64,
   gpu_gb = 12, model_gb = 2, token_gb = 5e-6,
-} }
+}, python_ties = true }
 
 function MultiBinDynamic:init()
   local params = self.params

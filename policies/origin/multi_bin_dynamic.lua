@@ -12,7 +12,7 @@ local MultiBinDynamic = { params = {
   target = 0.010, tolerance = 0.005,           -- D_SLA and LATENCY_EPSILON, s per token
   max_batch = 128,
   gpu_gb = 12, model_gb = 4, margin_gb = 1, token_gb = 1.875e-4,
-} }
+}, python_ties = true }
 
 function MultiBinDynamic:init()
   local params = self.params

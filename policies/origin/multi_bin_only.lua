@@ -7,7 +7,7 @@ local MultiBinOnly = { params = {
   bins = 4, edges = {},
   selection = "round_robin",                   -- or "longest_queue"
   batch_size = 32, max_batch = 128,
-} }
+}, python_ties = true }
 
 function MultiBinOnly:init()
   origin.make_bins(self)

@@ -49,6 +49,7 @@ typedef struct mb_host {
     bool observing;            // somebody records sim:observe
     bool oracle;
     bool alike;        // the policy says replicas_alike = true
+    bool python_ties;  // the policy says python_ties = true
     const char *label; // the policy's name, in messages
     const char *path;  // of the policy's script
     const mb_policy_spec *spec;

@@ -191,6 +191,16 @@ static int build_sandbox(lua_State *L) {
     return 0;
 }
 
+// A field of the policy's table that is true or false; absent: false.
+static bool read_flag(lua_State *L, const char *name) {
+    lua_getfield(L, 1, name);
+    if (!lua_isnil(L, -1) && !lua_isboolean(L, -1))
+        luaL_error(L, "%s: '%s' is true or false, not %s", mb_host_of(L)->path, name, luaL_typename(L, -1));
+    const bool value = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return value;
+}
+
 // Position of a policy's hooks in its table; an unknown function that looks like a misspelt hook is an error.
 static int find_hooks(lua_State *L) { // (policy table)
     mb_host *host = mb_host_of(L);
@@ -205,12 +215,8 @@ static int find_hooks(lua_State *L) { // (policy table)
         else
             lua_pop(L, 1);
     }
-    lua_getfield(L, 1, "replicas_alike");
-    if (!lua_isnil(L, -1) && !lua_isboolean(L, -1))
-        return luaL_error(L, "%s: 'replicas_alike' is true or false, not %s", host->path,
-                          luaL_typename(L, -1));
-    host->alike = lua_toboolean(L, -1);
-    lua_pop(L, 1);
+    host->alike = read_flag(L, "replicas_alike");
+    host->python_ties = read_flag(L, "python_ties");
     lua_pushnil(L);
     while (lua_next(L, 1)) {
         if (lua_type(L, -2) == LUA_TSTRING && lua_isfunction(L, -1))
@@ -277,6 +283,7 @@ static void fill_ops(mb_lua_policy *policy) {
     const int *hooks = policy->host.hooks;
     policy->ops = (mb_policy_ops){.init = hook_init,
                                   .alike = policy->host.alike,
+                                  .python_ties = policy->host.python_ties,
                                   .schedule = hook_schedule,
                                   .timer = hook_timer,
                                   .key = hook_key,

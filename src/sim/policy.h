@@ -27,6 +27,10 @@ typedef struct mb_policy_ops {
     // Whether an idle replica takes something does not depend on which one is asked: where one takes nothing,
     // the others are not asked before something changes. Not with queues of the replicas' own.
     bool alike;
+    // Events at equal times come one by one, in the order in which Python's heapq gives them back when all
+    // arrivals are pushed first; replicas plan after each. It keeps all arrivals in memory. (Batch executor,
+    // open workloads.)
+    bool python_ties;
     mb_status (*init)(void *self, mb_sim *sim, mb_error *error);
     // NULL: the request goes to the simulation's inbox.
     mb_status (*arrive)(void *self, mb_sim *sim, uint32_t slot, mb_error *error);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "base/python_heap.h"
 #include "base/strbuf.h"
 #include "sim/engine.h"
 #include "sim/internal.h"
@@ -301,7 +302,7 @@ static bool ever_fits(const mb_sim *sim, uint32_t final_tokens) {
     return mb_kv_blocks_for(kv, final_tokens) + kept_free <= kv->total;
 }
 
-static mb_status arrive(mb_sim *sim, mb_error *error) {
+static mb_status arrive(mb_sim *sim, uint64_t id, mb_error *error) {
     bool end = false;
     mb_status status = sim->closed ? mb_source_next(sim->source, &sim->pending, &end, error) : MB_OK;
     if (status != MB_OK || end) return status;
@@ -309,7 +310,7 @@ static mb_status arrive(mb_sim *sim, mb_error *error) {
     if (slot == MB_NONE) return mb_fail_memory(error);
     mb_request *request = mb_request_at(&sim->requests, slot);
     mb_window_arrival(sim, sim->pending.time_s);
-    const uint64_t id = sim->arrived++;
+    sim->arrived++;
     fill_request(request, &sim->pending, id, sim->config->slo.e2e_s);
     mb_sim_integrate(sim);
     sim->waiting++;
@@ -413,7 +414,7 @@ static mb_status take_arrivals(mb_sim *sim, mb_error *error) {
     mb_status status = MB_OK;
     while (status == MB_OK && !sim->arrivals_ended && sim->pending.time_s <= sim->now_s) {
         sim->timers_alone = 0;
-        status = arrive(sim, error);
+        status = arrive(sim, sim->arrived, error);
         if (status == MB_OK) status = look(sim, error);
         if (status == MB_OK) status = fetch_arrival(sim, error);
     }
@@ -461,11 +462,80 @@ static mb_status run_instant(mb_sim *sim, double time_s, mb_error *error) {
     return status;
 }
 
+// --- the order of mb_policy_ops.python_ties: all arrivals lie in the heap from the start, events come one by
+// one
+
+typedef struct python_run {
+    mb_python_heap
+        heap; // what: index of an arrival, or TAKEN_OUT + kind and payload of an event of sim->heap
+    mb_arrival *arrivals;
+    size_t count, capacity;
+} python_run;
+
+#define TAKEN_OUT (UINT64_C(1) << 63)
+
+static mb_status read_arrivals(mb_sim *sim, python_run *run, mb_error *error) {
+    mb_status status = MB_OK;
+    while (status == MB_OK && !sim->arrivals_ended) {
+        if (run->count == run->capacity) {
+            run->capacity = run->capacity ? 2 * run->capacity : 1024;
+            mb_arrival *arrivals = realloc(run->arrivals, run->capacity * sizeof *arrivals);
+            if (!arrivals) return mb_fail_memory(error);
+            run->arrivals = arrivals;
+        }
+        run->arrivals[run->count] = sim->pending;
+        if (!mb_python_heap_push(&run->heap, sim->pending.time_s, run->count++)) return mb_fail_memory(error);
+        status = fetch_arrival(sim, error);
+    }
+    return status;
+}
+
+static mb_status take_event(mb_sim *sim, const python_run *run, uint64_t what, mb_error *error) {
+    if (!(what & TAKEN_OUT)) {
+        sim->pending = run->arrivals[what];
+        return arrive(sim, what, error);
+    }
+    const uint32_t payload = (uint32_t)what;
+    if ((what & ~TAKEN_OUT) >> 32 == MB_EVENT_TIMER) return fire_timer(sim, payload, error);
+    return mb_batch_end(sim, &sim->replicas[payload], error);
+}
+
+static mb_status run_python(mb_sim *sim, python_run *run, mb_error *error) {
+    mb_status status = read_arrivals(sim, run, error);
+    while (status == MB_OK && run->heap.count) {
+        const double next = run->heap.events[0].time_s;
+        if (sim->config->stop_s > 0 && next > sim->config->stop_s) {
+            sim->now_s = sim->config->stop_s;
+            sim->stopped = true;
+            break;
+        }
+        if (sim->warmup_end_s <= next) {
+            sim->now_s = sim->warmup_end_s;
+            mb_window_open(sim);
+        }
+        sim->now_s = next;
+        status = look(sim, error);
+        if (status == MB_OK) status = take_event(sim, run, mb_python_heap_pop(&run->heap).what, error);
+        if (status == MB_OK) status = mb_plan(sim, error);
+        for (; status == MB_OK && sim->heap.count; mb_heap_pop(&sim->heap)) { // batches that started, timers
+            const mb_event event = mb_heap_top(&sim->heap);
+            const uint64_t what = TAKEN_OUT | (uint64_t)event.kind << 32 | event.payload;
+            if (!mb_python_heap_push(&run->heap, event.time_s, what)) status = mb_fail_memory(error);
+        }
+        if (status == MB_OK) mb_sim_check(sim);
+    }
+    mb_python_heap_deinit(&run->heap);
+    free(run->arrivals);
+    return status;
+}
+
 static mb_status run_events(mb_sim *sim, mb_error *error) {
     mb_status status = fetch_arrival(sim, error);
     if (status == MB_OK && sim->policy.ops->init)
         status = sim->policy.ops->init(sim->policy.self, sim, error);
     if (status == MB_OK && sim->observer.ready) status = sim->observer.ready(sim->observer.self, error);
+    if (status == MB_OK && sim->policy.ops->python_ties && !sim->engines && !sim->closed)
+        return run_python(sim, &(python_run){0}, error);
     while (status == MB_OK) {
         drop_stale(sim);
         const bool work = !sim->arrivals_ended || sim->waiting || sim->running;

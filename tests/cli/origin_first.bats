@@ -37,3 +37,26 @@ TABLE
     [ "$status" -eq 0 ]
     [ "${lines[-1]}" = "All digits agree." ]
 }
+
+# Means of a simulator written on Python's heapq, on 400 requests that come twelve at a time.
+@test "requests at equal times come in the order of the origin's heap" {
+    cd "$BATS_TEST_TMPDIR"
+    awk 'BEGIN { print "t,p,o"; for (i = 0; i < 400; i++) print int(i / 12) "," 37 * i % 200 + 1 "," 53 * i % 100 + 1 }' >ties.csv
+    cat >ties.lua <<'END'
+return scenario {
+  workload = trace.csv "ties.csv" { columns = { time = "t", prompt = "p", output = "o" } },
+  cluster = { gpus = tonumber(os.getenv("GPUS")), kv_tokens = 37333, oversize = "block" },
+  latency = latency.batch { alpha = 0.05965277758291415, beta = 0.005741996985241534, gamma = 0.31568071039597756, floor = 0.001 },
+  slo = { tbt = 0.010, e2e = 20 },
+  policies = { "origin/static_fifo", { "origin/dynamic_no_bins", tolerance = 0.001 } },
+  seeds = 1,
+}
+END
+    for wanted in "1 30.6848589852 3.1519738894" "3 2.3989038551 2.2011182506"; do
+        read -r gpus static dynamic <<<"$wanted"
+        GPUS=$gpus "$MBSAND" ties.lua --quiet --format csv >ties.txt
+        awk -F, -v static="$static" -v dynamic="$dynamic" '
+            NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i }
+            NR > 1 { off = $column["e2e_mean_s"] - (NR == 2 ? static : dynamic); if (off < -1e-8 || off > 1e-8) { print; exit 1 } }' ties.txt
+    done
+}

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/heap.h"
+#include "base/python_heap.h"
 #include "base/rng.h"
 #include "base/strbuf.h"
 
@@ -187,10 +188,26 @@ static void test_strbuf(void **state) {
     mb_strbuf_deinit(&buffer);
 }
 
+// What CPython's heapq gives: six equal times, and two later events pushed while the first come out.
+static void test_python_heap(void **state) {
+    (void)state;
+    static const uint64_t ORDER[] = {0, 2, 5, 1, 4, 3, 10, 11};
+    mb_python_heap heap = {0};
+    for (uint64_t i = 0; i < 6; i++)
+        assert_true(mb_python_heap_push(&heap, 0, i));
+    for (size_t i = 0; i < sizeof ORDER / sizeof *ORDER; i++) {
+        assert_int_equal(mb_python_heap_pop(&heap).what, ORDER[i]);
+        if (i < 2) assert_true(mb_python_heap_push(&heap, 10 + (double)i, 10 + i));
+    }
+    assert_int_equal(heap.count, 0);
+    mb_python_heap_deinit(&heap);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_heap_against_a_list),
         cmocka_unit_test(test_heap_keeps_every_bit_of_the_time),
+        cmocka_unit_test(test_python_heap),
         cmocka_unit_test(test_xoshiro_vector),
         cmocka_unit_test(test_streams_are_named),
         cmocka_unit_test(test_moments),
