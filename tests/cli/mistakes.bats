@@ -79,7 +79,7 @@ ends() { # ends CODE SENTENCE
     schedule 'return self.sim.queu'
     ends 1 "./my.lua:3: a sim has no field 'queu'; did you mean 'queue'?"
     schedule 'return self.sim.nothing_like_it'
-    ends 1 "./my.lua:3: a sim has no field 'nothing_like_it'; it has after, arrivals_ended, bins, clients, every, inbox"
+    ends 1 "./my.lua:3: a sim has no field 'nothing_like_it'; it has after, arrivals_ended, bins, clients, cluster, every, inbox"
     schedule 'step:admitt(self.sim.queue)'
     ends 1 "./my.lua:3: a step has no field 'admitt'; did you mean 'admit'?"
     schedule 'self.sim.queue:pull()'
