@@ -15,6 +15,8 @@
 #define MB_DATADIR "/usr/local/share/mbsand"
 #endif
 
+enum { PATH_SIZE = 4096 };
+
 bool mb_paths_is_file(const char *path) {
     struct stat info;
     return stat(path, &info) == 0 && !S_ISDIR(info.st_mode);
@@ -54,65 +56,58 @@ char *mb_paths_folder(const char *path) {
 // --- the root
 // -------------------------------------------------------------------------------------------------
 
-// A folder is the root if it holds the Lua side of mbsand.
+// A folder is the root if it holds the Lua side of mbsand. (Nothing here allocates but the answer, so that a
+// lack of memory is not taken for a lack of files.)
 static bool is_root(const char *folder) {
-    char *mark = mb_paths_join(folder, "lua/mbsand/scenario.lua");
-    const bool found = mark && mb_paths_is_file(mark);
-    free(mark);
-    return found;
+    char mark[PATH_SIZE];
+    const int length = snprintf(mark, sizeof mark, "%s/lua/mbsand/scenario.lua", folder);
+    return length > 0 && (size_t)length < sizeof mark && mb_paths_is_file(mark);
 }
 
-// Folder of the executable, or NULL.
-static char *executable_folder(void) {
-    char path[4096];
-    const ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (length <= 0) return NULL;
-    path[length] = '\0';
-    return mb_paths_folder(path);
+static bool cut_last(char *path) { // "/a/b" becomes "/a"; false above that
+    char *slash = strrchr(path, '/');
+    if (!slash || slash == path) return false;
+    *slash = '\0';
+    return true;
 }
 
-// The checkout around a build folder (build/X/mbsand, build/X/tests/test_y), or the installed data beside
-// bin/.
-static char *root_near(const char *folder) {
-    char *here = mb_strdup(folder);
-    for (int level = 0; here && level < 4 && strcmp(here, "/") != 0 && strcmp(here, ".") != 0; level++) {
-        if (is_root(here)) return here;
-        char *installed = level == 1 ? mb_paths_join(here, "share/mbsand") : NULL;
-        char *up = mb_paths_folder(here);
-        free(here);
-        if (installed && is_root(installed)) {
-            free(up);
-            return installed;
-        }
-        free(installed);
-        here = up;
+// The checkout around the program (build/X/mbsand, build/X/tests/test_y), or the installed data beside bin/;
+// `path` is the program's.
+static bool root_near(char path[PATH_SIZE]) {
+    for (int level = 0; level < 4 && cut_last(path); level++) {
+        if (is_root(path)) return true;
+        const size_t length = strlen(path);
+        static const char installed[] = "/share/mbsand";
+        if (level != 1 || length + sizeof installed > PATH_SIZE) continue;
+        memcpy(path + length, installed, sizeof installed);
+        if (is_root(path)) return true;
+        path[length] = '\0';
     }
-    free(here);
-    return NULL;
+    return false;
 }
 
 mb_status mb_paths_root(char **root, mb_error *error) {
     *root = NULL;
     const char *home = getenv("MBSAND_HOME");
+    char program[PATH_SIZE];
+    const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    program[length > 0 ? length : 0] = '\0';
     if (home && *home) {
         if (!is_root(home))
             return mb_fail(error, MB_BAD_INPUT,
                            "MBSAND_HOME is \"%s\", but there is no %s/lua/mbsand/scenario.lua", home, home);
         *root = mb_strdup(home);
-        return *root ? MB_OK : mb_fail_memory(error);
-    }
-    char *folder = executable_folder();
-    if (folder) *root = root_near(folder);
-    free(folder);
-    if (!*root && is_root(MB_DATADIR)) {
+    } else if (root_near(program)) {
+        *root = mb_strdup(program);
+    } else if (is_root(MB_DATADIR)) {
         *root = mb_strdup(MB_DATADIR);
-        if (!*root) return mb_fail_memory(error);
+    } else {
+        return mb_fail(error, MB_FAILED,
+                       "mbsand's own files (lua/mbsand, policies) are neither near the program nor in %s; "
+                       "set MBSAND_HOME to the folder that holds them",
+                       MB_DATADIR);
     }
-    if (*root) return MB_OK;
-    return mb_fail(error, MB_FAILED,
-                   "mbsand's own files (lua/mbsand, policies) are neither near the program nor in %s; "
-                   "set MBSAND_HOME to the folder that holds them",
-                   MB_DATADIR);
+    return *root ? MB_OK : mb_fail_memory(error);
 }
 
 // --- lists of names
@@ -237,16 +232,21 @@ static mb_status unknown_name(const char *root, const bundle *from, const char *
     return MB_BAD_INPUT;
 }
 
-// The first of the two candidates that is a file; takes them over.
-static char *first_file(char *a, char *b) {
-    if (a && mb_paths_is_file(a)) {
-        free(b);
-        return a;
-    }
-    free(a);
-    if (b && mb_paths_is_file(b)) return b;
-    free(b);
-    return NULL;
+// Where *path is not yet found and the candidate is a file, it is that; takes the candidate over.
+static mb_status try_file(char *candidate, char **path, mb_error *error) {
+    if (!candidate) return mb_fail_memory(error);
+    if (!*path && mb_paths_is_file(candidate))
+        *path = candidate;
+    else
+        free(candidate);
+    return MB_OK;
+}
+
+// A name as it stands, then below the folder, where there is one.
+static mb_status try_both(const char *name, const char *folder, char **path, mb_error *error) {
+    const mb_status status = try_file(mb_strdup(name), path, error);
+    if (status != MB_OK || *path || !folder) return status;
+    return try_file(mb_paths_join(folder, name), path, error);
 }
 
 static mb_status no_file(const char *what, const char *folder, const char *name, mb_error *error) {
@@ -262,13 +262,12 @@ static mb_status find(const char *root, const bundle *from, const char *folder, 
                       mb_error *error) {
     *path = NULL;
     const bool script = ends_with(name, from->suffix), slash = strchr(name, '/') != NULL;
-    if (!script && *name) {
-        *path = first_file(bundled_path(root, from, name), NULL);
-        if (*path) return MB_OK;
-    }
+    mb_status status = MB_OK;
+    if (!script && *name) status = try_file(bundled_path(root, from, name), path, error);
+    if (status != MB_OK || *path) return status;
     if (script || slash) {
-        *path = first_file(mb_strdup(name), folder ? mb_paths_join(folder, name) : NULL);
-        return *path ? MB_OK : no_file(from->what, folder, name, error);
+        status = try_both(name, folder, path, error);
+        return status != MB_OK || *path ? status : no_file(from->what, folder, name, error);
     }
     return unknown_name(root, from, name, error);
 }
@@ -284,21 +283,24 @@ mb_status mb_paths_find_bin_rule(const char *root, const char *folder, const cha
 }
 
 mb_status mb_paths_find_scenario(const char *root, const char *name, char **path, mb_error *error) {
-    *path = first_file(mb_strdup(name), mb_paths_join(root, name));
-    if (*path) return MB_OK;
+    *path = NULL;
+    const mb_status status = try_both(name, root, path, error);
+    if (status != MB_OK || *path) return status;
     return find(root, &SCENARIOS, NULL, name, path, error);
 }
 
 mb_status mb_paths_find_model(const char *root, const char *folder, const char *name, char **path,
                               mb_error *error) {
     char *below = folder ? mb_paths_join(folder, name) : NULL;
+    if (folder && !below) return mb_fail_memory(error);
     const char *const candidates[] = {name, below};
+    mb_status status = MB_OK;
     *path = NULL;
-    for (int i = 0; i < 2 && !*path; i++)
+    for (int i = 0; i < 2 && !*path && status == MB_OK; i++)
         if (candidates[i] && strchr(name, '/') && is_folder(candidates[i]))
-            *path = first_file(mb_paths_join(candidates[i], "config.json"), NULL);
+            status = try_file(mb_paths_join(candidates[i], "config.json"), path, error);
     free(below);
-    return *path ? MB_OK : find(root, &MODELS, folder, name, path, error);
+    return status != MB_OK || *path ? status : find(root, &MODELS, folder, name, path, error);
 }
 
 // --- scripts and what they name

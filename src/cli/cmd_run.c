@@ -77,7 +77,7 @@ static mb_status make_dump_dir(run_context *all, mb_error *error) {
     free(all->dump_dir);
     snprintf(name, sizeof name, "section-%zu", all->count + 1);
     const bool several = mb_scenario_section_count(all->scenario) > 1;
-    all->dump_dir = mb_paths_join(all->arguments->out, several ? name : ".");
+    all->dump_dir = several ? mb_paths_join(all->arguments->out, name) : mb_strdup(all->arguments->out);
     return all->dump_dir ? mb_output_dir(all->dump_dir, error) : mb_fail_memory(error);
 }
 

@@ -226,7 +226,11 @@ int mb_run_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
     *arguments = (mb_run_arguments){.until_measure = -1};
     arguments->policies = calloc((size_t)argc + 1, sizeof *arguments->policies);
     arguments->sets = calloc((size_t)argc + 1, sizeof *arguments->sets);
-    if (!arguments->policies || !arguments->sets) return 1;
+    if (!arguments->policies || !arguments->sets) {
+        mb_error error = {0};
+        mb_fail_memory(&error);
+        return mb_cli_fail(&error);
+    }
     optind = 1;
     for (int option; (option = getopt_long(argc, argv, "p:s:j:qh", options, NULL)) != -1;) {
         const int code = take(arguments, option);

@@ -266,7 +266,7 @@ static void add_batches(const mb_results *results, mb_strbuf *text) {
     uint64_t least = UINT64_MAX, most = 0, smallest = UINT64_MAX, largest = 0;
     for (size_t i = 0; i < results->count; i++) {
         const mb_batch_interval *found = &results->outcomes[i].batch_means;
-        if (!found->batches) continue;
+        if (!results->outcomes[i].finished || !found->batches) continue;
         least = found->batches < least ? found->batches : least;
         most = found->batches > most ? found->batches : most;
         smallest = found->size < smallest ? found->size : smallest;

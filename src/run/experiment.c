@@ -94,7 +94,7 @@ static void wait_for_workers(pool *all, worker *workers, unsigned count) {
     pthread_mutex_lock(&all->mutex);
     while (all->running) {
         struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
+        clock_gettime(CLOCK_MONOTONIC, &until); // the time of day may be set back
         until.tv_nsec += TICK_NS;
         if (until.tv_nsec >= 1000000000L) {
             until.tv_nsec -= 1000000000L;
@@ -150,7 +150,11 @@ mb_status mb_run_more(const mb_run_options *options, mb_results *results, mb_err
     worker *workers = calloc(count, sizeof *workers);
     if (!workers) return mb_fail_memory(error);
     pthread_mutex_init(&all.mutex, NULL);
-    pthread_cond_init(&all.changed, NULL);
+    pthread_condattr_t steady;
+    pthread_condattr_init(&steady);
+    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    pthread_cond_init(&all.changed, &steady);
+    pthread_condattr_destroy(&steady);
     struct sigaction action = {.sa_handler = on_late_hook, .sa_flags = SA_RESTART}, before;
     sigaction(SIGUSR1, &action, &before);
     const double start = mb_clock_wall();

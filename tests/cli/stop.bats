@@ -100,7 +100,7 @@ END
     run "$MBSAND" "$small" -p ./slow.lua --seeds 1 --jobs 1 --quiet --dump requests --out dump
     kill -KILL "$first"
     [ "$status" -eq 1 ]
-    says "cannot write dump/./requests-slow-1.csv: another program is writing it"
+    says "cannot write dump/requests-slow-1.csv: another program is writing it"
 }
 
 @test "a file that grows past the limit is a failed write, not a dead program" {
