@@ -15,7 +15,7 @@ local MultiBin = { params = {
 function MultiBin:init()
   local params, given = self.params, #self.params.edges > 0
   self.bins = self.sim:bins{
-    key = params.key, count = params.bins, batch_size = params.batch_size,
+    key = params.key, count = params.bins, batch_size = not given and params.batch_size or nil,
     edges = given and params.edges or nil, rule = not given and params.rule or nil,
   }
   self.filling, self.group = {}, {}            -- per bin: requests not in a formed batch; number of that group

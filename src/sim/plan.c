@@ -155,8 +155,17 @@ static bool has_work(const mb_sim *sim, const mb_replica *replica) {
     return sim->waiting > 0 || (replica->engine && replica->engine->running > 0);
 }
 
+// What an engine that stood idle with nothing to do has seen since.
+static void catch_up(mb_sim *sim, mb_replica *replica) {
+    if (!replica->engine || replica->engine->running > 0 || replica->idle_plan > sim->calm_plan) return;
+    replica->needs_call = false;
+    mb_bits_remove(&sim->calls, replica->id);
+    if (replica->seen_version < sim->calm_version) replica->seen_version = sim->calm_version;
+}
+
 static mb_status offer(mb_sim *sim, mb_replica *replica, mb_error *error) {
     if (!replica->busy) {
+        catch_up(sim, replica);
         const bool news =
             sim->version > replica->seen_version || replica->own_version > replica->seen_version;
         if (!replica->needs_call && !news) return MB_OK;
@@ -214,6 +223,11 @@ mb_status mb_plan(mb_sim *sim, mb_error *error) {
     }
     arrange(sim, true);
     sim->plan_cursor = 0;
+    if (sim->waiting == 0) {
+        sim->calm_plan = sim->plans;
+        sim->calm_version = sim->changes;
+    }
+    sim->plans++;
     if (status == MB_OK && sim->out_of_memory) status = mb_fail_memory(error);
     return status;
 }

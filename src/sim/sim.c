@@ -59,6 +59,7 @@ mb_status mb_sim_init(mb_sim *sim, const mb_sim_config *config, mb_source *sourc
     *sim = (mb_sim){.config = config, .source = source, .policy = policy, .newest_stamped = MB_NONE};
     sim->first_boundary_s = INFINITY;
     sim->refused_version = UINT64_MAX;
+    sim->plans = 1;
     sim->clients_counted_s = NAN;
     sim->closed = mb_source_closed(source);
     if (observer) sim->observer = *observer;
@@ -109,6 +110,7 @@ void mb_sim_mark_idle(mb_sim *sim, mb_replica *replica) {
     mb_sim_integrate(sim);
     replica->busy = false;
     replica->needs_call = true;
+    replica->idle_plan = sim->plans;
     mb_bits_add(&sim->calls, replica->id);
     if (replica->engine && replica->engine->running > 0) mb_bits_add(&sim->loaded, replica->id);
     replica->idle_on_purpose = false;

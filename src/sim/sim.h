@@ -129,6 +129,7 @@ struct mb_replica {
     bool ending;           // its step ends at this instant
     bool holding;          // counted in idle_holding_count
     uint64_t seen_version; // sim->changes when `schedule` was last called
+    uint64_t idle_plan;    // sim->plans when it became idle
     uint64_t own_version;  // when a request was last pushed to its own queue
     uint32_t own_queue;    // index; MB_NONE until the policy asks for it
     uint32_t max_requests; // settable by the policy; MB_NONE: no limit
@@ -177,6 +178,9 @@ struct mb_sim {
     uint64_t
         refused_version; // `version` when an idle replica took nothing, of a policy to which all are alike
     uint32_t own_queues;
+    // At the end of plan number `calm_plan` nothing waited: engines that were idle by then and ran nothing
+    // have seen all changes up to `calm_version`, without a look at each of them.
+    uint64_t plans, calm_plan, calm_version;
     uint32_t plan_cursor;   // replicas below it have had their turn at this instant
     mb_min_tree boundaries; // the same as
     double *boundary_s; // of each engine's run, the first boundary at or after the last look; INFINITY: none

@@ -200,7 +200,8 @@ function P:schedule(replica, step)
   local list = {}
   for req in replica:each_running() do list[#list + 1] = req end
   for _, req in ipairs(list) do
-    if self:draw(4) > 0 then step:add(req, 1 + self:draw(8)) end
+    local chunk = 1 + self:draw(8)
+    if self:draw(4) > 0 then step:add(req, req:phase() == "decode" and 1 or chunk) end
   end
   while self.sim.queue:peek() and self:draw(5) > 0 do
     if not step:add(self.sim.queue:peek(), 1 + self:draw(8)) then break end
