@@ -362,15 +362,16 @@ static mb_status read_all(int file, const char *path, size_t most, mb_strbuf *te
 }
 
 mb_status mb_paths_read(const char *path, size_t most, mb_strbuf *text, mb_error *error) {
-    const int file =
-        open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); // a pipe that nobody writes to: no waiting
-    if (file < 0) return mb_fail(error, MB_BAD_INPUT, "%s: cannot be read: %s", path, strerror(errno));
     struct stat info;
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) // to open a device may do something
+        return mb_fail(error, MB_BAD_INPUT, "%s: is a %s; expected a file", path, kind_of(info.st_mode));
+    const int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (file < 0) return mb_fail(error, MB_BAD_INPUT, "%s: cannot be read: %s", path, strerror(errno));
     mb_status status;
     if (fstat(file, &info) != 0)
         status = mb_fail(error, MB_BAD_INPUT, "%s: cannot be read: %s", path, strerror(errno));
-    else if (!S_ISREG(info.st_mode))
-        status = mb_fail(error, MB_BAD_INPUT, "%s: is a %s; expected a file", path, kind_of(info.st_mode));
+    else if (!S_ISREG(info.st_mode)) // it has changed since
+        status = mb_fail(error, MB_BAD_INPUT, "%s: is no regular file", path);
     else
         status = read_all(file, path, most, text, error);
     close(file);

@@ -2,6 +2,7 @@
 #include "run/job.h"
 
 #include "base/clock.h"
+#include "base/paths.h"
 #include "run/walls.h"
 #include "script/policy_lua.h"
 
@@ -181,8 +182,13 @@ static void run_here(running *r) {
 // yet be read, and the trace for its sample of lengths.
 static void *run_behind_walls(void *argument) {
     running *r = argument;
-    const char *const readable[] = {r->host->root, r->host->directory, r->experiment->workload.trace.path};
-    r->status = mb_walls_raise(readable, sizeof readable / sizeof *readable, r->error);
+    const char *readable[16] = {r->host->root, r->host->directory, r->experiment->workload.trace.path};
+    size_t count = 3;
+    const mb_policy_spec *spec = r->host->spec; // a parameter may be a rule's file
+    for (size_t i = 0; i < spec->param_count && count < sizeof readable / sizeof *readable; i++)
+        if (spec->params[i].kind == MB_PARAM_TEXT && mb_paths_is_file(spec->params[i].text))
+            readable[count++] = spec->params[i].text;
+    r->status = mb_walls_raise(readable, count, r->error);
     if (r->status == MB_OK) run_here(r);
     return NULL;
 }

@@ -170,6 +170,17 @@ double mb_until_width(const mb_results *results, size_t point) {
     return widest;
 }
 
+void mb_outcome_deinit(mb_outcome *outcome) {
+    free(outcome->error);
+    free(outcome->classes);
+    for (size_t i = 0; i < outcome->cut_count; i++)
+        free(outcome->cuts[i].edges);
+    free(outcome->cuts);
+    for (size_t i = 0; i < outcome->script_count; i++)
+        free(outcome->scripts[i]);
+    free(outcome->scripts);
+}
+
 void mb_results_deinit(mb_results *results) {
     if (results->control) {
         mb_section *relaxed = (mb_section *)(uintptr_t)results->control->view;
@@ -179,16 +190,8 @@ void mb_results_deinit(mb_results *results) {
         free(results->control);
         results->control = NULL;
     }
-    for (size_t i = 0; results->outcomes && i < results->count; i++) {
-        free(results->outcomes[i].error);
-        free(results->outcomes[i].classes);
-        for (size_t j = 0; j < results->outcomes[i].cut_count; j++)
-            free(results->outcomes[i].cuts[j].edges);
-        free(results->outcomes[i].cuts);
-        for (size_t j = 0; j < results->outcomes[i].script_count; j++)
-            free(results->outcomes[i].scripts[j]);
-        free(results->outcomes[i].scripts);
-    }
+    for (size_t i = 0; results->outcomes && i < results->count; i++)
+        mb_outcome_deinit(&results->outcomes[i]);
     free(results->outcomes);
     results->outcomes = NULL;
     results->count = 0;

@@ -103,4 +103,5 @@ size_t mb_best(const mb_results *results, size_t point, int measure, size_t exce
 // it).
 double mb_until_width(const mb_results *results, size_t point);
 // Frees what the results own: the outcomes and their errors. The scenario is the caller's.
+void mb_outcome_deinit(mb_outcome *outcome);
 void mb_results_deinit(mb_results *results);

@@ -16,6 +16,7 @@
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #ifdef __x86_64__
@@ -104,6 +105,8 @@ static mb_status filter(bool may_open, mb_error *error) {
         const uint32_t writes = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_APPEND | (O_TMPFILE & ~O_DIRECTORY);
         code[n++] = (struct sock_filter)JUMP_IF_EQUAL(SYS_seccomp, 0, 1);
         code[n++] = (struct sock_filter)ALLOW;
+        code[n++] = (struct sock_filter)JUMP_IF_EQUAL(SYS_getdents64, 0, 1); // to name the rules there are
+        code[n++] = (struct sock_filter)ALLOW;
         code[n++] = (struct sock_filter)JUMP_IF_EQUAL(SYS_openat, 0, 3);
         code[n++] = (struct sock_filter)LOAD(args[2]);
         code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, writes, 1, 0);
@@ -126,7 +129,10 @@ static int landlock_version(void) {
 static bool add_rule(int ruleset, const char *path) {
     const int folder = open(path, O_PATH | O_CLOEXEC);
     if (folder < 0) return errno == ENOENT || errno == ENOTDIR; // nothing there to be read
-    struct landlock_path_beneath_attr rule = {.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE,
+    struct stat info;
+    const uint64_t list =
+        fstat(folder, &info) == 0 && S_ISDIR(info.st_mode) ? LANDLOCK_ACCESS_FS_READ_DIR : 0;
+    struct landlock_path_beneath_attr rule = {.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE | list,
                                               .parent_fd = folder};
     const bool added = syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0;
     close(folder);

@@ -2,6 +2,7 @@
 // Memory that runs out at every possible moment (after Lua's own ltests): a small simulation under a limit
 // that grows from nothing until it succeeds. Every failure must be one sentence; a crash ends this program.
 #include "run/job.h"
+#include "run/results.h"
 #include "script/policy_lua.h"
 
 #include <setjmp.h>
@@ -43,7 +44,7 @@ static bool run(const mb_scenario *scenario, uint64_t bytes, mb_error *error) {
         *error = *outcome.error;
     else if (!finished)
         fail_msg("a run failed without an error under %llu bytes", (unsigned long long)bytes);
-    free(outcome.error);
+    mb_outcome_deinit(&outcome);
     return finished;
 }
 
