@@ -28,7 +28,7 @@ function MultiBinDynamic:init()
   local sim, params, given = self.sim, self.params, #self.params.edges > 0
   assert(params.controller == "per_bin" or params.controller == "global", "controller: per_bin or global")
   self.bins = sim:bins{
-    key = params.key, count = params.bins, batch_size = params.batch_size,
+    key = params.key, count = params.bins, batch_size = not given and params.batch_size or nil,
     edges = given and params.edges or nil, rule = not given and params.rule or nil,
   }
   sim.inbox = self.bins

@@ -138,7 +138,9 @@ static mb_status schedule(mb_sim *sim, mb_replica *replica, mb_error *error) {
         mb_bits_add(&sim->loaded, replica->id);
     else
         mb_bits_remove(&sim->loaded, replica->id);
-    if (sim->policy.ops->alike && !holds && replica->count == 0) sim->refused_version = sim->version;
+    // (What blocks a queue for ever may have cost the policy a batch that it had formed.)
+    if (sim->policy.ops->alike && !holds && replica->count == 0 && !sim->config->block_oversize)
+        sim->refused_version = sim->version;
     if (replica->engine && replica->engine->requests == 0) {
         set_holding(sim, replica, replica->engine->running > 0 || has_own_waiting(sim, replica));
         return MB_OK;

@@ -75,7 +75,7 @@ same() {
 
 @test "the same bits in two runs, and for 1, 2 and 8 threads" {
     run_into first "$MBSAND" --jobs 1
-    [ "$(find "$BATS_TEST_TMPDIR/first" -name '*.csv' | wc -l)" -eq 150 ]
+    [ "$(find "$BATS_TEST_TMPDIR/first" -name '*.csv' | wc -l)" -eq 200 ]
     run_into second "$MBSAND" --jobs 1
     same first second
     run_into two "$MBSAND" --jobs 2

@@ -213,6 +213,8 @@ static void layer_is_right_on_a_gpu(void **state) {
 
 static const mb_model_config MODEL = {.name = (char *)"small",
                                       .layers = 6,
+                                      .attention_layers = 6,
+                                      .kv_layers = 6,
                                       .hidden = HIDDEN,
                                       .heads = HEADS,
                                       .kv_heads = KV_HEADS,

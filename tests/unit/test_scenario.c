@@ -241,8 +241,14 @@ static void reports(void **state) {
     double mean[MB_MEASURE_COUNT] = {0}, half[MB_MEASURE_COUNT];
     for (int i = 0; i < MB_MEASURE_COUNT; i++)
         half[i] = (double)NAN;
-    const double *const values[] = {mean};
-    const mb_row row = {.seeds = 1, .mean = mean, .half_width = half, .values = values};
+    const double *const values[] = {mean, NULL}; // the second run did not finish
+    const mb_row row = {.seeds = 1,
+                        .level = mean,
+                        .low = half,
+                        .high = half,
+                        .mean = mean,
+                        .half_width = half,
+                        .values = values};
     mb_error error;
     assert_int_equal(mb_scenario_report(scenario, 0, &row, 1, &error), MB_OK); // has none
     assert_int_equal(mb_scenario_report(scenario, 1, &row, 1, &error), MB_OK);
