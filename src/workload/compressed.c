@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -21,6 +22,8 @@ struct mb_compressed {
     char *packed;
     ZSTD_inBuffer input; // what of `packed` is not yet used
     bool in_frame;
+    int watched; // the file's descriptor, whoever owns it
+    off_t size;  // when it was opened
 };
 
 static bool is_zstd(int descriptor) {
@@ -36,7 +39,9 @@ mb_status mb_compressed_open(int descriptor, const char *path, mb_compressed **o
         close(descriptor);
         return mb_fail_memory(error);
     }
-    *file = (mb_compressed){.path = path, .descriptor = -1};
+    struct stat info;
+    *file = (mb_compressed){.path = path, .descriptor = -1, .watched = descriptor};
+    if (fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode)) file->size = info.st_size;
     if (is_zstd(descriptor)) {
         file->descriptor = descriptor;
         file->zstd = ZSTD_createDStream();
@@ -116,6 +121,11 @@ static mb_status read_zstd(mb_compressed *file, char *buffer, size_t size, unsig
 mb_status mb_compressed_read(mb_compressed *file, char *buffer, size_t size, unsigned long line, size_t *got,
                              mb_error *error) {
     *got = 0;
-    return file->gzip ? read_gzip(file, buffer, size, line, got, error)
-                      : read_zstd(file, buffer, size, line, got, error);
+    const mb_status status = file->gzip ? read_gzip(file, buffer, size, line, got, error)
+                                        : read_zstd(file, buffer, size, line, got, error);
+    struct stat info;
+    if (status || *got || fstat(file->watched, &info) != 0 || info.st_size >= file->size) return status;
+    return mb_fail_at(
+        error, MB_BAD_INPUT, file->path, line,
+        "the file became shorter while it was read; expected one that nobody changes meanwhile");
 }

@@ -615,6 +615,36 @@ static void test_burst_sample(void **unused) {
     assert_true(fabs(total_s - 1815) < 1); // the whole file, a hundred times faster
 }
 
+// A file that somebody cuts off while it is read must not pass for a shorter trace.
+static void test_shrinking_file(void **unused) {
+    (void)unused;
+    char path[] = "/tmp/mbsand-shrinking-XXXXXX";
+    const int descriptor = mkstemp(path);
+    FILE *file = fdopen(descriptor, "w");
+    assert_non_null(file);
+    fputs("t,in,out\n", file);
+    for (int i = 0; i < 400000; i++)
+        fprintf(file, "%d,10,20\n", i);
+    fflush(file);
+    mb_workload workload = trace_workload(path, MB_TRACE_CSV);
+    workload.trace.columns =
+        (mb_trace_columns){.time = (char *)"t", .prompt = (char *)"in", .output = (char *)"out"};
+    mb_source *source;
+    mb_error error;
+    assert_int_equal(mb_source_open(&workload, 1, 0, &source, &error), MB_OK);
+    mb_arrival arrival;
+    bool end = false;
+    assert_int_equal(mb_source_next(source, &arrival, &end, &error), MB_OK);
+    assert_int_equal(ftruncate(descriptor, 3000000), 0);
+    mb_status status = MB_OK;
+    while (status == MB_OK && !end)
+        status = mb_source_next(source, &arrival, &end, &error);
+    assert_int_equal(status, MB_BAD_INPUT);
+    mb_source_close(source);
+    fclose(file);
+    remove(path);
+}
+
 // ---- malformed files
 
 static void test_sentences(void **unused) {
@@ -760,18 +790,18 @@ static void test_read_column(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parse_number),  cmocka_unit_test(test_parse_date),
-        cmocka_unit_test(test_burstgpt),      cmocka_unit_test(test_azure),
-        cmocka_unit_test(test_column_map),    cmocka_unit_test(test_zero_lengths),
-        cmocka_unit_test(test_windows),       cmocka_unit_test(test_window_per_seed),
-        cmocka_unit_test(test_large_gzip),    cmocka_unit_test(test_azure_published),
-        cmocka_unit_test(test_burst_sample),  cmocka_unit_test(test_sentences),
-        cmocka_unit_test(test_no_permission), cmocka_unit_test(test_endless_field),
-        cmocka_unit_test(test_read_column),   cmocka_unit_test(test_dialects),
-        cmocka_unit_test(test_long_comment),  cmocka_unit_test(test_failed_requests),
-        cmocka_unit_test(test_exact_times),   cmocka_unit_test(test_stamps),
-        cmocka_unit_test(test_sort),          cmocka_unit_test(test_large_sort),
-        cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_parse_number),    cmocka_unit_test(test_parse_date),
+        cmocka_unit_test(test_burstgpt),        cmocka_unit_test(test_azure),
+        cmocka_unit_test(test_column_map),      cmocka_unit_test(test_zero_lengths),
+        cmocka_unit_test(test_windows),         cmocka_unit_test(test_window_per_seed),
+        cmocka_unit_test(test_large_gzip),      cmocka_unit_test(test_azure_published),
+        cmocka_unit_test(test_burst_sample),    cmocka_unit_test(test_shrinking_file),
+        cmocka_unit_test(test_sentences),       cmocka_unit_test(test_no_permission),
+        cmocka_unit_test(test_endless_field),   cmocka_unit_test(test_read_column),
+        cmocka_unit_test(test_dialects),        cmocka_unit_test(test_long_comment),
+        cmocka_unit_test(test_failed_requests), cmocka_unit_test(test_exact_times),
+        cmocka_unit_test(test_stamps),          cmocka_unit_test(test_sort),
+        cmocka_unit_test(test_large_sort),      cmocka_unit_test(test_ids),
     };
     return cmocka_run_group_tests_name("csv", tests, NULL, NULL);
 }
