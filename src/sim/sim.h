@@ -175,8 +175,8 @@ struct mb_sim {
     mb_bits calls;      // of the idle, those that were not asked since they became so,
     mb_bits loaded;     // and those on which requests run
     mb_bits boundary;   // engines that stand between two steps of a run
-    uint64_t
-        refused_version; // `version` when an idle replica took nothing, of a policy to which all are alike
+    // `version` when an idle replica took nothing, of a policy to which all are alike.
+    uint64_t refused_version;
     uint32_t own_queues;
     // At the end of plan number `calm_plan` nothing waited: engines that were idle by then and ran nothing
     // have seen all changes up to `calm_version`, without a look at each of them.

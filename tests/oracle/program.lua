@@ -64,7 +64,7 @@ end
 
 -- Rows of a CSV by column name, as text; nil if there is no such file.
 function program.read_table(path)
-  local file = io.open(path)
+  local file = io.open(path) or io.open(path .. ".part") -- what a policy left that failed, since all was rejected
   if not file then return nil end
   local names, rows = nil, {}
   for line in file:lines() do
