@@ -67,7 +67,7 @@ return scenario {
   cluster = { gpus = 2, kv_tokens = 2000 },
   latency = latency.step { base = 0.005, per_token = 1e-5 },
   policies = { "sarathi", "vllm_v1" },
-  over = { ["cluster.gpus"] = { 2, 3 } },
+  over = { { "cluster.gpus", { 2, 3 } } },
   seeds = 2,
 }
 END
