@@ -1,8 +1,8 @@
 -- Does binning by length pay under bursty load? Whole batches first: one queue and bins under the same rules
 -- (dynamic_no_bins, multi_bin_dynamic), beside a fixed size, a fixed size at the same cap, and shortest first. Then continuous
 -- batching, with bins and without. The columns "at ..." and "mem full" say how often each limit decided who was admitted.
--- Predictions are off by a factor exp(0.8 Z): 85, 63 and 41 % of the outputs are put in the right one of 2, 4 and 8 bins, where the
--- predictor of the multi-bin paper has 86, 63 and 42 %; scenarios/burst_predictions.lua has better and worse ones.
+-- Predictions are off by a factor exp(0.8 Z): 85, 63 and 41 % of the outputs are put in the right one of 2, 4 and 8 bins,
+-- where the predictor of the multi-bin paper has 86, 63 and 42 %; scenarios/burst_predictions.lua has better and worse ones.
 --
 -- Step times: a straight law through measured operator times of Llama-3.1-8B on an RTX 4090 (within 2.1 % of those steps on
 -- average), and the 1.8 ms of host time that measured runs ask for (docs/fidelity.md); 2,588 blocks of 16 is what vLLM 0.19

@@ -1,5 +1,6 @@
--- The burst of scenarios/burst.lua with exact, good, usual and poor predictions of output lengths: who depends on them? sigma is
--- the standard deviation of the logarithm of the factor that a prediction is off by; 0.8 is about the multi-bin paper's predictor.
+-- The burst of scenarios/burst.lua with exact, good, usual and poor predictions of output lengths: who depends on them?
+-- sigma is the standard deviation of the logarithm of the factor that a prediction is off by; 0.8 is about the predictor of
+-- the multi-bin paper.
 return scenario {
   title = "burst_predictions",
   question = "Bursty chat load, whole batches: how good must predictions be, and for whom?",
