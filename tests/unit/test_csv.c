@@ -628,7 +628,7 @@ static void test_shrinking_file(void **unused) {
     fflush(file);
     mb_workload workload = trace_workload(path, MB_TRACE_CSV);
     workload.trace.columns =
-        (mb_trace_columns){.time = (char *)"t", .prompt = (char *)"in", .output = (char *)"out"};
+        (mb_trace_columns){.time = mb_strdup("t"), .prompt = mb_strdup("in"), .output = mb_strdup("out")};
     mb_source *source;
     mb_error error;
     assert_int_equal(mb_source_open(&workload, 1, 0, &source, &error), MB_OK);
@@ -641,6 +641,7 @@ static void test_shrinking_file(void **unused) {
         status = mb_source_next(source, &arrival, &end, &error);
     assert_int_equal(status, MB_BAD_INPUT);
     mb_source_close(source);
+    mb_workload_deinit(&workload);
     fclose(file);
     remove(path);
 }
