@@ -14,7 +14,7 @@ check() { # check NAME: fails if standard input has a line
 # A file includes only from its own folder and from floors below.
 floor() {
     case $1 in base) echo 0 ;; plan) echo 1 ;; model | probe) echo 2 ;; workload) echo 3 ;; sim) echo 4 ;; script) echo 5 ;;
-    run | report) echo 6 ;; cli) echo 7 ;; *) echo 9 ;; esac
+    run | report) echo 6 ;; planner) echo 7 ;; cli) echo 8 ;; *) echo 9 ;; esac
 }
 for file in src/*/*.[ch]; do
     own=$(basename "$(dirname "$file")")

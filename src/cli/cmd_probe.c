@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // mbsand probe: time a model's shapes on this machine.
+#include "base/lists.h"
 #include "base/paths.h"
 #include "base/strbuf.h"
 #include "cli/commands.h"
-#include "cli/lists.h"
 #include "cli/stop.h"
 #include "probe/measure.h"
 

@@ -1,34 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The command line of mbsand plan.
 #pragma once
-#include "cli/lists.h"
-#include "model/roofline.h"
-#include "plan/engine_log.h"
-
-typedef enum mb_plan_format {
-    MB_PLAN_AS_TABLE,
-    MB_PLAN_AS_CSV,
-    MB_PLAN_AS_JSON,
-    MB_PLAN_AS_MD
-} mb_plan_format;
-
-typedef struct mb_plan_options {
-    const char *model, *gpu; // as given
-    const char *root;        // of the project's files; not owned
-    mb_plan plan;            // model, gpu, context and batch are filled in later
-    mb_list contexts, batches, pages;
-    uint32_t per_node; // 0: as the GPU's description says
-    bool latency, help;
-    const char *from_log; // a start-up log, or NULL
-    mb_engine_log log;    // what it says
-    const char *slo;      // "ttft_p99<=0.5,tpot_mean<=0.03"
-    double rate, prompt, output,
-        price; // of the workload that the SLO is simulated with; USD per GPU and hour
-    const char *weight_precision, *kv_precision; // as given, or NULL
-    mb_roofline_efficiency efficiency;
-    double host_s;
-    mb_plan_format format;
-} mb_plan_options;
+#include "planner/question.h"
 
 // 0, or an exit code with the sentence printed.
 int mb_plan_options_parse(int argc, char **argv, mb_plan_options *options);

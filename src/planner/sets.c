@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "cli/plan_simulate.h"
-
-#include "base/paths.h"
-#include "cli/commands.h"
-#include "cli/plan_search.h"
+#include "planner/sets.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -69,23 +65,11 @@ static void add_pages(const mb_plan_options *o, mb_plan_sets *sets) {
     mb_strbuf_deinit(&list);
 }
 
-mb_status mb_plan_pages(const mb_plan_options *options, int *code, mb_error *error) {
-    static const char *const formats[] = {"table", "csv", "json", "md"};
+mb_status mb_plan_sets_pages(const mb_plan_options *options, mb_plan_sets *sets, mb_error *error) {
+    *sets = (mb_plan_sets){0};
     if (options->contexts.count > 1 || options->batches.count > 1)
         return mb_fail(error, MB_BAD_INPUT, "plan: --page is for one --context and one --batch");
-    char *path = mb_paths_join(options->root, "lua/mbsand/plan_pages.lua");
-    mb_plan_sets sets;
-    mb_plan_sets_make(options, options->gpu, options->plan.tp, 1, &sets);
-    add_pages(options, &sets);
-    char *argv[2 * MB_PLAN_MOST_SETS + 8] = {"run", path, "--quiet", "--format",
-                                             (char *)formats[options->format]};
-    int argc = 5;
-    for (size_t i = 0; i < sets.count; i++) {
-        argv[argc++] = "--set";
-        argv[argc++] = sets.items[i];
-    }
-    *code = path ? mb_cmd_run(argc, argv) : 1;
-    mb_plan_sets_deinit(&sets);
-    free(path);
+    mb_plan_sets_make(options, options->gpu, options->plan.tp, 1, sets);
+    add_pages(options, sets);
     return MB_OK;
 }

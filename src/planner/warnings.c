@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "cli/plan_warnings.h"
+#include "planner/warnings.h"
+
+#include "base/strbuf.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -61,11 +63,11 @@ static void add_log(mb_plan_warnings *w, const mb_plan_options *o, const mb_plan
     add_difference(w, "KV memory", log->pool_bytes, e->pool);
 }
 
-mb_plan_warnings mb_plan_warnings_of(const mb_plan_report *report, const mb_plan_row *row) {
+mb_plan_warnings mb_plan_warnings_of(const mb_plan_answer *answer, const mb_plan_row *row) {
     mb_plan_warnings w = {.count = 0};
     const mb_plan *p = &row->plan;
     add_model(&w, row);
-    add_log(&w, report->options, row);
+    add_log(&w, answer->options, row);
     const double counted = mb_model_weight_bytes(p->model, 0);
     if (p->weight_bytes > 0 && !p->model->quant_unknown && fabs(p->weight_bytes / counted - 1) > 0.02)
         add(&w, "the weights are %.2f GiB as measured; counted by the description they would be %.2f",
@@ -79,7 +81,7 @@ mb_plan_warnings mb_plan_warnings_of(const mb_plan_report *report, const mb_plan
             "the pool is what is left of much larger parts: half a GiB more of activations takes %.0f %% of "
             "it",
             fmin(100, 100 * 0.5 * 1073741824.0 / row->budget.pool));
-    if (report->options->latency)
+    if (answer->options->latency)
         add(&w,
             "a roofline knows no kernel launches, no engine and no queue, so real times are longer: against "
             "measured vLLM runs one published roofline was 49 %% off in end-to-end latency and 279 %% in "

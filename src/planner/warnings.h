@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What a plan's figures rest on that a reader should know: the same sentences in every format.
 #pragma once
-#include "cli/plan_report.h"
+#include "planner/answer.h"
 
 enum { MB_PLAN_MOST_WARNINGS = 12 };
 
@@ -12,5 +12,5 @@ typedef struct mb_plan_warnings {
 } mb_plan_warnings;
 
 // Of one row. Release with mb_plan_warnings_deinit.
-mb_plan_warnings mb_plan_warnings_of(const mb_plan_report *report, const mb_plan_row *row);
+mb_plan_warnings mb_plan_warnings_of(const mb_plan_answer *answer, const mb_plan_row *row);
 void mb_plan_warnings_deinit(mb_plan_warnings *warnings);

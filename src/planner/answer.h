@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What mbsand plan prints.
+// What a question comes to: a row for each combination of context and users.
 #pragma once
-#include "base/strbuf.h"
-#include "cli/plan_options.h"
+#include "planner/question.h"
 
 // One combination of context and users.
 typedef struct mb_plan_row {
@@ -16,11 +15,13 @@ typedef struct mb_plan_row {
     double ttft_s, tpot_s, output_tps; // of the roofline; NAN: not asked for
 } mb_plan_row;
 
-typedef struct mb_plan_report {
+typedef struct mb_plan_answer {
     const mb_plan_options *options;
-    const mb_plan_row *rows; // contexts outside, users inside
+    mb_plan_row *rows; // contexts outside, users inside; owned
     size_t count;
     size_t width; // of the terminal
-} mb_plan_report;
+} mb_plan_answer;
 
-void mb_plan_report_write(mb_strbuf *out, const mb_plan_report *report);
+// Answer it, once it has been opened. Release with mb_plan_answer_deinit, whatever is returned.
+mb_status mb_plan_answer_make(const mb_plan_options *options, mb_plan_answer *answer, mb_error *error);
+void mb_plan_answer_deinit(mb_plan_answer *answer);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "cli/lists.h"
+#include "base/lists.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // mbsand plan --slo: the cheapest configuration whose simulation meets the SLO.
-#include "cli/plan_search.h"
+#include "planner/search.h"
 
 #include "base/paths.h"
-#include "cli/plan_simulate.h"
+#include "planner/sets.h"
 #include "report/format.h"
 #include "run/experiment.h"
 
@@ -235,10 +235,10 @@ static mb_status search_gpu(search *s, const mb_gpu *gpu, const char *name, mb_e
 // --- what it found
 // -------------------------------------------------------------------------------------------
 
-static void print_value(double value) {
+static void add_value(mb_strbuf *out, double value) {
     char text[MB_TEXT_SIZE];
     mb_format_value(text, value, mb_decimals(value, NAN));
-    printf("  %12s", text);
+    mb_strbuf_printf(out, "  %12s", text);
 }
 
 static bool same_hardware(const tried *a, const tried *b) {
@@ -257,68 +257,76 @@ static bool is_shown(const search *s, size_t i) {
     return true;
 }
 
-static void print_table(const search *s) {
+static void add_table(mb_strbuf *out, const search *s) {
     const mb_plan_options *o = s->options;
-    printf("%s for %g requests/s (Poisson) of %g + %g tokens in the mean (log-normal), 3 seeds of 2,000 "
-           "requests,\n"
-           "replicas of vllm_v1 behind least_loaded, times by the roofline; the worst seed's values\n\n",
-           o->plan.model->name, o->rate, o->prompt, o->output);
-    printf("%-20s  %4s  %8s  %8s", "GPU", "tp", "replicas", "USD/h");
+    mb_strbuf_printf(
+        out,
+        "%s for %g requests/s (Poisson) of %g + %g tokens in the mean (log-normal), 3 seeds of 2,000 "
+        "requests,\n"
+        "replicas of vllm_v1 behind least_loaded, times by the roofline; the worst seed's values\n\n",
+        o->plan.model->name, o->rate, o->prompt, o->output);
+    mb_strbuf_printf(out, "%-20s  %4s  %8s  %8s", "GPU", "tp", "replicas", "USD/h");
     for (size_t i = 0; i < s->limit_count; i++)
-        printf("  %12s", mb_measures[s->limits[i].measure].name);
-    printf("  %8s\n", "USD/Mtok");
+        mb_strbuf_printf(out, "  %12s", mb_measures[s->limits[i].measure].name);
+    mb_strbuf_printf(out, "  %8s\n", "USD/Mtok");
     for (size_t i = 0; i < s->count; i++) {
         const tried *t = &s->tried[i];
         if (!is_shown(s, i)) continue;
-        printf("%-20s  %4u  %8u  %8.2f", t->gpu->name, t->tp, t->replicas, t->usd_per_hour);
+        mb_strbuf_printf(out, "%-20s  %4u  %8u  %8.2f", t->gpu->name, t->tp, t->replicas, t->usd_per_hour);
         for (size_t k = 0; k < s->limit_count; k++)
-            print_value(t->values[k]);
-        printf("  %8.3g  %s", t->usd_per_mtok,
-               t->meets ? i == s->best ? "meets it, cheapest" : "meets it" : "no");
-        if (t->served < 1) printf(": serves %.4g %%", 100 * t->served);
-        putchar('\n');
+            add_value(out, t->values[k]);
+        mb_strbuf_printf(out, "  %8.3g  %s", t->usd_per_mtok,
+                         t->meets ? i == s->best ? "meets it, cheapest" : "meets it" : "no");
+        if (t->served < 1) mb_strbuf_printf(out, ": serves %.4g %%", 100 * t->served);
+        mb_strbuf_add(out, "\n");
     }
 }
 
-static void print_verdict(const search *s) {
+static void add_verdict(mb_strbuf *out, const search *s) {
     if (s->best == SIZE_MAX) {
-        printf("\nNone of the configurations tried meets the SLO.\n");
+        mb_strbuf_printf(out, "\nNone of the configurations tried meets the SLO.\n");
     } else {
         const tried *t = &s->tried[s->best];
-        printf("\nCheapest that meets %s: %u replica%s of %u x %s, %.2f USD per hour, %.3g USD per million "
-               "output "
-               "tokens.\n",
-               s->options->slo, t->replicas, t->replicas == 1 ? "" : "s", t->tp, t->gpu->name,
-               t->usd_per_hour, t->usd_per_mtok);
+        mb_strbuf_printf(
+            out,
+            "\nCheapest that meets %s: %u replica%s of %u x %s, %.2f USD per hour, %.3g USD per million "
+            "output "
+            "tokens.\n",
+            s->options->slo, t->replicas, t->replicas == 1 ? "" : "s", t->tp, t->gpu->name, t->usd_per_hour,
+            t->usd_per_mtok);
     }
-    printf("A row is the fewest replicas that meet it, or the most that were tried: more cost more than the "
-           "best, or did "
-           "not help.\n");
+    mb_strbuf_printf(
+        out,
+        "A row is the fewest replicas that meet it, or the most that were tried: more cost more than the "
+        "best, or did "
+        "not help.\n");
     if (s->without_price)
-        printf("note: %zu GPU%s left out: no price in their description; give --price\n", s->without_price,
-               s->without_price == 1 ? "" : "s");
+        mb_strbuf_printf(out, "note: %zu GPU%s left out: no price in their description; give --price\n",
+                         s->without_price, s->without_price == 1 ? "" : "s");
     if (s->too_small)
-        printf("note: %zu GPU%s left out: no node of them holds the model\n", s->too_small,
-               s->too_small == 1 ? "" : "s");
-    printf("note: the roofline is optimistic; give --compute, --bandwidth and --host from measurements of "
-           "your own\n");
+        mb_strbuf_printf(out, "note: %zu GPU%s left out: no node of them holds the model\n", s->too_small,
+                         s->too_small == 1 ? "" : "s");
+    mb_strbuf_printf(
+        out, "note: the roofline is optimistic; give --compute, --bandwidth and --host from measurements of "
+             "your own\n");
 }
 
-static void print_csv(const search *s) {
-    printf("gpu,tp,replicas,usd_per_hour,usd_per_mtok");
+static void add_csv(mb_strbuf *out, const search *s) {
+    mb_strbuf_printf(out, "gpu,tp,replicas,usd_per_hour,usd_per_mtok");
     for (size_t i = 0; i < s->limit_count; i++)
-        printf(",%s", mb_measures[s->limits[i].measure].name);
-    printf(",served_share,meets,cheapest\n");
+        mb_strbuf_printf(out, ",%s", mb_measures[s->limits[i].measure].name);
+    mb_strbuf_printf(out, ",served_share,meets,cheapest\n");
     for (size_t i = 0; i < s->count; i++) {
         const tried *t = &s->tried[i];
-        printf("%s,%u,%u,%.17g,%.17g", t->gpu->name, t->tp, t->replicas, t->usd_per_hour, t->usd_per_mtok);
+        mb_strbuf_printf(out, "%s,%u,%u,%.17g,%.17g", t->gpu->name, t->tp, t->replicas, t->usd_per_hour,
+                         t->usd_per_mtok);
         for (size_t k = 0; k < s->limit_count; k++)
-            printf(",%.17g", t->values[k]);
-        printf(",%.17g,%d,%d\n", t->served, t->meets, i == s->best);
+            mb_strbuf_printf(out, ",%.17g", t->values[k]);
+        mb_strbuf_printf(out, ",%.17g,%d,%d\n", t->served, t->meets, i == s->best);
     }
 }
 
-static void print_json(const search *s) {
+static void add_json(mb_strbuf *out, const search *s) {
     json_t *list = json_array();
     for (size_t i = 0; i < s->count; i++) {
         const tried *t = &s->tried[i];
@@ -337,8 +345,11 @@ static void print_json(const search *s) {
         json_object_set_new(row, "cheapest", json_boolean(i == s->best));
         json_array_append_new(list, row);
     }
-    json_dumpf(list, stdout, JSON_INDENT(2));
-    putchar('\n');
+    char *text = list ? json_dumps(list, JSON_INDENT(2)) : NULL;
+    mb_strbuf_add(out, text ? text : "");
+    mb_strbuf_add(out, "\n");
+    out->failed = out->failed || !text;
+    free(text);
     json_decref(list);
 }
 
@@ -371,7 +382,7 @@ static mb_status search_list(search *s, mb_gpu_table *tables, size_t most, mb_er
     }
 }
 
-mb_status mb_plan_cheapest(const mb_plan_options *options, int *code, mb_error *error) {
+mb_status mb_plan_cheapest(const mb_plan_options *options, mb_strbuf *out, bool *met, mb_error *error) {
     enum { MOST_GPUS = 64 };
     mb_gpu_table tables[MOST_GPUS] = {0};
     search *s = calloc(1, sizeof *s);
@@ -382,14 +393,14 @@ mb_status mb_plan_cheapest(const mb_plan_options *options, int *code, mb_error *
     mb_status status = s->template ? parse_limits(s, error) : mb_fail_memory(error);
     if (!status) status = search_list(s, tables, MOST_GPUS, error);
     if (!status && options->format == MB_PLAN_AS_CSV) {
-        print_csv(s);
+        add_csv(out, s);
     } else if (!status && options->format == MB_PLAN_AS_JSON) {
-        print_json(s);
+        add_json(out, s);
     } else if (!status) {
-        print_table(s);
-        print_verdict(s);
+        add_table(out, s);
+        add_verdict(out, s);
     }
-    if (!status && s->best == SIZE_MAX) *code = 1;
+    *met = s->best != SIZE_MAX;
     for (size_t i = 0; i < MOST_GPUS; i++)
         mb_gpu_table_free(&tables[i]);
     free(s->template);

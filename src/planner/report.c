@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT
+#include "planner/report.h"
+
+#include "planner/columns.h"
+#include "planner/report_rows.h"
+#include "planner/warnings.h"
+#include "planner/words.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define GIB 1073741824.0
+
+// --- the budget of one combination
+// -----------------------------------------------------------------------------
+
+static const char *plural(uint64_t count) {
+    return count == 1 ? "" : "s";
+}
+
+typedef struct part {
+    const char *name;
+    char sign;
+    double bytes;
+} part;
+enum { PARTS = 6 };
+
+static void fill_parts(const mb_plan_row *row, part parts[PARTS]) {
+    const mb_budget *b = &row->budget;
+    parts[0] = (part){"weights", 'W', b->weights};
+    parts[1] = (part){"KV memory", 'K', b->used};
+    parts[2] = (part){"activations", 'a', b->activation};
+    parts[3] = (part){"runtime", 'r', b->runtime};
+    parts[4] = (part){"free", '.', fmax(0, b->pool - b->used)};
+    parts[5] = (part){"held back", '-', b->held_back};
+}
+
+// The memory as a line of letters, each part as long as its share; what is too much goes beyond the bracket.
+static void add_bar(mb_strbuf *out, const mb_plan_row *row, size_t width) {
+    part parts[PARTS];
+    fill_parts(row, parts);
+    const double cells = (double)(width > 100 ? 100 : width) - 4, most = row->budget.memory;
+    double sum = 0;
+    size_t drawn = 0;
+    bool closed = false;
+    mb_strbuf_add(out, "[");
+    for (int i = 0; i < PARTS; i++) {
+        sum += parts[i].bytes;
+        for (const size_t end = (size_t)fmin(3 * cells, round(cells * sum / most)); drawn < end; drawn++) {
+            if (!closed && (double)drawn >= cells) mb_strbuf_add(out, "]");
+            closed = closed || (double)drawn >= cells;
+            mb_strbuf_add_bytes(out, &parts[i].sign, 1);
+            if (drawn > 2 * (size_t)cells) return mb_strbuf_add(out, " ...\n");
+        }
+    }
+    mb_strbuf_add(out, closed ? "\n" : "]\n");
+}
+
+static void add_parts(mb_strbuf *out, const mb_plan_row *row) {
+    part parts[PARTS];
+    fill_parts(row, parts);
+    const mb_parameters p = mb_model_parameters(row->plan.model);
+    for (int i = 0; i < PARTS; i++) {
+        if (parts[i].bytes == 0 && i != 1) continue;
+        mb_strbuf_printf(out, "  %c %-12s %8.2f GiB %5.1f %%", parts[i].sign, parts[i].name,
+                         parts[i].bytes / GIB, 100 * parts[i].bytes / row->budget.memory);
+        if (i == 0) {
+            mb_strbuf_printf(out, "  %.4g billion parameters", p.total / 1e9);
+            if (p.active < p.total) mb_strbuf_printf(out, ", %.3g of them active per token", p.active / 1e9);
+            if (row->plan.tp > 1) mb_strbuf_printf(out, ", 1/%u of them here", row->plan.tp);
+        }
+        if (i == 1) {
+            mb_strbuf_printf(out, "  %llu user%s with ", (unsigned long long)row->plan.batch,
+                             plural(row->plan.batch));
+            mb_plan_add_count(out, (double)row->plan.context);
+            mb_strbuf_add(out, " tokens");
+        }
+        if (i == 5) mb_strbuf_printf(out, "  utilization %g", row->budget.utilization);
+        mb_strbuf_add(out, "\n");
+    }
+}
+
+static void add_gpus(mb_strbuf *out, const mb_plan_row *row) {
+    mb_strbuf_add(out, "GPUs needed       ");
+    if (row->gpus_needed) {
+        const unsigned nodes_needed = (row->gpus_needed + row->per_node - 1) / row->per_node;
+        mb_strbuf_printf(out, "%u (%u node%s of %u) for %llu user%s with ", row->gpus_needed, nodes_needed,
+                         plural(nodes_needed), row->per_node, (unsigned long long)row->plan.batch,
+                         plural(row->plan.batch));
+        mb_plan_add_count(out, (double)row->plan.context);
+        mb_strbuf_add(out, " tokens\n");
+    } else {
+        mb_strbuf_add(out, "no number of them is enough\n");
+    }
+}
+
+static void add_answers(mb_strbuf *out, const mb_plan_row *row) {
+    const mb_budget *b = &row->budget;
+    mb_strbuf_add(out, "bytes per token   ");
+    mb_plan_add_formula(out, row);
+    mb_strbuf_add(out, "\nusers             ");
+    mb_plan_add_count(out, (double)b->users);
+    mb_strbuf_add(out, " with ");
+    mb_plan_add_count(out, (double)row->plan.context);
+    mb_strbuf_add(out, " tokens, in a pool of ");
+    mb_plan_add_count(out, (double)b->tokens);
+    mb_strbuf_add(out, " (");
+    mb_plan_add_count(out, (double)b->blocks);
+    mb_strbuf_printf(out, " blocks of %u)", row->plan.block);
+    if (!isnan(mb_plan_margin(row)))
+        mb_strbuf_printf(out, "\n                  plus or minus %g %% in %d of %d deployments",
+                         100 * MB_POOL_MARGIN, MB_POOLS_WITHIN, MB_POOLS_COMPARED);
+    mb_strbuf_add(out, "\nlongest context   ");
+    mb_plan_add_count(out, (double)b->longest);
+    if (b->bound_by_positions)
+        mb_strbuf_add(out, " tokens: max_position_embeddings; the memory would hold more\n");
+    else
+        mb_strbuf_add(out, " tokens: what the memory holds\n");
+    add_gpus(out, row);
+}
+
+static void add_times(mb_strbuf *out, const mb_plan_answer *answer, const mb_plan_row *row) {
+    char ttft_text[MB_TEXT_SIZE], tpot_text[MB_TEXT_SIZE];
+    for (int i = 0; i < mb_plan_column_count; i++) {
+        if (strcmp(mb_plan_columns[i].key, "ttft_s") == 0) mb_plan_cell(ttft_text, &mb_plan_columns[i], row);
+        if (strcmp(mb_plan_columns[i].key, "tpot_s") == 0) mb_plan_cell(tpot_text, &mb_plan_columns[i], row);
+    }
+    const mb_roofline_efficiency *e = &answer->options->efficiency;
+    mb_strbuf_printf(out, "roofline          TTFT %s, TPOT %s, ", ttft_text, tpot_text);
+    mb_plan_add_count(out, row->output_tps);
+    mb_strbuf_printf(out, " output tokens/s (%g of the peak arithmetic, %g of the bandwidth)", e->compute,
+                     e->bandwidth);
+    if (!isnan(mb_plan_cost(row))) mb_strbuf_printf(out, ", %.3g USD per million", mb_plan_cost(row));
+    mb_strbuf_add(out, "\n");
+}
+
+static void add_too_small(mb_strbuf *out, const mb_plan_row *row) {
+    const mb_budget *b = &row->budget;
+    if (b->fits) return;
+    mb_strbuf_printf(out, "It does not fit: %.2f GiB per GPU too little for %s.\n",
+                     (b->pool < 0 ? -b->pool : b->used - b->pool) / GIB,
+                     b->pool < 0 ? "the weights and what is held back" : "these users");
+}
+
+// What to start, with the options that the figures rest on.
+static void add_command(mb_strbuf *out, const mb_plan_row *row) {
+    const mb_plan *p = &row->plan;
+    if (p->rules != MB_RULES_VLLM || !row->budget.fits) return;
+    static const char before[] = "config.json of ";
+    const char *source = p->model->source, *name = p->model->name, *space = NULL;
+    if (source && strncmp(source, before, sizeof before - 1) == 0)
+        space = strchr(source + sizeof before - 1, ' ');
+    mb_strbuf_add(out, "start it          vllm serve ");
+    if (space)
+        mb_strbuf_add_bytes(out, source + sizeof before - 1, (size_t)(space - source) - (sizeof before - 1));
+    else
+        mb_strbuf_add(out, name);
+    if (p->tp > 1) mb_strbuf_printf(out, " --tensor-parallel-size %u", p->tp);
+    mb_strbuf_printf(
+        out,
+        " --max-model-len %llu --gpu-memory-utilization %g\n                  --max-num-batched-tokens %u",
+        (unsigned long long)p->context, row->budget.utilization, mb_plan_step_tokens(p));
+    mb_strbuf_printf(out, " --max-num-seqs %u%s\n", mb_plan_step_requests(p),
+                     p->bytes_per_value == 1 ? " --kv-cache-dtype fp8" : "");
+}
+
+static void add_single(mb_strbuf *out, const mb_plan_answer *answer) {
+    const mb_plan_row *row = &answer->rows[0];
+    mb_plan_add_title(out, row);
+    add_bar(out, row, answer->width);
+    add_parts(out, row);
+    add_too_small(out, row);
+    mb_strbuf_add(out, "\n");
+    add_answers(out, row);
+    if (answer->options->latency) add_times(out, answer, row);
+    add_command(out, row);
+}
+
+// --- all
+// ------------------------------------------------------------------------------------------------------
+
+// Those of the longest context: the others have no more.
+static void add_warnings(mb_strbuf *out, const mb_plan_answer *answer) {
+    const mb_plan_row *longest = &answer->rows[0];
+    for (size_t i = 1; i < answer->count; i++)
+        if (answer->rows[i].asked_context > longest->asked_context) longest = &answer->rows[i];
+    mb_plan_warnings warnings = mb_plan_warnings_of(answer, longest);
+    for (size_t i = 0; i < warnings.count; i++)
+        mb_strbuf_printf(out, "\nwarning: %s\n", warnings.items[i]);
+    out->failed = out->failed || warnings.failed;
+    mb_plan_warnings_deinit(&warnings);
+}
+
+void mb_plan_report_write(mb_strbuf *out, const mb_plan_answer *answer) {
+    switch (answer->options->format) {
+    case MB_PLAN_AS_CSV:
+        mb_plan_add_csv(out, answer);
+        return;
+    case MB_PLAN_AS_JSON:
+        mb_plan_add_json(out, answer);
+        return;
+    case MB_PLAN_AS_MD:
+        mb_plan_add_markdown(out, answer);
+        break;
+    default:
+        if (answer->count == 1)
+            add_single(out, answer);
+        else
+            mb_plan_add_table(out, answer);
+    }
+    add_warnings(out, answer);
+}

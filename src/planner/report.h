@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT
+// What mbsand plan prints.
+#pragma once
+#include "base/strbuf.h"
+#include "planner/answer.h"
+
+void mb_plan_report_write(mb_strbuf *out, const mb_plan_answer *answer);

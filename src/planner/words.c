@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#include "planner/words.h"
+
+#include "report/format.h"
+
+#define GIB 1073741824.0
+
+void mb_plan_add_count(mb_strbuf *out, double value) {
+    char text[MB_TEXT_SIZE];
+    mb_format_count(text, value);
+    mb_strbuf_add(out, text);
+}
+
+void mb_plan_add_title(mb_strbuf *out, const mb_plan_row *row) {
+    const mb_plan *p = &row->plan;
+    mb_strbuf_printf(out, "%s on ", p->model->name);
+    if (p->tp > 1) mb_strbuf_printf(out, "%u x ", p->tp);
+    char version[24];
+    mb_plan_version(p, version);
+    mb_strbuf_printf(out, "%s (%s, %.4g GiB), rules %s%s%s\n", p->gpu->name, p->gpu->title,
+                     row->budget.memory / GIB, mb_rules_names[p->rules], p->rules == MB_RULES_VLLM ? " " : "",
+                     p->rules == MB_RULES_VLLM ? version : "");
+}
+
+void mb_plan_add_formula(mb_strbuf *out, const mb_plan_row *row) {
+    const mb_model_config *m = row->plan.model;
+    const double bytes = row->plan.bytes_per_value > 0 ? row->plan.bytes_per_value : m->dtype_bytes;
+    const uint32_t whole = m->kv_layers - m->window_layers;
+    mb_plan_add_count(out, mb_model_kv_bytes(m, bytes, 1, UINT64_MAX, 1));
+    if (m->kv_lora_rank)
+        mb_strbuf_printf(out, " = %u layers x (%u compressed + %u rotary) x %g bytes", m->kv_layers,
+                         m->kv_lora_rank, m->rope_dim, bytes);
+    else if (whole && m->window_layers && mb_model_wide_kv_values(m) != mb_model_kv_values(m))
+        mb_strbuf_printf(out, " = 2 (K and V) x (%u layers x %u KV heads x %u + %u x %u x %u) x %g bytes",
+                         whole, m->wide_kv_heads, m->wide_head_dim, m->window_layers, m->kv_heads,
+                         m->head_dim, bytes);
+    else
+        mb_strbuf_printf(out, " = 2 (K and V) x %u layers x %u KV heads x %u x %g bytes", m->kv_layers,
+                         m->kv_heads, m->head_dim, bytes);
+    if (m->index_dim) mb_strbuf_printf(out, " + %u x %u of the indexer", m->kv_layers, m->index_dim + 4);
+    if (row->plan.tp > 1) {
+        mb_strbuf_add(out, "; ");
+        mb_plan_add_count(out, row->budget.token_bytes);
+        mb_strbuf_add(out, " on each GPU");
+    }
+    if (m->window_layers && row->budget.windows)
+        mb_strbuf_printf(out, "; %u layers keep only the last %u tokens and the step's", m->window_layers,
+                         m->window - 1);
+    else if (m->window_layers)
+        mb_strbuf_printf(out, "; %u layers need only the last %u tokens", m->window_layers, m->window);
+    if (m->state_layers) {
+        mb_strbuf_printf(out, "; %u layers without attention keep ", m->state_layers);
+        mb_plan_add_count(out, mb_model_state_bytes(m));
+        mb_strbuf_add(out, " bytes per user, however long");
+    }
+}
