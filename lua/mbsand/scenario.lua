@@ -8,6 +8,8 @@ local vocabulary = require "mbsand.vocabulary"
 
 local scenario = {}
 
+local most_values, most_points = 100000, 1000000 -- of an axis, of a sweep
+
 -- Files ------------------------------------------------------------------------------------------------------
 
 local function is_file(path)
@@ -35,12 +37,20 @@ local function make_locate(path, native)
   end
 end
 
+-- The data that results rest on.
+local function note_file(context, path)
+  if context.files[path] or not is_file(path) then return end
+  table.insert(context.files, path)
+  context.files[path] = true
+end
+
 local function find_file(context, name, place)
   local found = context.locate(name)
   if not found then
     place:fail('%s: there is no file "%s" (looked in the current folder, the scenario\'s folder and the project\'s)',
       place.name, name)
   end
+  note_file(context, found)
   return found
 end
 
@@ -244,22 +254,74 @@ local function read_axes(node, place, sets)
   return axes
 end
 
--- All combinations of the axes' values; the last axis runs fastest.
-local function combinations(axes)
-  local points = { {} }
-  for i, axis in ipairs(axes) do
-    local grown = {}
-    for _, point in ipairs(points) do
-      for _, value in ipairs(axis.values) do
-        local extended = {}
-        for j = 1, i - 1 do extended[j] = point[j] end
-        extended[i] = value
-        grown[#grown + 1] = extended
+-- "1..32:x2", "0.1..0.5:0.1", "4..1:-1": from the first to at most the last, by a step (1) or a factor. What is no range
+-- is a value.
+local function expand(item, fail)
+  local low, high, by = item:match("^([%deE+-]+%.?[%deE+-]*)%.%.([^:]+):?(.*)$")
+  if not low then return { policies.parse_value(item) } end
+  local factor = by:match("^x(.+)$")
+  local first, last, step = tonumber(low), tonumber(high), tonumber(factor or (by == "" and "1" or by))
+  if not (first and last and step) then
+    fail(("'%s' is no range; expected first..last, first..last:step or first..last:xfactor, as in 1..32:x2"):format(item))
+  end
+  local towards = factor and (step - 1) * (first > 0 and 1 or -1) or step
+  if towards == 0 or (towards > 0) ~= (last >= first) or (factor and (step <= 0 or first * last <= 0)) then
+    fail(("'%s' never gets from %s to %s"):format(item, low, high))
+  end
+  local values, slack, value = {}, 1e-9 * math.max(math.abs(first), math.abs(last)), first
+  while towards > 0 and value <= last + slack or towards < 0 and value >= last - slack do
+    if #values == most_values then fail(("'%s' has more than %d values"):format(item, most_values)) end
+    values[#values + 1] = tonumber(("%.12g"):format(value)) -- 0.3, not 0.30000000000000004
+    value = factor and first * step ^ #values or first + #values * step
+  end
+  return values
+end
+
+-- "--over key=a,b,c": axes beside those of the scenario, or in the place of one of them.
+local function add_overs(axes, overs, sets)
+  for _, text in ipairs(overs) do
+    local source = { prefix = "--over " .. text }
+    local function fail(sentence) error({ mbsand = source.prefix .. ": " .. sentence }, 0) end
+    local path, list = text:match("^([%w_.]+)=(.+)$")
+    if path == "seeds" then fail("seeds are no axis; use --seeds N") end
+    if not path or unsettable[path] or path:find("%.%.") or path:sub(1, 1) == "." or path:sub(-1) == "." then
+      fail(path and unsettable[path] and path .. " cannot be swept"
+        or "expected key=value,value,... or key=first..last, as in --over cluster.gpus=1,2,4")
+    end
+    local axis = { path = path, values = {}, source = source, given = true }
+    for item in (list .. ","):gmatch("([^,]*),") do
+      for _, value in ipairs(expand(item, fail)) do table.insert(axis.values, value) end
+    end
+    for _, set in ipairs(sets) do
+      if set.path == path then fail(("--set %s gives the same key one value"):format(set.text)) end
+    end
+    local at = #axes + 1
+    for i, other in ipairs(axes) do
+      if other.path == path then
+        if other.given then fail(path .. " is swept twice") end
+        at = i
       end
     end
-    points = grown
+    axes[at] = axis
   end
-  return points
+end
+
+local function count_points(axes, place)
+  local count = 1
+  for _, axis in ipairs(axes) do count = count * #axis.values end
+  if count > most_points then place:fail("%.0f points are more than the %d that a sweep may have", count, most_points) end
+  return count
+end
+
+-- The values at point number `index`, from 1; the last axis runs fastest.
+local function values_at(axes, index)
+  local values, rest = {}, index - 1
+  for i = #axes, 1, -1 do
+    local count = #axes[i].values
+    values[i] = axes[i].values[rest % count + 1]
+    rest = (rest - rest % count) / count
+  end
+  return values
 end
 
 -- One experiment ---------------------------------------------------------------------------------------------
@@ -295,6 +357,9 @@ local function resolve_files(context, node, checked, place)
     local file = "/dense.csv"
     checked.latency.path = find_file(context, checked.latency.path:gsub("/+$", "") .. file, place:key("latency", node))
       :sub(1, -#file - 1)
+    for _, name in ipairs { "attention", "moe", "per_sequence" } do
+      note_file(context, ("%s/%s.csv"):format(checked.latency.path, name))
+    end
   elseif checked.latency.path then
     checked.latency.path = find_file(context, checked.latency.path, place:key("latency", node))
   end
@@ -374,6 +439,10 @@ local function build_experiment(context, original, axes, point)
   if checked.columns then check_measures(checked.columns, place:key("columns", node), context.native) end
   resolve_files(context, node, checked, place)
   hardware.apply(checked, place, context.path:match("^(.*)/[^/]*$"), context.native)
+  if checked.cluster.gpu then
+    note_file(context, checked.cluster.model_path)
+    note_file(context, context.locate(checked.cluster.gpu:match("^(.*%.csv)") or "data/gpus.csv") or "")
+  end
   check_together(checked, place)
   checked.policies = policies.read(node.policies, context.added, swept, forced, place:key("policies", node),
     context.native, context.path:match("^(.*)/[^/]*$") or ".", context.only)
@@ -382,42 +451,63 @@ local function build_experiment(context, original, axes, point)
   return checked
 end
 
+local function build_point(context, original, axes, index)
+  local values, labels, point = values_at(axes, index), {}, {}
+  for i, axis in ipairs(axes) do
+    labels[i] = axis.path .. "=" .. describe.value(values[i])
+    point[axis.path] = values[i]
+  end
+  return { label = table.concat(labels, " "), values = point,
+    experiment = build_experiment(context, original, axes, values) }
+end
+
+-- Points from `context.first` on, `context.most` of them, counted over all sections; the others are left out.
 local function build_section(context, original)
   for _, set in ipairs(context.sets) do set.used = nil end
   local place = schema.place(context.path, context.lines, schema.tag_of(original).line or context.first_line)
   local axes = read_axes(original, place, context.sets)
-  local section, filtered = { points = {} }, context.only ~= nil
-  for i, values in ipairs(combinations(axes)) do
-    local labels, point = {}, {}
-    for j, axis in ipairs(axes) do
-      labels[j] = axis.path .. "=" .. describe.value(values[j])
-      point[axis.path] = values[j]
-    end
-    local experiment = build_experiment(context, original, axes, values)
-    if #experiment.policies == 0 then return nil end -- --only names none of this section
-    section.points[i] = { label = table.concat(labels, " "), values = point, experiment = experiment }
+  add_overs(axes, context.overs, context.sets)
+  local section, before = { points = {} }, context.points
+  local count = count_points(axes, place)
+  context.points = before + count
+  local first = math.max(context.first - before, 1)
+  local last = math.min(context.first + context.most - 1 - before, count)
+  -- Whether --only leaves any policy must not depend on which points are wanted.
+  if context.only and first > last then
+    if #build_point(context, original, axes, 1).experiment.policies == 0 then context.points = before end
   end
-  local first = section.points[1].experiment
-  section.title, section.question, section.columns = first.title, first.question, first.columns
-  section.report = not filtered and first.report or nil -- the script's own counts on all of its policies
+  for i = first, last do
+    local point = build_point(context, original, axes, i)
+    if #point.experiment.policies == 0 then -- --only names none of this section
+      context.points = before
+      return nil
+    end
+    table.insert(section.points, point)
+  end
+  local shown = section.points[1] and section.points[1].experiment or {}
+  section.title, section.question, section.columns = shown.title, shown.question, shown.columns
+  section.report = context.only == nil and shown.report or nil -- the script's own counts on all of its policies
   return section
 end
 
 -- Load a script. native: { root =, measures = { names }, find_policy = function(name) -> path | nil, sentence }.
--- overrides: { sets = { "key=value" }, policies = { "NAME,param=value" } }. Raises { mbsand = sentence }.
+-- overrides: { sets = { "key=value" }, overs = { "key=1,2" }, policies = { "NAME,param=value" }, first =, most = points }.
+-- Raises { mbsand = sentence }.
 function scenario.load(path, text, native, overrides)
   local context = {
     path = path, lines = split_lines(text), native = native, added = overrides.policies or {},
     locate = make_locate(path, native), modules = {}, only = policies.parse_only(overrides.only),
-    sets = parse_sets(overrides.sets or {}), first_line = 1,
+    sets = parse_sets(overrides.sets or {}), overs = overrides.overs or {}, first_line = 1, files = {},
+    points = 0, first = overrides.first or 1, most = overrides.most or math.huge,
   }
   for number, line in ipairs(context.lines) do
     if line:find("^%s*return%s+scenario%f[^%w_]") then context.first_line = number end
   end
   local sections, reason = sections_of(run(path, text, context), path)
   if not sections then return { skipped = reason } end
-  local result = { sections = {}, modules = context.modules }
+  local result = { sections = {}, modules = context.modules, files = context.files }
   for _, node in ipairs(sections) do table.insert(result.sections, build_section(context, node)) end
+  result.points = context.points
   policies.check_only(context.only)
   return result
 end

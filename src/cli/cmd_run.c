@@ -345,18 +345,7 @@ static int run(const mb_run_arguments *arguments, int argc, char **argv) {
     mb_error error = {0};
     char *root = NULL, *path = NULL;
     run_context all = {.arguments = arguments};
-    const mb_overrides overrides = {.stepwise = arguments->stepwise,
-                                    .sets = arguments->sets,
-                                    .set_count = arguments->set_count,
-                                    .policies = arguments->policies,
-                                    .policy_count = arguments->policy_count,
-                                    .only = arguments->only,
-                                    .seeds = arguments->seeds  ? arguments->seeds
-                                             : arguments->live ? 1
-                                                               : 0,
-                                    .seed = arguments->seed,
-                                    .has_seed = arguments->has_seed,
-                                    .limits = arguments->limits};
+    const mb_overrides overrides = mb_run_overrides(arguments);
     mb_status status = mb_paths_root(&root, &error);
     if (status == MB_OK) status = mb_paths_find_scenario(root, arguments->scenario, &path, &error);
     if (status == MB_OK) status = mb_scenario_load(path, &overrides, &all.scenario, &error);

@@ -16,6 +16,7 @@ enum {
     OPTION_SEEDS = 256,
     OPTION_SEED,
     OPTION_ONLY,
+    OPTION_OVER,
     OPTION_OUT,
     OPTION_DUMP,
     OPTION_FORMAT,
@@ -39,6 +40,8 @@ void mb_run_arguments_help(void) {
         "  -p, --policy NAME|FILE[,param=value...]  add a policy to the comparison (may be repeated)\n"
         "      --only NAME[,NAME...]    of the scenario's own policies, run these alone\n"
         "  -s, --set KEY=VALUE      change a value of the scenario: --set cluster.gpus=8\n"
+        "      --over KEY=VALUES    every combination: --over cluster.gpus=1,2,4 --over "
+        "params.bins=1..32:x2\n"
         "      --seeds N            number of seeds\n"
         "      --seed S             the first seed\n"
         "      --until X%[,MEASURE] add seeds until the interval is that narrow (default: the verdict's "
@@ -109,6 +112,9 @@ static int take(mb_run_arguments *arguments, int option) {
         return 0;
     case 's':
         arguments->sets[arguments->set_count++] = optarg;
+        return 0;
+    case OPTION_OVER:
+        arguments->overs[arguments->over_count++] = optarg;
         return 0;
     case 'q':
         arguments->quiet = true;
@@ -206,6 +212,7 @@ int mb_run_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
         {"seed", required_argument, NULL, OPTION_SEED},
         {"jobs", required_argument, NULL, 'j'},
         {"only", required_argument, NULL, OPTION_ONLY},
+        {"over", required_argument, NULL, OPTION_OVER},
         {"out", required_argument, NULL, OPTION_OUT},
         {"dump", required_argument, NULL, OPTION_DUMP},
         {"format", required_argument, NULL, OPTION_FORMAT},
@@ -226,7 +233,8 @@ int mb_run_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
     *arguments = (mb_run_arguments){.until_measure = -1};
     arguments->policies = calloc((size_t)argc + 1, sizeof *arguments->policies);
     arguments->sets = calloc((size_t)argc + 1, sizeof *arguments->sets);
-    if (!arguments->policies || !arguments->sets) {
+    arguments->overs = calloc((size_t)argc + 1, sizeof *arguments->overs);
+    if (!arguments->policies || !arguments->sets || !arguments->overs) {
         mb_error error = {0};
         mb_fail_memory(&error);
         return mb_cli_fail(&error);
@@ -256,4 +264,22 @@ int mb_run_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
 void mb_run_arguments_deinit(mb_run_arguments *arguments) {
     free(arguments->policies);
     free(arguments->sets);
+    free(arguments->overs);
+}
+
+mb_overrides mb_run_overrides(const mb_run_arguments *arguments) {
+    return (mb_overrides){.stepwise = arguments->stepwise,
+                          .sets = arguments->sets,
+                          .set_count = arguments->set_count,
+                          .overs = arguments->overs,
+                          .over_count = arguments->over_count,
+                          .policies = arguments->policies,
+                          .policy_count = arguments->policy_count,
+                          .only = arguments->only,
+                          .seeds = arguments->seeds  ? arguments->seeds
+                                   : arguments->live ? 1
+                                                     : 0,
+                          .seed = arguments->seed,
+                          .has_seed = arguments->has_seed,
+                          .limits = arguments->limits};
 }

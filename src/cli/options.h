@@ -13,8 +13,8 @@ typedef enum mb_output_format {
 
 typedef struct mb_run_arguments {
     const char *scenario;
-    const char **policies, **sets; // arrays owned, strings are argv's
-    size_t policy_count, set_count;
+    const char **policies, **sets, **overs; // arrays owned, strings are argv's
+    size_t policy_count, set_count, over_count;
     uint32_t seeds;
     uint64_t seed;
     bool has_seed, stepwise, quiet, help, control;
@@ -31,6 +31,9 @@ typedef struct mb_run_arguments {
     mb_output_format format;
     mb_limits limits;
 } mb_run_arguments;
+
+// The changes to the scenario that they ask for.
+mb_overrides mb_run_overrides(const mb_run_arguments *arguments);
 
 // 0, or the exit code after a sentence on standard error. Release with mb_run_arguments_deinit in any case.
 int mb_run_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);

@@ -16,8 +16,8 @@ struct mb_scenario {
     lua_State *L;
     char *root, *path, *text, *skipped;
     mb_section *sections;
-    size_t count;
-    char **modules;                // NULL after the last
+    size_t count, points;          // points: also those that were not read
+    char **modules, **files;       // NULL after the last
     const mb_overrides *overrides; // as given; NULL: none
     mb_scenario_draft draft;       // of the experiment that is being read
     int loaded;                    // reference to the table that the Lua side made
@@ -150,8 +150,15 @@ static void push_overrides(lua_State *L, const mb_overrides *overrides) {
     lua_setfield(L, -2, "sets");
     push_texts(L, overrides->policies, overrides->policy_count);
     lua_setfield(L, -2, "policies");
+    push_texts(L, overrides->overs, overrides->over_count);
+    lua_setfield(L, -2, "overs");
     lua_pushstring(L, overrides->only);
     lua_setfield(L, -2, "only");
+    if (!overrides->most_points) return;
+    lua_pushnumber(L, (lua_Number)overrides->first_point + 1);
+    lua_setfield(L, -2, "first");
+    lua_pushnumber(L, (lua_Number)overrides->most_points);
+    lua_setfield(L, -2, "most");
 }
 
 // Modules are found below the root's lua/ and beside the scenario.
@@ -283,6 +290,10 @@ static int load(lua_State *L) {
     mb_scenario_read_text(L, table, "skipped", &scenario->skipped);
     if (scenario->skipped) return 0;
     read_texts(L, table, "modules", &scenario->modules);
+    read_texts(L, table, "files", &scenario->files);
+    lua_getfield(L, table, "points");
+    scenario->points = (size_t)lua_tonumber(L, -1);
+    lua_pop(L, 1);
     lua_getfield(L, table, "sections");
     const int sections = lua_gettop(L);
     const size_t n = lua_rawlen(L, sections);
@@ -346,6 +357,7 @@ void mb_scenario_free(mb_scenario *scenario) {
     free(scenario->text);
     free(scenario->skipped);
     free_texts(scenario->modules);
+    free_texts(scenario->files);
     free(scenario);
 }
 
@@ -367,6 +379,14 @@ const char *mb_scenario_skipped(const mb_scenario *scenario) {
 
 const char *mb_scenario_module(const mb_scenario *scenario, size_t index) {
     return scenario->modules ? scenario->modules[index] : NULL;
+}
+
+const char *mb_scenario_file(const mb_scenario *scenario, size_t index) {
+    return scenario->files ? scenario->files[index] : NULL;
+}
+
+size_t mb_scenario_point_count(const mb_scenario *scenario) {
+    return scenario->points;
 }
 
 size_t mb_scenario_section_count(const mb_scenario *scenario) {

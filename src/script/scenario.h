@@ -97,6 +97,8 @@ typedef struct mb_scenario mb_scenario;
 typedef struct mb_overrides {
     const char *const *sets;
     size_t set_count;
+    const char *const *overs; // "cluster.gpus=1,2,4", "params.bins=1..32:x2": axes of a sweep
+    size_t over_count;
     const char *const *policies;
     size_t policy_count;
     const char *only; // of the scenario's own policies, names with commas between; NULL: all
@@ -105,6 +107,9 @@ typedef struct mb_overrides {
     bool has_seed;
     bool stepwise;    // --step
     mb_limits limits; // zero members: as the scenario says
+    // Read `most_points` points from number `first_point` on, counted from 0 over all sections, and leave out
+    // the others, so that a large sweep need not be in memory as a whole; 0: all points.
+    size_t first_point, most_points;
 } mb_overrides;
 
 // Load, check and prepare. Every mistake is one sentence with file, line and the nearest known key.
@@ -119,7 +124,10 @@ const char *mb_scenario_root(const mb_scenario *scenario); // of the project's f
 const char *mb_scenario_text(const mb_scenario *scenario); // the script's source
 // The files that the script required, or ran by their names: NULL after the last.
 const char *mb_scenario_module(const mb_scenario *scenario, size_t index);
+// The files of data that it names: traces, lengths, tables, descriptions of hardware. NULL after the last.
+const char *mb_scenario_file(const mb_scenario *scenario, size_t index);
 const char *mb_scenario_skipped(const mb_scenario *scenario); // the reason, or NULL
+size_t mb_scenario_point_count(const mb_scenario *scenario);  // over all sections, those left out as well
 size_t mb_scenario_section_count(const mb_scenario *scenario);
 const mb_section *mb_scenario_section(const mb_scenario *scenario, size_t index);
 // Change the number of seeds of a point, and its description with it.

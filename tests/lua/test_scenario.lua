@@ -198,6 +198,48 @@ script(string.dump(function() end), "s.lua: this is compiled Lua; expected the s
 override("cluster.gpuss=4", '--set cluster.gpuss=4: cluster has no key "gpuss"; did you mean "gpus"?')
 override("cluster.gpus=none", '--set cluster.gpus=none: cluster.gpus is "none"; expected a whole number from 1 to 1048576')
 override("cluster.gpus=1,2", "--set cluster.gpus=1,2: cluster.gpus is a table; expected a whole number from 1 to 1048576")
+
+-- --over: axes from outside, and what they are read from.
+local function load_over(overs, more)
+  local overrides = { overs = overs }
+  for key, value in pairs(more or {}) do overrides[key] = value end
+  local text = table.concat(GOOD, "\n"):gsub('"static_fifo" },', '"static_fifo" }, over = { { "cluster.gpus", { 1, 2 } } },')
+  local good, result = pcall(scenario.load, "s.lua", text, native, overrides)
+  if not good then return result.mbsand or result end
+  local labels = {}
+  for _, point in ipairs(result.sections[1].points) do labels[#labels + 1] = point.label end
+  return ("%d: %s"):format(result.points, table.concat(labels, "; "))
+end
+local function over(text, expected) equal("--over " .. text, load_over { text }, expected) end
+over("cluster.gpus=4,8", "2: cluster.gpus=4; cluster.gpus=8")
+over("cluster.gpus=1..3", "3: cluster.gpus=1; cluster.gpus=2; cluster.gpus=3")
+over("cluster.gpus=1..9:x2,12", "5: cluster.gpus=1; cluster.gpus=2; cluster.gpus=4; cluster.gpus=8; cluster.gpus=12")
+over("cluster.gpus=5..1:-2", "3: cluster.gpus=5; cluster.gpus=3; cluster.gpus=1")
+over("cluster.gpus=8..1:x0.5", "4: cluster.gpus=8; cluster.gpus=4; cluster.gpus=2; cluster.gpus=1")
+over("slo.tbt=0.1..0.4:0.1", "8: cluster.gpus=1 slo.tbt=0.1; cluster.gpus=1 slo.tbt=0.2; cluster.gpus=1 slo.tbt=0.3; "
+  .. "cluster.gpus=1 slo.tbt=0.4; cluster.gpus=2 slo.tbt=0.1; cluster.gpus=2 slo.tbt=0.2; cluster.gpus=2 slo.tbt=0.3; "
+  .. "cluster.gpus=2 slo.tbt=0.4")
+equal("--over twice, a window", load_over({ "slo.tbt=1,2,3", "slo.e2e=4,5" }, { first = 6, most = 3 }),
+  "12: cluster.gpus=1 slo.tbt=3 slo.e2e=5; cluster.gpus=2 slo.tbt=1 slo.e2e=4; cluster.gpus=2 slo.tbt=1 slo.e2e=5")
+equal("a window past the end", load_over({}, { first = 3, most = 3 }), "2: ")
+over("cluster.gpus=4..1", "--over cluster.gpus=4..1: '4..1' never gets from 4 to 1")
+over("cluster.gpus=1..4:x1", "--over cluster.gpus=1..4:x1: '1..4:x1' never gets from 1 to 4")
+over("cluster.gpus=1..4:x-2", "--over cluster.gpus=1..4:x-2: '1..4:x-2' never gets from 1 to 4")
+over("cluster.gpus=0..4:x2", "--over cluster.gpus=0..4:x2: '0..4:x2' never gets from 0 to 4")
+over("cluster.gpus=1..4:0", "--over cluster.gpus=1..4:0: '1..4:0' never gets from 1 to 4")
+over("cluster.gpus=1..b", "--over cluster.gpus=1..b: '1..b' is no range; expected first..last, first..last:step or "
+  .. "first..last:xfactor, as in 1..32:x2")
+over("cluster.gpus=1..9e9", "--over cluster.gpus=1..9e9: '1..9e9' has more than 100000 values")
+over("cluster.gpus=a", '--over cluster.gpus=a: cluster.gpus is "a"; expected a whole number from 1 to 1048576')
+over("cluster.gpu=1", "--over cluster.gpu=1: cluster.gpu is 1; expected the name of a GPU in quotes, such as \"h100-80gb\"")
+over("cluster.gpus", "--over cluster.gpus: expected key=value,value,... or key=first..last, as in --over cluster.gpus=1,2,4")
+over("policies=a", "--over policies=a: policies cannot be swept")
+over("seeds=1,2", "--over seeds=1,2: seeds are no axis; use --seeds N")
+equal("an axis twice", load_over { "slo.tbt=1", "slo.tbt=2" }, "--over slo.tbt=2: slo.tbt is swept twice")
+equal("too many points", load_over { "slo.tbt=1..50000", "slo.e2e=1..50000" },
+  "s.lua:1: 5000000000 points are more than the 1000000 that a sweep may have")
+equal("an axis and one value", load_over({ "slo.tbt=1,2" }, { sets = { "slo.tbt=3" } }),
+  "--over slo.tbt=1,2: --set slo.tbt=3 gives the same key one value")
 override("cluster.gpus=nan", '--set cluster.gpus=nan: cluster.gpus is "nan"; expected a whole number from 1 to 1048576')
 override("cluster.gpus", "--set cluster.gpus: expected key=value, as in --set cluster.gpus=8")
 override("=4", "--set =4: expected key=value, as in --set cluster.gpus=8")
