@@ -88,7 +88,7 @@ local function cluster_text(cluster)
   return text
 end
 
--- What comes before and after the latency model, whose text src/script/scenario_read.c knows (it may be fitted).
+-- What comes before and after the latency model, whose text src/scenario/scenario_read.c knows (it may be fitted).
 function describe.experiment(experiment)
   local before = workload_text(experiment.workload) .. ", " .. cluster_text(experiment.cluster)
   local after = plural(experiment.seeds, "seed")

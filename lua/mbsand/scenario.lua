@@ -1,5 +1,5 @@
 -- Runs a scenario's script and turns what it returns into plain, complete and checked tables, one experiment for each
--- point of a sweep. src/script/scenario.c reads them.
+-- point of a sweep. src/scenario/scenario.c reads them.
 local describe = require "mbsand.describe"
 local hardware = require "mbsand.hardware"
 local policies = require "mbsand.policies"

@@ -2,8 +2,8 @@
 // mbsand check FILE.lua: load a policy or a scenario, say what is wrong, run nothing.
 #include "base/paths.h"
 #include "cli/commands.h"
-#include "script/policy_lua.h"
-#include "script/scenario.h"
+#include "policy/policy_lua.h"
+#include "scenario/scenario.h"
 
 #include <ctype.h>
 #include <getopt.h>

@@ -5,6 +5,7 @@
 #include "cli/live.h"
 #include "cli/options.h"
 #include "cli/stop.h"
+#include "policy/policy_lua.h"
 #include "report/asked.h"
 #include "report/csv.h"
 #include "report/dump.h"
@@ -17,8 +18,7 @@
 #include "report/verdict.h"
 #include "run/control.h"
 #include "run/until.h"
-#include "script/policy_lua.h"
-#include "script/scenario.h"
+#include "scenario/scenario.h"
 
 #include <stdio.h>
 #include <stdlib.h>

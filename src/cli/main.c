@@ -2,8 +2,8 @@
 #include "base/paths.h"
 #include "base/strbuf.h"
 #include "cli/commands.h"
+#include "policy/policy_lua.h"
 #include "run/walls.h"
-#include "script/policy_lua.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 #include "cli/options.h"
 
 #include "cli/commands.h"
+#include "policy/policy_lua.h"
 #include "report/dump.h"
-#include "script/policy_lua.h"
 
 #include <errno.h>
 #include <getopt.h>

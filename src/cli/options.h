@@ -2,7 +2,7 @@
 // Options of `mbsand run`.
 #pragma once
 #include "base/error.h"
-#include "script/scenario.h"
+#include "scenario/scenario.h"
 
 typedef enum mb_output_format {
     MB_OUTPUT_TABLE,

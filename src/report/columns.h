@@ -2,7 +2,7 @@
 // How a measure is shown in a table: a short label, a unit, and a factor (a fraction as %, a short time in
 // ms).
 #pragma once
-#include "sim/measures.h"
+#include "metrics/measures.h"
 
 typedef struct mb_column {
     int measure;

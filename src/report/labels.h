@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The label of a sweep's point, "cluster.gpus=4 params.bins=8", taken apart into columns.
 #pragma once
-#include "script/scenario.h"
+#include "scenario/scenario.h"
 
 enum { MB_MAX_KEYS = 16 };
 

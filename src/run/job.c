@@ -3,8 +3,8 @@
 
 #include "base/clock.h"
 #include "base/paths.h"
+#include "policy/policy_lua.h"
 #include "run/walls.h"
-#include "script/policy_lua.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // One job: one policy on one seed at one point of a sweep. Jobs share nothing but the description.
 #pragma once
+#include "policy/host.h"
 #include "run/results.h"
-#include "script/host.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

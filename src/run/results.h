@@ -2,8 +2,8 @@
 // What the jobs of a section found, and statistics over them.
 #pragma once
 #include "base/statistics.h"
-#include "script/scenario.h"
-#include "sim/batch_means.h"
+#include "metrics/batch_means.h"
+#include "scenario/scenario.h"
 
 // Where one set of bins was cut; `bins - 1` edges.
 typedef struct mb_cut {

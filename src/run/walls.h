@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A second wall around threads that run policies, behind the closed environment of src/script: where the
+// A second wall around threads that run policies, behind the closed environment of src/policy: where the
 // kernel has them, seccomp and Landlock take away what a simulation never needs - opening files, connecting,
 // starting programs. Both hold for the calling thread alone, and until it ends; nothing can lower them again.
 #pragma once

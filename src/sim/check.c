@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Debug builds check the simulation's invariants after every instant.
-#include "sim/engine.h"
+#include "engine/engine.h"
 #include "sim/internal.h"
 
 #ifdef MB_DEBUG
-#include "sim/measures.h"
+#include "metrics/measures.h"
 
 #include <stdio.h>
 #include <stdlib.h>

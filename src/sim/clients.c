@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What each client has in the system and was served: for policies that share fairly.
-#include "sim/engine.h"
+#include "engine/engine.h"
 #include "sim/internal.h"
 
 #include <stdlib.h>

@@ -64,11 +64,11 @@ void mb_client_starts(mb_sim *sim, const mb_request *request);
 void mb_client_stops(mb_sim *sim, const mb_request *request);
 void mb_client_leaves(mb_sim *sim, const mb_request *request);
 
-// sim/build.c
+// engine/build.c
 void mb_step_begin(mb_sim *sim, mb_replica *replica);
 mb_refusal mb_engine_add(mb_sim *sim, uint32_t slot, uint32_t tokens);
 
-// sim/plan.c: who is asked for a step, and when engines look up from a run.
+// sim/dispatch.c: who is asked for a step, and when engines look up from a run.
 mb_status mb_plan(mb_sim *sim, mb_error *error);
 
 #ifdef MB_DEBUG

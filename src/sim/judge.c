@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Requests against what they were promised: each that arrived after the warm-up is judged once, when it
 // leaves or when the run ends (docs/models.md, "What a request was promised").
-#include "sim/batch_means.h"
-#include "sim/engine.h"
+#include "engine/engine.h"
+#include "metrics/batch_means.h"
 #include "sim/internal.h"
 
 typedef enum verdict { KEPT, MISSED, OPEN } verdict;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // News: what has changed since a replica was last asked for a step.
-#include "sim/engine.h"
+#include "engine/engine.h"
 #include "sim/internal.h"
 
 static uint64_t next_change(mb_sim *sim) {

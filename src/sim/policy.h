@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A scheduling policy as the simulation sees it: hooks, whatever language they are written in. src/script
+// A scheduling policy as the simulation sees it: hooks, whatever language they are written in. src/policy
 // fills this struct with Lua calls; tests and benchmarks fill it with C.
 #pragma once
 #include "base/error.h"

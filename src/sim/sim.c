@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "base/python_heap.h"
 #include "base/strbuf.h"
-#include "sim/engine.h"
+#include "engine/engine.h"
 #include "sim/internal.h"
 
 #include <stdio.h>

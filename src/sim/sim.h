@@ -4,12 +4,12 @@
 #include "base/bits.h"
 #include "base/heap.h"
 #include "base/min_tree.h"
+#include "metrics/metrics.h"
 #include "model/kv_pool.h"
 #include "model/latency.h"
-#include "sim/bins.h"
-#include "sim/metrics.h"
+#include "queue/bins.h"
+#include "queue/request.h"
 #include "sim/policy.h"
-#include "sim/request.h"
 #include "workload/source.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What a policy may do: queues, bins, timers, and building a step.
-#include "sim/engine.h"
+#include "engine/engine.h"
 #include "sim/internal.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The time of observation: from the first arrival, or the end of the warm-up, to the end of the run. All time
 // averages and rates are over it.
-#include "sim/engine.h"
+#include "engine/engine.h"
 #include "sim/internal.h"
 
 void mb_window_init(mb_sim *sim) {

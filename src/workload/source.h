@@ -3,10 +3,10 @@
 #pragma once
 #include "base/error.h"
 #include "base/rng.h"
+#include "metrics/slo.h"
 #include "workload/distribution.h"
 #include "workload/length_pairs.h"
 #include "workload/predictor.h"
-#include "workload/slo.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The price of Lua: the same static_fifo as a C policy, as a C policy that also calls an empty Lua hook, and
 // in Lua. usage: bench_policy [requests]
-#include "script/policy_lua.h"
+#include "policy/policy_lua.h"
 #include "sim/sim.h"
 
 #include <stdio.h>

@@ -7,11 +7,11 @@ setup() {
 }
 
 members() { # names that policies can reach, from the tables in the C source
-    grep -ohE '\{"[a-z_]+", ([a-z_]+|NULL), [A-Z0-9_]+\}' src/script/view_*.c | grep -oE '"[a-z_]+"' | tr -d '"' | sort -u
+    grep -ohE '\{"[a-z_]+", ([a-z_]+|NULL), [A-Z0-9_]+\}' src/policy/view_*.c | grep -oE '"[a-z_]+"' | tr -d '"' | sort -u
 }
 
 measures() {
-    grep -oE '^ +\{"[a-z_]+"' src/sim/measures.c | grep -oE '[a-z_]+'
+    grep -oE '^ +\{"[a-z_]+"' src/metrics/measures.c | grep -oE '[a-z_]+'
     for name in ttft tpot itl e2e queue; do
         for statistic in mean p50 p90 p95 p99 max; do echo "${name}_${statistic}_s"; done
     done

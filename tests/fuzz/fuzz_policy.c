@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // libFuzzer: no text given as a policy makes the host crash, hang or fail without a sentence; where it loads,
 // it runs a small simulation.
-#include "script/policy_lua.h"
+#include "policy/policy_lua.h"
 
 #include <stdio.h>
 #include <stdlib.h>

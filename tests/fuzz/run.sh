@@ -37,4 +37,4 @@ fuzz fuzz_steps tests/corpus/steps src/base/*.c src/plan/*.c src/model/*.c
 fuzz fuzz_profile tests/corpus/profile src/base/*.c src/plan/*.c src/model/*.c
 fuzz fuzz_model tests/corpus/model src/base/*.c src/plan/*.c
 fuzz fuzz_gpus tests/corpus/gpus src/base/*.c src/plan/*.c
-fuzz fuzz_policy policies src/base/*.c src/plan/*.c src/model/*.c src/workload/*.c src/sim/*.c src/script/*.c
+fuzz fuzz_policy policies src/base/*.c src/plan/*.c src/model/*.c src/workload/*.c src/queue/*.c src/metrics/*.c src/engine/*.c src/sim/*.c src/policy/*.c

@@ -186,9 +186,11 @@ local function absent(words, where) -- from the code, not from what is written a
 end
 -- Each bold item of README's list, and how to see that it is not there. What comes in leaves the list.
 local missing = {
-  pools = function() return absent("MB_HOOK_HANDOFF[^,]", "src/script/policy_lua.c") end,
-  ["replicas that come and go"] = function() return absent("MB_HOOK_SIGNAL[^,]", "src/script/policy_lua.c") end,
-  ["speculative decoding"] = function() return absent("speculat", "src/sim src/script policies lua/mbsand/vocabulary.lua") end,
+  pools = function() return absent("MB_HOOK_HANDOFF[^,]", "src/policy/policy_lua.c") end,
+  ["replicas that come and go"] = function() return absent("MB_HOOK_SIGNAL[^,]", "src/policy/policy_lua.c") end,
+  ["speculative decoding"] = function()
+    return absent("speculat", "src/engine src/sim src/policy src/scenario policies lua/mbsand/vocabulary.lua")
+  end,
   ["a database"] = function() return absent("sqlite|duckdb", "Makefile .ci/packages") end,
   ["an HTML report"] = function() return absent("<html", "src lua/mbsand") end,
 }
@@ -219,24 +221,24 @@ end
 -- What policies can call -------------------------------------------------------------------------------------
 
 local constants = {} -- of the simulation: set beside the methods
-for name in read("src/script/view_sim.c"):gmatch('lua_setfield%(L, %-2, "(%l[%l_]*)"%)') do constants[#constants + 1] = name end
+for name in read("src/policy/view_sim.c"):gmatch('lua_setfield%(L, %-2, "(%l[%l_]*)"%)') do constants[#constants + 1] = name end
 all_named(writing, constants, "docs/writing-policies.md names every constant of sim")
 all_named(meta, constants, "lua/meta/mbsand.lua names every constant of sim")
 
-local request = read("src/script/view_request.c"):match("known%[%] = (%b{})")
+local request = read("src/policy/view_request.c"):match("known%[%] = (%b{})")
 local fields = {}
 for name in request:gmatch('"([%w_]+)"') do fields[#fields + 1] = name end
 all_named(writing, fields, "docs/writing-policies.md names every field of a request")
 all_named(meta, fields, "lua/meta/mbsand.lua names every field of a request")
 
 local hooks = {}
-for name in read("src/script/hook_names.c"):match("mb_hook_names%[MB_HOOK_COUNT%] = (%b{})"):gmatch('"(%l+)"') do
+for name in read("src/policy/hook_names.c"):match("mb_hook_names%[MB_HOOK_COUNT%] = (%b{})"):gmatch('"(%l+)"') do
   hooks[#hooks + 1] = name
 end
 all_named(writing, hooks, "docs/writing-policies.md names every hook")
 all_named(meta, hooks, "lua/meta/mbsand.lua names every hook")
 
-local sandbox = read("src/script/sandbox.c")
+local sandbox = read("src/policy/sandbox.c")
 local allowed = {}
 for _, list in ipairs { "allowed", "replaced" } do
   for name in sandbox:match("mb_sandbox_" .. list .. "%[%] = (%b{})"):gmatch('{"%l*", "([%w_]+)"}') do

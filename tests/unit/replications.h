@@ -3,8 +3,8 @@
 // replications.
 #pragma once
 #include "base/student.h"
-#include "script/policy_lua.h"
-#include "sim/measures.h"
+#include "policy/policy_lua.h"
+#include "metrics/measures.h"
 #include "sim/sim.h"
 
 #include <math.h>

@@ -2,7 +2,7 @@
 // Intervals within one run: by hand, and on series whose mean is known. The random numbers are fixed.
 #include "base/rng.h"
 #include "base/student.h"
-#include "sim/batch_means.h"
+#include "metrics/batch_means.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Memory that runs out at every possible moment (after Lua's own ltests): a small simulation under a limit
 // that grows from nothing until it succeeds. Every failure must be one sentence; a crash ends this program.
+#include "policy/policy_lua.h"
 #include "run/job.h"
 #include "run/results.h"
-#include "script/policy_lua.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -7,8 +7,8 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
-#include "sim/bins.h"
-#include "sim/queue.h"
+#include "queue/bins.h"
+#include "queue/queue.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The sandbox's lists against the libraries that are really there, and against the environment that policies
 // get.
-#include "script/sandbox.h"
+#include "policy/sandbox.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

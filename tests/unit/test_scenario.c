@@ -2,7 +2,7 @@
 // Scenarios read into C values, and the sentences for what cannot be read. The rules of the language itself
 // are tested by tests/lua/test_scenario.lua. Run from the project's folder.
 #include "base/paths.h"
-#include "script/scenario.h"
+#include "scenario/scenario.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "sim/measures.h"
+#include "metrics/measures.h"
 #include "sim/sim.h"
 
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #define _GNU_SOURCE
 #include "run/walls.h"
 
-#include "script/lua_compat.h"
+#include "policy/lua_compat.h"
 
 #include <lauxlib.h>
 #include <lualib.h>

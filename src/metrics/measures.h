@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// The named numbers of a run: the columns of every table, CSV and JSON, the same everywhere.
+#pragma once
+#include "base/statistics.h"
+#include "metrics/metrics.h"
+
+#include <stddef.h>
+
+typedef enum mb_better { MB_BETTER_NEITHER, MB_BETTER_HIGHER, MB_BETTER_LOWER } mb_better;
+
+typedef struct mb_measure {
+    const char *name;
+    const char *meaning; // one line, with the unit
+    mb_better better;
+    bool share; // lies in 0 .. 1
+} mb_measure;
+
+enum { MB_MEASURE_COUNT = 66 };
+extern const mb_measure mb_measures[MB_MEASURE_COUNT];
+
+// All values of a run; NAN where one is undefined (no finished request, no SLO).
+void mb_measure_all(const mb_metrics *metrics, const mb_slo *slo, double values[MB_MEASURE_COUNT]);
+// Index of a measure by name, or -1.
+int mb_measure_index(const char *name);
+// What its values can be: intervals follow.
+mb_scale mb_measure_scale(int measure);
+// A time that requests wait or take: it is of those that were served.
+bool mb_measure_is_latency(int measure);

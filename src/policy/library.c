@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: MIT
+// The functions of the closed environment that differ from Lua's own: deterministic, bounded, without
+// addresses.
+#include "policy/sandbox.h"
+#include "policy/views.h"
+
+#include "base/paths.h"
+#include "base/strbuf.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_LOG_LINES 1000u
+#define MAX_LOG_LINE 2000        // characters
+#define MAX_STRING (64u * 1024u) // of string.rep
+#define MAX_FIND 5e8             // comparisons of string.find: half a second
+
+void mb_library_tostring(lua_State *L, int index) {
+    index = mb_lua_absolute(L, index);
+    switch (lua_type(L, index)) {
+    case LUA_TNIL:
+        lua_pushliteral(L, "nil");
+        break;
+    case LUA_TBOOLEAN:
+        lua_pushstring(L, lua_toboolean(L, index) ? "true" : "false");
+        break;
+    case LUA_TNUMBER:
+        mb_library_push_number(L, lua_tonumber(L, index));
+        break;
+    case LUA_TSTRING:
+        lua_pushvalue(L, index);
+        break;
+    default:
+        mb_view_describe(L, index);
+    }
+}
+
+static int tostring(lua_State *L) {
+    luaL_checkany(L, 1);
+    mb_library_tostring(L, 1);
+    return 1;
+}
+
+// A text on standard error, each line behind the policy's name, so that none can pass for another's; cut at a
+// length, and without the control characters that steer a terminal.
+static void print_lines(mb_host *host, const char *text) {
+    char label[128], line[MAX_LOG_LINE + 1];
+    snprintf(label, sizeof label, "%s", host->label);
+    mb_make_printable(label, "");
+    for (const char *end; text; text = *end ? end + 1 : NULL) {
+        end = text + strcspn(text, "\n");
+        if (host->log_lines == MAX_LOG_LINES)
+            fprintf(stderr, "%s: (more than %u lines; the rest is not shown)\n", label, MAX_LOG_LINES);
+        if (host->log_lines >= MAX_LOG_LINES) {
+            host->log_lines = MAX_LOG_LINES + 1;
+            return;
+        }
+        host->log_lines++;
+        snprintf(line, sizeof line, "%.*s", (int)(end - text < MAX_LOG_LINE ? end - text : MAX_LOG_LINE),
+                 text);
+        mb_make_printable(line, "\t");
+        fprintf(stderr, "%s: %s%s\n", label, line, end - text > MAX_LOG_LINE ? " ..." : "");
+    }
+}
+
+static int print(lua_State *L) {
+    mb_host *host = mb_host_of(L);
+    const int count = lua_gettop(L);
+    luaL_Buffer line;
+    // Texts first, so that the buffer's own stack use is not disturbed.
+    for (int i = 1; i <= count; i++) {
+        mb_library_tostring(L, i);
+        lua_replace(L, i);
+    }
+    luaL_buffinit(L, &line);
+    for (int i = 1; i <= count; i++) {
+        if (i > 1) luaL_addchar(&line, ' ');
+        lua_pushvalue(L, i);
+        luaL_addvalue(&line);
+    }
+    luaL_pushresult(&line);
+    print_lines(host, lua_tostring(L, -1));
+    return 0;
+}
+
+int mb_library_random(lua_State *L) {
+    mb_rng *rng = &mb_host_of(L)->random;
+    int first = lua_type(L, 1) == LUA_TUSERDATA ? 2 : 1; // sim:random() and sim.random() both work
+    const int count = lua_gettop(L) - first + 1;
+    if (count <= 0) {
+        lua_pushnumber(L, mb_rng_uniform(rng));
+        return 1;
+    }
+    const lua_Number low = count == 1 ? 1 : luaL_checknumber(L, first);
+    const lua_Number high = luaL_checknumber(L, count == 1 ? first : first + 1);
+    if (!(low <= high) || !(low >= -0x1p53 && high <= 0x1p53) || high - low >= 0x1p53)
+        return luaL_error(L, "random: the interval is empty or too wide");
+    lua_pushinteger(L, (lua_Integer)low + (lua_Integer)mb_rng_below(rng, (uint64_t)(high - low) + 1));
+    return 1;
+}
+
+static int format(lua_State *L) { // upvalue 1: Lua's own string.format
+    size_t length;
+    const char *text = luaL_checklstring(L, 1, &length);
+    int argument = 1;
+    for (const char *c = text; c < text + length; c++) {
+        if (*c != '%') continue;
+        if (*++c == '%') continue;
+        while (*c && strchr("-+ #0123456789.", *c))
+            c++;
+        if (!*c) return luaL_error(L, "format: the text ends in the middle of a '%%'");
+        if (!strchr("cdiouxXeEfgGs", *c)) return luaL_error(L, "format: '%%%c' is not available here", *c);
+        argument++;
+        const int type = lua_type(L, argument);
+        if (strchr("cdiouxX", *c) && lua_isnumber(L, argument) &&
+            lua_tonumber(L, argument) != floor(lua_tonumber(L, argument)))
+            return luaL_error(
+                L, "format: '%%%c' needs a whole number, and got %f; write math.floor(x), or %%.0f", *c,
+                lua_tonumber(L, argument));
+        if (*c == 's' && type != LUA_TSTRING && type != LUA_TNONE) {
+            mb_library_tostring(L, argument);
+            lua_replace(L, argument);
+        }
+    }
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, 1);
+    return 1;
+}
+
+static int repeat(lua_State *L) {
+    size_t length, between;
+    const char *text = luaL_checklstring(L, 1, &length);
+    const lua_Number times = luaL_checknumber(L, 2);
+    const char *separator = luaL_optlstring(L, 3, "", &between);
+    if (!(times <= MAX_STRING) || (double)(length + between) * times > MAX_STRING)
+        return luaL_error(L, "rep: the result would be longer than %d characters", (int)MAX_STRING);
+    luaL_Buffer buffer;
+    luaL_buffinit(L, &buffer);
+    for (int i = 0; i < times; i++) {
+        if (i) luaL_addlstring(&buffer, separator, between);
+        luaL_addlstring(&buffer, text, length);
+    }
+    luaL_pushresult(&buffer);
+    return 1;
+}
+
+static int find(lua_State *L) { // plain only
+    size_t length, wanted_length;
+    const char *text = luaL_checklstring(L, 1, &length), *wanted = luaL_checklstring(L, 2, &wanted_length);
+    lua_Number start = luaL_optnumber(L, 3, 1);
+    if (start < 0) start += (lua_Number)length + 1;
+    if (!(start >= 1)) start = 1;
+    if (start > (lua_Number)length + 1)
+        start = (lua_Number)length + 2; // found nowhere, not even the empty text
+    if (wanted_length <= length && (double)(length - wanted_length) * (double)wanted_length > MAX_FIND)
+        return luaL_error(L, "find: looking for %d characters in %d takes too long", (int)wanted_length,
+                          (int)length);
+    for (size_t at = (size_t)start - 1; at + wanted_length <= length; at++) {
+        if (memcmp(text + at, wanted, wanted_length) != 0) continue;
+        lua_pushinteger(L, (lua_Integer)at + 1);
+        lua_pushinteger(L, (lua_Integer)(at + wanted_length));
+        return 2;
+    }
+    lua_pushnil(L);
+    return 1;
+}
+
+// --- require
+// --------------------------------------------------------------------------------------------------
+
+static bool plain_name(const char *name) {
+    bool start = true;
+    for (const char *c = name; *c; c++) {
+        if (*c == '.') {
+            if (start) return false;
+            start = true;
+        } else if ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
+                   *c == '_')
+            start = false;
+        else
+            return false;
+    }
+    return !start;
+}
+
+static int require(lua_State *L) {
+    mb_host *host = mb_host_of(L);
+    size_t name_length;
+    const char *name = luaL_checklstring(L, 1, &name_length);
+    if (!plain_name(name) || strlen(name) != name_length)
+        return luaL_error(
+            L,
+            "require: \"%s\" is not a module's name; a policy may require \"mbsand.NAME\" and files "
+            "beside itself by their name without .lua",
+            name);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, host->modules);
+    const int modules = lua_gettop(L);
+    lua_getfield(L, modules, name);
+    if (lua_type(L, -1) == LUA_TBOOLEAN && !lua_toboolean(L, -1))
+        return luaL_error(L, "require: \"%s\" requires itself, by itself or through another module", name);
+    if (!lua_isnil(L, -1)) return 1;
+    lua_pushboolean(L, 0); // it loads
+    lua_setfield(L, modules, name);
+    char relative[256], path[4096];
+    if (snprintf(relative, sizeof relative, "%s.lua", name) >= (int)sizeof relative)
+        return luaL_error(L, "require: the name is longer than %d characters", (int)sizeof relative - 5);
+    for (char *c = relative; c < relative + name_length; c++)
+        if (*c == '.') *c = '/';
+    const bool own = strncmp(name, "mbsand.", 7) == 0;
+    mb_error error = {0};
+    mb_status status = MB_OK;
+    if (own)
+        snprintf(path, sizeof path, "%s/lua/%s", host->root, relative);
+    else
+        status = mb_paths_beside(host->directory, relative, path, sizeof path, &error);
+    if (status == MB_OK) status = mb_host_load_file(host, path, own ? relative : path, &error);
+    if (status != MB_OK) return luaL_error(L, "require: %s", error.message);
+    mb_host_enter(L);
+    lua_call(L, 0, 1);
+    mb_host_leave(L);
+    if (!lua_toboolean(L, -1)) {
+        lua_pop(L, 1);
+        lua_pushboolean(L, 1);
+    }
+    lua_pushvalue(L, -1);
+    lua_setfield(L, modules, name);
+    return 1;
+}
+
+void mb_library_install(lua_State *L, int environment, const mb_replacement *replaced) {
+    for (; replaced->name; replaced++) {
+        if (replaced->library[0])
+            lua_getfield(L, environment, replaced->library);
+        else
+            lua_pushvalue(L, environment);
+        lua_pushcfunction(L, replaced->function);
+        lua_setfield(L, -2, replaced->name);
+        lua_pop(L, 1);
+    }
+}
+
+void mb_library_replace(lua_State *L, int environment) {
+    static const mb_replacement replaced[] = {
+        {"", "print", print},       {"", "require", require},
+        {"", "tostring", tostring}, {"math", "random", mb_library_random},
+        {"string", "find", find},   {"string", "rep", repeat},
+        {NULL, NULL, NULL}};
+    mb_library_install(L, environment, replaced);
+    mb_library_replace_tables(L, environment);
+    mb_library_equalise(L, environment);
+    lua_getfield(L, environment, "string");
+    lua_getfield(L, LUA_REGISTRYINDEX, "string");
+    lua_getfield(L, -1, "format");
+    lua_pushcclosure(L, format, 1);
+    lua_setfield(L, -3, "format");
+    lua_pop(L, 2);
+}

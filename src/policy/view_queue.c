@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: MIT
+// Queues and bins as a policy sees them.
+#include "policy/views.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static mb_queue *queue_of(lua_State *L, const mb_view *view) {
+    return &mb_host_of(L)->sim->queues[view->index];
+}
+
+static mb_queue *check_queue(lua_State *L) {
+    return queue_of(L, mb_view_check(L, 1, MB_VIEW_QUEUE));
+}
+
+// A request that may be pushed: waiting, and in no queue (one that is in a queue moves).
+static uint32_t take_waiting(lua_State *L, int index, const char *call) {
+    mb_sim *sim = mb_host_of(L)->sim;
+    const uint32_t slot = mb_request_view_check(L, index);
+    const mb_request *request = mb_request_at(&sim->requests, slot);
+    if (request->phase == MB_PHASE_RUNNING)
+        luaL_error(L, "the request runs; only a waiting one can be queued");
+    mb_request_view_movable(L, slot);
+    mb_host_check_fence(L, MB_FENCE_ALL, call);
+    if (request->queue != MB_NONE) mb_queue_remove(&sim->queues[request->queue], &sim->requests, slot);
+    return slot;
+}
+
+// The key of a request in a queue ordered by the policy's function.
+static double call_key(lua_State *L, uint32_t queue, int request) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, mb_host_of(L)->keys);
+    lua_rawgeti(L, -1, (int)queue + 1);
+    lua_pushvalue(L, request);
+    const mb_fence outer = mb_host_fence(mb_host_of(L), MB_FENCE_STEP, "the queue's `by` function");
+    mb_host_enter(L);
+    lua_call(L, 1, 1);
+    mb_host_leave(L);
+    mb_host_of(L)->fence = outer;
+    const double key = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : NAN;
+    if (isnan(key))
+        luaL_error(L, "the queue's `by` function must return a number, and returned %s",
+                   lua_type(L, -1) == LUA_TNUMBER ? "NaN" : luaL_typename(L, -1));
+    lua_pop(L, 2);
+    return key;
+}
+
+static int push(lua_State *L, bool front) {
+    mb_host *host = mb_host_of(L);
+    const mb_view *view = mb_view_check(L, 1, MB_VIEW_QUEUE);
+    const mb_key order = host->sim->queues[view->index].order;
+    if (front && order != MB_KEY_NONE)
+        return luaL_error(L, "push_front: the queue is ordered by a key; only a plain queue has a front");
+    double key = 0;
+    if (order == MB_KEY_GIVEN) {
+        mb_request_view_check(L, 2);
+        key = call_key(L, view->index, 2);
+    }
+    const uint32_t slot = take_waiting(L, 2, front ? "queue:push_front" : "queue:push");
+    mb_request_at(&host->sim->requests, slot)->key = key;
+    mb_sim_push(host->sim, view->index, slot, front);
+    return 0;
+}
+
+static int push_back(lua_State *L) {
+    return push(L, false);
+}
+
+static int push_front(lua_State *L) {
+    return push(L, true);
+}
+
+static int push_request_or_nil(lua_State *L, uint32_t slot) {
+    if (slot == MB_NONE)
+        lua_pushnil(L);
+    else
+        mb_request_view_push(mb_host_of(L), slot);
+    return 1;
+}
+
+static int pop(lua_State *L) {
+    mb_queue *queue = check_queue(L);
+    mb_host_check_fence(L, MB_FENCE_ALL, "queue:pop");
+    return push_request_or_nil(L, mb_queue_pop(queue, &mb_host_of(L)->sim->requests));
+}
+
+static int peek(lua_State *L) {
+    const mb_queue *queue = check_queue(L);
+    return push_request_or_nil(L, mb_queue_peek(queue, &mb_host_of(L)->sim->requests));
+}
+
+static int remove_request(lua_State *L) {
+    mb_queue *queue = check_queue(L);
+    mb_sim *sim = mb_host_of(L)->sim;
+    const uint32_t slot = mb_request_view_check(L, 2);
+    mb_host_check_fence(L, MB_FENCE_ALL, "queue:remove");
+    const bool here = mb_request_at(&sim->requests, slot)->queue == queue->index;
+    if (here) mb_queue_remove(queue, &sim->requests, slot);
+    lua_pushboolean(L, here);
+    return 1;
+}
+
+// upvalues: queue, slot of the next request + 1 (0: none), its generation
+static int each_step(lua_State *L) {
+    mb_sim *sim = mb_host_of(L)->sim;
+    const mb_queue *queue = queue_of(L, lua_touserdata(L, lua_upvalueindex(1)));
+    const double next = lua_tonumber(L, lua_upvalueindex(2));
+    if (next == 0) return push_request_or_nil(L, MB_NONE);
+    const uint32_t slot = (uint32_t)next - 1;
+    const mb_request *request = mb_request_at(&sim->requests, slot);
+    if (request->queue != queue->index ||
+        request->generation != (uint32_t)lua_tonumber(L, lua_upvalueindex(3)))
+        return luaL_error(
+            L, "the queue changed while it was walked through; only the current request may leave it");
+    const uint32_t after = mb_queue_after(queue, &sim->requests, slot);
+    lua_pushnumber(L, after == MB_NONE ? 0 : (double)after + 1);
+    lua_replace(L, lua_upvalueindex(2));
+    lua_pushnumber(L, after == MB_NONE ? 0 : mb_request_at(&sim->requests, after)->generation);
+    lua_replace(L, lua_upvalueindex(3));
+    return push_request_or_nil(L, slot);
+}
+
+static int each(lua_State *L) {
+    const mb_queue *queue = check_queue(L);
+    const mb_request_store *store = &mb_host_of(L)->sim->requests;
+    const uint32_t first = mb_queue_peek(queue, store);
+    lua_pushvalue(L, 1);
+    lua_pushnumber(L, first == MB_NONE ? 0 : (double)first + 1);
+    lua_pushnumber(L, first == MB_NONE ? 0 : mb_request_at(store, first)->generation);
+    lua_pushcclosure(L, each_step, 3);
+    return 1;
+}
+
+static int queue_length(lua_State *L) {
+    lua_pushinteger(L, check_queue(L)->count);
+    return 1;
+}
+
+enum { QUEUE_TOKENS, QUEUE_MEAN_PROMPT, QUEUE_MEAN_PREDICTED };
+
+static int read_queue(lua_State *L, const mb_view *view, int property) {
+    const mb_queue *queue = queue_of(L, view);
+    const double count = queue->count ? queue->count : 1; // means of an empty queue are 0
+    switch (property) {
+    case QUEUE_TOKENS:
+        mb_lua_push_quantity(L, (double)queue->prompt_tokens);
+        break;
+    case QUEUE_MEAN_PROMPT:
+        lua_pushnumber(L, (double)queue->prompt_tokens / count);
+        break;
+    default:
+        lua_pushnumber(L, (double)queue->predicted_tokens / count);
+    }
+    return 1;
+}
+
+static int index_queue(lua_State *L) {
+    return mb_view_index(L, "queue", read_queue);
+}
+
+void mb_queue_view_push(mb_host *host, uint32_t queue) {
+    lua_State *L = host->L;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, host->queue_views);
+    lua_rawgeti(L, -1, (int)queue + 1);
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        mb_view_new(L, MB_VIEW_QUEUE, queue, host->queue_meta);
+        lua_pushvalue(L, -1);
+        lua_rawseti(L, -3, (int)queue + 1);
+    }
+    lua_remove(L, -2);
+}
+
+// Queues live outside the policy's memory, which its limit covers; and they stay until the run ends.
+#define MAX_QUEUES 65536u
+
+static void check_queue_count(lua_State *L, uint32_t more) {
+    if (mb_host_of(L)->sim->queue_count + more > MAX_QUEUES)
+        luaL_error(L, "more than %d queues; make them in the hook 'init', they stay until the run ends",
+                   (int)MAX_QUEUES);
+}
+
+// The value as a sentence shows it: a text in quotes, or the kind of thing that it is; pushes it.
+static const char *push_shown(lua_State *L, int index) {
+    if (lua_type(L, index) == LUA_TSTRING || lua_type(L, index) == LUA_TNUMBER)
+        return lua_pushfstring(L, "\"%s\"", lua_tostring(L, index));
+    return lua_pushfstring(L, "a %s", luaL_typename(L, index));
+}
+
+// An option that nobody would read is a mistake; `known` ends with NULL.
+static void check_options(lua_State *L, int options, const char *call, const char *const *known) {
+    lua_pushnil(L);
+    while (lua_next(L, options)) {
+        lua_pop(L, 1);
+        const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, -1);
+        const char *const *one = known;
+        while (*one && strcmp(*one, name) != 0)
+            one++;
+        if (!*one) luaL_error(L, "%s: there is no option '%s'; expected %s = ...", call, name, known[0]);
+    }
+}
+
+int mb_queue_make(lua_State *L) { // (default queue or nil, sim, options)
+    mb_host *host = mb_host_of(L);
+    mb_view_check(L, 2, MB_VIEW_SIM);
+    mb_host_check_fence(L, MB_FENCE_ALL, "sim:queue");
+    mb_key order = MB_KEY_NONE;
+    if (!lua_isnoneornil(L, 3)) {
+        static const char *const options[] = {"by", NULL};
+        luaL_checktype(L, 3, LUA_TTABLE);
+        check_options(L, 3, "queue", options);
+        lua_getfield(L, 3, "by");
+        if (lua_isfunction(L, -1))
+            order = MB_KEY_GIVEN;
+        else if (lua_isstring(L, -1))
+            order = mb_key_from_name(lua_tostring(L, -1));
+        else if (!lua_isnil(L, -1))
+            order = MB_KEY_COUNT;
+        if (order == MB_KEY_COUNT)
+            return luaL_error(L,
+                              "queue: by = %s is unknown; expected a function(req), \"arrival\", "
+                              "\"prompt_tokens\", \"predicted_output\", \"predicted_total\", \"priority\" or "
+                              "\"deadline\"",
+                              push_shown(L, -1));
+        if (order == MB_KEY_OUTPUT_TOKENS && !host->oracle)
+            return luaL_error(L, "queue: by = \"output_tokens\" needs oracle = true in the scenario");
+    }
+    check_queue_count(L, 1);
+    const uint32_t queue = mb_sim_add_queue(host->sim, order);
+    if (queue == MB_NONE) return luaL_error(L, "not enough memory");
+    if (order == MB_KEY_GIVEN) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, host->keys);
+        lua_insert(L, -2);
+        lua_rawseti(L, -2, (int)queue + 1);
+    }
+    mb_queue_view_push(host, queue);
+    return 1;
+}
+
+// --- bins
+// -----------------------------------------------------------------------------------------------------
+
+static const mb_bins *check_bins(lua_State *L) {
+    return &mb_host_of(L)->sim->bins[mb_view_check(L, 1, MB_VIEW_BINS)->index];
+}
+
+static uint32_t bin_count(lua_State *L, const mb_bins *bins, uint32_t bin) {
+    return mb_host_of(L)->sim->queues[bins->first_queue + bin].count;
+}
+
+static int bins_length(lua_State *L) {
+    lua_pushinteger(L, check_bins(L)->count);
+    return 1;
+}
+
+static int push_bin_or_nil(lua_State *L, uint32_t bin) {
+    if (bin == MB_NONE)
+        lua_pushnil(L);
+    else
+        lua_pushinteger(L, (lua_Integer)bin + 1);
+    return 1;
+}
+
+static int bins_next(lua_State *L) {
+    const mb_bins *bins = check_bins(L);
+    const lua_Number after = luaL_optnumber(L, 2, 0);
+    if (!(after >= 0 && after <= bins->count && after == floor(after)))
+        return luaL_error(L, "bins:next(%f): expected a whole number from 0 to %d", after, (int)bins->count);
+    for (uint32_t i = 0; i < bins->count; i++) {
+        const uint32_t bin = ((uint32_t)after + i) % bins->count;
+        if (bin_count(L, bins, bin)) return push_bin_or_nil(L, bin);
+    }
+    return push_bin_or_nil(L, MB_NONE);
+}
+
+static int bins_longest(lua_State *L) {
+    const mb_bins *bins = check_bins(L);
+    uint32_t best = MB_NONE, most = 0;
+    for (uint32_t bin = 0; bin < bins->count; bin++) {
+        if (bin_count(L, bins, bin) <= most) continue;
+        most = bin_count(L, bins, bin);
+        best = bin;
+    }
+    return push_bin_or_nil(L, best);
+}
+
+static int bins_oldest(lua_State *L) {
+    const mb_bins *bins = check_bins(L);
+    const mb_sim *sim = mb_host_of(L)->sim;
+    uint32_t best = MB_NONE;
+    uint64_t lowest = UINT64_MAX;
+    for (uint32_t bin = 0; bin < bins->count; bin++) {
+        const uint32_t head = mb_queue_peek(&sim->queues[bins->first_queue + bin], &sim->requests);
+        if (head == MB_NONE || mb_request_at(&sim->requests, head)->id >= lowest) continue;
+        lowest = mb_request_at(&sim->requests, head)->id;
+        best = bin;
+    }
+    return push_bin_or_nil(L, best);
+}
+
+static int bins_push(lua_State *L) {
+    const mb_view *view = mb_view_check(L, 1, MB_VIEW_BINS);
+    const uint32_t slot = take_waiting(L, 2, "bins:push");
+    mb_sim *sim = mb_host_of(L)->sim;
+    mb_sim_push_bins(sim, view->index, slot);
+    lua_pushinteger(
+        L,
+        (lua_Integer)(mb_request_at(&sim->requests, slot)->queue - sim->bins[view->index].first_queue) + 1);
+    return 1;
+}
+
+static int bins_set_edges(lua_State *L) {
+    const mb_view *view = mb_view_check(L, 1, MB_VIEW_BINS);
+    mb_sim *sim = mb_host_of(L)->sim;
+    mb_host_check_fence(L, MB_FENCE_ALL, "bins:set_edges");
+    luaL_checktype(L, 2, LUA_TTABLE);
+    const uint32_t wanted = sim->bins[view->index].count - 1;
+    if (lua_rawlen(L, 2) != wanted)
+        return luaL_error(L, "set_edges: expected %d edges for %d bins, got %d", (int)wanted, (int)wanted + 1,
+                          (int)lua_rawlen(L, 2));
+    double *edges =
+        lua_newuserdatauv(L, (wanted + 1) * sizeof *edges, 0); // freed by the collector, also on errors
+    for (uint32_t i = 0; i < wanted; i++) {
+        lua_rawgeti(L, 2, (int)i + 1);
+        edges[i] = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : NAN;
+        lua_pop(L, 1);
+        if (isnan(edges[i]) || (i && edges[i] < edges[i - 1]))
+            return luaL_error(L, "set_edges: edge %d is not a number at least as large as the one before",
+                              (int)i + 1);
+    }
+    mb_sim_set_edges(sim, view->index, edges);
+    return 0;
+}
+
+static int push_edges(lua_State *L, const mb_bins *bins) {
+    lua_createtable(L, (int)bins->count, 0);
+    for (uint32_t i = 0; i + 1 < bins->count; i++) {
+        mb_lua_push_quantity(L, bins->edges[i]);
+        lua_rawseti(L, -2, (int)i + 1);
+    }
+    return 1;
+}
+
+static int read_bins(lua_State *L, const mb_view *view, int property) {
+    (void)property; // `edges` is the only one
+    return push_edges(L, &mb_host_of(L)->sim->bins[view->index]);
+}
+
+static int index_bins(lua_State *L) {
+    if (lua_type(L, 2) != LUA_TNUMBER) return mb_view_index(L, "bins object", read_bins);
+    const mb_view *view = lua_touserdata(L, 1);
+    mb_host *host = mb_host_of(L);
+    const mb_bins *bins = &host->sim->bins[view->index];
+    const lua_Number i = lua_tonumber(L, 2);
+    if (i >= 1 && i <= bins->count && i == floor(i))
+        mb_queue_view_push(host, bins->first_queue + (uint32_t)i - 1);
+    else
+        lua_pushnil(L); // so that ipairs ends
+    return 1;
+}
+
+int mb_bins_make(lua_State *L) { // (sim, options)
+    mb_host *host = mb_host_of(L);
+    mb_view_check(L, 1, MB_VIEW_SIM);
+    mb_host_check_fence(L, MB_FENCE_ALL, "sim:bins");
+    luaL_checktype(L, 2, LUA_TTABLE);
+    static const char *const options[] = {"key", "edges", "count", NULL};
+    lua_getfield(L, 2, "rule"); // it is given all options, and may have some of its own
+    if (lua_isnil(L, -1)) check_options(L, 2, "bins", options);
+    lua_getfield(L, 2, "key");
+    mb_key key = MB_KEY_PREDICTED_OUTPUT;
+    if (!lua_isnil(L, -1))
+        key = lua_type(L, -1) == LUA_TSTRING ? mb_key_from_name(lua_tostring(L, -1)) : MB_KEY_COUNT;
+    if (key == MB_KEY_COUNT || key == MB_KEY_DEADLINE) {
+        const char *advice = lua_isfunction(L, -1)
+                                 ? "; a function can order a queue: sim:queue{ by = function(req) ... end }"
+                                 : "";
+        return luaL_error(L,
+                          "bins: key = %s is unknown; expected \"predicted_output\", \"prompt_tokens\", "
+                          "\"predicted_total\" or "
+                          "\"priority\"%s",
+                          push_shown(L, -1), advice);
+    }
+    if (key == MB_KEY_OUTPUT_TOKENS && !host->oracle)
+        return luaL_error(L, "bins: key = \"output_tokens\" needs oracle = true in the scenario");
+    double *edges = NULL;
+    uint32_t count = 0;
+    mb_edges_from_options(L, 2, key, &edges, &count);
+    if (host->sim->queue_count + count > MAX_QUEUES) free(edges);
+    check_queue_count(L, count);
+    const uint32_t bins = mb_sim_add_bins(host->sim, key, count, edges);
+    free(edges);
+    if (bins == MB_NONE) return luaL_error(L, "not enough memory");
+    mb_view_new(L, MB_VIEW_BINS, bins, host->bins_meta);
+    return 1;
+}
+
+void mb_queue_views_open(lua_State *L) {
+    static const mb_member queue_members[] = {{"push", push_back, 0},
+                                              {"push_front", push_front, 0},
+                                              {"pop", pop, 0},
+                                              {"peek", peek, 0},
+                                              {"remove", remove_request, 0},
+                                              {"each", each, 0},
+                                              {"tokens", NULL, QUEUE_TOKENS},
+                                              {"mean_prompt", NULL, QUEUE_MEAN_PROMPT},
+                                              {"mean_predicted", NULL, QUEUE_MEAN_PREDICTED},
+                                              {NULL, NULL, 0}};
+    static const mb_member bins_members[] = {
+        {"next", bins_next, 0}, {"longest", bins_longest, 0},     {"oldest", bins_oldest, 0},
+        {"push", bins_push, 0}, {"set_edges", bins_set_edges, 0}, {"edges", NULL, 0},
+        {NULL, NULL, 0}};
+    mb_host *host = mb_host_of(L);
+    mb_view_metatable(L, queue_members, index_queue);
+    lua_pushcfunction(L, queue_length);
+    lua_setfield(L, -2, "__len");
+    lua_pushcfunction(L, mb_queue_make); // sim:queue{...} calls the value of sim.queue
+    lua_setfield(L, -2, "__call");
+    host->queue_meta = luaL_ref(L, LUA_REGISTRYINDEX);
+    mb_view_metatable(L, bins_members, index_bins);
+    lua_pushcfunction(L, bins_length);
+    lua_setfield(L, -2, "__len");
+    host->bins_meta = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_newtable(L);
+    host->queue_views = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_newtable(L);
+    host->keys = luaL_ref(L, LUA_REGISTRYINDEX);
+}

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: MIT
+// Replicas and their KV memory as a policy sees them.
+#include "policy/views.h"
+
+#include <math.h>
+#include <string.h>
+
+static mb_replica *replica_at(lua_State *L, const mb_view *view) {
+    return &mb_host_of(L)->sim->replicas[view->index];
+}
+
+static mb_replica *check_replica(lua_State *L) {
+    return replica_at(L, mb_view_check(L, 1, MB_VIEW_REPLICA));
+}
+
+static void push_capacity(lua_State *L, uint64_t tokens) {
+    mb_lua_push_quantity(L, tokens == MB_KV_UNLIMITED ? HUGE_VAL : (double)tokens);
+}
+
+enum { KV_CAPACITY, KV_USED, KV_FREE, KV_BLOCK };
+
+// Tokens in use as a policy may know them. A counter of tokens reserves the true final lengths, which nobody
+// knows before the end, so predictions stand in for them; an oracle sees the counter itself.
+// An engine that reserves final lengths tells of the tokens computed instead.
+static uint64_t known_use(lua_State *L, const mb_replica *replica) {
+    mb_sim *sim = mb_host_of(L)->sim;
+    if (replica->engine)
+        return replica->reserve == MB_RESERVE_FINAL && !mb_host_of(L)->oracle
+                   ? mb_replica_kv_computed(sim, &sim->replicas[replica->id])
+                   : mb_replica_kv_used(sim, &sim->replicas[replica->id]);
+    const mb_kv_pool *pool = &replica->kv;
+    if (mb_host_of(L)->oracle || pool->kind != MB_KV_TOKENS) return pool->reserved;
+    return replica->predicted_tokens < pool->capacity ? replica->predicted_tokens : pool->capacity;
+}
+
+static int read_kv(lua_State *L, const mb_view *view, int property) {
+    const mb_replica *replica = replica_at(L, view);
+    const mb_kv_pool *pool = &replica->kv;
+    switch (property) {
+    case KV_CAPACITY:
+        push_capacity(L, pool->capacity);
+        break;
+    case KV_USED:
+        mb_lua_push_quantity(L, (double)known_use(L, replica));
+        break;
+    case KV_FREE:
+        push_capacity(L, pool->capacity == MB_KV_UNLIMITED ? MB_KV_UNLIMITED
+                                                           : pool->capacity - known_use(L, replica));
+        break;
+    default: // a block of the batch executor's pools is one token
+        lua_pushinteger(L, replica->engine ? mb_host_of(L)->sim->config->kv_block : 1);
+    }
+    return 1;
+}
+
+static int kv_fits(lua_State *L) { // upvalue: the pool, so that kv.fits(tokens) and kv:fits(tokens) both work
+    const mb_view *view = lua_touserdata(L, lua_upvalueindex(1));
+    const lua_Number tokens = luaL_checknumber(L, lua_isuserdata(L, 1) ? 2 : 1);
+    if (!(tokens >= 0 && tokens <= UINT32_MAX)) return luaL_error(L, "kv:fits: expected a number of tokens");
+    const mb_replica *replica = replica_at(L, view);
+    const mb_kv_pool *pool = &replica->kv;
+    if (replica->engine) {
+        lua_pushboolean(L, mb_replica_fits(mb_host_of(L)->sim, &mb_host_of(L)->sim->replicas[replica->id],
+                                           (uint64_t)tokens));
+        return 1;
+    }
+    const bool possible = mb_kv_ever_fits(pool, (uint32_t)tokens);
+    lua_pushboolean(L,
+                    possible && mb_kv_need(pool, (uint32_t)tokens) <= pool->capacity - known_use(L, replica));
+    return 1;
+}
+
+static int index_kv(lua_State *L) {
+    if (lua_type(L, 2) == LUA_TSTRING && strcmp(lua_tostring(L, 2), "fits") == 0) {
+        lua_pushvalue(L, 1);
+        lua_pushcclosure(L, kv_fits, 1);
+        return 1;
+    }
+    return mb_view_index(L, "kv pool", read_kv);
+}
+
+static int each_running_step(lua_State *L) { // upvalues: replica, position
+    const mb_replica *replica = replica_at(L, lua_touserdata(L, lua_upvalueindex(1)));
+    const mb_request_store *store = &mb_host_of(L)->sim->requests;
+    uint32_t position = (uint32_t)lua_tointeger(L, lua_upvalueindex(2));
+    // While a batch ends, those that have left it are still in the list.
+    while (position < replica->count &&
+           mb_request_at(store, replica->batch[position])->phase != MB_PHASE_RUNNING)
+        position++;
+    lua_pushinteger(L, (lua_Integer)position + 1);
+    lua_replace(L, lua_upvalueindex(2));
+    if (position >= replica->count)
+        lua_pushnil(L);
+    else
+        mb_request_view_push(mb_host_of(L), replica->batch[position]);
+    return 1;
+}
+
+// Of an engine, in order of admission. The next one is looked up before this one is given out, so that the
+// loop's body may preempt it. Upvalues: replica, slot of the next, its generation.
+static int each_engine_step(lua_State *L) {
+    mb_host *host = mb_host_of(L);
+    const mb_replica *replica = replica_at(L, lua_touserdata(L, lua_upvalueindex(1)));
+    const uint32_t slot = (uint32_t)lua_tonumber(L, lua_upvalueindex(2));
+    if (slot == MB_NONE) return 0;
+    const mb_request *request = mb_request_at(&host->sim->requests, slot);
+    if (request->phase != MB_PHASE_RUNNING || request->replica != replica->id ||
+        request->generation != (uint32_t)lua_tonumber(L, lua_upvalueindex(3)))
+        return luaL_error(
+            L, "replica:each_running(): the loop's body preempted a request other than the one in hand");
+    const uint32_t next = request->next;
+    lua_pushnumber(L, next);
+    lua_replace(L, lua_upvalueindex(2));
+    lua_pushnumber(L, next == MB_NONE ? 0 : mb_request_at(&host->sim->requests, next)->generation);
+    lua_replace(L, lua_upvalueindex(3));
+    mb_request_view_push(host, slot);
+    return 1;
+}
+
+static int each_running(lua_State *L) {
+    const mb_replica *replica = check_replica(L);
+    lua_pushvalue(L, 1);
+    if (!replica->engine) {
+        lua_pushinteger(L, 0);
+        lua_pushcclosure(L, each_running_step, 2);
+        return 1;
+    }
+    const uint32_t first = mb_replica_oldest(replica);
+    const mb_request_store *store = &mb_host_of(L)->sim->requests;
+    lua_pushnumber(L, first);
+    lua_pushnumber(L, first == MB_NONE ? 0 : mb_request_at(store, first)->generation);
+    lua_pushcclosure(L, each_engine_step, 3);
+    return 1;
+}
+
+static int cached(lua_State *L) { // 0 under a batch model, which has no prefix cache
+    mb_replica *replica = check_replica(L);
+    lua_pushinteger(L, mb_replica_cached(mb_host_of(L)->sim, replica, mb_request_view_check(L, 2)));
+    return 1;
+}
+
+// A count in the table of options; NAN where it is none.
+static double count_field(lua_State *L, const char *name, double otherwise) {
+    lua_getfield(L, 2, name);
+    const bool given = lua_type(L, -1) == LUA_TNUMBER;
+    const lua_Number value = given ? lua_tonumber(L, -1) : lua_isnil(L, -1) ? otherwise : (double)NAN;
+    lua_pop(L, 1);
+    return value >= 0 && value <= 0x1p53 ? value : (double)NAN;
+}
+
+// estimate{ prefill = tokens, prefix = , decodes = , context = }: seconds of one such step, without noise.
+static int estimate_step(lua_State *L, mb_latency *latency) {
+    const double prefill = count_field(L, "prefill", 0), prefix = count_field(L, "prefix", 0);
+    const double decodes = count_field(L, "decodes", 0), context = count_field(L, "context", 0);
+    if (!(prefill <= UINT32_MAX && prefix <= UINT32_MAX && decodes <= UINT32_MAX && context >= 0))
+        return luaL_error(L, "estimate: expected { prefill = tokens, prefix = tokens, decodes = requests, "
+                             "context = tokens }, numbers of at least 0");
+    const mb_chunk chunk = {.tokens = (uint32_t)prefill, .prefix = (uint32_t)prefix};
+    const mb_step_shape shape = {.prefill_tokens = chunk.tokens,
+                                 .prefill_requests = chunk.tokens > 0,
+                                 .chunks = &chunk,
+                                 .decode_requests = (uint32_t)decodes,
+                                 .decode_context = (uint64_t)context};
+    double seconds = 0;
+    bool extrapolated = false;
+    mb_error error = {0};
+    if (mb_latency_step(latency, &shape, NULL, &seconds, &extrapolated, &error) != MB_OK)
+        return mb_host_raise(L, &error);
+    lua_pushnumber(L, seconds);
+    return 1;
+}
+
+// estimate{ requests =, longest = [, service =] }: seconds that such a batch would take, without noise.
+static int estimate(lua_State *L) {
+    check_replica(L);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    mb_latency quiet = *mb_host_of(L)->sim->config->latency;
+    quiet.noise = 0;
+    if (mb_latency_is_step(&quiet)) return estimate_step(L, &quiet);
+    const double requests = count_field(L, "requests", 1), longest = count_field(L, "longest", 0);
+    const double service = count_field(L, "service", 0);
+    if (!(requests >= 1 && requests <= UINT32_MAX && longest <= UINT32_MAX && service >= 0))
+        return luaL_error(L, "estimate: expected { requests = at least 1, longest = tokens }");
+    const mb_batch_time time = mb_latency_batch(&quiet, (uint32_t)requests, (uint32_t)longest, service, NULL);
+    lua_pushnumber(L, time.duration_s);
+    lua_pushnumber(L, time.tbt_s);
+    return 2;
+}
+
+enum {
+    REPLICA_ID,
+    REPLICA_ROLE,
+    REPLICA_RUNNING,
+    REPLICA_WAITING,
+    REPLICA_QUEUE,
+    REPLICA_MAX_REQUESTS,
+    REPLICA_TOKEN_BUDGET,
+    REPLICA_CHUNKED,
+    REPLICA_RESERVE,
+    REPLICA_WATERMARK
+};
+
+static int read_replica(lua_State *L, const mb_view *view, int property) {
+    mb_host *host = mb_host_of(L);
+    const mb_replica *replica = replica_at(L, view);
+    switch (property) {
+    case REPLICA_ID:
+        lua_pushinteger(L, (lua_Integer)view->index + 1);
+        break;
+    case REPLICA_ROLE:
+        lua_pushliteral(L, "both");
+        break;
+    case REPLICA_RUNNING:
+        lua_pushinteger(L, mb_replica_running(replica));
+        break;
+    case REPLICA_WAITING:
+        lua_pushinteger(L, replica->own_queue == MB_NONE ? 0 : host->sim->queues[replica->own_queue].count);
+        break;
+    case REPLICA_QUEUE: {
+        const uint32_t queue = mb_replica_own_queue(host->sim, &host->sim->replicas[replica->id]);
+        if (queue == MB_NONE) return luaL_error(L, "not enough memory");
+        mb_queue_view_push(host, queue);
+        break;
+    }
+    case REPLICA_CHUNKED:
+        lua_pushboolean(L, replica->chunked);
+        break;
+    case REPLICA_RESERVE:
+        lua_pushstring(L, mb_reserve_name(replica->reserve));
+        break;
+    case REPLICA_WATERMARK:
+        lua_pushnumber(L, replica->watermark);
+        break;
+    case REPLICA_MAX_REQUESTS:
+        mb_lua_push_quantity(L, replica->max_requests == MB_NONE ? HUGE_VAL : replica->max_requests);
+        break;
+    default:
+        mb_lua_push_quantity(L,
+                             replica->token_budget == UINT64_MAX ? HUGE_VAL : (double)replica->token_budget);
+    }
+    return 1;
+}
+
+static int index_replica(lua_State *L) {
+    if (lua_type(L, 2) == LUA_TSTRING && strcmp(lua_tostring(L, 2), "kv") == 0) {
+        const mb_view *view = lua_touserdata(L, 1);
+        lua_rawgeti(L, LUA_REGISTRYINDEX, mb_host_of(L)->kv_views);
+        lua_rawgeti(L, -1, (int)view->index + 1);
+        return 1;
+    }
+    return mb_view_index(L, "replica", read_replica);
+}
+
+static void set_reserve(lua_State *L, mb_replica *replica) {
+    const char *name = lua_tostring(L, 3);
+    if (replica->reserve == MB_RESERVE_FINAL) return; // cluster.kv = "tokens": the pool itself says so
+    for (mb_reserve reserve = MB_RESERVE_CHUNK; reserve < MB_RESERVE_FINAL; reserve++) {
+        if (strcmp(mb_reserve_name(reserve), name) != 0) continue;
+        if (reserve == MB_RESERVE_MAXIMUM && mb_host_of(L)->sim->config->kv_max_length == 0)
+            luaL_error(
+                L, "replica.reserve = \"maximum\" needs cluster.kv_max_length in the scenario, the tokens to "
+                   "set aside per request");
+        replica->reserve = reserve;
+        return;
+    }
+    luaL_error(L,
+               "replica.reserve is \"chunk\", \"sequence\", \"prompt\", \"predicted\" or \"maximum\", not "
+               "\"%s\"",
+               name);
+}
+
+// Is the field one that can be set, and is the value of its type?
+static void check_settable(lua_State *L) {
+    static const struct {
+        const char *name;
+        int type;
+    } settable[] = {{"max_requests", LUA_TNUMBER},
+                    {"token_budget", LUA_TNUMBER},
+                    {"chunked", LUA_TBOOLEAN},
+                    {"reserve", LUA_TSTRING},
+                    {"watermark", LUA_TNUMBER}};
+    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
+    for (size_t i = 0; i < sizeof settable / sizeof *settable; i++) {
+        if (strcmp(settable[i].name, name) != 0) continue;
+        if (lua_type(L, 3) != settable[i].type)
+            luaL_error(L, "replica.%s must be a %s, not %s", name, lua_typename(L, settable[i].type),
+                       luaL_typename(L, 3));
+        return;
+    }
+    luaL_error(L, "replica.%s cannot be set; max_requests, token_budget, chunked, reserve and watermark can",
+               name);
+}
+
+static int set_replica(lua_State *L) {
+    mb_replica *replica = check_replica(L);
+    check_settable(L);
+    const char *name = lua_tostring(L, 2);
+    mb_host_check_fence(L, MB_FENCE_ALL, "setting a replica's field");
+    if (strcmp(name, "chunked") == 0) {
+        replica->chunked = lua_toboolean(L, 3);
+        return 0;
+    }
+    if (strcmp(name, "reserve") == 0) {
+        set_reserve(L, replica);
+        return 0;
+    }
+    const lua_Number value = lua_tonumber(L, 3);
+    if (strcmp(name, "watermark") == 0) {
+        if (!(value >= 0 && value < 1))
+            return luaL_error(L, "replica.watermark is a share from 0 to below 1");
+        replica->watermark = value;
+        return 0;
+    }
+    if (!(value >= 1)) return luaL_error(L, "replica.%s must be at least 1", name);
+    if (strcmp(name, "max_requests") == 0)
+        replica->max_requests = value >= MB_NONE ? MB_NONE : (uint32_t)value;
+    else
+        replica->token_budget = value >= 0x1p63 ? UINT64_MAX : (uint64_t)value;
+    return 0;
+}
+
+void mb_replica_view_push(mb_host *host, uint32_t replica) {
+    lua_rawgeti(host->L, LUA_REGISTRYINDEX, host->replica_views);
+    lua_rawgeti(host->L, -1, (int)replica + 1);
+    lua_remove(host->L, -2);
+}
+
+void mb_replica_views_open(lua_State *L) {
+    static const mb_member members[] = {{"each_running", each_running, 0},
+                                        {"cached", cached, 0},
+                                        {"estimate", estimate, 0},
+                                        {"id", NULL, REPLICA_ID},
+                                        {"role", NULL, REPLICA_ROLE},
+                                        {"running", NULL, REPLICA_RUNNING},
+                                        {"waiting", NULL, REPLICA_WAITING},
+                                        {"queue", NULL, REPLICA_QUEUE},
+                                        {"max_requests", NULL, REPLICA_MAX_REQUESTS},
+                                        {"token_budget", NULL, REPLICA_TOKEN_BUDGET},
+                                        {"chunked", NULL, REPLICA_CHUNKED},
+                                        {"reserve", NULL, REPLICA_RESERVE},
+                                        {"watermark", NULL, REPLICA_WATERMARK},
+                                        {NULL, NULL, 0}};
+    static const mb_member kv_members[] = {{"capacity", NULL, KV_CAPACITY},
+                                           {"used", NULL, KV_USED},
+                                           {"free", NULL, KV_FREE},
+                                           {"block", NULL, KV_BLOCK},
+                                           {NULL, NULL, 0}};
+    mb_host *host = mb_host_of(L);
+    mb_view_metatable(L, members, index_replica);
+    lua_pushcfunction(L, set_replica);
+    lua_setfield(L, -2, "__newindex");
+    const int replica_meta = luaL_ref(L, LUA_REGISTRYINDEX);
+    mb_view_metatable(L, kv_members, index_kv);
+    const int kv_meta = luaL_ref(L, LUA_REGISTRYINDEX);
+    const uint32_t count = host->sim->config->replicas;
+    lua_createtable(L, (int)count, 0);
+    lua_createtable(L, (int)count, 0);
+    for (uint32_t i = 0; i < count; i++) {
+        mb_view_new(L, MB_VIEW_REPLICA, i, replica_meta);
+        lua_rawseti(L, -3, (int)i + 1);
+        mb_view_new(L, MB_VIEW_KV, i, kv_meta);
+        lua_rawseti(L, -2, (int)i + 1);
+    }
+    host->kv_views = luaL_ref(L, LUA_REGISTRYINDEX);
+    host->replica_views = luaL_ref(L, LUA_REGISTRYINDEX); // this is sim.replicas
+}

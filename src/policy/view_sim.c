@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: MIT
+// The simulation as a policy sees it.
+#include "policy/views.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+// What a policy may write: some 200 MB of rows.
+#define MAX_OBSERVED 5000000
+#define MAX_OBSERVED_NAME 64
+
+static mb_sim *check_sim(lua_State *L) {
+    mb_view_check(L, 1, MB_VIEW_SIM);
+    return mb_host_of(L)->sim;
+}
+
+// Nothing happens after the hook `done` any more.
+static mb_sim *check_going(lua_State *L, const char *call) {
+    mb_sim *sim = check_sim(L);
+    if (sim->ended) luaL_error(L, "%s: the run has ended; the hook 'done' can only look back", call);
+    return sim;
+}
+
+static int reject(lua_State *L) {
+    mb_sim *sim = check_going(L, "sim:reject");
+    const uint32_t slot = mb_request_view_check(L, 2);
+    const char *reason = luaL_optstring(L, 3, "turned away by the policy");
+    if (mb_request_at(&sim->requests, slot)->phase == MB_PHASE_RUNNING)
+        return luaL_error(L, "sim:reject: the request runs already");
+    mb_request_view_movable(L, slot);
+    mb_host_check_fence(L, MB_FENCE_ALL, "sim:reject");
+    mb_error error = {0};
+    mb_host_enter(L); // `finish` may reject the next one
+    if (mb_sim_reject(sim, slot, reason, &error) != MB_OK) return mb_host_raise(L, &error);
+    mb_host_leave(L);
+    return 0;
+}
+
+static int set_timer(lua_State *L, bool repeats) {
+    mb_host *host = mb_host_of(L);
+    const char *call = repeats ? "sim:every" : "sim:after";
+    mb_sim *sim = check_going(L, call);
+    mb_host_check_fence(L, MB_FENCE_ALL, call);
+    const lua_Number delay = luaL_checknumber(L, 2);
+    luaL_checktype(L, 3, LUA_TFUNCTION);
+    if (!(delay >= 0 && delay < HUGE_VAL)) return luaL_error(L, "a timer needs a time of at least 0 seconds");
+    const double period = repeats ? delay : 0;
+    if (repeats && !(delay > 0)) return luaL_error(L, "sim:every needs a period above 0 seconds");
+    if (repeats && !(sim->now_s + period > sim->now_s))
+        return luaL_error(L, "sim:every: the period is so short that the clock would stand still");
+    lua_rawgeti(L, LUA_REGISTRYINDEX, host->timers);
+    // A free slot holds the number of the next free one, plus 1.
+    const bool reused = host->free_timer != 0;
+    const uint32_t slot = reused ? host->free_timer - 1 : host->timer_count;
+    if (slot >= MB_EVENT_MAX_PAYLOAD) return luaL_error(L, "too many timers");
+    if (reused) {
+        lua_rawgeti(L, -1, (int)slot + 1);
+        host->free_timer = (uint32_t)lua_tointeger(L, -1);
+        lua_pop(L, 1);
+    } else {
+        host->timer_count++;
+    }
+    lua_createtable(L, 2, 0);
+    lua_pushvalue(L, 3);
+    lua_rawseti(L, -2, 1);
+    lua_pushnumber(L, period);
+    lua_rawseti(L, -2, 2);
+    lua_rawseti(L, -2, (int)slot + 1);
+    if (!mb_sim_set_timer(sim, sim->now_s + delay, slot)) return luaL_error(L, "not enough memory");
+    return 0;
+}
+
+static int after(lua_State *L) {
+    return set_timer(L, false);
+}
+
+static int every(lua_State *L) {
+    return set_timer(L, true);
+}
+
+static int sample(lua_State *L) {
+    check_sim(L);
+    const char *name = luaL_optstring(L, 2, "predicted_output");
+    const mb_key key = mb_key_from_name(name);
+    if (key != MB_KEY_PROMPT_TOKENS && key != MB_KEY_PREDICTED_OUTPUT && key != MB_KEY_PREDICTED_TOTAL &&
+        key != MB_KEY_OUTPUT_TOKENS)
+        return luaL_error(L,
+                          "sim:sample(\"%s\"): expected \"prompt_tokens\", \"predicted_output\", "
+                          "\"predicted_total\" or \"output_tokens\"",
+                          name);
+    mb_sample_push(L, key);
+    return 1;
+}
+
+static int log_line(lua_State *L) {
+    check_sim(L);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, mb_host_of(L)->environment);
+    lua_getfield(L, -1, "print");
+    lua_replace(L, 1);
+    lua_pop(L, 1);
+    lua_call(L, lua_gettop(L) - 1, 0);
+    return 0;
+}
+
+static int observe(lua_State *L) {
+    mb_host *host = mb_host_of(L);
+    mb_sim *sim = check_sim(L);
+    const char *name = luaL_checkstring(L, 2);
+    const double value = luaL_checknumber(L, 3);
+    if (!sim->observer.decision) return 0;
+    if (strlen(name) > MAX_OBSERVED_NAME)
+        return luaL_error(L, "sim:observe: the name is longer than %d characters", MAX_OBSERVED_NAME);
+    if (++host->observed > MAX_OBSERVED)
+        return luaL_error(L, "sim:observe: more than %d values in a run; observe less often", MAX_OBSERVED);
+    mb_error error = {0};
+    const uint32_t replica = sim->building ? sim->building->id : MB_NONE;
+    if (sim->observer.decision(sim->observer.self, host->sim->now_s, replica, name, value, &error) != MB_OK)
+        return mb_host_raise(L, &error);
+    return 0;
+}
+
+enum { SIM_NOW, SIM_RUNNING, SIM_WAITING, SIM_INBOX, SIM_ENDED };
+
+static int read_sim(lua_State *L, const mb_view *view, int property) {
+    (void)view;
+    mb_host *host = mb_host_of(L);
+    const mb_sim *sim = host->sim;
+    switch (property) {
+    case SIM_NOW:
+        lua_pushnumber(L, sim->now_s);
+        break;
+    case SIM_RUNNING:
+        mb_lua_push_quantity(L, (double)sim->running);
+        break;
+    case SIM_WAITING:
+        mb_lua_push_quantity(L, (double)sim->waiting);
+        break;
+    case SIM_INBOX:
+        if (sim->inbox_is_bins)
+            lua_rawgeti(L, LUA_REGISTRYINDEX, host->inbox_bins);
+        else
+            mb_queue_view_push(host, sim->inbox);
+        break;
+    default:
+        lua_pushboolean(L, sim->arrivals_ended);
+    }
+    return 1;
+}
+
+static int index_sim(lua_State *L) {
+    return mb_view_index(L, "sim", read_sim);
+}
+
+static int set_sim(lua_State *L) {
+    mb_host *host = mb_host_of(L);
+    mb_sim *sim = check_sim(L);
+    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
+    if (strcmp(name, "inbox") != 0)
+        return luaL_error(L, "sim.%s cannot be set; keep your own values in self.%s", name, name);
+    const mb_view *view = lua_touserdata(L, 3);
+    if (!view || (view->kind != MB_VIEW_QUEUE && view->kind != MB_VIEW_BINS))
+        return luaL_error(L, "sim.inbox must be a queue or bins, not %s", luaL_typename(L, 3));
+    sim->inbox_is_bins = view->kind == MB_VIEW_BINS;
+    sim->inbox = view->index;
+    if (sim->inbox_is_bins) {
+        lua_pushvalue(L, 3);
+        lua_rawseti(L, LUA_REGISTRYINDEX, host->inbox_bins);
+    }
+    return 0;
+}
+
+static void set_bound(lua_State *L, const char *name, double seconds) {
+    if (isinf(seconds)) return; // absent where the scenario has none
+    mb_lua_push_quantity(L, seconds);
+    lua_setfield(L, -2, name);
+}
+
+// What the scenario's cluster asks of admission: sim.cluster. Absent where it says nothing.
+static void push_cluster(lua_State *L, const mb_sim_config *config) {
+    lua_newtable(L);
+    if (config->reserve_given) {
+        lua_pushstring(L, mb_reserve_name(config->reserve));
+        lua_setfield(L, -2, "reserve");
+    }
+    if (config->watermark > 0) {
+        lua_pushnumber(L, config->watermark);
+        lua_setfield(L, -2, "watermark");
+    }
+    if (config->max_requests) {
+        lua_pushinteger(L, (lua_Integer)config->max_requests);
+        lua_setfield(L, -2, "max_requests");
+    }
+    if (config->token_budget) {
+        lua_pushinteger(L, (lua_Integer)config->token_budget);
+        lua_setfield(L, -2, "token_budget");
+    }
+}
+
+void mb_sim_view_open(lua_State *L) {
+    static const mb_member members[] = {{"reject", reject, 0},
+                                        {"bins", mb_bins_make, 0},
+                                        {"after", after, 0},
+                                        {"every", every, 0},
+                                        {"sample", sample, 0},
+                                        {"log", log_line, 0},
+                                        {"observe", observe, 0},
+                                        {"random", mb_library_random, 0},
+                                        {"now", NULL, SIM_NOW},
+                                        {"running", NULL, SIM_RUNNING},
+                                        {"waiting", NULL, SIM_WAITING},
+                                        {"inbox", NULL, SIM_INBOX},
+                                        {"arrivals_ended", NULL, SIM_ENDED},
+                                        {NULL, NULL, 0}};
+    mb_host *host = mb_host_of(L);
+    lua_newtable(L);
+    host->timers = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_pushboolean(L, 0);
+    host->inbox_bins = luaL_ref(L, LUA_REGISTRYINDEX);
+    mb_view_singleton(L, members, index_sim);
+    // What never changes stands among the methods, and is found without a call.
+    lua_pushboolean(L, host->observing);
+    lua_setfield(L, -2, "observing");
+    lua_pushboolean(L, host->oracle);
+    lua_setfield(L, -2, "oracle");
+    mb_queue_view_push(host, 0);
+    lua_setfield(L, -2, "queue");
+    lua_rawgeti(L, LUA_REGISTRYINDEX, host->replica_views);
+    lua_setfield(L, -2, "replicas");
+    mb_clients_push(L);
+    lua_setfield(L, -2, "clients");
+    push_cluster(L, host->sim->config);
+    lua_setfield(L, -2, "cluster");
+    lua_newtable(L);
+    set_bound(L, "ttft", host->sim->config->slo.ttft_s);
+    set_bound(L, "tbt", host->sim->config->slo.tbt_s);
+    set_bound(L, "e2e", host->sim->config->slo.e2e_s);
+    lua_setfield(L, -2, "slo");
+    lua_pop(L, 1);
+    lua_pushcfunction(L, set_sim);
+    lua_setfield(L, -2, "__newindex");
+    const int meta = luaL_ref(L, LUA_REGISTRYINDEX);
+    mb_view_new(L, MB_VIEW_SIM, 0, meta);
+    host->sim_view = luaL_ref(L, LUA_REGISTRYINDEX);
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// What a policy sees of the simulation: requests as plain tables, and small userdata for queues, bins,
+// replicas, the step and the simulation itself. A view holds an index, never a pointer, and is checked at
+// each use.
+#pragma once
+#include "policy/host.h"
+
+typedef enum mb_view_kind {
+    MB_VIEW_QUEUE = 0x6d625131,
+    MB_VIEW_BINS,
+    MB_VIEW_REPLICA,
+    MB_VIEW_KV,
+    MB_VIEW_STEP,
+    MB_VIEW_SIM,
+    MB_VIEW_CLIENT
+} mb_view_kind;
+
+typedef struct mb_view {
+    uint32_t kind; // policies have no other userdata, so this one word tells
+    uint32_t index;
+} mb_view;
+
+// Make the metatables and the views that exist from the start. To be called protected, after
+// mb_sandbox_build.
+void mb_views_open(lua_State *L);
+
+void mb_view_new(lua_State *L, mb_view_kind kind, uint32_t index, int metatable); // pushes it
+// The view at `index` of the given kind; else a Lua error that says what was expected.
+mb_view *mb_view_check(lua_State *L, int index, mb_view_kind kind);
+// Text of anything without addresses; pushes a string.
+void mb_view_describe(lua_State *L, int index);
+// Rank of a request or view among keys of a table; false for other values.
+bool mb_view_order(lua_State *L, int index, int *type, double *number);
+// `__index` function whose upvalue is a table: name -> C function (returned) or number (a property, read by
+// `read`).
+typedef int (*mb_property_reader)(lua_State *L, const mb_view *view, int property);
+
+// Entry of such a table; function NULL: the property numbered `property`.
+typedef struct mb_member {
+    const char *name;
+    lua_CFunction function;
+    int property;
+} mb_member;
+// Push a metatable whose __index is `index` with the members' table as its upvalue.
+void mb_view_metatable(lua_State *L, const mb_member *members, lua_CFunction index);
+// The same for an object that exists once (the step, the simulation): its methods are found without entering
+// C, and only properties call `index`. Leaves the metatable and, above it, the table of methods.
+void mb_view_singleton(lua_State *L, const mb_member *members, lua_CFunction index);
+// Body of such an __index function.
+int mb_view_index(lua_State *L, const char *what, mb_property_reader read);
+
+// src/policy/view_request.c
+void mb_request_views_open(lua_State *L);
+void mb_request_view_push(mb_host *host, uint32_t slot); // the request's table, made when first asked for
+uint32_t mb_request_view_check(lua_State *L,
+                               int index); // its slot; a Lua error for anything else, or a stale one
+// A Lua error for a request that the core has in hand: one that is leaving, or being filed.
+void mb_request_view_movable(lua_State *L, uint32_t slot);
+void mb_request_view_forget(mb_host *host, uint32_t slot);
+
+// src/policy/view_queue.c
+void mb_queue_views_open(lua_State *L);
+void mb_queue_view_push(mb_host *host, uint32_t queue);
+int mb_queue_make(lua_State *L); // sim:queue{ by = ... }
+int mb_bins_make(lua_State *L);  // sim:bins{ ... }
+
+// src/policy/view_replica.c
+void mb_replica_views_open(lua_State *L);
+void mb_replica_view_push(mb_host *host, uint32_t replica);
+
+// src/policy/view_step.c, view_sim.c
+void mb_step_view_open(lua_State *L);
+void mb_sim_view_open(lua_State *L);
+
+// src/policy/view_client.c: pushes sim.clients.
+void mb_clients_push(lua_State *L);
+
+// src/policy/library.c
+int mb_library_random(lua_State *L);
+// src/policy/edges.c: edges by a bin-boundary rule; pushes nothing, gives a malloc'ed array.
+int mb_edges_from_options(lua_State *L, int options, mb_key key, double **edges, uint32_t *count);
+// src/policy/sample.c: make the sample of the workload, once.
+mb_status mb_sample_load(mb_host *host, mb_error *error);
+// Pushes the sorted sample of a length.
+void mb_sample_push(lua_State *L, mb_key key);

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: MIT
+#include "queue/queue.h"
+
+#include <assert.h>
+#include <string.h>
+
+void mb_queue_init(mb_queue *queue, mb_key order, uint32_t index) {
+    *queue = (mb_queue){.order = order,
+                        .head = MB_NONE,
+                        .tail = MB_NONE,
+                        .index = index,
+                        .owner = MB_NONE,
+                        .random = 2463534242u};
+}
+
+static const char *const KEY_NAMES[MB_KEY_COUNT] = {
+    [MB_KEY_NONE] = "none",
+    [MB_KEY_ARRIVAL] = "arrival",
+    [MB_KEY_PROMPT_TOKENS] = "prompt_tokens",
+    [MB_KEY_PREDICTED_OUTPUT] = "predicted_output",
+    [MB_KEY_PREDICTED_TOTAL] = "predicted_total",
+    [MB_KEY_PREDICTED_REMAINING] = "predicted_remaining",
+    [MB_KEY_OUTPUT_TOKENS] = "output_tokens",
+    [MB_KEY_PRIORITY] = "priority",
+    [MB_KEY_DEADLINE] = "deadline",
+    [MB_KEY_GIVEN] = "function",
+};
+
+const char *mb_key_name(mb_key key) {
+    return KEY_NAMES[key];
+}
+
+mb_key mb_key_from_name(const char *name) {
+    for (mb_key key = MB_KEY_ARRIVAL; key < MB_KEY_GIVEN; key++)
+        if (strcmp(KEY_NAMES[key], name) == 0) return key;
+    return MB_KEY_COUNT;
+}
+
+double mb_key_of(mb_key order, const mb_request *request) {
+    switch (order) {
+    case MB_KEY_ARRIVAL:
+        return request->arrival_s;
+    case MB_KEY_PROMPT_TOKENS:
+        return request->prompt_tokens;
+    case MB_KEY_PREDICTED_OUTPUT:
+        return request->predicted_output;
+    case MB_KEY_PREDICTED_TOTAL:
+        return (double)request->prompt_tokens + request->predicted_output;
+    case MB_KEY_PREDICTED_REMAINING:
+        return (double)request->predicted_output - request->generated;
+    case MB_KEY_OUTPUT_TOKENS:
+        return request->output_tokens;
+    case MB_KEY_PRIORITY:
+        return -(double)request->priority;
+    case MB_KEY_DEADLINE:
+        return request->deadline_s;
+    default:
+        return request->key;
+    }
+}
+
+static void count_in(mb_queue *queue, mb_request *request) {
+    assert(request->queue == MB_NONE && request->phase == MB_PHASE_WAITING);
+    request->queue = queue->index;
+    queue->count++;
+    if (queue->all_owned) ++*queue->all_owned;
+    queue->prompt_tokens += request->prompt_tokens;
+    queue->predicted_tokens += request->predicted_output;
+}
+
+static void count_out(mb_queue *queue, mb_request *request) {
+    assert(request->queue == queue->index && queue->count > 0);
+    request->queue = MB_NONE;
+    queue->count--;
+    if (queue->all_owned) --*queue->all_owned;
+    queue->prompt_tokens -= request->prompt_tokens;
+    queue->predicted_tokens -= request->predicted_output;
+}
+
+// --- FIFO
+// -----------------------------------------------------------------------------------------------------
+
+static void fifo_push(mb_queue *queue, mb_request_store *store, uint32_t slot) {
+    mb_request *request = mb_request_at(store, slot);
+    request->previous = queue->tail;
+    request->next = MB_NONE;
+    if (queue->tail == MB_NONE)
+        queue->head = slot;
+    else
+        mb_request_at(store, queue->tail)->next = slot;
+    queue->tail = slot;
+}
+
+static void fifo_unlink(mb_queue *queue, mb_request_store *store, uint32_t slot) {
+    mb_request *request = mb_request_at(store, slot);
+    if (request->previous == MB_NONE)
+        queue->head = request->next;
+    else
+        mb_request_at(store, request->previous)->next = request->next;
+    if (request->next == MB_NONE)
+        queue->tail = request->previous;
+    else
+        mb_request_at(store, request->next)->previous = request->previous;
+    request->previous = request->next = MB_NONE;
+}
+
+// --- keyed: a treap (Aragon & Seidel 1989) ordered by (key, id)
+// -----------------------------------------------
+
+#define LEFT previous
+#define RIGHT next
+
+static bool before(const mb_request *a, const mb_request *b) {
+    return a->key != b->key ? a->key < b->key : a->id < b->id;
+}
+
+static void replace_child(mb_queue *queue, mb_request_store *store, uint32_t parent, uint32_t old,
+                          uint32_t new) {
+    if (parent == MB_NONE)
+        queue->head = new;
+    else {
+        mb_request *above = mb_request_at(store, parent);
+        if (above->LEFT == old)
+            above->LEFT = new;
+        else
+            above->RIGHT = new;
+    }
+    if (new != MB_NONE) mb_request_at(store, new)->parent = parent;
+}
+
+// Lift `slot` over its parent, keeping the order.
+static void rotate_up(mb_queue *queue, mb_request_store *store, uint32_t slot) {
+    mb_request *request = mb_request_at(store, slot);
+    const uint32_t parent = request->parent;
+    mb_request *above = mb_request_at(store, parent);
+    const bool left = above->LEFT == slot;
+    const uint32_t middle = left ? request->RIGHT : request->LEFT;
+    replace_child(queue, store, above->parent, parent, slot);
+    if (left) {
+        above->LEFT = middle;
+        request->RIGHT = parent;
+    } else {
+        above->RIGHT = middle;
+        request->LEFT = parent;
+    }
+    above->parent = slot;
+    if (middle != MB_NONE) mb_request_at(store, middle)->parent = parent;
+}
+
+static void tree_push(mb_queue *queue, mb_request_store *store, uint32_t slot) {
+    mb_request *request = mb_request_at(store, slot);
+    queue->random ^= queue->random << 13; // xorshift32 (Marsaglia 2003): balance only, never a result
+    queue->random ^= queue->random >> 17;
+    queue->random ^= queue->random << 5;
+    request->tree_priority = queue->random;
+    request->LEFT = request->RIGHT = request->parent = MB_NONE;
+    uint32_t at = queue->head, parent = MB_NONE;
+    bool left = false;
+    while (at != MB_NONE) {
+        parent = at;
+        left = before(request, mb_request_at(store, at));
+        at = left ? mb_request_at(store, at)->LEFT : mb_request_at(store, at)->RIGHT;
+    }
+    request->parent = parent;
+    if (parent == MB_NONE)
+        queue->head = slot;
+    else if (left)
+        mb_request_at(store, parent)->LEFT = slot;
+    else
+        mb_request_at(store, parent)->RIGHT = slot;
+    while (request->parent != MB_NONE &&
+           mb_request_at(store, request->parent)->tree_priority > request->tree_priority)
+        rotate_up(queue, store, slot);
+}
+
+static void tree_unlink(mb_queue *queue, mb_request_store *store, uint32_t slot) {
+    mb_request *request = mb_request_at(store, slot);
+    while (request->LEFT != MB_NONE && request->RIGHT != MB_NONE) { // sink until one side is empty
+        const mb_request *left = mb_request_at(store, request->LEFT),
+                         *right = mb_request_at(store, request->RIGHT);
+        rotate_up(queue, store, left->tree_priority < right->tree_priority ? request->LEFT : request->RIGHT);
+    }
+    const uint32_t child = request->LEFT != MB_NONE ? request->LEFT : request->RIGHT;
+    replace_child(queue, store, request->parent, slot, child);
+    request->LEFT = request->RIGHT = request->parent = MB_NONE;
+}
+
+static uint32_t leftmost(const mb_request_store *store, uint32_t slot) {
+    while (slot != MB_NONE && mb_request_at(store, slot)->LEFT != MB_NONE)
+        slot = mb_request_at(store, slot)->LEFT;
+    return slot;
+}
+
+static uint32_t tree_after(const mb_request_store *store, uint32_t slot) {
+    const mb_request *request = mb_request_at(store, slot);
+    if (request->RIGHT != MB_NONE) return leftmost(store, request->RIGHT);
+    while (request->parent != MB_NONE && mb_request_at(store, request->parent)->RIGHT == slot) {
+        slot = request->parent;
+        request = mb_request_at(store, slot);
+    }
+    return request->parent;
+}
+
+// --- either
+// ---------------------------------------------------------------------------------------------------
+
+void mb_queue_push(mb_queue *queue, mb_request_store *store, uint32_t slot) {
+    mb_request *request = mb_request_at(store, slot);
+    count_in(queue, request);
+    if (queue->order == MB_KEY_NONE) {
+        fifo_push(queue, store, slot);
+        return;
+    }
+    request->key = mb_key_of(queue->order, request);
+    tree_push(queue, store, slot);
+}
+
+void mb_queue_push_front(mb_queue *queue, mb_request_store *store, uint32_t slot) {
+    assert(queue->order == MB_KEY_NONE);
+    mb_request *request = mb_request_at(store, slot);
+    count_in(queue, request);
+    request->previous = MB_NONE;
+    request->next = queue->head;
+    if (queue->head == MB_NONE)
+        queue->tail = slot;
+    else
+        mb_request_at(store, queue->head)->previous = slot;
+    queue->head = slot;
+}
+
+uint32_t mb_queue_peek(const mb_queue *queue, const mb_request_store *store) {
+    return queue->order == MB_KEY_NONE ? queue->head : leftmost(store, queue->head);
+}
+
+void mb_queue_remove(mb_queue *queue, mb_request_store *store, uint32_t slot) {
+    count_out(queue, mb_request_at(store, slot));
+    if (queue->order == MB_KEY_NONE)
+        fifo_unlink(queue, store, slot);
+    else
+        tree_unlink(queue, store, slot);
+}
+
+uint32_t mb_queue_pop(mb_queue *queue, mb_request_store *store) {
+    const uint32_t slot = mb_queue_peek(queue, store);
+    if (slot != MB_NONE) mb_queue_remove(queue, store, slot);
+    return slot;
+}
+
+uint32_t mb_queue_after(const mb_queue *queue, const mb_request_store *store, uint32_t slot) {
+    return queue->order == MB_KEY_NONE ? mb_request_at(store, slot)->next : tree_after(store, slot);
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// Queues of waiting requests: first in first out, or ordered by a key (stable, logarithmic); and bins, an
+// array of FIFO queues that a length routes to. Links live in the requests, so a queue costs nothing per
+// request.
+#pragma once
+#include "queue/request.h"
+
+typedef enum mb_key {
+    MB_KEY_NONE, // FIFO
+    MB_KEY_ARRIVAL,
+    MB_KEY_PROMPT_TOKENS,
+    MB_KEY_PREDICTED_OUTPUT,
+    MB_KEY_PREDICTED_TOTAL,     // prompt + predicted output
+    MB_KEY_PREDICTED_REMAINING, // predicted output - generated, as of the push
+    MB_KEY_OUTPUT_TOKENS,       // the true length: only where the scenario is an oracle
+    MB_KEY_PRIORITY,            // larger priority first
+    MB_KEY_DEADLINE,
+    MB_KEY_GIVEN, // the caller gives the key with each push
+    MB_KEY_COUNT
+} mb_key;
+
+typedef struct mb_queue {
+    mb_key order;
+    uint32_t head, tail; // FIFO; a keyed queue's root is `head`
+    uint32_t index;      // its place in the simulation's list of queues, written into requests
+    uint32_t owner;      // the replica whose own queue it is, or MB_NONE
+    uint32_t count;
+    uint64_t *all_owned; // counts the requests in queues with an owner; NULL in the others
+    uint64_t prompt_tokens, predicted_tokens; // sums over the waiting
+    uint32_t random;                          // state of the treap's balancing priorities
+} mb_queue;
+
+void mb_queue_init(mb_queue *queue, mb_key order, uint32_t index);
+// The key that `order` gives a request (MB_KEY_NONE and MB_KEY_GIVEN: its present key).
+double mb_key_of(mb_key order, const mb_request *request);
+// Name of a key in scripts ("predicted_output"), and back (MB_KEY_COUNT: unknown).
+const char *mb_key_name(mb_key key);
+mb_key mb_key_from_name(const char *name);
+
+// The request must be waiting and in no queue. For MB_KEY_GIVEN its `key` was set by the caller.
+void mb_queue_push(mb_queue *queue, mb_request_store *store, uint32_t slot);
+// FIFO only: in front of everything.
+void mb_queue_push_front(mb_queue *queue, mb_request_store *store, uint32_t slot);
+// First request in order, or MB_NONE.
+uint32_t mb_queue_peek(const mb_queue *queue, const mb_request_store *store);
+uint32_t mb_queue_pop(mb_queue *queue, mb_request_store *store);
+void mb_queue_remove(mb_queue *queue, mb_request_store *store, uint32_t slot);
+// The next in order after `slot`, or MB_NONE.
+uint32_t mb_queue_after(const mb_queue *queue, const mb_request_store *store, uint32_t slot);

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+// Requests in the system. A request is made when it arrives and recycled when it ends, so memory grows with
+// the requests in flight and never with the length of the trace.
+#pragma once
+#include "base/error.h"
+#include "model/kv_blocks.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MB_NONE UINT32_MAX
+
+typedef enum mb_phase {
+    MB_PHASE_FREE,    // the slot holds no request
+    MB_PHASE_WAITING, // in a queue, or held by the policy
+    MB_PHASE_RUNNING,
+} mb_phase;
+
+// How far an iteration-level engine is with a request.
+typedef enum mb_stage {
+    MB_STAGE_NEW,     // nothing of it is in memory
+    MB_STAGE_PREFILL, // running: its known tokens are not all computed
+    MB_STAGE_DECODE,  // running: among the engine's decodes, which advance together
+    MB_STAGE_PARKED,  // running, a decode that the last steps left out
+    MB_STAGE_PAUSED,  // waiting, its memory kept
+    MB_STAGE_SWAPPED, // waiting, its memory on the host
+} mb_stage;
+
+typedef struct mb_request {
+    uint64_t id; // 0, 1, 2, ... in order of arrival
+    double arrival_s, start_s, deadline_s, service_s;
+    double key; // order in a keyed queue
+    uint32_t prompt_tokens, output_tokens, predicted_output;
+    uint32_t client;
+    int32_t priority;
+    uint32_t generation;     // of the slot; a handle of an earlier request of the same slot does not match it
+    uint32_t replica;        // while running, paused or swapped
+    uint32_t queue;          // index of the queue that holds it, or MB_NONE
+    uint32_t previous, next; // FIFO links; in a keyed queue the left and right child; while an engine runs
+                             // it, its neighbours in order of admission
+    uint32_t parent, tree_priority; // keyed queue
+    uint32_t script_view;           // owned by the policy's language: 0 = it has not looked at the request
+    uint32_t class_index, user;     // of its workload
+    uint8_t phase, stage;
+    uint32_t older, newer; // links of the list of waiting requests in order of `stamp`
+    uint64_t stamp;        // sim->version when it was last queued; 0: not in that list
+    // --- All that the batch executor touches is above, in two cache lines. The rest is for iteration-level
+    // engines (engine/engine.h) and not even set without one; for a decode it holds as of iteration `joined`.
+    uint32_t computed, generated; // tokens in memory; tokens emitted
+    uint64_t joined;              // iteration of its engine
+    uint64_t order;               // of admission
+    mb_kv_hold hold;
+    uint32_t chunk;         // tokens that the step being built computes of it; 0: it is not in the step
+    uint32_t place;         // index among the engine's decodes
+    uint32_t before, after; // neighbours among its unfinished prefills
+    uint32_t home;          // the queue that it was admitted from, or MB_NONE
+    uint32_t was_computed;  // before its last preemption by recompute
+    uint32_t preemptions;
+    uint64_t news;                        // the last `stamp` that it got
+    double given_back_s;                  // when it was last preempted
+    uint32_t counted;                     // of `generated`, in its client's counter
+    bool covered;                         // its blocks reach to its end: it needs no more
+    double first_token_s, last_token_s;   // NAN before
+    double since_s, waited_s, attained_s; // start of the present phase; sums over the past ones
+    uint64_t session;
+    uint64_t *prefix_ids; // owned
+    uint32_t prefix_count, prefix_unit_tokens;
+} mb_request;
+
+typedef struct mb_request_store {
+    mb_request **chunks;
+    uint32_t chunk_count, capacity_chunks;
+    uint32_t free_head; // list of free slots through `next`
+    uint32_t live;
+} mb_request_store;
+
+enum { MB_CHUNK_BITS = 10, MB_CHUNK_SIZE = 1 << MB_CHUNK_BITS };
+
+void mb_request_store_init(mb_request_store *store);
+void mb_request_store_deinit(mb_request_store *store);
+// A free slot, phase and links reset, and what engines need if `engine`; MB_NONE when out of memory.
+uint32_t mb_request_new(mb_request_store *store, bool engine);
+void mb_request_recycle(mb_request_store *store, uint32_t slot);
+
+static inline mb_request *mb_request_at(const mb_request_store *store, uint32_t slot) {
+    return &store->chunks[slot >> MB_CHUNK_BITS][slot & (MB_CHUNK_SIZE - 1)];
+}
+// Slots handed out so far; every slot is below this.
+static inline uint32_t mb_request_slots(const mb_request_store *store) {
+    return store->chunk_count << MB_CHUNK_BITS;
+}

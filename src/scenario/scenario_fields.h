@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// Values of a scenario's tables, which come checked from Lua: each is of its type or absent. All functions
+// may raise a Lua error for want of memory, so every allocation is hung on its owner at once.
+#pragma once
+#include "base/strbuf.h"
+#include "scenario/scenario_read.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static inline double number_or(lua_State *L, int table, const char *key, double otherwise) {
+    lua_getfield(L, table, key);
+    const double value = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : otherwise;
+    lua_pop(L, 1);
+    return value;
+}
+
+static inline double number(lua_State *L, int table, const char *key) {
+    return number_or(L, table, key, 0);
+}
+
+static inline uint64_t whole(lua_State *L, int table, const char *key) {
+    return (uint64_t)number(L, table, key);
+}
+
+static inline uint32_t small(lua_State *L, int table, const char *key) {
+    return (uint32_t)number(L, table, key);
+}
+
+static inline bool boolean(lua_State *L, int table, const char *key) {
+    lua_getfield(L, table, key);
+    const bool value = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return value;
+}
+
+static inline void *make(lua_State *L, size_t count, size_t size) {
+    void *block = calloc(count ? count : 1, size);
+    if (!block) luaL_error(L, "out of memory");
+    return block;
+}
+
+static inline char *copy(lua_State *L, int index) {
+    char *text = mb_strdup(lua_tostring(L, index));
+    if (!text) luaL_error(L, "out of memory");
+    return text;
+}
+
+static inline bool is(lua_State *L, int table, const char *key, const char *value) {
+    lua_getfield(L, table, key);
+    const char *text = lua_tostring(L, -1);
+    const bool same = text && strcmp(text, value) == 0;
+    lua_pop(L, 1);
+    return same;
+}
+
+// Push table[key]; false, and nothing pushed, if it is not a table. The new table's index is the stack's top.
+static inline bool enter(lua_State *L, int table, const char *key) {
+    lua_getfield(L, table, key);
+    if (lua_istable(L, -1)) return true;
+    lua_pop(L, 1);
+    return false;
+}
+
+static inline int choose(lua_State *L, int table, const char *const names[], size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (is(L, table, "kind", names[i])) return (int)i;
+    lua_getfield(L, table, "kind");
+    return luaL_error(L, "unknown kind \"%s\"", lua_tostring(L, -1));
+}
+#define CHOOSE(L, table, names) choose(L, table, names, sizeof(names) / sizeof *(names))
+
+static inline void read_numbers(lua_State *L, int table, const char *key, double **numbers, size_t *count) {
+    if (!enter(L, table, key)) return;
+    const int list = lua_gettop(L);
+    const size_t n = lua_rawlen(L, list);
+    *numbers = make(L, n, sizeof **numbers);
+    *count = n;
+    for (size_t i = 0; i < n; i++) {
+        lua_rawgeti(L, list, (int)(i + 1));
+        (*numbers)[i] = lua_tonumber(L, -1);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}

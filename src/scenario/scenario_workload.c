@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: MIT
+// The workload of a scenario.
+#include "scenario/scenario_fields.h"
+
+#include <math.h>
+
+static bool read_distribution_of(lua_State *L, int table, const char *key, mb_distribution *d);
+
+// parts[i].lengths, with the number that each has under `key`.
+static void read_parts(lua_State *L, int table, const char *key, mb_distribution *d) {
+    if (!enter(L, table, "parts")) return;
+    const int list = lua_gettop(L);
+    const size_t n = lua_rawlen(L, list);
+    d->parts = make(L, n, sizeof *d->parts);
+    d->part_count = n;
+    d->values = make(L, n, sizeof *d->values);
+    d->value_count = n;
+    for (size_t i = 0; i < n; i++) {
+        lua_rawgeti(L, list, (int)(i + 1));
+        d->values[i] = number_or(L, lua_gettop(L), key, INFINITY);
+        read_distribution_of(L, lua_gettop(L), "lengths", &d->parts[i]);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+// An empirical distribution's path and column wait in the script's table until the file can be read: see
+// below.
+static void read_distribution(lua_State *L, int table, mb_distribution *d) {
+    static const char *const names[] = {"lengths.fixed",     "lengths.uniform",     "lengths.normal",
+                                        "lengths.lognormal", "lengths.exponential", "lengths.zipf",
+                                        "lengths.empirical", "lengths.gamma",       "lengths.pareto",
+                                        "lengths.mixture",   "lengths.by_prompt",   "lengths.of_prompt"};
+    static const char *const first[] = {"value", "low",   "mean",  "mu",   "mean", "theta",
+                                        "none",  "shape", "shape", "none", "none", "none"};
+    static const char *const second[] = {"none", "high",  "std", "sigma", "none", "none",
+                                         "none", "scale", "min", "none",  "none", "none"};
+    const int kind = CHOOSE(L, table, names);
+    d->kind = (mb_distribution_kind)kind;
+    d->a = number(L, table, first[kind]);
+    d->b = number(L, table, second[kind]);
+    d->min = number(L, table, "min");
+    d->max = number_or(L, table, "max", INFINITY);
+    if (d->kind == MB_DIST_MIXTURE) read_parts(L, table, "share", d);
+    if (d->kind == MB_DIST_BY_PROMPT) read_parts(L, table, "up_to", d);
+    if (d->kind == MB_DIST_OF_PROMPT) {
+        d->parts = make(L, 2, sizeof *d->parts);
+        d->part_count = 2; // a base that is not given is 0
+        read_distribution_of(L, table, "base", &d->parts[0]);
+        read_distribution_of(L, table, "factor", &d->parts[1]);
+    }
+    if (d->kind != MB_DIST_EMPIRICAL) return;
+    const double min = d->min, max = d->max;
+    lua_getfield(L, table, "path");
+    lua_getfield(L, table, "column");
+    mb_error error;
+    if (mb_distribution_read_column(lua_tostring(L, -2), lua_tostring(L, -1), d, &error))
+        luaL_error(L, "%s", error.message);
+    d->min = min;
+    d->max = max;
+    lua_pop(L, 2);
+}
+
+static bool read_distribution_of(lua_State *L, int table, const char *key, mb_distribution *d) {
+    if (!enter(L, table, key)) return false;
+    read_distribution(L, lua_gettop(L), d);
+    lua_pop(L, 1);
+    return true;
+}
+
+static void read_pairs(lua_State *L, int table, mb_length_pairs *pairs) {
+    if (!enter(L, table, "lengths")) return;
+    const int at = lua_gettop(L);
+    lua_getfield(L, at, "path");
+    lua_getfield(L, at, "prompt");
+    lua_getfield(L, at, "output");
+    mb_error error;
+    if (mb_length_pairs_read(lua_tostring(L, -3), lua_tostring(L, -2), lua_tostring(L, -1), pairs, &error))
+        luaL_error(L, "%s", error.message);
+    lua_pop(L, 4);
+}
+
+static void read_segments(lua_State *L, int table, mb_arrivals *arrivals) {
+    if (!enter(L, table, "segments")) return;
+    const int list = lua_gettop(L);
+    const size_t n = lua_rawlen(L, list);
+    arrivals->segments = make(L, n, sizeof *arrivals->segments);
+    arrivals->segment_count = n;
+    for (size_t i = 0; i < n; i++) {
+        lua_rawgeti(L, list, (int)(i + 1));
+        lua_rawgeti(L, -1, 1);
+        lua_rawgeti(L, -2, 2);
+        arrivals->segments[i] =
+            (mb_rate_segment){.duration_s = lua_tonumber(L, -2), .rate = lua_tonumber(L, -1)};
+        lua_pop(L, 3);
+    }
+    lua_pop(L, 1);
+}
+
+static void read_arrivals(lua_State *L, int table, mb_arrivals *arrivals);
+
+// Periods of any length, with arrivals of any kind in them: of Poisson ones only the rate may be given.
+static void read_periods(lua_State *L, int table, mb_arrivals *arrivals) {
+    arrivals->kind = MB_ARRIVALS_PERIODS;
+    read_distribution_of(L, table, "on", &arrivals->on);
+    read_distribution_of(L, table, "off", &arrivals->off);
+    arrivals->during = make(L, 1, sizeof *arrivals->during);
+    *arrivals->during = (mb_arrivals){.kind = MB_ARRIVALS_POISSON, .rate = arrivals->rate};
+    if (!enter(L, table, "during")) return;
+    read_arrivals(L, lua_gettop(L), arrivals->during);
+    lua_pop(L, 1);
+}
+
+static double mean_of(lua_State *L, int table, const char *key) {
+    if (!enter(L, table, key)) return 0;
+    const double mean = number(L, lua_gettop(L), "mean");
+    lua_pop(L, 1);
+    return mean;
+}
+
+static void read_arrivals(lua_State *L, int table, mb_arrivals *arrivals) {
+    static const char *const names[] = {"arrivals.constant",   "arrivals.poisson", "arrivals.gamma",
+                                        "arrivals.weibull",    "arrivals.on_off",  "arrivals.piecewise",
+                                        "arrivals.all_at_once"};
+    const int kind = CHOOSE(L, table, names);
+    const bool at_once = kind == 6;
+    arrivals->kind = at_once ? MB_ARRIVALS_CONSTANT : (mb_arrivals_kind)kind;
+    arrivals->rate = at_once ? (double)INFINITY : number(L, table, "rate");
+    arrivals->shape = number(L, table, "shape");
+    arrivals->on_mean_s = mean_of(L, table, "on");
+    arrivals->off_mean_s = mean_of(L, table, "off");
+    arrivals->off_rate = number(L, table, "off_rate");
+    arrivals->repeat = boolean(L, table, "repeat");
+    read_segments(L, table, arrivals);
+    if (boolean(L, table, "general")) read_periods(L, table, arrivals);
+}
+
+static void read_confusion(lua_State *L, int table, mb_predictor *predictor) {
+    if (!enter(L, table, "matrix")) return;
+    const int rows = lua_gettop(L);
+    const size_t bins = predictor->bins;
+    predictor->confusion = make(L, bins * bins, sizeof *predictor->confusion);
+    for (size_t i = 0; i < bins; i++) {
+        lua_rawgeti(L, rows, (int)(i + 1));
+        for (size_t j = 0; j < bins; j++) {
+            lua_rawgeti(L, -1, (int)(j + 1));
+            predictor->confusion[i * bins + j] = lua_tonumber(L, -1);
+            lua_pop(L, 1);
+        }
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+static void read_predictor(lua_State *L, int table, mb_predictor *predictor) {
+    static const char *const names[] = {"predict.exact",     "predict.lognormal", "predict.bin_flip",
+                                        "predict.confusion", "predict.constant",  "predict.column",
+                                        "predict.origin"};
+    predictor->kind = (mb_predictor_kind)CHOOSE(L, table, names);
+    predictor->sigma = number(L, table, "sigma");
+    predictor->flip = number(L, table, "p");
+    predictor->lowest = number(L, table, "lowest");
+    predictor->highest = number(L, table, "highest");
+    predictor->constant = small(L, table, "value");
+    predictor->origin_seed = small(L, table, "seed");
+    size_t edges = 0;
+    read_numbers(L, table, "edges", &predictor->edges, &edges);
+    if (predictor->edges) predictor->bins = edges + 1;
+    read_confusion(L, table, predictor);
+}
+
+static void read_trace(lua_State *L, int table, mb_trace *trace) {
+    static const char *const names[] = {"trace.burstgpt", "trace.azure", "trace.csv", "trace.mooncake",
+                                        "trace.jsonl"};
+    trace->layout = (mb_trace_layout)CHOOSE(L, table, names);
+    mb_scenario_read_text(L, table, "path", &trace->path);
+    trace->time_unit_s = number_or(L, table, "time_unit", 1);
+    trace->rate_scale = number_or(L, table, "rate_scale", 1);
+    trace->from_s = number(L, table, "from");
+    trace->to_s = number_or(L, table, "to", INFINITY);
+    trace->skip_rows = whole(L, table, "skip_rows");
+    trace->window_per_seed = boolean(L, table, "window_per_seed");
+    trace->keep_zero = boolean(L, table, "keep_zero");
+    trace->jitter_s = number(L, table, "jitter");
+    trace->turns = is(L, table, "turns", "wait")    ? MB_TURNS_WAIT
+                   : is(L, table, "turns", "delay") ? MB_TURNS_DELAY
+                                                    : MB_TURNS_STAMPS;
+    trace->grow = is(L, table, "context", "grow");
+    trace->thin = number(L, table, "thin");
+    trace->max_gap_s = number(L, table, "max_gap");
+    trace->sort = boolean(L, table, "sort");
+    trace->longest = whole(L, table, "longest");
+    trace->prefix_unit_tokens = small(L, table, "prefix_unit");
+    if (!enter(L, table, "columns") && !enter(L, table, "fields")) return;
+    const int columns = lua_gettop(L);
+    mb_trace_columns *into = &trace->columns;
+    const struct {
+        const char *key;
+        char **name;
+    } roles[] = {{"time", &into->time},           {"prompt", &into->prompt},   {"output", &into->output},
+                 {"predicted", &into->predicted}, {"client", &into->client},   {"priority", &into->priority},
+                 {"service", &into->service},     {"prefix", &into->prefix},   {"end", &into->end},
+                 {"duration", &into->duration},   {"session", &into->session}, {"id", &into->id},
+                 {"parent", &into->parent},       {"delay", &into->delay}};
+    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
+        mb_scenario_read_text(L, columns, roles[i].key, roles[i].name);
+    lua_pop(L, 1);
+}
+
+static void read_class(lua_State *L, int table, mb_class *class) {
+    mb_scenario_read_text(L, table, "name", &class->name);
+    class->share = number(L, table, "share");
+    class->priority = (int32_t)number(L, table, "priority");
+    class->slo = (mb_slo){INFINITY, INFINITY, INFINITY};
+    read_distribution_of(L, table, "prompt", &class->prompt);
+    read_distribution_of(L, table, "output", &class->output);
+    read_pairs(L, table, &class->pairs);
+    if (!enter(L, table, "slo")) return;
+    const int slo = lua_gettop(L);
+    class->slo = (mb_slo){.ttft_s = number_or(L, slo, "ttft", INFINITY),
+                          .tbt_s = number_or(L, slo, "tbt", INFINITY),
+                          .e2e_s = number_or(L, slo, "e2e", INFINITY)};
+    lua_pop(L, 1);
+}
+
+static void read_classes(lua_State *L, int table, mb_workload *workload) {
+    if (!enter(L, table, "classes")) return;
+    const int list = lua_gettop(L);
+    const size_t n = lua_rawlen(L, list);
+    workload->classes = make(L, n, sizeof *workload->classes);
+    workload->class_count = n;
+    for (size_t i = 0; i < n; i++) {
+        lua_rawgeti(L, list, (int)(i + 1));
+        read_class(L, lua_gettop(L), &workload->classes[i]);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+static void read_sessions(lua_State *L, int table, mb_sessions *sessions) {
+    if (!enter(L, table, "sessions")) return;
+    const int at = lua_gettop(L);
+    sessions->on = true;
+    sessions->max_context = small(L, at, "max_context");
+    read_distribution_of(L, at, "turns", &sessions->turns);
+    read_distribution_of(L, at, "think", &sessions->think);
+    lua_pop(L, 1);
+}
+
+static void read_prefix(lua_State *L, int table, mb_shared_prefix *prefix) {
+    if (!enter(L, table, "prefix")) return;
+    const int at = lua_gettop(L);
+    prefix->tokens = small(L, at, "tokens");
+    prefix->groups = small(L, at, "groups");
+    prefix->theta = number(L, at, "theta");
+    lua_pop(L, 1);
+}
+
+static void read_synthetic(lua_State *L, int table, mb_workload *workload) {
+    if (enter(L, table, "arrivals")) {
+        read_arrivals(L, lua_gettop(L), &workload->arrivals);
+        lua_pop(L, 1);
+    }
+    read_distribution_of(L, table, "prompt", &workload->prompt);
+    read_distribution_of(L, table, "output", &workload->output);
+    read_pairs(L, table, &workload->pairs);
+    workload->has_service = read_distribution_of(L, table, "service", &workload->service);
+    workload->clients = small(L, table, "clients");
+    workload->users = small(L, table, "users");
+    workload->ramp_s = number(L, table, "ramp");
+    read_distribution_of(L, table, "think", &workload->think);
+    read_sessions(L, table, &workload->sessions);
+    read_prefix(L, table, &workload->prefix);
+    read_classes(L, table, workload);
+}
+
+void mb_scenario_read_workload(lua_State *L, int table, mb_workload *workload) {
+    workload->origin = is(L, table, "kind", "origin_requests");
+    workload->origin_seed = small(L, table, "seed");
+    workload->kind =
+        is(L, table, "kind", "synthetic") || workload->origin ? MB_WORKLOAD_SYNTHETIC : MB_WORKLOAD_TRACE;
+    workload->limit = whole(L, table, "limit");
+    workload->until_s = number_or(L, table, "until_time", INFINITY);
+    if (enter(L, table, "predictor")) {
+        read_predictor(L, lua_gettop(L), &workload->predictor);
+        lua_pop(L, 1);
+    }
+    if (workload->kind == MB_WORKLOAD_TRACE)
+        read_trace(L, table, &workload->trace);
+    else
+        read_synthetic(L, table, workload);
+}

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: MIT
+// Planning: who is asked for a step at this instant, and when an engine in the middle of a run looks up.
+//
+// An engine that jumps over many equal steps must stop at the first boundary after something has changed.
+// With many replicas on one queue the first of them to reach a boundary usually takes what came, so only that
+// one is woken; the others are when it did not.
+#include "engine/engine.h"
+#include "sim/internal.h"
+
+void mb_sim_mark_boundary(mb_sim *sim, const mb_replica *replica) {
+    mb_bits_add(&sim->boundary, replica->id);
+}
+
+static void clear_boundary(mb_sim *sim, const mb_replica *replica) {
+    mb_bits_remove(&sim->boundary, replica->id);
+}
+
+// The newest change that a running engine reacts to, besides its own queue: a request that still waits, or
+// anything that is no request.
+static uint64_t newest_change(const mb_sim *sim) {
+    const uint64_t global = sim->global_version;
+    if (sim->newest_stamped == MB_NONE) return global;
+    const uint64_t stamp = mb_request_at(&sim->requests, sim->newest_stamped)->stamp;
+    return stamp > global ? stamp : global;
+}
+
+static bool concerns(const mb_replica *replica, uint64_t change) {
+    const uint64_t newest = replica->own_version > change ? replica->own_version : change;
+    return newest > replica->seen_version;
+}
+
+// --- engines look up
+
+#define ASIDE_ONLY (UINT32_C(1) << 31) // among numbers of replicas, which are smaller
+
+static void interrupt_all(mb_sim *sim, uint64_t change) {
+    sim->first_boundary_s = INFINITY;
+    if (change <= sim->woken) return; // those that have not seen it yet will look up by themselves
+    sim->woken = change;
+    for (uint32_t i = 0; i < sim->config->replicas; i++) {
+        mb_replica *replica = &sim->replicas[i];
+        sim->operations++;
+        if (replica->engine->stepping && change > replica->seen_version) mb_run_interrupt(sim, replica);
+    }
+}
+
+// Does this engine count among those that the change may wake at a boundary to come? One whose turn is at
+// this instant is woken at once.
+static bool wakes_later(mb_sim *sim, mb_replica *replica, uint64_t change) {
+    if (!replica->engine->stepping || change <= replica->seen_version) return false;
+    if (mb_run_next_boundary(sim, replica) > sim->now_s) return true;
+    mb_run_interrupt(sim, replica);
+    return false;
+}
+
+// Those that reach a boundary first: usually one, but replicas may walk in step. What is known of the
+// boundaries is no later than they are, so the earliest are looked at until none can be before the first that
+// was found; while they are, they stand aside.
+static void interrupt_first(mb_sim *sim, uint64_t change) {
+    uint32_t *aside = sim->scratch, count = 0;
+    double first = INFINITY;
+    for (double least; (least = mb_min_tree_least(&sim->boundaries)) <= first && !isinf(least);) {
+        const uint32_t id = mb_min_tree_first(&sim->boundaries);
+        const bool later = wakes_later(sim, &sim->replicas[id], change);
+        sim->operations++;
+        if (later && sim->boundary_s[id] < first) first = sim->boundary_s[id];
+        mb_min_tree_set(&sim->boundaries, id, INFINITY);
+        aside[count++] = later ? id : id | ASIDE_ONLY;
+    }
+    sim->first_boundary_s = first;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t id = aside[i] & ~ASIDE_ONLY;
+        mb_min_tree_set(&sim->boundaries, id, sim->boundary_s[id]);
+        if (id == aside[i] && sim->boundary_s[id] == first) mb_run_interrupt(sim, &sim->replicas[id]);
+    }
+}
+
+// (A push to an engine's own queue interrupts that engine at once.)
+static void arrange(mb_sim *sim, bool planned) {
+    if (!sim->engines || sim->config->stepwise) return;
+    const uint64_t change = newest_change(sim);
+    if (change > sim->arranged) {
+        const bool for_all = sim->global_version > sim->arranged || sim->config->replicas == 1;
+        sim->arranged = change;
+        if (for_all)
+            interrupt_all(sim, change);
+        else
+            interrupt_first(sim, change);
+    } else if (planned && sim->first_boundary_s <= sim->now_s)
+        interrupt_all(sim, change); // the first did not take it: now for the others
+}
+
+// --- who is asked
+
+static bool has_own_waiting(const mb_sim *sim, const mb_replica *replica) {
+    return replica->own_queue != MB_NONE && sim->queues[replica->own_queue].count > 0;
+}
+
+// Left idle with work of its own, not on purpose.
+static void set_holding(mb_sim *sim, mb_replica *replica, bool holding) {
+    holding = holding && !replica->idle_on_purpose;
+    if (replica->holding == holding) return;
+    replica->holding = holding;
+    sim->idle_holding_count += holding ? 1 : ~UINT32_C(0);
+}
+
+static mb_status schedule(mb_sim *sim, mb_replica *replica, mb_error *error) {
+    mb_sim_integrate(sim);
+    if (replica->idle_on_purpose) {
+        replica->idle_on_purpose = false;
+        sim->idle_on_purpose_count--;
+    }
+    set_holding(sim, replica, false);
+    replica->needs_call = false;
+    mb_bits_remove(&sim->calls, replica->id);
+    sim->operations++;
+    replica->count = 0;
+    replica->longest_tokens = 0;
+    replica->longest_service_s = 0;
+    replica->prompt_tokens = replica->output_tokens = replica->predicted_tokens = 0;
+    if (replica->engine) mb_step_begin(sim, replica);
+    sim->taken_in = 0;
+    sim->limited_by = MB_STOP_CAP;
+    sim->building = replica;
+    mb_status status = sim->policy.ops->schedule(sim->policy.self, sim, replica, error);
+    const mb_engine *engine = replica->engine;
+    uint32_t preempted;
+    // A policy that says nothing does not mean that what runs is to stand still.
+    if (status == MB_OK && engine && engine->requests == 0 && engine->running > 0 &&
+        !replica->idle_on_purpose)
+        status = mb_step_carry(sim, false, &preempted, error);
+    sim->building = NULL;
+    replica->seen_version = sim->changes;
+    if (status == MB_OK && sim->out_of_memory) status = mb_fail_memory(error);
+    if (status != MB_OK) return status;
+    const bool holds = replica->engine && replica->engine->running > 0;
+    if (holds)
+        mb_bits_add(&sim->loaded, replica->id);
+    else
+        mb_bits_remove(&sim->loaded, replica->id);
+    // (What blocks a queue for ever may have cost the policy a batch that it had formed.)
+    if (sim->policy.ops->alike && !holds && replica->count == 0 && !sim->config->block_oversize)
+        sim->refused_version = sim->version;
+    if (replica->engine && replica->engine->requests == 0) {
+        set_holding(sim, replica, replica->engine->running > 0 || has_own_waiting(sim, replica));
+        return MB_OK;
+    }
+    if (sim->taken_in) sim->metrics.stops[sim->stop]++;
+    if (replica->engine && !replica->engine->barrier) return mb_run_start(sim, replica, error);
+    if (replica->engine && !mb_batch_from_rows(sim, replica)) return mb_fail_memory(error);
+    if (replica->count) return mb_batch_start(sim, replica, error);
+    set_holding(sim, replica, has_own_waiting(sim, replica));
+    return MB_OK;
+}
+
+static bool has_work(const mb_sim *sim, const mb_replica *replica) {
+    return sim->waiting > 0 || (replica->engine && replica->engine->running > 0);
+}
+
+// What an engine that stood idle with nothing to do has seen since.
+static void catch_up(mb_sim *sim, mb_replica *replica) {
+    if (!replica->engine || replica->engine->running > 0 || replica->idle_plan > sim->calm_plan) return;
+    replica->needs_call = false;
+    mb_bits_remove(&sim->calls, replica->id);
+    if (replica->seen_version < sim->calm_version) replica->seen_version = sim->calm_version;
+}
+
+static mb_status offer(mb_sim *sim, mb_replica *replica, mb_error *error) {
+    if (!replica->busy) {
+        catch_up(sim, replica);
+        const bool news =
+            sim->version > replica->seen_version || replica->own_version > replica->seen_version;
+        if (!replica->needs_call && !news) return MB_OK;
+        if (has_work(sim, replica)) return schedule(sim, replica, error);
+        replica->needs_call = false; // as if it had been called: what comes later is news
+        mb_bits_remove(&sim->calls, replica->id);
+        replica->seen_version = sim->changes;
+        return MB_OK;
+    }
+    clear_boundary(sim, replica);
+    if (!concerns(replica, newest_change(sim))) return mb_run_continue(sim, replica, error);
+    const mb_status status = mb_run_end(sim, replica, error);
+    return status == MB_OK && has_work(sim, replica) ? schedule(sim, replica, error) : status;
+}
+
+// The first replica from `from` on that is idle (and to be asked) or at a boundary; MB_NONE if there is none.
+static uint32_t next_candidate(const mb_sim *sim, uint32_t from) {
+    const bool refused = sim->refused_version == sim->version && sim->own_queues == 0;
+    const mb_bits *asked = sim->waiting == 0 ? &sim->loaded : refused ? &sim->calls : &sim->idle;
+    const uint32_t idle = mb_bits_next(asked, from);
+    const uint32_t boundary = sim->engines ? mb_bits_next(&sim->boundary, from) : MB_NONE;
+    return idle < boundary ? idle : boundary;
+}
+
+// How often all replicas may be asked again at one instant, since what one gave back is news to the others.
+#define MAX_PASSES 1000
+
+static mb_status stuck(const mb_sim *sim, mb_error *error) {
+    return mb_fail(
+        error, MB_FAILED,
+        "stuck at t = %.9g s: the hook 'schedule' was called %d times over for the replicas at this "
+        "instant, since each call preempts requests that the others then take and give back; %llu "
+        "requests wait, %llu run",
+        sim->now_s, MAX_PASSES, (unsigned long long)sim->waiting, (unsigned long long)sim->running);
+}
+
+// Offer a step to every replica that something has changed for, lowest number first; again, if a replica
+// gave a request back that an earlier one could take.
+mb_status mb_plan(mb_sim *sim, mb_error *error) {
+    mb_status status = MB_OK;
+    arrange(sim, false);
+    uint32_t passes = 0;
+    for (uint64_t before = ~UINT64_C(0); status == MB_OK && before != sim->changes;) {
+        before = sim->changes;
+        if (++passes > MAX_PASSES) return stuck(sim, error);
+        for (uint32_t id = next_candidate(sim, 0); id != MB_NONE; id = next_candidate(sim, id + 1)) {
+            if (!sim->engines && sim->waiting == 0) break;
+            if (sim->plan_cursor < id) sim->plan_cursor = id;
+            status = offer(sim, &sim->replicas[id], error);
+            if (sim->plan_cursor <= id) sim->plan_cursor = id + 1;
+            if (status != MB_OK) break;
+            arrange(sim, false);
+        }
+        sim->plan_cursor = sim->config->replicas;
+    }
+    arrange(sim, true);
+    sim->plan_cursor = 0;
+    if (sim->waiting == 0) {
+        sim->calm_plan = sim->plans;
+        sim->calm_version = sim->changes;
+    }
+    sim->plans++;
+    if (status == MB_OK && sim->out_of_memory) status = mb_fail_memory(error);
+    return status;
+}
