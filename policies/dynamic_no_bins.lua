@@ -20,9 +20,9 @@ function DynamicNoBins:init()
   self.limit = batch_limit.new(self.sim, self.params)
 end
 
-function DynamicNoBins:schedule(replica, step)
+function DynamicNoBins:schedule(_, step)
   local sim = self.sim
-  local size, b_mem, b_sla, why = self.limit:size(replica)
+  local size, b_mem, b_sla, why = self.limit:size()
   if sim.observing then
     sim:observe("b_mem", b_mem)
     sim:observe("b_sla", b_sla)

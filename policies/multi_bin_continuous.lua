@@ -16,21 +16,18 @@ function MultiBinContinuous:init()
     key = params.key, count = params.bins, edges = given and params.edges or nil, rule = not given and params.rule or nil,
   }
   sim.inbox, self.last = self.bins, 0
-  local choices = {
-    round_robin = function(bins) return bins:next(self.last) end,
-    longest_queue = function(bins) return bins:longest() end,
-    oldest_head = function(bins) return bins:oldest() end,
-  }
+  local bins = self.bins -- each is called with the bins and the last one served
+  local choices = { round_robin = bins.next, longest_queue = bins.longest, oldest_head = bins.oldest }
   self.choose = assert(choices[params.selection], "selection: round_robin, longest_queue or oldest_head")
 end
 
 function MultiBinContinuous:schedule(_, step)
   if step:carry() > 0 then return end
-  local bin, why = self.choose(self.bins), nil
+  local bin, why = self.choose(self.bins, self.last), nil
   while bin and not why do
     self.last = bin
     _, why = step:admit(self.bins[bin])
-    bin = self.choose(self.bins)
+    bin = self.choose(self.bins, self.last)
   end
 end
 

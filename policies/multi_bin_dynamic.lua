@@ -37,31 +37,28 @@ function MultiBinDynamic:init()
     self.queues[i] = self.bins[i]
     self.limits[i] = params.controller == "global" and self.limits[1] or batch_limit.new(sim, params)
   end
-  local choices = {
-    round_robin = function(bins) return bins:next(self.last) end,
-    longest_queue = function(bins) return bins:longest() end,
-    oldest_head = function(bins) return bins:oldest() end,
-  }
+  local bins = self.bins -- each is called with the bins and the last one served
+  local choices = { round_robin = bins.next, longest_queue = bins.longest, oldest_head = bins.oldest }
   self.choose = assert(choices[params.selection], "selection: round_robin, longest_queue or oldest_head")
 end
 
 function MultiBinDynamic:schedule(replica, step)
-  local sim, bin = self.sim, self.choose(self.bins)
+  local sim, bin = self.sim, self.choose(self.bins, self.last)
   if not bin then return end
   local limit = self.limits[bin]
-  local size, b_mem, b_sla, why = limit:size(replica)
+  local size, b_mem, b_sla, why = limit:size()
   if sim.observing then
     sim:observe("bin", bin)
     sim:observe("b_mem", b_mem)
     sim:observe("b_sla", b_sla)
   end
-  self.last, self.limit_of[replica.id] = bin, limit
+  self.last, self.limit_of[replica] = bin, limit
   step:admit(self.queues[bin], size, why)
   step:barrier()
 end
 
 function MultiBinDynamic:stepped(replica, step)
-  self.limit_of[replica.id]:observe(step)
+  self.limit_of[replica]:observe(step)
 end
 
 return MultiBinDynamic

@@ -26,7 +26,7 @@ end
 
 function Pang:schedule(replica, step)
   if self.mixed[replica.id] then
-    local limit, b_mem, b_sla, why = self.limits[replica.id]:size(replica)
+    local limit, b_mem, b_sla, why = self.limits[replica.id]:size(replica.running)
     replica.max_requests = math.max(1, math.min(limit, self.most[replica.id]))
     self.why[replica.id] = limit < self.most[replica.id] and why or "cap"
     self.sim:observe("b_mem", b_mem)

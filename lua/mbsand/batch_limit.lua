@@ -2,7 +2,7 @@
 --
 --   local limit = batch_limit.new(sim, params)       -- params as in policies/dynamic_no_bins.lua
 --   limit:observe(step)                              -- in `stepped`
---   local size, b_mem, b_sla, why = limit:size(replica) -- in `schedule`; N_decode is this replica's own
+--   local size, b_mem, b_sla, why = limit:size(replica.running) -- in `schedule`: N_decode; none between whole batches
 --   step:admit(queue, size, why)                     -- why: "b_mem", "b_sla" or "cap", whichever is the least
 --
 -- Algorithm 2 rests anywhere in its band D_SLA - eps_D .. D_SLA + eps_D, and coming from above it rests at the upper end. So
@@ -14,18 +14,19 @@ local sla = require "mbsand.sla"
 
 local batch_limit = {}
 
+-- Only what a rule uses is asked for: a look at the step costs as much as the rule itself.
 local function observe(self, step)
-  self.memory:observe(step.requests, step.prefill_tokens, step.decode_tokens)
-  if self.sla then self.sla:observe(step.tbt, step.requests) end
+  local memory_limit, control, requests = self.memory, self.sla, step.requests
+  if memory_limit.limited then memory_limit:observe(requests, step.prefill_tokens, step.decode_tokens) end
+  if control then control:observe(step.tbt, requests) end
 end
 
-local function size(self, replica)
-  local decoding = replica.running
-  local b_mem = self.memory:batch_size(decoding)
-  local b_sla = self.sla and self.sla:batch_size(decoding) or self.max_batch
+local function size(self, decoding)
+  local limit, control, most = self.memory, self.sla, self.max_batch
+  local b_mem = limit.limited and limit:batch_size(decoding) or most
+  local b_sla = control and control:batch_size(decoding) or most
   local least = b_mem < b_sla and b_mem or b_sla
-  local why = least >= self.max_batch and "cap" or b_mem < b_sla and "b_mem" or "b_sla"
-  return least, b_mem, b_sla, why
+  return least, b_mem, b_sla, least >= most and "cap" or b_mem < b_sla and "b_mem" or "b_sla"
 end
 
 function batch_limit.new(sim, params)

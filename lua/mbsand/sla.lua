@@ -28,21 +28,6 @@ local floor, max, min = math.floor, math.max, math.min -- locals: this runs once
 
 local sla = {}
 
-local function observe(self, tbt, requests)
-  if tbt <= 0 then return end -- no token was generated: nothing to control
-  local at = self.at + 1
-  if at > self.window then at = 1 end
-  self.at = at
-  if self.samples < self.window then
-    self.samples = self.samples + 1
-  else
-    self.time_sum, self.batch_sum = self.time_sum - self.times[at], self.batch_sum - self.batches[at]
-  end
-  self.times[at], self.batches[at] = tbt, requests
-  self.time_sum, self.batch_sum = self.time_sum + tbt, self.batch_sum + requests
-  self.fresh = true
-end
-
 -- One decision of Algorithm 2 for a recent mean time and mean batch size.
 local function move(self, time, batch)
   local low, high = self.low, self.high
@@ -59,32 +44,47 @@ local function move(self, time, batch)
   end
 end
 
--- decoding: N_decode, requests that this replica is generating for and that cannot be sent away.
-local function batch_size(self, decoding)
-  if self.fresh then
-    self.fresh = false
-    move(self, self.time_sum / self.samples, self.batch_sum / self.samples)
-  end
-  local size = floor((self.low + self.high) / 2)
-  if decoding and decoding > size then size = decoding end
-  if size > self.max then size = self.max end
-  return size < self.min and self.min or size
-end
-
 function sla.controller(options)
   assert(options.target and options.target > 0, "sla.controller: target must be a positive time in seconds")
   local lowest, highest = options.min or 1, options.max or 128
   assert(lowest >= 1 and lowest <= highest, "sla.controller: 1 <= min <= max")
-  return {
+  local window = options.window or 20
+  local times, batches, time_sum, batch_sum, at, samples = {}, {}, 0, 0, 0, 0
+  local fresh, size = true, nil -- the answer is worked out anew only when something was observed
+  local control = {
     target = options.target,
     tolerance = options.tolerance or 0.05 * options.target,
     width = min(options.width or 16, highest - lowest),
     step = options.step or 4,
-    window = options.window or 20,
     min = lowest, max = highest, low = lowest, high = highest,
-    times = {}, batches = {}, time_sum = 0, batch_sum = 0, at = 0, samples = 0, fresh = false,
-    observe = observe, move = move, batch_size = batch_size,
+    move = move,
   }
+
+  function control:observe(tbt, requests) -- luacheck: ignore self
+    if tbt <= 0 then return end -- no token was generated: nothing to control
+    at = at < window and at + 1 or 1
+    if samples < window then
+      samples = samples + 1
+    else
+      time_sum, batch_sum = time_sum - times[at], batch_sum - batches[at]
+    end
+    times[at], batches[at] = tbt, requests
+    time_sum, batch_sum = time_sum + tbt, batch_sum + requests
+    fresh = true
+  end
+
+  -- decoding: N_decode, requests that this replica is generating for and that cannot be sent away.
+  function control:batch_size(decoding)
+    if fresh then
+      fresh = false
+      if samples > 0 then self:move(time_sum / samples, batch_sum / samples) end
+      size = max(lowest, min(floor((self.low + self.high) / 2), highest))
+    end
+    if decoding and decoding > size then return min(decoding, highest) end
+    return size
+  end
+
+  return control
 end
 
 return sla

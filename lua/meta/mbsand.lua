@@ -374,7 +374,7 @@ function sla.controller(options) end
 local batch_limit = {}
 ---@class mbsand.BatchLimit
 ---@field observe fun(self: mbsand.BatchLimit, step: mbsand.EndedStep)
----@field size fun(self: mbsand.BatchLimit, replica: mbsand.Replica): integer, integer, integer, string b*, b_mem, b_SLA, and which it is: for step:admit
+---@field size fun(self: mbsand.BatchLimit, decoding?: integer): integer, integer, integer, string b*, b_mem, b_SLA, and which it is: for step:admit
 ---@param sim mbsand.Sim
 ---@param params table as policies/dynamic_no_bins.lua declares them
 ---@return mbsand.BatchLimit
