@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "plan/budget.h"
 
+#include "plan/vllm.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -38,70 +40,6 @@ static double value_bytes(const mb_plan *plan) {
 
 static uint64_t round_up(uint64_t tokens, uint32_t block) {
     return (tokens + block - 1) / block * block;
-}
-
-// --- what vLLM takes beside weights and KV memory
-// ----------------------------------------------------------------------------
-
-enum { TODAY = 21, FIRST_V1 = 8, FIRST_WITH_GRAPHS = 21 };
-
-static uint32_t version_of(const mb_plan *plan) {
-    return plan->version ? plan->version : TODAY;
-}
-
-void mb_plan_version(const mb_plan *plan, char text[24]) {
-    snprintf(text, 24, "0.%u%s", version_of(plan), version_of(plan) >= TODAY ? " or later" : "");
-}
-
-// vLLM's own test: from 70 GiB on, but not the A100.
-static bool is_large(const mb_gpu *gpu) {
-    return gpu->memory_bytes >= 70 * GIB && strncmp(gpu->name ? gpu->name : "", "a100", 4) != 0;
-}
-
-uint32_t mb_plan_step_tokens(const mb_plan *plan) {
-    if (plan->step_tokens) return plan->step_tokens;
-    if (version_of(plan) < FIRST_V1)
-        return plan->context > 2048 ? (uint32_t)fmin((double)plan->context, 1 << 24) : 2048;
-    return is_large(plan->gpu) ? 8192 : 2048;
-}
-
-uint32_t mb_plan_step_requests(const mb_plan *plan) {
-    if (plan->step_requests) return plan->step_requests;
-    return version_of(plan) >= FIRST_V1 && is_large(plan->gpu) ? 1024 : 256;
-}
-
-// The most that is alive at once in a layer, per token: three vectors as wide as the model, and the MLP's two
-// halves with their product, or queries, keys and values, or what the chosen experts work on. (Llama-3.1-8B:
-// 110,592 bytes; a run with 29,000 tokens took 110,700.)
-static double bytes_per_step_token(const mb_plan *plan) {
-    const mb_model_config *m = plan->model;
-    const double values = 2.0 * (m->kv_lora_rank ? m->heads * 1.0 : m->kv_heads) * m->head_dim;
-    const double attention = (2.0 * m->heads * m->head_dim + values) / plan->tp;
-    const double dense = m->dense_layers ? 3.0 * m->intermediate / plan->tp : 0;
-    const double inner = (double)m->expert_intermediate / plan->tp;
-    const double experts = m->experts_per_token * (fmax(2 * inner, m->expert_hidden) + inner);
-    return 2 * (3.0 * m->hidden + fmax(attention, fmax(dense, experts)));
-}
-
-// A step's activations, or the sampler's copies of the scores of all words: 16 bytes each of a request, 28 in
-// the older engine.
-static double vllm_activation(const mb_plan *plan) {
-    const double each = version_of(plan) < FIRST_V1 ? 28 : 16;
-    const double step = mb_plan_step_tokens(plan), requests = fmin(mb_plan_step_requests(plan), step);
-    return fmax(step * bytes_per_step_token(plan), requests * plan->model->vocabulary * each);
-}
-
-// CUDA's context and libraries, NCCL's buffers, the rotary table, and the graphs once they count.
-static double vllm_runtime(const mb_plan *plan) {
-    const mb_model_config *m = plan->model;
-    const double rotary = 2.0 * (double)m->max_positions * (m->kv_lora_rank ? m->rope_dim : m->head_dim);
-    const double base = version_of(plan) < FIRST_V1 ? 0.44 : 0.63, among = plan->tp > 1 ? 0.35 : 0;
-    const double graphs = version_of(plan) >= FIRST_WITH_GRAPHS ? 0.47 / 32 * m->layers : 0;
-    return (base + among + graphs) * GIB + fmin(rotary, GIB);
-}
-
-static double usual_utilization(const mb_plan *plan) {
-    return version_of(plan) >= FIRST_WITH_GRAPHS ? 0.92 : 0.9;
 }
 
 // --- what a user takes
@@ -164,13 +102,15 @@ mb_budget mb_budget_of(const mb_plan *plan) {
     const double given = vllm ? usable : plan->gpu->memory_bytes;
     mb_budget b = {
         .memory = plan->memory_bytes > 0 ? plan->memory_bytes : given,
-        .utilization = or_else(plan->utilization, vllm ? usual_utilization(plan) : c->utilization),
-        .activation = or_else(plan->activation_bytes, vllm ? vllm_activation(plan) : c->activation_gib * GIB),
-        .runtime = or_else(plan->runtime_bytes, vllm ? vllm_runtime(plan) : c->runtime_gib * GIB),
+        .utilization = or_else(plan->utilization, vllm ? mb_vllm_utilization(plan) : c->utilization),
+        .activation =
+            or_else(plan->activation_bytes, vllm ? mb_vllm_activation(plan) : c->activation_gib * GIB),
+        .runtime = or_else(plan->runtime_bytes, vllm ? mb_vllm_runtime(plan) : c->runtime_gib * GIB),
         .estimated = vllm && !plan->blocks && isnan(plan->activation_bytes) && isnan(plan->runtime_bytes),
         .windows = c->windows && plan->model->window_layers > 0};
     b.held_back = (1 - b.utilization) * b.memory;
-    const double counted = mb_model_weight_bytes(plan->model, plan->bytes_per_weight);
+    const double counted =
+        mb_model_weight_bytes(plan->model, plan->bytes_per_weight) + (vllm ? mb_vllm_padding(plan) : 0);
     b.weights = (plan->weight_bytes > 0 ? plan->weight_bytes : counted) * c->weight_factor / plan->tp;
     if (plan->rules == MB_RULES_KAITO_2026 && isnan(plan->activation_bytes)) b.activation = 0.05 * b.weights;
     b.token_bytes = kv_bytes(plan, 1, UINT64_MAX);
@@ -190,6 +130,10 @@ mb_budget mb_budget_of(const mb_plan *plan) {
         b.bound_by_positions = true;
     }
     return b;
+}
+
+mb_pool_margin mb_pool_margin_of(const mb_plan *plan) {
+    return plan->tp == 1 ? (mb_pool_margin){0.05, 21, 23} : (mb_pool_margin){0.1, 11, 13};
 }
 
 static bool is_kaito(const mb_plan *plan) {

@@ -9,14 +9,8 @@
 
 #define GIB 1073741824.0
 
-// The number behind `words` in a line, with commas between thousands: "size: 41,408 tokens"; false: not
-// there.
-static bool number_after(const char *line, const char *words, double *value) {
-    const char *at = strstr(line, words);
-    if (!at) return false;
-    at += strlen(words);
-    while (*at == ' ' || *at == ':' || *at == '=' || *at == '(')
-        at++;
+// The number at the start of a text, with commas between thousands: "41,408 tokens"; false: there is none.
+static bool number_at(const char *at, double *value) {
     char digits[32] = "";
     size_t length = 0;
     for (; length + 1 < sizeof digits && ((*at >= '0' && *at <= '9') || *at == '.' || *at == ','); at++)
@@ -27,6 +21,26 @@ static bool number_after(const char *line, const char *words, double *value) {
     if (end == digits || !(number >= 0 && number < 1e15)) return false;
     *value = number;
     return true;
+}
+
+// The number behind `words` in a line: "size: 41,408 tokens".
+static bool number_after(const char *line, const char *words, double *value) {
+    const char *at = strstr(line, words);
+    if (!at) return false;
+    at += strlen(words);
+    while (*at == ' ' || *at == ':' || *at == '=' || *at == '(')
+        at++;
+    return number_at(at, value);
+}
+
+// The number before `words` in a line: "5.58 GiB for peak activation".
+static bool number_before(const char *line, const char *words, double *value) {
+    const char *at = strstr(line, words);
+    while (at && at > line && at[-1] == ' ')
+        at--;
+    while (at && at > line && ((at[-1] >= '0' && at[-1] <= '9') || at[-1] == '.'))
+        at--;
+    return at && number_at(at, value);
 }
 
 static void smallest(uint64_t *kept, double value) {
@@ -53,15 +67,27 @@ static const phrase SIZES[] = {
     {"kv_cache_size", "vLLM", FIELD(pool_bytes), GIB},
     {"Available KV cache memory", "vLLM", FIELD(pool_bytes), GIB},
     {"Estimated CUDA graph memory", "vLLM", FIELD(graph_bytes), GIB},
+    {"Desired GPU memory utilization is", "vLLM", FIELD(utilization), 1},
+};
+// The same before their words, of vLLM's last line: "Free memory on device (139.21/139.81 GiB) on startup.
+// ... Actual usage is 74.28 GiB for weight, 5.58 GiB for peak activation, ...".
+static const phrase BEFORE[] = {
+    {"GiB) on startup", "vLLM", FIELD(memory_bytes), GIB},
+    {"GiB for weight", "vLLM", FIELD(weight_bytes), GIB},
+    {"GiB for peak activation", "vLLM", FIELD(activation_bytes), GIB},
 };
 
+static void keep_size(const phrase *p, double value, mb_engine_log *log) {
+    memcpy((char *)log + p->field, &(double){value * p->unit}, sizeof(double));
+    if (*p->engine) snprintf(log->engine, sizeof log->engine, "%s", p->engine);
+}
+
 static void read_sizes(const char *line, mb_engine_log *log) {
-    for (size_t i = 0; i < sizeof SIZES / sizeof *SIZES; i++) {
-        double value;
-        if (!number_after(line, SIZES[i].words, &value)) continue;
-        memcpy((char *)log + SIZES[i].field, &(double){value * SIZES[i].unit}, sizeof(double));
-        if (*SIZES[i].engine) snprintf(log->engine, sizeof log->engine, "%s", SIZES[i].engine);
-    }
+    double value;
+    for (size_t i = 0; i < sizeof SIZES / sizeof *SIZES; i++)
+        if (number_after(line, SIZES[i].words, &value)) keep_size(&SIZES[i], value, log);
+    for (size_t i = 0; i < sizeof BEFORE / sizeof *BEFORE; i++)
+        if (number_before(line, BEFORE[i].words, &value)) keep_size(&BEFORE[i], value, log);
 }
 
 static void name_engine(mb_engine_log *log, const char *engine) {

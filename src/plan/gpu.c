@@ -16,6 +16,7 @@ enum {
     TITLE,
     MEMORY,
     USABLE,
+    USABLE_SOURCE,
     BANDWIDTH,
     FP32,
     FP16,
@@ -30,8 +31,8 @@ enum {
 enum { MOST_FIELDS = 64, MOST_ROWS = 10000, MOST_BYTES = 16 << 20 };
 
 static const char *const COLUMN_NAMES[COLUMNS] = {
-    "name",       "title",     "memory_gib", "usable_gib",    "bandwidth_gb_s", "fp32_tflops", "fp16_tflops",
-    "fp8_tflops", "int8_tops", "link_gb_s",  "gpus_per_node", "usd_per_hour",   "sources"};
+    "name",        "title",      "memory_gib", "usable_gib", "usable_source", "bandwidth_gb_s", "fp32_tflops",
+    "fp16_tflops", "fp8_tflops", "int8_tops",  "link_gb_s",  "gpus_per_node", "usd_per_hour",   "sources"};
 
 static bool is_needed(int column) {
     return column == NAME || column == MEMORY || column == BANDWIDTH || column == FP16;
@@ -93,6 +94,8 @@ static void add_row(reader *r) {
                   .link = link * 1e9,
                   .per_node = (uint32_t)fmin(1e6, number(r, PER_NODE, 1)),
                   .usd_per_hour = number(r, PRICE, NAN)};
+    const char *source = r->texts[USABLE_SOURCE] ? r->texts[USABLE_SOURCE] : "", *usable = r->texts[USABLE];
+    gpu.usable_estimated = !usable || !*usable || strncmp(source, "estimate", 8) == 0;
     if (!r->status && r->table->count == MOST_ROWS)
         r->status = mb_fail(r->error, MB_BAD_INPUT, "%s: more than %d GPUs", r->table->path, MOST_ROWS);
     if (r->status) return;
@@ -101,13 +104,15 @@ static void add_row(reader *r) {
     gpu.name = mb_strdup(r->texts[NAME]);
     gpu.title = mb_strdup(r->texts[TITLE] && *r->texts[TITLE] ? r->texts[TITLE] : r->texts[NAME]);
     gpu.sources = mb_strdup(r->texts[SOURCES] ? r->texts[SOURCES] : "");
-    if (grown && gpu.name && gpu.title && gpu.sources) {
+    gpu.usable_source = mb_strdup(source);
+    if (grown && gpu.name && gpu.title && gpu.sources && gpu.usable_source) {
         grown[r->table->count++] = gpu;
         return;
     }
     free(gpu.name);
     free(gpu.title);
     free(gpu.sources);
+    free(gpu.usable_source);
     r->status = mb_fail_memory(r->error);
 }
 
@@ -227,6 +232,7 @@ void mb_gpu_table_free(mb_gpu_table *table) {
         free(table->items[i].name);
         free(table->items[i].title);
         free(table->items[i].sources);
+        free(table->items[i].usable_source);
     }
     free(table->items);
     free(table->path);

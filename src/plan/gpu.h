@@ -3,6 +3,7 @@
 #pragma once
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -10,6 +11,8 @@ typedef struct mb_gpu {
     char *name, *title, *sources; // owned; sources: where each figure is from
     double memory_bytes;
     double usable_bytes;          // of it, what the driver gives to a program
+    char *usable_source;          // where that is from, owned; "" where nobody says
+    bool usable_estimated;        // it is not from a log or a message of this very GPU
     double bandwidth;             // of its memory, bytes/s
     double fp32, fp16, fp8, int8; // peak operations/s, dense; 0: it has none of that kind
     double link;                  // to the other GPUs of its node, one direction, bytes/s
@@ -24,9 +27,9 @@ typedef struct mb_gpu_table {
 } mb_gpu_table;
 
 // Read a CSV file with the columns name, memory_gib, bandwidth_gb_s and fp16_tflops, and optional ones:
-// title, usable_gib (memory_gib), fp32_tflops, fp8_tflops, int8_tops, link_gb_s, gpus_per_node (1),
-// usd_per_hour, sources. Empty fields count as not given. Every error names file and line. Release with
-// mb_gpu_table_free, whatever is returned.
+// title, usable_gib (memory_gib), usable_source (an estimate begins with that word), fp32_tflops, fp8_tflops,
+// int8_tops, link_gb_s, gpus_per_node (1), usd_per_hour, sources. Empty fields count as not given. Every
+// error names file and line. Release with mb_gpu_table_free, whatever is returned.
 mb_status mb_gpu_table_read(const char *path, mb_gpu_table *table, mb_error *error);
 void mb_gpu_table_free(mb_gpu_table *table);
 // The row of that name, or a sentence with the nearest one.

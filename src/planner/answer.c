@@ -21,6 +21,15 @@ static mb_status add_times(const mb_plan_options *options, mb_plan_row *row, mb_
     return MB_OK;
 }
 
+// Blocks of the pool that the log reports. Where layers differ, vLLM counts tokens by groups of layers that
+// share blocks, so the memory of the pool says more than they do.
+static uint64_t blocks_of_log(const mb_plan_options *options, const mb_budget *estimate) {
+    const double block_bytes = estimate->token_bytes * options->plan.block;
+    if (mb_plan_log_counts_groups(options) && options->log.pool_bytes > 0)
+        return (uint64_t)fmax(1, floor(options->log.pool_bytes / block_bytes));
+    return options->log.blocks;
+}
+
 static mb_status make_row(const mb_plan_options *options, uint64_t context, uint64_t batch, mb_plan_row *row,
                           mb_error *error) {
     *row = (mb_plan_row){.plan = options->plan, .ttft_s = NAN, .tpot_s = NAN, .output_tps = NAN};
@@ -31,7 +40,7 @@ static mb_status make_row(const mb_plan_options *options, uint64_t context, uint
     row->plan.batch = batch;
     if (options->from_log) {
         row->estimate = mb_budget_of(&row->plan);
-        row->plan.blocks = options->log.blocks;
+        row->plan.blocks = blocks_of_log(options, &row->estimate);
     }
     row->budget = mb_budget_of(&row->plan);
     row->gpus_needed = mb_gpus_needed(&row->plan);

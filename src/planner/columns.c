@@ -52,7 +52,8 @@ static double blocks(const mb_plan_row *r) {
     return (double)r->budget.blocks;
 }
 double mb_plan_margin(const mb_plan_row *r) {
-    return r->budget.estimated && r->plan.tp == 1 ? MB_POOL_MARGIN : (double)NAN;
+    const mb_pool_margin margin = mb_pool_margin_of(&r->plan);
+    return r->budget.estimated && r->budget.tokens && margin.compared ? margin.share : (double)NAN;
 }
 static double users(const mb_plan_row *r) {
     return (double)r->budget.users;

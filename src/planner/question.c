@@ -58,3 +58,8 @@ void mb_plan_close(mb_plan_opened *o) {
     mb_gpu_table_free(&o->gpus);
     free(o->root);
 }
+
+bool mb_plan_log_counts_groups(const mb_plan_options *options) {
+    const mb_model_config *m = options->plan.model;
+    return options->from_log && (m->state_layers > 0 || m->window_layers > 0);
+}

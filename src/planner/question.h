@@ -30,6 +30,9 @@ typedef struct mb_plan_options {
     mb_plan_format format;
 } mb_plan_options;
 
+// Whether a log's tokens may be another measure than ours: layers with a state or a window beside others.
+bool mb_plan_log_counts_groups(const mb_plan_options *options);
+
 // What the options name.
 typedef struct mb_plan_opened {
     char *root;

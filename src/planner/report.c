@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "planner/report.h"
 
+#include "plan/vllm.h"
 #include "planner/columns.h"
 #include "planner/report_rows.h"
 #include "planner/warnings.h"
@@ -108,9 +109,10 @@ static void add_answers(mb_strbuf *out, const mb_plan_row *row) {
     mb_strbuf_add(out, " (");
     mb_plan_add_count(out, (double)b->blocks);
     mb_strbuf_printf(out, " blocks of %u)", row->plan.block);
+    const mb_pool_margin margin = mb_pool_margin_of(&row->plan);
     if (!isnan(mb_plan_margin(row)))
         mb_strbuf_printf(out, "\n                  plus or minus %g %% in %d of %d deployments",
-                         100 * MB_POOL_MARGIN, MB_POOLS_WITHIN, MB_POOLS_COMPARED);
+                         100 * margin.share, margin.within, margin.compared);
     mb_strbuf_add(out, "\nlongest context   ");
     mb_plan_add_count(out, (double)b->longest);
     if (b->bound_by_positions)

@@ -55,12 +55,38 @@ static void add_log(mb_plan_warnings *w, const mb_plan_options *o, const mb_plan
     const mb_engine_log *log = &o->log;
     const mb_budget *e = &row->estimate;
     if (!o->from_log) return;
-    add(w, "the pool is that of %s's log%s%s: %llu tokens; the estimate is %llu (%+.1f %%)", log->engine,
-        *log->version ? ", version " : "", log->version, (unsigned long long)log->tokens,
-        (unsigned long long)e->tokens, 100 * ((double)e->tokens / (double)log->tokens - 1));
+    const char *before = *log->version ? ", version " : "";
+    if (!mb_plan_log_counts_groups(o))
+        add(w, "the pool is that of %s's log%s%s: %llu tokens; the estimate is %llu (%+.1f %%)", log->engine,
+            before, log->version, (unsigned long long)log->tokens, (unsigned long long)e->tokens,
+            100 * ((double)e->tokens / (double)log->tokens - 1));
+    else if (log->pool_bytes > 0)
+        add(w,
+            "the pool is the memory that %s's log%s%s has for it; its %llu tokens are counted by groups of "
+            "layers",
+            log->engine, before, log->version, (unsigned long long)log->tokens);
+    else
+        add(w,
+            "the log has %llu tokens and not the memory of the pool: with layers that keep a state or a "
+            "window an "
+            "engine may count them by groups of layers, and the pool be several times as large",
+            (unsigned long long)log->tokens);
     add_difference(w, "weights", log->weight_bytes, e->weights);
     add_difference(w, "activations", log->activation_bytes, e->activation);
     add_difference(w, "KV memory", log->pool_bytes, e->pool);
+}
+
+static void add_memory(mb_plan_warnings *w, const mb_plan *p) {
+    const mb_gpu *gpu = p->gpu;
+    if (p->rules != MB_RULES_VLLM || p->memory_bytes > 0 || p->blocks || !gpu->usable_estimated) return;
+    if (*gpu->usable_source)
+        add(w, "what a program sees of the memory of %s is an %s (data/gpus.csv); --memory says otherwise",
+            gpu->name, gpu->usable_source);
+    else
+        add(w,
+            "what a program sees of the memory of %s is not known, so all of it counts; --memory says "
+            "otherwise",
+            gpu->name);
 }
 
 mb_plan_warnings mb_plan_warnings_of(const mb_plan_answer *answer, const mb_plan_row *row) {
@@ -68,14 +94,18 @@ mb_plan_warnings mb_plan_warnings_of(const mb_plan_answer *answer, const mb_plan
     const mb_plan *p = &row->plan;
     add_model(&w, row);
     add_log(&w, answer->options, row);
+    add_memory(&w, p);
     const double counted = mb_model_weight_bytes(p->model, 0);
     if (p->weight_bytes > 0 && !p->model->quant_unknown && fabs(p->weight_bytes / counted - 1) > 0.02)
         add(&w, "the weights are %.2f GiB as measured; counted by the description they would be %.2f",
             p->weight_bytes / GIB, counted / GIB);
+    const mb_pool_margin margin = mb_pool_margin_of(p);
     if (row->budget.estimated && p->tp > 1)
-        add(&w, "what an engine takes on several GPUs is an estimate that two public logs missed by a third "
-                "of the "
-                "pool (docs/planning.md): give --blocks from a start-up log before buying");
+        add(&w,
+            "what an engine takes on several GPUs is an estimate that %d of %d public logs missed by more "
+            "than %g "
+            "%% of the pool (docs/planning.md): give --blocks from a start-up log before buying",
+            margin.compared - margin.within, margin.compared, 100 * margin.share);
     if (row->budget.estimated && row->budget.pool > 0 && row->budget.pool < 0.1 * row->budget.memory)
         add(&w,
             "the pool is what is left of much larger parts: half a GiB more of activations takes %.0f %% of "

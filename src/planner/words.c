@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "planner/words.h"
 
+#include "plan/vllm.h"
 #include "report/format.h"
 
 #define GIB 1073741824.0

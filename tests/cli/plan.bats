@@ -29,8 +29,8 @@ value() { # value COLUMN: of the first row of the CSV in $output
     says "W weights 14.96 GiB 18.9 %"
     says "K KV memory 8.00 GiB 10.1 % 8 users with 8,192 tokens"
     says "131,072 = 2 (K and V) x 32 layers x 8 KV heads x 128 x 2 bytes"
-    says "54 with 8,192 tokens, in a pool of 449,232 (28,077 blocks of 16)"
-    says "plus or minus 4 % in 12 of 13 deployments"
+    says "54 with 8,192 tokens, in a pool of 448,832 (28,052 blocks of 16)"
+    says "plus or minus 5 % in 21 of 23 deployments"
     says "longest context 8,192 tokens: max_position_embeddings"
     says "GPUs needed 1 (1 node of 8)"
     # the bar is as long as its line, and the parts fill it
@@ -40,7 +40,7 @@ value() { # value COLUMN: of the first row of the CSV in $output
 @test "what does not fit says by how much, and on how many GPUs it would" {
     plan --model llama-3-70b --gpu h100-80gb
     [ "$status" -eq 0 ]
-    says "It does not fit: 62.33 GiB per GPU too little for the weights"
+    says "It does not fit: 62.44 GiB per GPU too little for the weights"
     says "GPUs needed 2 (1 node of 8)"
     plan --model llama-3-8b --gpu h100-80gb --rules mlsysim --memory 80GB --context 64k --batch 8
     says "too little for these users"
@@ -80,7 +80,7 @@ assert 0.02 < rows[0]["ttft_s"] < 0.05 and 0.004 < rows[0]["tpot_s"] < 0.008' <<
     says "pages of 16 32.00"
     says "Pages of 16 serve 1.00 times the tokens per second."
     plan --model llama-3-8b --gpu h100-80gb --context 8192 --page 16
-    says "pages of 16 131.3"
+    says "pages of 16 131.2"
 }
 
 @test "the cheapest configuration that meets an SLO" {
@@ -144,13 +144,13 @@ assert 0.02 < rows[0]["ttft_s"] < 0.05 and 0.004 < rows[0]["tpot_s"] < 0.008' <<
 @test "a scenario names a GPU and a model" {
     run "$MBSAND" cluster.lua --quiet
     [ "$status" -eq 0 ]
-    says "4 replicas (2 x NVIDIA H100 SXM 80 GB, llama-3-8b, 1,015,264 KV tokens each), steps timed by a roofline"
+    says "4 replicas (2 x NVIDIA H100 SXM 80 GB, llama-3-8b, 1,000,560 KV tokens each), steps timed by a roofline"
     "$MBSAND" cluster.lua --quiet >jump.txt
     "$MBSAND" cluster.lua --quiet --step >step.txt
     cmp jump.txt step.txt
     run "$MBSAND" cluster.lua --quiet --set cluster.model=llama-3-70b --set cluster.tp=1
     [ "$status" -eq 2 ]
-    says "cluster.lua:3: llama-3-70b does not fit on h100-80gb: 131.4 GiB of weights per GPU, but room for 69.09 of its 79.19 GiB"
+    says "cluster.lua:3: llama-3-70b does not fit on h100-80gb: 131.4 GiB of weights per GPU, but room for 68.98 of its 79.19 GiB"
     says "it fits on 2 of them (tp = 2)"
     run "$MBSAND" cluster.lua --quiet --set cluster.gpus=7
     [ "$status" -eq 2 ]
@@ -232,7 +232,7 @@ assert 0.02 < rows[0]["ttft_s"] < 0.05 and 0.004 < rows[0]["tpot_s"] < 0.008' <<
     plan --model llama-3.1-8b --gpu h100-80gb --weights-gib 30 --max-seqs 64 --step-tokens 2048 --format csv
     [ "$(value weights_gib)" -eq 30 ]
     plan --model llama-3.1-8b --gpu h100-80gb --tp 2 --format json
-    says "an estimate that two public logs missed by a third of the pool"
+    says "an estimate that 2 of 13 public logs missed by more than 10 % of the pool"
     plan --model llama-3.1-8b --gpu h100-80gb --vllm 1.0
     [ "$status" -eq 2 ]
     says "--vllm: '1.0' is not a version of vLLM, as in 0.19"
@@ -257,6 +257,19 @@ assert 0.02 < rows[0]["ttft_s"] < 0.05 and 0.004 < rows[0]["tpot_s"] < 0.008' <<
     plan --model llama-3.1-8b --gpu h100-80gb --from-log trt.log --format json
     says '"pool_blocks": 3445'
     says "the log says 26.91 GiB of KV memory"
+    # vLLM 0.10.2 on two H200, in one line
+    echo "GPU KV cache size: 973,760 tokens" >tp.log
+    echo "(Worker_TP1 pid=1) INFO Free memory on device (139.21/139.81 GiB) on startup. Desired GPU memory utilization is (0.9, 125.83 GiB)." \
+        "Actual usage is 74.28 GiB for weight, 5.58 GiB for peak activation, 1.38 GiB for non-torch memory" >>tp.log
+    plan --model qwen3-next-80b-a3b --gpu h200-141gb --tp 2 --vllm 0.10 --from-log tp.log --format json
+    says '"memory_gib": 139.81'
+    says "the log says 74.28 GiB of weights per GPU, the estimate is 74.20"
+    says "the log says 5.58 GiB of activations per GPU, the estimate is 5.58"
+    says "the log has 973760 tokens and not the memory of the pool"
+    echo "Available KV cache memory: 44.59 GiB" >>tp.log # of 24,576 bytes a token, half of them here
+    plan --model qwen3-next-80b-a3b --gpu h200-141gb --tp 2 --vllm 0.10 --from-log tp.log --format csv
+    [ "$(value pool_tokens)" -eq 3896352 ]
+    says "its 973760 tokens are counted by groups of layers"
     echo "nothing" >empty.log
     plan --model llama-3.1-8b --gpu h100-80gb --from-log empty.log
     [ "$status" -eq 2 ]
@@ -298,4 +311,25 @@ open("weights/model.safetensors", "wb").write(struct.pack("<Q", len(header)) + h
     [ "$(value weights_gib)" = 3.90625 ]
     [ "$(value kv_bytes_per_token)" -eq 196608 ]
     [ "$(value pool_tokens)" -eq 42666 ]
+}
+
+@test "the pools of the page are what the program says, within the margins that it names" {
+    cd "$root"
+    lua5.4 tests/fidelity/pools.lua md >"$BATS_TEST_TMPDIR/pools.md"
+    [ "$(grep -c '^| [a-z0-9.-]* |' "$BATS_TEST_TMPDIR/pools.md")" -ge 36 ]
+    while IFS= read -r line; do grep -qxF -- "$line" docs/planning.md || { echo "not on the page: $line"; return 1; }; done <"$BATS_TEST_TMPDIR/pools.md"
+    grep -q '^one GPU: 23 pools, .* within 5 %: 21,' "$BATS_TEST_TMPDIR/pools.md"
+    grep -q '^several GPUs: 13 pools, .* within 10 %: 11,' "$BATS_TEST_TMPDIR/pools.md"
+}
+
+@test "memory that nobody measured is an estimate, in every format" {
+    for format in table csv json md; do
+        plan --model llama-3.1-8b --gpu a800-80gb --format "$format"
+        says "what a program sees of the memory of a800-80gb is an estimate: as the A100"
+    done
+    plan --model llama-3.1-8b --gpu a800-80gb --memory 79.25GiB --format csv
+    ! says "is an estimate: as"
+    printf 'name,memory_gib,bandwidth_gb_s,fp16_tflops\nsmall,64,100,10\n' >mine.csv
+    plan --model llama-3.1-8b --gpu ./mine.csv --format json
+    says "what a program sees of the memory of small is not known, so all of it counts"
 }

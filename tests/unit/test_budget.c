@@ -182,17 +182,22 @@ static void vllm(void **state) {
     }
     plan.version = 0;
     plan.context = 8192;
-    // By hand on an 80 GB card of today: 1,024 x 128,256 x 16 bytes of the sampler against 8,192 x 110,592 of
-    // a step; 0.63 + 0.47 GiB and a rotary table of 131,072 x 256 bytes.
+    // By hand on an 80 GB card of today: 1,024 x 128,256 x 16 bytes of the sampler beside 8,192 x 4,096 x 2
+    // of hidden states, against 8,192 x 110,592 of a step; 0.615 + 0.47 GiB and a rotary table of 131,072 x
+    // 256 bytes.
     gpu = (mb_gpu){.name = "h100-80gb", .memory_bytes = 80 * GIB, .usable_bytes = 79.19 * GIB};
-    const double pool = 0.92 * 79.19 * GIB - 16060522496.0 - 1024.0 * 128256 * 16 - 1.1 * GIB - 131072 * 256;
+    const double pool = 0.92 * 79.19 * GIB - 16060522496.0 - 1024.0 * 128256 * 16 - 8192.0 * 4096 * 2 -
+                        1.085 * GIB - 131072 * 256;
     assert_int_equal(mb_budget_of(&plan).blocks, (uint64_t)(pool / (131072 * 16)));
-    assert_true(mb_budget_of(&plan).activation == 1024.0 * 128256 * 16);
+    assert_true(mb_budget_of(&plan).activation == 1024.0 * 128256 * 16 + 8192.0 * 4096 * 2);
+    plan.version = 11; // the sampler sorts: llm-d's log of an H100 has 4.76 GiB
+    assert_true(fabs(mb_budget_of(&plan).activation / GIB - 4.76) < 0.02);
+    plan.version = 0;
     plan.step_tokens = 32768;
     assert_true(mb_budget_of(&plan).activation == 32768.0 * 110592);
     gpu.name = "a100-80gb"; // 2,048 tokens, 256 requests
     plan.step_tokens = 0;
-    assert_true(mb_budget_of(&plan).activation == 256.0 * 128256 * 16);
+    assert_true(mb_budget_of(&plan).activation == 256.0 * 128256 * 16 + 2048.0 * 4096 * 2);
     plan.weight_bytes = 20e9;
     assert_true(mb_budget_of(&plan).weights == 20e9);
     plan.weight_bytes = 0;

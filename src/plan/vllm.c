@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+#include "plan/vllm.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define GIB 1073741824.0
+// The second engine; the sampler that does not sort; CUDA graphs count.
+enum { FIRST_V1 = 8, FIRST_UNSORTED = 17, FIRST_WITH_GRAPHS = 21, TODAY = 21 };
+
+static uint32_t version_of(const mb_plan *plan) {
+    return plan->version ? plan->version : TODAY;
+}
+
+void mb_plan_version(const mb_plan *plan, char text[24]) {
+    snprintf(text, 24, "0.%u%s", version_of(plan), version_of(plan) >= TODAY ? " or later" : "");
+}
+
+// vLLM's own test: from 70 GiB on, but not the A100.
+static bool is_large(const mb_gpu *gpu) {
+    return gpu->memory_bytes >= 70 * GIB && strncmp(gpu->name ? gpu->name : "", "a100", 4) != 0;
+}
+
+uint32_t mb_plan_step_tokens(const mb_plan *plan) {
+    if (plan->step_tokens) return plan->step_tokens;
+    if (version_of(plan) < FIRST_V1)
+        return plan->context > 2048 && plan->context <= 32768 ? (uint32_t)plan->context : 2048;
+    return is_large(plan->gpu) ? 8192 : 2048;
+}
+
+uint32_t mb_plan_step_requests(const mb_plan *plan) {
+    if (plan->step_requests) return plan->step_requests;
+    return version_of(plan) >= FIRST_V1 && is_large(plan->gpu) ? 1024 : 256;
+}
+
+double mb_vllm_utilization(const mb_plan *plan) {
+    return version_of(plan) >= FIRST_WITH_GRAPHS ? 0.92 : 0.9;
+}
+
+// The most that is alive at once in a layer, per token: three vectors as wide as the model, and the MLP's two
+// halves with their product, or queries, keys and values, or what the chosen experts work on. (Llama-3.1-8B:
+// 110,592 bytes; a run with 29,000 tokens took 110,700.)
+static double bytes_per_step_token(const mb_plan *plan) {
+    const mb_model_config *m = plan->model;
+    const double values = 2.0 * (m->kv_lora_rank ? m->heads * 1.0 : m->kv_heads) * m->head_dim;
+    const double attention = (2.0 * m->heads * m->head_dim + values) / plan->tp;
+    const double dense = m->dense_layers ? 3.0 * m->intermediate / plan->tp : 0;
+    const double inner = (double)m->expert_intermediate / plan->tp;
+    const double experts = m->experts_per_token * (fmax(2 * inner, m->expert_hidden) + inner);
+    return 2 * (3.0 * m->hidden + fmax(attention, fmax(dense, experts)));
+}
+
+// The scores of all words for every request, whole on the GPU that samples however many share the model: 28
+// bytes each in the first engine; 38.3 while the second one sorts them, beside the step's hidden states (ten
+// logs of 0.10 and 0.11 agree within 1 %); 16 since a kernel finds the threshold.
+static double sampler_bytes(const mb_plan *plan) {
+    const double step = mb_plan_step_tokens(plan), requests = fmin(mb_plan_step_requests(plan), step);
+    const uint32_t version = version_of(plan);
+    const double each = version < FIRST_V1 ? 28 : version < FIRST_UNSORTED ? 38.3 : 16;
+    return requests * plan->model->vocabulary * each +
+           (version < FIRST_V1 ? 0 : step * plan->model->hidden * 2.0);
+}
+
+double mb_vllm_activation(const mb_plan *plan) {
+    return fmax(mb_plan_step_tokens(plan) * bytes_per_step_token(plan), sampler_bytes(plan));
+}
+
+// Buffers of the collectives: a little over PCIe, 0.4 to 1.8 GiB in five logs over NVLink.
+static double among_gib(const mb_plan *plan) {
+    const bool fast = plan->gpu->link >= 100e9;
+    const uint32_t version = version_of(plan);
+    if (plan->tp == 1) return 0;
+    if (version < FIRST_V1) return fast ? 1.8 : 0.25;
+    return fast ? 1.2 : version < FIRST_UNSORTED ? 0.12 : 0.35;
+}
+
+double mb_vllm_runtime(const mb_plan *plan) {
+    const mb_model_config *m = plan->model;
+    const uint32_t version = version_of(plan);
+    const double rotary = 2.0 * (double)m->max_positions * (m->kv_lora_rank ? m->rope_dim : m->head_dim);
+    const double base = version < FIRST_V1 ? 0.44 : version < FIRST_UNSORTED ? 0.13 : 0.615;
+    const double graphs = version >= FIRST_WITH_GRAPHS ? 0.47 / 32 * m->layers : 0;
+    return (base + among_gib(plan) + graphs) * GIB + fmin(rotary, GIB);
+}
+
+// Experts of MXFP4 are laid out in tiles of 256 (gpt-oss: 2,880 become 3,072; 13.47 and 64.38 GiB were
+// loaded).
+double mb_vllm_padding(const mb_plan *plan) {
+    const mb_model_config *m = plan->model;
+    if (m->quantisation != MB_QUANT_EXPERTS || plan->bytes_per_weight > 0) return 0;
+    const double width = m->expert_hidden, padded = 256 * ceil(width / 256);
+    return mb_model_parameters(m).experts * m->quant_bits / 8 * (padded / width - 1);
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+// What vLLM takes of a GPU beside weights and KV memory, by its version; fitted to start-up logs
+// (docs/planning.md).
+#pragma once
+#include "plan/deployment.h"
+
+// Tokens of a step: as given, else 8,192 on GPUs from 70 GiB on but the A100, and 2,048 on others (vLLM's
+// max_num_batched_tokens of a server); before 0.8 at least a context of up to 32,768, since shorter prompts
+// were not cut.
+uint32_t mb_plan_step_tokens(const mb_plan *plan);
+// Likewise requests: 1,024 on those GPUs since 0.8, else 256 (max_num_seqs).
+uint32_t mb_plan_step_requests(const mb_plan *plan);
+// "0.21 or later", "0.19": whose defaults count.
+void mb_plan_version(const mb_plan *plan, char text[24]);
+
+double mb_vllm_utilization(const mb_plan *plan);
+// Bytes per GPU: the larger of a step's activations and of the sampler's copies.
+double mb_vllm_activation(const mb_plan *plan);
+// CUDA's libraries, NCCL's buffers, the rotary table, and the graphs once they count.
+double mb_vllm_runtime(const mb_plan *plan);
+// What the layout of its kernels adds to all weights as their file has them.
+double mb_vllm_padding(const mb_plan *plan);
