@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Functions of a policy that were meant to be hooks and would never be called: misspelt ones, and names that
 // other load generators, simulators and engines give to theirs.
-#include "policy/policy_lua.h"
+#include "policy/hook_names.h"
 
 #include "base/strbuf.h"
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The functions of the closed environment that differ from Lua's own: deterministic, bounded, without
 // addresses.
-#include "policy/sandbox.h"
-#include "policy/views.h"
+#include "policy/library.h"
 
 #include "base/paths.h"
 #include "base/strbuf.h"
+#include "policy/library_equal.h"
+#include "policy/library_table.h"
+#include "policy/views.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -230,7 +232,7 @@ static int require(lua_State *L) {
     return 1;
 }
 
-void mb_library_install(lua_State *L, int environment, const mb_replacement *replaced) {
+static void install(lua_State *L, int environment, const mb_replacement *replaced) {
     for (; replaced->name; replaced++) {
         if (replaced->library[0])
             lua_getfield(L, environment, replaced->library);
@@ -248,8 +250,9 @@ void mb_library_replace(lua_State *L, int environment) {
         {"", "tostring", tostring}, {"math", "random", mb_library_random},
         {"string", "find", find},   {"string", "rep", repeat},
         {NULL, NULL, NULL}};
-    mb_library_install(L, environment, replaced);
-    mb_library_replace_tables(L, environment);
+    install(L, environment, replaced);
+    install(L, environment, mb_library_tables);
+    install(L, environment, mb_library_equal);
     mb_library_equalise(L, environment);
     lua_getfield(L, environment, "string");
     lua_getfield(L, LUA_REGISTRYINDEX, "string");

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The functions of the closed environment that work on whole tables. Each counts its work, since nothing
 // interrupts it.
-#include "policy/sandbox.h"
+#include "policy/library_table.h"
+
 #include "policy/views.h"
 
 #include <limits.h>
@@ -320,9 +321,6 @@ static int sort(lua_State *L) {
     return 0;
 }
 
-void mb_library_replace_tables(lua_State *L, int environment) {
-    static const mb_replacement replaced[] = {{"", "next", next},          {"", "pairs", pairs},
-                                              {"table", "insert", insert}, {"table", "remove", remove_value},
-                                              {"table", "sort", sort},     {NULL, NULL, NULL}};
-    mb_library_install(L, environment, replaced);
-}
+const mb_replacement mb_library_tables[] = {{"", "next", next},          {"", "pairs", pairs},
+                                            {"table", "insert", insert}, {"table", "remove", remove_value},
+                                            {"table", "sort", sort},     {NULL, NULL, NULL}};

@@ -28,7 +28,11 @@ static mb_status call_protected(mb_host *host, lua_CFunction function, void *arg
 
 static int open_views(lua_State *L) {
     mb_host *host = mb_host_of(L);
-    mb_views_open(L);
+    mb_request_views_open(L);
+    mb_queue_views_open(L);
+    mb_replica_views_open(L);
+    mb_step_view_open(L);
+    mb_sim_view_open(L);
     lua_rawgeti(L, LUA_REGISTRYINDEX, host->instance);
     lua_rawgeti(L, LUA_REGISTRYINDEX, host->sim_view);
     lua_setfield(L, -2, "sim");

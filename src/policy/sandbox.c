@@ -2,6 +2,7 @@
 #include "policy/sandbox.h"
 
 #include "base/strbuf.h"
+#include "policy/library.h"
 
 #include <string.h>
 

@@ -24,22 +24,3 @@ extern const mb_omitted mb_sandbox_omitted[];
 void mb_sandbox_build(lua_State *L);
 // After the policy's script ran, a new global is an error.
 void mb_sandbox_close(mb_host *host);
-
-// src/policy/library.c: the replaced functions.
-void mb_library_replace(lua_State *L, int environment);
-// src/policy/library_table.c: of these, what works on whole tables.
-void mb_library_replace_tables(lua_State *L, int environment);
-// src/policy/library_equal.c: of these, what the engines answer differently.
-void mb_library_equalise(lua_State *L, int environment);
-
-// Functions to be put into the libraries of the environment; the last has no name.
-typedef struct mb_replacement {
-    const char *library, *name;
-    lua_CFunction function;
-} mb_replacement;
-void mb_library_install(lua_State *L, int environment, const mb_replacement *replaced);
-
-// Text of a number, the same with both engines: whole ones up to 2^53 with all their digits.
-void mb_library_push_number(lua_State *L, double value);
-// Text of any value without addresses; pushes a string.
-void mb_library_tostring(lua_State *L, int index);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The simulation as a policy sees it.
+#include "policy/library.h"
 #include "policy/views.h"
 
 #include <math.h>

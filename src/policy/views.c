@@ -170,11 +170,3 @@ int mb_view_index(lua_State *L, const char *what, mb_property_reader read) {
     if (!lua_isnil(L, -1)) return 1;
     return unknown_member(L, what);
 }
-
-void mb_views_open(lua_State *L) {
-    mb_request_views_open(L);
-    mb_queue_views_open(L);
-    mb_replica_views_open(L);
-    mb_step_view_open(L);
-    mb_sim_view_open(L);
-}

@@ -20,10 +20,6 @@ typedef struct mb_view {
     uint32_t index;
 } mb_view;
 
-// Make the metatables and the views that exist from the start. To be called protected, after
-// mb_sandbox_build.
-void mb_views_open(lua_State *L);
-
 void mb_view_new(lua_State *L, mb_view_kind kind, uint32_t index, int metatable); // pushes it
 // The view at `index` of the given kind; else a Lua error that says what was expected.
 mb_view *mb_view_check(lua_State *L, int index, mb_view_kind kind);
@@ -48,6 +44,9 @@ void mb_view_metatable(lua_State *L, const mb_member *members, lua_CFunction ind
 void mb_view_singleton(lua_State *L, const mb_member *members, lua_CFunction index);
 // Body of such an __index function.
 int mb_view_index(lua_State *L, const char *what, mb_property_reader read);
+
+// --- the views of each kind: their metatables, and those that exist from the start. To be made protected,
+// after mb_sandbox_build.
 
 // src/policy/view_request.c
 void mb_request_views_open(lua_State *L);
@@ -75,8 +74,6 @@ void mb_sim_view_open(lua_State *L);
 // src/policy/view_client.c: pushes sim.clients.
 void mb_clients_push(lua_State *L);
 
-// src/policy/library.c
-int mb_library_random(lua_State *L);
 // src/policy/edges.c: edges by a bin-boundary rule; pushes nothing, gives a malloc'ed array.
 int mb_edges_from_options(lua_State *L, int options, mb_key key, double **edges, uint32_t *count);
 // src/policy/sample.c: make the sample of the workload, once.

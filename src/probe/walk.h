@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Going through the cells of a grid, whatever is measured in them.
 #pragma once
-#include "probe/measure.h"
+#include "probe/task.h"
 
 typedef struct mb_probe_cells {
     size_t count;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The verdict where a baseline is named: every other policy against it.
+#include "report/baseline.h"
+
 #include "report/format.h"
-#include "report/verdict.h"
+#include "report/standing.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What a relaxed control says of its scenario.
+#include "report/control.h"
+
 #include "report/format.h"
-#include "report/verdict.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "report/dump.h"
 
+#include "report/exact.h"
 #include "report/files.h"
 #include "report/format.h"
 #include "report/hash.h"

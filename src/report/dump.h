@@ -46,8 +46,3 @@ mb_status mb_dump_close(mb_dump *dump, bool whole, mb_error *error);
 // Words of a list with commas: the bits; "batches" stands for their members too. MB_BAD_INPUT for another
 // word.
 mb_status mb_dump_parse(const char *list, unsigned *what, mb_error *error);
-// The longest text of mb_format_exact with its end.
-enum { MB_EXACT_SIZE = 32 };
-// What printf("%.17g") writes, in 25 ns instead of 233 (gcc 12 -O2) for times as they occur. Returns the
-// length.
-size_t mb_format_exact(char text[MB_EXACT_SIZE], double value);

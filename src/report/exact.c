@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include "report/dump.h"
+#include "report/exact.h"
 
 #include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -3,7 +3,7 @@
 
 #include "base/strbuf.h"
 #include "report/hash.h"
-#include "report/json.h"
+#include "report/json_values.h"
 
 #include <jansson.h>
 #include <stdio.h>

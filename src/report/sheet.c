@@ -2,10 +2,11 @@
 #include "report/sheet.h"
 
 #include "report/asked.h"
+#include "report/baseline.h"
 #include "report/columns.h"
 #include "report/format.h"
 #include "report/labels.h"
-#include "report/verdict.h"
+#include "report/standing.h"
 
 #include <math.h>
 #include <stdlib.h>

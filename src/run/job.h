@@ -3,6 +3,7 @@
 #pragma once
 #include "policy/host.h"
 #include "run/results.h"
+#include "scenario/step_clock.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -4,7 +4,9 @@
 #include "base/paths.h"
 #include "base/strbuf.h"
 #include "scenario/plan_lua.h"
+#include "scenario/scenario_fields.h"
 #include "scenario/scenario_read.h"
+#include "scenario/scenario_state.h"
 
 #include <errno.h>
 #include <math.h>
@@ -26,7 +28,7 @@ struct mb_scenario {
 // --- the script's text
 // ----------------------------------------------------------------------------------------
 
-static mb_status read_text(mb_scenario *scenario, mb_error *error) {
+static mb_status read_script(mb_scenario *scenario, mb_error *error) {
     mb_strbuf text = {0};
     const mb_status status = mb_paths_read(scenario->path, 16u << 20, &text, error);
     scenario->text = text.text;
@@ -196,12 +198,6 @@ static void run_script(lua_State *L, const call *arguments) {
 // --- reading what it made
 // -------------------------------------------------------------------------------------
 
-static void *make(lua_State *L, size_t count, size_t size) {
-    void *block = calloc(count ? count : 1, size);
-    if (!block) luaL_error(L, "out of memory");
-    return block;
-}
-
 // The texts of a list, NULL after the last; nothing where there is no list.
 static void read_texts(lua_State *L, int table, const char *key, char ***texts) {
     lua_getfield(L, table, key);
@@ -210,8 +206,7 @@ static void read_texts(lua_State *L, int table, const char *key, char ***texts) 
         char **list = *texts = make(L, n + 1, sizeof *list);
         for (size_t i = 0; i < n; i++) {
             lua_rawgeti(L, -1, (int)(i + 1));
-            list[i] = mb_strdup(lua_tostring(L, -1));
-            if (!list[i]) luaL_error(L, "out of memory");
+            list[i] = copy(L, -1);
             lua_pop(L, 1);
         }
     }
@@ -245,7 +240,7 @@ static void read_point(lua_State *L, int table, mb_scenario *scenario, const mb_
                        mb_point *point) {
     mb_experiment *experiment = &point->experiment;
     experiment->scenario = scenario;
-    mb_scenario_read_text(L, table, "label", &point->label);
+    read_text(L, table, "label", &point->label);
     mb_scenario_draft_deinit(&scenario->draft);
     lua_getfield(L, table, "experiment");
     mb_scenario_read_experiment(L, -1, experiment, &scenario->draft);
@@ -260,8 +255,8 @@ static void read_point(lua_State *L, int table, mb_scenario *scenario, const mb_
 
 static void read_section(lua_State *L, int table, mb_scenario *scenario, const mb_overrides *overrides,
                          mb_section *section) {
-    mb_scenario_read_text(L, table, "title", &section->title);
-    mb_scenario_read_text(L, table, "question", &section->question);
+    read_text(L, table, "title", &section->title);
+    read_text(L, table, "question", &section->question);
     read_texts(L, table, "columns", &section->columns);
     lua_getfield(L, table, "report");
     section->has_report = lua_isfunction(L, -1);
@@ -287,7 +282,7 @@ static int load(lua_State *L) {
     lua_pushvalue(L, -1);
     scenario->loaded = luaL_ref(L, LUA_REGISTRYINDEX);
     const int table = lua_gettop(L);
-    mb_scenario_read_text(L, table, "skipped", &scenario->skipped);
+    read_text(L, table, "skipped", &scenario->skipped);
     if (scenario->skipped) return 0;
     read_texts(L, table, "modules", &scenario->modules);
     read_texts(L, table, "files", &scenario->files);
@@ -314,7 +309,7 @@ static mb_status open_and_load(const char *path, const mb_overrides *overrides, 
                                mb_error *error) {
     mb_status status = mb_paths_root(&scenario->root, error);
     if (!status) status = mb_paths_find_scenario(scenario->root, path, &scenario->path, error);
-    if (!status) status = read_text(scenario, error);
+    if (!status) status = read_script(scenario, error);
     if (status) return status;
     scenario->overrides = overrides;
     scenario->L = luaL_newstate();

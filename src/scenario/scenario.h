@@ -3,46 +3,7 @@
 #pragma once
 #include "base/error.h"
 #include "metrics/measures.h"
-#include "policy/spec.h"
-#include "sim/sim.h"
-
-// Everything that a set of comparable runs shares: the same requests, cluster and clocks for every policy.
-typedef struct mb_experiment {
-    mb_workload workload;
-    mb_latency latency;
-    mb_grid *grid;              // of latency.table; owned
-    struct mb_profile *profile; // of latency.profile; owned
-    uint32_t replicas;
-    mb_kv_kind kv_kind;
-    uint64_t kv_capacity;
-    uint32_t kv_max_length, kv_block;
-    bool prefix_cache;
-    mb_reserve reserve;
-    bool reserve_given; // the scenario says so
-    double watermark;
-    uint32_t max_requests;
-    uint64_t token_budget, swap_tokens;
-    double swap_s_per_token;
-    uint32_t *graph_sizes;        // of a step model; owned
-    struct mb_roofline *roofline; // of latency.roofline; owned
-    char *model_path;             // of cluster.model; owned, NULL where there is none
-    double usd_per_hour;          // of all replicas together; 0: not known
-    bool block_oversize;
-    bool stepwise; // --step
-    double stop_s;
-    mb_slo slo;
-    uint64_t warmup_requests;
-    double warmup_s;
-    bool exact_percentiles, oracle;
-    mb_policy_spec *policies;
-    size_t policy_count;
-    uint32_t seeds;
-    uint64_t seed; // of the first; the others are the replications of it
-    mb_limits limits;
-    const struct mb_scenario *scenario; // that it belongs to, and where:
-    size_t section_index, point_index;
-    char *description; // "10,000 requests, 4 replicas, ..." in words
-} mb_experiment;
+#include "scenario/experiment.h"
 
 // One point of a sweep.
 typedef struct mb_point {
@@ -100,16 +61,6 @@ const mb_section *mb_scenario_section(const mb_scenario *scenario, size_t index)
 // Change the number of seeds of a point, and its description with it.
 mb_status mb_scenario_reseed(mb_scenario *scenario, size_t section, size_t point, uint32_t seeds,
                              mb_error *error);
-
-// The function of latency.custom, in a Lua state of its own: a scenario's state serves one thread.
-typedef struct mb_step_clock mb_step_clock;
-// Runs the scenario's text again, once for a thread: its jobs take turns.
-mb_status mb_step_clock_open(const mb_scenario *scenario, mb_step_clock **clock, mb_error *error);
-// Makes `latency` call the function of this experiment of the scenario; `latency` must not outlive the clock.
-void mb_step_clock_use(mb_step_clock *clock, const mb_experiment *experiment, mb_latency *latency);
-// Stands in until a job opens the clock.
-mb_status mb_step_clock_missing(void *self, const mb_step_shape *shape, double *seconds, mb_error *error);
-void mb_step_clock_close(mb_step_clock *clock);
 
 // Results of one policy at one point, over seeds.
 typedef struct mb_row {

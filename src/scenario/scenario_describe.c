@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The latency model in the words of the line above a table.
-#include "scenario/scenario_read.h"
+#include "scenario/scenario_describe.h"
 
 // " + 5.742 ms L": a term of a law, with four digits.
 static void add_term(mb_strbuf *text, const char *before, double value, const char *unit) {

@@ -3,8 +3,9 @@
 // may raise a Lua error for want of memory, so every allocation is hung on its owner at once.
 #pragma once
 #include "base/strbuf.h"
-#include "scenario/scenario_read.h"
+#include "policy/lua_compat.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +45,13 @@ static inline char *copy(lua_State *L, int index) {
     char *text = mb_strdup(lua_tostring(L, index));
     if (!text) luaL_error(L, "out of memory");
     return text;
+}
+
+// A copy of the text in table[key]; as before where there is none.
+static inline void read_text(lua_State *L, int table, const char *key, char **text) {
+    lua_getfield(L, table, key);
+    if (lua_type(L, -1) == LUA_TSTRING) *text = copy(L, -1);
+    lua_pop(L, 1);
 }
 
 static inline bool is(lua_State *L, int table, const char *key, const char *value) {

@@ -5,15 +5,11 @@
 #include "model/profile.h"
 #include "model/roofline.h"
 #include "scenario/plan_lua.h"
+#include "scenario/scenario_describe.h"
 #include "scenario/scenario_fields.h"
+#include "scenario/scenario_workload.h"
 
 #include <math.h>
-
-void mb_scenario_read_text(lua_State *L, int table, const char *key, char **text) {
-    lua_getfield(L, table, key);
-    if (lua_type(L, -1) == LUA_TSTRING) *text = copy(L, -1);
-    lua_pop(L, 1);
-}
 
 // --- latency, cluster, policies
 
@@ -45,6 +41,12 @@ static void read_step_model(lua_State *L, int table, mb_experiment *experiment, 
     latency->graph_size_count = count;
 }
 
+// Stands in until a job opens the clock of latency.custom.
+static mb_status no_clock(void *self, const mb_step_shape *shape, double *seconds, mb_error *error) {
+    (void)self, (void)shape, (void)seconds;
+    return mb_fail(error, MB_FAILED, "latency.custom: the job has not opened the function");
+}
+
 static void read_latency(lua_State *L, int table, mb_experiment *experiment, mb_scenario_draft *draft) {
     static const char *const names[] = {"latency.batch",   "latency.table",   "latency.jobs",
                                         "latency.step",    "latency.profile", "latency.custom",
@@ -57,9 +59,9 @@ static void read_latency(lua_State *L, int table, mb_experiment *experiment, mb_
                                   .floor_s = number(L, table, "floor")};
     latency->tbt_s = number(L, table, "tbt");
     latency->noise = number(L, table, "noise");
-    mb_scenario_read_text(L, table, "path", &draft->grid_path);
+    read_text(L, table, "path", &draft->grid_path);
     draft->absolute_weight = is(L, table, "weight", "absolute");
-    if (latency->kind == MB_LATENCY_CUSTOM) latency->custom = mb_step_clock_missing;
+    if (latency->kind == MB_LATENCY_CUSTOM) latency->custom = no_clock;
     if (mb_latency_is_step(latency)) read_step_model(L, table, experiment, draft);
     if (latency->kind == MB_LATENCY_ROOFLINE && enter(L, table, "coefficients")) {
         experiment->roofline = make(L, 1, sizeof *experiment->roofline);
@@ -77,7 +79,7 @@ static mb_reserve read_reserve(lua_State *L, int table) {
 
 static void read_cluster(lua_State *L, int table, mb_experiment *experiment) {
     experiment->replicas = small(L, table, "replicas");
-    mb_scenario_read_text(L, table, "model_path", &experiment->model_path);
+    read_text(L, table, "model_path", &experiment->model_path);
     experiment->usd_per_hour = number(L, table, "all_usd_per_hour");
     const bool contiguous = is(L, table, "kv", "contiguous"), paged = is(L, table, "kv", "paged");
     experiment->kv_kind = contiguous ? MB_KV_CONTIGUOUS : MB_KV_TOKENS;
@@ -104,7 +106,7 @@ static void read_cluster(lua_State *L, int table, mb_experiment *experiment) {
 }
 
 static void read_param(lua_State *L, int table, mb_param *param) {
-    mb_scenario_read_text(L, table, "name", &param->name);
+    read_text(L, table, "name", &param->name);
     param->if_declared = boolean(L, table, "if_declared");
     lua_getfield(L, table, "value");
     switch (lua_type(L, -1)) {
@@ -128,8 +130,8 @@ static void read_param(lua_State *L, int table, mb_param *param) {
 }
 
 static void read_policy(lua_State *L, int table, mb_policy_spec *policy) {
-    mb_scenario_read_text(L, table, "label", &policy->label);
-    mb_scenario_read_text(L, table, "path", &policy->path);
+    read_text(L, table, "label", &policy->label);
+    read_text(L, table, "path", &policy->path);
     policy->unlimited_memory = boolean(L, table, "unlimited_memory");
     if (!enter(L, table, "params")) return;
     const int list = lua_gettop(L);
@@ -162,9 +164,9 @@ void mb_scenario_read_experiment(lua_State *L, int index, mb_experiment *experim
                                  mb_scenario_draft *draft) {
     luaL_checkstack(L, 40, "scenario");
     const int table = mb_lua_absolute(L, index), top = lua_gettop(L);
-    mb_scenario_read_text(L, table, "where", &draft->where);
-    mb_scenario_read_text(L, table, "before", &draft->before);
-    mb_scenario_read_text(L, table, "after", &draft->after);
+    read_text(L, table, "where", &draft->where);
+    read_text(L, table, "before", &draft->before);
+    read_text(L, table, "after", &draft->after);
     if (enter(L, table, "workload")) mb_scenario_read_workload(L, lua_gettop(L), &experiment->workload);
     if (enter(L, table, "latency")) read_latency(L, lua_gettop(L), experiment, draft);
     if (enter(L, table, "cluster")) read_cluster(L, lua_gettop(L), experiment);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The workload of a scenario.
+#include "scenario/scenario_workload.h"
+
 #include "scenario/scenario_fields.h"
 
 #include <math.h>
@@ -173,7 +174,7 @@ static void read_trace(lua_State *L, int table, mb_trace *trace) {
     static const char *const names[] = {"trace.burstgpt", "trace.azure", "trace.csv", "trace.mooncake",
                                         "trace.jsonl"};
     trace->layout = (mb_trace_layout)CHOOSE(L, table, names);
-    mb_scenario_read_text(L, table, "path", &trace->path);
+    read_text(L, table, "path", &trace->path);
     trace->time_unit_s = number_or(L, table, "time_unit", 1);
     trace->rate_scale = number_or(L, table, "rate_scale", 1);
     trace->from_s = number(L, table, "from");
@@ -203,12 +204,12 @@ static void read_trace(lua_State *L, int table, mb_trace *trace) {
                  {"duration", &into->duration},   {"session", &into->session}, {"id", &into->id},
                  {"parent", &into->parent},       {"delay", &into->delay}};
     for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
-        mb_scenario_read_text(L, columns, roles[i].key, roles[i].name);
+        read_text(L, columns, roles[i].key, roles[i].name);
     lua_pop(L, 1);
 }
 
 static void read_class(lua_State *L, int table, mb_class *class) {
-    mb_scenario_read_text(L, table, "name", &class->name);
+    read_text(L, table, "name", &class->name);
     class->share = number(L, table, "share");
     class->priority = (int32_t)number(L, table, "priority");
     class->slo = (mb_slo){INFINITY, INFINITY, INFINITY};

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // latency.custom: a function of the scenario that times steps.
+#include "scenario/step_clock.h"
+
 #include "base/clock.h"
-#include "scenario/scenario_read.h"
+#include "scenario/scenario_state.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -93,11 +95,6 @@ static mb_status call_clock(void *self, const mb_step_shape *shape, double *seco
     lua_sethook(mb_scenario_state(clock->scenario), look_at_clock, LUA_MASKCOUNT, LOOK_EVERY);
     if (mb_scenario_call(clock->scenario, time_step, clock, error) == MB_OK) return MB_OK;
     return error->status = MB_FAILED; // the scenario was good enough to begin with
-}
-
-mb_status mb_step_clock_missing(void *self, const mb_step_shape *shape, double *seconds, mb_error *error) {
-    (void)self, (void)shape, (void)seconds;
-    return mb_fail(error, MB_FAILED, "latency.custom: the job has not opened the function");
 }
 
 mb_status mb_step_clock_open(const mb_scenario *scenario, mb_step_clock **clock, mb_error *error) {

@@ -206,7 +206,7 @@ static mb_status stuck(const mb_sim *sim, mb_error *error) {
 
 // Offer a step to every replica that something has changed for, lowest number first; again, if a replica
 // gave a request back that an earlier one could take.
-mb_status mb_plan(mb_sim *sim, mb_error *error) {
+mb_status mb_dispatch(mb_sim *sim, mb_error *error) {
     mb_status status = MB_OK;
     arrange(sim, false);
     uint32_t passes = 0;

@@ -69,7 +69,7 @@ void mb_step_begin(mb_sim *sim, mb_replica *replica);
 mb_refusal mb_engine_add(mb_sim *sim, uint32_t slot, uint32_t tokens);
 
 // sim/dispatch.c: who is asked for a step, and when engines look up from a run.
-mb_status mb_plan(mb_sim *sim, mb_error *error);
+mb_status mb_dispatch(mb_sim *sim, mb_error *error);
 
 #ifdef MB_DEBUG
 // Check every invariant of docs/architecture.md; abort with the seed, the time and what is wrong.

@@ -459,7 +459,7 @@ static mb_status run_instant(mb_sim *sim, double time_s, mb_error *error) {
     if (sim->now_s >= sim->warmup_end_s) mb_window_open(sim);
     if (status == MB_OK) status = take_arrivals(sim, error);
     if (status == MB_OK) status = fire_timers(sim, error);
-    if (status == MB_OK) status = mb_plan(sim, error);
+    if (status == MB_OK) status = mb_dispatch(sim, error);
     if (status == MB_OK) mb_sim_check(sim); // a hook that failed may have left a step half built
     return status;
 }
@@ -518,7 +518,7 @@ static mb_status run_python(mb_sim *sim, python_run *run, mb_error *error) {
         sim->now_s = next;
         status = look(sim, error);
         if (status == MB_OK) status = take_event(sim, run, mb_python_heap_pop(&run->heap).what, error);
-        if (status == MB_OK) status = mb_plan(sim, error);
+        if (status == MB_OK) status = mb_dispatch(sim, error);
         for (; status == MB_OK && sim->heap.count; mb_heap_pop(&sim->heap)) { // batches that started, timers
             const mb_event event = mb_heap_top(&sim->heap);
             const uint64_t what = TAKEN_OUT | (uint64_t)event.kind << 32 | event.payload;

@@ -4,6 +4,7 @@
 #include "report/columns.h"
 #include "report/csv.h"
 #include "report/dump.h"
+#include "report/exact.h"
 #include "report/files.h"
 #include "report/format.h"
 #include "report/hash.h"
