@@ -15,7 +15,10 @@
 enum {
     MODEL = 256,
     GPU,
+    GPUS,
     TP,
+    PIPELINE,
+    EXPERTS,
     CONTEXT,
     BATCH,
     PAGE,
@@ -56,7 +59,11 @@ void mb_plan_options_help(void) {
         "context, how many GPUs. A LIST is 1,2,4 or 512..131072:x2 or 1..9:2; 32k means 32,768.\n\n"
         "      --model MODEL          a bundled model (`mbsand list models`), a config.json, or its folder\n"
         "      --gpu GPU              a bundled GPU (`mbsand list gpus`), or FILE.csv:NAME\n"
-        "      --tp N                 GPUs that share the model (1)\n"
+        "      --gpus LIST|all        which of these GPUs fit, how many of each, at what list price\n"
+        "      --tp N                 GPUs that share each layer: tensor parallelism (1)\n"
+        "      --pipeline N           stages that the layers are dealt out to (1)\n"
+        "      --expert-parallel N    GPUs that experts are dealt out to, a multiple of --tp: N / tp "
+        "engines\n"
         "      --context LIST         tokens of a user, prompt and answer (2048)\n"
         "      --batch LIST           users at once (1)\n"
         "      --precision P          of weights and KV memory: fp32, fp16, bf16, fp8, int8 or int4\n"
@@ -164,7 +171,10 @@ static int read_word(const char *option, const char *text, const char *const *wo
 
 static const struct option LONG[] = {{"model", required_argument, NULL, MODEL},
                                      {"gpu", required_argument, NULL, GPU},
+                                     {"gpus", required_argument, NULL, GPUS},
                                      {"tp", required_argument, NULL, TP},
+                                     {"pipeline", required_argument, NULL, PIPELINE},
+                                     {"expert-parallel", required_argument, NULL, EXPERTS},
                                      {"context", required_argument, NULL, CONTEXT},
                                      {"batch", required_argument, NULL, BATCH},
                                      {"page", required_argument, NULL, PAGE},
@@ -283,8 +293,15 @@ static int take(mb_plan_options *o, int option, const char *name) {
     case GPU:
         o->gpu = optarg;
         return 0;
+    case GPUS:
+        o->gpus = optarg;
+        return 0;
     case TP:
         return take_count(name, 4096, &o->plan.tp);
+    case PIPELINE:
+        return take_count(name, 4096, &o->plan.pipeline);
+    case EXPERTS:
+        return take_count(name, 4096, &o->plan.expert_parallel);
     case PER_NODE:
         return take_count(name, 4096, &o->per_node);
     case CONTEXT:
@@ -330,7 +347,22 @@ static int take(mb_plan_options *o, int option, const char *name) {
 
 static int check(const mb_plan_options *o) {
     if (!o->model) return mb_cli_usage("plan", "which model? Give --model NAME (`mbsand list models`)");
-    if (!o->gpu) return mb_cli_usage("plan", "on which GPU? Give --gpu NAME (`mbsand list gpus`)");
+    if (o->gpus && (o->gpu || o->slo || o->pages.count || o->from_log || o->plan.blocks))
+        return mb_cli_usage(
+            "plan",
+            "--gpus asks which GPUs fit: it does not go with --gpu, --slo, --page, --from-log or --blocks");
+    if (o->gpus && (o->plan.tp > 1 || o->plan.pipeline > 1))
+        return mb_cli_usage(
+            "plan", "--gpus finds how many GPUs share a layer: it does not go with --tp or --pipeline");
+    if (o->gpus && (o->contexts.count > 1 || o->batches.count > 1))
+        return mb_cli_usage("plan", "--gpus is for one --context and one --batch");
+    if ((o->plan.pipeline > 1 || o->plan.expert_parallel) && (o->latency || o->slo || o->pages.count))
+        return mb_cli_usage(
+            "plan",
+            "times of pipelines and of experts in parallel are not known: --pipeline and --expert-parallel "
+            "do not go with --latency, --slo or --page");
+    if (!o->gpu && !o->gpus)
+        return mb_cli_usage("plan", "on which GPU? Give --gpu NAME (`mbsand list gpus`)");
     if (o->from_log && (o->plan.blocks || o->slo || o->pages.count))
         return mb_cli_usage("plan",
                             "--from-log sets the pool: it does not go with --blocks, --slo or --page");

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define GIB 1073741824.0
-enum { MOST_GPUS = 4096 };
+enum { MOST_GPUS = 4096, MOST_STAGES = 64 };
 
 const char *const mb_rules_names[] = {"vllm", "kaito", "kaito-2026", "mlsysim"};
 
@@ -91,16 +91,48 @@ static uint64_t longest_in(const mb_plan *plan, double bytes) {
     return low;
 }
 
+uint32_t mb_plan_engines(const mb_plan *plan) {
+    return plan->expert_parallel > plan->tp ? plan->expert_parallel / plan->tp : 1;
+}
+
+uint32_t mb_plan_gpus(const mb_plan *plan) {
+    return plan->tp * mb_plan_engines(plan) * (plan->pipeline > 1 ? plan->pipeline : 1);
+}
+
+// The share of the experts on the GPU that has most of them, where they are dealt out whole.
+static double expert_share(const mb_plan *plan) {
+    const uint32_t experts = plan->model->experts, gpus = plan->expert_parallel;
+    if (!gpus || !experts) return 1.0 / plan->tp;
+    return (double)((experts + gpus - 1) / gpus) / experts;
+}
+
+// Of something of the whole model, and of its experts alone: what a GPU has.
+static double on_a_gpu(const mb_plan *plan, double all, double experts) {
+    if (!plan->expert_parallel) return all / plan->tp;
+    return (all - experts) / plan->tp + experts * expert_share(plan);
+}
+
+// Bytes of weights on a GPU.
+static double weights_of(const mb_plan *plan) {
+    const mb_model_config *m = plan->model;
+    const double padding = plan->rules == MB_RULES_VLLM ? mb_vllm_padding(plan) : 0;
+    const double counted = mb_model_weight_bytes(m, plan->bytes_per_weight) + padding;
+    const double experts = mb_model_expert_bytes(m, plan->bytes_per_weight) + padding;
+    const double measured = plan->weight_bytes > 0 ? plan->weight_bytes / counted : 1;
+    return on_a_gpu(plan, counted * measured, experts * measured);
+}
+
 static double or_else(double given, double otherwise) {
     return isnan(given) ? otherwise : given;
 }
 
-mb_budget mb_budget_of(const mb_plan *plan) {
+static mb_budget budget_of_stage(const mb_plan *plan) {
     const convention *c = &CONVENTIONS[plan->rules];
     const bool vllm = plan->rules == MB_RULES_VLLM;
     const double usable = plan->gpu->usable_bytes > 0 ? plan->gpu->usable_bytes : plan->gpu->memory_bytes;
     const double given = vllm ? usable : plan->gpu->memory_bytes;
     mb_budget b = {
+        .layers = plan->model->layers,
         .memory = plan->memory_bytes > 0 ? plan->memory_bytes : given,
         .utilization = or_else(plan->utilization, vllm ? mb_vllm_utilization(plan) : c->utilization),
         .activation =
@@ -109,9 +141,9 @@ mb_budget mb_budget_of(const mb_plan *plan) {
         .estimated = vllm && !plan->blocks && isnan(plan->activation_bytes) && isnan(plan->runtime_bytes),
         .windows = c->windows && plan->model->window_layers > 0};
     b.held_back = (1 - b.utilization) * b.memory;
-    const double counted =
-        mb_model_weight_bytes(plan->model, plan->bytes_per_weight) + (vllm ? mb_vllm_padding(plan) : 0);
-    b.weights = (plan->weight_bytes > 0 ? plan->weight_bytes : counted) * c->weight_factor / plan->tp;
+    b.weights = weights_of(plan) * c->weight_factor;
+    const mb_parameters parameters = mb_model_parameters(plan->model);
+    b.parameters = on_a_gpu(plan, parameters.total, parameters.experts);
     if (plan->rules == MB_RULES_KAITO_2026 && isnan(plan->activation_bytes)) b.activation = 0.05 * b.weights;
     b.token_bytes = kv_bytes(plan, 1, UINT64_MAX);
     b.pool = b.memory * b.utilization - b.weights - b.activation - b.runtime;
@@ -120,10 +152,13 @@ mb_budget mb_budget_of(const mb_plan *plan) {
     b.blocks = plan->blocks ? plan->blocks : whole(b.pool / block_bytes);
     b.tokens = c->whole_blocks ? b.blocks * plan->block : whole(b.pool / b.token_bytes);
     const double one = user_bytes(plan, plan->context);
-    b.used = (double)plan->batch * one;
+    const uint32_t engines = mb_plan_engines(plan);
+    const uint64_t most = (plan->batch + engines - 1) / engines; // users of an engine
+    b.used = (double)most * one;
     const bool in_blocks = c->whole_blocks && !b.windows && plan->model->state_layers == 0;
     b.users = whole((in_blocks ? (double)b.blocks * block_bytes : b.pool) / one);
-    b.fits = b.pool >= 0 && b.users >= plan->batch;
+    b.fits = b.pool >= 0 && b.users >= most;
+    b.users = b.users < UINT64_MAX / engines ? b.users * engines : UINT64_MAX;
     b.longest = b.pool > 0 ? longest_in(plan, b.pool) : 0;
     if (plan->model->max_positions && b.longest >= plan->model->max_positions) {
         b.longest = plan->model->max_positions;
@@ -132,7 +167,33 @@ mb_budget mb_budget_of(const mb_plan *plan) {
     return b;
 }
 
+// Every stage has as many blocks as the one that can have fewest.
+mb_budget mb_budget_of(const mb_plan *plan) {
+    if (plan->pipeline <= 1) return budget_of_stage(plan);
+    const double all = mb_model_parameters(plan->model).total;
+    mb_budget worst = {.stage = 0};
+    for (uint32_t i = 0; i < plan->pipeline; i++) {
+        const mb_model_config part = mb_model_stage(plan->model, i, plan->pipeline);
+        mb_plan stage = *plan;
+        stage.model = &part;
+        stage.weight_bytes *= mb_model_parameters(&part).total / all;
+        mb_budget b = budget_of_stage(&stage);
+        b.stage = i;
+        const mb_budget before = worst;
+        const bool binds =
+            i == 0 || b.tokens < before.tokens || (b.tokens == before.tokens && b.pool < before.pool);
+        if (binds) worst = b;
+        if (i == 0) continue;
+        worst.fits = b.fits && before.fits;
+        worst.users = b.users < before.users ? b.users : before.users;
+        worst.bound_by_positions = b.bound_by_positions && before.bound_by_positions;
+        worst.longest = b.longest < before.longest ? b.longest : before.longest;
+    }
+    return worst;
+}
+
 mb_pool_margin mb_pool_margin_of(const mb_plan *plan) {
+    if (plan->pipeline > 1 || mb_plan_engines(plan) > 1) return (mb_pool_margin){0, 0, 0};
     return plan->tp == 1 ? (mb_pool_margin){0.05, 21, 23} : (mb_pool_margin){0.1, 11, 13};
 }
 
@@ -171,6 +232,30 @@ static mb_status check_division(const mb_plan *plan, mb_error *error) {
         m->name, plan->tp, m->kv_heads, sizes);
 }
 
+static mb_status check_stages(const mb_plan *plan, mb_error *error) {
+    const mb_model_config *m = plan->model;
+    const uint32_t gpus = plan->expert_parallel;
+    if ((plan->pipeline > 1 || gpus) && plan->rules != MB_RULES_VLLM)
+        return mb_fail(error, MB_BAD_INPUT,
+                       "pipelines and experts in parallel are for the rules vllm; %s divides by its own",
+                       mb_rules_names[plan->rules]);
+    if (plan->pipeline > m->layers)
+        return mb_fail(error, MB_BAD_INPUT, "%s has %u layers: they cannot be dealt out to %u stages",
+                       m->name, m->layers, plan->pipeline);
+    if (!gpus) return MB_OK;
+    if (!m->experts) return mb_fail(error, MB_BAD_INPUT, "%s has no experts to deal out", m->name);
+    if (gpus > m->experts)
+        return mb_fail(error, MB_BAD_INPUT, "%s has %u experts: they cannot be dealt out to %u GPUs", m->name,
+                       m->experts, gpus);
+    if (gpus % plan->tp)
+        return mb_fail(error, MB_BAD_INPUT,
+                       "experts are dealt out to a multiple of the %u GPUs that share a layer (tensor "
+                       "parallelism); %u is "
+                       "none",
+                       plan->tp, gpus);
+    return MB_OK;
+}
+
 mb_status mb_plan_check(const mb_plan *plan, mb_error *error) {
     const mb_model_config *m = plan->model;
     if (m->quant_unknown && plan->bytes_per_weight == 0 && plan->weight_bytes == 0)
@@ -179,13 +264,38 @@ mb_status mb_plan_check(const mb_plan *plan, mb_error *error) {
             "%s is quantised by \"%s\", which is not understood: the size of its weights would be a guess; "
             "say it (--weights-gib), or the bytes of each (--weights, weight_precision)",
             m->name, m->quant_name);
-    return check_division(plan, error);
+    const mb_status status = check_division(plan, error);
+    return status ? status : check_stages(plan, error);
+}
+
+// Whether users fit with so many GPUs to a layer and so many stages, with the engines of `plan`.
+static bool fits_with(const mb_plan *plan, uint32_t tp, uint32_t pipeline, mb_plan *tried) {
+    const uint32_t engines = mb_plan_engines(plan);
+    *tried = *plan;
+    tried->blocks = 0;
+    tried->tp = tp;
+    tried->pipeline = pipeline;
+    tried->expert_parallel = plan->expert_parallel ? tp * engines : 0;
+    return tried->expert_parallel <= plan->model->experts && mb_plan_divides(tried, tp) &&
+           mb_budget_of(tried).fits;
 }
 
 uint32_t mb_gpus_needed(const mb_plan *plan) {
     mb_plan tried = *plan;
-    tried.blocks = 0;
-    for (tried.tp = 1; tried.tp <= MOST_GPUS; tried.tp++)
-        if (mb_plan_divides(&tried, tried.tp) && mb_budget_of(&tried).fits) return tried.tp;
+    for (uint32_t tp = 1; tp <= MOST_GPUS && mb_plan_gpus(&tried) <= MOST_GPUS; tp++)
+        if (fits_with(plan, tp, plan->pipeline, &tried)) return mb_plan_gpus(&tried);
     return 0;
+}
+
+bool mb_plan_inside_nodes(const mb_plan *plan, uint32_t per_node, mb_plan *found) {
+    const uint32_t engines = mb_plan_engines(plan), most = per_node / engines ? per_node / engines : 1;
+    uint32_t widest = 1;
+    for (uint32_t tp = 1; tp <= most; tp++) {
+        if (fits_with(plan, tp, 1, found)) return true;
+        if (mb_plan_divides(plan, tp)) widest = tp;
+    }
+    for (uint32_t stages = 2;
+         plan->rules == MB_RULES_VLLM && stages <= MOST_STAGES && stages <= plan->model->layers; stages++)
+        if (fits_with(plan, widest, stages, found)) return true;
+    return false;
 }

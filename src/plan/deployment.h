@@ -29,7 +29,12 @@ typedef struct mb_plan {
     const mb_model_config *model;
     const mb_gpu *gpu;
     mb_rules rules;
-    uint32_t tp;             // GPUs that share the model (tensor parallelism), >= 1
+    uint32_t tp;       // GPUs that share each layer (tensor parallelism), >= 1
+    uint32_t pipeline; // stages that the layers are dealt out to; 0: one
+    // GPUs of a stage that the experts are dealt out to, a multiple of tp: as many engines as it is of tp
+    // share them, each with its own attention and KV memory (data parallelism); 0: experts are cut like other
+    // layers.
+    uint32_t expert_parallel;
     double memory_bytes;     // of each GPU; 0: as the GPU's description says
     double bytes_per_weight; // 0: as the model's description says
     double bytes_per_value;  // of KV memory; 0: likewise

@@ -243,6 +243,7 @@ mb_status mb_model_config_read(const char *path, mb_model_config *model, mb_erro
 }
 
 void mb_model_config_deinit(mb_model_config *model) {
+    free(model->made_of);
     free(model->name);
     free(model->source);
     *model = (mb_model_config){0};

@@ -12,6 +12,17 @@ typedef enum mb_quantisation {
     MB_QUANT_EXPERTS, // the experts alone at `quant_bits` (mxfp4)
 } mb_quantisation;
 
+// What a layer is made of.
+enum {
+    MB_ATTENDS = 1,
+    MB_ATTENDS_WHOLE = 2,  // without a window
+    MB_OWNS_KV = 4,        // keeps keys and values of its own (others borrow a layer's)
+    MB_OWNS_WINDOW = 8,    // of these only the last `window` tokens
+    MB_HAS_STATE = 16,     // memory of a request of constant size
+    MB_HAS_DENSE_MLP = 32, // one for every token
+    MB_HAS_EXPERTS = 64,
+};
+
 struct mb_family;
 
 typedef struct mb_model_config {
@@ -54,7 +65,9 @@ typedef struct mb_model_config {
     double wide_attention, wide_dense; // shares of attention and dense layers that stay at torch_dtype
     bool attention_bias;               // on query, key and value; and `output_bias` on the output
     bool output_bias;
-    bool new_falcon; // new_decoder_architecture
+    bool new_falcon;            // new_decoder_architecture
+    uint8_t *made_of;           // of each layer; owned; the counts above are of these
+    bool no_embedding, no_head; // a part of a model: a stage of a pipeline
 } mb_model_config;
 
 // Weights by what they are, numbers of parameters.
@@ -74,9 +87,15 @@ typedef struct mb_parameters {
 mb_status mb_model_config_read(const char *path, mb_model_config *model, mb_error *error);
 void mb_model_config_deinit(mb_model_config *model);
 
+// The part of a model on one of `stages` stages of a pipeline, as vLLM deals layers out: what does not divide
+// goes to the last stages but the very last. It shares the model's pointers; do not release it.
+mb_model_config mb_model_stage(const mb_model_config *model, uint32_t stage, uint32_t stages);
+
 mb_parameters mb_model_parameters(const mb_model_config *model);
 // Bytes of all weights. bytes_per_weight > 0: every one of them has that many; else as the file says.
 double mb_model_weight_bytes(const mb_model_config *model, double bytes_per_weight);
+// Of these the bytes of the experts that a router chooses from.
+double mb_model_expert_bytes(const mb_model_config *model, double bytes_per_weight);
 // Values of KV memory that a layer keeps per token: 2 x kv_heads x head_dim (keys and values); with latent
 // attention kv_lora_rank + rope_dim (DeepSeek-AI 2024, arXiv 2405.04434, section 2.1).
 uint64_t mb_model_kv_values(const mb_model_config *model);

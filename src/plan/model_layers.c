@@ -3,6 +3,7 @@
 #include "plan/model_reader.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef enum kind { WHOLE, WINDOW, STATE, MLP_ALONE, EXPERTS_ALONE } kind;
@@ -346,41 +347,39 @@ static void read_experts(mb_reader *r, mb_model_config *m) {
 }
 
 // Which layers have a dense MLP and which experts.
-static void count_mlps(mb_reader *r, mb_model_config *m, const kind *kinds) {
+static void place_mlps(mb_reader *r, const mb_model_config *m, const kind *kinds) {
     const places p = read_places(r);
+    bool any = false;
     for (uint32_t i = 0; i < m->layers && !r->status; i++) {
-        if (has(r, MB_PATTERN)) {
-            m->dense_layers += kinds[i] == MLP_ALONE;
-            m->expert_layers += kinds[i] == EXPERTS_ALONE;
-        } else if (m->experts && has_experts(r, &p, i)) {
-            m->expert_layers++;
-        } else {
-            m->dense_layers++;
-        }
+        const bool pattern = has(r, MB_PATTERN);
+        const bool experts = pattern ? kinds[i] == EXPERTS_ALONE : m->experts && has_experts(r, &p, i);
+        const bool dense = pattern ? kinds[i] == MLP_ALONE : !experts;
+        m->made_of[i] |= (uint8_t)((experts ? MB_HAS_EXPERTS : 0) | (dense ? MB_HAS_DENSE_MLP : 0));
+        any = any || experts;
     }
-    if (m->expert_layers && !m->experts)
-        mb_reader_fail(r, "no n_routed_experts; expected how many experts there are");
+    if (any && !m->experts) mb_reader_fail(r, "no n_routed_experts; expected how many experts there are");
 }
 
 // --- all
 // ---------------------------------------------------------------------------------------------------------
 
-static void count_attention(mb_reader *r, mb_model_config *m, const kind *kinds) {
+static void place_attention(mb_reader *r, const mb_model_config *m, const kind *kinds) {
     const bool said = mb_reader_get(r, "num_kv_shared_layers") != NULL;
+    const bool both = strcmp(r->family->type, "falcon_h1") == 0; // attention and a state in every layer
     const uint32_t borrowed = said ? MB_WHOLE(r, 0, "num_kv_shared_layers") : has(r, MB_ALTUP) ? 15 : 0;
+    bool any = false;
     if (borrowed >= m->layers && borrowed)
         mb_reader_fail(r, "num_kv_shared_layers is %u of %u layers; expected fewer", borrowed, m->layers);
     for (uint32_t i = 0; i < m->layers; i++) {
         const bool attends = kinds[i] == WHOLE || kinds[i] == WINDOW,
                    owns = attends && i + borrowed < m->layers;
-        m->attention_layers += attends;
-        m->wide_layers += kinds[i] == WHOLE;
-        m->kv_layers += owns;
-        m->window_layers += owns && kinds[i] == WINDOW;
-        m->state_layers += kinds[i] == STATE;
+        m->made_of[i] =
+            (uint8_t)((attends ? MB_ATTENDS : 0) | (kinds[i] == WHOLE ? MB_ATTENDS_WHOLE : 0) |
+                      (owns ? MB_OWNS_KV : 0) | (owns && kinds[i] == WINDOW ? MB_OWNS_WINDOW : 0) |
+                      (both || kinds[i] == STATE ? MB_HAS_STATE : 0));
+        any = any || owns;
     }
-    if (strcmp(r->family->type, "falcon_h1") == 0) m->state_layers = m->layers;
-    if (!m->kv_layers) mb_reader_fail(r, "no layer has attention, so there is no KV memory to plan");
+    if (!any) mb_reader_fail(r, "no layer has attention, so there is no KV memory to plan");
 }
 
 void mb_reader_layers(mb_reader *r, mb_model_config *m) {
@@ -394,11 +393,18 @@ void mb_reader_layers(mb_reader *r, mb_model_config *m) {
     if (!m->window && !mb_reader_get(r, "sliding_window")) m->window = r->family->window;
     fill_kinds(r, m, kinds);
     if (r->status) return;
-    count_attention(r, m, kinds);
+    m->made_of = calloc(m->layers, sizeof *m->made_of);
+    if (!m->made_of) {
+        r->status = mb_fail_memory(r->error);
+        return;
+    }
+    place_attention(r, m, kinds);
+    mb_model_count_layers(m, 0, m->layers);
     if (!m->window_layers) m->window = 0;
     if (m->state_layers) read_states(r, m);
     read_experts(r, m);
-    count_mlps(r, m, kinds);
+    place_mlps(r, m, kinds);
+    mb_model_count_layers(m, 0, m->layers);
 }
 
 // --- beside the text

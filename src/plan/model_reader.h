@@ -36,6 +36,8 @@ double mb_reader_dtype(mb_reader *r, const char *key, double otherwise);
 void mb_reader_check_keys(mb_reader *r);
 // Which layers have attention, windows, state, MLPs and experts; after the dimensions have been read.
 void mb_reader_layers(mb_reader *r, mb_model_config *model);
+// Set the counts of layers to those of the layers from .. to - 1, by what they are made of.
+void mb_model_count_layers(mb_model_config *model, uint32_t from, uint32_t to);
 void mb_reader_quantisation(mb_reader *r, mb_model_config *model);
 // An image encoder beside the text model.
 void mb_reader_vision(mb_reader *r, mb_model_config *model);

@@ -82,8 +82,8 @@ static double beside_experts(const mb_model_config *m) {
 // -----------------------------------------------------------------------------------------------
 
 mb_parameters mb_model_parameters(const mb_model_config *m) {
-    mb_parameters p = {.embedding = (double)m->vocabulary * m->hidden};
-    p.head = m->tied ? 0 : p.embedding;
+    const double words = (double)m->vocabulary * m->hidden;
+    mb_parameters p = {.embedding = m->no_embedding ? 0 : words, .head = m->tied || m->no_head ? 0 : words};
     p.attention = attention_weights(m) + m->state_layers * m->state_layer_weights;
     p.dense =
         m->dense_layers * mlp_weights(m, m->hidden, m->intermediate) + m->expert_layers * beside_experts(m);
@@ -93,10 +93,10 @@ mb_parameters mb_model_parameters(const mb_model_config *m) {
     const double router = m->experts * (m->hidden + (is(m, MB_SINKS | MB_ROUTER_BIAS) ? 1.0 : 0.0));
     const double gate = is(m, MB_SHARED_EXPERT) && !(m->family->features & MB_MAMBA2) ? m->hidden : 0;
     const double last_norm = is_type(m, "falcon") || is(m, MB_NORM_BIAS) ? 2.0 * m->hidden : m->hidden;
-    p.other = m->layers * small_weights(m) + m->expert_layers * (router + gate) + last_norm +
-              m->other_weights + m->vision_weights;
-    if (is(m, MB_POSITIONS)) p.other += (double)m->max_positions * m->hidden;
-    if (is(m, MB_HEAD_BIAS)) p.other += m->vocabulary;
+    p.other = m->layers * small_weights(m) + m->expert_layers * (router + gate) +
+              (m->no_head ? 0 : last_norm) + m->other_weights + m->vision_weights;
+    if (is(m, MB_POSITIONS) && !m->no_embedding) p.other += (double)m->max_positions * m->hidden;
+    if (is(m, MB_HEAD_BIAS) && !m->no_head) p.other += m->vocabulary;
     p.total = p.embedding + p.head + p.attention + p.dense + p.experts + p.other;
     p.active = p.total - m->vision_weights;
     if (m->experts) p.active -= p.experts * (1 - (double)m->experts_per_token / m->experts);
@@ -112,6 +112,13 @@ double mb_model_weight_bytes(const mb_model_config *m, double bytes_per_weight) 
         quantised = p.attention * (1 - m->wide_attention) + p.dense * (1 - m->wide_dense) + p.experts;
     if (m->quantisation == MB_QUANT_EXPERTS) quantised = p.experts;
     return quantised * m->quant_bits / 8 + (p.total - quantised) * m->dtype_bytes;
+}
+
+double mb_model_expert_bytes(const mb_model_config *m, double bytes_per_weight) {
+    const double each = bytes_per_weight > 0               ? bytes_per_weight
+                        : m->quantisation != MB_QUANT_NONE ? m->quant_bits / 8
+                                                           : m->dtype_bytes;
+    return mb_model_parameters(m).experts * each;
 }
 
 // --- KV memory

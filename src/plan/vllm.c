@@ -38,16 +38,19 @@ double mb_vllm_utilization(const mb_plan *plan) {
     return version_of(plan) >= FIRST_WITH_GRAPHS ? 0.92 : 0.9;
 }
 
-// The most that is alive at once in a layer, per token: three vectors as wide as the model, and the MLP's two
-// halves with their product, or queries, keys and values, or what the chosen experts work on. (Llama-3.1-8B:
-// 110,592 bytes; a run with 29,000 tokens took 110,700.)
+// The most that is alive at once in a layer, per token (experts that are dealt out whole see the tokens of
+// all): three vectors as wide as the model, and the MLP's two halves with their product, or queries, keys and
+// values, or what the chosen experts work on. (Llama-3.1-8B: 110,592 bytes; a run with 29,000 tokens took
+// 110,700.)
 static double bytes_per_step_token(const mb_plan *plan) {
     const mb_model_config *m = plan->model;
     const double values = 2.0 * (m->kv_lora_rank ? m->heads * 1.0 : m->kv_heads) * m->head_dim;
     const double attention = (2.0 * m->heads * m->head_dim + values) / plan->tp;
     const double dense = m->dense_layers ? 3.0 * m->intermediate / plan->tp : 0;
-    const double inner = (double)m->expert_intermediate / plan->tp;
-    const double experts = m->experts_per_token * (fmax(2 * inner, m->expert_hidden) + inner);
+    const double cut = plan->expert_parallel ? 1 : plan->tp,
+                 rows = plan->expert_parallel ? 1.0 / plan->tp : 1;
+    const double inner = m->expert_intermediate / cut;
+    const double experts = m->experts_per_token * rows * (fmax(2 * inner, m->expert_hidden) + inner);
     return 2 * (3.0 * m->hidden + fmax(attention, fmax(dense, experts)));
 }
 
@@ -63,14 +66,15 @@ static double sampler_bytes(const mb_plan *plan) {
 }
 
 double mb_vllm_activation(const mb_plan *plan) {
-    return fmax(mb_plan_step_tokens(plan) * bytes_per_step_token(plan), sampler_bytes(plan));
+    const double step = mb_plan_step_tokens(plan) * bytes_per_step_token(plan);
+    return plan->model->no_head ? step : fmax(step, sampler_bytes(plan)); // the last stage samples
 }
 
 // Buffers of the collectives: a little over PCIe, 0.4 to 1.8 GiB in five logs over NVLink.
 static double among_gib(const mb_plan *plan) {
     const bool fast = plan->gpu->link >= 100e9;
     const uint32_t version = version_of(plan);
-    if (plan->tp == 1) return 0;
+    if (plan->tp == 1 && plan->pipeline <= 1 && plan->expert_parallel <= 1) return 0;
     if (version < FIRST_V1) return fast ? 1.8 : 0.25;
     return fast ? 1.2 : version < FIRST_UNSORTED ? 0.12 : 0.35;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What a question comes to: a row for each combination of context and users.
 #pragma once
+#include "planner/gpu_list.h"
 #include "planner/question.h"
 
 // One combination of context and users.
@@ -9,6 +10,8 @@ typedef struct mb_plan_row {
     mb_budget budget;
     uint64_t asked_context;
     uint32_t gpus_needed; // 0: no number of them is enough
+    // Where these are more than a node: the fewest whose tensor parallelism stays inside nodes; 0: none.
+    uint32_t inside_tp, inside_pipeline;
     uint32_t per_node;
     mb_budget estimate;                // where a log sets the pool: what would have been said without it
     double usd_per_hour;               // of the GPUs that share the model; NAN: not known
@@ -17,9 +20,10 @@ typedef struct mb_plan_row {
 
 typedef struct mb_plan_answer {
     const mb_plan_options *options;
-    mb_plan_row *rows; // contexts outside, users inside; owned
+    mb_plan_row *rows; // contexts outside, users inside; or a row for each GPU; owned
     size_t count;
     size_t width; // of the terminal
+    mb_gpu_list gpus;
 } mb_plan_answer;
 
 // Answer it, once it has been opened. Release with mb_plan_answer_deinit, whatever is returned.

@@ -18,6 +18,18 @@ static double batch(const mb_plan_row *r) {
 static double tp(const mb_plan_row *r) {
     return r->plan.tp;
 }
+static double pipeline(const mb_plan_row *r) {
+    return r->plan.pipeline > 1 ? r->plan.pipeline : 1;
+}
+static double expert_parallel(const mb_plan_row *r) {
+    return r->plan.expert_parallel ? r->plan.expert_parallel : (double)NAN;
+}
+static double gpus(const mb_plan_row *r) {
+    return mb_plan_gpus(&r->plan);
+}
+static double engines(const mb_plan_row *r) {
+    return mb_plan_engines(&r->plan);
+}
 static double memory(const mb_plan_row *r) {
     return r->budget.memory;
 }
@@ -61,11 +73,11 @@ static double users(const mb_plan_row *r) {
 static double longest(const mb_plan_row *r) {
     return (double)r->budget.longest;
 }
-static double gpus(const mb_plan_row *r) {
+static double needed(const mb_plan_row *r) {
     return r->gpus_needed ? r->gpus_needed : (double)NAN;
 }
 static double nodes(const mb_plan_row *r) {
-    return ceil(gpus(r) / r->per_node);
+    return ceil(needed(r) / r->per_node);
 }
 static double price(const mb_plan_row *r) {
     return r->usd_per_hour;
@@ -84,36 +96,44 @@ double mb_plan_cost(const mb_plan_row *r) {
 }
 
 const mb_plan_column mb_plan_columns[] = {
-    {"context", "context", MB_PLAN_COUNT, context, true, false},
-    {"batch", "users", MB_PLAN_COUNT, batch, true, false},
-    {"tp", "GPUs", MB_PLAN_COUNT, tp, false, false},
-    {"memory_gib", "memory", MB_PLAN_GIB, memory, false, false},
-    {"held_back_gib", "held back", MB_PLAN_GIB, held_back, false, false},
-    {"weights_gib", "weights", MB_PLAN_GIB, weights, true, false},
-    {"activation_gib", "activations", MB_PLAN_GIB, activation, false, false},
-    {"runtime_gib", "runtime", MB_PLAN_GIB, runtime, false, false},
-    {"pool_gib", "pool", MB_PLAN_GIB, pool, false, false},
-    {"kv_gib", "KV memory", MB_PLAN_GIB, used, true, false},
-    {"total_gib", "total", MB_PLAN_GIB, total, true, false},
-    {"memory_share", "of memory", MB_PLAN_SHARE, share, true, false},
-    {"kv_bytes_per_token", "bytes per token", MB_PLAN_COUNT, token_bytes, false, false},
-    {"pool_tokens", "pool tokens", MB_PLAN_COUNT, tokens, false, false},
-    {"pool_blocks", "blocks", MB_PLAN_COUNT, blocks, false, false},
-    {"pool_margin", "margin", MB_PLAN_SHARE, mb_plan_margin, false, false},
-    {"users", "most users", MB_PLAN_COUNT, users, true, false},
-    {"longest_context", "longest context", MB_PLAN_COUNT, longest, false, false},
-    {"gpus_needed", "GPUs needed", MB_PLAN_COUNT, gpus, true, false},
-    {"nodes_needed", "nodes", MB_PLAN_COUNT, nodes, false, false},
-    {"usd_per_hour", "USD/h", MB_PLAN_PLAIN, price, false, false},
-    {"ttft_s", "TTFT", MB_PLAN_SECONDS, ttft, true, true},
-    {"tpot_s", "TPOT", MB_PLAN_SECONDS, tpot, true, true},
-    {"output_tps", "output tok/s", MB_PLAN_COUNT, output_tps, true, true},
-    {"usd_per_mtok", "USD/Mtok", MB_PLAN_PLAIN, mb_plan_cost, false, true},
+    {"context", "context", MB_PLAN_COUNT, context, true, false, false},
+    {"batch", "users", MB_PLAN_COUNT, batch, true, false, false},
+    {"tp", "tp", MB_PLAN_COUNT, tp, false, false, true},
+    {"pipeline", "pipeline", MB_PLAN_COUNT, pipeline, false, false, true},
+    {"expert_parallel", "experts over", MB_PLAN_COUNT, expert_parallel, false, false, false},
+    {"gpus", "GPUs", MB_PLAN_COUNT, gpus, false, false, true},
+    {"engines", "engines", MB_PLAN_COUNT, engines, false, false, false},
+    {"memory_gib", "memory", MB_PLAN_GIB, memory, false, false, false},
+    {"held_back_gib", "held back", MB_PLAN_GIB, held_back, false, false, false},
+    {"weights_gib", "weights", MB_PLAN_GIB, weights, true, false, true},
+    {"activation_gib", "activations", MB_PLAN_GIB, activation, false, false, false},
+    {"runtime_gib", "runtime", MB_PLAN_GIB, runtime, false, false, false},
+    {"pool_gib", "pool", MB_PLAN_GIB, pool, false, false, false},
+    {"kv_gib", "KV memory", MB_PLAN_GIB, used, true, false, false},
+    {"total_gib", "total", MB_PLAN_GIB, total, true, false, false},
+    {"memory_share", "of memory", MB_PLAN_SHARE, share, true, false, true},
+    {"kv_bytes_per_token", "bytes per token", MB_PLAN_COUNT, token_bytes, false, false, false},
+    {"pool_tokens", "pool tokens", MB_PLAN_COUNT, tokens, false, false, true},
+    {"pool_blocks", "blocks", MB_PLAN_COUNT, blocks, false, false, false},
+    {"pool_margin", "margin", MB_PLAN_SHARE, mb_plan_margin, false, false, false},
+    {"users", "most users", MB_PLAN_COUNT, users, true, false, true},
+    {"longest_context", "longest context", MB_PLAN_COUNT, longest, false, false, true},
+    {"gpus_needed", "GPUs needed", MB_PLAN_COUNT, needed, true, false, false},
+    {"nodes_needed", "nodes", MB_PLAN_COUNT, nodes, false, false, false},
+    {"usd_per_hour", "USD/h", MB_PLAN_PLAIN, price, false, false, true},
+    {"ttft_s", "TTFT", MB_PLAN_SECONDS, ttft, true, true, true},
+    {"tpot_s", "TPOT", MB_PLAN_SECONDS, tpot, true, true, true},
+    {"output_tps", "output tok/s", MB_PLAN_COUNT, output_tps, true, true, true},
+    {"usd_per_mtok", "USD/Mtok", MB_PLAN_PLAIN, mb_plan_cost, false, true, false},
 };
 const int mb_plan_column_count = sizeof mb_plan_columns / sizeof *mb_plan_columns;
 
 bool mb_plan_column_used(const mb_plan_column *c, const mb_plan_answer *answer) {
     return !c->latency || answer->options->latency;
+}
+
+bool mb_plan_column_shown(const mb_plan_column *c, const mb_plan_answer *answer) {
+    return mb_plan_column_used(c, answer) && (answer->options->gpus ? c->of_gpus : c->shown);
 }
 
 static void add_unit(char text[MB_TEXT_SIZE], double value, const char *unit) {

@@ -18,12 +18,14 @@ typedef struct mb_plan_column {
     double (*value)(const mb_plan_row *row);
     bool shown;   // in tables
     bool latency; // only with --latency
+    bool of_gpus; // in tables of several GPUs
 } mb_plan_column;
 
 extern const mb_plan_column mb_plan_columns[];
 extern const int mb_plan_column_count;
 
 bool mb_plan_column_used(const mb_plan_column *column, const mb_plan_answer *answer);
+bool mb_plan_column_shown(const mb_plan_column *column, const mb_plan_answer *answer);
 // As tables show it.
 void mb_plan_cell(char text[MB_TEXT_SIZE], const mb_plan_column *column, const mb_plan_row *row);
 // As CSV and JSON store it: GiB as numbers, everything else in its base unit.

@@ -48,7 +48,7 @@ mb_status mb_plan_open(mb_plan_options *options, mb_plan_opened *o, mb_error *er
     free(path);
     options->root = o->root;
     options->plan.model = &o->model;
-    if (status || options->slo) return status;
+    if (status || options->slo || options->gpus) return status;
     status = mb_gpu_open(o->root, NULL, options->gpu, &o->gpus, &options->plan.gpu, error);
     return status ? status : mb_plan_check(&options->plan, error);
 }

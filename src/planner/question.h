@@ -14,6 +14,7 @@ typedef enum mb_plan_format {
 
 typedef struct mb_plan_options {
     const char *model, *gpu; // as given
+    const char *gpus;        // a list, or "all": which of them fit? NULL: not asked
     const char *root;        // of the project's files; not owned
     mb_plan plan;            // model, gpu, context and batch are filled in later
     mb_list contexts, batches, pages;

@@ -58,6 +58,19 @@ static void add_bar(mb_strbuf *out, const mb_plan_row *row, size_t width) {
     mb_strbuf_add(out, closed ? "\n" : "]\n");
 }
 
+// The part of the parameters on one GPU.
+static void add_here(mb_strbuf *out, const mb_plan_row *row) {
+    const mb_plan *p = &row->plan;
+    const mb_budget *b = &row->budget;
+    if (p->pipeline > 1)
+        mb_strbuf_printf(out, ", %.4g here, in stage %u with %u layers", b->parameters / 1e9, b->stage + 1,
+                         b->layers);
+    else if (p->expert_parallel)
+        mb_strbuf_printf(out, ", %.4g here", b->parameters / 1e9);
+    else if (p->tp > 1)
+        mb_strbuf_printf(out, ", 1/%u of them here", p->tp);
+}
+
 static void add_parts(mb_strbuf *out, const mb_plan_row *row) {
     part parts[PARTS];
     fill_parts(row, parts);
@@ -69,11 +82,12 @@ static void add_parts(mb_strbuf *out, const mb_plan_row *row) {
         if (i == 0) {
             mb_strbuf_printf(out, "  %.4g billion parameters", p.total / 1e9);
             if (p.active < p.total) mb_strbuf_printf(out, ", %.3g of them active per token", p.active / 1e9);
-            if (row->plan.tp > 1) mb_strbuf_printf(out, ", 1/%u of them here", row->plan.tp);
+            add_here(out, row);
         }
         if (i == 1) {
-            mb_strbuf_printf(out, "  %llu user%s with ", (unsigned long long)row->plan.batch,
-                             plural(row->plan.batch));
+            const uint32_t engines = mb_plan_engines(&row->plan);
+            const uint64_t users = (row->plan.batch + engines - 1) / engines; // of an engine
+            mb_strbuf_printf(out, "  %llu user%s with ", (unsigned long long)users, plural(users));
             mb_plan_add_count(out, (double)row->plan.context);
             mb_strbuf_add(out, " tokens");
         }
@@ -91,20 +105,39 @@ static void add_gpus(mb_strbuf *out, const mb_plan_row *row) {
                          plural(row->plan.batch));
         mb_plan_add_count(out, (double)row->plan.context);
         mb_strbuf_add(out, " tokens\n");
+        if (row->inside_tp)
+            mb_strbuf_printf(out,
+                             "                  or %u as --tp %u --pipeline %u: layers stay inside a node\n",
+                             row->inside_tp * row->inside_pipeline * mb_plan_engines(&row->plan),
+                             row->inside_tp, row->inside_pipeline);
     } else {
         mb_strbuf_add(out, "no number of them is enough\n");
     }
 }
 
+// What the GPUs of a deployment talk over.
+static void add_links(mb_strbuf *out, const mb_plan_row *row) {
+    const uint32_t all = mb_plan_gpus(&row->plan), used = (all + row->per_node - 1) / row->per_node;
+    const double link = row->plan.gpu->link;
+    if (all == 1) return;
+    mb_strbuf_printf(out, "links             %u GPUs on %u node%s", all, used, plural(used));
+    if (link > 0) mb_strbuf_printf(out, ": %g GB/s each way inside a node", link / 1e9);
+    mb_strbuf_add(out, used > 1 ? ", the network between them\n" : "\n");
+}
+
 static void add_answers(mb_strbuf *out, const mb_plan_row *row) {
     const mb_budget *b = &row->budget;
     mb_strbuf_add(out, "bytes per token   ");
-    mb_plan_add_formula(out, row);
+    mb_plan_add_formula(out, row, true);
     mb_strbuf_add(out, "\nusers             ");
     mb_plan_add_count(out, (double)b->users);
     mb_strbuf_add(out, " with ");
     mb_plan_add_count(out, (double)row->plan.context);
-    mb_strbuf_add(out, " tokens, in a pool of ");
+    mb_strbuf_add(out, " tokens, in ");
+    if (mb_plan_engines(&row->plan) > 1)
+        mb_strbuf_printf(out, "%u pools of ", mb_plan_engines(&row->plan));
+    else
+        mb_strbuf_add(out, "a pool of ");
     mb_plan_add_count(out, (double)b->tokens);
     mb_strbuf_add(out, " (");
     mb_plan_add_count(out, (double)b->blocks);
@@ -120,6 +153,7 @@ static void add_answers(mb_strbuf *out, const mb_plan_row *row) {
     else
         mb_strbuf_add(out, " tokens: what the memory holds\n");
     add_gpus(out, row);
+    add_links(out, row);
 }
 
 static void add_times(mb_strbuf *out, const mb_plan_answer *answer, const mb_plan_row *row) {
@@ -159,6 +193,9 @@ static void add_command(mb_strbuf *out, const mb_plan_row *row) {
     else
         mb_strbuf_add(out, name);
     if (p->tp > 1) mb_strbuf_printf(out, " --tensor-parallel-size %u", p->tp);
+    if (p->pipeline > 1) mb_strbuf_printf(out, " --pipeline-parallel-size %u", p->pipeline);
+    if (p->expert_parallel) mb_strbuf_add(out, " --enable-expert-parallel");
+    if (mb_plan_engines(p) > 1) mb_strbuf_printf(out, " --data-parallel-size %u", mb_plan_engines(p));
     mb_strbuf_printf(
         out,
         " --max-model-len %llu --gpu-memory-utilization %g\n                  --max-num-batched-tokens %u",
@@ -182,16 +219,31 @@ static void add_single(mb_strbuf *out, const mb_plan_answer *answer) {
 // --- all
 // ------------------------------------------------------------------------------------------------------
 
-// Those of the longest context: the others have no more.
+static bool was_said(const mb_plan_warnings *said, const char *sentence) {
+    for (size_t i = 0; i < said->count; i++)
+        if (strcmp(said->items[i], sentence) == 0) return true;
+    return false;
+}
+
+// Of the row with the longest context, which has those of the others; of every GPU where there are several.
 static void add_warnings(mb_strbuf *out, const mb_plan_answer *answer) {
-    const mb_plan_row *longest = &answer->rows[0];
+    size_t longest = 0;
     for (size_t i = 1; i < answer->count; i++)
-        if (answer->rows[i].asked_context > longest->asked_context) longest = &answer->rows[i];
-    mb_plan_warnings warnings = mb_plan_warnings_of(answer, longest);
-    for (size_t i = 0; i < warnings.count; i++)
-        mb_strbuf_printf(out, "\nwarning: %s\n", warnings.items[i]);
-    out->failed = out->failed || warnings.failed;
-    mb_plan_warnings_deinit(&warnings);
+        if (answer->rows[i].asked_context > answer->rows[longest].asked_context) longest = i;
+    const size_t from = answer->options->gpus ? 0 : longest,
+                 to = answer->options->gpus ? answer->count : longest + 1;
+    mb_plan_warnings said = {.count = 0};
+    for (size_t r = from; r < to; r++) {
+        mb_plan_warnings warnings = mb_plan_warnings_of(answer, &answer->rows[r]);
+        for (size_t i = 0; i < warnings.count; i++) {
+            if (was_said(&said, warnings.items[i])) continue;
+            mb_strbuf_printf(out, "\nwarning: %s\n", warnings.items[i]);
+            mb_plan_warnings_add(&said, "%s", warnings.items[i]);
+        }
+        out->failed = out->failed || warnings.failed;
+        mb_plan_warnings_deinit(&warnings);
+    }
+    mb_plan_warnings_deinit(&said);
 }
 
 void mb_plan_report_write(mb_strbuf *out, const mb_plan_answer *answer) {
@@ -206,10 +258,13 @@ void mb_plan_report_write(mb_strbuf *out, const mb_plan_answer *answer) {
         mb_plan_add_markdown(out, answer);
         break;
     default:
-        if (answer->count == 1)
+        if (answer->count == 1 && !answer->options->gpus)
             add_single(out, answer);
         else
             mb_plan_add_table(out, answer);
     }
+    if (answer->options->gpus)
+        mb_strbuf_add(out, "\nPrices are those of public lists, each with its date in data/gpus.csv; --price "
+                           "gives one's own.\n");
     add_warnings(out, answer);
 }

@@ -16,27 +16,49 @@ static const char *verdict(const mb_plan_row *row) {
     return row->budget.fits ? "fits" : row->budget.pool < 0 ? "no: weights" : "no: KV";
 }
 
-void mb_plan_add_table(mb_strbuf *out, const mb_plan_answer *answer) {
-    mb_plan_add_title(out, &answer->rows[0]);
+// What all rows are of.
+static void add_head(mb_strbuf *out, const mb_plan_answer *answer) {
+    const mb_plan_row *row = &answer->rows[0];
+    if (answer->options->gpus)
+        mb_plan_add_gpus_title(out, row);
+    else
+        mb_plan_add_title(out, row);
+    if (answer->options->format == MB_PLAN_AS_MD) mb_strbuf_add(out, "\n");
     mb_strbuf_add(out, "bytes per token: ");
-    mb_plan_add_formula(out, &answer->rows[0]);
+    mb_plan_add_formula(out, row, !answer->options->gpus);
     mb_strbuf_add(out, "; memory in GiB per GPU\n\n");
+}
+
+static void add_column(mb_strbuf *out, const mb_plan_answer *answer, const mb_plan_column *c, size_t line) {
+    char text[MB_TEXT_SIZE];
+    size_t width = strlen(c->head);
+    for (size_t r = 0; r < answer->count; r++) {
+        mb_plan_cell(text, c, &answer->rows[r]);
+        if (strlen(text) > width) width = strlen(text);
+    }
+    if (line == 0)
+        snprintf(text, sizeof text, "%s", c->head);
+    else
+        mb_plan_cell(text, c, &answer->rows[line - 1]);
+    mb_strbuf_printf(out, "%*s", (int)width, text);
+}
+
+static void add_gpu_name(mb_strbuf *out, const mb_plan_answer *answer, size_t line) {
+    size_t width = 3;
+    for (size_t r = 0; r < answer->count; r++)
+        if (strlen(answer->rows[r].plan.gpu->name) > width) width = strlen(answer->rows[r].plan.gpu->name);
+    mb_strbuf_printf(out, "%-*s", (int)width, line ? answer->rows[line - 1].plan.gpu->name : "GPU");
+}
+
+void mb_plan_add_table(mb_strbuf *out, const mb_plan_answer *answer) {
+    add_head(out, answer);
     for (size_t line = 0; line <= answer->count; line++) {
-        bool first = true;
+        bool first = !answer->options->gpus;
+        if (!first) add_gpu_name(out, answer, line);
         for (int i = 0; i < mb_plan_column_count; i++) {
-            const mb_plan_column *c = &mb_plan_columns[i];
-            if (!c->shown || !mb_plan_column_used(c, answer)) continue;
-            char text[MB_TEXT_SIZE];
-            size_t width = strlen(c->head);
-            for (size_t r = 0; r < answer->count; r++) {
-                mb_plan_cell(text, c, &answer->rows[r]);
-                if (strlen(text) > width) width = strlen(text);
-            }
-            if (line == 0)
-                snprintf(text, sizeof text, "%s", c->head);
-            else
-                mb_plan_cell(text, c, &answer->rows[line - 1]);
-            mb_strbuf_printf(out, "%s%*s", first ? "" : "  ", (int)width, text);
+            if (!mb_plan_column_shown(&mb_plan_columns[i], answer)) continue;
+            mb_strbuf_add(out, first ? "" : "  ");
+            add_column(out, answer, &mb_plan_columns[i], line);
             first = false;
         }
         if (line > 0) mb_strbuf_printf(out, "  %s", verdict(&answer->rows[line - 1]));
@@ -45,22 +67,21 @@ void mb_plan_add_table(mb_strbuf *out, const mb_plan_answer *answer) {
 }
 
 void mb_plan_add_markdown(mb_strbuf *out, const mb_plan_answer *answer) {
-    mb_plan_add_title(out, &answer->rows[0]);
-    mb_strbuf_add(out, "\nbytes per token: ");
-    mb_plan_add_formula(out, &answer->rows[0]);
-    mb_strbuf_add(out, "; memory in GiB per GPU\n\n|");
+    const bool gpus = answer->options->gpus != NULL;
+    add_head(out, answer);
+    mb_strbuf_add(out, gpus ? "| GPU |" : "|");
     for (int i = 0; i < mb_plan_column_count; i++)
-        if (mb_plan_columns[i].shown && mb_plan_column_used(&mb_plan_columns[i], answer))
+        if (mb_plan_column_shown(&mb_plan_columns[i], answer))
             mb_strbuf_printf(out, " %s |", mb_plan_columns[i].head);
-    mb_strbuf_add(out, " |\n|");
+    mb_strbuf_add(out, gpus ? " |\n| --- |" : " |\n|");
     for (int i = 0; i < mb_plan_column_count; i++)
-        if (mb_plan_columns[i].shown && mb_plan_column_used(&mb_plan_columns[i], answer))
-            mb_strbuf_add(out, " ---: |");
+        if (mb_plan_column_shown(&mb_plan_columns[i], answer)) mb_strbuf_add(out, " ---: |");
     mb_strbuf_add(out, " --- |\n");
     for (size_t r = 0; r < answer->count; r++) {
         mb_strbuf_add(out, "|");
+        if (gpus) mb_strbuf_printf(out, " %s |", answer->rows[r].plan.gpu->name);
         for (int i = 0; i < mb_plan_column_count; i++) {
-            if (!mb_plan_columns[i].shown || !mb_plan_column_used(&mb_plan_columns[i], answer)) continue;
+            if (!mb_plan_column_shown(&mb_plan_columns[i], answer)) continue;
             char text[MB_TEXT_SIZE];
             mb_plan_cell(text, &mb_plan_columns[i], &answer->rows[r]);
             mb_strbuf_printf(out, " %s |", text);
@@ -68,9 +89,6 @@ void mb_plan_add_markdown(mb_strbuf *out, const mb_plan_answer *answer) {
         mb_strbuf_printf(out, " %s |\n", verdict(&answer->rows[r]));
     }
 }
-
-// --- for programs
-// ------------------------------------------------------------------------------------------------
 
 static void add_csv_warnings(mb_strbuf *out, const mb_plan_answer *answer, const mb_plan_row *row) {
     mb_plan_warnings warnings = mb_plan_warnings_of(answer, row);

@@ -3,6 +3,7 @@
 #include "planner/search.h"
 
 #include "base/paths.h"
+#include "planner/gpu_list.h"
 #include "planner/sets.h"
 #include "report/format.h"
 #include "run/experiment.h"
@@ -356,42 +357,18 @@ static void add_json(mb_strbuf *out, const search *s) {
 // --- all
 // ------------------------------------------------------------------------------------------------------
 
-// Each name of a list "h100-80gb,l40s-48gb"; "all": every bundled one.
-static mb_status search_list(search *s, mb_gpu_table *tables, size_t most, mb_error *error) {
-    const mb_plan_options *o = s->options;
-    if (strcmp(o->gpu, "all") == 0) {
-        char *path = mb_paths_join(o->root, "data/gpus.csv");
-        mb_status status = path ? mb_gpu_table_read(path, &tables[0], error) : mb_fail_memory(error);
-        free(path);
-        for (size_t i = 0; i < tables[0].count && !status; i++)
-            status = search_gpu(s, &tables[0].items[i], tables[0].items[i].name, error);
-        return status;
-    }
-    const char *at = o->gpu;
-    for (size_t i = 0;; i++, at++) {
-        const size_t length = strcspn(at, ",");
-        char name[512];
-        if (i == most || length >= sizeof name)
-            return mb_fail(error, MB_BAD_INPUT, "plan: --gpu: too long a list");
-        snprintf(name, sizeof name, "%.*s", (int)length, at);
-        const mb_gpu *gpu;
-        mb_status status = mb_gpu_open(o->root, NULL, name, &tables[i], &gpu, error);
-        if (!status) status = search_gpu(s, gpu, name, error);
-        at += length;
-        if (status || *at == '\0') return status;
-    }
-}
-
 mb_status mb_plan_cheapest(const mb_plan_options *options, mb_strbuf *out, bool *met, mb_error *error) {
-    enum { MOST_GPUS = 64 };
-    mb_gpu_table tables[MOST_GPUS] = {0};
+    mb_gpu_list gpus;
     search *s = calloc(1, sizeof *s);
     if (!s) return mb_fail_memory(error);
     s->options = options;
     s->best = SIZE_MAX;
     s->template = mb_paths_join(options->root, "lua/mbsand/plan_capacity.lua");
     mb_status status = s->template ? parse_limits(s, error) : mb_fail_memory(error);
-    if (!status) status = search_list(s, tables, MOST_GPUS, error);
+    const mb_status opened = mb_gpu_list_open(options->root, options->gpu, &gpus, error);
+    if (!status) status = opened;
+    for (size_t i = 0; i < gpus.count && !status; i++)
+        status = search_gpu(s, gpus.items[i], gpus.names[i], error);
     if (!status && options->format == MB_PLAN_AS_CSV) {
         add_csv(out, s);
     } else if (!status && options->format == MB_PLAN_AS_JSON) {
@@ -401,8 +378,7 @@ mb_status mb_plan_cheapest(const mb_plan_options *options, mb_strbuf *out, bool 
         add_verdict(out, s);
     }
     *met = s->best != SIZE_MAX;
-    for (size_t i = 0; i < MOST_GPUS; i++)
-        mb_gpu_table_free(&tables[i]);
+    mb_gpu_list_deinit(&gpus);
     free(s->template);
     free(s);
     return status;

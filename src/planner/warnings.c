@@ -9,9 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void add(mb_plan_warnings *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void add(mb_plan_warnings *w, const char *format, ...) {
+void mb_plan_warnings_add(mb_plan_warnings *w, const char *format, ...) {
     char text[512];
     va_list arguments;
     va_start(arguments, format);
@@ -27,17 +25,20 @@ static void add(mb_plan_warnings *w, const char *format, ...) {
 static void add_model(mb_plan_warnings *w, const mb_plan_row *row) {
     const mb_model_config *m = row->plan.model;
     if (m->max_positions && row->asked_context > m->max_positions)
-        add(w, "%s was made for at most %llu tokens (max_position_embeddings)%s", m->name,
-            (unsigned long long)m->max_positions,
-            row->plan.context < row->asked_context ? ": the context is cut to that" : "");
+        mb_plan_warnings_add(w, "%s was made for at most %llu tokens (max_position_embeddings)%s", m->name,
+                             (unsigned long long)m->max_positions,
+                             row->plan.context < row->asked_context ? ": the context is cut to that" : "");
     if (!m->model_type[0])
-        add(w, "%s has no model_type: counted as a plain transformer whose MLPs have three matrices",
+        mb_plan_warnings_add(
+            w, "%s has no model_type: counted as a plain transformer whose MLPs have three matrices",
             m->name);
     if (m->vision_left_out)
-        add(w, "the weights of %s are those of its text part: its encoder of images or sounds is not counted",
+        mb_plan_warnings_add(
+            w, "the weights of %s are those of its text part: its encoder of images or sounds is not counted",
             m->name);
     if (m->quant_kv && row->plan.bytes_per_value == 0)
-        add(w,
+        mb_plan_warnings_add(
+            w,
             "%s carries scales for KV memory of 8 bits, counted at %g here: say --kv fp8 if the engine uses "
             "them",
             m->name, 8 * m->dtype_bytes);
@@ -47,8 +48,8 @@ static void add_model(mb_plan_warnings *w, const mb_plan_row *row) {
 
 static void add_difference(mb_plan_warnings *w, const char *what, double said, double estimated) {
     if (said > 0)
-        add(w, "the log says %.2f GiB of %s per GPU, the estimate is %.2f (%+.1f %%)", said / GIB, what,
-            estimated / GIB, 100 * (estimated / said - 1));
+        mb_plan_warnings_add(w, "the log says %.2f GiB of %s per GPU, the estimate is %.2f (%+.1f %%)",
+                             said / GIB, what, estimated / GIB, 100 * (estimated / said - 1));
 }
 
 static void add_log(mb_plan_warnings *w, const mb_plan_options *o, const mb_plan_row *row) {
@@ -57,16 +58,19 @@ static void add_log(mb_plan_warnings *w, const mb_plan_options *o, const mb_plan
     if (!o->from_log) return;
     const char *before = *log->version ? ", version " : "";
     if (!mb_plan_log_counts_groups(o))
-        add(w, "the pool is that of %s's log%s%s: %llu tokens; the estimate is %llu (%+.1f %%)", log->engine,
+        mb_plan_warnings_add(
+            w, "the pool is that of %s's log%s%s: %llu tokens; the estimate is %llu (%+.1f %%)", log->engine,
             before, log->version, (unsigned long long)log->tokens, (unsigned long long)e->tokens,
             100 * ((double)e->tokens / (double)log->tokens - 1));
     else if (log->pool_bytes > 0)
-        add(w,
+        mb_plan_warnings_add(
+            w,
             "the pool is the memory that %s's log%s%s has for it; its %llu tokens are counted by groups of "
             "layers",
             log->engine, before, log->version, (unsigned long long)log->tokens);
     else
-        add(w,
+        mb_plan_warnings_add(
+            w,
             "the log has %llu tokens and not the memory of the pool: with layers that keep a state or a "
             "window an "
             "engine may count them by groups of layers, and the pool be several times as large",
@@ -80,13 +84,40 @@ static void add_memory(mb_plan_warnings *w, const mb_plan *p) {
     const mb_gpu *gpu = p->gpu;
     if (p->rules != MB_RULES_VLLM || p->memory_bytes > 0 || p->blocks || !gpu->usable_estimated) return;
     if (*gpu->usable_source)
-        add(w, "what a program sees of the memory of %s is an %s (data/gpus.csv); --memory says otherwise",
+        mb_plan_warnings_add(
+            w, "what a program sees of the memory of %s is an %s (data/gpus.csv); --memory says otherwise",
             gpu->name, gpu->usable_source);
     else
-        add(w,
+        mb_plan_warnings_add(
+            w,
             "what a program sees of the memory of %s is not known, so all of it counts; --memory says "
             "otherwise",
             gpu->name);
+}
+
+static void add_parallel(mb_plan_warnings *w, const mb_plan_row *row) {
+    const mb_plan *p = &row->plan;
+    const mb_pool_margin margin = mb_pool_margin_of(p);
+    if (p->rules == MB_RULES_VLLM && p->tp > row->per_node)
+        mb_plan_warnings_add(w,
+                             "tensor parallelism over %u GPUs leaves a node of %u: two all-reduces a layer "
+                             "go over the network; "
+                             "stages of a pipeline (--pipeline) need it once a stage",
+                             p->tp, row->per_node);
+    if (p->expert_parallel > row->per_node)
+        mb_plan_warnings_add(
+            w, "experts over %u GPUs leave a node of %u: the tokens of every layer go over the network",
+            p->expert_parallel, row->per_node);
+    if (row->budget.estimated && mb_plan_gpus(p) > 1 && !margin.compared)
+        mb_plan_warnings_add(w, "what an engine takes in stages, or with experts over several engines, is an "
+                                "estimate that no public log was "
+                                "compared with: give --blocks from a start-up log before buying");
+    else if (row->budget.estimated && p->tp > 1)
+        mb_plan_warnings_add(w,
+                             "what an engine takes on several GPUs is an estimate that %d of %d public logs "
+                             "missed by more than %g %% of the "
+                             "pool (docs/planning.md): give --blocks from a start-up log before buying",
+                             margin.compared - margin.within, margin.compared, 100 * margin.share);
 }
 
 mb_plan_warnings mb_plan_warnings_of(const mb_plan_answer *answer, const mb_plan_row *row) {
@@ -97,22 +128,19 @@ mb_plan_warnings mb_plan_warnings_of(const mb_plan_answer *answer, const mb_plan
     add_memory(&w, p);
     const double counted = mb_model_weight_bytes(p->model, 0);
     if (p->weight_bytes > 0 && !p->model->quant_unknown && fabs(p->weight_bytes / counted - 1) > 0.02)
-        add(&w, "the weights are %.2f GiB as measured; counted by the description they would be %.2f",
+        mb_plan_warnings_add(
+            &w, "the weights are %.2f GiB as measured; counted by the description they would be %.2f",
             p->weight_bytes / GIB, counted / GIB);
-    const mb_pool_margin margin = mb_pool_margin_of(p);
-    if (row->budget.estimated && p->tp > 1)
-        add(&w,
-            "what an engine takes on several GPUs is an estimate that %d of %d public logs missed by more "
-            "than %g "
-            "%% of the pool (docs/planning.md): give --blocks from a start-up log before buying",
-            margin.compared - margin.within, margin.compared, 100 * margin.share);
+    add_parallel(&w, row);
     if (row->budget.estimated && row->budget.pool > 0 && row->budget.pool < 0.1 * row->budget.memory)
-        add(&w,
+        mb_plan_warnings_add(
+            &w,
             "the pool is what is left of much larger parts: half a GiB more of activations takes %.0f %% of "
             "it",
             fmin(100, 100 * 0.5 * 1073741824.0 / row->budget.pool));
     if (answer->options->latency)
-        add(&w,
+        mb_plan_warnings_add(
+            &w,
             "a roofline knows no kernel launches, no engine and no queue, so real times are longer: against "
             "measured vLLM runs one published roofline was 49 %% off in end-to-end latency and 279 %% in "
             "time to "

@@ -268,7 +268,7 @@ assert 0.02 < rows[0]["ttft_s"] < 0.05 and 0.004 < rows[0]["tpot_s"] < 0.008' <<
     says "the log has 973760 tokens and not the memory of the pool"
     echo "Available KV cache memory: 44.59 GiB" >>tp.log # of 24,576 bytes a token, half of them here
     plan --model qwen3-next-80b-a3b --gpu h200-141gb --tp 2 --vllm 0.10 --from-log tp.log --format csv
-    [ "$(value pool_tokens)" -eq 3896352 ]
+    [ "$(value pool_tokens)" -eq 3896320 ]
     says "its 973760 tokens are counted by groups of layers"
     echo "nothing" >empty.log
     plan --model llama-3.1-8b --gpu h100-80gb --from-log empty.log
@@ -332,4 +332,63 @@ open("weights/model.safetensors", "wb").write(struct.pack("<Q", len(header)) + h
     printf 'name,memory_gib,bandwidth_gb_s,fp16_tflops\nsmall,64,100,10\n' >mine.csv
     plan --model llama-3.1-8b --gpu ./mine.csv --format json
     says "what a program sees of the memory of small is not known, so all of it counts"
+}
+
+@test "stages of a pipeline, experts dealt out, and what leaves a node" {
+    plan --model llama-3.1-405b --gpu h100-80gb --context 8k --batch 16 --tp 8 --pipeline 2
+    [ "$status" -eq 0 ]
+    says "llama-3.1-405b on 16 x h100-80gb (NVIDIA H100 SXM 80 GB, 79.19 GiB) as 2 stages of 8, rules"
+    says "405.9 billion parameters, 25.37 here, in stage 2 with 63 layers" # (63 layers + the head) / 8
+    says "32,256 on each GPU"                                              # 63 x 2 x 128 x 2: a KV head on each
+    says "links 16 GPUs on 2 nodes: 450 GB/s each way inside a node, the network between them"
+    says "--tensor-parallel-size 8 --pipeline-parallel-size 2"
+    says "an estimate that no public log was compared with"
+    plan --model llama-3.1-405b --gpu h100-80gb --context 8k --batch 16 --tp 16
+    says "GPUs needed 16 (2 nodes of 8) for 16 users with 8,192 tokens or 16 as --tp 8 --pipeline 2"
+    for format in table csv json md; do
+        plan --model llama-3.1-405b --gpu h100-80gb --context 8k --batch 16 --tp 16 --format "$format"
+        says "tensor parallelism over 16 GPUs leaves a node of 8"
+    done
+    plan --model deepseek-v3 --gpu h200-141gb --tp 2 --expert-parallel 16 --batch 64
+    says "as 8 engines of 2 that share the experts"
+    says "--tensor-parallel-size 2 --enable-expert-parallel --data-parallel-size 8"
+    says "experts over 16 GPUs leave a node of 8"
+    plan --model deepseek-v3 --gpu h200-141gb --tp 2 --expert-parallel 16 --format csv
+    [ "$(value gpus)" -eq 16 ]
+    [ "$(value engines)" -eq 8 ]
+    refused() { # refused SENTENCE OPTIONS...
+        run "$MBSAND" plan "${@:2}"
+        [ "$status" -eq 2 ]
+        says "$1"
+    }
+    refused "llama-3.1-8b has no experts to deal out" --model llama-3.1-8b --gpu h100-80gb --expert-parallel 8
+    refused "experts are dealt out to a multiple of the 4 GPUs" --model deepseek-v3 --gpu h200-141gb --tp 4 --expert-parallel 6
+    refused "llama-3.1-8b has 32 layers: they cannot be dealt out to 33 stages" --model llama-3.1-8b --gpu h100-80gb --pipeline 33
+    refused "pipelines and experts in parallel are for the rules vllm" --model llama-3.1-8b --gpu h100-80gb --pipeline 2 --rules kaito
+    refused "do not go with --latency" --model llama-3.1-8b --gpu h100-80gb --pipeline 2 --latency
+}
+
+@test "which GPUs fit, at what list price" {
+    plan --model llama-3.3-70b --gpus l40s-48gb,h100-80gb,a800-80gb,p100-16gb --context 8k --batch 16
+    [ "$status" -eq 0 ]
+    says "llama-3.3-70b for 16 users with 8,192 tokens: the fewest of each GPU"
+    # by price, then those without one by number
+    [ "$(grep -oE '^(l40s|h100|a800|p100)' <<<"$output" | tr '\n' ' ')" = "h100 l40s a800 p100 " ]
+    says "h100-80gb 4 1 4 32.85"
+    says "p100-16gb 8 2 16"
+    says "what a program sees of the memory of a800-80gb is an estimate"
+    plan --model llama-3.1-8b --gpus all --format csv
+    [ "$(wc -l <<<"$output")" -eq 49 ]
+    plan --model llama-3.1-8b --gpus t4-16gb,h100-80gb --price 2 --format json
+    python3 -c 'import json, sys
+rows = json.load(sys.stdin)
+assert [(r["gpu"], r["gpus"], r["usd_per_hour"]) for r in rows] == [("h100-80gb", 1, 2), ("t4-16gb", 2, 4)], rows' <<<"$output"
+    plan --model llama-3.1-8b --gpus t4-16gb,h100-80gb --format md
+    says "| GPU | tp | pipeline | GPUs |"
+    plan --model llama-3.1-8b --gpus t4-16gb --gpu h100-80gb
+    [ "$status" -eq 2 ]
+    says "it does not go with --gpu"
+    plan --model llama-3.1-8b --gpus t4-16gb,nothing
+    [ "$status" -eq 2 ]
+    says 'there is no GPU "nothing"'
 }

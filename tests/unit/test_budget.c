@@ -227,6 +227,99 @@ static void vllm(void **state) {
     mb_model_config_deinit(&model);
 }
 
+// Stages of a pipeline hold whole layers, the first the embedding, the last the head; vLLM gives what does
+// not divide to the last but one.
+static void stages(void **state) {
+    (void)state;
+    mb_model_config model;
+    open_model("llama-3.1-8b", &model);
+    // A layer: 4,096 x 128 x (2 x 32 + 2 x 8) + 3 x 4,096 x 14,336 + 2 x 4,096; 128,256 x 4,096 words at
+    // either end.
+    const double layer = 218112000, words = 525336576;
+    static const unsigned layers[] = {11, 11, 10};
+    const double parameters[] = {11 * layer + words, 11 * layer, 10 * layer + words + 4096};
+    for (uint32_t i = 0; i < 3; i++) {
+        const mb_model_config part = mb_model_stage(&model, i, 3);
+        assert_int_equal(part.layers, layers[i]);
+        assert_true(mb_model_parameters(&part).total == parameters[i]);
+    }
+    // Of two stages of four, the one with the head binds: it also samples. 16 layers of 4,096 bytes a token
+    // over 4.
+    const mb_gpu gpu = {
+        .name = "h100-80gb", .memory_bytes = 80 * GIB, .usable_bytes = 79.19 * GIB, .per_node = 8};
+    mb_plan plan = make_plan(&model, &gpu, MB_RULES_VLLM, 8192, 1);
+    plan.tp = 4;
+    plan.pipeline = 2;
+    const mb_budget b = mb_budget_of(&plan);
+    assert_int_equal(mb_plan_gpus(&plan), 8);
+    assert_true(b.stage == 1 && b.layers == 16 && b.token_bytes == 16 * 4096.0 / 4);
+    assert_true(b.weights == 2 * (16 * layer + words + 4096) / 4);
+    plan.pipeline = 33;
+    mb_error error;
+    assert_int_equal(mb_plan_check(&plan, &error), MB_BAD_INPUT);
+    mb_model_config_deinit(&model);
+    open_model("deepseek-v3", &model); // three dense layers first, 58 of 256 experts; 61 = 15 + 15 + 16 + 15
+    double experts = 0, all = 0;
+    for (uint32_t i = 0; i < 4; i++) {
+        const mb_model_config part = mb_model_stage(&model, i, 4);
+        assert_int_equal(part.dense_layers, i == 0 ? 3 : 0);
+        assert_int_equal(part.layers, i == 2 ? 16 : 15);
+        experts += mb_model_parameters(&part).experts;
+        all += mb_model_parameters(&part).total;
+    }
+    assert_true(experts == mb_model_parameters(&model).experts && all == mb_model_parameters(&model).total);
+    mb_model_config_deinit(&model);
+    open_model("qwen3-0.6b", &model); // one matrix for embedding and head: the last stage has a copy
+    const mb_model_config first = mb_model_stage(&model, 0, 2), last = mb_model_stage(&model, 1, 2);
+    assert_true(mb_model_parameters(&first).total + mb_model_parameters(&last).total ==
+                mb_model_parameters(&model).total + 151936.0 * 1024);
+    mb_model_config_deinit(&model);
+}
+
+// Experts whole on their GPUs, everything else as tensor parallelism has it.
+static void dealt_experts(void **state) {
+    (void)state;
+    mb_model_config model;
+    open_model("deepseek-v3", &model);
+    const mb_gpu gpu = {
+        .name = "h200-141gb", .memory_bytes = 141 * GIB, .usable_bytes = 139.8 * GIB, .per_node = 8};
+    mb_plan plan = make_plan(&model, &gpu, MB_RULES_VLLM, 8192, 65);
+    // 58 layers of 256 experts of 3 x 7,168 x 2,048
+    const double experts = 58.0 * 256 * 3 * 7168 * 2048, others = mb_model_parameters(&model).total - experts;
+    plan.expert_parallel = 16; // 16 engines of one GPU, 5 users at most on each
+    mb_budget b = mb_budget_of(&plan);
+    assert_true(mb_plan_engines(&plan) == 16 && mb_plan_gpus(&plan) == 16);
+    assert_true(b.parameters == others + experts / 16);
+    assert_true(b.used == 5 * 8192 * 70272.0 && b.users % 16 == 0 && b.users >= 65);
+    plan.tp = 8;
+    plan.expert_parallel = 24; // 256 experts over 24 GPUs: 11 on the fullest
+    b = mb_budget_of(&plan);
+    assert_true(mb_plan_engines(&plan) == 3 && mb_plan_gpus(&plan) == 24);
+    assert_true(fabs(b.parameters / (others / 8 + experts * 11 / 256) - 1) < 1e-12);
+    plan.expert_parallel = 12;
+    mb_error error;
+    assert_int_equal(mb_plan_check(&plan, &error), MB_BAD_INPUT); // no multiple of 8
+    plan.expert_parallel = 512;
+    assert_int_equal(mb_plan_check(&plan, &error), MB_BAD_INPUT); // more than experts
+    mb_model_config_deinit(&model);
+}
+
+// Layers stay inside a node where they can, and stages go beyond.
+static void inside_nodes(void **state) {
+    (void)state;
+    mb_model_config model;
+    open_model("llama-3.1-405b", &model);
+    const mb_gpu gpu = {
+        .name = "h100-80gb", .memory_bytes = 80 * GIB, .usable_bytes = 79.19 * GIB, .per_node = 8};
+    mb_plan plan = make_plan(&model, &gpu, MB_RULES_VLLM, 8192, 16), found;
+    assert_int_equal(mb_gpus_needed(&plan), 16);
+    assert_true(mb_plan_inside_nodes(&plan, 8, &found) && found.tp == 8 && found.pipeline == 2);
+    assert_true(mb_plan_inside_nodes(&plan, 16, &found) && found.tp == 16 && found.pipeline == 1);
+    plan.batch = 100000;
+    assert_false(mb_plan_inside_nodes(&plan, 8, &found));
+    mb_model_config_deinit(&model);
+}
+
 static void all_descriptions(void **state) {
     (void)state;
     char **names;
@@ -293,8 +386,15 @@ static void counted_elsewhere(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(kaito), cmocka_unit_test(tutorial),         cmocka_unit_test(origin),
-        cmocka_unit_test(vllm),  cmocka_unit_test(all_descriptions), cmocka_unit_test(counted_elsewhere),
+        cmocka_unit_test(kaito),
+        cmocka_unit_test(tutorial),
+        cmocka_unit_test(origin),
+        cmocka_unit_test(vllm),
+        cmocka_unit_test(stages),
+        cmocka_unit_test(dealt_experts),
+        cmocka_unit_test(inside_nodes),
+        cmocka_unit_test(all_descriptions),
+        cmocka_unit_test(counted_elsewhere),
     };
     return cmocka_run_group_tests_name("budget", tests, NULL, NULL);
 }
