@@ -31,7 +31,7 @@ FLAGS_debug   := -O1 -g -DMB_DEBUG -fno-omit-frame-pointer
 FLAGS_asan    := $(FLAGS_debug) -fsanitize=address,undefined -fno-sanitize-recover=all
 FLAGS_tsan    := $(FLAGS_debug) -fsanitize=thread
 MODE     := $(FLAGS_$(BUILD))
-PACKAGES := $(LUA_PACKAGE) jansson zlib libzstd
+PACKAGES := $(LUA_PACKAGE) jansson zlib libzstd sqlite3
 # -ffp-contract=off: no fused multiply-add, so that every machine gives the same bits.
 # -ffile-prefix-map: the same bits whatever the folder.
 CFLAGS_ALL   := -std=c17 -Wall -Wextra -Wconversion -Wshadow -Werror -ffp-contract=off '-ffile-prefix-map=$(CURDIR)=.' \

@@ -5,19 +5,19 @@
 #include "cli/live.h"
 #include "cli/options.h"
 #include "cli/stop.h"
+#include "cli/warnings.h"
 #include "policy/policy_lua.h"
 #include "report/asked.h"
-#include "report/control.h"
 #include "report/csv.h"
 #include "report/dump.h"
 #include "report/files.h"
 #include "report/format.h"
 #include "report/json.h"
-#include "report/notes.h"
 #include "report/progress.h"
 #include "report/standing.h"
 #include "report/table.h"
 #include "run/control.h"
+#include "run/params.h"
 #include "run/until.h"
 #include "scenario/scenario.h"
 
@@ -155,22 +155,6 @@ static mb_status print_own_report(const mb_results *results, mb_error *error) {
     return status;
 }
 
-// What must not be missed - failed runs above all - beside output that has no place for it.
-static void print_warnings(const mb_results *results) {
-    mb_strbuf control = {0};
-    mb_control_verdict(results, &control);
-    if (control.length) fprintf(stderr, "mbsand: note: %s\n", control.text);
-    mb_strbuf_deinit(&control);
-    mb_notes notes = {0};
-    mb_notes_collect(results, &notes);
-    for (size_t i = 0; i < notes.count; i++) {
-        const mb_note *note = &notes.items[i];
-        if (note->kind == MB_NOTE_WARNING) fprintf(stderr, "mbsand: warning: %s\n", note->text);
-        if (note->kind == MB_NOTE_TRACE) fprintf(stderr, "%s\n", note->text);
-    }
-    mb_notes_deinit(&notes);
-}
-
 static bool any_finished(const mb_results *results) {
     for (size_t i = 0; i < results->count; i++)
         if (results->outcomes[i].finished) return true;
@@ -181,14 +165,14 @@ static mb_status print_section(const run_context *all, const mb_results *results
     const mb_section *section = mb_scenario_section(results->scenario, results->section);
     const bool markdown = all->arguments->format == MB_OUTPUT_MD;
     if (!markdown && all->arguments->format != MB_OUTPUT_TABLE) {
-        print_warnings(results);
+        mb_print_warnings(results);
         return MB_OK; // at the end, all sections in one
     }
     if (results->section > 0) putchar('\n');
     if (markdown) return mb_report_markdown(results, stdout, error);
     if (!section->has_report || !any_finished(results))
         return mb_report_table(results, stdout, mb_wants_color(stdout), error);
-    print_warnings(results);
+    mb_print_warnings(results);
     return print_own_report(results, error);
 }
 
@@ -210,31 +194,6 @@ static int exit_code(const mb_results *results) {
         if (outcome->started && (int)outcome->status > code) code = (int)outcome->status;
     }
     return code;
-}
-
-// --- checks before a run --------------------------------------------------------------------------------
-
-// A parameter set for all policies (--set params.x) must be known to one of them, else it is a slip of the
-// pen.
-static mb_status check_params(const mb_experiment *experiment, mb_error *error) {
-    const mb_policy_spec *first = &experiment->policies[0];
-    for (size_t i = 0; i < first->param_count; i++) {
-        if (!first->params[i].if_declared) continue;
-        const char *name = first->params[i].name;
-        bool known = false;
-        for (size_t j = 0; j < experiment->policy_count && !known; j++) {
-            mb_lua_policy policy;
-            if (mb_lua_policy_open(&policy, &experiment->policies[j], &experiment->limits, NULL, 0, 0,
-                                   error) != MB_OK)
-                return MB_OK; // its runs will say what is wrong with it, and the others go on
-            known = mb_lua_policy_has_param(&policy, name);
-            mb_lua_policy_close(&policy);
-        }
-        if (!known)
-            return mb_fail(error, MB_BAD_INPUT, "params.%s: no policy here has a parameter of that name",
-                           name);
-    }
-    return MB_OK;
 }
 
 // --- running --------------------------------------------------------------------------------------------
@@ -284,7 +243,7 @@ static mb_status run_jobs(const run_context *all, const mb_run_options *options,
 
 static mb_status run_section(run_context *all, int *code, mb_error *error) {
     const mb_status checked =
-        check_params(&mb_scenario_section(all->scenario, all->count)->points[0].experiment, error);
+        mb_check_params(&mb_scenario_section(all->scenario, all->count)->points[0].experiment, error);
     if (checked != MB_OK) return checked;
     const char *baseline = all->arguments->baseline;
     if (baseline && check_baseline(mb_scenario_section(all->scenario, all->count), baseline, error) != MB_OK)

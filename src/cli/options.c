@@ -16,6 +16,8 @@ enum {
     OPTION_SEEDS = 256,
     OPTION_SEED,
     OPTION_ONLY,
+    OPTION_DB,
+    OPTION_SHARD,
     OPTION_OVER,
     OPTION_OUT,
     OPTION_DUMP,
@@ -32,6 +34,30 @@ enum {
     OPTION_UNTIL,
     OPTION_MAX_SEEDS
 };
+
+void mb_sweep_arguments_help(void) {
+    fputs("usage: mbsand sweep SCENARIO.lua --db FILE [options]\n\n"
+          "Run every policy at every point with every seed, on all processors, into a database. What the "
+          "database\n"
+          "has is not run again: the same command goes on where it was interrupted, whatever by.\n\n"
+          "      --db FILE            the database, SQLite's; `mbsand show FILE` prints it\n"
+          "      --over KEY=VALUES    every combination: --over cluster.gpus=1,2,4 --over "
+          "params.bins=1..32:x2\n"
+          "  -p, --policy NAME|FILE[,param=value...]  add a policy to the comparison (may be repeated)\n"
+          "      --only NAME[,NAME...]    of the scenario's own policies, run these alone\n"
+          "  -s, --set KEY=VALUE      change a value of the scenario: --set cluster.gpus=8\n"
+          "      --seeds N            number of seeds\n"
+          "      --seed S             the first seed\n"
+          "      --shard I/N          of N parts of the grid, run number I alone (see `mbsand merge`)\n"
+          "  -j, --jobs N             threads (default: all processors); the results do not depend on it\n"
+          "      --format FORMAT      what is printed at the end: table (default), csv, json or md\n"
+          "      --hook-seconds X, --hook-instructions N, --jit, --memory-mb N, --step, --no-os-sandbox\n"
+          "                           as of `mbsand run`\n"
+          "  -q, --quiet              no progress bar, and no table at the end\n"
+          "  -h, --help               this text\n\n"
+          "Exit code: 0 done, 1 a run failed or was interrupted, 2 the command or its input is wrong.\n",
+          stdout);
+}
 
 void mb_run_arguments_help(void) {
     fputs(
@@ -77,18 +103,19 @@ static bool parse_whole(const char *text, double low, double high, double *value
     return *text && !*end && errno == 0 && *value >= low && *value <= high && *value == floor(*value);
 }
 
-static int parse_format(const char *name, mb_output_format *format) {
+static int parse_format(const char *name, mb_run_arguments *arguments) {
     static const char *const names[] = {"table", "csv", "json", "md"};
     for (unsigned i = 0; i < 4; i++) {
         if (strcmp(name, names[i]) != 0) continue;
-        *format = (mb_output_format)i;
+        arguments->format = (mb_output_format)i;
         return 0;
     }
-    return mb_cli_usage("run", "--format: '%s' is unknown; expected table, csv, json or md", name);
+    return mb_cli_usage(arguments->verb, "--format: '%s' is unknown; expected table, csv, json or md", name);
 }
 
-static int wrong_number(const char *option, const char *given, const char *expected) {
-    return mb_cli_usage("run", "--%s: '%s' is not %s", option, given, expected);
+static int wrong_number(const mb_run_arguments *arguments, const char *option, const char *given,
+                        const char *expected) {
+    return mb_cli_usage(arguments->verb, "--%s: '%s' is not %s", option, given, expected);
 }
 
 // "2%" or "2%,e2e_mean_s".
@@ -96,12 +123,24 @@ static int parse_until(const char *text, mb_run_arguments *arguments) {
     char *end;
     const double percent = strtod(text, &end);
     if (end == text || *end != '%' || !(percent > 0 && percent < 100) || (end[1] && end[1] != ','))
-        return wrong_number("until", text, "a percentage above 0, such as 2% or 2%,e2e_mean_s");
+        return wrong_number(arguments, "until", text, "a percentage above 0, such as 2% or 2%,e2e_mean_s");
     arguments->until = percent / 100;
     if (!end[1]) return 0;
     arguments->until_measure = mb_measure_index(end + 2);
     if (arguments->until_measure >= 0) return 0;
-    return mb_cli_usage("run", "--until: '%s' is no measure; for example e2e_mean_s", end + 2);
+    return mb_cli_usage(arguments->verb, "--until: '%s' is no measure; for example e2e_mean_s", end + 2);
+}
+
+// "2/8": the second of eight.
+static int parse_shard(const char *text, mb_run_arguments *arguments) {
+    unsigned shard, shards;
+    char more;
+    if (sscanf(text, "%u/%u%c", &shard, &shards, &more) != 2 || shard < 1 || shard > shards ||
+        shards > 1000000)
+        return wrong_number(arguments, "shard", text, "a part of a whole, from 1/N to N/N, such as 2/8");
+    arguments->shard = shard - 1;
+    arguments->shards = shards;
+    return 0;
 }
 
 static int take(mb_run_arguments *arguments, int option) {
@@ -116,6 +155,11 @@ static int take(mb_run_arguments *arguments, int option) {
     case OPTION_OVER:
         arguments->overs[arguments->over_count++] = optarg;
         return 0;
+    case OPTION_DB:
+        arguments->db = optarg;
+        return 0;
+    case OPTION_SHARD:
+        return parse_shard(optarg, arguments);
     case 'q':
         arguments->quiet = true;
         return 0;
@@ -138,7 +182,7 @@ static int take(mb_run_arguments *arguments, int option) {
         return parse_until(optarg, arguments);
     case OPTION_MAX_SEEDS:
         if (!parse_whole(optarg, 2, 100000, &number))
-            return wrong_number("max-seeds", optarg, "a whole number from 2 to 100000");
+            return wrong_number(arguments, "max-seeds", optarg, "a whole number from 2 to 100000");
         arguments->max_seeds = (uint32_t)number;
         return 0;
     case OPTION_LIVE:
@@ -154,41 +198,42 @@ static int take(mb_run_arguments *arguments, int option) {
         mb_error error;
         return mb_dump_parse(optarg, &arguments->dump, &error) == MB_OK
                    ? 0
-                   : mb_cli_usage("run", "%s", error.message);
+                   : mb_cli_usage(arguments->verb, "%s", error.message);
     }
     case OPTION_FORMAT:
-        return parse_format(optarg, &arguments->format);
+        return parse_format(optarg, arguments);
     case OPTION_SEEDS:
         if (!parse_whole(optarg, 1, 100000, &number))
-            return wrong_number("seeds", optarg, "a whole number from 1 to 100000");
+            return wrong_number(arguments, "seeds", optarg, "a whole number from 1 to 100000");
         arguments->seeds = (uint32_t)number;
         return 0;
     case OPTION_SEED:
         if (!parse_whole(optarg, 0, 0x1p53, &number))
-            return wrong_number("seed", optarg, "a whole number of at least 0");
+            return wrong_number(arguments, "seed", optarg, "a whole number of at least 0");
         arguments->seed = (uint64_t)number;
         arguments->has_seed = true;
         return 0;
     case 'j':
         if (!parse_whole(optarg, 1, 4096, &number))
-            return wrong_number("jobs", optarg, "a whole number from 1 to 4096");
+            return wrong_number(arguments, "jobs", optarg, "a whole number from 1 to 4096");
         arguments->threads = (unsigned)number;
         return 0;
     case OPTION_HOOK_SECONDS: {
         char *end;
         arguments->limits.hook_s = strtod(optarg, &end);
         return *end || !(arguments->limits.hook_s > 0)
-                   ? wrong_number("hook-seconds", optarg, "a number of seconds above 0")
+                   ? wrong_number(arguments, "hook-seconds", optarg, "a number of seconds above 0")
                    : 0;
     }
     case OPTION_HOOK_INSTRUCTIONS:
         if (!parse_whole(optarg, 1, 2147483647, &number))
-            return wrong_number("hook-instructions", optarg, "a whole number from 1 to 2147483647");
+            return wrong_number(arguments, "hook-instructions", optarg,
+                                "a whole number from 1 to 2147483647");
         arguments->limits.hook_instructions = (uint64_t)number;
         return 0;
     case OPTION_JIT:
         if (strncmp(mb_lua_engine(), "LuaJIT", 6) != 0)
-            return mb_cli_usage("run",
+            return mb_cli_usage(arguments->verb,
                                 "--jit: this program was built with %s, which compiles nothing; a build with "
                                 "`make LUA=luajit` takes it",
                                 mb_lua_engine());
@@ -196,7 +241,7 @@ static int take(mb_run_arguments *arguments, int option) {
         return 0;
     case OPTION_MEMORY:
         if (!parse_whole(optarg, 1, 1 << 20, &number))
-            return wrong_number("memory-mb", optarg, "a whole number of at least 1");
+            return wrong_number(arguments, "memory-mb", optarg, "a whole number of at least 1");
         arguments->limits.memory_bytes = (uint64_t)number << 20;
         return 0;
     default:
@@ -204,33 +249,56 @@ static int take(mb_run_arguments *arguments, int option) {
     }
 }
 
-int mb_run_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
-    static const struct option options[] = {
-        {"policy", required_argument, NULL, 'p'},
-        {"set", required_argument, NULL, 's'},
-        {"seeds", required_argument, NULL, OPTION_SEEDS},
-        {"seed", required_argument, NULL, OPTION_SEED},
-        {"jobs", required_argument, NULL, 'j'},
-        {"only", required_argument, NULL, OPTION_ONLY},
-        {"over", required_argument, NULL, OPTION_OVER},
-        {"out", required_argument, NULL, OPTION_OUT},
-        {"dump", required_argument, NULL, OPTION_DUMP},
-        {"format", required_argument, NULL, OPTION_FORMAT},
-        {"hook-seconds", required_argument, NULL, OPTION_HOOK_SECONDS},
-        {"hook-instructions", required_argument, NULL, OPTION_HOOK_INSTRUCTIONS},
-        {"jit", no_argument, NULL, OPTION_JIT},
-        {"memory-mb", required_argument, NULL, OPTION_MEMORY},
-        {"step", no_argument, NULL, OPTION_STEP},
-        {"no-os-sandbox", no_argument, NULL, OPTION_NO_SANDBOX},
-        {"live", required_argument, NULL, OPTION_LIVE},
-        {"baseline", required_argument, NULL, OPTION_BASELINE},
-        {"control", no_argument, NULL, OPTION_CONTROL},
-        {"until", required_argument, NULL, OPTION_UNTIL},
-        {"max-seeds", required_argument, NULL, OPTION_MAX_SEEDS},
-        {"quiet", no_argument, NULL, 'q'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0}};
-    *arguments = (mb_run_arguments){.until_measure = -1};
+static const struct option run_options[] = {
+    {"policy", required_argument, NULL, 'p'},
+    {"set", required_argument, NULL, 's'},
+    {"seeds", required_argument, NULL, OPTION_SEEDS},
+    {"seed", required_argument, NULL, OPTION_SEED},
+    {"jobs", required_argument, NULL, 'j'},
+    {"only", required_argument, NULL, OPTION_ONLY},
+    {"over", required_argument, NULL, OPTION_OVER},
+    {"out", required_argument, NULL, OPTION_OUT},
+    {"dump", required_argument, NULL, OPTION_DUMP},
+    {"format", required_argument, NULL, OPTION_FORMAT},
+    {"hook-seconds", required_argument, NULL, OPTION_HOOK_SECONDS},
+    {"hook-instructions", required_argument, NULL, OPTION_HOOK_INSTRUCTIONS},
+    {"jit", no_argument, NULL, OPTION_JIT},
+    {"memory-mb", required_argument, NULL, OPTION_MEMORY},
+    {"step", no_argument, NULL, OPTION_STEP},
+    {"no-os-sandbox", no_argument, NULL, OPTION_NO_SANDBOX},
+    {"live", required_argument, NULL, OPTION_LIVE},
+    {"baseline", required_argument, NULL, OPTION_BASELINE},
+    {"control", no_argument, NULL, OPTION_CONTROL},
+    {"until", required_argument, NULL, OPTION_UNTIL},
+    {"max-seeds", required_argument, NULL, OPTION_MAX_SEEDS},
+    {"quiet", no_argument, NULL, 'q'},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0}};
+
+static const struct option sweep_options[] = {
+    {"policy", required_argument, NULL, 'p'},
+    {"db", required_argument, NULL, OPTION_DB},
+    {"shard", required_argument, NULL, OPTION_SHARD},
+    {"set", required_argument, NULL, 's'},
+    {"seeds", required_argument, NULL, OPTION_SEEDS},
+    {"seed", required_argument, NULL, OPTION_SEED},
+    {"jobs", required_argument, NULL, 'j'},
+    {"only", required_argument, NULL, OPTION_ONLY},
+    {"over", required_argument, NULL, OPTION_OVER},
+    {"format", required_argument, NULL, OPTION_FORMAT},
+    {"hook-seconds", required_argument, NULL, OPTION_HOOK_SECONDS},
+    {"hook-instructions", required_argument, NULL, OPTION_HOOK_INSTRUCTIONS},
+    {"jit", no_argument, NULL, OPTION_JIT},
+    {"memory-mb", required_argument, NULL, OPTION_MEMORY},
+    {"step", no_argument, NULL, OPTION_STEP},
+    {"no-os-sandbox", no_argument, NULL, OPTION_NO_SANDBOX},
+    {"quiet", no_argument, NULL, 'q'},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0}};
+
+static int parse(int argc, char **argv, const char *verb, const struct option *options,
+                 mb_run_arguments *arguments) {
+    *arguments = (mb_run_arguments){.verb = verb, .until_measure = -1, .shards = 1};
     arguments->policies = calloc((size_t)argc + 1, sizeof *arguments->policies);
     arguments->sets = calloc((size_t)argc + 1, sizeof *arguments->sets);
     arguments->overs = calloc((size_t)argc + 1, sizeof *arguments->overs);
@@ -245,18 +313,36 @@ int mb_run_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
         if (code) return code;
     }
     if (arguments->help) return 0;
-    if (optind == argc) return mb_cli_usage("run", "which scenario? For example: mbsand scenarios/burst.lua");
+    if (optind == argc)
+        return mb_cli_usage(arguments->verb, "which scenario? For example: mbsand scenarios/burst.lua");
     arguments->scenario = argv[optind++];
-    if (optind < argc) return mb_cli_usage("run", "'%s' is one argument too many", argv[optind]);
+    if (optind < argc) return mb_cli_usage(arguments->verb, "'%s' is one argument too many", argv[optind]);
+    return 0;
+}
+
+int mb_run_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
+    const int code = parse(argc, argv, "run", run_options, arguments);
+    if (code || arguments->help) return code;
     if (arguments->until > 0 && arguments->live)
         return mb_cli_usage(
-            "run", "--until adds seeds, and --live is for the seeds that are named: give one of them");
+            arguments->verb,
+            "--until adds seeds, and --live is for the seeds that are named: give one of them");
     if (arguments->max_seeds && !(arguments->until > 0))
-        return mb_cli_usage("run", "--max-seeds is the cap of --until, which is not given");
+        return mb_cli_usage(arguments->verb, "--max-seeds is the cap of --until, which is not given");
     if (arguments->dump && !arguments->out)
-        return mb_cli_usage("run", "--dump needs --out DIR to write into");
+        return mb_cli_usage(arguments->verb, "--dump needs --out DIR to write into");
     if (arguments->limits.jit && arguments->limits.hook_instructions)
-        return mb_cli_usage("run",
+        return mb_cli_usage(arguments->verb,
+                            "--jit and --hook-instructions exclude each other: compiled code counts none");
+    return 0;
+}
+
+int mb_sweep_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
+    const int code = parse(argc, argv, "sweep", sweep_options, arguments);
+    if (code || arguments->help) return code;
+    if (!arguments->db) return mb_cli_usage("sweep", "which database? For example: --db results.db");
+    if (arguments->limits.jit && arguments->limits.hook_instructions)
+        return mb_cli_usage("sweep",
                             "--jit and --hook-instructions exclude each other: compiled code counts none");
     return 0;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Options of `mbsand run`.
+// Options of `mbsand run` and `mbsand sweep`.
 #pragma once
 #include "base/error.h"
 #include "scenario/scenario.h"
@@ -12,6 +12,7 @@ typedef enum mb_output_format {
 } mb_output_format;
 
 typedef struct mb_run_arguments {
+    const char *verb;
     const char *scenario;
     const char **policies, **sets, **overs; // arrays owned, strings are argv's
     size_t policy_count, set_count, over_count;
@@ -20,7 +21,9 @@ typedef struct mb_run_arguments {
     bool has_seed, stepwise, quiet, help, control;
     bool no_walls; // policies run without run/walls.h
     unsigned threads;
-    const char *only; // names, or NULL
+    const char *only;       // names, or NULL
+    const char *db;         // of a sweep
+    uint32_t shard, shards; // of a sweep: part number `shard`, from 0
     const char *out;
     const char *live;     // a backend, or NULL
     const char *baseline; // a policy's label, or NULL
@@ -37,5 +40,7 @@ mb_overrides mb_run_overrides(const mb_run_arguments *arguments);
 
 // 0, or the exit code after a sentence on standard error. Release with mb_run_arguments_deinit in any case.
 int mb_run_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
+int mb_sweep_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
 void mb_run_arguments_deinit(mb_run_arguments *arguments);
 void mb_run_arguments_help(void);
+void mb_sweep_arguments_help(void);

@@ -45,22 +45,42 @@ static void add_block(uint32_t state[8], const unsigned char block[64]) {
         state[i] += s[i];
 }
 
-void mb_sha256(const void *data, size_t size, char text[MB_SHA256_TEXT]) {
-    uint32_t state[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                         0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+void mb_sha256_start(mb_sha256_state *hash) {
+    *hash = (mb_sha256_state){.words = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f,
+                                        0x9b05688c, 0x1f83d9ab, 0x5be0cd19}};
+}
+
+void mb_sha256_add(mb_sha256_state *hash, const void *data, size_t size) {
     const unsigned char *bytes = data;
-    size_t left = size;
-    for (; left >= 64; left -= 64, bytes += 64)
-        add_block(state, bytes);
+    size_t used = (size_t)(hash->size % 64);
+    hash->size += size;
+    while (size) {
+        const size_t room = 64 - used, some = size < room ? size : room;
+        memcpy(hash->tail + used, bytes, some);
+        used += some;
+        bytes += some;
+        size -= some;
+        if (used < 64) return;
+        add_block(hash->words, hash->tail);
+        used = 0;
+    }
+}
+
+void mb_sha256_end(mb_sha256_state *hash, char text[MB_SHA256_TEXT]) {
     // The rest, a 1 bit, zeros, and the length in bits: one block or two.
-    unsigned char tail[128] = {0};
-    const size_t tail_size = left + 9 <= 64 ? 64 : 128;
-    if (left) memcpy(tail, bytes, left);
-    tail[left] = 0x80;
+    const uint64_t bits = hash->size * 8;
+    unsigned char rest[72] = {0x80};
+    const size_t used = (size_t)(hash->size % 64), zeros = (used < 56 ? 56 : 120) - used;
     for (size_t i = 0; i < 8; i++)
-        tail[tail_size - 1 - i] = (unsigned char)((uint64_t)size * 8 >> (8 * i));
-    add_block(state, tail);
-    if (tail_size == 128) add_block(state, tail + 64);
+        rest[zeros + i] = (unsigned char)(bits >> (56 - 8 * i));
+    mb_sha256_add(hash, rest, zeros + 8);
     for (size_t i = 0; i < 8; i++)
-        snprintf(text + 8 * i, 9, "%08x", (unsigned)state[i]);
+        snprintf(text + 8 * i, 9, "%08x", (unsigned)hash->words[i]);
+}
+
+void mb_sha256(const void *data, size_t size, char text[MB_SHA256_TEXT]) {
+    mb_sha256_state hash;
+    mb_sha256_start(&hash);
+    mb_sha256_add(&hash, data, size);
+    mb_sha256_end(&hash, text);
 }

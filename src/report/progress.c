@@ -49,8 +49,9 @@ void mb_progress_line(const mb_progress_state *state, char text[MB_PROGRESS_SIZE
     format_time(elapsed, state->elapsed_s);
     int used = snprintf(text, MB_PROGRESS_SIZE, "[%s] %zu/%zu runs, %s requests, %s/s, %s", bar, state->done,
                         state->total, requests, rate, elapsed);
-    if (share > 0 && share < 1 && used > 0 && used < 60) {
-        format_time(left, state->elapsed_s * (1 - share) / share);
+    if (state->done > state->before && share < 1 && used > 0 && used < 60) {
+        format_time(left, state->elapsed_s * (double)(state->total - state->done) /
+                              (double)(state->done - state->before));
         snprintf(text + used, MB_PROGRESS_SIZE - (size_t)used, ", %s left", left);
     }
     text[79] = '\0';

@@ -14,6 +14,7 @@ typedef struct mb_progress {
 
 typedef struct mb_progress_state {
     size_t done, total; // runs
+    size_t before;      // of those done, what was there before the clock began
     uint64_t requests;  // that arrived so far, over all runs
     double elapsed_s;
 } mb_progress_state;

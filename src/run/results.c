@@ -9,20 +9,29 @@ const mb_section *mb_results_section(const mb_results *results) {
     return results->view ? results->view : mb_scenario_section(results->scenario, results->section);
 }
 
-// Points of a sweep may differ in policies and seeds, so the offset is a sum; a few ns per point.
+static size_t jobs_at(const mb_section *section, size_t point) {
+    return section->points[point].experiment.policy_count * section->points[point].experiment.seeds;
+}
+
+// Points of a sweep may differ in policies and seeds, so the offset is a sum.
 mb_outcome *mb_results_at(const mb_results *results, size_t point, size_t policy, uint32_t seed) {
     const mb_section *section = mb_results_section(results);
-    size_t offset = 0;
-    for (size_t i = 0; i < point; i++)
-        offset += section->points[i].experiment.policy_count * section->points[i].experiment.seeds;
+    size_t offset = results->offsets ? results->offsets[point] : 0;
+    for (size_t i = 0; i < point && !results->offsets; i++)
+        offset += jobs_at(section, i);
     return &results->outcomes[offset + policy * section->points[point].experiment.seeds + seed];
 }
 
 mb_status mb_results_init(mb_results *results, mb_error *error) {
     const mb_section *section = mb_results_section(results);
     size_t count = 0;
-    for (size_t i = 0; i < section->point_count; i++)
-        count += section->points[i].experiment.policy_count * section->points[i].experiment.seeds;
+    size_t *offsets = realloc(results->offsets, (section->point_count + 1) * sizeof *offsets);
+    if (!offsets) return mb_fail_memory(error);
+    results->offsets = offsets;
+    for (size_t i = 0; i < section->point_count; i++) {
+        offsets[i] = count;
+        count += jobs_at(section, i);
+    }
     mb_outcome *outcomes = calloc(count ? count : 1, sizeof *outcomes);
     if (!outcomes) return mb_fail_memory(error);
     results->outcomes = outcomes;
@@ -193,6 +202,8 @@ void mb_results_deinit(mb_results *results) {
     for (size_t i = 0; results->outcomes && i < results->count; i++)
         mb_outcome_deinit(&results->outcomes[i]);
     free(results->outcomes);
+    free(results->offsets);
     results->outcomes = NULL;
+    results->offsets = NULL;
     results->count = 0;
 }

@@ -48,6 +48,7 @@ typedef struct mb_results {
     size_t section;
     mb_outcome *outcomes; // [point][policy][seed]; see mb_results_at; owned
     size_t count;
+    size_t *offsets; // of each point's first outcome; owned. NULL: mb_results_at counts
     bool interrupted;
     double wall_s;
     unsigned threads;

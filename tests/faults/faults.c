@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // A library to preload: makes one call of the program fail, as a full disk or an empty memory would.
 //   MB_FAIL_ALLOC=N     the N-th allocation gives NULL; N+: every one from there on
-//   MB_FAIL_CALL=NAME:N:ERRNO   the N-th call of write, open or rename fails so; N+: every one from there on;
+//   MB_FAIL_CALL=NAME:N:ERRNO   the N-th call of write, pwrite, open or rename fails so; N+: every one from
+//   there on;
 //                       write only to files and pipes of the program, ERRNO 0: it takes one byte only
 //   MB_CLOCK_BACK=1     the time of day is an hour ahead of the kernel's at the first look, and a minute less
 //   at each MB_FAULTS_LOG=FILE  where the counts go at the end
@@ -139,9 +140,10 @@ __attribute__((constructor)) static void begin(void) {
         const char *number = strchr(call, ':') + 1;
         fail_call = read_number(number, &calls_after);
         call_error = atoi(strchr(number, ':') + 1);
-        call_number = strncmp(call, "write", 5) == 0  ? SYS_write
-                      : strncmp(call, "open", 4) == 0 ? SYS_openat
-                                                      : SYS_rename;
+        call_number = strncmp(call, "write", 5) == 0    ? SYS_write
+                      : strncmp(call, "pwrite", 6) == 0 ? SYS_pwrite64
+                      : strncmp(call, "open", 4) == 0   ? SYS_openat
+                                                        : SYS_rename;
         catch_calls();
     }
     atomic_store(&counting, allocation != NULL);

@@ -552,6 +552,14 @@ static void hashes(void **state) {
     memset(million, 'a', sizeof million);
     mb_sha256(million, sizeof million, text);
     assert_string_equal(text, "41edece42d63e8d9bf515a9ba6932e1c20cbc9f5a5d134645adb5db1b9737ea3");
+    for (size_t piece = 1; piece < 200; piece += 7) { // and in pieces of any size
+        mb_sha256_state hash;
+        mb_sha256_start(&hash);
+        for (size_t at = 0; at < sizeof million; at += piece)
+            mb_sha256_add(&hash, million + at, at + piece < sizeof million ? piece : sizeof million - at);
+        mb_sha256_end(&hash, text);
+        assert_string_equal(text, "41edece42d63e8d9bf515a9ba6932e1c20cbc9f5a5d134645adb5db1b9737ea3");
+    }
 }
 
 static void full_disk(void **state) {
@@ -692,6 +700,8 @@ static void progress_line(void **state) {
     char text[MB_PROGRESS_SIZE];
     mb_progress_line(&(mb_progress_state){.done = 3, .total = 12, .requests = 3400000, .elapsed_s = 2}, text);
     assert_string_equal(text, "[####............] 3/12 runs, 3.4 M requests, 1.7 M/s, 0:02, 0:06 left");
+    mb_progress_line(&(mb_progress_state){.done = 8, .before = 6, .total = 12, .elapsed_s = 2}, text);
+    assert_string_equal(text, "[##########......] 8/12 runs, 0 requests, 0/s, 0:02, 0:04 left");
     mb_progress_line(
         &(mb_progress_state){.total = SIZE_MAX, .done = SIZE_MAX, .requests = UINT64_MAX, .elapsed_s = 1e9},
         text);

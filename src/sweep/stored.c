@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: MIT
+// Rows of a database as results, for everything that prints results.
+#include "base/strbuf.h"
+#include "sweep/record.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static double number_of(const json_t *object, const char *key, double missing) {
+    const json_t *value = json_object_get(object, key);
+    return json_is_number(value) ? json_number_value(value) : missing;
+}
+
+static uint64_t count_of(const json_t *object, const char *key) {
+    return (uint64_t)json_integer_value(json_object_get(object, key));
+}
+
+static bool truth_of(const json_t *object, const char *key) {
+    return json_is_true(json_object_get(object, key));
+}
+
+static json_t *column_json(sqlite3_stmt *statement, int column) {
+    const char *text = (const char *)sqlite3_column_text(statement, column);
+    return text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
+}
+
+// --- what was to run -------------------------------------------------------------------------------------
+
+static mb_status read_sections(mb_store *store, mb_stored *stored, mb_error *error) {
+    sqlite3_int64 count = 0;
+    mb_status status = mb_store_number(store, "SELECT count(*) FROM sections", &count, error);
+    if (status != MB_OK) return status;
+    stored->sections = calloc((size_t)count + 1, sizeof *stored->sections);
+    stored->results = calloc((size_t)count + 1, sizeof *stored->results);
+    stored->list = calloc((size_t)count + 1, sizeof *stored->list);
+    if (!stored->sections || !stored->results || !stored->list) return mb_fail_memory(error);
+    sqlite3_stmt *statement = NULL;
+    bool row = false;
+    status = mb_store_prepare(store,
+                              "SELECT title, question, columns, (SELECT count(*) FROM points WHERE "
+                              "points.section = sections.section)"
+                              " FROM sections ORDER BY section",
+                              &statement, error);
+    while (status == MB_OK && (status = mb_store_next(store, statement, &row, error)) == MB_OK && row) {
+        mb_section *section = &stored->sections[stored->count];
+        stored->list[stored->count] = &stored->results[stored->count];
+        stored->count++;
+        section->title = mb_column_text(statement, 0);
+        section->question = mb_column_text(statement, 1);
+        const size_t points = (size_t)sqlite3_column_int64(statement, 3);
+        section->points = calloc(points + 1, sizeof *section->points);
+        json_t *columns = column_json(statement, 2);
+        if (columns) section->columns = calloc(json_array_size(columns) + 1, sizeof *section->columns);
+        for (size_t i = 0; section->columns && i < json_array_size(columns); i++)
+            section->columns[i] = mb_strdup(json_string_value(json_array_get(columns, i)));
+        json_decref(columns);
+        if (!section->points) status = mb_fail_memory(error);
+    }
+    sqlite3_finalize(statement);
+    return status;
+}
+
+static mb_status read_facts(const json_t *facts, mb_experiment *experiment, mb_error *error) {
+    mb_workload *workload = &experiment->workload;
+    experiment->slo = (mb_slo){.ttft_s = number_of(facts, "slo_ttft_s", INFINITY),
+                               .tbt_s = number_of(facts, "slo_tbt_s", INFINITY),
+                               .e2e_s = number_of(facts, "slo_e2e_s", INFINITY)};
+    experiment->oracle = truth_of(facts, "oracle");
+    experiment->seed = count_of(facts, "seed");
+    experiment->stop_s = number_of(facts, "stop_s", 0);
+    workload->kind = truth_of(facts, "trace") ? MB_WORKLOAD_TRACE : MB_WORKLOAD_SYNTHETIC;
+    if (workload->kind == MB_WORKLOAD_TRACE)
+        workload->trace.turns = truth_of(facts, "closed") ? MB_TURNS_WAIT : MB_TURNS_STAMPS;
+    else
+        workload->sessions.on = truth_of(facts, "closed");
+    workload->limit = count_of(facts, "limit");
+    workload->until_s = number_of(facts, "until_s", INFINITY);
+    workload->trace.to_s = number_of(facts, "to_s", INFINITY);
+    const json_t *classes = json_object_get(facts, "classes");
+    workload->class_count = json_array_size(classes);
+    workload->classes = calloc(workload->class_count + 1, sizeof *workload->classes);
+    for (size_t i = 0; workload->classes && i < workload->class_count; i++)
+        workload->classes[i].name = mb_strdup(json_string_value(json_array_get(classes, i)));
+    return workload->classes ? MB_OK : mb_fail_memory(error);
+}
+
+static mb_status read_points(mb_store *store, mb_stored *stored, mb_error *error) {
+    sqlite3_stmt *statement = NULL;
+    bool row = false;
+    mb_status status = mb_store_prepare(store,
+                                        "SELECT section, label, description, seeds, facts,"
+                                        " (SELECT count(*) FROM policies WHERE policies.point = points.point)"
+                                        " FROM points ORDER BY point",
+                                        &statement, error);
+    while (status == MB_OK && (status = mb_store_next(store, statement, &row, error)) == MB_OK && row) {
+        const size_t number = (size_t)sqlite3_column_int64(statement, 0);
+        if (number < 1 || number > stored->count) {
+            status =
+                mb_fail(error, MB_FAILED, "%s is damaged: a point of a section that it has not", store->path);
+            break;
+        }
+        mb_section *section = &stored->sections[number - 1];
+        mb_point *point = &section->points[section->point_count++];
+        mb_experiment *experiment = &point->experiment;
+        point->label = mb_column_text(statement, 1);
+        experiment->description = mb_column_text(statement, 2);
+        experiment->seeds = (uint32_t)sqlite3_column_int64(statement, 3);
+        experiment->policies =
+            calloc((size_t)sqlite3_column_int64(statement, 5) + 1, sizeof *experiment->policies);
+        json_t *facts = column_json(statement, 4);
+        status = read_facts(facts, experiment, error);
+        json_decref(facts);
+        if (!point->label || !experiment->policies) status = mb_fail_memory(error);
+    }
+    sqlite3_finalize(statement);
+    return status;
+}
+
+static bool read_param(const char *name, json_t *value, mb_param *param) {
+    *param =
+        (mb_param){.name = mb_strdup(name), .kind = MB_PARAM_NUMBER, .number = number_of(value, "", NAN)};
+    if (json_is_number(value))
+        param->number = json_number_value(value);
+    else if (json_is_boolean(value)) {
+        param->kind = MB_PARAM_BOOLEAN;
+        param->boolean = json_is_true(value);
+    } else if (json_is_string(value)) {
+        param->kind = MB_PARAM_TEXT;
+        param->text = mb_strdup(json_string_value(value));
+    } else if (json_is_array(value)) {
+        param->kind = MB_PARAM_NUMBERS;
+        param->number_count = json_array_size(value);
+        param->numbers = calloc(param->number_count + 1, sizeof *param->numbers);
+        for (size_t i = 0; param->numbers && i < param->number_count; i++)
+            param->numbers[i] = json_number_value(json_array_get(value, i));
+        return param->name && param->numbers;
+    }
+    return param->name && (param->kind != MB_PARAM_TEXT || param->text);
+}
+
+static mb_status read_policy(sqlite3_stmt *statement, mb_policy_spec *policy, mb_error *error) {
+    policy->label = mb_column_text(statement, 1);
+    policy->path = mb_column_text(statement, 2);
+    json_t *params = column_json(statement, 3);
+    policy->params = calloc(json_object_size(params) + 1, sizeof *policy->params);
+    bool complete = policy->label && policy->params;
+    const char *name;
+    json_t *value;
+    json_object_foreach(params, name, value) {
+        if (complete) complete = read_param(name, value, &policy->params[policy->param_count++]);
+    }
+    json_decref(params);
+    return complete ? MB_OK : mb_fail_memory(error);
+}
+
+// Point number `number` from 1 over all sections; NULL: there is none.
+static mb_section *find_point(const mb_stored *stored, sqlite3_int64 number, size_t *section, size_t *index) {
+    size_t at = (size_t)number - 1;
+    for (size_t i = 0; i < stored->count; i++) {
+        if (at < stored->sections[i].point_count) {
+            *section = i;
+            *index = at;
+            return &stored->sections[i];
+        }
+        at -= stored->sections[i].point_count;
+    }
+    return NULL;
+}
+
+static mb_status fail_damaged(const mb_store *store, const char *what, mb_error *error) {
+    return mb_fail(error, MB_FAILED, "%s is damaged: a %s that its plan does not have", store->path, what);
+}
+
+static mb_status read_policies(mb_store *store, mb_stored *stored, mb_error *error) {
+    sqlite3_stmt *statement = NULL;
+    bool row = false;
+    mb_status status = mb_store_prepare(
+        store, "SELECT point, label, path, params FROM policies ORDER BY point, policy", &statement, error);
+    while (status == MB_OK && (status = mb_store_next(store, statement, &row, error)) == MB_OK && row) {
+        size_t at, index;
+        mb_section *section = find_point(stored, sqlite3_column_int64(statement, 0), &at, &index);
+        if (!section)
+            status = fail_damaged(store, "policy", error);
+        else {
+            mb_experiment *experiment = &section->points[index].experiment;
+            status = read_policy(statement, &experiment->policies[experiment->policy_count++], error);
+        }
+    }
+    sqlite3_finalize(statement);
+    return status;
+}
+
+// --- what ran --------------------------------------------------------------------------------------------
+
+static bool read_lists(const json_t *details, mb_outcome *o) {
+    const json_t *classes = json_object_get(details, "classes"),
+                 *cuts = json_object_get(details, "bin_edges"),
+                 *widths = json_object_get(details, "mean_batch_half_widths");
+    o->class_count = json_array_size(classes);
+    o->classes = calloc(o->class_count + 1, sizeof *o->classes);
+    for (size_t i = 0; o->classes && i < o->class_count; i++) {
+        const json_t *one = json_array_get(classes, i);
+        o->classes[i] = (mb_class_metrics){.counted = count_of(one, "counted"),
+                                           .measured = count_of(one, "measured"),
+                                           .slo_met = count_of(one, "slo_met"),
+                                           .censored = count_of(one, "censored"),
+                                           .ttft_s = number_of(one, "ttft_s", NAN),
+                                           .e2e_s = number_of(one, "e2e_s", NAN)};
+    }
+    for (size_t i = 0; i < MB_BATCH_MEASURES; i++) {
+        const json_t *width = json_array_get(widths, i);
+        o->batch_means.half_width[i] = json_is_number(width) ? json_number_value(width) : (double)NAN;
+    }
+    o->cuts = calloc(json_array_size(cuts) + 1, sizeof *o->cuts);
+    if (!o->classes || !o->cuts) return false;
+    for (; o->cut_count < json_array_size(cuts); o->cut_count++) {
+        const json_t *edges = json_array_get(cuts, o->cut_count);
+        mb_cut *cut = &o->cuts[o->cut_count];
+        *cut = (mb_cut){(uint32_t)json_array_size(edges) + 1,
+                        calloc(json_array_size(edges) + 1, sizeof(double))};
+        if (!cut->edges) return false;
+        for (size_t i = 0; i < json_array_size(edges); i++) {
+            const json_t *edge = json_array_get(edges, i);
+            cut->edges[i] = json_is_number(edge) ? json_number_value(edge) : INFINITY;
+        }
+    }
+    return true;
+}
+
+static bool read_details(const json_t *details, mb_outcome *o) {
+    o->skipped_zero = count_of(details, "skipped_zero");
+    o->skipped_empty = count_of(details, "skipped_empty");
+    o->skipped_long = count_of(details, "skipped_long");
+    o->memory_stops = count_of(details, "memory_stops");
+    o->extrapolated_batches = count_of(details, "extrapolated_batches");
+    o->computed_tokens = count_of(details, "computed_tokens");
+    o->recomputed_tokens = count_of(details, "recomputed_tokens");
+    o->memory_peak = number_of(details, "memory_peak", NAN);
+    o->last_arrival_s = number_of(details, "last_arrival_s", NAN);
+    o->stopped = truth_of(details, "stopped");
+    o->arrivals_ended = truth_of(details, "arrivals_ended");
+    o->past_end = truth_of(details, "past_end");
+    o->cold = truth_of(details, "cold");
+    o->sampled = truth_of(details, "sampled");
+    o->sample_judged = truth_of(details, "sample_judged");
+    const char *rejection = json_string_value(json_object_get(details, "first_rejection"));
+    snprintf(o->first_rejection, sizeof o->first_rejection, "%s", rejection ? rejection : "");
+    o->batch_means.batches = (uint32_t)count_of(details, "mean_batches");
+    o->batch_means.size = count_of(details, "mean_batch_requests");
+    return read_lists(details, o);
+}
+
+static mb_status read_run(sqlite3_stmt *statement, mb_outcome *outcome, mb_error *error) {
+    outcome->started = true;
+    const char *ended = (const char *)sqlite3_column_text(statement, 3);
+    outcome->finished = ended && strcmp(ended, "finished") == 0;
+    outcome->status = (mb_status)sqlite3_column_int(statement, 4);
+    const char *message = (const char *)sqlite3_column_text(statement, 5),
+               *traceback = (const char *)sqlite3_column_text(statement, 6);
+    if (message) {
+        outcome->error = calloc(1, sizeof *outcome->error);
+        if (!outcome->error) return mb_fail_memory(error);
+        outcome->error->status = outcome->status;
+        snprintf(outcome->error->message, sizeof outcome->error->message, "%s", message);
+        snprintf(outcome->error->traceback, sizeof outcome->error->traceback, "%s",
+                 traceback ? traceback : "");
+    }
+    for (int i = 0; i < MB_MEASURE_COUNT; i++)
+        outcome->values[i] = sqlite3_column_type(statement, 8 + i) == SQLITE_NULL
+                                 ? (double)NAN
+                                 : sqlite3_column_double(statement, 8 + i);
+    json_t *details = column_json(statement, 7);
+    const bool complete = read_details(details, outcome);
+    json_decref(details);
+    return complete ? MB_OK : mb_fail_memory(error);
+}
+
+static mb_outcome *outcome_at(const mb_stored *stored, sqlite3_stmt *statement) {
+    size_t section, index;
+    const mb_section *where = find_point(stored, sqlite3_column_int64(statement, 0), &section, &index);
+    if (!where) return NULL;
+    const mb_experiment *experiment = &where->points[index].experiment;
+    const sqlite3_int64 policy = sqlite3_column_int64(statement, 1),
+                        seed = sqlite3_column_int64(statement, 2);
+    if (policy < 1 || policy > (sqlite3_int64)experiment->policy_count || seed < 1 ||
+        seed > experiment->seeds)
+        return NULL;
+    return mb_results_at(&stored->results[section], index, (size_t)policy - 1, (uint32_t)seed - 1);
+}
+
+static mb_status read_runs(mb_store *store, mb_stored *stored, mb_error *error) {
+    mb_strbuf sql = {0};
+    sqlite3_stmt *statement = NULL;
+    bool row = false;
+    mb_strbuf_add(&sql, "SELECT point, policy, seed, ended, status, error, traceback, details");
+    for (size_t i = 0; i < MB_MEASURE_COUNT; i++)
+        mb_strbuf_printf(&sql, ", %s", mb_measures[i].name);
+    mb_strbuf_add(&sql, " FROM runs ORDER BY run");
+    mb_status status =
+        sql.failed ? mb_fail_memory(error) : mb_store_prepare(store, sql.text, &statement, error);
+    mb_strbuf_deinit(&sql);
+    while (status == MB_OK && (status = mb_store_next(store, statement, &row, error)) == MB_OK && row) {
+        mb_outcome *outcome = outcome_at(stored, statement);
+        status = outcome && !outcome->started ? read_run(statement, outcome, error)
+                                              : fail_damaged(store, "run", error);
+        stored->runs++;
+    }
+    sqlite3_finalize(statement);
+    return status;
+}
+
+mb_status mb_stored_read(mb_store *store, mb_stored *stored, mb_error *error) {
+    *stored = (mb_stored){0};
+    // One transaction, so that a sweep that goes on meanwhile is seen at one moment.
+    mb_status status = mb_store_execute(store, "BEGIN", error);
+    if (status == MB_OK) status = read_sections(store, stored, error);
+    if (status == MB_OK) status = read_points(store, stored, error);
+    if (status == MB_OK) status = read_policies(store, stored, error);
+    for (size_t i = 0; i < stored->count && status == MB_OK; i++) {
+        stored->results[i] = (mb_results){.section = i, .view = &stored->sections[i]};
+        status = mb_results_init(&stored->results[i], error);
+        stored->wanted += (sqlite3_int64)stored->results[i].count;
+    }
+    if (status == MB_OK) status = read_runs(store, stored, error);
+    sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    for (size_t i = 0; i < stored->count && status == MB_OK; i++)
+        for (size_t j = 0; j < stored->results[i].count; j++)
+            if (!stored->results[i].outcomes[j].started) stored->results[i].interrupted = true;
+    return status;
+}
+
+static void free_policy(mb_policy_spec *policy) {
+    for (size_t i = 0; i < policy->param_count; i++) {
+        free(policy->params[i].name);
+        free(policy->params[i].text);
+        free(policy->params[i].numbers);
+    }
+    free(policy->params);
+    free(policy->label);
+    free(policy->path);
+}
+
+static void free_point(mb_point *point) {
+    mb_experiment *experiment = &point->experiment;
+    for (size_t i = 0; i < experiment->policy_count; i++)
+        free_policy(&experiment->policies[i]);
+    for (size_t i = 0; experiment->workload.classes && i < experiment->workload.class_count; i++)
+        free(experiment->workload.classes[i].name);
+    free(experiment->workload.classes);
+    free(experiment->policies);
+    free(experiment->description);
+    free(point->label);
+}
+
+void mb_stored_deinit(mb_stored *stored) {
+    for (size_t i = 0; i < stored->count; i++) {
+        mb_section *section = &stored->sections[i];
+        mb_results_deinit(&stored->results[i]);
+        for (size_t j = 0; j < section->point_count; j++)
+            free_point(&section->points[j]);
+        for (char **name = section->columns; name && *name; name++)
+            free(*name);
+        free(section->columns);
+        free(section->points);
+        free(section->title);
+        free(section->question);
+    }
+    free(stored->sections);
+    free(stored->results);
+    free(stored->list);
+    *stored = (mb_stored){0};
+}
