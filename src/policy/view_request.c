@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A request as a policy sees it: a plain table made once, whose facts that never change are fields. Facts
-// that change are methods, which check the handle in [1].
+// A request as a policy sees it: a table made once, with its handle in [1] and its number in [2]. Facts that
+// never change are fields, each put there when it is first read: most policies read few of them, and a router
+// often none. Facts that change are methods, which check the handle.
 #include "policy/views.h"
 
 #include "base/strbuf.h"
@@ -15,21 +16,6 @@ enum { SLOT_BITS = 26 };
 
 static double handle_of(uint32_t slot, uint32_t generation) {
     return (double)slot + (double)(generation % GENERATIONS) * (double)(UINT32_C(1) << SLOT_BITS);
-}
-
-static void set_number(lua_State *L, const char *name, double value) {
-    lua_pushnumber(L, value);
-    lua_setfield(L, -2, name);
-}
-
-static void set_quantity(lua_State *L, const char *name, double value) {
-    mb_lua_push_quantity(L, value);
-    lua_setfield(L, -2, name);
-}
-
-static void set_integer(lua_State *L, const char *name, lua_Integer value) {
-    lua_pushinteger(L, value);
-    lua_setfield(L, -2, name);
 }
 
 // A number where it is exact on every engine, else its digits.
@@ -50,25 +36,17 @@ static void push_prefix(lua_State *L, const mb_request *request) {
         push_id(L, request->prefix_ids[i]);
         lua_rawseti(L, -2, (int)i + 1);
     }
-    set_integer(L, "unit", request->prefix_unit_tokens);
-    lua_setfield(L, -2, "prefix");
+    lua_pushinteger(L, request->prefix_unit_tokens);
+    lua_setfield(L, -2, "unit");
 }
 
 static void make(mb_host *host, uint32_t slot, const mb_request *request) {
     lua_State *L = host->L;
-    lua_createtable(L, 1, 8);
+    lua_createtable(L, 2, 0);
     lua_pushnumber(L, handle_of(slot, request->generation));
     lua_rawseti(L, -2, 1);
-    set_integer(L, "id", (lua_Integer)request->id);
-    set_number(L, "arrival", request->arrival_s);
-    set_integer(L, "prompt_tokens", request->prompt_tokens);
-    set_integer(L, "predicted_output", request->predicted_output);
-    set_integer(L, "client", request->client);
-    set_integer(L, "priority", request->priority);
-    set_number(L, "deadline", request->deadline_s);
-    if (request->session) set_quantity(L, "session", (double)request->session);
-    if (request->prefix_count) push_prefix(L, request);
-    if (host->oracle) set_integer(L, "output_tokens", request->output_tokens);
+    lua_pushinteger(L, (lua_Integer)request->id);
+    lua_rawseti(L, -2, 2);
     lua_rawgeti(L, LUA_REGISTRYINDEX, host->request_meta);
     lua_setmetatable(L, -2);
 }
@@ -121,7 +99,7 @@ uint32_t mb_request_view_check(lua_State *L, int index) {
         const mb_request *request = mb_request_at(store, slot);
         if (request->phase != MB_PHASE_FREE && request->generation % GENERATIONS == generation) return slot;
     }
-    lua_getfield(L, index, "id");
+    lua_rawgeti(L, index, 2);
     char id[32];
     snprintf(id, sizeof id, "%.0f", lua_tonumber(L, -1));
     luaL_error(L, "request %s has left the system; drop it from your own tables in the hook 'finish'", id);
@@ -208,27 +186,109 @@ static int first_token_at(lua_State *L) {
     return 1;
 }
 
-// Called where a field is absent: methods, the policy's own `user`, and mistakes.
-static int missing_field(lua_State *L) {
-    lua_pushvalue(L, 2);
-    lua_rawget(L, lua_upvalueindex(1));
-    if (lua_isfunction(L, -1)) return 1;
-    if (lua_toboolean(L, -1)) { // an optional field that this request lacks
+typedef enum request_field {
+    FIELD_ID,
+    FIELD_ARRIVAL,
+    FIELD_PROMPT,
+    FIELD_PREDICTED,
+    FIELD_CLIENT,
+    FIELD_PRIORITY,
+    FIELD_DEADLINE,
+    FIELD_SESSION,
+    FIELD_PREFIX,
+    FIELD_OUTPUT,
+    FIELD_USER
+} request_field;
+
+static const struct {
+    const char *name;
+    request_field field;
+} FIELDS[] = {{"id", FIELD_ID},
+              {"arrival", FIELD_ARRIVAL},
+              {"prompt_tokens", FIELD_PROMPT},
+              {"predicted_output", FIELD_PREDICTED},
+              {"client", FIELD_CLIENT},
+              {"priority", FIELD_PRIORITY},
+              {"deadline", FIELD_DEADLINE},
+              {"session", FIELD_SESSION},
+              {"prefix", FIELD_PREFIX},
+              {"output_tokens", FIELD_OUTPUT},
+              {"user", FIELD_USER}};
+
+// Push the value of a field, or nil for one that this request lacks.
+static void push_field(lua_State *L, request_field field, const mb_request *request) {
+    switch (field) {
+    case FIELD_ARRIVAL:
+        lua_pushnumber(L, request->arrival_s);
+        return;
+    case FIELD_PROMPT:
+        lua_pushinteger(L, request->prompt_tokens);
+        return;
+    case FIELD_PREDICTED:
+        lua_pushinteger(L, request->predicted_output);
+        return;
+    case FIELD_CLIENT:
+        lua_pushinteger(L, request->client);
+        return;
+    case FIELD_PRIORITY:
+        lua_pushinteger(L, request->priority);
+        return;
+    case FIELD_DEADLINE:
+        lua_pushnumber(L, request->deadline_s);
+        return;
+    case FIELD_SESSION:
+        if (request->session)
+            mb_lua_push_quantity(L, (double)request->session);
+        else
+            lua_pushnil(L);
+        return;
+    case FIELD_PREFIX:
+        if (request->prefix_count)
+            push_prefix(L, request);
+        else
+            lua_pushnil(L);
+        return;
+    case FIELD_OUTPUT:
+        if (!mb_host_of(L)->oracle)
+            luaL_error(L, "a request has no 'output_tokens' before it finished: nobody knows it; use "
+                          "'predicted_output', or let the scenario say oracle = true");
+        lua_pushinteger(L, request->output_tokens);
+        return;
+    default:
         lua_pushnil(L);
-        return 1;
     }
+}
+
+static int unknown_field(lua_State *L) {
     static const char *const known[] = {"id",     "arrival",      "prompt_tokens", "predicted_output",
                                         "client", "priority",     "deadline",      "session",
                                         "prefix", "user",         "generated",     "computed",
                                         "waited", "attained",     "preemptions",   "first_token_at",
                                         "phase",  "output_tokens"};
     const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
-    if (lua_type(L, 2) == LUA_TSTRING && name[0] == 'o' && strcmp(name, "output_tokens") == 0)
-        return luaL_error(L, "a request has no 'output_tokens' before it finished: nobody knows it; use "
-                             "'predicted_output', or let the scenario say oracle = true");
     const char *nearest = mb_nearest_word(name, known, sizeof known / sizeof *known);
     if (nearest) return luaL_error(L, "a request has no field '%s'; did you mean '%s'?", name, nearest);
     return luaL_error(L, "a request has no field '%s'; keep notes of your own in 'user'", name);
+}
+
+// Called where a field is absent: methods, fields not yet read, the policy's own `user`, and mistakes.
+static int missing_field(lua_State *L) {
+    lua_pushvalue(L, 2);
+    lua_rawget(L, lua_upvalueindex(1));
+    if (lua_type(L, -1) != LUA_TNUMBER) return lua_isnil(L, -1) ? unknown_field(L) : 1;
+    const request_field field = (request_field)lua_tointeger(L, -1);
+    if (field == FIELD_USER) {
+        lua_pushnil(L);
+        return 1;
+    }
+    if (field == FIELD_ID) // known of one that has left, too
+        lua_rawgeti(L, 1, 2);
+    else
+        push_field(L, field, check(L));
+    lua_pushvalue(L, 2);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, 1);
+    return 1;
 }
 
 void mb_request_views_open(lua_State *L) {
@@ -240,16 +300,15 @@ void mb_request_views_open(lua_State *L) {
                                        {"attained", attained},
                                        {"phase", phase},
                                        {"first_token_at", first_token_at}};
-    static const char *const optional[] = {"user", "session", "prefix"};
     lua_newtable(L);
     lua_newtable(L);
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
         lua_pushcfunction(L, methods[i].func);
         lua_setfield(L, -2, methods[i].name);
     }
-    for (size_t i = 0; i < sizeof optional / sizeof *optional; i++) {
-        lua_pushboolean(L, 1);
-        lua_setfield(L, -2, optional[i]);
+    for (size_t i = 0; i < sizeof FIELDS / sizeof *FIELDS; i++) {
+        lua_pushinteger(L, FIELDS[i].field);
+        lua_setfield(L, -2, FIELDS[i].name);
     }
     lua_pushcclosure(L, missing_field, 1);
     lua_setfield(L, -2, "__index");

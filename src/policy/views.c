@@ -51,8 +51,7 @@ static double request_handle(lua_State *L, int index) {
     const bool same = lua_rawequal(L, -1, -2);
     lua_pop(L, 2);
     if (!same) return -1;
-    lua_pushliteral(L, "id");
-    lua_rawget(L, index);
+    lua_rawgeti(L, index, 2);
     const double id = lua_tonumber(L, -1);
     lua_pop(L, 1);
     return id;

@@ -189,6 +189,14 @@ ends() { # ends CODE SENTENCE
     ends 1 "./my.lua:4: request 0 has left the system; drop it from your own tables in the hook 'finish'"
 }
 
+@test "a fact of a request first read after it finished" {
+    policy 'local P = {}' 'function P:arrive(req) self.old = self.old or req self.sim.queue:push(req) end' \
+        'function P:schedule(replica, step) step:admit(self.sim.queue) end' \
+        'function P:finish(req) assert(req.id ~= 0 or req.prompt_tokens > 0) end' \
+        'function P:stepped() assert(self.old.prompt_tokens > 0 and self.old.id == 0) return self.old.client end' 'return P'
+    ends 1 "./my.lua:5: request 0 has left the system; drop it from your own tables in the hook 'finish'"
+}
+
 @test "a parameter that was never declared" {
     cat >"$BATS_TEST_TMPDIR/slip.lua" <<'LUA'
 local P = { params = { batch_size = 4 } }
