@@ -13,7 +13,7 @@ check() { # check NAME: fails if standard input has a line
 
 # A file includes only from its own folder and from floors below.
 floor() {
-    case $1 in base) echo 0 ;; plan) echo 1 ;; model | probe) echo 2 ;; queue | metrics) echo 3 ;; workload) echo 4 ;;
+    case $1 in base) echo 0 ;; plan) echo 1 ;; model | probe) echo 2 ;; fit | queue | metrics) echo 3 ;; workload) echo 4 ;;
     engine | sim) echo 5 ;; policy) echo 6 ;; scenario) echo 7 ;; run | report) echo 8 ;;
     planner | sweep) echo 9 ;; cli) echo 10 ;; *) echo 99 ;; esac
 }

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: MIT
 // mbsand fit: fit a law to measured times, and show where it is wrong.
 #include "cli/commands.h"
-#include "cli/fit_plot.h"
-#include "cli/fit_report.h"
-#include "model/grid.h"
+#include "fit/file.h"
 
 #include <errno.h>
 #include <getopt.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,108 +143,23 @@ static mb_status write_file(const char *path, const mb_strbuf *text, mb_error *e
     return status;
 }
 
-static mb_status deliver(const options *o, const mb_strbuf *report, const mb_strbuf *lua, mb_error *error) {
-    if (report->failed || lua->failed) return mb_fail_memory(error);
+static mb_status deliver(const options *o, const mb_fit_texts *texts, mb_error *error) {
     const bool lua_to_stdout = o->output && strcmp(o->output, "-") == 0;
     mb_status status = MB_OK;
-    if (o->output && !lua_to_stdout) status = write_file(o->output, lua, error);
-    if (!status) status = write_all(stdout, "to standard output", lua_to_stdout ? lua : report, error);
-    return status;
-}
-
-// --- the picture
-// -----------------------------------------------------------------------------------------------
-
-static mb_status draw(const options *o, const char *law, const mb_fit_point *points, size_t count,
-                      mb_error *error) {
-    mb_strbuf picture = {0}, title = {0};
-    mb_strbuf_printf(&title, "%s: %s", o->file, law);
-    mb_fit_plot(&picture, title.text ? title.text : "", points, count);
-    const mb_status status =
-        picture.failed || title.failed ? mb_fail_memory(error) : write_file(o->plot, &picture, error);
-    mb_strbuf_deinit(&title);
-    mb_strbuf_deinit(&picture);
-    return status;
-}
-
-static mb_status draw_grid(const options *o, const mb_grid *grid, const mb_fit *fit, mb_error *error) {
-    mb_fit_point *points = calloc(grid->batch_count * grid->length_count, sizeof *points);
-    if (!points) return mb_fail_memory(error);
-    size_t count = 0;
-    for (size_t i = 0; i < grid->batch_count; i++)
-        for (size_t j = 0; j < grid->length_count; j++) {
-            const double measured = grid->mean_s[i * grid->length_count + j];
-            if (isnan(measured)) continue;
-            mb_fit_point *p = &points[count++];
-            *p = (mb_fit_point){measured, mb_fit_predict(&fit->law, grid->batch_sizes[i], grid->lengths[j]),
-                                ""};
-            snprintf(p->name, sizeof p->name, "batch %g, length %g", grid->batch_sizes[i], grid->lengths[j]);
-        }
-    const mb_status status = draw(o, "latency.batch", points, count, error);
-    free(points);
-    return status;
-}
-
-static mb_status draw_steps(const options *o, const mb_step_log *log, const mb_step_fit *fit,
-                            mb_error *error) {
-    mb_fit_point *points = calloc(log->count, sizeof *points);
-    if (!points) return mb_fail_memory(error);
-    for (size_t i = 0; i < log->count; i++) {
-        const mb_logged_step *step = &log->steps[i];
-        points[i] = (mb_fit_point){
-            step->time_s, mb_step_law_predict(&fit->law, step->tokens, step->context, step->requests), ""};
-        snprintf(points[i].name, sizeof points[i].name, "line %lu: T = %g, K = %g", step->line, step->tokens,
-                 step->context);
-    }
-    const mb_status status = draw(o, "latency.step", points, log->count, error);
-    free(points);
-    return status;
-}
-
-static mb_status fit_grid(const options *o, mb_number_csv *csv, mb_strbuf *report, mb_strbuf *lua,
-                          mb_error *error) {
-    mb_grid *grid;
-    mb_fit fit;
-    mb_status status = mb_grid_from(csv, &grid, error);
-    if (!status) status = mb_fit_batch_law(grid, o->weight, &fit, error);
-    if (!status) {
-        mb_grid_fit_report(report, o->format, grid, &fit, o->weight);
-        mb_grid_fit_lua(lua, grid, &fit, o->weight);
-        if (o->plot) status = draw_grid(o, grid, &fit, error);
-    }
-    mb_grid_free(grid);
-    return status;
-}
-
-static mb_status fit_steps(const options *o, const mb_number_csv *csv, mb_strbuf *report, mb_strbuf *lua,
-                           mb_error *error) {
-    mb_step_log *log;
-    mb_step_fit fit;
-    mb_status status = mb_step_log_from(csv, &log, error);
-    if (!status) status = mb_fit_step_law(log, o->weight, o->split, &fit, error);
-    if (!status) {
-        mb_step_fit_report(report, o->format, log, &fit, o->weight);
-        mb_step_fit_lua(lua, log, &fit, o->weight);
-        if (o->plot) status = draw_steps(o, log, &fit, error);
-    }
-    mb_step_log_free(log);
+    if (o->plot) status = write_file(o->plot, &texts->picture, error);
+    if (!status && o->output && !lua_to_stdout) status = write_file(o->output, &texts->lua, error);
+    if (!status)
+        status = write_all(stdout, "to standard output", lua_to_stdout ? &texts->lua : &texts->report, error);
     return status;
 }
 
 static mb_status fit(const options *o, mb_error *error) {
-    static const mb_csv_kind *const KINDS[] = {&mb_grid_kind, &mb_step_log_kind};
-    mb_strbuf report = {0}, lua = {0};
-    mb_number_csv csv;
-    const char *path = strcmp(o->file, "-") == 0 ? "/dev/stdin" : o->file;
-    mb_status status = mb_number_csv_read(path, KINDS, sizeof KINDS / sizeof *KINDS, &csv, error);
-    if (!status && csv.kind == &mb_grid_kind)
-        status = fit_grid(o, &csv, &report, &lua, error);
-    else if (!status)
-        status = fit_steps(o, &csv, &report, &lua, error);
-    if (!status) status = deliver(o, &report, &lua, error);
-    mb_number_csv_deinit(&csv);
-    mb_strbuf_deinit(&report);
-    mb_strbuf_deinit(&lua);
+    mb_fit_texts texts = {0};
+    const mb_fit_choices choices = {o->weight, o->format, o->split, o->plot != NULL};
+    const bool piped = strcmp(o->file, "-") == 0;
+    mb_status status = mb_fit_file(piped ? "/dev/stdin" : o->file, o->file, &choices, &texts, error);
+    if (!status) status = deliver(o, &texts, error);
+    mb_fit_texts_deinit(&texts);
     return status;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "scenario/scenario_read.h"
 
-#include "model/fit.h"
+#include "fit/batch.h"
 #include "model/profile.h"
 #include "model/roofline.h"
 #include "scenario/plan_lua.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // libFuzzer: no grid file makes the reader or the fit crash, leak or give a number that is none.
-#include "model/fit.h"
+#include "fit/batch.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // libFuzzer: no step log makes the reader or the fit crash, leak or give a number that is none.
-#include "model/fit_step.h"
+#include "fit/step.h"
 
 #include <math.h>
 #include <stdio.h>

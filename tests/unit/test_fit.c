@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Fits against generated grids whose law is known, and against the origin's grid.
 #include "base/rng.h"
-#include "model/fit.h"
+#include "fit/batch.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The probe's CPU backend against a second layer in float64 that knows no pages and no batches; sessions;
 // grids in files.
+#include "fit/step_log.h"
 #include "model/profile.h"
-#include "model/step_log.h"
 #include "probe/cpu.h"
 #include "probe/measure.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Reading step logs (samples in tests/corpus/steps), and fits to generated steps whose law is known.
 #include "base/rng.h"
-#include "model/fit_step.h"
+#include "fit/step.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "model/step_log.h"
+#include "fit/step_log.h"
 
 #include "base/strbuf.h"
 

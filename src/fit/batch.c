@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "model/fit.h"
+#include "fit/batch.h"
 
-#include "model/least_squares.h"
+#include "fit/least_squares.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "cli/fit_plot.h"
+#include "fit/plot.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Fit a step law to measured steps, and say how well it fits.
 #pragma once
-#include "model/fit.h"
-#include "model/step_log.h"
+#include "fit/batch.h"
+#include "fit/step_log.h"
 
 typedef struct mb_step_fit {
     mb_step_law law; // with max_tokens and max_context: the log's range

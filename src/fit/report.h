@@ -2,7 +2,7 @@
 // What mbsand fit prints and writes.
 #pragma once
 #include "base/strbuf.h"
-#include "model/fit_step.h"
+#include "fit/step.h"
 
 #include <jansson.h>
 

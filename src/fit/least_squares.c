@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "model/least_squares.h"
+#include "fit/least_squares.h"
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What mbsand fit says of a step log.
-#include "cli/fit_report.h"
+#include "fit/report.h"
 
 #include <math.h>
 #include <stdio.h>

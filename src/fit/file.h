@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+// From a file of measured times to the fitted law: what mbsand fit does between its command line and its
+// output.
+#pragma once
+#include "fit/report.h"
+
+typedef struct mb_fit_choices {
+    mb_fit_weight weight;
+    mb_fit_format format; // of the report
+    bool split;           // of a step log: see mb_fit_step_law
+    bool picture;         // draw it too
+} mb_fit_choices;
+
+typedef struct mb_fit_texts {
+    mb_strbuf report;
+    mb_strbuf lua;     // a file that returns the law
+    mb_strbuf picture; // an SVG; empty where not asked for
+} mb_fit_texts;
+
+// The header of the CSV at `path` says whether it is a grid or a step log. `name`: what the picture calls the
+// file. Release `texts` in any case.
+mb_status mb_fit_file(const char *path, const char *name, const mb_fit_choices *choices, mb_fit_texts *texts,
+                      mb_error *error);
+void mb_fit_texts_deinit(mb_fit_texts *texts);
