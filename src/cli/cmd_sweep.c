@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define SLOW_STORE 0.2 // share of the time from which on it is worth a word
+
 typedef struct watch {
     mb_progress progress;
     size_t before; // jobs done before this sweep began
@@ -34,6 +36,10 @@ static void say_done(const mb_run_arguments *arguments, const mb_sweep_result *r
     if (result->failed) fprintf(stderr, "; %zu failed", result->failed);
     if (result->done < result->total) fputs("; the same command goes on from there", stderr);
     fputc('\n', stderr);
+    if (result->store_s > SLOW_STORE * result->wall_s && result->wall_s > 1)
+        fprintf(stderr,
+                "mbsand: %.0f %% of the time somebody wrote to %s: a disk of this machine may be faster\n",
+                100 * result->store_s / result->wall_s, arguments->db);
 }
 
 static int sweep(const mb_run_arguments *arguments, int argc, char **argv) {

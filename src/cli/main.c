@@ -19,6 +19,8 @@ static const verb VERBS[] = {
     {"run", mb_cmd_run, "run a scenario (the verb may be left out: mbsand SCENARIO.lua)"},
     {"sweep", mb_cmd_sweep, "run a grid into a database, resumable"},
     {"show", mb_cmd_show, "print a database of results"},
+    {"compare", mb_cmd_compare, "two databases of results side by side"},
+    {"merge", mb_cmd_merge, "the parts of a sweep into one database"},
     {"plan", mb_cmd_plan, "what fits: memory budget, KV tables, GPUs needed, longest context"},
     {"fit", mb_cmd_fit, "fit a latency model to measured times, with its errors"},
     {"probe", mb_cmd_probe, "time a model's shapes on this machine, for fit"},

@@ -25,7 +25,7 @@ static void add_sentence(mb_strbuf *buffer, const char *text) {
     }
 }
 
-static void add_table(mb_strbuf *text, const mb_sheet *sheet) {
+void mb_markdown_sheet(const mb_sheet *sheet, mb_strbuf *text) {
     for (size_t column = 0; column < sheet->columns; column++) {
         mb_strbuf_add(text, "| ");
         add_escaped(text, sheet->heads[column]);
@@ -81,7 +81,7 @@ static bool compose(const mb_results *results, const mb_sheet *sheet, mb_strbuf 
     add_paragraph(text, "## ", section->title);
     add_paragraph(text, "", section->question);
     add_paragraph(text, "", description.text);
-    add_table(text, sheet);
+    mb_markdown_sheet(sheet, text);
     if (verdict.length) {
         mb_strbuf_add(text, "\n");
         add_sentence(text, verdict.text);

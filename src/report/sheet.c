@@ -30,7 +30,7 @@ static char *copy_slice(const char *text, size_t length) {
     return clean.text;
 }
 
-static void put(mb_sheet *sheet, char **cell, const char *text) {
+void mb_sheet_put(mb_sheet *sheet, char **cell, const char *text) {
     *cell = copy_slice(text, strlen(text));
     sheet->failed = sheet->failed || !*cell;
 }
@@ -85,15 +85,15 @@ static void fill_heads(builder *b) {
         const mb_slice name = short_name(&b->labels, i);
         sheet->heads[i] = copy_slice(name.text, name.length);
         sheet->failed = sheet->failed || !sheet->heads[i];
-        put(sheet, &sheet->units[i], "");
+        mb_sheet_put(sheet, &sheet->units[i], "");
     }
     if (b->sheet->policy_column) {
-        put(sheet, &sheet->heads[b->labels.count], "policy");
-        put(sheet, &sheet->units[b->labels.count], "");
+        mb_sheet_put(sheet, &sheet->heads[b->labels.count], "policy");
+        mb_sheet_put(sheet, &sheet->units[b->labels.count], "");
     }
     for (size_t i = 0; i < b->measure_count; i++) {
-        put(sheet, &sheet->heads[sheet->text_columns + i], b->measures[i].label);
-        put(sheet, &sheet->units[sheet->text_columns + i], b->measures[i].unit);
+        mb_sheet_put(sheet, &sheet->heads[sheet->text_columns + i], b->measures[i].label);
+        mb_sheet_put(sheet, &sheet->units[sheet->text_columns + i], b->measures[i].unit);
     }
 }
 
@@ -108,14 +108,14 @@ static void fill_row(builder *b, size_t row, size_t point, size_t policy) {
         sheet->failed = sheet->failed || !cells[i];
     }
     if (b->sheet->policy_column)
-        put(sheet, &cells[b->labels.count], where->experiment.policies[policy].label);
+        mb_sheet_put(sheet, &cells[b->labels.count], where->experiment.policies[policy].label);
     for (size_t i = 0; i < b->measure_count; i++) {
         const mb_column *column = &b->measures[i];
         char text[MB_TEXT_SIZE];
         mb_format_interval(text, summary.level[column->measure] * column->factor,
                            summary.low[column->measure] * column->factor,
                            summary.high[column->measure] * column->factor);
-        put(sheet, &cells[sheet->text_columns + i], text);
+        mb_sheet_put(sheet, &cells[sheet->text_columns + i], text);
     }
     sheet->group[row] = policy == 0;
     sheet->intervals = sheet->intervals || summary.seeds > 1;
@@ -166,14 +166,15 @@ static void choose_columns(builder *b) {
         b->measures[i] = mb_column_of(measures[i], largest_mean(b, measures[i]));
 }
 
-static bool allocate(mb_sheet *sheet) {
+bool mb_sheet_allocate(mb_sheet *sheet) {
     const size_t cells = sheet->rows * sheet->columns;
     sheet->heads = calloc(sheet->columns + 1, sizeof *sheet->heads);
     sheet->units = calloc(sheet->columns + 1, sizeof *sheet->units);
     sheet->cells = calloc(cells + 1, sizeof *sheet->cells);
     sheet->best = calloc(cells + 1, sizeof *sheet->best);
     sheet->group = calloc(sheet->rows + 1, sizeof *sheet->group);
-    return sheet->heads && sheet->units && sheet->cells && sheet->best && sheet->group;
+    sheet->failed = !sheet->heads || !sheet->units || !sheet->cells || !sheet->best || !sheet->group;
+    return !sheet->failed;
 }
 
 void mb_sheet_build(const mb_results *results, mb_sheet *sheet) {
@@ -185,10 +186,7 @@ void mb_sheet_build(const mb_results *results, mb_sheet *sheet) {
     sheet->text_columns = b.labels.count + sheet->policy_column;
     sheet->columns = sheet->text_columns + b.measure_count;
     sheet->rows = count_rows(b.section);
-    if (!allocate(sheet)) {
-        sheet->failed = true;
-        return;
-    }
+    if (!mb_sheet_allocate(sheet)) return;
     fill_heads(&b);
     size_t row = 0;
     for (size_t point = 0; point < b.section->point_count; point++) {

@@ -21,6 +21,11 @@ typedef struct mb_sheet {
 void mb_sheet_build(const mb_results *results, mb_sheet *sheet);
 void mb_sheet_deinit(mb_sheet *sheet);
 
+// To fill a sheet by hand: set text_columns, columns and rows, allocate, and put a text into each head, unit
+// and cell. False (and `failed`) when out of memory.
+bool mb_sheet_allocate(mb_sheet *sheet);
+void mb_sheet_put(mb_sheet *sheet, char **cell, const char *text);
+
 // One line that says what was simulated: the (first) point's description, how many points, the policy if it
 // has no column, and whether policies may look into the future.
 void mb_sheet_describe(const mb_sheet *sheet, const mb_results *results, mb_strbuf *text);

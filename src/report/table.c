@@ -25,7 +25,7 @@ static const palette plain = {"", "", "", "", ""};
 // --- sentences -------------------------------------------------------------------------------------------
 
 // Print wrapped at spaces; every line after the first is indented.
-static void print_wrapped(FILE *out, const char *text, size_t indent) {
+void mb_print_wrapped(FILE *out, const char *text, size_t indent) {
     size_t column = 0;
     while (*text) {
         const size_t word = strcspn(text, " ");
@@ -55,7 +55,7 @@ static void print_wrapped(FILE *out, const char *text, size_t indent) {
 static void print_printable(FILE *out, const char *text, size_t indent) {
     mb_strbuf clean = {0};
     mb_add_printable(&clean, text);
-    if (clean.text) print_wrapped(out, clean.text, indent);
+    if (clean.text) mb_print_wrapped(out, clean.text, indent);
     mb_strbuf_deinit(&clean);
 }
 
@@ -164,7 +164,7 @@ static void print_piece(FILE *out, const piece *p, const palette *paint) {
 }
 
 // As many measures side by side as there is room for, the others below.
-static void print_sheet(FILE *out, const mb_sheet *sheet, const palette *paint) {
+static void print_pieces(FILE *out, const mb_sheet *sheet, const palette *paint) {
     size_t widths[MB_MEASURE_COUNT + 32], names = 0;
     const size_t room = sizeof widths / sizeof *widths;
     if (!sheet->columns || sheet->columns > room) return;
@@ -183,6 +183,10 @@ static void print_sheet(FILE *out, const mb_sheet *sheet, const palette *paint) 
     } while (first < sheet->columns);
 }
 
+void mb_print_sheet(const mb_sheet *sheet, FILE *out, bool color) {
+    print_pieces(out, sheet, color ? &colors : &plain);
+}
+
 static void print_verdict(FILE *out, const mb_results *results, const palette *paint) {
     mb_strbuf verdict = {0};
     mb_verdict(results, &verdict);
@@ -191,7 +195,7 @@ static void print_verdict(FILE *out, const mb_results *results, const palette *p
         const size_t length = strcspn(line, "\n");
         const bool more = line[length] == '\n';
         line[length] = '\0';
-        print_wrapped(out, line, 0);
+        mb_print_wrapped(out, line, 0);
         line += length + more;
     }
     if (verdict.length) fputs(paint->off, out);
@@ -227,7 +231,7 @@ static bool print_notes(FILE *out, const mb_results *results, const palette *pai
         fputs(warning ? paint->warning : "", out);
         mb_strbuf line = {0};
         mb_strbuf_printf(&line, "%s: %s", warning ? "warning" : "note", note->text);
-        if (line.text) print_wrapped(out, line.text, 2);
+        if (line.text) mb_print_wrapped(out, line.text, 2);
         mb_strbuf_deinit(&line);
         fputs(warning ? paint->off : "", out);
     }
@@ -258,20 +262,20 @@ mb_status mb_report_table(const mb_results *results, FILE *out, bool color, mb_e
     if (section->question) print_printable(out, section->question, 0);
     mb_strbuf description = {0};
     mb_sheet_describe(&sheet, results, &description);
-    if (description.length) print_wrapped(out, description.text, 0);
+    if (description.length) mb_print_wrapped(out, description.text, 0);
     mb_strbuf_deinit(&description);
     fputc('\n', out);
-    print_sheet(out, &sheet, paint);
+    print_pieces(out, &sheet, paint);
     print_verdict(out, results, paint);
     fputs(paint->dim, out);
     mb_strbuf star = {0};
     mb_strbuf_add(&star, "* ");
     mb_sheet_explain_star(results, &star);
-    if (sheet.any_best && star.text) print_wrapped(out, star.text, 2);
+    if (sheet.any_best && star.text) mb_print_wrapped(out, star.text, 2);
     mb_strbuf_deinit(&star);
     mb_strbuf levels = {0};
     mb_sheet_explain_levels(&sheet, results, &levels);
-    if (levels.text) print_wrapped(out, levels.text, 0);
+    if (levels.text) mb_print_wrapped(out, levels.text, 0);
     mb_strbuf_deinit(&levels);
     fputs(paint->off, out);
     mb_sheet_deinit(&sheet);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Results for people: a table for the terminal (table.c), and the same in Markdown (markdown.c).
 #pragma once
+#include "report/sheet.h"
 #include "run/results.h"
 
 #include <stdio.h>
@@ -9,3 +10,9 @@
 // (format.h).
 mb_status mb_report_table(const mb_results *results, FILE *out, bool color, mb_error *error);
 mb_status mb_report_markdown(const mb_results *results, FILE *out, mb_error *error);
+
+// The table alone.
+void mb_print_sheet(const mb_sheet *sheet, FILE *out, bool color);
+void mb_markdown_sheet(const mb_sheet *sheet, mb_strbuf *text);
+// A sentence, wrapped at spaces; every line after the first is indented.
+void mb_print_wrapped(FILE *out, const char *text, size_t indent);

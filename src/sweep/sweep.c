@@ -32,7 +32,7 @@ typedef struct sweep {
     bool *have; // [jobs of the stretch]: done already, or not of this shard
     size_t next_point, points;
     slot *slots;
-    double store_s;
+    double store_s, wall_s;
     bool failed;
     mb_error error;
 } sweep;
@@ -223,7 +223,9 @@ static mb_status run_jobs(sweep *all, const mb_sweep_result *result, mb_error *e
     all->slots = calloc(threads, sizeof *all->slots);
     if (!all->slots) return mb_fail_memory(error);
     pthread_mutex_init(&all->mutex, NULL);
+    const double start = mb_clock_wall();
     mb_status status = mb_pool_run(&all->options->run, &feed, threads, error);
+    all->wall_s = mb_clock_wall() - start;
     pthread_mutex_destroy(&all->mutex);
     for (unsigned i = 0; i < threads; i++)
         mb_stretch_release(all->slots[i].stretch);
@@ -272,6 +274,7 @@ mb_status mb_sweep_run(const mb_sweep_options *options, mb_sweep_result *result,
     sqlite3_finalize(all.jobs_wanted);
     sqlite3_finalize(all.jobs_done);
     result->store_s = all.store_s;
+    result->wall_s = all.wall_s;
     mb_inputs_deinit(&all.inputs);
     mb_store_close(&all.store);
     return status;

@@ -18,7 +18,7 @@ typedef struct mb_sweep_result {
     size_t before, done, failed; // jobs of the shard: found in the database; there now; of those, failed
     size_t total;                // jobs of the shard
     size_t all;                  // jobs of all shards
-    double store_s;              // spent in the database
+    double wall_s, store_s;      // that the jobs took; that somebody was at the database
 } mb_sweep_result;
 
 mb_status mb_sweep_run(const mb_sweep_options *options, mb_sweep_result *result, mb_error *error);

@@ -326,3 +326,72 @@ END
     [ "$(grep -c 'bad.lua:1: boom' answer9)" -eq 18 ]
     grep -q 'policies/static_fifo.lua|' answer10
 }
+
+@test "parts of a sweep, merged, are the sweep" {
+    "$MBSAND" sweep s.lua --db whole.db -q 2>/dev/null
+    rows whole.db >whole.csv
+    for i in 1 2 3; do "$MBSAND" sweep s.lua --db part$i.db --shard $i/3 2>>err >>out; done
+    [ "$(head -1 err)" = "mbsand: 15 of 15 runs are in part1.db (part 1 of 3)" ]
+    [ ! -s out ]
+    run -0 "$MBSAND" merge all.db part1.db part2.db
+    says "30 runs were added to all.db; 14 are still missing"
+    run -0 "$MBSAND" merge all.db part3.db part1.db
+    says "14 runs were added to all.db"
+    cmp whole.csv <(rows all.db)
+    [ "$(sqlite3 all.db "SELECT count(*) FROM results")" = 44 ]
+    # What a part did not do, the command without --shard does.
+    "$MBSAND" merge rest.db part2.db 2>/dev/null
+    "$MBSAND" sweep s.lua --db rest.db -q 2>err
+    [ "$(<err)" = "mbsand: 44 of 44 runs are in rest.db, 15 of them from before" ]
+    cmp whole.csv <(rows rest.db)
+    before=$(sqlite3 all.db .dump | sha256sum)
+    "$MBSAND" sweep s.lua --db other.db --seeds 3 -q 2>/dev/null
+    run -2 "$MBSAND" merge all.db other.db
+    says "all.db and other.db are no parts of one sweep: one of them alone has --seeds 3"
+    sqlite3 part1.db "UPDATE runs SET goodput_rps = 1 WHERE run = 4"
+    run -2 "$MBSAND" merge all.db part1.db
+    says "run 4 is in both, with other values"
+    sqlite3 part2.db "UPDATE inputs SET sha256 = 'abc' WHERE name LIKE '%own.lua'"
+    run -2 "$MBSAND" merge all.db part2.db
+    says "own.lua differs"
+    run -2 "$MBSAND" merge all.db all.db
+    says "all.db cannot be merged into itself"
+    run -2 "$MBSAND" merge new.db missing.db
+    says "missing.db: No such file or directory"
+    [ ! -e new.db ]
+    [ "$(sqlite3 all.db .dump | sha256sum)" = "$before" ]
+    run -2 "$MBSAND" sweep s.lua --db p.db --shard 4/3
+    says "--shard: '4/3' is not a part of a whole, from 1/N to N/N, such as 2/8"
+}
+
+@test "two databases side by side: what differs, and by how much" {
+    "$MBSAND" sweep s.lua --db a.db --seeds 5 -q 2>/dev/null
+    "$MBSAND" sweep s.lua --db same.db --seeds 5 -q 2>/dev/null
+    run -0 "$MBSAND" compare a.db same.db
+    says "A is a.db, B is same.db. They rest on the same texts and options."
+    ! grep -q '%\*' <<<"$output"
+    "$MBSAND" compare a.db same.db --format csv 2>/dev/null >same.csv
+    [ "$(awk -F, 'NR > 1 && $7 != $6' same.csv | wc -l)" -eq 0 ]
+    sed -i 's/self.params.batch_size + helper.size/1/' own.lua # much worse
+    "$MBSAND" sweep s.lua --db b.db --seeds 5 -q 2>/dev/null
+    run -0 "$MBSAND" compare a.db b.db
+    says "They differ in: the policy ./own.lua."
+    ! grep -q Warning <<<"$output"
+    [ "$(grep -cE '^[12] .* own .*\*' <<<"$output")" -ge 6 ]
+    ! grep -E 'static_fifo.*\*' <<<"$output"
+    "$MBSAND" compare a.db b.db --format csv 2>/dev/null >c.csv
+    # The ratio of geometric means, from the rows of both.
+    for db in a b; do
+        sqlite3 $db.db "SELECT exp(avg(ln(e2e_mean_s))) FROM results WHERE policy = 'own' AND point = 2"
+    done | paste -sd ' ' | awk 'NR == FNR { want = $2 / $1; next }
+        { split($0, f, ","); if (f[2] == "cluster.gpus=1 params.batch_size=4" && f[3] == "own" && f[4] == "e2e_mean_s") got = f[9] }
+        END { exit !(got > 1 && (got / want - 1) ^ 2 < 1e-18) }' - c.csv
+    "$MBSAND" sweep s.lua --db o.db --seeds 5 --seed 9 -q 2>/dev/null
+    run -0 "$MBSAND" compare a.db o.db
+    says "B alone has --seed 9. Warning: so a seed may have brought A other requests than B"
+    "$MBSAND" sweep "$root/tests/sandbox/small.lua" --db x.db -q 2>/dev/null
+    run -2 "$MBSAND" compare a.db x.db
+    says "nothing to compare"
+    run -0 "$MBSAND" compare a.db b.db --format md
+    says "| own | "
+}
