@@ -97,6 +97,7 @@ suite "jumping = stepping, 1,000 triples" lua5.4 tests/oracle/fast_forward.lua 1
 suite "jumping = stepping, with invariants" lua5.4 tests/oracle/fast_forward.lua 400 2 "$MBSAND_ASAN"
 suite "jumping = stepping, changes from every callback" lua5.4 tests/oracle/fast_forward.lua 80 3 "$MBSAND_ASAN" meddle
 suite "fidelity: measured runs of vLLM" lua5.4 tests/fidelity/run.lua
+suite "fidelity: fits of served sweeps" lua5.4 tests/fidelity/served.lua
 for test in tests/cli/*.bats tests/sandbox/*.bats; do
     [ -e "$test" ] && suite "cli: $(basename "$test" .bats)" bats --tap "$test"
 done

@@ -27,6 +27,8 @@ static const char HELP[] =
     "                   so that short times count as much as long ones\n"
     "  --format FORMAT  table (default), json, csv (one row per time) or md\n"
     "  --split          of a step log: steps with prompts get coefficients of their own\n"
+    "  --keep-all       of a step log: also fit the steps whose times stand out from all\n"
+    "                   others (a cold start, a wrong stamp), which are left out and named\n"
     "  --plot FILE.svg  draw fitted against measured times\n"
     "  -o, --output FILE  also write the law as a Lua table, for latency.batch(dofile \"FILE\")\n"
     "                   or latency.step(dofile \"FILE\"); - writes it to standard output\n"
@@ -40,9 +42,9 @@ static const char *const FORMAT_NAMES[FORMATS] = {
 
 typedef struct options {
     const char *file, *plot, *output; // output: NULL where not asked for
-    mb_fit_weight weight;
+    mb_step_fit_how how;
     mb_fit_format format;
-    bool split, help;
+    bool help;
 } options;
 
 static mb_status parse_format(const char *name, mb_fit_format *chosen, mb_error *error) {
@@ -57,14 +59,12 @@ static mb_status parse_format(const char *name, mb_fit_format *chosen, mb_error 
 }
 
 static mb_status parse_options(int argc, char **argv, options *o, mb_error *error) {
-    static const struct option LONG[] = {{"absolute", no_argument, NULL, 'a'},
-                                         {"format", required_argument, NULL, 'f'},
-                                         {"output", required_argument, NULL, 'o'},
-                                         {"plot", required_argument, NULL, 'p'},
-                                         {"split", no_argument, NULL, 's'},
-                                         {"help", no_argument, NULL, 'h'},
-                                         {0}};
-    *o = (options){.weight = MB_FIT_RELATIVE};
+    static const struct option LONG[] = {
+        {"absolute", no_argument, NULL, 'a'},     {"format", required_argument, NULL, 'f'},
+        {"output", required_argument, NULL, 'o'}, {"plot", required_argument, NULL, 'p'},
+        {"split", no_argument, NULL, 's'},        {"keep-all", no_argument, NULL, 'k'},
+        {"help", no_argument, NULL, 'h'},         {0}};
+    *o = (options){.how.weight = MB_FIT_RELATIVE};
     optind = 1;
     opterr = 0;
     int c;
@@ -72,7 +72,7 @@ static mb_status parse_options(int argc, char **argv, options *o, mb_error *erro
         mb_status status = MB_OK;
         switch (c) {
         case 'a':
-            o->weight = MB_FIT_ABSOLUTE;
+            o->how.weight = MB_FIT_ABSOLUTE;
             break;
         case 'f':
             status = parse_format(optarg, &o->format, error);
@@ -84,7 +84,10 @@ static mb_status parse_options(int argc, char **argv, options *o, mb_error *erro
             o->plot = optarg;
             break;
         case 's':
-            o->split = true;
+            o->how.split = true;
+            break;
+        case 'k':
+            o->how.keep_all = true;
             break;
         case 'h':
             o->help = true;
@@ -94,7 +97,7 @@ static mb_status parse_options(int argc, char **argv, options *o, mb_error *erro
                            argv[optind - 1]);
         default:
             // A short option inside a group leaves optind behind it, so it is named by its letter.
-            if (optopt && strchr("afopsh", optopt) == NULL)
+            if (optopt && strchr("afopskh", optopt) == NULL)
                 return mb_fail(error, MB_BAD_INPUT, "fit: no option -%c; see mbsand fit --help", optopt);
             return mb_fail(error, MB_BAD_INPUT, "fit: no option %s; see mbsand fit --help", argv[optind - 1]);
         }
@@ -155,7 +158,7 @@ static mb_status deliver(const options *o, const mb_fit_texts *texts, mb_error *
 
 static mb_status fit(const options *o, mb_error *error) {
     mb_fit_texts texts = {0};
-    const mb_fit_choices choices = {o->weight, o->format, o->split, o->plot != NULL};
+    const mb_fit_choices choices = {o->how, o->format, o->plot != NULL};
     const bool piped = strcmp(o->file, "-") == 0;
     mb_status status = mb_fit_file(piped ? "/dev/stdin" : o->file, o->file, &choices, &texts, error);
     if (!status) status = deliver(o, &texts, error);

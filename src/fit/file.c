@@ -64,10 +64,10 @@ static mb_status fit_grid(const job *j, mb_error *error) {
     mb_grid *grid;
     mb_fit fit;
     mb_status status = mb_grid_from(j->csv, &grid, error);
-    if (!status) status = mb_fit_batch_law(grid, c->weight, &fit, error);
+    if (!status) status = mb_fit_batch_law(grid, c->how.weight, &fit, error);
     if (!status) {
-        mb_grid_fit_report(&j->texts->report, c->format, grid, &fit, c->weight);
-        mb_grid_fit_lua(&j->texts->lua, grid, &fit, c->weight);
+        mb_grid_fit_report(&j->texts->report, c->format, grid, &fit, c->how.weight);
+        mb_grid_fit_lua(&j->texts->lua, grid, &fit, c->how.weight);
         if (c->picture) status = draw_grid(j, grid, &fit, error);
     }
     mb_grid_free(grid);
@@ -79,10 +79,10 @@ static mb_status fit_steps(const job *j, mb_error *error) {
     mb_step_log *log;
     mb_step_fit fit;
     mb_status status = mb_step_log_from(j->csv, &log, error);
-    if (!status) status = mb_fit_step_law(log, c->weight, c->split, &fit, error);
+    if (!status) status = mb_fit_step_law(log, &c->how, &fit, error);
     if (!status) {
-        mb_step_fit_report(&j->texts->report, c->format, log, &fit, c->weight);
-        mb_step_fit_lua(&j->texts->lua, log, &fit, c->weight);
+        mb_step_fit_report(&j->texts->report, c->format, log, &fit, c->how.weight);
+        mb_step_fit_lua(&j->texts->lua, log, &fit, c->how.weight);
         if (c->picture) status = draw_steps(j, log, &fit, error);
     }
     mb_step_log_free(log);

@@ -5,9 +5,8 @@
 #include "fit/report.h"
 
 typedef struct mb_fit_choices {
-    mb_fit_weight weight;
+    mb_step_fit_how how;  // of a grid only the weight
     mb_fit_format format; // of the report
-    bool split;           // of a step log: see mb_fit_step_law
     bool picture;         // draw it too
 } mb_fit_choices;
 

@@ -11,6 +11,8 @@ static const double GOOD = 0.05, MISS = 0.15;
 
 enum { FEW_STEPS = 20 };
 
+enum { MOST_NAMED = 10 }; // outliers in a text; JSON and CSV have all
+
 // Steps by size: fewer than 16 tokens, 64, 256, ...
 enum { GROUPS = 8, FIRST_GROUP = 16, GROUP_FACTOR = 4 };
 
@@ -34,6 +36,7 @@ static void gather_groups(const mb_step_log *log, const mb_step_fit *fit, group 
     for (int g = 0; g < GROUPS; g++, below *= GROUP_FACTOR)
         groups[g] = (group){.below = g + 1 < GROUPS ? below : INFINITY};
     for (size_t i = 0; i < log->count; i++) {
+        if (log->steps[i].outlier) continue;
         int g = 0;
         while (log->steps[i].tokens >= groups[g].below)
             g++;
@@ -57,6 +60,27 @@ static void name_group(const group *groups, int g, char *text, size_t size) {
         snprintf(text, size, "%g and more", groups[g - 1].below);
     else
         snprintf(text, size, "%g to %g", groups[g - 1].below, groups[g].below - 1);
+}
+
+// Steps that were left out, each on a line of its own that begins with `lead`; nothing where none was.
+static void add_outliers(mb_strbuf *out, const mb_step_log *log, const mb_step_fit *fit, const char *lead,
+                         const char *end) {
+    if (fit->outliers == 0) return;
+    mb_strbuf_printf(
+        out, "%s%zu of %zu steps left out: their times stand out from all others (--keep-all fits them too)",
+        lead, fit->outliers, log->count);
+    size_t named = 0;
+    for (size_t i = 0; i < log->count && named < MOST_NAMED; i++) {
+        const mb_logged_step *step = &log->steps[i];
+        if (!step->outlier) continue;
+        named++;
+        mb_strbuf_printf(out, "\n%s  %s:%lu: T = %s, K = %s took %.4g ms, the law says %.4g ms (%+.0f %%)",
+                         lead, log->path, step->line, mb_exact(step->tokens).text,
+                         mb_exact(step->context).text, 1e3 * step->time_s, 1e3 * law_time(log, fit, i),
+                         100 * step_error(log, fit, i));
+    }
+    if (named < fit->outliers) mb_strbuf_printf(out, "\n%s  and %zu more", lead, fit->outliers - named);
+    mb_strbuf_add(out, end);
 }
 
 static void add_verdict(mb_strbuf *out, const mb_step_log *log, const mb_step_fit *fit) {
@@ -187,6 +211,7 @@ static void add_table(mb_strbuf *out, const mb_step_log *log, const mb_step_fit 
                          100 * groups[g].mape);
     }
     mb_strbuf_add(out, "\n");
+    add_outliers(out, log, fit, "", "\n\n");
     add_verdict(out, log, fit);
     mb_strbuf_add(out, "\n\n");
     add_paste_line(out, fit);
@@ -214,6 +239,7 @@ static void add_md(mb_strbuf *out, const mb_step_log *log, const mb_step_fit *fi
                          100 * groups[g].mape);
     }
     mb_strbuf_add(out, "\n");
+    add_outliers(out, log, fit, "    ", "\n\n");
     add_verdict(out, log, fit);
     mb_strbuf_add(out, "\n\n```lua\n");
     add_paste_line(out, fit);
@@ -221,14 +247,15 @@ static void add_md(mb_strbuf *out, const mb_step_log *log, const mb_step_fit *fi
 }
 
 static void add_csv(mb_strbuf *out, const mb_step_log *log, const mb_step_fit *fit) {
-    mb_strbuf_printf(out, "tokens,context,%stime_s,law_s,relative_error\n",
+    mb_strbuf_printf(out, "tokens,context,%stime_s,law_s,relative_error,line,outlier\n",
                      log->has_requests ? "requests," : "");
     for (size_t i = 0; i < log->count; i++) {
         const mb_logged_step *step = &log->steps[i];
         mb_strbuf_printf(out, "%s,%s,", mb_exact(step->tokens).text, mb_exact(step->context).text);
         if (log->has_requests) mb_strbuf_printf(out, "%s,", mb_exact(step->requests).text);
-        mb_strbuf_printf(out, "%s,%s,%.6g\n", mb_exact(step->time_s).text,
-                         mb_exact(law_time(log, fit, i)).text, step_error(log, fit, i));
+        mb_strbuf_printf(out, "%s,%s,%.6g,%lu,%d\n", mb_exact(step->time_s).text,
+                         mb_exact(law_time(log, fit, i)).text, step_error(log, fit, i), step->line,
+                         step->outlier);
     }
 }
 
@@ -250,6 +277,22 @@ static json_t *groups_to_json(const mb_step_log *log, const mb_step_fit *fit) {
     return list;
 }
 
+static json_t *outliers_to_json(const mb_step_log *log, const mb_step_fit *fit) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < log->count; i++) {
+        const mb_logged_step *step = &log->steps[i];
+        if (!step->outlier) continue;
+        json_t *one = json_pack("{s:I, s:f, s:f, s:f, s:f, s:f}", "line", (json_int_t)step->line, "tokens",
+                                step->tokens, "context", step->context, "time_s", step->time_s, "law_s",
+                                law_time(log, fit, i), "relative_error", step_error(log, fit, i));
+        if (!one || json_array_append_new(list, one)) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
 static json_t *to_json(const mb_step_log *log, const mb_step_fit *fit, mb_fit_weight weight) {
     mb_strbuf verdict = {0}, lua = {0};
     add_verdict(&verdict, log, fit);
@@ -257,9 +300,10 @@ static json_t *to_json(const mb_step_log *log, const mb_step_fit *fit, mb_fit_we
     json_t *path = json_string(log->path);
     if (!path) path = json_null(); // a file name that is not UTF-8
     json_t *held_out = isnan(fit->held_out_mape) ? json_null() : json_real(fit->held_out_mape);
-    json_t *groups = groups_to_json(log, fit);
+    json_t *groups = groups_to_json(log, fit), *outliers = outliers_to_json(log, fit);
     json_t *root = NULL;
-    if (verdict.failed || lua.failed || !held_out || !groups) {
+    if (verdict.failed || lua.failed || !held_out || !groups || !outliers) {
+        json_decref(outliers);
         json_decref(path);
         json_decref(held_out);
         json_decref(groups);
@@ -268,14 +312,14 @@ static json_t *to_json(const mb_step_log *log, const mb_step_fit *fit, mb_fit_we
         const mb_logged_step *worst = &log->steps[fit->worst_step];
         root = json_pack(
             "{s:o, s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:b, s:f, s:f, s:f, s:o, s:{s:I, s:f, s:f, s:f}, "
-            "s:s, s:s, s:o}",
+            "s:s, s:s, s:o, s:o}",
             "log", path, "weight", weight == MB_FIT_RELATIVE ? "relative" : "absolute", "steps",
             (json_int_t)fit->steps, "max_tokens", law->max_tokens, "max_context", law->max_context, "base_s",
             law->base_s, "per_token_s", law->per_token_s, "per_context_s", law->per_context_s,
             "per_request_s", law->per_request_s, "requests_known", fit->requests_known, "r_squared",
             fit->r_squared, "mape", fit->mape, "p95", fit->p95, "held_out_mape", held_out, "worst", "line",
             (json_int_t)worst->line, "tokens", worst->tokens, "context", worst->context, "relative_error",
-            fit->worst, "verdict", verdict.text, "lua", lua.text, "by_tokens", groups);
+            fit->worst, "verdict", verdict.text, "lua", lua.text, "by_tokens", groups, "outliers", outliers);
     }
     mb_strbuf_deinit(&verdict);
     mb_strbuf_deinit(&lua);
@@ -288,8 +332,12 @@ void mb_step_fit_lua(mb_strbuf *out, const mb_step_log *log, const mb_step_fit *
     mb_strbuf source = {0};
     add_source(&source, log, fit, weight);
     mb_add_comment(out, &source);
-    mb_strbuf_printf(out, ".\n-- R2 %.5f, MAPE %.2f %%, 95 %% of the steps within %.2f %%.\nreturn { ",
-                     fit->r_squared, 100 * fit->mape, 100 * fit->p95);
+    mb_strbuf_printf(out, ".\n-- R2 %.5f, MAPE %.2f %%, 95 %% of the steps within %.2f %%.\n", fit->r_squared,
+                     100 * fit->mape, 100 * fit->p95);
+    if (fit->outliers > 0)
+        mb_strbuf_printf(out, "-- %zu of %zu steps left out: their times stand out from all others.\n",
+                         fit->outliers, log->count);
+    mb_strbuf_add(out, "return { ");
     add_coefficients(out, fit);
     mb_strbuf_add(out, " }\n");
 }

@@ -15,7 +15,8 @@ typedef struct mb_step_fit {
     size_t worst_step;    // its index
     double held_out_mape; // each fifth step (five times, each begun at another one) left out, fitted on the
                           // rest, predicted; NAN where the rest never determines the law
-    size_t steps;
+    size_t steps;         // fitted; all of the above is of these
+    size_t outliers;      // left out
 } mb_step_fit;
 
 // split: steps with a prompt (more tokens than requests; the log must have that column) and steps of decodes
@@ -24,8 +25,15 @@ typedef struct mb_step_fit {
 // Least squares as in mb_fit_batch_law, with the same weights; coefficients are not negative, and base or
 // per_token is above 0. Needs at least 5 steps, which determine base, per_token and per_context; else
 // MB_BAD_INPUT with a sentence.
-mb_status mb_fit_step_law(const mb_step_log *log, mb_fit_weight weight, bool split, mb_step_fit *fit,
-                          mb_error *error);
+//
+// Unless keep_all, steps whose times do not belong to the others (fit/outliers.h) are marked in the log and
+// left out.
+typedef struct mb_step_fit_how {
+    mb_fit_weight weight;
+    bool split, keep_all;
+} mb_step_fit_how;
+
+mb_status mb_fit_step_law(mb_step_log *log, const mb_step_fit_how *how, mb_step_fit *fit, mb_error *error);
 
 // The law's time for one step, seconds. (What mb_latency_step computes, without the rest.)
 double mb_step_law_predict(const mb_step_law *law, double tokens, double context, double requests);

@@ -9,6 +9,7 @@ typedef struct mb_logged_step {
     double requests;        // B; 0 where the log has no such column
     double time_s;
     unsigned long line; // of the file
+    bool outlier;       // its time belongs to no law of the others: left out of a fit (fit/step.h)
 } mb_logged_step;
 
 typedef struct mb_step_log {

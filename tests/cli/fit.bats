@@ -56,8 +56,8 @@ fails() { # fails SENTENCE COMMAND...: the sentence, and nothing else, on standa
 @test "the formats" {
     "$MBSAND" fit steps.csv --format csv >rows.csv
     [ "$(wc -l <rows.csv)" -eq 61 ]
-    [ "$(head -n 1 rows.csv)" = "tokens,context,requests,time_s,law_s,relative_error" ]
-    awk -F, 'NR > 1 && ($6 > 1e-6 || $6 < -1e-6) { exit 1 }' rows.csv
+    [ "$(head -n 1 rows.csv)" = "tokens,context,requests,time_s,law_s,relative_error,line,outlier" ]
+    awk -F, 'NR > 1 && ($6 > 1e-6 || $6 < -1e-6 || $7 != NR || $8 != 0) { exit 1 }' rows.csv
     "$MBSAND" fit steps.csv --format json | python3 -c '
 import json, sys
 fit = json.load(sys.stdin)
@@ -101,9 +101,31 @@ LUA
     says "5 steps say little of how good the law is."
 }
 
+@test "rows that stand out are left out and named" {
+    awk -F, -v OFS=, 'NR == 17 { $4 /= 40 } NR == 41 { $4 *= 3 } { print }' steps.csv >bad.csv
+    run "$MBSAND" fit bad.csv
+    [ "$status" -eq 0 ]
+    says "2 of 60 steps left out: their times stand out from all others (--keep-all fits them too)"
+    says "bad.csv:17: T = 210, K = 6050 took 0.4765 ms, the law says 19.06 ms (+3900 %)"
+    says "bad.csv:41: T = "
+    says "base 10 ms of every step"
+    says "bad.csv: 58 steps"
+    "$MBSAND" fit bad.csv --format csv | awk -F, '$8 == 1 { print $7 }' | tr '\n' ' ' | grep -qx "17 41 "
+    "$MBSAND" fit bad.csv --format json | python3 -c '
+import json, sys
+fit = json.load(sys.stdin)
+assert [row["line"] for row in fit["outliers"]] == [17, 41] and fit["steps"] == 58, fit
+assert abs(fit["base_s"] - 0.01) < 1e-8 and abs(fit["outliers"][0]["relative_error"] - 39) < 0.01'
+    "$MBSAND" fit bad.csv --format md | grep -q "^      bad.csv:17: "
+    "$MBSAND" fit bad.csv -o - | grep -q "^-- 2 of 60 steps left out"
+    run "$MBSAND" fit bad.csv --keep-all
+    ! grep -q "left out" <<<"$output"
+    says "bad.csv: 60 steps"
+}
+
 @test "times that the law cannot follow" {
     awk -F, -v OFS=, 'NR > 1 && NR % 9 == 0 { $4 = 3 * $4 } { print }' steps.csv >spikes.csv
-    run "$MBSAND" fit spikes.csv
+    run "$MBSAND" fit spikes.csv --keep-all
     [ "$status" -eq 0 ]
     says "The law misses one step in twenty by more than"
     awk -F, -v OFS=, 'NR > 1 { $4 = 0.05 - 1e-5 * $1 } { print }' steps.csv >falling.csv

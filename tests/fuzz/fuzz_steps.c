@@ -18,7 +18,8 @@ static void fit_both_ways(const mb_step_log *log) {
     for (int weight = 0; weight < 2; weight++) {
         mb_step_fit fit;
         mb_error error = {0};
-        if (mb_fit_step_law(log, (mb_fit_weight)weight, false, &fit, &error) != MB_OK) {
+        if (mb_fit_step_law(log, &(mb_step_fit_how){.weight = (mb_fit_weight)weight}, &fit, &error) !=
+            MB_OK) {
             check(strlen(error.message) > 10);
             continue;
         }
