@@ -35,6 +35,24 @@ local function fail_too_small(cluster, figures, at)
     figures.memory_gib, figures.weights_gib - room, advice)
 end
 
+-- A profile's layers, and the messages of its all-reduces, are the model's where the scenario does not say otherwise.
+local function complete_measured(latency, cluster, figures, at)
+  latency.layers = latency.layers or figures.layers
+  latency.hidden = latency.hidden or figures.hidden
+  latency.gpus = cluster.tp
+  if latency.kind == "latency.profile" and not latency.layers then
+    at:fail("latency.profile needs layers, how many the model has (the tables hold one), or cluster.model to say it")
+  end
+  if not latency.links then return end
+  if cluster.tp < 2 then
+    at:fail("%s: links are for several GPUs that work on one batch, and cluster.tp is 1", latency.kind)
+  end
+  if not latency.hidden then
+    at:fail("%s: links need hidden, the width of the model (a message is 2 bytes of each), or cluster.model to say it",
+      latency.kind)
+  end
+end
+
 -- Fill in what the description of the hardware says and the scenario does not.
 function hardware.apply(checked, place, folder, native)
   local cluster, latency = checked.cluster, checked.latency
@@ -46,7 +64,7 @@ function hardware.apply(checked, place, folder, native)
     at:fail("cluster.gpus = %d cannot be dealt out to replicas of cluster.tp = %d GPUs", cluster.gpus, cluster.tp)
   end
   cluster.replicas = cluster.gpus / cluster.tp
-  local price = cluster.usd_per_hour
+  local price, model = cluster.usd_per_hour, {}
   if cluster.gpu then
     local figures, sentence = figures_of(cluster, latency, folder, native)
     if not figures then at:fail("%s", sentence) end
@@ -57,9 +75,11 @@ function hardware.apply(checked, place, folder, native)
       or (cluster.tp == 1 and "" or cluster.tp .. " x ") .. figures.gpu_title .. ", " .. figures.model
     cluster.model_path = figures.model_path
     latency.coefficients, price = figures.roofline, price or figures.usd_per_hour
+    model = figures
   elseif latency.kind == "latency.roofline" then
     place:key("latency"):fail("latency.roofline needs cluster.gpu and cluster.model")
   end
+  complete_measured(latency, cluster, model, place:key("latency"))
   cluster.all_usd_per_hour = (price or 0) * cluster.gpus
 end
 

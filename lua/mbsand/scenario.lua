@@ -363,6 +363,10 @@ local function resolve_files(context, node, checked, place)
   elseif checked.latency.path then
     checked.latency.path = find_file(context, checked.latency.path, place:key("latency", node))
   end
+  for _, key in ipairs { "links", "corrections" } do
+    local file = checked.latency[key]
+    if file then checked.latency[key] = find_file(context, file, place:key("latency", node)) end
+  end
 end
 
 -- The pool of KV memory: its kind goes with the latency model, its size may be said in four ways.

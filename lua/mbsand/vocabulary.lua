@@ -37,6 +37,13 @@ local function step_model(keys)
   return keys
 end
 
+-- What is measured beside the operators: all-reduces by the size of the message, and what a step takes beyond.
+local function measured_model(keys)
+  keys.links = { type = "text", expected = "the name of a file in quotes" }
+  keys.corrections = { type = "text", expected = "the name of a file in quotes" }
+  return step_model(keys)
+end
+
 local latency = {
   type = "choice",
   family = "latency",
@@ -74,12 +81,13 @@ local latency = {
       end
     end),
     ["latency.custom"] = record(step_model { time = need { type = "call" } }),
-    ["latency.profile"] = record(step_model {
+    ["latency.profile"] = record(measured_model {
       path = need { type = "text", expected = "the name of a folder in quotes" },
-      layers = need(number { min = 1, max = 1000, whole = true }),
+      layers = number { min = 1, max = 1000, whole = true },
+      hidden = number { min = 1, max = 1e6, whole = true, unit = "values of a token" },
       per_token = number { min = 0, default = 0, unit = "seconds per token" },
     }),
-    ["latency.roofline"] = record(step_model {
+    ["latency.roofline"] = record(measured_model {
       compute = number { above = 0, max = 1, default = 0.5, unit = "share of the peak" },
       bandwidth = number { above = 0, max = 1, default = 0.8, unit = "share of the peak" },
       link = number { above = 0, max = 1, default = 0.7, unit = "share of the peak" },

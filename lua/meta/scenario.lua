@@ -93,6 +93,8 @@
 ---@field model string
 ---@field gpu string
 ---@field gpu_title string
+---@field layers integer
+---@field hidden integer values of a token between layers
 ---@field parameters number
 ---@field active_parameters number that a token's pass touches
 ---@field memory_gib number
@@ -378,16 +380,18 @@ function latency.jobs(keys) end
 ---@return mbsand.Latency
 function latency.step(keys) end
 ---A step from the descriptions of cluster.model and cluster.gpu: shares of the peaks that are reached; link_latency: s per
----all-reduce; host: s per step; scheduling: s per request and step.
----@param keys? { compute?: number, bandwidth?: number, link?: number, link_latency?: number, host?: number, scheduling?: number, graph_sizes?: integer[], noise?: number } 0.5, 0.8, 0.7, 10e-6
+---all-reduce; links: a CSV of measured all-reduces (gpus, bytes, time_us) instead of those two; corrections: a CSV of what steps
+---take beyond (prompts, tokens, time_us); host: s per step; scheduling: s per request and step.
+---@param keys? { compute?: number, bandwidth?: number, link?: number, link_latency?: number, links?: string, corrections?: string, host?: number, scheduling?: number, graph_sizes?: integer[], noise?: number } 0.5, 0.8, 0.7, 10e-6
 ---@return mbsand.Latency
 function latency.roofline(keys) end
 ---A step by a function of its own; returns seconds.
 ---@param time fun(step: { tokens: integer, prefill_tokens: integer, decodes: integer, context: integer, requests: integer, chunks: { tokens: integer, prefix: integer }[] }): number
 ---@return mbsand.Latency
 function latency.custom(time) end
----Measured operators of one layer: a folder with dense.csv, per_sequence.csv and attention.csv. layers: of the model;
----per_token: s, what the tables lack (communication); host: s per step; scheduling: s per request and step.
----@param path string|{ path: string, layers: integer, per_token?: number, host?: number, scheduling?: number, graph_sizes?: integer[], noise?: number }
----@return mbsand.Latency|fun(options: { layers: integer, per_token?: number, host?: number, scheduling?: number, graph_sizes?: integer[], noise?: number }): mbsand.Latency
+---Measured operators of one layer: a folder with dense.csv, per_sequence.csv and attention.csv. layers, hidden: of the model, by
+---default cluster.model's; links, corrections: as of latency.roofline; per_token: s, what the tables lack; host: s per step;
+---scheduling: s per request and step.
+---@param path string|{ path: string, layers?: integer, hidden?: integer, links?: string, corrections?: string, per_token?: number, host?: number, scheduling?: number, graph_sizes?: integer[], noise?: number }
+---@return mbsand.Latency|fun(options: { layers?: integer, hidden?: integer, links?: string, corrections?: string, per_token?: number, host?: number, scheduling?: number, graph_sizes?: integer[], noise?: number }): mbsand.Latency
 function latency.profile(path) end

@@ -83,8 +83,10 @@ typedef struct mb_latency {
     size_t graph_size_count;          // (CUDA graphs are captured for these); 0: no padding. The decodes'
                                       // attention, and the cost of scheduling, are never padded
     const struct mb_profile *profile; // MB_LATENCY_PROFILE; not owned
-    const struct mb_roofline *roofline; // MB_LATENCY_ROOFLINE; not owned
-    mb_step_function custom;            // MB_LATENCY_CUSTOM
+    const struct mb_roofline *roofline;       // MB_LATENCY_ROOFLINE; not owned
+    const struct mb_link *link;               // of these two: the measured all-reduces, or NULL; not owned
+    const struct mb_corrections *corrections; // likewise: what a step takes beyond its operators
+    mb_step_function custom;                  // MB_LATENCY_CUSTOM
     void *custom_self;
     mb_batch_law law;    // MB_LATENCY_BATCH, and
     double tbt_s;        // what is observed as time between tokens instead, noise or none; 0: the law's

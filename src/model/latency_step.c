@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // How long a step takes, and a static batch that is made of steps.
 #include "model/latency.h"
+#include "model/link.h"
 #include "model/profile.h"
 #include "model/roofline.h"
 
@@ -46,18 +47,21 @@ static inline double law_seconds(const mb_latency *latency, const mb_step_shape 
            law->per_request_s * padded + latency->host_s + latency->scheduling_s_per_request * rows;
 }
 
-static double profile_seconds(const mb_latency *latency, const mb_step_shape *shape, bool *extrapolated) {
-    const uint32_t decodes =
-        shape->prefill_requests > 0 ? shape->decode_requests : graph_rows(latency, shape->decode_requests);
-    // per_token: what the tables lack, such as the communication between shards.
-    return mb_profile_seconds(latency->profile, shape, decodes, extrapolated) +
-           latency->step.per_token_s * ((double)shape->prefill_tokens + decodes);
-}
-
-static double roofline_seconds(const mb_latency *latency, const mb_step_shape *shape) {
-    const uint32_t decodes =
-        shape->prefill_requests > 0 ? shape->decode_requests : graph_rows(latency, shape->decode_requests);
-    return mb_roofline_seconds(latency->roofline, shape, decodes);
+// The operators of a step, and what was measured beside them.
+static double operator_seconds(const mb_latency *latency, const mb_step_shape *shape, bool *extrapolated) {
+    const bool prompts = shape->prefill_requests > 0;
+    const uint32_t decodes = prompts ? shape->decode_requests : graph_rows(latency, shape->decode_requests);
+    const double tokens = (double)shape->prefill_tokens + decodes;
+    double seconds;
+    if (latency->kind == MB_LATENCY_ROOFLINE)
+        seconds = mb_roofline_seconds(latency->roofline, shape, decodes);
+    else // per_token: what the tables lack, such as the communication between shards
+        seconds = mb_profile_seconds(latency->profile, shape, decodes, extrapolated) +
+                  latency->step.per_token_s * tokens;
+    if (latency->link) seconds += mb_link_seconds(latency->link, tokens, extrapolated);
+    if (latency->corrections)
+        seconds += mb_corrections_seconds(latency->corrections, prompts, tokens, extrapolated);
+    return fmax(0, seconds);
 }
 
 static mb_status custom_seconds(const mb_latency *latency, const mb_step_shape *shape, double *seconds,
@@ -75,10 +79,8 @@ mb_status mb_latency_step(const mb_latency *latency, const mb_step_shape *shape,
     if (latency->kind == MB_LATENCY_STEP) {
         *seconds = law_seconds(latency, shape, extrapolated);
     } else {
-        if (latency->kind == MB_LATENCY_PROFILE) {
-            *seconds = profile_seconds(latency, shape, extrapolated);
-        } else if (latency->kind == MB_LATENCY_ROOFLINE) {
-            *seconds = roofline_seconds(latency, shape);
+        if (latency->kind != MB_LATENCY_CUSTOM) {
+            *seconds = operator_seconds(latency, shape, extrapolated);
         } else {
             const mb_status status = custom_seconds(latency, shape, seconds, error);
             if (status) return status;

@@ -2,18 +2,13 @@
 #include "model/profile.h"
 
 #include "base/strbuf.h"
+#include "model/curve.h"
 #include "model/profile_csv.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-// A piecewise linear function.
-typedef struct curve {
-    double *x, *y; // x ascending
-    size_t count;
-} curve;
 
 // The attention table as a tree: chunk, then decodes, then the chunk's prefix, then the decodes' context. The
 // measured points are not a full grid (two grids of different steps lie over each other), so each node has an
@@ -27,8 +22,8 @@ typedef struct axis {
 } axis;
 
 struct mb_profile {
-    curve dense;    // microseconds over tokens; all layers, with the experts
-    curve sequence; // microseconds over rows
+    mb_curve dense;    // microseconds over tokens; all layers, with the experts
+    mb_curve sequence; // microseconds over rows
     axis axes[AXES];
     double *attention; // [axes[CONTEXT].count], microseconds of one layer
     double most[AXES]; // largest measured value of each axis
@@ -40,49 +35,13 @@ struct mb_profile {
 
 // --- looking up
 
-// Index i of the piece [x[i], x[i + 1]] that holds `at`; the first or last piece beyond the ends.
-static inline size_t find_piece(const double *x, size_t count, double at) {
-    size_t low = 0, high = count - 1; // x[low] <= at < x[high] as far as the ends allow
-    while (high - low > 1) {
-        const size_t middle = (low + high) / 2;
-        if (x[middle] <= at)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-// Beyond its end a curve goes on along the line from half its range to its last point: the last two points
-// may be so close that their difference is noise.
-static double beyond(const curve *c, double at) {
-    const size_t last = c->count - 1;
-    size_t half = find_piece(c->x, c->count, c->x[last] / 2);
-    if (half == last) half = last - 1;
-    const double slope = (c->y[last] - c->y[half]) / (c->x[last] - c->x[half]);
-    return c->y[last] + slope * (at - c->x[last]);
-}
-
-static double curve_at(const curve *c, double at, bool *extrapolated) {
-    if (c->count == 1 || at <= c->x[0]) {
-        if (c->count == 1 && at > c->x[0]) *extrapolated = true;
-        return c->y[0];
-    }
-    if (at > c->x[c->count - 1]) {
-        *extrapolated = true;
-        return beyond(c, at);
-    }
-    const size_t i = find_piece(c->x, c->count, at);
-    return c->y[i] + (c->y[i + 1] - c->y[i]) * (at - c->x[i]) / (c->x[i + 1] - c->x[i]);
-}
-
 // Time at `where` within the nodes first .. last - 1 of a level.
 static double tree_at(const mb_profile *p, int level, size_t first, size_t last, const double *where,
                       bool *extrapolated) {
     const axis *a = &p->axes[level];
     const double at = where[level];
     size_t i = first;
-    if (last - first > 1) i += find_piece(a->value + first, last - first, at);
+    if (last - first > 1) i += mb_curve_piece(a->value + first, last - first, at);
     double low, high;
     const bool single = last - first == 1;
     const double share = single ? 0 : (at - a->value[i]) / (a->value[i + 1] - a->value[i]);
@@ -128,8 +87,8 @@ double mb_profile_seconds(const mb_profile *profile, const mb_step_shape *shape,
                           bool *extrapolated) {
     const double decodes = fmax(padded_decodes, shape->decode_requests);
     const double rows = (double)shape->decode_requests + shape->prefill_requests;
-    const double time = curve_at(&profile->dense, (double)shape->prefill_tokens + decodes, extrapolated) +
-                        curve_at(&profile->sequence, rows, extrapolated) +
+    const double time = mb_curve_at(&profile->dense, (double)shape->prefill_tokens + decodes, extrapolated) +
+                        mb_curve_at(&profile->sequence, rows, extrapolated) +
                         profile->layers * attention_seconds(profile, shape, extrapolated);
     return 1e-6 * fmax(0, time);
 }
@@ -149,22 +108,16 @@ static int by_layer(const void *a, const void *b) {
     return (x->line > y->line) - (x->line < y->line);
 }
 
-static mb_status grow_curve(curve *sum, size_t count, mb_error *error) {
-    sum->x = malloc(count * sizeof *sum->x);
-    sum->y = calloc(count, sizeof *sum->y);
-    return sum->x && sum->y ? MB_OK : mb_fail_memory(error);
-}
-
 // Sum of all layers' times, each as often as it runs. All must have been measured at the same points, so that
 // the sum is the interpolation of the sum.
-static mb_status sum_layers(mb_profile_csv *csv, const char *column, double layers, curve *sum,
+static mb_status sum_layers(mb_profile_csv *csv, const char *column, double layers, mb_curve *sum,
                             mb_error *error) {
     mb_profile_row *rows = csv->rows;
     qsort(rows, csv->count, sizeof *rows, by_layer);
     size_t points = 1;
     while (points < csv->count && strcmp(rows[points].layer, rows[0].layer) == 0)
         points++;
-    mb_status status = grow_curve(sum, points, error);
+    mb_status status = mb_curve_make(sum, points, error);
     if (status) return status;
     sum->count = points;
     for (size_t i = 0; i < points; i++)
@@ -201,7 +154,7 @@ static bool has_layer(const mb_profile_csv *csv, const char *layer) {
 
 // *has_mlp (may be NULL): whether down_proj is there, or these are not the operators of a known model.
 static mb_status read_curve(const char *directory, const char *name, const char *column, double layers,
-                            curve *sum, bool *has_mlp, mb_error *error) {
+                            mb_curve *sum, bool *has_mlp, mb_error *error) {
     const char *const columns[] = {column, "time_us"};
     mb_profile_csv csv;
     mb_status status = mb_profile_csv_read(directory, name, columns, 2, true, &csv, error);
@@ -287,7 +240,7 @@ static double activated(double tokens, double top, double experts) {
 
 // The experts' time over tokens: the table has, for each number of tokens, several numbers of activated
 // experts, down to what one token needs and up to all of them.
-static mb_status experts_curve(mb_profile_csv *csv, curve *time, mb_error *error) {
+static mb_status experts_curve(mb_profile_csv *csv, mb_curve *time, mb_error *error) {
     mb_profile_row *rows = csv->rows;
     qsort(rows, csv->count, sizeof *rows, by_layer); // by tokens; the sort below orders the experts
     double top = rows[0].value[1], experts = top;
@@ -297,8 +250,9 @@ static mb_status experts_curve(mb_profile_csv *csv, curve *time, mb_error *error
     }
     if (!(top > 0))
         return mb_fail(error, MB_BAD_INPUT, "%s: activated_experts must be at least 1", csv->path);
-    mb_status status = grow_curve(time, csv->count, error);
+    mb_status status = mb_curve_make(time, csv->count, error);
     if (status) return status;
+    time->count = 0;
     double x[64];
     double y[64];
     for (size_t i = 0; i < csv->count;) {
@@ -316,10 +270,10 @@ static mb_status experts_curve(mb_profile_csv *csv, curve *time, mb_error *error
                 return mb_fail_at(error, MB_BAD_INPUT, csv->path, rows[i].line,
                                   "%.0f tokens, %.0f experts were given twice", tokens, x[at]);
         }
-        const curve here = {.x = x, .y = y, .count = n};
+        const mb_curve here = {.x = x, .y = y, .count = n};
         bool ignored = false;
         time->x[time->count] = tokens;
-        time->y[time->count++] = curve_at(&here, activated(tokens, top, experts), &ignored);
+        time->y[time->count++] = mb_curve_at(&here, activated(tokens, top, experts), &ignored);
     }
     return MB_OK;
 }
@@ -342,14 +296,13 @@ static mb_status read_experts(const char *directory, mb_profile *p, mb_error *er
             directory);
     fclose(file);
     mb_profile_csv csv;
-    curve time = {0};
+    mb_curve time = {0};
     mb_status status = mb_profile_csv_read(directory, "moe.csv", columns, 3, false, &csv, error);
     if (!status) status = experts_curve(&csv, &time, error);
     bool ignored = false;
     for (size_t i = 0; i < p->dense.count && !status; i++)
-        p->dense.y[i] += p->layers * curve_at(&time, p->dense.x[i], &ignored);
-    free(time.x);
-    free(time.y);
+        p->dense.y[i] += p->layers * mb_curve_at(&time, p->dense.x[i], &ignored);
+    mb_curve_deinit(&time);
     mb_profile_csv_deinit(&csv);
     return status;
 }
@@ -379,11 +332,8 @@ mb_status mb_profile_read(const char *directory, uint32_t layers, mb_profile **p
 
 void mb_profile_free(mb_profile *profile) {
     if (!profile) return;
-    curve *const curves[] = {&profile->dense, &profile->sequence};
-    for (size_t i = 0; i < 2; i++) {
-        free(curves[i]->x);
-        free(curves[i]->y);
-    }
+    mb_curve_deinit(&profile->dense);
+    mb_curve_deinit(&profile->sequence);
     for (int level = 0; level < AXES; level++) {
         free(profile->axes[level].value);
         free(profile->axes[level].first);

@@ -23,8 +23,10 @@ typedef struct mb_experiment {
     double swap_s_per_token;
     uint32_t *graph_sizes;        // of a step model; owned
     struct mb_roofline *roofline; // of latency.roofline; owned
-    char *model_path;             // of cluster.model; owned, NULL where there is none
-    double usd_per_hour;          // of all replicas together; 0: not known
+    struct mb_link *link;         // of these two models; owned
+    struct mb_corrections *corrections;
+    char *model_path;    // of cluster.model; owned, NULL where there is none
+    double usd_per_hour; // of all replicas together; 0: not known
     bool block_oversize;
     bool stepwise; // --step
     double stop_s;

@@ -107,11 +107,13 @@ static void put_text(lua_State *L, const char *key, const char *text) {
 static void push_figures(lua_State *L, const opened *o) {
     const mb_budget b = mb_budget_of(&o->plan);
     const mb_parameters p = mb_model_parameters(&o->model);
-    lua_createtable(L, 0, 32);
+    lua_createtable(L, 0, 34);
     put_text(L, "model", o->model.name);
     put_text(L, "model_path", o->model_path);
     put_text(L, "gpu", o->plan.gpu->name);
     put_text(L, "gpu_title", o->plan.gpu->title);
+    put(L, "layers", o->model.layers);
+    put(L, "hidden", o->model.hidden);
     put(L, "parameters", p.total);
     put(L, "active_parameters", p.active);
     put(L, "memory_gib", b.memory / GIB);

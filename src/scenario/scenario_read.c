@@ -2,6 +2,7 @@
 #include "scenario/scenario_read.h"
 
 #include "fit/batch.h"
+#include "model/link.h"
 #include "model/profile.h"
 #include "model/roofline.h"
 #include "scenario/plan_lua.h"
@@ -30,6 +31,10 @@ static void read_step_model(lua_State *L, int table, mb_experiment *experiment, 
     latency->host_s = number(L, table, "host");
     latency->scheduling_s_per_request = number(L, table, "scheduling");
     draft->layers = small(L, table, "layers");
+    draft->hidden = small(L, table, "hidden");
+    draft->tp = small(L, table, "gpus");
+    read_text(L, table, "links", &draft->links_path);
+    read_text(L, table, "corrections", &draft->corrections_path);
     double *sizes = NULL;
     size_t count = 0;
     read_numbers(L, table, "graph_sizes", &sizes, &count);
@@ -198,6 +203,23 @@ void mb_scenario_read_experiment(lua_State *L, int index, mb_experiment *experim
 
 // --- preparing
 
+// What was measured beside the operators. Of a roofline the table replaces its own all-reduces.
+static mb_status prepare_measured(mb_experiment *experiment, const mb_scenario_draft *draft,
+                                  mb_error *error) {
+    mb_latency *latency = &experiment->latency;
+    mb_status status = MB_OK;
+    if (draft->links_path)
+        status = mb_link_read(draft->links_path, draft->tp, draft->layers, draft->hidden, &experiment->link,
+                              error);
+    if (!status && draft->corrections_path)
+        status = mb_corrections_read(draft->corrections_path, &experiment->corrections, error);
+    latency->link = experiment->link;
+    latency->corrections = experiment->corrections;
+    if (experiment->link && experiment->roofline)
+        experiment->roofline->reduce_seconds = experiment->roofline->reduce_latency_s = 0;
+    return status;
+}
+
 static mb_status prepare_latency(mb_experiment *experiment, const mb_scenario_draft *draft, mb_error *error) {
     mb_latency *latency = &experiment->latency;
     if (latency->kind == MB_LATENCY_PROFILE) {
@@ -206,6 +228,8 @@ static mb_status prepare_latency(mb_experiment *experiment, const mb_scenario_dr
         if (status) return status;
         latency->profile = experiment->profile;
     }
+    const mb_status measured = prepare_measured(experiment, draft, error);
+    if (measured) return measured;
     if (draft->grid_path && !mb_latency_is_step(latency)) {
         mb_status status = mb_grid_read(draft->grid_path, &experiment->grid, error);
         if (status) return status;
@@ -260,6 +284,8 @@ void mb_scenario_draft_deinit(mb_scenario_draft *draft) {
     free(draft->after);
     free(draft->grid_path);
     free(draft->graph_sizes);
+    free(draft->links_path);
+    free(draft->corrections_path);
     *draft = (mb_scenario_draft){0};
 }
 
@@ -283,6 +309,8 @@ void mb_experiment_deinit(mb_experiment *experiment) {
     free(experiment->policies);
     free(experiment->graph_sizes);
     free(experiment->roofline);
+    mb_link_free(experiment->link);
+    mb_corrections_free(experiment->corrections);
     free(experiment->model_path);
     free(experiment->description);
     *experiment = (mb_experiment){0};

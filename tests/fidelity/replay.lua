@@ -96,9 +96,13 @@ return Policy
 
 -- Latency models as Lua source. `host` and what the link adds are seconds.
 function replay.profile(run, host, options)
-  local link = options.no_link and { per_step = 0, per_token = 0 } or run.communication
+  local link, more = { per_step = 0, per_token = 0 }, ""
+  if options.straight_link then link = run.communication
+  elseif run.links and not options.no_link then more = (', links = "%s"'):format(run.links) end
+  if options.graphs then more = more .. ", graph_sizes = " .. options.graphs end
+  if options.corrections then more = more .. (', corrections = "%s"'):format(options.corrections) end
   return ('latency.profile "%s" { layers = %d, host = %.17g, per_token = %.17g%s }'):format(run.profile, run.layers,
-    host + link.per_step, link.per_token, options.graphs and ", graph_sizes = " .. options.graphs or "")
+    host + link.per_step, link.per_token, more)
 end
 
 function replay.affine(law, host)
@@ -193,7 +197,7 @@ end
 -- host; and the mean of their absolute relative errors.
 function replay.fit(run)
   program.write(folder .. "/noted.lua", NOTED)
-  simulate(run, replay.profile(run, 0, {}), folder .. "/noted.lua", "decisions", {})
+  simulate(run, replay.profile(run, 0, { corrections = run.corrections }), folder .. "/noted.lua", "decisions", {})
   local steps, step = {}, {}
   for _, row in ipairs(csv.rows(folder .. "/out/decisions-noted-1.csv") or failed()) do
     step[row.name] = tonumber(row.value)

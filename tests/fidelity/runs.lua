@@ -38,7 +38,7 @@ local runs = {
     prompts = FOLDER .. "workloads/sharegpt-llama-3.1-8b-300-sps10.blocks16.jsonl",
     profile = FOLDER .. "profile/RTXPRO6000/meta-llama/Llama-3.1-8B/bf16/tp1",
     layers = 32, max_requests = 128, token_budget = 2048, blocks = blocks(16.06e9),
-    communication = { per_step = 0, per_token = 0 },
+    communication = { per_step = 0, per_token = 0 }, corrections = "rtx_pro_6000_llama_3_1_8b_corrections.csv",
   },
   {
     name = "Qwen3-32B, 2 GPUs", model = "qwen3-32b", gpus = 2,
@@ -46,7 +46,7 @@ local runs = {
     prompts = FOLDER .. "workloads/sharegpt-qwen3-32b-300-sps10.blocks16.jsonl",
     profile = FOLDER .. "profile/RTXPRO6000/Qwen/Qwen3-32B/bf16/tp2",
     layers = 64, max_requests = 128, token_budget = 2048, blocks = blocks(65.52e9 / 2),
-    communication = all_reduce(64, 5120, 2),
+    communication = all_reduce(64, 5120, 2), links = "rtx_pro_6000_x2_all_reduce.csv",
   },
 }
 

@@ -109,6 +109,14 @@ mistake(5, "  latency = latency.roofline {},", "s.lua:5: latency.roofline needs 
 mistake(5, "  latency = latency.roofline { compute = 2 },",
   "s.lua:5: latency.compute is 2; expected a number above 0 and at most 1 (share of the peak)")
 
+local function mistake_in_latency(cluster, latency, expected)
+  local result, message = load((with(4, cluster):gsub("  latency = [^\n]*", "  latency = " .. latency .. ",")))
+  equal(latency, result and "no error" or message, expected)
+end
+local CARD = '  cluster = { gpu = "h100-80gb", model = "llama-3-8b"'
+mistake_in_latency(CARD .. ", gpus = 2, tp = 2 },", 'latency.roofline { links = "nowhere.csv" }',
+  's.lua:5: latency: there is no file "nowhere.csv" (looked in the current folder, the scenario\'s folder and the project\'s)')
+
 -- Memory and steps.
 local STEP = "  latency = latency.step { base = 0.01, per_token = 0.001 },"
 local function mistake_in_steps(cluster, expected)
