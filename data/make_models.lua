@@ -206,6 +206,26 @@ local ORIGIN = { "qwen3-1.7b-origin", nil, "qwen3", 24, 2048, 16, 16, 128, 11008
   { _weights_gib = 4000 / 1024 } } -- its 4.0 GB, of 1,000 MiB each
 local ORIGIN_SOURCE = "Qwen3-1.7B as described by the llm-scheduler-sim project (2025); the real model is qwen3-1.7b"
 
+-- What the rows were compared with, but those whose config.json is at hand.
+local CHECKED = {
+  ["as public copies of its config.json have it"] = {
+    "bloom-7b1", "deepseek-v3.2", "gemma-3n-e4b-it", "gemma-4-26b-a4b-it", "gemma-4-31b-it", "glm-4.5", "glm-4.5-air",
+    "granite-4.0-h-small", "kimi-k2-instruct", "llama-4-maverick", "llama-4-scout", "minimax-m2", "mistral-small-3.1-24b",
+    "nemotron-h-8b", "opt-6.7b", "opt-13b", "opt-66b", "qwen2.5-14b-instruct", "qwen2.5-32b-instruct", "qwen2.5-72b-instruct",
+    "qwen3-coder-480b-a35b", "qwen3-next-80b-a3b", "qwen3.5-27b", "qwen3.5-397b-a17b",
+  },
+  ["as the model that it was trained from"] = {
+    "deepseek-r1", "deepseek-r1-distill-llama-8b", "deepseek-r1-distill-llama-70b", "deepseek-r1-distill-qwen-1.5b",
+    "deepseek-r1-distill-qwen-7b", "deepseek-r1-distill-qwen-14b", "deepseek-r1-distill-qwen-32b", "glm-4.6", "llama-3.3-70b",
+    "qwen3-coder-30b-a3b",
+  },
+  ["estimate: only the number of parameters was compared"] = { "mistral-large-2407" },
+}
+local CHECKED_OF = {}
+for how, names in pairs(CHECKED) do
+  for _, name in ipairs(names) do CHECKED_OF[name] = how end
+end
+
 local function encode(value)
   if type(value) ~= "table" then return type(value) == "string" and ("%q"):format(value) or tostring(value) end
   local parts = {}
@@ -218,7 +238,7 @@ local function encode(value)
   return "{" .. table.concat(parts, ", ") .. "}"
 end
 
-local function write(row, source)
+local function write(row, source, checked)
   local lines, more = {}, row[13] or {}
   for i, column in ipairs(COLUMNS) do lines[i] = ("  %q: %s"):format(column, encode(row[i + 2])) end
   local keys = {}
@@ -227,10 +247,11 @@ local function write(row, source)
   for _, key in ipairs(keys) do lines[#lines + 1] = ("  %q: %s"):format(key, encode(more[key])) end
   if not more.torch_dtype then lines[#lines + 1] = '  "torch_dtype": "bfloat16"' end
   lines[#lines + 1] = ("  %q: %s"):format("_source", encode(source))
+  lines[#lines + 1] = ("  %q: %s"):format("_checked", encode(checked or CHECKED_OF[row[1]] or "with its config.json"))
   local file = assert(io.open(folder .. "/" .. row[1] .. ".json", "w"))
   assert(file:write("{\n", table.concat(lines, ",\n"), "\n}\n"))
   assert(file:close())
 end
 
 for _, row in ipairs(MODELS) do write(row, "config.json of " .. row[2] .. " on Hugging Face") end
-write(ORIGIN, ORIGIN_SOURCE)
+write(ORIGIN, ORIGIN_SOURCE, "as that project has it")

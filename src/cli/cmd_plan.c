@@ -19,10 +19,10 @@ static size_t page_width(void) {
     return 80;
 }
 
-static mb_status put(mb_strbuf *text, mb_status status, mb_error *error) {
+static mb_status put(FILE *file, mb_strbuf *text, mb_status status, mb_error *error) {
     if (!status && text->failed) status = mb_fail_memory(error);
     if (!status && text->text) mb_make_printable(text->text, "\n\t");
-    if (!status) fwrite(text->text, 1, text->length, stdout);
+    if (!status) fwrite(text->text, 1, text->length, file);
     mb_strbuf_deinit(text);
     return status;
 }
@@ -34,15 +34,26 @@ static mb_status print_plan(const mb_plan_options *options, mb_error *error) {
     answer.width = page_width();
     if (!status) mb_plan_report_write(&text, &answer);
     mb_plan_answer_deinit(&answer);
-    return put(&text, status, error);
+    return put(stdout, &text, status, error);
 }
 
 static mb_status print_cheapest(const mb_plan_options *options, int *code, mb_error *error) {
-    mb_strbuf text = {0};
+    mb_strbuf text = {0}, notes = {0};
     bool met = false;
-    const mb_status status = mb_plan_cheapest(options, &text, &met, error);
+    mb_status status = mb_plan_cheapest(options, &text, &notes, &met, error);
     *code = met ? 0 : 1;
-    return put(&text, status, error);
+    status = put(stdout, &text, status, error);
+    return put(stderr, &notes, status, error);
+}
+
+static mb_status warn(const mb_plan_options *options, mb_error *error) {
+    mb_plan_answer answer;
+    mb_strbuf text = {0};
+    const mb_status status = mb_plan_answer_make(options, &answer, error);
+    fflush(stdout);
+    if (!status) mb_plan_report_warnings(&text, &answer);
+    mb_plan_answer_deinit(&answer);
+    return put(stderr, &text, status, error);
 }
 
 static mb_status run_pages(const mb_plan_options *options, int *code, mb_error *error) {
@@ -59,6 +70,7 @@ static mb_status run_pages(const mb_plan_options *options, int *code, mb_error *
         argv[argc++] = sets.items[i];
     }
     if (!status) *code = mb_cmd_run(argc, argv);
+    if (!status && *code == 0) status = warn(options, error);
     mb_plan_sets_deinit(&sets);
     free(path);
     return status;

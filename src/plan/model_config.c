@@ -169,6 +169,8 @@ static void read_model(mb_reader *r, mb_model_config *m) {
     m->stated_bytes = fmax(0, json_number_value(json_object_get(r->outer, "_weights_gib"))) * 1073741824.0;
     const json_t *source = json_object_get(r->outer, "_source");
     if (json_is_string(source)) m->source = mb_strdup(json_string_value(source));
+    const char *checked = json_string_value(json_object_get(r->outer, "_checked"));
+    m->estimated = checked && strncmp(checked, "estimate", strlen("estimate")) == 0;
 }
 
 // Which implementation the file is for, by the model_type of the text part; nothing of it is guessed.

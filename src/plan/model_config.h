@@ -26,8 +26,9 @@ enum {
 struct mb_family;
 
 typedef struct mb_model_config {
-    char *name;   // of the file, without folder and ".json"; of its folder where it is called config.json
-    char *source; // its "_source", or NULL
+    char *name;     // of the file, without folder and ".json"; of its folder where it is called config.json
+    char *source;   // its "_source", or NULL
+    bool estimated; // its "_checked" begins with "estimate"
     char model_type[32]; // of the text part; "" where the file does not say
     const struct mb_family *family;
     uint32_t layers, hidden, heads, kv_heads, head_dim, intermediate, vocabulary;

@@ -42,8 +42,9 @@ static void count_gpus(const mb_plan_options *options, mb_plan_row *row) {
     row->inside_pipeline = inside.pipeline;
 }
 
-static mb_status make_row(const mb_plan_options *options, uint64_t context, uint64_t batch, mb_plan_row *row,
-                          mb_error *error) {
+mb_status mb_plan_row_make(const mb_plan_options *options, const mb_plan *plan, uint64_t context,
+                           uint64_t batch, mb_plan_row *row, mb_error *error) {
+    *row = (mb_plan_row){.plan = *plan, .ttft_s = NAN, .tpot_s = NAN, .output_tps = NAN};
     // No engine serves more than the model's positions; the tutorial of MLSys-im counts on.
     const uint64_t most = options->plan.model->max_positions;
     row->asked_context = context;
@@ -68,10 +69,6 @@ static mb_status make_row(const mb_plan_options *options, uint64_t context, uint
     return options->latency ? add_times(options, row, error) : MB_OK;
 }
 
-static mb_plan_row new_row(const mb_plan_options *options) {
-    return (mb_plan_row){.plan = options->plan, .ttft_s = NAN, .tpot_s = NAN, .output_tps = NAN};
-}
-
 // What fits first, by price, then by the number of GPUs; unknown prices behind known ones.
 static int compare_rows(const void *left, const void *right) {
     const mb_plan_row *a = left, *b = right;
@@ -90,12 +87,12 @@ static mb_status answer_gpus(const mb_plan_options *options, mb_plan_answer *ans
     answer->rows = calloc(answer->count + 1, sizeof *answer->rows);
     if (!answer->rows) return mb_fail_memory(error);
     for (size_t i = 0; i < answer->count && !status; i++) {
-        mb_plan_row *row = &answer->rows[i];
-        *row = new_row(options);
-        row->plan.gpu = answer->gpus.items[i];
-        status = mb_plan_check(&row->plan, error);
+        mb_plan plan = options->plan;
+        plan.gpu = answer->gpus.items[i];
+        status = mb_plan_check(&plan, error);
         if (!status)
-            status = make_row(options, options->contexts.values[0], options->batches.values[0], row, error);
+            status = mb_plan_row_make(options, &plan, options->contexts.values[0], options->batches.values[0],
+                                      &answer->rows[i], error);
     }
     if (!status) qsort(answer->rows, answer->count, sizeof *answer->rows, compare_rows);
     return status;
@@ -109,9 +106,9 @@ mb_status mb_plan_answer_make(const mb_plan_options *options, mb_plan_answer *an
     if (!answer->rows) return mb_fail_memory(error);
     mb_status status = MB_OK;
     for (size_t i = 0; i < count && !status; i++) {
-        answer->rows[i] = new_row(options);
-        status = make_row(options, options->contexts.values[i / options->batches.count],
-                          options->batches.values[i % options->batches.count], &answer->rows[i], error);
+        status =
+            mb_plan_row_make(options, &options->plan, options->contexts.values[i / options->batches.count],
+                             options->batches.values[i % options->batches.count], &answer->rows[i], error);
     }
     return status;
 }

@@ -26,6 +26,9 @@ typedef struct mb_plan_answer {
     mb_gpu_list gpus;
 } mb_plan_answer;
 
+// One row: of a plan (its GPU, and how it shares the model), for so many users with so many tokens.
+mb_status mb_plan_row_make(const mb_plan_options *options, const mb_plan *plan, uint64_t context,
+                           uint64_t batch, mb_plan_row *row, mb_error *error);
 // Answer it, once it has been opened. Release with mb_plan_answer_deinit, whatever is returned.
 mb_status mb_plan_answer_make(const mb_plan_options *options, mb_plan_answer *answer, mb_error *error);
 void mb_plan_answer_deinit(mb_plan_answer *answer);

@@ -219,14 +219,8 @@ static void add_single(mb_strbuf *out, const mb_plan_answer *answer) {
 // --- all
 // ------------------------------------------------------------------------------------------------------
 
-static bool was_said(const mb_plan_warnings *said, const char *sentence) {
-    for (size_t i = 0; i < said->count; i++)
-        if (strcmp(said->items[i], sentence) == 0) return true;
-    return false;
-}
-
 // Of the row with the longest context, which has those of the others; of every GPU where there are several.
-static void add_warnings(mb_strbuf *out, const mb_plan_answer *answer) {
+void mb_plan_report_warnings(mb_strbuf *out, const mb_plan_answer *answer) {
     size_t longest = 0;
     for (size_t i = 1; i < answer->count; i++)
         if (answer->rows[i].asked_context > answer->rows[longest].asked_context) longest = i;
@@ -234,13 +228,8 @@ static void add_warnings(mb_strbuf *out, const mb_plan_answer *answer) {
                  to = answer->options->gpus ? answer->count : longest + 1;
     mb_plan_warnings said = {.count = 0};
     for (size_t r = from; r < to; r++) {
-        mb_plan_warnings warnings = mb_plan_warnings_of(answer, &answer->rows[r]);
-        for (size_t i = 0; i < warnings.count; i++) {
-            if (was_said(&said, warnings.items[i])) continue;
-            mb_strbuf_printf(out, "\nwarning: %s\n", warnings.items[i]);
-            mb_plan_warnings_add(&said, "%s", warnings.items[i]);
-        }
-        out->failed = out->failed || warnings.failed;
+        mb_plan_warnings warnings = mb_plan_warnings_of(answer->options, &answer->rows[r]);
+        mb_plan_warnings_say(out, &warnings, &said);
         mb_plan_warnings_deinit(&warnings);
     }
     mb_plan_warnings_deinit(&said);
@@ -266,5 +255,5 @@ void mb_plan_report_write(mb_strbuf *out, const mb_plan_answer *answer) {
     if (answer->options->gpus)
         mb_strbuf_add(out, "\nPrices are those of public lists, each with its date in data/gpus.csv; --price "
                            "gives one's own.\n");
-    add_warnings(out, answer);
+    mb_plan_report_warnings(out, answer);
 }

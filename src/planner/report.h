@@ -5,3 +5,5 @@
 #include "planner/answer.h"
 
 void mb_plan_report_write(mb_strbuf *out, const mb_plan_answer *answer);
+// What a run of the same question (--page) has no place for.
+void mb_plan_report_warnings(mb_strbuf *out, const mb_plan_answer *answer);

@@ -90,17 +90,6 @@ void mb_plan_add_markdown(mb_strbuf *out, const mb_plan_answer *answer) {
     }
 }
 
-static void add_csv_warnings(mb_strbuf *out, const mb_plan_answer *answer, const mb_plan_row *row) {
-    mb_plan_warnings warnings = mb_plan_warnings_of(answer, row);
-    mb_strbuf all = {0};
-    for (size_t i = 0; i < warnings.count; i++)
-        mb_strbuf_printf(&all, "%s%s", i ? "; " : "", warnings.items[i]);
-    if (all.text) mb_add_csv(out, all.text);
-    out->failed = out->failed || all.failed || warnings.failed;
-    mb_strbuf_deinit(&all);
-    mb_plan_warnings_deinit(&warnings);
-}
-
 void mb_plan_add_csv(mb_strbuf *out, const mb_plan_answer *answer) {
     mb_strbuf_add(out, "model,gpu,rules");
     for (int i = 0; i < mb_plan_column_count; i++)
@@ -120,7 +109,9 @@ void mb_plan_add_csv(mb_strbuf *out, const mb_plan_answer *answer) {
             if (!isnan(value)) mb_strbuf_printf(out, "%.17g", value);
         }
         mb_strbuf_printf(out, ",%d,%d,", row->budget.bound_by_positions, row->budget.fits);
-        add_csv_warnings(out, answer, row);
+        mb_plan_warnings warnings = mb_plan_warnings_of(answer->options, row);
+        mb_plan_warnings_add_csv(out, &warnings);
+        mb_plan_warnings_deinit(&warnings);
         mb_strbuf_add(out, "\n");
     }
 }
@@ -141,7 +132,7 @@ static json_t *json_row(const mb_plan_answer *answer, const mb_plan_row *row) {
     json_object_set_new(object, "bound_by_positions", json_boolean(row->budget.bound_by_positions));
     json_object_set_new(object, "fits", json_boolean(row->budget.fits));
     json_t *list = json_array();
-    mb_plan_warnings warnings = mb_plan_warnings_of(answer, row);
+    mb_plan_warnings warnings = mb_plan_warnings_of(answer->options, row);
     for (size_t i = 0; i < warnings.count; i++)
         json_array_append_new(list, json_string(warnings.items[i]));
     json_object_set_new(object, "warnings", list);

@@ -3,49 +3,22 @@
 #include "planner/search.h"
 
 #include "base/paths.h"
+#include "planner/found.h"
 #include "planner/gpu_list.h"
 #include "planner/sets.h"
-#include "report/format.h"
 #include "run/experiment.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_LIMITS = 8, MOST_TRIED = 512, MOST_REPLICAS = 1024 };
-
-typedef struct limit {
-    int measure;
-    bool at_least;
-    double value;
-} limit;
-
-typedef struct tried {
-    const mb_gpu *gpu;
-    uint32_t tp, replicas;
-    double usd_per_hour;
-    double usd_per_mtok;
-    double values[MOST_LIMITS]; // the worst over the seeds
-    double served;              // share of the requests, likewise: latencies are of these alone
-    bool meets;
-} tried;
-
-typedef struct search {
-    const mb_plan_options *options;
-    char *template;
-    limit limits[MOST_LIMITS];
-    size_t limit_count;
-    tried tried[MOST_TRIED];
-    size_t count, best; // best: SIZE_MAX: none yet
-    size_t without_price, too_small;
-} search;
+enum { MOST_REPLICAS = 1024 };
 
 // --- the SLO
 // ---------------------------------------------------------------------------------------------------
 
-static mb_status parse_limit(const char *text, size_t length, limit *l, mb_error *error) {
+static mb_status parse_limit(const char *text, size_t length, mb_plan_limit *l, mb_error *error) {
     char item[96], name[64];
     snprintf(item, sizeof item, "%.*s", (int)(length < sizeof item ? length : sizeof item - 1), text);
     char *sign = strpbrk(item, "<>");
@@ -70,11 +43,12 @@ static mb_status parse_limit(const char *text, size_t length, limit *l, mb_error
                    near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
-static mb_status parse_limits(search *s, mb_error *error) {
+static mb_status parse_limits(mb_plan_found *s, mb_error *error) {
     for (const char *at = s->options->slo;; at++) {
         const size_t length = strcspn(at, ",");
-        if (s->limit_count == MOST_LIMITS)
-            return mb_fail(error, MB_BAD_INPUT, "plan: --slo takes at most %d conditions", MOST_LIMITS);
+        if (s->limit_count == MB_PLAN_MOST_LIMITS)
+            return mb_fail(error, MB_BAD_INPUT, "plan: --slo takes at most %d conditions",
+                           MB_PLAN_MOST_LIMITS);
         const mb_status status = parse_limit(at, length, &s->limits[s->limit_count++], error);
         at += length;
         if (status || *at == '\0') return status;
@@ -84,7 +58,7 @@ static mb_status parse_limits(search *s, mb_error *error) {
 // --- one simulation
 // ------------------------------------------------------------------------------------------
 
-static void judge(const search *s, const mb_results *results, tried *t) {
+static void judge(const mb_plan_found *s, const mb_results *results, mb_plan_tried *t) {
     const uint32_t seeds = mb_results_section(results)->points[0].experiment.seeds;
     t->meets = true;
     t->served = 1;
@@ -95,7 +69,7 @@ static void judge(const search *s, const mb_results *results, tried *t) {
         t->usd_per_mtok += outcome->values[cost] / seeds;
         if (!(outcome->values[share] >= t->served)) t->served = outcome->values[share];
         for (size_t i = 0; i < s->limit_count; i++) {
-            const limit *l = &s->limits[i];
+            const mb_plan_limit *l = &s->limits[i];
             const double value = outcome->values[l->measure];
             const bool worse = seed == 0 || (l->at_least ? value < t->values[i] : value > t->values[i]);
             if (worse || isnan(value)) t->values[i] = value;
@@ -111,7 +85,7 @@ static const mb_error *first_failure(const mb_results *results) {
     return NULL;
 }
 
-static void add_workload(const search *s, mb_plan_sets *sets) {
+static void add_workload(const mb_plan_found *s, mb_plan_sets *sets) {
     const mb_plan_options *o = s->options;
     const double shares[] = {1, 0.6065306597126334}; // median of a log-normal with sigma 1, of its mean
     static const char *const keys[2][2] = {{"workload.prompt.mean", "workload.prompt.median"},
@@ -127,7 +101,7 @@ static void add_workload(const search *s, mb_plan_sets *sets) {
     if (!set.failed && sets->count < MB_PLAN_MOST_SETS) sets->items[sets->count++] = set.text;
 }
 
-static mb_status simulate(search *s, tried *t, const char *gpu_name, mb_error *error) {
+static mb_status simulate(mb_plan_found *s, mb_plan_tried *t, const char *gpu_name, mb_error *error) {
     mb_plan_sets sets;
     mb_plan_sets_make(s->options, gpu_name, t->tp, t->replicas, &sets);
     add_workload(s, &sets);
@@ -153,16 +127,16 @@ static mb_status simulate(search *s, tried *t, const char *gpu_name, mb_error *e
 // --- the search
 // ----------------------------------------------------------------------------------------------
 
-static double best_price(const search *s) {
+static double best_price(const mb_plan_found *s) {
     return s->best == SIZE_MAX ? INFINITY : s->tried[s->best].usd_per_hour;
 }
 
-static mb_status try_one(search *s, const mb_gpu *gpu, const char *name, double price, uint32_t tp,
+static mb_status try_one(mb_plan_found *s, const mb_gpu *gpu, const char *name, double price, uint32_t tp,
                          uint32_t replicas, bool *meets, mb_error *error) {
-    if (s->count == MOST_TRIED)
-        return mb_fail(error, MB_FAILED, "plan: more than %d configurations", MOST_TRIED);
-    tried *t = &s->tried[s->count];
-    *t = (tried){.gpu = gpu, .tp = tp, .replicas = replicas, .usd_per_hour = price * tp * replicas};
+    if (s->count == MB_PLAN_MOST_TRIED)
+        return mb_fail(error, MB_FAILED, "plan: more than %d configurations", MB_PLAN_MOST_TRIED);
+    mb_plan_tried *t = &s->tried[s->count];
+    *t = (mb_plan_tried){.gpu = gpu, .tp = tp, .replicas = replicas, .usd_per_hour = price * tp * replicas};
     const mb_status status = simulate(s, t, name, error);
     if (status) return status;
     *meets = t->meets;
@@ -173,7 +147,7 @@ static mb_status try_one(search *s, const mb_gpu *gpu, const char *name, double 
 
 // Whether anything that the SLO asks for and a configuration misses changed by more than a hundredth from one
 // number of replicas to the next. (An overloaded one may get worse before it gets better.)
-static bool changed(const search *s, const tried *before, const tried *after) {
+static bool changed(const mb_plan_found *s, const mb_plan_tried *before, const mb_plan_tried *after) {
     for (size_t i = 0; i < s->limit_count; i++) {
         const double old = before->values[i], now = after->values[i];
         const bool missed = s->limits[i].at_least ? now < s->limits[i].value : now > s->limits[i].value;
@@ -184,8 +158,8 @@ static bool changed(const search *s, const tried *before, const tried *after) {
 
 // The fewest replicas that meet the SLO, by doubling and halving: more replicas never serve worse. Gives up
 // where even one more would cost more than the best so far, or where doubling does not help.
-static mb_status search_replicas(search *s, const mb_gpu *gpu, const char *name, double price, uint32_t tp,
-                                 mb_error *error) {
+static mb_status search_replicas(mb_plan_found *s, const mb_gpu *gpu, const char *name, double price,
+                                 uint32_t tp, mb_error *error) {
     uint32_t low = 0, high = 1; // low does not meet it
     bool meets = false;
     for (;;) {
@@ -209,7 +183,7 @@ static mb_status search_replicas(search *s, const mb_gpu *gpu, const char *name,
     return MB_OK;
 }
 
-static mb_status search_gpu(search *s, const mb_gpu *gpu, const char *name, mb_error *error) {
+static mb_status search_gpu(mb_plan_found *s, const mb_gpu *gpu, const char *name, mb_error *error) {
     const mb_plan_options *o = s->options;
     const double price = isnan(o->price) ? gpu->usd_per_hour : o->price;
     if (isnan(price)) {
@@ -233,133 +207,13 @@ static mb_status search_gpu(search *s, const mb_gpu *gpu, const char *name, mb_e
     return MB_OK;
 }
 
-// --- what it found
-// -------------------------------------------------------------------------------------------
-
-static void add_value(mb_strbuf *out, double value) {
-    char text[MB_TEXT_SIZE];
-    mb_format_value(text, value, mb_decimals(value, NAN));
-    mb_strbuf_printf(out, "  %12s", text);
-}
-
-static bool same_hardware(const tried *a, const tried *b) {
-    return a->gpu == b->gpu && a->tp == b->tp;
-}
-
-// Of the numbers of replicas tried on the same hardware the fewest that meet the SLO, or else the most.
-static bool is_shown(const search *s, size_t i) {
-    const tried *t = &s->tried[i];
-    for (size_t k = 0; k < s->count; k++) {
-        const tried *other = &s->tried[k];
-        if (k == i || !same_hardware(t, other)) continue;
-        if (other->meets && (!t->meets || other->replicas < t->replicas)) return false;
-        if (!other->meets && !t->meets && other->replicas > t->replicas) return false;
-    }
-    return true;
-}
-
-static void add_table(mb_strbuf *out, const search *s) {
-    const mb_plan_options *o = s->options;
-    mb_strbuf_printf(
-        out,
-        "%s for %g requests/s (Poisson) of %g + %g tokens in the mean (log-normal), 3 seeds of 2,000 "
-        "requests,\n"
-        "replicas of vllm_v1 behind least_loaded, times by the roofline; the worst seed's values\n\n",
-        o->plan.model->name, o->rate, o->prompt, o->output);
-    mb_strbuf_printf(out, "%-20s  %4s  %8s  %8s", "GPU", "tp", "replicas", "USD/h");
-    for (size_t i = 0; i < s->limit_count; i++)
-        mb_strbuf_printf(out, "  %12s", mb_measures[s->limits[i].measure].name);
-    mb_strbuf_printf(out, "  %8s\n", "USD/Mtok");
-    for (size_t i = 0; i < s->count; i++) {
-        const tried *t = &s->tried[i];
-        if (!is_shown(s, i)) continue;
-        mb_strbuf_printf(out, "%-20s  %4u  %8u  %8.2f", t->gpu->name, t->tp, t->replicas, t->usd_per_hour);
-        for (size_t k = 0; k < s->limit_count; k++)
-            add_value(out, t->values[k]);
-        mb_strbuf_printf(out, "  %8.3g  %s", t->usd_per_mtok,
-                         t->meets ? i == s->best ? "meets it, cheapest" : "meets it" : "no");
-        if (t->served < 1) mb_strbuf_printf(out, ": serves %.4g %%", 100 * t->served);
-        mb_strbuf_add(out, "\n");
-    }
-}
-
-static void add_verdict(mb_strbuf *out, const search *s) {
-    if (s->best == SIZE_MAX) {
-        mb_strbuf_printf(out, "\nNone of the configurations tried meets the SLO.\n");
-    } else {
-        const tried *t = &s->tried[s->best];
-        mb_strbuf_printf(
-            out,
-            "\nCheapest that meets %s: %u replica%s of %u x %s, %.2f USD per hour, %.3g USD per million "
-            "output "
-            "tokens.\n",
-            s->options->slo, t->replicas, t->replicas == 1 ? "" : "s", t->tp, t->gpu->name, t->usd_per_hour,
-            t->usd_per_mtok);
-    }
-    mb_strbuf_printf(
-        out,
-        "A row is the fewest replicas that meet it, or the most that were tried: more cost more than the "
-        "best, or did "
-        "not help.\n");
-    if (s->without_price)
-        mb_strbuf_printf(out, "note: %zu GPU%s left out: no price in their description; give --price\n",
-                         s->without_price, s->without_price == 1 ? "" : "s");
-    if (s->too_small)
-        mb_strbuf_printf(out, "note: %zu GPU%s left out: no node of them holds the model\n", s->too_small,
-                         s->too_small == 1 ? "" : "s");
-    mb_strbuf_printf(
-        out, "note: the roofline is optimistic; give --compute, --bandwidth and --host from measurements of "
-             "your own\n");
-}
-
-static void add_csv(mb_strbuf *out, const search *s) {
-    mb_strbuf_printf(out, "gpu,tp,replicas,usd_per_hour,usd_per_mtok");
-    for (size_t i = 0; i < s->limit_count; i++)
-        mb_strbuf_printf(out, ",%s", mb_measures[s->limits[i].measure].name);
-    mb_strbuf_printf(out, ",served_share,meets,cheapest\n");
-    for (size_t i = 0; i < s->count; i++) {
-        const tried *t = &s->tried[i];
-        mb_strbuf_printf(out, "%s,%u,%u,%.17g,%.17g", t->gpu->name, t->tp, t->replicas, t->usd_per_hour,
-                         t->usd_per_mtok);
-        for (size_t k = 0; k < s->limit_count; k++)
-            mb_strbuf_printf(out, ",%.17g", t->values[k]);
-        mb_strbuf_printf(out, ",%.17g,%d,%d\n", t->served, t->meets, i == s->best);
-    }
-}
-
-static void add_json(mb_strbuf *out, const search *s) {
-    json_t *list = json_array();
-    for (size_t i = 0; i < s->count; i++) {
-        const tried *t = &s->tried[i];
-        json_t *row = json_object();
-        json_object_set_new(row, "gpu", json_string(t->gpu->name));
-        json_object_set_new(row, "tp", json_integer(t->tp));
-        json_object_set_new(row, "replicas", json_integer(t->replicas));
-        json_object_set_new(row, "usd_per_hour", json_real(t->usd_per_hour));
-        json_object_set_new(row, "usd_per_mtok",
-                            isfinite(t->usd_per_mtok) ? json_real(t->usd_per_mtok) : json_null());
-        for (size_t k = 0; k < s->limit_count; k++)
-            json_object_set_new(row, mb_measures[s->limits[k].measure].name,
-                                isfinite(t->values[k]) ? json_real(t->values[k]) : json_null());
-        json_object_set_new(row, "served_share", isfinite(t->served) ? json_real(t->served) : json_null());
-        json_object_set_new(row, "meets", json_boolean(t->meets));
-        json_object_set_new(row, "cheapest", json_boolean(i == s->best));
-        json_array_append_new(list, row);
-    }
-    char *text = list ? json_dumps(list, JSON_INDENT(2)) : NULL;
-    mb_strbuf_add(out, text ? text : "");
-    mb_strbuf_add(out, "\n");
-    out->failed = out->failed || !text;
-    free(text);
-    json_decref(list);
-}
-
 // --- all
 // ------------------------------------------------------------------------------------------------------
 
-mb_status mb_plan_cheapest(const mb_plan_options *options, mb_strbuf *out, bool *met, mb_error *error) {
+mb_status mb_plan_cheapest(const mb_plan_options *options, mb_strbuf *out, mb_strbuf *notes, bool *met,
+                           mb_error *error) {
     mb_gpu_list gpus;
-    search *s = calloc(1, sizeof *s);
+    mb_plan_found *s = calloc(1, sizeof *s);
     if (!s) return mb_fail_memory(error);
     s->options = options;
     s->best = SIZE_MAX;
@@ -369,14 +223,7 @@ mb_status mb_plan_cheapest(const mb_plan_options *options, mb_strbuf *out, bool 
     if (!status) status = opened;
     for (size_t i = 0; i < gpus.count && !status; i++)
         status = search_gpu(s, gpus.items[i], gpus.names[i], error);
-    if (!status && options->format == MB_PLAN_AS_CSV) {
-        add_csv(out, s);
-    } else if (!status && options->format == MB_PLAN_AS_JSON) {
-        add_json(out, s);
-    } else if (!status) {
-        add_table(out, s);
-        add_verdict(out, s);
-    }
+    if (!status) status = mb_plan_found_write(s, out, notes, error);
     *met = s->best != SIZE_MAX;
     mb_gpu_list_deinit(&gpus);
     free(s->template);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "planner/warnings.h"
 
-#include "base/strbuf.h"
+#include "report/format.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -31,6 +31,12 @@ static void add_model(mb_plan_warnings *w, const mb_plan_row *row) {
     if (!m->model_type[0])
         mb_plan_warnings_add(
             w, "%s has no model_type: counted as a plain transformer whose MLPs have three matrices",
+            m->name);
+    if (m->estimated)
+        mb_plan_warnings_add(
+            w,
+            "the dimensions of %s are an estimate: its number of parameters agrees, its config.json was not "
+            "compared; --model takes the file",
             m->name);
     if (m->vision_left_out)
         mb_plan_warnings_add(
@@ -120,11 +126,11 @@ static void add_parallel(mb_plan_warnings *w, const mb_plan_row *row) {
                              margin.compared - margin.within, margin.compared, 100 * margin.share);
 }
 
-mb_plan_warnings mb_plan_warnings_of(const mb_plan_answer *answer, const mb_plan_row *row) {
+mb_plan_warnings mb_plan_warnings_of(const mb_plan_options *options, const mb_plan_row *row) {
     mb_plan_warnings w = {.count = 0};
     const mb_plan *p = &row->plan;
     add_model(&w, row);
-    add_log(&w, answer->options, row);
+    add_log(&w, options, row);
     add_memory(&w, p);
     const double counted = mb_model_weight_bytes(p->model, 0);
     if (p->weight_bytes > 0 && !p->model->quant_unknown && fabs(p->weight_bytes / counted - 1) > 0.02)
@@ -138,7 +144,7 @@ mb_plan_warnings mb_plan_warnings_of(const mb_plan_answer *answer, const mb_plan
             "the pool is what is left of much larger parts: half a GiB more of activations takes %.0f %% of "
             "it",
             fmin(100, 100 * 0.5 * 1073741824.0 / row->budget.pool));
-    if (answer->options->latency)
+    if (options->latency || options->slo)
         mb_plan_warnings_add(
             &w,
             "a roofline knows no kernel launches, no engine and no queue, so real times are longer: against "
@@ -146,6 +152,30 @@ mb_plan_warnings mb_plan_warnings_of(const mb_plan_answer *answer, const mb_plan
             "time to "
             "first token (docs/planning.md)");
     return w;
+}
+
+void mb_plan_warnings_add_csv(mb_strbuf *out, const mb_plan_warnings *warnings) {
+    mb_strbuf all = {0};
+    for (size_t i = 0; i < warnings->count; i++)
+        mb_strbuf_printf(&all, "%s%s", i ? "; " : "", warnings->items[i]);
+    if (all.text) mb_add_csv(out, all.text);
+    out->failed = out->failed || all.failed || warnings->failed;
+    mb_strbuf_deinit(&all);
+}
+
+static bool was_said(const mb_plan_warnings *said, const char *sentence) {
+    for (size_t i = 0; i < said->count; i++)
+        if (strcmp(said->items[i], sentence) == 0) return true;
+    return false;
+}
+
+void mb_plan_warnings_say(mb_strbuf *out, const mb_plan_warnings *warnings, mb_plan_warnings *said) {
+    for (size_t i = 0; i < warnings->count; i++) {
+        if (was_said(said, warnings->items[i])) continue;
+        mb_strbuf_printf(out, "\nwarning: %s\n", warnings->items[i]);
+        mb_plan_warnings_add(said, "%s", warnings->items[i]);
+    }
+    out->failed = out->failed || warnings->failed;
 }
 
 void mb_plan_warnings_deinit(mb_plan_warnings *warnings) {

@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#define MIB 1048576.0
 #define GIB 1073741824.0
 
 static void open_model(const char *name, mb_model_config *model) {
@@ -136,9 +137,8 @@ static void tutorial(void **state) {
     mb_model_config_deinit(&model);
 }
 
-// 12 GiB less 4 of model, 2 x 24 x 16 x 128 x 2 = 196,608 bytes per token: the study took GiB for GB on both
-// sides of eta = 8 / 1.875e-4 = 42,667, which is 8 GB over 0.1875 MB; in bytes, 8 GiB / 196,608 = 43,690.
-// b_mem = floor(0.9 eta / 500).
+// The study's own figures: 12 GB less 4.0 of weights over 0.1875 MB are 42,667 tokens, where a GB has 1,000
+// MB of 2^20 bytes; 76 requests of 500 in 0.9 of them. In GiB throughout: 8 GiB / 196,608 = 43,690.
 static void origin(void **state) {
     (void)state;
     mb_model_config model;
@@ -146,19 +146,20 @@ static void origin(void **state) {
     assert_true(kv_bytes(&model, 2) == 114688);
     mb_model_config_deinit(&model);
     open_model("qwen3-1.7b-origin", &model);
-    assert_true(kv_bytes(&model, 2) == 196608);
-    const mb_gpu gpu = {.memory_bytes = 12 * GIB};
+    assert_true(kv_bytes(&model, 2) == 196608 && kv_bytes(&model, 2) / MIB == 0.1875);
+    mb_gpu gpu = {.memory_bytes = 12000 * MIB};
     mb_plan plan = make_plan(&model, &gpu, MB_RULES_MLSYSIM, 500, 1);
-    const double weights = mb_model_weight_bytes(&model, 0);
-    plan.runtime_bytes = 4 * GIB - weights;
-    assert_int_equal(mb_budget_of(&plan).tokens, 43690);
-    // The study's own figures: a pool of 8 / 1.875e-4 tokens, and with its wrong coefficient 8 / 5e-6.
     plan.block = 1;
-    plan.blocks = (uint64_t)(8 / 1.875e-4 + 0.5);
-    const double eta = (double)mb_budget_of(&plan).blocks;
-    assert_true(eta == 42667 && round(0.1 * eta) == 4267 && floor(0.9 * eta / 500) == 76);
-    plan.blocks = (uint64_t)(8 / 5e-6 + 0.5);
-    assert_true(floor(0.9 * (double)mb_budget_of(&plan).blocks / 500) == 2880);
+    mb_budget budget = mb_budget_of(&plan);
+    assert_true(budget.weights == 4000 * MIB && budget.pool == 8000 * MIB);
+    assert_true(round(budget.pool / budget.token_bytes) == 42667);
+    assert_int_equal(budget.tokens, 42666); // whole ones
+    plan.memory_bytes = budget.weights + 0.9 * budget.pool;
+    assert_int_equal(mb_budget_of(&plan).users, 76);
+    plan.memory_bytes = 12 * GIB;
+    plan.weight_bytes = 4 * GIB;
+    budget = mb_budget_of(&plan);
+    assert_int_equal(budget.tokens, 43690);
     mb_model_config_deinit(&model);
 }
 
