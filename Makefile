@@ -1,7 +1,8 @@
 # mbsand: build, run, test, install.
 #   make run                 install what is missing, build, run the main job
 #   make test                install what is missing, run every test
-#   make [all]               build            (LUA=5.4|luajit, BUILD=release|debug|asan|tsan, CC=gcc|clang)
+#   make [all]               build            (LUA=5.4|luajit, BUILD=release|debug|asan|tsan, CC=gcc|clang,
+#                            MPI=1: sweeps over Open MPI)
 #   make release             the fastest build: link-time and profile-guided optimisation, Lua inside
 #   make bench               benchmarks       make lint | format    style
 #   make probe               the CUDA plugin of mbsand probe, where nvcc is (NVCC)
@@ -9,6 +10,7 @@
 VERSION := 0.1.0
 LUA     ?= 5.4
 BUILD   ?= release
+MPI     ?=
 PREFIX  ?= /usr/local
 DESTDIR ?=
 ifeq ($(origin CC),default)
@@ -17,7 +19,7 @@ endif
 LUA_PACKAGE := $(if $(filter luajit,$(LUA)),luajit,lua$(LUA))
 
 # One folder per combination, so that switching never mixes objects; build/mbsand is the one built last.
-OUT     := build/$(LUA_PACKAGE)-$(BUILD)-$(notdir $(firstword $(CC)))
+OUT     := build/$(LUA_PACKAGE)-$(BUILD)-$(notdir $(firstword $(CC)))$(if $(MPI),-mpi)
 FAST    := build/$(LUA_PACKAGE)-fast-$(notdir $(firstword $(CC)))
 DATADIR := $(PREFIX)/share/mbsand
 
@@ -31,12 +33,12 @@ FLAGS_debug   := -O1 -g -DMB_DEBUG -fno-omit-frame-pointer
 FLAGS_asan    := $(FLAGS_debug) -fsanitize=address,undefined -fno-sanitize-recover=all
 FLAGS_tsan    := $(FLAGS_debug) -fsanitize=thread
 MODE     := $(FLAGS_$(BUILD))
-PACKAGES := $(LUA_PACKAGE) jansson zlib libzstd sqlite3
+PACKAGES := $(LUA_PACKAGE) jansson zlib libzstd sqlite3 $(if $(MPI),ompi-c)
 # -ffp-contract=off: no fused multiply-add, so that every machine gives the same bits.
 # -ffile-prefix-map: the same bits whatever the folder.
 CFLAGS_ALL   := -std=c17 -Wall -Wextra -Wconversion -Wshadow -Werror -ffp-contract=off '-ffile-prefix-map=$(CURDIR)=.' \
                 $(MODE) $(CFLAGS)
-CPPFLAGS_ALL = -D_POSIX_C_SOURCE=200809L -Isrc -DMB_VERSION='"$(VERSION)"' -DMB_DATADIR='"$(DATADIR)"' \
+CPPFLAGS_ALL = -D_POSIX_C_SOURCE=200809L $(if $(MPI),-DMB_MPI) -Isrc -DMB_VERSION='"$(VERSION)"' -DMB_DATADIR='"$(DATADIR)"' \
                $(PACKAGE_FLAGS) $(CPPFLAGS)
 LDLIBS_ALL   = $(PACKAGE_LIBS) -lcsv -lpthread -ldl -lm $(LDFLAGS)
 LINK_FLAGS   := -pie -Wl,-z,relro,-z,now,-z,noexecstack
@@ -59,6 +61,7 @@ SCRIPTS := lua policies scenarios data
 # In two steps: what the first installs, the second finds.
 all:
 	@.ci/packages $(if $(filter luajit,$(LUA)),luajit,build)
+	@$(if $(MPI),.ci/packages mpi)
 	@$(MAKE) --no-print-directory binary
 
 binary: $(OUT)/mbsand

@@ -8,6 +8,7 @@
 #include "cli/show.h"
 #include "cli/stop.h"
 #include "report/progress.h"
+#include "sweep/ranks.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,33 +43,52 @@ static void say_done(const mb_run_arguments *arguments, const mb_sweep_result *r
                 100 * result->store_s / result->wall_s, arguments->db);
 }
 
-static int sweep(const mb_run_arguments *arguments, int argc, char **argv) {
+// On a rank that has no database: run what rank 0 hands out.
+static int help(const mb_ranks *ranks, const mb_sweep_options *options) {
+    mb_error error = {0};
+    // What goes wrong here, rank 0 says.
+    return mb_ranks_help(ranks, options, &error) == MB_OK ? 0 : 1;
+}
+
+static int sweep(const mb_run_arguments *arguments, const mb_ranks *ranks, bool *whole, int argc,
+                 char **argv) {
     mb_error error = {0};
     char *root = NULL, *path = NULL;
     watch w = {0};
     mb_sweep_result result = {0};
     const mb_overrides overrides = mb_run_overrides(arguments);
-    mb_progress_init(&w.progress, stderr, arguments->quiet);
+    const bool several = ranks->size > 1;
+    mb_progress_init(&w.progress, stderr, arguments->quiet || ranks->rank > 0);
     mb_status status = mb_paths_root(&root, &error);
     if (status == MB_OK) status = mb_paths_find_scenario(root, arguments->scenario, &path, &error);
     if (status == MB_OK) {
         mb_stop_on_signals();
-        const mb_sweep_options options = {.scenario = path,
-                                          .db = arguments->db,
-                                          .overrides = &overrides,
-                                          .shard = arguments->shard,
-                                          .shards = arguments->shards,
-                                          .argc = argc,
-                                          .argv = argv,
-                                          .run = {.threads = arguments->threads,
-                                                  .stop = mb_stop_flag(),
-                                                  .walls = !arguments->no_walls,
-                                                  .progress = show_progress,
-                                                  .progress_context = &w}};
+        const mb_sweep_options options = {
+            .scenario = path,
+            .db = arguments->db,
+            .overrides = &overrides,
+            .shard = arguments->shard,
+            .shards = arguments->shards,
+            .argc = argc,
+            .argv = argv,
+            .ranks = several ? ranks : NULL,
+            .run = {.threads = several && !arguments->threads ? 1 : arguments->threads,
+                    .stop = mb_stop_flag(),
+                    .walls = !arguments->no_walls,
+                    .progress = show_progress,
+                    .progress_context = &w}};
+        if (ranks->rank > 0) {
+            const int code = help(ranks, &options);
+            free(path);
+            free(root);
+            return code;
+        }
         status = mb_sweep_run(&options, &result, &error);
+        *whole = !result.lost_ranks;
     }
     mb_progress_clear(&w.progress);
     if (result.total) say_done(arguments, &result);
+    if (result.lost_ranks) fputs("mbsand: some ranks did not answer; the others did their runs\n", stderr);
     int code = status != MB_OK ? mb_cli_fail(&error) : result.failed || result.done < result.total ? 1 : 0;
     if (result.skipped) printf("skipped: %s\n", result.skipped);
     if (status == MB_OK && !result.skipped && !arguments->quiet && arguments->shards == 1) {
@@ -83,12 +103,16 @@ static int sweep(const mb_run_arguments *arguments, int argc, char **argv) {
 
 int mb_cmd_sweep(int argc, char **argv) {
     mb_run_arguments arguments;
+    const mb_ranks ranks = mb_ranks_begin();
+    bool whole = ranks.size == 1;
     int code = mb_sweep_arguments_parse(argc, argv, &arguments);
     if (code == 0 && arguments.help)
         mb_sweep_arguments_help();
     else if (code == 0)
-        code = sweep(&arguments, argc, argv);
+        code = sweep(&arguments, &ranks, &whole, argc, argv);
     mb_run_arguments_deinit(&arguments);
     const int written = mb_cli_finish();
-    return code ? code : written;
+    if (!code) code = written;
+    mb_ranks_end(&ranks, whole, code);
+    return code;
 }

@@ -104,9 +104,10 @@ static void wait_for_workers(pool *all, worker *workers, unsigned count) {
             if (workers[i].started) watch(&workers[i], stop);
             arrived += atomic_load(&workers[i].state.arrived);
         }
+        const size_t elsewhere = all->feed->elsewhere ? atomic_load(all->feed->elsewhere) : 0;
         if (all->options->progress && looks++ % SHOW_EVERY == 0)
-            all->options->progress(all->options->progress_context, all->done, all->feed->total, arrived,
-                                   mb_clock_wall() - start);
+            all->options->progress(all->options->progress_context, all->done + elsewhere, all->feed->total,
+                                   arrived, mb_clock_wall() - start);
     }
     pthread_mutex_unlock(&all->mutex);
 }

@@ -26,7 +26,8 @@ typedef struct mb_job_feed {
     // close where a job is of another scenario than its last.
     bool (*next)(void *context, unsigned worker, mb_job_state *state, mb_job *job);
     void (*done)(void *context, unsigned worker, const mb_job *job); // NULL: nobody asks
-    size_t before, total; // jobs done already, and all jobs, for the progress hook
+    size_t before, total;           // jobs done already, and all jobs, for the progress hook
+    const atomic_size_t *elsewhere; // jobs that other processes have done since, for the same; NULL: none
     void *context;
 } mb_job_feed;
 

@@ -90,6 +90,13 @@ static mb_status store(mb_inputs *inputs, const char *kind, const mb_input *inpu
     return status;
 }
 
+static const char *kind_of(const char *kind) {
+    static const char *const kinds[] = {"program", "scenario", "module", "policy"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(kind, kinds[i]) == 0) return kinds[i];
+    return "data";
+}
+
 static mb_status grow(mb_inputs *inputs, mb_error *error) {
     if (inputs->count < inputs->capacity) return MB_OK;
     const size_t capacity = inputs->capacity ? 2 * inputs->capacity : 64;
@@ -117,18 +124,35 @@ mb_status mb_inputs_add(mb_inputs *inputs, const char *kind, const char *path, m
     mb_status status = grow(inputs, error);
     if (status != MB_OK) return status;
     mb_input *input = &inputs->items[inputs->count++];
-    *input = (mb_input){.path = mb_strdup(path), .name = name_of(inputs, path)};
+    *input = (mb_input){.kind = kind_of(kind), .path = mb_strdup(path), .name = name_of(inputs, path)};
     if (!input->path || !input->name) return mb_fail_memory(error);
     mb_strbuf text = {0};
     char known[MB_SHA256_TEXT];
     status = read_input(kind, input, &text, error);
-    if (status == MB_OK) status = known_hash(inputs, input->name, known, error);
-    if (status == MB_OK && !known[0])
+    if (status == MB_OK && inputs->store) status = known_hash(inputs, input->name, known, error);
+    if (status != MB_OK || !inputs->store) {
+        mb_strbuf_deinit(&text);
+        return status;
+    }
+    if (!known[0])
         status = store(inputs, kind, input, text.text, error);
-    else if (status == MB_OK && strcmp(known, input->hash) != 0)
+    else if (strcmp(known, input->hash) != 0)
         status = fail_changed(inputs, kind, input->name, known, input->hash, error);
     mb_strbuf_deinit(&text);
     return status;
+}
+
+mb_status mb_inputs_agree(mb_inputs *inputs, const char *kind, const char *name, const char *path,
+                          const char *hash, mb_error *error) {
+    char known[MB_SHA256_TEXT];
+    mb_status status = known_hash(inputs, name, known, error);
+    if (status == MB_OK && !known[0]) {
+        status = mb_inputs_add(inputs, kind, path, error);
+        if (status == MB_OK) status = known_hash(inputs, name, known, error);
+    }
+    if (status != MB_OK || strcmp(known, hash) == 0) return status;
+    return mb_fail(error, MB_FAILED, "the %s %s is another there (sha256 %.12s..., here %.12s...)", kind,
+                   name, hash, known);
 }
 
 mb_status mb_inputs_add_program(mb_inputs *inputs, mb_error *error) {

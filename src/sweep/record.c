@@ -5,6 +5,7 @@
 #include "report/json_values.h"
 #include "report/labels.h"
 #include "report/manifest.h"
+#include "sweep/outcome_json.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -178,57 +179,6 @@ mb_status mb_record_view(mb_store *store, mb_error *error) {
 
 // --- runs ------------------------------------------------------------------------------------------------
 
-static json_t *numbers_json(bool *lost, const double *numbers, size_t count) {
-    json_t *list = json_array();
-    for (size_t i = 0; i < count; i++)
-        mb_json_append(lost, list, mb_json_number(numbers[i]));
-    return list;
-}
-
-static void set_count(bool *lost, json_t *object, const char *key, uint64_t count) {
-    mb_json_set(lost, object, key, json_integer((json_int_t)count));
-}
-
-static json_t *details_json(bool *lost, const mb_outcome *o) {
-    json_t *object = json_object(), *classes = json_array(), *cuts = json_array();
-    set_count(lost, object, "skipped_zero", o->skipped_zero);
-    set_count(lost, object, "skipped_empty", o->skipped_empty);
-    set_count(lost, object, "skipped_long", o->skipped_long);
-    set_count(lost, object, "memory_stops", o->memory_stops);
-    set_count(lost, object, "extrapolated_batches", o->extrapolated_batches);
-    set_count(lost, object, "computed_tokens", o->computed_tokens);
-    set_count(lost, object, "recomputed_tokens", o->recomputed_tokens);
-    mb_json_set(lost, object, "memory_peak", mb_json_number(o->memory_peak));
-    mb_json_set(lost, object, "last_arrival_s", mb_json_number(o->last_arrival_s));
-    mb_json_set(lost, object, "stopped", json_boolean(o->stopped));
-    mb_json_set(lost, object, "arrivals_ended", json_boolean(o->arrivals_ended));
-    mb_json_set(lost, object, "past_end", json_boolean(o->past_end));
-    mb_json_set(lost, object, "cold", json_boolean(o->cold));
-    mb_json_set(lost, object, "sampled", json_boolean(o->sampled));
-    mb_json_set(lost, object, "sample_judged", json_boolean(o->sample_judged));
-    mb_json_set(lost, object, "first_rejection", mb_json_text(o->first_rejection));
-    set_count(lost, object, "mean_batches", o->batch_means.batches);
-    set_count(lost, object, "mean_batch_requests", o->batch_means.size);
-    if (o->batch_means.batches)
-        mb_json_set(lost, object, "mean_batch_half_widths",
-                    numbers_json(lost, o->batch_means.half_width, MB_BATCH_MEASURES));
-    for (size_t i = 0; i < o->class_count; i++) {
-        json_t *one = json_object();
-        set_count(lost, one, "counted", o->classes[i].counted);
-        set_count(lost, one, "measured", o->classes[i].measured);
-        set_count(lost, one, "slo_met", o->classes[i].slo_met);
-        set_count(lost, one, "censored", o->classes[i].censored);
-        mb_json_set(lost, one, "ttft_s", mb_json_number(o->classes[i].ttft_s));
-        mb_json_set(lost, one, "e2e_s", mb_json_number(o->classes[i].e2e_s));
-        mb_json_append(lost, classes, one);
-    }
-    for (size_t i = 0; i < o->cut_count; i++)
-        mb_json_append(lost, cuts, numbers_json(lost, o->cuts[i].edges, o->cuts[i].bins - 1));
-    mb_json_set(lost, object, "classes", classes);
-    mb_json_set(lost, object, "bin_edges", cuts);
-    return object;
-}
-
 mb_status mb_recorder_init(mb_recorder *recorder, mb_store *store, mb_error *error) {
     *recorder = (mb_recorder){.store = store};
     mb_strbuf sql = {0};
@@ -254,7 +204,7 @@ mb_status mb_record_run(mb_recorder *recorder, sqlite3_int64 run, sqlite3_int64 
     sqlite3_bind_int(row, 6, (int)outcome->status);
     mb_bind_text(row, 7, outcome->error ? outcome->error->message : NULL);
     mb_bind_text(row, 8, outcome->error && outcome->error->traceback[0] ? outcome->error->traceback : NULL);
-    json_t *details = details_json(&lost, outcome);
+    json_t *details = mb_outcome_json(&lost, outcome);
     const bool complete = bind_json(row, 9, details, lost);
     for (int i = 0; i < MB_MEASURE_COUNT; i++)
         mb_bind_number(row, 10 + i, outcome->finished ? outcome->values[i] : (double)NAN);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Rows of a database as results, for everything that prints results.
 #include "base/strbuf.h"
+#include "sweep/outcome_json.h"
 #include "sweep/record.h"
 
 #include <jansson.h>
@@ -8,19 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static double number_of(const json_t *object, const char *key, double missing) {
-    const json_t *value = json_object_get(object, key);
-    return json_is_number(value) ? json_number_value(value) : missing;
-}
-
-static uint64_t count_of(const json_t *object, const char *key) {
-    return (uint64_t)json_integer_value(json_object_get(object, key));
-}
-
-static bool truth_of(const json_t *object, const char *key) {
-    return json_is_true(json_object_get(object, key));
-}
 
 static json_t *column_json(sqlite3_stmt *statement, int column) {
     const char *text = (const char *)sqlite3_column_text(statement, column);
@@ -65,20 +53,20 @@ static mb_status read_sections(mb_store *store, mb_stored *stored, mb_error *err
 
 static mb_status read_facts(const json_t *facts, mb_experiment *experiment, mb_error *error) {
     mb_workload *workload = &experiment->workload;
-    experiment->slo = (mb_slo){.ttft_s = number_of(facts, "slo_ttft_s", INFINITY),
-                               .tbt_s = number_of(facts, "slo_tbt_s", INFINITY),
-                               .e2e_s = number_of(facts, "slo_e2e_s", INFINITY)};
-    experiment->oracle = truth_of(facts, "oracle");
-    experiment->seed = count_of(facts, "seed");
-    experiment->stop_s = number_of(facts, "stop_s", 0);
-    workload->kind = truth_of(facts, "trace") ? MB_WORKLOAD_TRACE : MB_WORKLOAD_SYNTHETIC;
+    experiment->slo = (mb_slo){.ttft_s = mb_json_number_of(facts, "slo_ttft_s", INFINITY),
+                               .tbt_s = mb_json_number_of(facts, "slo_tbt_s", INFINITY),
+                               .e2e_s = mb_json_number_of(facts, "slo_e2e_s", INFINITY)};
+    experiment->oracle = mb_json_truth_of(facts, "oracle");
+    experiment->seed = mb_json_count_of(facts, "seed");
+    experiment->stop_s = mb_json_number_of(facts, "stop_s", 0);
+    workload->kind = mb_json_truth_of(facts, "trace") ? MB_WORKLOAD_TRACE : MB_WORKLOAD_SYNTHETIC;
     if (workload->kind == MB_WORKLOAD_TRACE)
-        workload->trace.turns = truth_of(facts, "closed") ? MB_TURNS_WAIT : MB_TURNS_STAMPS;
+        workload->trace.turns = mb_json_truth_of(facts, "closed") ? MB_TURNS_WAIT : MB_TURNS_STAMPS;
     else
-        workload->sessions.on = truth_of(facts, "closed");
-    workload->limit = count_of(facts, "limit");
-    workload->until_s = number_of(facts, "until_s", INFINITY);
-    workload->trace.to_s = number_of(facts, "to_s", INFINITY);
+        workload->sessions.on = mb_json_truth_of(facts, "closed");
+    workload->limit = mb_json_count_of(facts, "limit");
+    workload->until_s = mb_json_number_of(facts, "until_s", INFINITY);
+    workload->trace.to_s = mb_json_number_of(facts, "to_s", INFINITY);
     const json_t *classes = json_object_get(facts, "classes");
     workload->class_count = json_array_size(classes);
     workload->classes = calloc(workload->class_count + 1, sizeof *workload->classes);
@@ -120,8 +108,8 @@ static mb_status read_points(mb_store *store, mb_stored *stored, mb_error *error
 }
 
 static bool read_param(const char *name, json_t *value, mb_param *param) {
-    *param =
-        (mb_param){.name = mb_strdup(name), .kind = MB_PARAM_NUMBER, .number = number_of(value, "", NAN)};
+    *param = (mb_param){
+        .name = mb_strdup(name), .kind = MB_PARAM_NUMBER, .number = mb_json_number_of(value, "", NAN)};
     if (json_is_number(value))
         param->number = json_number_value(value);
     else if (json_is_boolean(value)) {
@@ -195,64 +183,6 @@ static mb_status read_policies(mb_store *store, mb_stored *stored, mb_error *err
 
 // --- what ran --------------------------------------------------------------------------------------------
 
-static bool read_lists(const json_t *details, mb_outcome *o) {
-    const json_t *classes = json_object_get(details, "classes"),
-                 *cuts = json_object_get(details, "bin_edges"),
-                 *widths = json_object_get(details, "mean_batch_half_widths");
-    o->class_count = json_array_size(classes);
-    o->classes = calloc(o->class_count + 1, sizeof *o->classes);
-    for (size_t i = 0; o->classes && i < o->class_count; i++) {
-        const json_t *one = json_array_get(classes, i);
-        o->classes[i] = (mb_class_metrics){.counted = count_of(one, "counted"),
-                                           .measured = count_of(one, "measured"),
-                                           .slo_met = count_of(one, "slo_met"),
-                                           .censored = count_of(one, "censored"),
-                                           .ttft_s = number_of(one, "ttft_s", NAN),
-                                           .e2e_s = number_of(one, "e2e_s", NAN)};
-    }
-    for (size_t i = 0; i < MB_BATCH_MEASURES; i++) {
-        const json_t *width = json_array_get(widths, i);
-        o->batch_means.half_width[i] = json_is_number(width) ? json_number_value(width) : (double)NAN;
-    }
-    o->cuts = calloc(json_array_size(cuts) + 1, sizeof *o->cuts);
-    if (!o->classes || !o->cuts) return false;
-    for (; o->cut_count < json_array_size(cuts); o->cut_count++) {
-        const json_t *edges = json_array_get(cuts, o->cut_count);
-        mb_cut *cut = &o->cuts[o->cut_count];
-        *cut = (mb_cut){(uint32_t)json_array_size(edges) + 1,
-                        calloc(json_array_size(edges) + 1, sizeof(double))};
-        if (!cut->edges) return false;
-        for (size_t i = 0; i < json_array_size(edges); i++) {
-            const json_t *edge = json_array_get(edges, i);
-            cut->edges[i] = json_is_number(edge) ? json_number_value(edge) : INFINITY;
-        }
-    }
-    return true;
-}
-
-static bool read_details(const json_t *details, mb_outcome *o) {
-    o->skipped_zero = count_of(details, "skipped_zero");
-    o->skipped_empty = count_of(details, "skipped_empty");
-    o->skipped_long = count_of(details, "skipped_long");
-    o->memory_stops = count_of(details, "memory_stops");
-    o->extrapolated_batches = count_of(details, "extrapolated_batches");
-    o->computed_tokens = count_of(details, "computed_tokens");
-    o->recomputed_tokens = count_of(details, "recomputed_tokens");
-    o->memory_peak = number_of(details, "memory_peak", NAN);
-    o->last_arrival_s = number_of(details, "last_arrival_s", NAN);
-    o->stopped = truth_of(details, "stopped");
-    o->arrivals_ended = truth_of(details, "arrivals_ended");
-    o->past_end = truth_of(details, "past_end");
-    o->cold = truth_of(details, "cold");
-    o->sampled = truth_of(details, "sampled");
-    o->sample_judged = truth_of(details, "sample_judged");
-    const char *rejection = json_string_value(json_object_get(details, "first_rejection"));
-    snprintf(o->first_rejection, sizeof o->first_rejection, "%s", rejection ? rejection : "");
-    o->batch_means.batches = (uint32_t)count_of(details, "mean_batches");
-    o->batch_means.size = count_of(details, "mean_batch_requests");
-    return read_lists(details, o);
-}
-
 static mb_status read_run(sqlite3_stmt *statement, mb_outcome *outcome, mb_error *error) {
     outcome->started = true;
     const char *ended = (const char *)sqlite3_column_text(statement, 3);
@@ -273,7 +203,7 @@ static mb_status read_run(sqlite3_stmt *statement, mb_outcome *outcome, mb_error
                                  ? (double)NAN
                                  : sqlite3_column_double(statement, 8 + i);
     json_t *details = column_json(statement, 7);
-    const bool complete = read_details(details, outcome);
+    const bool complete = mb_outcome_read(details, outcome);
     json_decref(details);
     return complete ? MB_OK : mb_fail_memory(error);
 }

@@ -95,3 +95,14 @@ bool mb_stretch_next(const mb_stretch *stretch, mb_cursor *cursor) {
     }
     return settle(stretch, cursor);
 }
+
+const mb_experiment *mb_stretch_at(const mb_stretch *stretch, size_t point, size_t *local) {
+    size_t at = point - stretch->first_point;
+    for (size_t i = 0; i < mb_scenario_section_count(stretch->scenario); i++) {
+        const mb_section *section = mb_scenario_section(stretch->scenario, i);
+        *local = at;
+        if (at < section->point_count) return &section->points[at].experiment;
+        at -= section->point_count;
+    }
+    return NULL;
+}

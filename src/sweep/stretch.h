@@ -33,3 +33,7 @@ typedef struct mb_cursor {
 } mb_cursor;
 // The next job: points, policies, seeds, the last running fastest; false after the last.
 bool mb_stretch_next(const mb_stretch *stretch, mb_cursor *cursor);
+
+// The point of this number, counted from 0 over the whole sweep, and its number within its section; NULL: it
+// is not here.
+const mb_experiment *mb_stretch_at(const mb_stretch *stretch, size_t point, size_t *local);

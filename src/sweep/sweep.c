@@ -7,11 +7,18 @@
 #include "policy/policy_lua.h"
 #include "sweep/inputs.h"
 #include "sweep/plan_store.h"
+#include "sweep/ranks.h"
 #include "sweep/record.h"
 #include "sweep/stretch.h"
 
+#include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#define SILENCE 3.0       // a rank is lost that took so many times as long as any run yet,
+#define LEAST_SILENCE 2.0 // and at least so many seconds
 
 // What a worker is at.
 typedef struct slot {
@@ -19,6 +26,12 @@ typedef struct slot {
     mb_outcome outcome;
     sqlite3_int64 run, point;
 } slot;
+
+// A job that another rank has.
+typedef struct handed {
+    mb_rank_job job;
+    double since_s;
+} handed;
 
 typedef struct sweep {
     const mb_sweep_options *options;
@@ -32,6 +45,11 @@ typedef struct sweep {
     bool *have; // [jobs of the stretch]: done already, or not of this shard
     size_t next_point, points;
     slot *slots;
+    handed *handed;
+    size_t handed_count, handed_capacity;
+    atomic_size_t elsewhere; // jobs that other ranks have done
+    double longest_s;        // of these
+    bool served, whole;      // the other ranks were served; all were there at the end
     double store_s, wall_s;
     bool failed;
     mb_error error;
@@ -118,40 +136,226 @@ static mb_status find_job(sweep *all, slot *own, mb_job *job, bool *found, mb_er
             *found = true;
             return MB_OK;
         }
-        if (all->next_point >= all->points) return MB_OK;
+        if (all->next_point >= all->points) { // the end
+            mb_stretch_release(all->stretch);
+            all->stretch = NULL;
+            return MB_OK;
+        }
         const mb_status status = next_stretch(all, error);
         if (status != MB_OK) return status;
     }
 }
 
-static bool next_job(void *context, unsigned worker, mb_job_state *state, mb_job *job) {
+// --- jobs that other ranks have ---------------------------------------------------------------------------
+
+static double silence_s(const sweep *all) {
+    return fmax(LEAST_SILENCE, SILENCE * all->longest_s);
+}
+
+static bool is_over(const sweep *all) {
+    return all->failed || atomic_load(all->options->run.stop);
+}
+
+// A job that a rank has had for too long: it is done again, and whoever is first is kept.
+static bool take_overdue(sweep *all, mb_rank_job *job) {
+    const double now = mb_clock_wall();
+    for (size_t i = 0; i < all->handed_count; i++)
+        if (now - all->handed[i].since_s > silence_s(all)) {
+            *job = all->handed[i].job;
+            all->handed[i].since_s = now;
+            return true;
+        }
+    return false;
+}
+
+static void forget(sweep *all, long long run) {
+    for (size_t i = 0; i < all->handed_count; i++)
+        if (all->handed[i].job.run == run) {
+            all->longest_s = fmax(all->longest_s, mb_clock_wall() - all->handed[i].since_s);
+            all->handed[i] = all->handed[--all->handed_count];
+            return;
+        }
+}
+
+static mb_status note_handed(sweep *all, const mb_rank_job *job, mb_error *error) {
+    if (all->handed_count == all->handed_capacity) {
+        const size_t capacity = all->handed_capacity ? 2 * all->handed_capacity : 64;
+        handed *more = realloc(all->handed, capacity * sizeof *more);
+        if (!more) return mb_fail_memory(error);
+        all->handed = more;
+        all->handed_capacity = capacity;
+    }
+    all->handed[all->handed_count++] = (handed){*job, mb_clock_wall()};
+    return MB_OK;
+}
+
+static mb_rank_job take_for_rank(void *context, int rank) {
+    (void)rank;
     sweep *all = context;
-    slot *own = &all->slots[worker];
+    slot fresh = {0};
+    mb_rank_job result = {.kind = MB_RANK_END};
+    mb_job job;
     bool found = false;
     mb_error error = {0};
     pthread_mutex_lock(&all->mutex);
-    if (!all->failed && find_job(all, own, job, &found, &error) != MB_OK) give_up(all, &error);
-    if (found && own->stretch != all->stretch) { // its clock is of the other stretch's scenario
-        mb_step_clock_close(state->clock);
-        state->clock = NULL;
-        mb_stretch_release(own->stretch);
-        own->stretch = mb_stretch_hold(all->stretch);
+    mb_status status = is_over(all) ? MB_OK : find_job(all, &fresh, &job, &found, &error);
+    if (found) {
+        result = (mb_rank_job){MB_RANK_JOB, fresh.run, fresh.point, fresh.outcome.policy,
+                               fresh.outcome.seed_index};
+        status = note_handed(all, &result, &error);
+    } else if (!is_over(all) && all->handed_count && !take_overdue(all, &result))
+        result.kind = MB_RANK_WAIT;
+    if (status != MB_OK) {
+        give_up(all, &error);
+        result.kind = MB_RANK_END;
     }
     pthread_mutex_unlock(&all->mutex);
-    return found;
+    return result;
 }
 
-static mb_status record(sweep *all, const slot *own, mb_error *error) {
+static double patience_of(void *context) {
+    sweep *all = context;
+    pthread_mutex_lock(&all->mutex);
+    const bool over = is_over(all) || (all->next_point >= all->points && !all->stretch && !all->handed_count);
+    const double patience = over ? silence_s(all) : -1;
+    pthread_mutex_unlock(&all->mutex);
+    return patience;
+}
+
+static void fail_for_rank(void *context, int rank, const char *message) {
+    sweep *all = context;
+    mb_error error;
+    mb_fail(&error, MB_FAILED, "rank %d: %s", rank, message);
+    pthread_mutex_lock(&all->mutex);
+    give_up(all, &error);
+    pthread_mutex_unlock(&all->mutex);
+}
+
+// A job of this rank's own that another one was to do; it may be of a stretch that is gone.
+static mb_status begin_again(sweep *all, const mb_rank_job *what, slot *own, mb_job *job, mb_error *error) {
+    const size_t point = (size_t)what->point - 1;
+    size_t local = 0;
+    mb_stretch_release(own->stretch);
+    own->stretch = NULL;
+    const mb_status status = mb_stretch_load(all->options->scenario, all->options->overrides,
+                                             point - point % MB_STRETCH_POINTS, &own->stretch, error);
+    if (status != MB_OK) return status;
+    own->run = what->run;
+    own->point = what->point;
+    const mb_experiment *experiment = mb_stretch_at(own->stretch, point, &local);
+    own->outcome = (mb_outcome){.point = local, .policy = what->policy, .seed_index = what->seed};
+    *job = (mb_job){experiment, &own->outcome};
+    return MB_OK;
+}
+
+// --- jobs of this process --------------------------------------------------------------------------------
+
+static void close_clock(mb_job_state *state) {
+    mb_step_clock_close(state->clock);
+    state->clock = NULL;
+}
+
+// Under the mutex. Nothing found and nothing to wait for: the end.
+static mb_status look_for_job(sweep *all, slot *own, mb_job_state *state, mb_job *job, bool *found,
+                              bool *wait, mb_error *error) {
+    mb_rank_job again;
+    mb_status status = find_job(all, own, job, found, error);
+    if (status != MB_OK) return status;
+    if (*found) {
+        if (own->stretch == all->stretch) return MB_OK;
+        close_clock(state); // it is of the other stretch's scenario
+        mb_stretch_release(own->stretch);
+        own->stretch = mb_stretch_hold(all->stretch);
+    } else if (take_overdue(all, &again)) {
+        close_clock(state);
+        status = begin_again(all, &again, own, job, error);
+        *found = status == MB_OK;
+    } else
+        *wait = all->handed_count > 0;
+    return status;
+}
+
+static bool next_job(void *context, unsigned worker, mb_job_state *state, mb_job *job) {
+    sweep *all = context;
+    for (;;) {
+        bool found = false, wait = false;
+        mb_error error = {0};
+        pthread_mutex_lock(&all->mutex);
+        if (!is_over(all) &&
+            look_for_job(all, &all->slots[worker], state, job, &found, &wait, &error) != MB_OK)
+            give_up(all, &error);
+        pthread_mutex_unlock(&all->mutex);
+        if (!wait) return found;
+        nanosleep(&(struct timespec){.tv_nsec = 10000000L}, NULL);
+    }
+}
+
+// What another rank has read must be what this one would.
+static mb_status agree(sweep *all, const json_t *inputs, mb_error *error) {
+    mb_status status = MB_OK;
+    size_t i;
+    json_t *one;
+    json_array_foreach(inputs, i, one) {
+        const char *parts[4];
+        for (size_t k = 0; k < 4; k++) {
+            parts[k] = json_string_value(json_array_get(one, k));
+            if (!parts[k]) return mb_fail_memory(error);
+        }
+        if (status == MB_OK)
+            status = mb_inputs_agree(&all->inputs, parts[0], parts[1], parts[2], parts[3], error);
+    }
+    return status;
+}
+
+static mb_status is_there(sweep *all, sqlite3_int64 run, bool *there, mb_error *error) {
+    char sql[64];
+    sqlite3_int64 count = 0;
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM runs WHERE run = %lld", (long long)run);
+    const mb_status status = mb_store_number(&all->store, sql, &count, error);
+    *there = count > 0;
+    return status;
+}
+
+// `inputs`: what the rank that ran it has read; NULL: this one ran it.
+static mb_status record(sweep *all, const slot *own, const json_t *inputs, mb_error *error) {
     const mb_outcome *outcome = &own->outcome;
+    bool there = false; // two ranks may have done the same
     mb_status status = mb_inputs_unchanged(&all->inputs, error);
     if (status == MB_OK) status = mb_store_execute(&all->store, "BEGIN IMMEDIATE", error);
     if (status != MB_OK) return status;
     for (size_t i = 0; i < outcome->script_count && status == MB_OK; i++)
         status = mb_inputs_add(&all->inputs, "module", outcome->scripts[i], error);
-    if (status == MB_OK) status = mb_record_run(&all->recorder, own->run, own->point, outcome, error);
+    if (status == MB_OK) status = agree(all, inputs, error);
+    if (status == MB_OK && all->options->ranks) status = is_there(all, own->run, &there, error);
+    if (status == MB_OK && !there)
+        status = mb_record_run(&all->recorder, own->run, own->point, outcome, error);
     if (status == MB_OK) status = mb_store_execute(&all->store, "COMMIT", error);
     if (status != MB_OK) sqlite3_exec(all->store.db, "ROLLBACK", NULL, NULL, NULL);
+    if (status == MB_OK) forget(all, own->run);
     return status;
+}
+
+static void give_for_rank(void *context, const mb_rank_job *job, mb_outcome *outcome, const json_t *inputs,
+                          int rank) {
+    sweep *all = context;
+    slot done = {.run = job->run, .point = job->point, .outcome = *outcome};
+    mb_error error = {0}, told;
+    pthread_mutex_lock(&all->mutex);
+    const double start = mb_clock_wall();
+    if (!all->failed && record(all, &done, inputs, &error) != MB_OK) {
+        mb_fail(&told, error.status, "rank %d: %s", rank, error.message);
+        give_up(all, &told);
+    } else
+        atomic_fetch_add(&all->elsewhere, 1);
+    all->store_s += mb_clock_wall() - start;
+    pthread_mutex_unlock(&all->mutex);
+}
+
+static void *serve(void *context) {
+    sweep *all = context;
+    const mb_rank_host host = {take_for_rank, give_for_rank, fail_for_rank, patience_of, all};
+    all->whole = mb_ranks_serve(all->options->ranks, &host);
+    return NULL;
 }
 
 static void job_done(void *context, unsigned worker, const mb_job *job) {
@@ -162,7 +366,7 @@ static void job_done(void *context, unsigned worker, const mb_job *job) {
     const bool cut = !job->outcome->finished && atomic_load(all->options->run.stop);
     pthread_mutex_lock(&all->mutex);
     const double start = mb_clock_wall();
-    if (!cut && !all->failed && record(all, own, &error) != MB_OK) give_up(all, &error);
+    if (!cut && !all->failed && record(all, own, NULL, &error) != MB_OK) give_up(all, &error);
     all->store_s += mb_clock_wall() - start;
     pthread_mutex_unlock(&all->mutex);
     mb_outcome_deinit(&own->outcome);
@@ -222,11 +426,17 @@ static mb_status run_jobs(sweep *all, const mb_sweep_result *result, mb_error *e
     if (threads > left) threads = left ? (unsigned)left : 1;
     all->slots = calloc(threads, sizeof *all->slots);
     if (!all->slots) return mb_fail_memory(error);
-    pthread_mutex_init(&all->mutex, NULL);
+    pthread_t server;
+    if (all->options->ranks) {
+        if (pthread_create(&server, NULL, serve, all) != 0)
+            return mb_fail(error, MB_FAILED, "no thread could be started");
+        all->served = true;
+    }
     const double start = mb_clock_wall();
     mb_status status = mb_pool_run(&all->options->run, &feed, threads, error);
     all->wall_s = mb_clock_wall() - start;
-    pthread_mutex_destroy(&all->mutex);
+    if (status != MB_OK) give_up(all, error);
+    if (all->served) pthread_join(server, NULL);
     for (unsigned i = 0; i < threads; i++)
         mb_stretch_release(all->slots[i].stretch);
     if (status == MB_OK && all->failed) {
@@ -260,14 +470,22 @@ mb_status mb_sweep_run(const mb_sweep_options *options, mb_sweep_result *result,
     sweep all = {.options = options, .store = {.lock = -1}};
     mb_stretch *first = NULL;
     *result = (mb_sweep_result){0};
+    pthread_mutex_init(&all.mutex, NULL);
     mb_status status = mb_stretch_load(options->scenario, options->overrides, 0, &first, error);
     if (status == MB_OK && mb_scenario_skipped(first->scenario)) {
         result->skipped = mb_strdup(mb_scenario_skipped(first->scenario));
         if (!result->skipped) status = mb_fail_memory(error);
     } else if (status == MB_OK)
         status = run(&all, first, result, error);
+    if (options->ranks && !all.served) { // they wait to be told that there is nothing to do
+        all.failed = true;
+        serve(&all);
+    }
+    pthread_mutex_destroy(&all.mutex);
+    result->lost_ranks = options->ranks && !all.whole;
     mb_stretch_release(first);
     mb_stretch_release(all.stretch);
+    free(all.handed);
     free(all.slots);
     free(all.have);
     mb_recorder_deinit(&all.recorder);

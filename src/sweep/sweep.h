@@ -10,7 +10,8 @@ typedef struct mb_sweep_options {
     uint32_t shard, shards; // run every job whose number modulo `shards` is `shard`; 1 shard: all
     int argc;               // the command line, to be kept
     char *const *argv;
-    mb_run_options run; // its observer's hooks are not called
+    mb_run_options run;           // its observer's hooks are not called
+    const struct mb_ranks *ranks; // that share the work, this being the first; NULL: none
 } mb_sweep_options;
 
 typedef struct mb_sweep_result {
@@ -18,6 +19,7 @@ typedef struct mb_sweep_result {
     size_t before, done, failed; // jobs of the shard: found in the database; there now; of those, failed
     size_t total;                // jobs of the shard
     size_t all;                  // jobs of all shards
+    bool lost_ranks;             // some rank did not answer; the others did its jobs
     double wall_s, store_s;      // that the jobs took; that somebody was at the database
 } mb_sweep_result;
 

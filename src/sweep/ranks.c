@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: MIT
+#include "sweep/ranks.h"
+
+#ifdef MB_MPI
+
+#include "base/clock.h"
+#include "base/paths.h"
+#include "base/strbuf.h"
+#include "report/json_values.h"
+#include "sweep/inputs.h"
+#include "sweep/outcome_json.h"
+#include "sweep/stretch.h"
+
+#include <jansson.h>
+#include <mpi.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { TO_ROOT = 1, TO_RANK = 2 };                       // tags
+enum { ASK = 'a', RESULT = 'r', FAIL = 'f', BYE = 'b' }; // first byte of a message to rank 0
+#define PAUSE_NS 200000L  // between two looks for messages, so that rank 0 can run jobs as well
+#define WAIT_NS 20000000L // until a rank asks again
+
+static void pause_for(long nanoseconds) {
+    nanosleep(&(struct timespec){.tv_nsec = nanoseconds}, NULL);
+}
+
+mb_ranks mb_ranks_begin(void) {
+    mb_ranks ranks = {.size = 1};
+    int level;
+    // Set by mpirun, Slurm's srun, and PMIx; a program that is started by hand is not to wait for peers.
+    if (!getenv("OMPI_COMM_WORLD_SIZE") && !getenv("PMIX_RANK") && !getenv("PMI_RANK")) return ranks;
+    MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &level);
+    if (level < MPI_THREAD_SERIALIZED) return ranks;
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN); // a rank may be lost
+    MPI_Comm_rank(MPI_COMM_WORLD, &ranks.rank);
+    MPI_Comm_size(MPI_COMM_WORLD, &ranks.size);
+    return ranks;
+}
+
+void mb_ranks_end(const mb_ranks *ranks, bool whole, int code) {
+    int begun = 0;
+    MPI_Initialized(&begun);
+    if (!begun) return;
+    if (whole || ranks->rank > 0)
+        MPI_Finalize();
+    else { // which would wait for the lost
+        fflush(NULL);
+        MPI_Abort(MPI_COMM_WORLD, code);
+    }
+}
+
+// --- rank 0 ----------------------------------------------------------------------------------------------
+
+static void take_result(const mb_rank_host *host, const char *bytes, size_t size, int rank) {
+    mb_rank_job job;
+    mb_outcome outcome = {.started = true};
+    const size_t fixed = 1 + sizeof job + sizeof outcome.values;
+    if (size < fixed) return;
+    memcpy(&job, bytes + 1, sizeof job);
+    memcpy(outcome.values, bytes + 1 + sizeof job, sizeof outcome.values);
+    json_t *message = json_loadb(bytes + fixed, size - fixed, 0, NULL);
+    const char *text = json_string_value(json_object_get(message, "error")),
+               *trace = json_string_value(json_object_get(message, "traceback"));
+    outcome.policy = job.policy;
+    outcome.seed_index = job.seed;
+    outcome.finished = mb_json_truth_of(message, "finished");
+    outcome.status = (mb_status)mb_json_count_of(message, "status");
+    bool complete = message && mb_outcome_read(json_object_get(message, "details"), &outcome);
+    if (text && complete) {
+        outcome.error = calloc(1, sizeof *outcome.error);
+        complete = outcome.error != NULL;
+        if (complete) {
+            outcome.error->status = outcome.status;
+            snprintf(outcome.error->message, sizeof outcome.error->message, "%s", text);
+            snprintf(outcome.error->traceback, sizeof outcome.error->traceback, "%s", trace ? trace : "");
+        }
+    }
+    if (complete)
+        host->give(host->context, &job, &outcome, json_object_get(message, "inputs"), rank);
+    else
+        host->fail(host->context, rank, "out of memory");
+    json_decref(message);
+    mb_outcome_deinit(&outcome);
+}
+
+// One message, if there is one; whether it was a goodbye.
+static bool answer(const mb_rank_host *host, const MPI_Status *waiting) {
+    int size = 0;
+    const int rank = waiting->MPI_SOURCE;
+    MPI_Get_count(waiting, MPI_BYTE, &size);
+    char *bytes = malloc((size_t)size + 1);
+    if (!bytes) {
+        host->fail(host->context, rank, "out of memory");
+        return false;
+    }
+    MPI_Recv(bytes, size, MPI_BYTE, rank, TO_ROOT, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+    bytes[size] = '\0';
+    const char kind = size ? bytes[0] : '\0';
+    if (kind == ASK) {
+        const mb_rank_job job = host->take(host->context, rank);
+        MPI_Send(&job, sizeof job, MPI_BYTE, rank, TO_RANK, MPI_COMM_WORLD);
+    }
+    if (kind == RESULT) take_result(host, bytes, (size_t)size, rank);
+    if (kind == FAIL) host->fail(host->context, rank, bytes + 1);
+    free(bytes);
+    return kind == BYE;
+}
+
+bool mb_ranks_serve(const mb_ranks *ranks, const mb_rank_host *host) {
+    int left = ranks->size - 1;
+    double heard = mb_clock_wall();
+    while (left > 0) {
+        int there = 0;
+        MPI_Status waiting;
+        MPI_Iprobe(MPI_ANY_SOURCE, TO_ROOT, MPI_COMM_WORLD, &there, &waiting);
+        if (there) {
+            left -= answer(host, &waiting);
+            heard = mb_clock_wall();
+            continue;
+        }
+        const double patience_s = host->patience_s(host->context); // below 0: there is still something to do
+        if (patience_s >= 0 && mb_clock_wall() - heard > patience_s) return false;
+        pause_for(PAUSE_NS);
+    }
+    return true;
+}
+
+// --- another rank ----------------------------------------------------------------------------------------
+
+typedef struct slot {
+    mb_stretch *stretch;
+    mb_outcome outcome;
+    mb_rank_job job;
+} slot;
+
+typedef struct helper {
+    const mb_sweep_options *options;
+    pthread_mutex_t mutex; // of MPI, and of everything here
+    mb_inputs inputs;
+    size_t told; // of the inputs
+    mb_stretch *stretch;
+    slot *slots;
+    bool failed;
+} helper;
+
+static void send_text(char kind, const char *text) {
+    mb_strbuf message = {0};
+    mb_strbuf_add_bytes(&message, &kind, 1);
+    if (text) mb_strbuf_add(&message, text);
+    if (!message.failed) MPI_Send(message.text, (int)message.length, MPI_BYTE, 0, TO_ROOT, MPI_COMM_WORLD);
+    mb_strbuf_deinit(&message);
+}
+
+static void give_up(helper *all, const mb_error *error) {
+    if (!all->failed) send_text(FAIL, error->message);
+    all->failed = true;
+}
+
+static mb_status need_stretch(helper *all, size_t point, mb_error *error) {
+    const size_t first = point - point % MB_STRETCH_POINTS;
+    if (all->stretch && all->stretch->first_point == first) return MB_OK;
+    mb_stretch_release(all->stretch);
+    all->stretch = NULL;
+    const mb_status status =
+        mb_stretch_load(all->options->scenario, all->options->overrides, first, &all->stretch, error);
+    return status == MB_OK ? mb_stretch_inputs(all->stretch, &all->inputs, error) : status;
+}
+
+static mb_status begin(helper *all, slot *own, mb_job_state *state, mb_job *job, mb_error *error) {
+    size_t local = 0;
+    const mb_status status = need_stretch(all, (size_t)own->job.point - 1, error);
+    if (status != MB_OK) return status;
+    if (own->stretch != all->stretch) {
+        mb_step_clock_close(state->clock);
+        state->clock = NULL;
+        mb_stretch_release(own->stretch);
+        own->stretch = mb_stretch_hold(all->stretch);
+    }
+    const mb_experiment *experiment = mb_stretch_at(all->stretch, (size_t)own->job.point - 1, &local);
+    if (!experiment || own->job.policy >= experiment->policy_count || own->job.seed >= experiment->seeds)
+        return mb_fail(error, MB_FAILED, "this rank reads another scenario: it has no run %lld",
+                       own->job.run);
+    own->outcome = (mb_outcome){.point = local, .policy = own->job.policy, .seed_index = own->job.seed};
+    *job = (mb_job){experiment, &own->outcome};
+    return MB_OK;
+}
+
+static bool next_job(void *context, unsigned worker, mb_job_state *state, mb_job *job) {
+    helper *all = context;
+    slot *own = &all->slots[worker];
+    mb_error error = {0};
+    bool found = false;
+    for (own->job.kind = MB_RANK_WAIT;
+         own->job.kind == MB_RANK_WAIT && !atomic_load(all->options->run.stop);) {
+        pthread_mutex_lock(&all->mutex);
+        own->job.kind = MB_RANK_END;
+        if (!all->failed) {
+            send_text(ASK, NULL);
+            MPI_Recv(&own->job, sizeof own->job, MPI_BYTE, 0, TO_RANK, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+        }
+        if (own->job.kind == MB_RANK_JOB) {
+            found = begin(all, own, state, job, &error) == MB_OK;
+            if (!found) give_up(all, &error);
+        }
+        pthread_mutex_unlock(&all->mutex);
+        if (own->job.kind == MB_RANK_WAIT) pause_for(WAIT_NS);
+    }
+    return found;
+}
+
+// What this rank has read since it last said.
+static json_t *new_inputs(helper *all, bool *lost) {
+    json_t *list = json_array();
+    for (; all->told < all->inputs.count; all->told++) {
+        const mb_input *input = &all->inputs.items[all->told];
+        json_t *one = json_array();
+        const char *const parts[] = {input->kind, input->name, input->path, input->hash};
+        for (size_t i = 0; i < 4; i++)
+            mb_json_append(lost, one, mb_json_text(parts[i]));
+        mb_json_append(lost, list, one);
+    }
+    return list;
+}
+
+static bool send_result(helper *all, const slot *own) {
+    const mb_outcome *o = &own->outcome;
+    const char kind = RESULT;
+    bool lost = false;
+    json_t *object = json_object();
+    mb_json_set(&lost, object, "finished", json_boolean(o->finished));
+    mb_json_set(&lost, object, "status", json_integer((json_int_t)o->status));
+    mb_json_set(&lost, object, "error", mb_json_text(o->error ? o->error->message : NULL));
+    mb_json_set(&lost, object, "traceback", mb_json_text(o->error ? o->error->traceback : NULL));
+    mb_json_set(&lost, object, "details", mb_outcome_json(&lost, o));
+    mb_json_set(&lost, object, "inputs", new_inputs(all, &lost));
+    char *text = lost ? NULL : json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    json_decref(object);
+    mb_strbuf message = {0};
+    mb_strbuf_add_bytes(&message, &kind, 1);
+    mb_strbuf_add_bytes(&message, (const char *)&own->job, sizeof own->job);
+    mb_strbuf_add_bytes(&message, (const char *)o->values, sizeof o->values);
+    mb_strbuf_add(&message, text ? text : "");
+    const bool good = text && !message.failed;
+    if (good) MPI_Send(message.text, (int)message.length, MPI_BYTE, 0, TO_ROOT, MPI_COMM_WORLD);
+    mb_strbuf_deinit(&message);
+    free(text);
+    return good;
+}
+
+static void job_done(void *context, unsigned worker, const mb_job *job) {
+    helper *all = context;
+    slot *own = &all->slots[worker];
+    mb_error error = {0};
+    const bool cut = !job->outcome->finished && atomic_load(all->options->run.stop);
+    pthread_mutex_lock(&all->mutex);
+    mb_status status = mb_inputs_unchanged(&all->inputs, &error);
+    for (size_t i = 0; i < own->outcome.script_count && status == MB_OK; i++)
+        status = mb_inputs_add(&all->inputs, "module", own->outcome.scripts[i], &error);
+    if (status == MB_OK && !cut && !all->failed && !send_result(all, own)) status = mb_fail_memory(&error);
+    if (status != MB_OK) give_up(all, &error);
+    pthread_mutex_unlock(&all->mutex);
+    mb_outcome_deinit(&own->outcome);
+    own->outcome = (mb_outcome){0};
+}
+
+static mb_status help(helper *all, mb_error *error) {
+    const mb_job_feed feed = {.next = next_job, .done = job_done, .context = all};
+    mb_run_options run = all->options->run;
+    run.progress = NULL; // rank 0 shows it
+    const unsigned threads = mb_pool_threads(&run);
+    all->slots = calloc(threads, sizeof *all->slots);
+    mb_status status = all->slots ? mb_paths_root(&all->inputs.root, error) : mb_fail_memory(error);
+    if (status == MB_OK) status = mb_inputs_add_program(&all->inputs, error);
+    if (status == MB_OK) status = mb_pool_run(&run, &feed, threads, error);
+    for (unsigned i = 0; i < threads && all->slots; i++)
+        mb_stretch_release(all->slots[i].stretch);
+    return status;
+}
+
+mb_status mb_ranks_help(const mb_ranks *ranks, const mb_sweep_options *options, mb_error *error) {
+    (void)ranks;
+    helper all = {.options = options};
+    pthread_mutex_init(&all.mutex, NULL);
+    const mb_status status = help(&all, error);
+    if (status != MB_OK) give_up(&all, error);
+    send_text(BYE, NULL);
+    pthread_mutex_destroy(&all.mutex);
+    mb_stretch_release(all.stretch);
+    free(all.slots);
+    mb_inputs_deinit(&all.inputs);
+    return status;
+}
+
+#else
+
+mb_ranks mb_ranks_begin(void) {
+    return (mb_ranks){.size = 1};
+}
+
+void mb_ranks_end(const mb_ranks *ranks, bool whole, int code) {
+    (void)ranks, (void)whole, (void)code;
+}
+
+bool mb_ranks_serve(const mb_ranks *ranks, const mb_rank_host *host) {
+    (void)ranks, (void)host;
+    return true;
+}
+
+mb_status mb_ranks_help(const mb_ranks *ranks, const mb_sweep_options *options, mb_error *error) {
+    (void)ranks, (void)options;
+    return mb_fail(error, MB_FAILED, "this mbsand was built without MPI; `make MPI=1` builds one with it");
+}
+
+#endif
