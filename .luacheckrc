@@ -26,6 +26,7 @@ local scenario = { -- the words of a scenario
   read_globals = { "scenario", "trace", "synthetic", "origin_requests", "arrivals", "lengths", "predict", "latency", "skip", "locate", "root", "plan" },
 }
 files["scenarios"] = scenario
+files["tests/corpus/tables"] = scenario
 files["lua/mbsand/plan_capacity.lua"] = scenario
 files["lua/mbsand/plan_pages.lua"] = scenario
 files["tests/bench"] = scenario

@@ -32,6 +32,8 @@ FLAGS_fast     := $(FLAGS_release) -flto=auto -fprofile-use -fprofile-correction
 FLAGS_debug   := -O1 -g -DMB_DEBUG -fno-omit-frame-pointer
 FLAGS_asan    := $(FLAGS_debug) -fsanitize=address,undefined -fno-sanitize-recover=all
 FLAGS_tsan    := $(FLAGS_debug) -fsanitize=thread
+# What tests/fuzz links with the fuzzer's own main: CC=clang BUILD=fuzz fuzz-programs.
+FLAGS_fuzz    := $(FLAGS_debug) -fsanitize=fuzzer-no-link,address,undefined
 MODE     := $(FLAGS_$(BUILD))
 PACKAGES := $(LUA_PACKAGE) jansson zlib libzstd sqlite3 $(if $(MPI),ompi-c)
 # -ffp-contract=off: no fused multiply-add, so that every machine gives the same bits.
@@ -52,10 +54,11 @@ endif
 OBJECTS := $(patsubst src/%.c,$(OUT)/%.o,$(sort $(wildcard src/*/*.c)))
 CORE    := $(filter-out $(OUT)/cli/main.o,$(OBJECTS))
 UNIT    := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
+FUZZ    := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 BENCH   := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(sort $(wildcard tests/bench/bench_*.c)))
 SCRIPTS := lua policies scenarios data
 
-.PHONY: all release binary probe run test unit unit-programs bench bench-programs lint format install uninstall sbom dist clean
+.PHONY: all release binary probe run test unit unit-programs fuzz-programs bench bench-programs lint format install uninstall sbom dist clean
 .DELETE_ON_ERROR:
 
 # In two steps: what the first installs, the second finds.
@@ -124,6 +127,13 @@ $(OUT)/bench/%: tests/bench/%.c $(OUT)/core.a
 	@echo "CC $<"
 	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -o $@ $< $(OUT)/core.a $(LDLIBS_ALL)
 
+$(OUT)/fuzz/%: tests/fuzz/%.c $(OUT)/core.a
+	@mkdir -p $(@D)
+	@echo "CC $<"
+	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -fsanitize=fuzzer -MMD -MP -o $@ $< $(OUT)/core.a $(LDLIBS_ALL)
+
+fuzz-programs: $(FUZZ)
+
 # After the program, not beside it: two makes must not write the same objects.
 unit: all
 	@$(MAKE) --no-print-directory unit-programs
@@ -168,4 +178,4 @@ dist:
 clean:
 	rm -rf build
 
--include $(OBJECTS:.o=.d) $(UNIT:=.d) $(BENCH:=.d)
+-include $(OBJECTS:.o=.d) $(UNIT:=.d) $(FUZZ:=.d) $(BENCH:=.d)

@@ -12,14 +12,6 @@ local most_values, most_points = 100000, 1000000 -- of an axis, of a sweep
 
 -- Files ------------------------------------------------------------------------------------------------------
 
-local function is_file(path)
-  local handle = io.open(path, "rb")
-  if not handle then return false end
-  local readable = handle:read(0) ~= nil or handle:seek("end") == 0
-  handle:close()
-  return readable
-end
-
 -- Where a scenario's files may lie: $MBSAND_DATA, the current folder, the scenario's, the project's.
 local function make_locate(path, native)
   local folders = { "" }
@@ -30,16 +22,16 @@ local function make_locate(path, native)
     for _, folder in ipairs { "/", "/data/", "/../shared/data/" } do folders[#folders + 1] = native.root .. folder end
   end
   return function(name)
-    if name:sub(1, 1) == "/" then return is_file(name) and name or nil end
+    if name:sub(1, 1) == "/" then return native.is_file(name) and name or nil end
     for _, folder in ipairs(folders) do
-      if is_file(folder .. name) then return folder .. name end
+      if native.is_file(folder .. name) then return folder .. name end
     end
   end
 end
 
 -- The data that results rest on.
 local function note_file(context, path)
-  if context.files[path] or not is_file(path) then return end
+  if context.files[path] or not context.native.is_file(path) then return end
   table.insert(context.files, path)
   context.files[path] = true
 end
@@ -494,7 +486,8 @@ local function build_section(context, original)
   return section
 end
 
--- Load a script. native: { root =, measures = { names }, find_policy = function(name) -> path | nil, sentence }.
+-- Load a script. native: { root =, measures = { names }, is_file = function(path), plan = function(options),
+--   find_policy = function(name) -> path | nil, sentence }.
 -- overrides: { sets = { "key=value" }, overs = { "key=1,2" }, policies = { "NAME,param=value" }, first =, most = points }.
 -- Raises { mbsand = sentence }.
 function scenario.load(path, text, native, overrides)

@@ -361,6 +361,17 @@ static mb_status read_all(int file, const char *path, size_t most, mb_strbuf *te
     return text->failed ? mb_fail_memory(error) : MB_OK;
 }
 
+mb_status mb_paths_open(const char *path, FILE **file, mb_error *error) {
+    *file = NULL;
+    struct stat info;
+    const bool handed_over = strcmp(path, "/dev/stdin") == 0 || strncmp(path, "/dev/fd/", 8) == 0;
+    // Opening a pipe waits for whoever writes it, a device may never end.
+    if (!handed_over && stat(path, &info) == 0 && !S_ISREG(info.st_mode))
+        return mb_fail(error, MB_BAD_INPUT, "%s: is a %s; expected a file", path, kind_of(info.st_mode));
+    *file = fopen(path, "rb");
+    return *file ? MB_OK : mb_fail(error, MB_BAD_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
+}
+
 mb_status mb_paths_read(const char *path, size_t most, mb_strbuf *text, mb_error *error) {
     struct stat info;
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) // to open a device may do something

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 // The folder with lua/, policies/, scenarios/ and data/: $MBSAND_HOME, else the checkout that the executable
 // was built in, else ../share/mbsand beside the executable's folder, else the compiled-in MB_DATADIR.
@@ -40,6 +41,9 @@ mb_status mb_paths_beside(const char *folder, const char *name, char *path, size
 // Add a whole file of at most `most` bytes: a regular one, so that no pipe holds us up and no device fills
 // memory.
 mb_status mb_paths_read(const char *path, size_t most, mb_strbuf *text, mb_error *error);
+// Open a regular file for reading; also what the shell or the user hands over as an open one (/dev/stdin,
+// /dev/fd/N).
+mb_status mb_paths_open(const char *path, FILE **file, mb_error *error);
 
 bool mb_paths_is_file(const char *path); // a regular file, or what can be read like one; no folder
 char *mb_paths_join(const char *folder, const char *name);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "model/number_csv.h"
 
+#include "base/paths.h"
 #include "base/strbuf.h"
 
 #include <csv.h>
@@ -250,8 +251,9 @@ static void reject_empty(reader *r) {
 mb_status mb_number_csv_read(const char *path, const mb_csv_kind *const *kinds, size_t kind_count,
                              mb_number_csv *csv, mb_error *error) {
     *csv = (mb_number_csv){.path = path};
-    FILE *file = fopen(path, "r");
-    if (!file) return mb_fail(error, MB_BAD_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
+    FILE *file;
+    const mb_status opened = mb_paths_open(path, &file, error);
+    if (opened) return opened;
     reader r = {
         .path = path, .kinds = kinds, .kind_count = kind_count, .csv = csv, .line = 1, .error = error};
     struct csv_parser parser;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "model/profile_csv.h"
 
+#include "base/paths.h"
 #include "base/strbuf.h"
 
 #include <errno.h>
@@ -140,11 +141,12 @@ mb_status mb_profile_csv_read(const char *directory, const char *name, const cha
     mb_strbuf_printf(&path, "%s/%s", directory, name);
     csv->path = path.text;
     if (path.failed) return mb_fail_memory(error);
-    FILE *file = fopen(csv->path, "r");
-    if (!file) return mb_fail(error, MB_BAD_INPUT, "%s: cannot be opened: %s", csv->path, strerror(errno));
+    FILE *file;
+    mb_status status = mb_paths_open(csv->path, &file, error);
+    if (status) return status;
     reader r = {
         .csv = csv, .columns = columns, .column_count = column_count, .layers = layers, .error = error};
-    const mb_status status = read_lines(&r, file);
+    status = read_lines(&r, file);
     fclose(file);
     return status;
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "plan/engine_log.h"
 
+#include "base/paths.h"
+
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -141,8 +143,9 @@ static void read_version(const char *line, mb_engine_log *log) {
 
 mb_status mb_engine_log_read(const char *path, mb_engine_log *log, mb_error *error) {
     *log = (mb_engine_log){.tokens = 0};
-    FILE *file = fopen(path, "r");
-    if (!file) return mb_fail(error, MB_BAD_INPUT, "cannot read %s: %s", path, strerror(errno));
+    FILE *file;
+    const mb_status opened = mb_paths_open(path, &file, error);
+    if (opened) return opened;
     char line[8192];
     while (fgets(line, sizeof line, file)) {
         read_version(line, log);

@@ -215,8 +215,9 @@ static void parse(reader *r, FILE *file) {
 mb_status mb_gpu_table_read(const char *path, mb_gpu_table *table, mb_error *error) {
     *table = (mb_gpu_table){.path = mb_strdup(path)};
     if (!table->path) return mb_fail_memory(error);
-    FILE *file = fopen(path, "rb");
-    if (!file) return mb_fail(error, MB_BAD_INPUT, "cannot read %s: %s", path, strerror(errno));
+    FILE *file;
+    const mb_status opened = mb_paths_open(path, &file, error);
+    if (opened) return opened;
     reader r = {.table = table, .line = 1, .error = error};
     parse(&r, file);
     fclose(file);

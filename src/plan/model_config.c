@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "plan/model_config.h"
 
+#include "base/paths.h"
 #include "base/strbuf.h"
 #include "plan/model_reader.h"
 
@@ -219,7 +220,11 @@ static char *name_of(const char *path) {
 mb_status mb_model_config_read(const char *path, mb_model_config *model, mb_error *error) {
     *model = (mb_model_config){0};
     json_error_t problem;
-    json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &problem);
+    FILE *file;
+    const mb_status opened = mb_paths_open(path, &file, error);
+    if (opened) return opened;
+    json_t *root = json_loadf(file, JSON_REJECT_DUPLICATES, &problem);
+    fclose(file);
     if (!root) {
         if (problem.line > 0)
             return mb_fail_at(error, MB_BAD_INPUT, path, (unsigned long)problem.line,

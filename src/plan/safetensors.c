@@ -29,28 +29,40 @@ static json_t *read_header(FILE *file) {
 }
 
 static mb_status add_file(const char *path, double *bytes, mb_error *error) {
-    FILE *file = fopen(path, "rb");
-    json_t *header = file ? read_header(file) : NULL;
-    if (file) fclose(file);
+    FILE *file;
+    const mb_status opened = mb_paths_open(path, &file, error);
+    if (opened) return opened;
+    json_t *header = read_header(file);
+    fclose(file);
     if (!json_is_object(header)) {
         json_decref(header);
         return mb_fail(error, MB_BAD_INPUT, "%s: no header of a safetensors file", path);
     }
     const char *name;
     json_t *tensor;
+    mb_status status = MB_OK;
     json_object_foreach(header, name, tensor) {
         const json_t *offsets = json_object_get(tensor, "data_offsets");
-        *bytes +=
-            json_number_value(json_array_get(offsets, 1)) - json_number_value(json_array_get(offsets, 0));
+        const double from = json_number_value(json_array_get(offsets, 0));
+        const double to = json_number_value(json_array_get(offsets, 1));
+        if (to < from || from < 0)
+            status =
+                mb_fail(error, MB_BAD_INPUT,
+                        "%s: a tensor lies from byte %g to %g; expected an ascending pair", path, from, to);
+        *bytes += to - from;
     }
     json_decref(header);
-    return MB_OK;
+    return status;
 }
 
 static double total_of_index(const char *folder) {
     char *path = mb_paths_join(folder, "model.safetensors.index.json");
-    json_t *index = path ? json_load_file(path, 0, NULL) : NULL;
-    const double total = json_number_value(json_object_get(json_object_get(index, "metadata"), "total_size"));
+    FILE *file = NULL;
+    mb_error ignored;
+    json_t *index = path && !mb_paths_open(path, &file, &ignored) ? json_loadf(file, 0, NULL) : NULL;
+    if (file) fclose(file);
+    double total = json_number_value(json_object_get(json_object_get(index, "metadata"), "total_size"));
+    if (total < 0) total = 0; // no size: the files themselves are asked
     json_decref(index);
     free(path);
     return total;

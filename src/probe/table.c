@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "probe/table.h"
 
+#include "base/paths.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -48,14 +50,16 @@ static mb_status read_known(mb_probe_table *t, const char *head, const size_t *k
                             long *whole, mb_error *error) {
     *exists = false;
     *whole = 0;
-    FILE *file = fopen(t->path, "r");
-    if (!file) return MB_OK;
+    if (access(t->path, F_OK) != 0) return MB_OK;
+    FILE *file;
+    mb_status status = mb_paths_open(t->path, &file, error);
+    if (status) return status;
     char line[MOST_LINE];
     const size_t first = strcspn(head, "\n");
-    mb_status status = MB_OK;
     while (!status && fgets(line, sizeof line, file)) {
         const size_t length = strlen(line);
-        const bool cut = length > 0 && line[length - 1] != '\n';
+        const bool cut =
+            length == 0 || line[length - 1] != '\n'; // 0: a zero byte, and who knows what behind it
         line[strcspn(line, "\r\n")] = '\0';
         if (!*exists && (strncmp(line, head, first) != 0 || line[first] != '\0'))
             status = mb_fail(error, MB_BAD_INPUT,
@@ -80,7 +84,7 @@ mb_status mb_probe_table_open(const char *path, const char *head, const size_t *
     if (status) return status;
     if (exists && truncate(path, whole) != 0) // a row that was cut off would spoil the file
         return mb_fail(error, MB_BAD_INPUT, "cannot write %s: %s", path, strerror(errno));
-    exists = exists && whole > 0;
+    exists = exists && whole >= (long)strlen(head); // else it was cut off in its head
     t->file = fopen(path, exists ? "a" : "w");
     if (!t->file) return mb_fail(error, MB_BAD_INPUT, "cannot write %s: %s", path, strerror(errno));
     return exists ? MB_OK : mb_probe_table_add(t, head, error);

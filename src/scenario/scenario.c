@@ -115,6 +115,12 @@ static int find_policy(lua_State *L) {
     return 2;
 }
 
+// is_file(path): whether something is there that is no folder. To open it might wait for ever.
+static int is_file(lua_State *L) {
+    lua_pushboolean(L, mb_paths_is_file(luaL_checkstring(L, 1)));
+    return 1;
+}
+
 static void push_native(lua_State *L, const mb_scenario *scenario) {
     lua_newtable(L);
     lua_pushstring(L, scenario->root);
@@ -122,6 +128,8 @@ static void push_native(lua_State *L, const mb_scenario *scenario) {
     lua_pushstring(L, scenario->root);
     lua_pushcclosure(L, find_policy, 1);
     lua_setfield(L, -2, "find_policy");
+    lua_pushcfunction(L, is_file);
+    lua_setfield(L, -2, "is_file");
     mb_push_plan(L, scenario->root);
     lua_setfield(L, -2, "plan");
     lua_createtable(L, MB_MEASURE_COUNT, 0);

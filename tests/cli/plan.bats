@@ -300,6 +300,12 @@ open("weights/model.safetensors", "wb").write(struct.pack("<Q", len(header)) + h
     plan --model ./weights --gpu h100-80gb
     [ "$status" -eq 2 ]
     says "no header of a safetensors file"
+    python3 -c 'import json, struct
+header = json.dumps({"a": {"dtype": "BF16", "shape": [4], "data_offsets": [8, 2]}}).encode()
+open("weights/model.safetensors", "wb").write(struct.pack("<Q", len(header)) + header)'
+    plan --model ./weights --gpu h100-80gb
+    [ "$status" -eq 2 ]
+    says "model.safetensors: a tensor lies from byte 8 to 2; expected an ascending pair"
 }
 
 @test "contexts are cut to the positions, Falcon to one GPU, and the answer can be started" {

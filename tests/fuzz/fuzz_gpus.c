@@ -1,24 +1,11 @@
 // SPDX-License-Identifier: MIT
 // libFuzzer: no list of GPUs makes the reader crash or leak, or a GPU without memory.
+#include "fuzz.h"
 #include "plan/gpu.h"
 
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds) {
-    if (!holds) abort();
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    char path[64];
-    snprintf(path, sizeof path, "/dev/shm/mbsand-fuzz-gpus-%ld", (long)getpid());
-    FILE *file = fopen(path, "wb");
-    check(file != NULL && fwrite(data, 1, size, file) == size && fclose(file) == 0);
+    const fuzz_path file = input_file("gpus", data, size);
+    const char *path = file.text;
     mb_error error = {0};
     mb_gpu_table table;
     if (mb_gpu_table_read(path, &table, &error) == MB_OK) {

@@ -1,24 +1,13 @@
 // SPDX-License-Identifier: MIT
 // libFuzzer: no grid file makes the reader or the fit crash, leak or give a number that is none.
 #include "fit/batch.h"
+#include "fuzz.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds) {
-    if (!holds) abort();
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    char path[64];
-    snprintf(path, sizeof path, "/dev/shm/mbsand-fuzz-grid-%ld", (long)getpid());
-    FILE *file = fopen(path, "wb");
-    check(file != NULL && fwrite(data, 1, size, file) == size && fclose(file) == 0);
+    const fuzz_path file = input_file("grid", data, size);
+    const char *path = file.text;
     mb_error error = {0};
     mb_grid *grid = NULL;
     if (mb_grid_read(path, &grid, &error) == MB_OK) {

@@ -1,23 +1,11 @@
 // SPDX-License-Identifier: MIT
 // libFuzzer: no file, however broken, makes the reader of JSON lines crash, leak, hang, or break its
-// promises. clang -g -O1 -fsanitize=fuzzer,address,undefined -std=c17 -D_POSIX_C_SOURCE=200809L -Isrc
-// src/base/*.c src/model/kv_table.c
-//   src/workload/*.c tests/fuzz/fuzz_jsonl.c -lcsv -ljansson -lz -lzstd -lm -o fuzz_jsonl
-// ./fuzz_jsonl tests/corpus/jsonl
+// promises.
 #include "base/strbuf.h"
+#include "fuzz.h"
 #include "workload/source.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds) {
-    if (!holds) abort();
-}
 
 // A failure comes with a sentence.
 static void check_status(mb_status status, const mb_error *error) {
@@ -74,12 +62,8 @@ static mb_workload lines(const char *path, mb_trace_layout layout, double jitter
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    char path[64];
-    snprintf(path, sizeof path, "/dev/shm/mbsand-fuzz-%ld", (long)getpid());
-    FILE *file = fopen(path, "wb");
-    check(file != NULL);
-    check(fwrite(data, 1, size, file) == size);
-    check(fclose(file) == 0);
+    const fuzz_path file = input_file("trace", data, size);
+    const char *path = file.text;
     mb_workload workload = lines(path, MB_TRACE_MOONCAKE, 0);
     read_all(&workload);
     workload = lines(path, MB_TRACE_MOONCAKE, 2);

@@ -1,24 +1,13 @@
 // SPDX-License-Identifier: MIT
 // libFuzzer: no model's description makes the reader crash or leak, or a plan that is not a number.
+#include "fuzz.h"
 #include "plan/budget.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds) {
-    if (!holds) abort();
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    char path[64];
-    snprintf(path, sizeof path, "/dev/shm/mbsand-fuzz-model-%ld", (long)getpid());
-    FILE *file = fopen(path, "wb");
-    check(file != NULL && fwrite(data, 1, size, file) == size && fclose(file) == 0);
+    const fuzz_path file = input_file("model", data, size);
+    const char *path = file.text;
     mb_error error = {0};
     mb_model_config model;
     if (mb_model_config_read(path, &model, &error) == MB_OK) {

@@ -1,18 +1,8 @@
 // SPDX-License-Identifier: MIT
 // libFuzzer: no text given as a policy makes the host crash, hang or fail without a sentence; where it loads,
 // it runs a small simulation.
+#include "fuzz.h"
 #include "policy/policy_lua.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds) {
-    if (!holds) abort();
-}
 
 static void simulate(mb_lua_policy *policy, const mb_workload *workload) {
     const mb_latency latency = {.law = {.alpha_s = 1, .beta_s_per_token = 0.01}};
@@ -32,10 +22,8 @@ static void simulate(mb_lua_policy *policy, const mb_workload *workload) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    char path[64];
-    snprintf(path, sizeof path, "/dev/shm/mbsand-fuzz-policy-%ld", (long)getpid());
-    FILE *file = fopen(path, "wb");
-    check(file != NULL && fwrite(data, 1, size, file) == size && fclose(file) == 0);
+    fuzz_path file = input_file("policy", data, size);
+    char *path = file.text;
     mb_workload workload = {.kind = MB_WORKLOAD_SYNTHETIC,
                             .arrivals = {.kind = MB_ARRIVALS_POISSON, .rate = 2},
                             .prompt = {.kind = MB_DIST_UNIFORM, .a = 1, .b = 100},

@@ -1,19 +1,10 @@
 // SPDX-License-Identifier: MIT
 // libFuzzer: no table of a profile makes the reader crash, leak, or give a step that takes no time at all.
+#include "fuzz.h"
 #include "model/profile.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds) {
-    if (!holds) abort();
-}
 
 enum { DENSE, PER_SEQUENCE, ATTENTION, MOE, FILES };
 

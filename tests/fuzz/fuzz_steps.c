@@ -1,18 +1,9 @@
 // SPDX-License-Identifier: MIT
 // libFuzzer: no step log makes the reader or the fit crash, leak or give a number that is none.
 #include "fit/step.h"
+#include "fuzz.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds) {
-    if (!holds) abort();
-}
 
 static void fit_both_ways(const mb_step_log *log) {
     for (int weight = 0; weight < 2; weight++) {
@@ -33,10 +24,8 @@ static void fit_both_ways(const mb_step_log *log) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    char path[64];
-    snprintf(path, sizeof path, "/dev/shm/mbsand-fuzz-steps-%ld", (long)getpid());
-    FILE *file = fopen(path, "wb");
-    check(file != NULL && fwrite(data, 1, size, file) == size && fclose(file) == 0);
+    const fuzz_path file = input_file("steps", data, size);
+    const char *path = file.text;
     mb_error error = {0};
     mb_step_log *log = NULL;
     if (mb_step_log_read(path, &log, &error) == MB_OK)

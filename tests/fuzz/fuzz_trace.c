@@ -1,24 +1,11 @@
 // SPDX-License-Identifier: MIT
 // libFuzzer: no file, however broken, makes the trace reader crash, leak, hang, or break its promises.
-// clang -g -O1 -fsanitize=fuzzer,address,undefined -std=c17 -D_POSIX_C_SOURCE=200809L -Isrc src/base/*.c
-// src/model/kv_table.c
-//   src/workload/*.c tests/fuzz/fuzz_trace.c -lcsv -ljansson -lz -lzstd -lm -o fuzz_trace && ./fuzz_trace
-//   tests/corpus/csv
 #include "base/strbuf.h"
+#include "fuzz.h"
 #include "workload/distribution.h"
 #include "workload/source.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds) {
-    if (!holds) abort();
-}
 
 // A failure comes with a sentence.
 static void check_status(mb_status status, const mb_error *error) {
@@ -62,12 +49,8 @@ static void read_trace(const char *path, mb_trace_layout layout, mb_predictor_ki
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    char path[64];
-    snprintf(path, sizeof path, "/dev/shm/mbsand-fuzz-%ld", (long)getpid());
-    FILE *file = fopen(path, "wb");
-    check(file != NULL);
-    check(fwrite(data, 1, size, file) == size);
-    check(fclose(file) == 0);
+    const fuzz_path file = input_file("trace", data, size);
+    const char *path = file.text;
     read_trace(path, MB_TRACE_BURSTGPT, MB_PREDICT_EXACT, false, false);
     read_trace(path, MB_TRACE_AZURE, MB_PREDICT_EXACT, true, false);
     read_trace(path, MB_TRACE_CSV, MB_PREDICT_EXACT, true, false);

@@ -4,6 +4,14 @@ package.path = "tests/lua/?.lua;tests/oracle/?.lua;lua/?.lua;" .. package.path
 
 local tap = { count = 0, failed = 0 }
 
+-- As the program gives it to lua/mbsand/scenario.lua.
+function tap.is_file(path)
+  local file = io.open(path, "rb")
+  local readable = file ~= nil and file:read(0) ~= nil
+  if file then file:close() end
+  return readable
+end
+
 function tap.ok(condition, name, ...)
   tap.count = tap.count + 1
   if condition then

@@ -12,6 +12,7 @@ end
 
 local native = {
   root = ".",
+  is_file = tap.is_file,
   measures = { "e2e_mean_s", "e2e_p99_s", "gpu_util" },
   find_policy = function(name)
     if name == "static_fifo" or name == "multi_bin" then return "policies/" .. name .. ".lua" end

@@ -7,6 +7,7 @@ local scenario = require "mbsand.scenario"
 
 local native = {
   root = ".",
+  is_file = tap.is_file,
   measures = { "e2e_mean_s" },
   find_policy = function(name) return "policies/" .. name .. ".lua" end,
 }

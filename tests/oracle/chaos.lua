@@ -7,6 +7,7 @@ local meddling = require "meddling"
 
 local Chaos = { params = {
   seed = 1,
+  tape = {},                      -- the first draws, as bytes
   budget = 0, requests = 0,       -- limits; 0: none
   reserve = "chunk", watermark = 0, chunked = true,
   routed = 0,                     -- share of arrivals that go to a replica's own queue
@@ -22,6 +23,9 @@ local Chaos = { params = {
 } }
 
 function Chaos:draw()
+  self.drawn = self.drawn + 1
+  local given = self.params.tape[self.drawn]
+  if given then return (given + 0.5) / 256 end
   self.state = (self.state * 48271) % 2147483647
   return self.state / 2147483647
 end
@@ -36,7 +40,7 @@ end
 
 function Chaos:init()
   local params, sim = self.params, self.sim
-  self.state = 1 + params.seed * 7919
+  self.state, self.drawn = 1 + params.seed * 7919, -20
   for i = 1, 20 do self:draw() end -- luacheck: ignore i
   self.asker = { sim = sim, requests = {}, queues = { sim.queue }, draw = function() return self:draw() end }
   self:ask("init")

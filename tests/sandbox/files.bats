@@ -109,3 +109,28 @@ rule() { # rule CODE SENTENCE RULE
     run "$MBSAND" "$name" "$name"
     [[ $output != *$'\e'* && $output != *$'\xc2\x9b'* ]]
 }
+
+@test "no other file that is read is a pipe or a device" {
+    mkfifo pipe pipe.csv
+    mkdir -p profile weights
+    mkfifo profile/dense.csv weights/part.safetensors
+    cp "$root/data/models/qwen3-0.6b.json" weights/config.json
+    for word in batch table profile; do
+        printf 'return scenario { workload = synthetic { arrivals = arrivals.poisson { rate = 1 }, prompt = 5, output = 5, limit = 5 }, cluster = {}, latency = latency.%s "%s"%s, slo = {}, policies = { "static_fifo" } }' \
+            $word "$([ $word = profile ] && echo profile || echo pipe)" "$([ $word = profile ] && echo ' { layers = 2 }')" >$word.lua
+        sed 's/"pipe"/"\/dev\/zero"/' $word.lua >zero.lua
+        if [ $word = profile ]; then sed -i 's/cluster = {}/cluster = { kv_blocks = 100 }/' $word.lua; fi
+        run_both 2 'is a pipe; expected a file' $word.lua
+        [ $word = profile ] || run_both 2 '/dev/zero: is a device; expected a file' zero.lua
+    done
+    run_both 2 'pipe: is a pipe; expected a file' fit pipe
+    run_both 2 '/dev/zero: is a device; expected a file' fit /dev/zero
+    run_both 2 'pipe: is a pipe; expected a file' plan --model qwen3-0.6b --gpu h100-80gb --from-log pipe
+    run_both 2 '/dev/zero: is a device; expected a file' plan --model qwen3-0.6b --gpu h100-80gb --from-log /dev/zero
+    run_both 2 'pipe.csv: is a pipe; expected a file' plan --model qwen3-0.6b --gpu pipe.csv:a
+    run_both 2 'pipe: is a pipe; expected a file' plan --model ./pipe --gpu h100-80gb
+    run_both 2 'weights/part.safetensors: is a pipe; expected a file' plan --model ./weights --gpu h100-80gb
+    run_both 2 'pipe: is a pipe; expected a file' probe --model qwen3-0.6b --backend cpu -o pipe
+    sed 's|latency.batch "pipe"|latency.batch { alpha = 1, beta = 1, gamma = 1 }|; s|synthetic {.*limit = 5 }|trace.azure "pipe" {}|' batch.lua >trace.lua
+    run_both 2 'pipe: is not a regular file' trace.lua
+}

@@ -84,7 +84,7 @@ static void bad_grids(void **state) {
         {"stray_quote.csv", ":2: a quotation mark is out of place"},
         {"nul_byte.csv", ":2: max_seq_len is '128', which is not a finite number"},
         {"no_such_file.csv", ": cannot be opened: No such file or directory"},
-        {"", ": cannot be read: Is a directory"},
+        {"", ": is a folder; expected a file"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char path[200], want[400];

@@ -86,8 +86,7 @@ static void bad_models(void **state) {
     mb_model_config model;
     mb_error error;
     assert_int_equal(mb_model_config_read("nowhere.json", &model, &error), MB_BAD_INPUT);
-    assert_string_equal(error.message,
-                        "nowhere.json: unable to open nowhere.json: No such file or directory");
+    assert_string_equal(error.message, "nowhere.json: cannot be opened: No such file or directory");
 }
 
 static void variants(void **state) {
