@@ -70,6 +70,7 @@ local function workload_text(work)
     if work.jitter > 0 then text = text .. ", jitter " .. short(work.jitter) .. " s" end
     if work.longest then text = text .. ", up to " .. plural(work.longest, "token") end
     if work.window_per_seed then text = text .. ", a window per seed" end
+    if work.users then text = text .. ", taken by " .. plural(work.users, "user") end
   end
   if work.until_time then text = text .. " until " .. short(work.until_time) .. " s" end
   if work.predictor.kind ~= "predict.exact" then

@@ -294,6 +294,23 @@ local function window(result, place, title)
   end
 end
 
+-- Users take a trace's rows in order, when they are free: stamps then only choose which rows are played.
+local function check_users(result, place, title)
+  for _, key in ipairs { "think", "ramp" } do
+    if result[key] and not result.users then
+      place:fail("%s: %s is of users, who each take the next row when their last was answered; set users", title, key)
+    end
+  end
+  if not result.users then return end
+  for _, key in ipairs { "rate_scale", "jitter", "max_gap", "turns" } do
+    local usual = ({ rate_scale = 1, jitter = 0, turns = "stamps" })[key]
+    if result[key] ~= nil and result[key] ~= usual then
+      place:fail("%s: users take the rows when they are free, whatever their stamps; leave out %s", title, key)
+    end
+  end
+  result.untimed = not (result.from or result.to or result.sort)
+end
+
 local function trace(more, also)
   local keys = {
     path = file(),
@@ -311,10 +328,14 @@ local function trace(more, also)
     longest = number { min = 1, whole = true, max = 2 * MOST_TOKENS, unit = "tokens" },
     predictor = predictor,
     until_time = seconds(),
+    users = number { min = 1, whole = true, max = 1e6 },
+    think = lengths,
+    ramp = number { min = 0, unit = "seconds" },
   }
   for key, spec in pairs(more or {}) do keys[key] = spec end
   return record(keys, function(result, place, title)
     window(result, place, title)
+    check_users(result, place, title)
     if also then also(result, place, title) end
   end)
 end
@@ -427,7 +448,7 @@ local function named(key)
     prefix_unit = number { min = 1, max = MOST_TOKENS, whole = true, unit = "tokens that a prefix id stands for" },
   }, function(result, place, title)
     local names = result[key]
-    if not names.time and not (names["end"] and names.duration) then
+    if not names.time and not (names["end"] and names.duration) and not result.untimed then
       place:fail("%s: %s.time is missing; expected a column's name in quotes, or both %s[\"end\"] and %s.duration, whose "
         .. "difference it is", title, key, key, key)
     end

@@ -167,6 +167,9 @@ trace, arrivals, lengths, predict, latency = {}, {}, {}, {}, {}
 ---@field skip_rows? integer 0
 ---@field window_per_seed? boolean each seed takes the next `limit` rows; false
 ---@field keep_zero? boolean keep rows with a length of zero; false
+---@field users? integer who take the rows in order, each when its last one was answered, whatever the stamps
+---@field think? mbsand.Tokens s between an answer and that user's next row; 0
+---@field ramp? number the users start evenly over this time, s; 0
 ---@field thin? number keep one row in so many; 1
 ---@field max_gap? number longer gaps are cut to it, s of the trace's own time
 ---@field sort? boolean put the rows in order of time; false

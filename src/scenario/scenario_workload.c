@@ -190,6 +190,7 @@ static void read_trace(lua_State *L, int table, mb_trace *trace) {
     trace->thin = number(L, table, "thin");
     trace->max_gap_s = number(L, table, "max_gap");
     trace->sort = boolean(L, table, "sort");
+    trace->untimed = boolean(L, table, "untimed");
     trace->longest = whole(L, table, "longest");
     trace->prefix_unit_tokens = small(L, table, "prefix_unit");
     if (!enter(L, table, "columns") && !enter(L, table, "fields")) return;
@@ -267,9 +268,6 @@ static void read_synthetic(lua_State *L, int table, mb_workload *workload) {
     read_pairs(L, table, &workload->pairs);
     workload->has_service = read_distribution_of(L, table, "service", &workload->service);
     workload->clients = small(L, table, "clients");
-    workload->users = small(L, table, "users");
-    workload->ramp_s = number(L, table, "ramp");
-    read_distribution_of(L, table, "think", &workload->think);
     read_sessions(L, table, &workload->sessions);
     read_prefix(L, table, &workload->prefix);
     read_classes(L, table, workload);
@@ -286,6 +284,9 @@ void mb_scenario_read_workload(lua_State *L, int table, mb_workload *workload) {
         read_predictor(L, lua_gettop(L), &workload->predictor);
         lua_pop(L, 1);
     }
+    workload->users = small(L, table, "users");
+    workload->ramp_s = number(L, table, "ramp");
+    read_distribution_of(L, table, "think", &workload->think);
     if (workload->kind == MB_WORKLOAD_TRACE)
         read_trace(L, table, &workload->trace);
     else

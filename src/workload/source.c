@@ -3,6 +3,7 @@
 
 #include "workload/closed.h"
 #include "workload/jitter.h"
+#include "workload/row_users.h"
 #include "workload/synthetic.h"
 #include "workload/trace.h"
 #include "workload/turns.h"
@@ -26,7 +27,8 @@ struct mb_source {
     mb_jitter *jitter;
     mb_open_state *open;
     mb_closed *closed;
-    mb_turns *turns; // of the trace, or the jitter
+    mb_turns *turns;     // of the trace, or the jitter
+    mb_row_users *users; // of the trace
     client_name *client_names;
 };
 
@@ -40,6 +42,8 @@ static mb_status open_trace(mb_source *source, uint64_t seed, uint64_t replicati
     if (!status && trace->jitter_s > 0)
         status = mb_jitter_open(source->trace, trace->jitter_s / trace->rate_scale, workload->limit, seed,
                                 replication, &source->jitter, error);
+    if (!status && workload->users)
+        return mb_row_users_open(workload, seed, replication, source->trace, &source->users, error);
     if (status || trace->turns == MB_TURNS_STAMPS) return status;
     return mb_turns_open(workload, seed, replication, source->trace, source->jitter, &source->turns, error);
 }
@@ -91,6 +95,7 @@ static mb_status next_open(mb_source *source, mb_arrival *arrival, bool *end, mb
 }
 
 static double next_time(const mb_source *source) {
+    if (source->users) return mb_row_users_next_time(source->users);
     return source->turns ? mb_turns_next_time(source->turns) : mb_closed_next_time(source->closed);
 }
 
@@ -98,8 +103,9 @@ static mb_status next_closed(mb_source *source, mb_arrival *arrival, bool *end, 
     *end = !isfinite(next_time(source));
     if (*end) return MB_OK;
     mb_draw_key key;
-    const mb_status status = source->turns ? mb_turns_next(source->turns, arrival, &key, error)
-                                           : mb_closed_next(source->closed, arrival, &key, error);
+    const mb_status status = source->users   ? mb_row_users_next(source->users, arrival, &key, error)
+                             : source->turns ? mb_turns_next(source->turns, arrival, &key, error)
+                                             : mb_closed_next(source->closed, arrival, &key, error);
     source->finished = status != MB_OK;
     if (!status) mb_predictor_reseed(source->predictor, key.key, key.number);
     return status;
@@ -122,7 +128,7 @@ mb_status mb_source_next(mb_source *source, mb_arrival *arrival, bool *end, mb_e
 }
 
 bool mb_source_closed(const mb_source *source) {
-    return source->closed || source->turns;
+    return source->closed || source->turns || source->users;
 }
 
 double mb_source_next_time(const mb_source *source) {
@@ -131,13 +137,15 @@ double mb_source_next_time(const mb_source *source) {
 
 bool mb_source_over(const mb_source *source) {
     return at_limit(source) || (source->closed && mb_closed_over(source->closed)) ||
-           (source->turns && mb_turns_over(source->turns));
+           (source->turns && mb_turns_over(source->turns)) ||
+           (source->users && mb_row_users_over(source->users));
 }
 
 mb_status mb_source_finished(mb_source *source, const mb_departure *departure, mb_error *error) {
     if (!mb_source_closed(source) || departure->user == 0) return MB_OK;
-    const mb_status status = source->turns ? mb_turns_finished(source->turns, departure, error)
-                                           : mb_closed_finished(source->closed, departure, error);
+    const mb_status status = source->users   ? mb_row_users_finished(source->users, departure, error)
+                             : source->turns ? mb_turns_finished(source->turns, departure, error)
+                                             : mb_closed_finished(source->closed, departure, error);
     if (status) source->finished = true;
     return status;
 }
@@ -166,6 +174,7 @@ const char *mb_source_client_name(const mb_source *source, uint32_t client) {
 void mb_source_close(mb_source *source) {
     if (!source) return;
     mb_turns_close(source->turns);
+    mb_row_users_close(source->users);
     mb_jitter_close(source->jitter);
     mb_trace_close(source->trace);
     mb_open_close(source->open);

@@ -170,7 +170,8 @@ typedef struct mb_workload {
     bool origin;          // synthetic: the requests of origin_requests.h, which make arrivals and lengths
     uint32_t origin_seed; // of replication 0
     uint32_t clients; // synthetic: requests belong to "client-0" .. "client-N", uniformly; 0 or 1: to none
-    uint32_t users;   // synthetic, closed loop: so many users each wait for an answer before they go on
+    uint32_t users; // closed loop: so many users each wait for an answer before they go on; of a trace, each
+                    // takes the next row
     mb_distribution think; // seconds between an answer and the user's next request or session
     double ramp_s;         // the users start evenly spread over this time
     mb_sessions sessions;
@@ -184,8 +185,9 @@ typedef struct mb_workload {
 
 // Whether requests wait for answers before they come.
 static inline bool mb_workload_closed(const mb_workload *workload) {
+    if (workload->users > 0) return true;
     if (workload->kind == MB_WORKLOAD_TRACE) return workload->trace.turns != MB_TURNS_STAMPS;
-    return workload->users > 0 || workload->sessions.on;
+    return workload->sessions.on;
 }
 
 // What is known of the lengths of replication `replication` before its requests come: of a trace the (at most

@@ -137,7 +137,8 @@ static mb_status check_end(mb_trace_reader *reader, mb_error *error) {
 static mb_status next_row(mb_trace_reader *reader, mb_stamp *time, bool *end, mb_error *error) {
     if (!reader->sorted) {
         const mb_status status = reader->rows->format->next(reader->rows, end, error);
-        return status || *end ? status : mb_rows_time(reader->rows, time, error);
+        if (status || *end || reader->trace->untimed) return status;
+        return mb_rows_time(reader->rows, time, error);
     }
     const mb_status status = mb_sorted_next(reader->sorted, &reader->row, error);
     *end = !reader->row;

@@ -85,8 +85,19 @@ bool mb_workload_before(const mb_workload *workload, uint64_t replication, uint6
     return trace->to_s > 0;
 }
 
-static mb_status prepare_trace(const mb_workload *workload, mb_error *error) {
+static mb_status prepare_users(mb_workload *workload, mb_error *error) {
+    if (workload->users > MAX_USERS)
+        return mb_fail(error, MB_BAD_INPUT, "workload: %u users; expected at most %u", workload->users,
+                       MAX_USERS);
+    if (!(workload->ramp_s >= 0 && isfinite(workload->ramp_s)))
+        return mb_fail(error, MB_BAD_INPUT, "workload: a ramp of %g s; expected seconds, at least 0",
+                       workload->ramp_s);
+    return mb_distribution_prepare(&workload->think, "workload.think", error);
+}
+
+static mb_status prepare_trace(mb_workload *workload, mb_error *error) {
     mb_status status = mb_trace_check(&workload->trace, error);
+    if (!status && workload->users) status = prepare_users(workload, error);
     if (status) return status;
     if (workload->trace.window_per_seed && workload->limit == 0)
         return mb_fail(error, MB_BAD_INPUT,
@@ -178,16 +189,6 @@ static mb_status prepare_sessions(mb_workload *workload, mb_error *error) {
                        sessions->turns.a);
     const mb_status status = mb_distribution_prepare(&sessions->turns, "workload.sessions.turns", error);
     return status ? status : mb_distribution_prepare(&sessions->think, "workload.sessions.think", error);
-}
-
-static mb_status prepare_users(mb_workload *workload, mb_error *error) {
-    if (workload->users > MAX_USERS)
-        return mb_fail(error, MB_BAD_INPUT, "workload: %u users; expected at most %u", workload->users,
-                       MAX_USERS);
-    if (!(workload->ramp_s >= 0 && isfinite(workload->ramp_s)))
-        return mb_fail(error, MB_BAD_INPUT, "workload: a ramp of %g s; expected seconds, at least 0",
-                       workload->ramp_s);
-    return mb_distribution_prepare(&workload->think, "workload.think", error);
 }
 
 static mb_status check_end(const mb_workload *workload, mb_error *error) {

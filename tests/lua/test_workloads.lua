@@ -160,11 +160,27 @@ mistake("trace.csv " .. CSV .. '{ columns = { time = "t", prompt = "p", output =
   .. "output, parent, predicted, prefix, priority, prompt, service, session, time)")
 mistake("trace.csv " .. CSV .. '{ sorted = true, columns = { time = "t", prompt = "p", output = "o" } }',
   's.lua:2: trace.csv has no key "sorted"; did you mean "sort"? (its keys: columns, context, from, jitter, keep_zero, limit, '
-  .. "longest, max_gap, path, predictor, prefix_unit, rate_scale, skip_rows, sort, thin, time_unit, to, turns, until_time, "
-  .. "window_per_seed)")
+  .. "longest, max_gap, path, predictor, prefix_unit, ramp, rate_scale, skip_rows, sort, thin, think, time_unit, to, turns, "
+  .. "until_time, users, window_per_seed)")
 work = good("trace.csv " .. CSV .. '{ sort = true, columns = { ["end"] = "e", duration = "d", prompt = "p", output = "o" } }')
 equal("sort", work.sort, true)
 equal("an end less a duration", work.columns["end"] .. work.columns.duration, "ed")
+
+-- Users of a trace -------------------------------------------------------------------------------------------
+
+work, before = good("trace.csv " .. CSV .. '{ users = 8, think = 2, ramp = 1, columns = { prompt = "p", output = "o" } }')
+equal("rows need no time", work.untimed, true)
+equal("described users of a trace", before, "all requests of newest_first.csv, taken by 8 users, 1 replica")
+work = good("trace.mooncake " .. FILE .. "{ users = 8, from = 3 }")
+equal("a window needs their time", work.untimed, false)
+mistake("trace.mooncake " .. FILE .. "{ think = 2 }",
+  "s.lua:2: trace.mooncake: think is of users, who each take the next row when their last was answered; set users")
+for _, key in ipairs { "rate_scale", "jitter", "max_gap" } do
+  mistake("trace.mooncake " .. FILE .. "{ users = 2, " .. key .. " = 2 }", "s.lua:2: trace.mooncake: users take the rows when "
+    .. "they are free, whatever their stamps; leave out " .. key)
+end
+mistake("trace.csv " .. CSV .. '{ users = 2, turns = "wait", columns = { prompt = "p", output = "o", session = "s" } }',
+  "s.lua:2: trace.csv: users take the rows when they are free, whatever their stamps; leave out turns")
 
 -- Thinning and gaps ------------------------------------------------------------------------------------------
 

@@ -244,6 +244,86 @@ static void test_definition(void **unused) {
     unlink(path);
 }
 
+// Users take the rows in order, each when it is free and has thought: the next row goes to whoever is free
+// first.
+static void test_row_users(void **unused) {
+    (void)unused;
+    enum { USERS = 7 };
+    static recording r;
+    static played first, all;
+    char path[64];
+    write_random(path, &r);
+    for (int round = 0; round < 4; round++) {
+        static double service_s[MOST + 1];
+        mb_rng rng;
+        mb_rng_init(&rng, (uint64_t)round, 0, "service");
+        for (int i = 1; i <= r.rows; i++)
+            service_s[i] = round == 0 ? 0 : mb_rng_exponential(&rng);
+        mb_workload workload = by_session(path);
+        workload.trace.turns = MB_TURNS_STAMPS;
+        workload.trace.untimed = round % 2;
+        workload.users = USERS;
+        workload.ramp_s = 7;
+        workload.think = (mb_distribution){.kind = MB_DIST_FIXED, .a = 0.25};
+        workload.limit = 1500;
+        play(workload, 0, service_s, &all);
+        assert_int_equal(all.count, 1500);
+        if (round == 0) first = all;
+        double free_s[USERS];
+        for (int i = 0; i < USERS; i++)
+            free_s[i] = i;
+        for (int i = 1; i <= 1500; i++) {
+            int next = 0;
+            for (int k = 1; k < USERS; k++)
+                if (free_s[k] < free_s[next]) next = k;
+            assert_true(all.sent_s[i] == free_s[next]);
+            free_s[next] = all.sent_s[i] + service_s[i] + 0.25;
+            assert_int_equal(all.predicted[i], first.predicted[i]);
+        }
+    }
+    unlink(path);
+}
+
+// The rows' prefixes are read ahead of, and nobody comes after the last arrival time.
+static void test_row_users_end(void **unused) {
+    (void)unused;
+    char path[64];
+    write_file(
+        path,
+        "{\"p\":1,\"o\":1,\"ids\":[11]}\n{\"p\":2,\"o\":1,\"ids\":[]}\n{\"p\":3,\"o\":1,\"ids\":[31,32]}\n"
+        "{\"p\":4,\"o\":1,\"ids\":[41]}\n");
+    mb_workload workload = recorded(path, MB_TURNS_STAMPS);
+    workload.trace.layout = MB_TRACE_JSONL;
+    workload.trace.untimed = true;
+    workload.trace.columns.prompt = mb_strdup("p");
+    workload.trace.columns.output = mb_strdup("o");
+    workload.trace.columns.prefix = mb_strdup("ids");
+    workload.trace.prefix_unit_tokens = 1;
+    workload.users = 1;
+    workload.until_s = 10;
+    mb_error error;
+    mb_source *source;
+    if (mb_workload_prepare(&workload, &error)) fail_msg("%s", error.message);
+    if (mb_source_open(&workload, 1, 0, &source, &error)) fail_msg("%s", error.message);
+    const uint64_t counts[] = {1, 0, 2}, ids[] = {11, 0, 31};
+    for (int i = 0; i < 3; i++) {
+        mb_arrival a;
+        bool end;
+        assert_true(mb_source_next_time(source) == 5 * i);
+        if (mb_source_next(source, &a, &end, &error)) fail_msg("%s", error.message);
+        assert_true(a.prefix_count == counts[i] && (counts[i] == 0 || a.prefix_ids[0] == ids[i]));
+        assert_true(mb_source_next_time(source) > DBL_MAX && !mb_source_over(source));
+        mb_departure departure = {.user = a.user, .time_s = i == 2 ? 10.5 : 5 * (i + 1)};
+        if (mb_source_finished(source, &departure, &error)) fail_msg("%s", error.message);
+    }
+    assert_true(mb_source_over(source));
+    const mb_departure nobody = {.user = 1, .time_s = 11};
+    assert_int_equal(mb_source_finished(source, &nobody, &error), MB_FAILED);
+    mb_source_close(source);
+    mb_workload_deinit(&workload);
+    unlink(path);
+}
+
 static void test_sentences(void **unused) {
     (void)unused;
     mb_error error;
@@ -263,10 +343,9 @@ static void test_sentences(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_wait),
-        cmocka_unit_test(test_delay),
-        cmocka_unit_test(test_definition),
-        cmocka_unit_test(test_sentences),
+        cmocka_unit_test(test_wait),          cmocka_unit_test(test_delay),
+        cmocka_unit_test(test_definition),    cmocka_unit_test(test_row_users),
+        cmocka_unit_test(test_row_users_end), cmocka_unit_test(test_sentences),
     };
     return cmocka_run_group_tests_name("turns", tests, NULL, NULL);
 }
