@@ -22,7 +22,7 @@ static size_t page_width(void) {
 static mb_status put(FILE *file, mb_strbuf *text, mb_status status, mb_error *error) {
     if (!status && text->failed) status = mb_fail_memory(error);
     if (!status && text->text) mb_make_printable(text->text, "\n\t");
-    if (!status) fwrite(text->text, 1, text->length, file);
+    if (!status && text->text) fwrite(text->text, 1, text->length, file);
     mb_strbuf_deinit(text);
     return status;
 }
