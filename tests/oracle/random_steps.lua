@@ -1,0 +1,136 @@
+-- Random scenarios of engines that step, with random policies: for the comparisons of the program with itself.
+--   local draws = require("random_steps")(seed, folder, meddle); draws.scenario(number, policies, seeds) -> path
+-- meddle: only the random policy, making random changes from every callback, also where they are refused.
+
+return function(seed, folder, meddle)
+  local state = seed * 7919 + 12345
+  local function draw() -- Lehmer, the same under every Lua
+    state = (state * 48271) % 2147483647
+    return state / 2147483647
+  end
+  for _ = 1, 20 do draw() end
+  local function whole(low, high) return low + math.floor(draw() * (high - low + 1)) end
+  local function pick(list) return list[whole(1, #list)] end
+  local function chance(p) return draw() < p end
+  local function text(value) return type(value) == "string" and '"' .. value .. '"' or tostring(value) end
+
+  local function fields(values)
+    local parts = {}
+    for name, value in pairs(values) do parts[#parts + 1] = name .. " = " .. text(value) end
+    table.sort(parts)
+    return table.concat(parts, ", ")
+  end
+
+  local function chaos_policy(number, longest)
+    local params = {
+      seed = whole(1, 1e6), budget = pick{ 0, 0, 4, 16, 64 }, requests = pick{ 0, 0, 3, 12 },
+      reserve = pick{ "chunk", "sequence", "prompt", "predicted", "maximum" }, watermark = pick{ 0, 0, 0.01, 0.1 },
+      chunked = chance(0.8), routed = pick{ 0, 0, 0.5, 1 }, preempt = pick{ 0, 0, 0.1 },
+      how = pick{ "recompute", "swap", "pause", "any" }, skip = pick{ 0, 0, 0.2 }, single = pick{ 0, 0, 0.2 },
+      quantum = pick{ 0, 0, 0.3 }, idle = pick{ 0, 0.2 }, barrier = pick{ 0, 0, 0.3 }, timer = pick{ 0, 0, 0.3, 2 },
+      order = pick{ "none", "none", "predicted_output", "predicted_remaining", "priority", "function", "bins" },
+      carry = pick{ "needed", "spare" }, meddle = (meddle or chance(0.2)) and 0.1 or 0, ask = pick{ 0, 0.2, 1 },
+    }
+    if meddle and chance(0.4) then params.order, params.routed, params.preempt = "function", 0, 0.2 end
+    local _ = longest
+    return ('{ "%s/tests/oracle/chaos.lua", label = "chaos%d", %s }'):format(os.getenv("PWD"), number, fields(params))
+  end
+
+  local BUNDLED = { "fcfs", "orca", "vllm_v0", "vllm_v1", "sarathi", "sjf", "srpt", "edf", "priority", "pang",
+    "multi_bin_continuous", "round_robin", "random", "least_loaded", "power_of_two", "static_fifo", "dynamic_no_bins",
+    "multi_bin_dynamic", "multi_bin" }
+
+  local function exists(path)
+    local file = io.open(path)
+    if file then file:close() end
+    return file ~= nil
+  end
+
+  local function workload(requests)
+    local rate = pick{ 2, 10, 40 }
+    local arrivals = pick{ "arrivals.poisson{ rate = %g }", "arrivals.constant{ rate = %g }",
+      "arrivals.gamma{ rate = %g, cv = 3 }", "arrivals.all_at_once{}" }:format(rate)
+    local lengths = function(most)
+      return pick{ ("lengths.uniform(1, %d)"):format(most), tostring(whole(1, most)),
+        ("lengths.lognormal{ mean = %g, median = %g, min = 1, max = %d }"):format(most / 4, most / 8, most) }
+    end
+    local more = {}
+    if chance(0.3) then more[#more + 1] = "clients = 3" end
+    if chance(0.5) then more[#more + 1] = "predictor = predict.lognormal(0.5)" end
+    local who = "arrivals = " .. arrivals
+    if chance(0.2) then who = ("users = %d, think = lengths.exponential(0.5)"):format(whole(1, 12)) end
+    if chance(0.2) then
+      more[#more + 1] = "sessions = { turns = lengths.uniform(1, 4), think = 0.3, max_context = 120 }"
+    elseif chance(0.5) then
+      more[#more + 1] = ("prefix = { tokens = %d, groups = %d }"):format(whole(1, 40), whole(1, 8))
+    end
+    more[#more + 1] = ""
+    return ("synthetic { %s, prompt = %s, output = %s, limit = %d, %s}"):format(who, lengths(40), lengths(40), requests,
+      table.concat(more, ", "))
+  end
+
+  local function cluster(hardware)
+    local block = pick{ 1, 2, 4, 16 }
+    local parts = { "gpus = " .. pick{ 1, 1, 2, 3 }, "kv_max_length = 160", "kv_block = " .. block }
+    local kind = pick{ "paged", "paged", "paged", "paged", "tokens", "contiguous" }
+    parts[#parts + 1] = ('kv = "%s"'):format(kind)
+    if kind == "paged" then
+      if chance(0.8) then parts[#parts + 1] = "kv_blocks = " .. math.ceil(whole(200, 900) / block) end
+      parts[#parts + 1] = "prefix_cache = " .. tostring(chance(0.7))
+    else
+      parts[#parts + 1] = "kv_tokens = " .. whole(200, 900)
+    end
+    parts[#parts + 1] = hardware
+    if chance(0.3) then parts[#parts + 1] = "token_budget = " .. whole(1, 40) end
+    if chance(0.3) then parts[#parts + 1] = "max_requests = " .. whole(2, 20) end
+    if chance(0.5) then parts[#parts + 1] = "swap = { tokens = 500, seconds_per_token = 0.0002 }" end
+    return "{ " .. table.concat(parts, ", ") .. " }"
+  end
+
+  -- Coefficients that are powers of two make exact ties between replicas likely, others make none.
+  local function latency()
+    local unit = chance(0.4) and 2 ^ -10 or 0.001 * draw()
+    local more = chance(0.15) and ", noise = 0.1" or ""
+    if chance(0.2) then
+      more = more .. (", prompts = { base = %.17g, per_token = %.17g }"):format(4 * unit, 2 * unit)
+    end
+    if chance(0.2) then more = more .. ", graph_sizes = { 1, 2, 4, 8 }" end
+    return ("latency.step { base = %.17g, per_token = %.17g, per_context = %.17g, per_request = %.17g, host = %.17g%s }")
+      :format(16 * unit, unit, pick{ 0, unit / 16, unit / 2 }, pick{ 0, unit }, pick{ 0, unit }, more)
+  end
+
+  -- Beside them, what is stepped one by one: a roofline, of a mixture of experts with windows and of a dense model.
+  local function roofline()
+    local model = pick{ 'gpu = "h100-80gb", model = "gpt-oss-20b"', 'gpu = "rtx-4090-24gb", model = "qwen3-1.7b"' }
+    return model, ("latency.roofline { host = %.17g%s }"):format(0.001 * draw(), chance(0.2) and ", noise = 0.1" or "")
+  end
+
+  local function scenario(number, policies, seeds)
+    local list = {}
+    for i = 1, policies do
+      local name = pick(BUNDLED)
+      if chance(0.65) or meddle or not exists("policies/" .. name .. ".lua") then
+        list[i] = chaos_policy(i, 80)
+      else
+        list[i] = ('{ "%s", label = "%s%d" }'):format(name, name, i)
+      end
+    end
+    local path = folder .. "/" .. number .. ".lua"
+    local file = assert(io.open(path, "w"))
+    local hardware, times = nil, latency()
+    if chance(0.15) then hardware, times = roofline() end
+    file:write(("return scenario {\n  workload = %s,\n  cluster = %s,\n  latency = %s,\n  slo = { tbt = 0.05, e2e = 5 },\n")
+      :format(workload(whole(5, 60)), cluster(hardware), times))
+    if chance(0.25) then file:write(("  stop_time = %.3f,\n"):format(draw() * 5)) end
+    if chance(0.3) then
+      file:write(pick{ ("  warmup = %d,\n"):format(whole(1, 10)),
+        ("  warmup = { seconds = %.3f },\n"):format(0.01 + draw() * 2) })
+    end
+    file:write(("  policies = { %s },\n  seeds = %d, seed = %d,\n}\n"):format(table.concat(list, ",\n    "), seeds,
+      whole(1, 1e6)))
+    file:close()
+    return path
+  end
+
+  return { scenario = scenario, whole = whole }
+end

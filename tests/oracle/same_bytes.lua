@@ -1,0 +1,90 @@
+-- Two builds of the program give the same bytes: every bundled scenario, and random ones of both executors, jumping and
+-- step by step; every file of --out with all dumps, but what a clock measured and the manifest.
+--   lua5.4 tests/oracle/same_bytes.lua BEFORE AFTER [RANDOM [SEED]]        from the repository root; 300 random ones
+-- For who rearranges what results must not depend on. BEFORE and AFTER find their policies beside themselves.
+
+package.path = "tests/lua/?.lua;tests/oracle/?.lua;" .. package.path
+local tap = require "tap"
+local program = require "program"
+
+local before, after = assert(arg[1], "BEFORE AFTER are missing"), assert(arg[2], "AFTER is missing")
+local wanted, seed = tonumber(arg[3]) or 300, tonumber(arg[4]) or 1
+local folder = program.temporary_folder()
+
+local function lines_of(command)
+  local list, pipe = {}, assert(io.popen(command))
+  for line in pipe:lines() do list[#list + 1] = line end
+  pipe:close()
+  return list
+end
+
+-- Without the columns of summary.csv and the values of summary.json that a clock measured, its manifest, and paths.
+local function text_of(path)
+  local file = assert(io.open(path))
+  local text = file:read("a")
+  file:close()
+  if path:find("summary%.csv$") then
+    local drop, rows = {}, {}
+    for line in text:gmatch("[^\n]+") do
+      local cells, i = {}, 0
+      local plain = line:gsub('"[^"]*"', function(quoted) return (quoted:gsub(",", ";")) end)
+      for cell in (plain .. ","):gmatch("([^,]*),") do
+        i = i + 1
+        if #rows == 0 and cell:find("^sim_") then drop[i] = true end
+        if not drop[i] then cells[#cells + 1] = cell end
+      end
+      rows[#rows + 1] = table.concat(cells, ",")
+    end
+    return table.concat(rows, "\n")
+  end
+  if not path:find("%.json$") then return text end
+  return (text:match('"results":.*'):gsub('"sim_[%w_]+": [%w%.%-+]+', ""):gsub('"path": "[^"]*"', ""))
+end
+
+local function difference(command, name)
+  for _, which in ipairs{ "one", "two" } do
+    os.execute(("rm -rf %s/%s; mkdir %s/%s"):format(folder, which, folder, which))
+    os.execute(("%s %s --quiet --jobs 1 --format csv --dump requests,batches,decisions --out %s/%s/out >%s/%s/said 2>&1")
+      :format(which == "one" and before or after, command, folder, which, folder, which))
+  end
+  local one = lines_of(("cd %s/one && find . -type f | sort"):format(folder))
+  local two = lines_of(("cd %s/two && find . -type f | sort"):format(folder))
+  if table.concat(one, " ") ~= table.concat(two, " ") then return name .. ": other files" end
+  for _, file in ipairs(one) do
+    if file ~= "./said" and text_of(folder .. "/one/" .. file) ~= text_of(folder .. "/two/" .. file) then
+      return name .. ": " .. file
+    end
+  end
+  return nil, #one
+end
+
+local files, failed = 0, {}
+local function compare(command, name)
+  local what, count = difference(command, name)
+  files = files + (count or 0)
+  if what then
+    failed[#failed + 1] = what
+    print("# " .. what)
+  end
+end
+
+local scenarios = lines_of("ls scenarios/*.lua")
+for _, path in ipairs(scenarios) do compare(path .. " --seeds 1", path) end
+tap.equal(#failed, 0, #scenarios .. " bundled scenarios, " .. files .. " files")
+
+local steps = require("random_steps")(seed, folder, false)
+local batches = require("random_batches")(seed, 7)
+local known = #failed
+for number = 1, wanted do
+  if number % 3 == 0 then
+    batches.write(batches.make(), folder)
+    compare(folder .. "/scenario.lua", "batches " .. number)
+  else
+    local path = steps.scenario(number, 4, 2)
+    compare(path, "steps " .. number)
+    compare(path .. " --step", "stepwise " .. number)
+  end
+end
+tap.equal(#failed, known, wanted .. " random scenarios; " .. files .. " files in all")
+os.execute("rm -r " .. folder)
+tap.done()
