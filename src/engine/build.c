@@ -1,137 +1,138 @@
 // SPDX-License-Identifier: MIT
 // Building a step of an iteration-level engine: who is in it, with how many tokens, in which memory.
-#include "engine/engine.h"
-#include "sim/internal.h"
+#include "engine/build.h"
+
+#include "engine/stepper.h"
+#include "engine/visit.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-void mb_step_begin(mb_sim *sim, mb_replica *replica) {
-    mb_engine *engine = replica->engine;
-    mb_engine_account(sim, engine);
-    engine->row_count = engine->selected_count = engine->requests = 0;
-    engine->tokens = engine->quantum = 0;
-    engine->with_decodes = engine->barrier = engine->spare = false;
-    engine->fresh = engine->running == 0;
+void mb_build_begin(mb_stepper *stepper) {
+    mb_stepper_account(stepper);
+    stepper->row_count = stepper->selected_count = stepper->built = 0;
+    stepper->tokens = stepper->quantum = 0;
+    stepper->with_decodes = stepper->barrier = stepper->spare = false;
+    stepper->fresh = stepper->running == 0;
 }
 
-static uint64_t budget_left(const mb_replica *replica) {
-    const uint64_t given = replica->engine->tokens;
-    return replica->token_budget > given ? replica->token_budget - given : 0;
+static uint64_t budget_left(const mb_engine *engine) {
+    const uint64_t given = engine->stepper->tokens;
+    return engine->token_budget > given ? engine->token_budget - given : 0;
 }
 
-bool mb_step_holds(const mb_sim *sim, uint32_t slot) {
-    const mb_request *request = mb_request_at(&sim->requests, slot);
-    const mb_engine *engine = sim->building->engine;
-    return request->chunk > 0 || (request->stage == MB_STAGE_DECODE && engine->with_decodes);
+bool mb_build_holds(const mb_stepper *stepper, uint32_t slot) {
+    const mb_request *request = mb_request_at(stepper->requests, slot);
+    return request->chunk > 0 || (request->stage == MB_STAGE_DECODE && stepper->with_decodes);
 }
 
 // --- rows
 
-static bool add_row(mb_engine *engine, uint32_t slot, mb_request *request, uint32_t chunk) {
-    if (engine->row_count == engine->row_capacity) {
-        const uint32_t more = engine->row_capacity ? 2 * engine->row_capacity : 16;
-        uint32_t *rows = realloc(engine->rows, more * sizeof *rows);
-        if (rows) engine->rows = rows;
-        mb_chunk *chunks = realloc(engine->chunks, more * sizeof *chunks);
-        if (chunks) engine->chunks = chunks;
+static bool add_row(mb_stepper *stepper, uint32_t slot, mb_request *request, uint32_t chunk) {
+    if (stepper->row_count == stepper->row_capacity) {
+        const uint32_t more = stepper->row_capacity ? 2 * stepper->row_capacity : 16;
+        uint32_t *rows = realloc(stepper->rows, more * sizeof *rows);
+        if (rows) stepper->rows = rows;
+        mb_chunk *chunks = realloc(stepper->chunks, more * sizeof *chunks);
+        if (chunks) stepper->chunks = chunks;
         if (!rows || !chunks) return false;
-        engine->row_capacity = more;
+        stepper->row_capacity = more;
     }
-    engine->rows[engine->row_count] = slot;
-    engine->chunks[engine->row_count++] = (mb_chunk){.tokens = chunk, .prefix = request->computed};
+    stepper->rows[stepper->row_count] = slot;
+    stepper->chunks[stepper->row_count++] = (mb_chunk){.tokens = chunk, .prefix = request->computed};
     request->chunk = chunk;
-    engine->tokens += chunk;
-    engine->requests++;
+    stepper->tokens += chunk;
+    stepper->built++;
     return true;
 }
 
-static void drop_row(mb_engine *engine, uint32_t slot) {
-    uint32_t i = engine->row_count; // from the end: the newest is the usual one
-    while (engine->rows[--i] != slot) {
+static void drop_row(mb_stepper *stepper, uint32_t slot) {
+    uint32_t i = stepper->row_count; // from the end: the newest is the usual one
+    while (stepper->rows[--i] != slot) {
     }
-    engine->row_count--;
-    memmove(engine->rows + i, engine->rows + i + 1, (engine->row_count - i) * sizeof *engine->rows);
-    memmove(engine->chunks + i, engine->chunks + i + 1, (engine->row_count - i) * sizeof *engine->chunks);
+    stepper->row_count--;
+    memmove(stepper->rows + i, stepper->rows + i + 1, (stepper->row_count - i) * sizeof *stepper->rows);
+    memmove(stepper->chunks + i, stepper->chunks + i + 1, (stepper->row_count - i) * sizeof *stepper->chunks);
 }
 
 // A decode alone; it joins the others when the step is complete.
-static bool select_decode(mb_engine *engine, uint32_t slot, mb_request *request) {
-    if (!mb_slots_room(&engine->selected, engine->selected_count, &engine->selected_capacity)) return false;
-    engine->selected[engine->selected_count++] = slot;
+static bool select_decode(mb_stepper *stepper, uint32_t slot, mb_request *request) {
+    if (!mb_slots_room(&stepper->selected, stepper->selected_count, &stepper->selected_capacity))
+        return false;
+    stepper->selected[stepper->selected_count++] = slot;
     request->chunk = 1;
-    engine->tokens++;
-    engine->requests++;
+    stepper->tokens++;
+    stepper->built++;
     return true;
 }
 
-static void drop_selected(mb_engine *engine, uint32_t slot) {
-    uint32_t i = engine->selected_count;
-    while (engine->selected[--i] != slot) {
+static void drop_selected(mb_stepper *stepper, uint32_t slot) {
+    uint32_t i = stepper->selected_count;
+    while (stepper->selected[--i] != slot) {
     }
-    engine->selected[i] = engine->selected[--engine->selected_count];
+    stepper->selected[i] = stepper->selected[--stepper->selected_count];
 }
 
-static mb_refusal out_of_memory(mb_sim *sim) {
-    sim->out_of_memory = true; // ends the run when `schedule` returns
+static mb_refusal out_of_memory(mb_engine *engine) {
+    engine->around->out_of_memory = true;
     return MB_REFUSED_MEMORY;
 }
 
 // --- what a chunk may be
 
 // The tokens that a prefill with `todo` left may compute in this step; 0: none.
-static uint32_t chunk_of(const mb_replica *replica, uint32_t todo, uint32_t wanted) {
-    const uint64_t left = budget_left(replica);
+static uint32_t chunk_of(const mb_engine *engine, uint32_t todo, uint32_t wanted) {
+    const uint64_t left = budget_left(engine);
     if (wanted) return wanted <= left ? (wanted < todo ? wanted : todo) : 0;
     if (todo <= left) return todo;
-    if (replica->chunked) return (uint32_t)left;
+    if (engine->chunked) return (uint32_t)left;
     // A prompt larger than any budget goes alone: else it would never go.
-    return replica->engine->requests == 0 && todo > replica->token_budget ? todo : 0;
+    return engine->stepper->built == 0 && todo > engine->token_budget ? todo : 0;
 }
 
-static mb_refusal add_prefill_chunk(mb_sim *sim, mb_replica *replica, uint32_t slot, uint32_t wanted) {
-    mb_engine *engine = replica->engine;
-    mb_request *request = mb_request_at(&sim->requests, slot);
-    const uint32_t chunk = chunk_of(replica, mb_todo(request), wanted);
+static mb_refusal add_prefill_chunk(mb_engine *engine, uint32_t slot, uint32_t wanted) {
+    mb_stepper *stepper = engine->stepper;
+    mb_request *request = mb_request_at(stepper->requests, slot);
+    const uint32_t chunk = chunk_of(engine, mb_todo(request), wanted);
     if (chunk == 0) return MB_REFUSED_TOKENS;
     const uint32_t reach = request->computed + chunk;
-    if (!mb_kv_blocks_grow(&engine->kv, &request->hold, mb_kv_blocks_for(&engine->kv, reach)))
+    if (!mb_kv_blocks_grow(&stepper->kv, &request->hold, mb_kv_blocks_for(&stepper->kv, reach)))
         return MB_REFUSED_MEMORY;
-    const mb_kv_names names = mb_engine_names(request);
-    if (!mb_kv_blocks_share(&engine->kv, &request->hold, &names, reach) ||
-        !add_row(engine, slot, request, chunk))
-        return out_of_memory(sim);
+    const mb_kv_names names = mb_request_names(request);
+    if (!mb_kv_blocks_share(&stepper->kv, &request->hold, &names, reach) ||
+        !add_row(stepper, slot, request, chunk))
+        return out_of_memory(engine);
     return MB_FITS;
 }
 
 // --- requests that run already
 
-static mb_refusal add_running(mb_sim *sim, mb_replica *replica, uint32_t slot, uint32_t wanted) {
-    mb_engine *engine = replica->engine;
-    mb_request *request = mb_request_at(&sim->requests, slot);
-    if (mb_step_holds(sim, slot)) return MB_FITS;
-    if (request->stage == MB_STAGE_PREFILL) return add_prefill_chunk(sim, replica, slot, wanted);
-    if (budget_left(replica) == 0) return MB_REFUSED_TOKENS;
-    mb_engine_materialize(engine, request);
-    if ((engine->spare && engine->kv.free == 0 && mb_engine_has_emitted(engine, request)) ||
-        !mb_kv_blocks_grow(&engine->kv, &request->hold,
-                           mb_kv_blocks_for(&engine->kv, request->computed + UINT64_C(1))))
+static mb_refusal add_running(mb_engine *engine, uint32_t slot, uint32_t wanted) {
+    mb_stepper *stepper = engine->stepper;
+    mb_request *request = mb_request_at(stepper->requests, slot);
+    if (mb_build_holds(stepper, slot)) return MB_FITS;
+    if (request->stage == MB_STAGE_PREFILL) return add_prefill_chunk(engine, slot, wanted);
+    if (budget_left(engine) == 0) return MB_REFUSED_TOKENS;
+    mb_stepper_materialize(stepper, request);
+    if ((stepper->spare && stepper->kv.free == 0 && mb_stepper_has_emitted(stepper, request)) ||
+        !mb_kv_blocks_grow(&stepper->kv, &request->hold,
+                           mb_kv_blocks_for(&stepper->kv, request->computed + UINT64_C(1))))
         return MB_REFUSED_MEMORY;
-    return select_decode(engine, slot, request) ? MB_FITS : out_of_memory(sim);
+    return select_decode(stepper, slot, request) ? MB_FITS : out_of_memory(engine);
 }
 
 // --- admission
 
-static uint64_t watermark_blocks(const mb_replica *replica) {
-    return (uint64_t)(replica->watermark * (double)replica->engine->kv.total);
+static uint64_t watermark_blocks(const mb_engine *engine) {
+    return (uint64_t)(engine->watermark * (double)engine->stepper->kv.total);
 }
 
 // Blocks to take at admission for a request that computes up to `reach` tokens now and knows `known`.
-static uint64_t reserve_of(const mb_sim *sim, const mb_replica *replica, const mb_request *request,
-                           uint32_t reach, uint32_t known) {
+static uint64_t reserve_of(const mb_engine *engine, const mb_request *request, uint32_t reach,
+                           uint32_t known) {
     uint64_t tokens = reach;
-    switch (replica->reserve) {
+    switch (engine->reserve) {
     default: // MB_RESERVE_CHUNK, MB_RESERVE_SEQUENCE
         break;
     case MB_RESERVE_PROMPT:
@@ -141,249 +142,237 @@ static uint64_t reserve_of(const mb_sim *sim, const mb_replica *replica, const m
         tokens = (uint64_t)request->prompt_tokens + request->predicted_output;
         break;
     case MB_RESERVE_MAXIMUM:
-        tokens = sim->config->kv_max_length;
+        tokens = engine->around->kv_max_length;
         break;
     case MB_RESERVE_FINAL:
         tokens = (uint64_t)request->prompt_tokens + request->output_tokens;
         break;
     }
-    const mb_kv_blocks *kv = &replica->engine->kv;
-    const uint64_t least = mb_kv_blocks_for(kv, reach), most = kv->total - watermark_blocks(replica);
+    const mb_kv_blocks *kv = &engine->stepper->kv;
+    const uint64_t least = mb_kv_blocks_for(kv, reach), most = kv->total - watermark_blocks(engine);
     uint64_t blocks =
-        mb_kv_blocks_for(kv, tokens < known && replica->reserve >= MB_RESERVE_PROMPT ? known : tokens);
+        mb_kv_blocks_for(kv, tokens < known && engine->reserve >= MB_RESERVE_PROMPT ? known : tokens);
     if (blocks > most) blocks = most; // a guess above the pool must not keep a request out for ever
     return blocks > least ? blocks : least;
 }
 
-static mb_refusal demand_memory(const mb_replica *replica, uint64_t blocks) {
-    return replica->engine->kv.free >= blocks + watermark_blocks(replica) ? MB_FITS : MB_REFUSED_MEMORY;
+static mb_refusal demand_memory(const mb_engine *engine, uint64_t blocks) {
+    return engine->stepper->kv.free >= blocks + watermark_blocks(engine) ? MB_FITS : MB_REFUSED_MEMORY;
 }
 
 // From waiting to running: bookkeeping that every way of coming in shares.
-static void take_in(mb_sim *sim, mb_replica *replica, uint32_t slot) {
-    mb_request *request = mb_request_at(&sim->requests, slot);
-    mb_sim_integrate(sim);
+static void take_in(mb_engine *engine, uint32_t slot) {
+    const mb_surroundings *around = engine->around;
+    mb_request *request = mb_request_at(around->requests, slot);
+    const double now_s = *around->clock;
     request->home = request->queue;
-    if (request->queue != MB_NONE) mb_queue_remove(&sim->queues[request->queue], &sim->requests, slot);
-    mb_sim_unstamp(sim, slot);
     request->phase = MB_PHASE_RUNNING;
-    request->replica = replica->id;
-    if (isnan(request->start_s)) request->start_s = sim->now_s;
-    request->waited_s += sim->now_s - request->since_s;
-    request->since_s = sim->now_s;
-    sim->waiting--;
-    sim->running++;
-    mb_client_starts(sim, request);
-    mb_engine_enlist(sim, replica->engine, slot);
+    request->replica = engine->id;
+    if (isnan(request->start_s)) request->start_s = now_s;
+    request->waited_s += now_s - request->since_s;
+    request->since_s = now_s;
+    around->took(around->self, engine, slot);
+    mb_stepper_enlist(engine->stepper, slot);
 }
 
 // Into the step with its chunk: as a decode, if a single token of an answer that has begun is missing.
-static bool enter_step(mb_sim *sim, mb_engine *engine, uint32_t slot, uint32_t chunk) {
-    mb_request *request = mb_request_at(&sim->requests, slot);
+static bool enter_step(mb_stepper *stepper, uint32_t slot, uint32_t chunk) {
+    mb_request *request = mb_request_at(stepper->requests, slot);
     if (request->generated == 0 || mb_todo(request) > 1) {
         request->stage = MB_STAGE_PREFILL;
-        mb_engine_add_prefill(sim, engine, slot);
-        return add_row(engine, slot, request, chunk);
+        mb_stepper_add_prefill(stepper, slot);
+        return add_row(stepper, slot, request, chunk);
     }
     request->stage = MB_STAGE_PARKED;
-    if (!engine->with_decodes) {
-        engine->parked++;
-        return select_decode(engine, slot, request);
+    if (!stepper->with_decodes) {
+        stepper->parked++;
+        return select_decode(stepper, slot, request);
     }
-    engine->tokens++;
-    engine->requests++;
-    return mb_engine_join(sim, engine, slot);
+    stepper->tokens++;
+    stepper->built++;
+    return mb_stepper_join(stepper, slot);
 }
 
 // A request of which nothing is in memory: prompt, and what it generated before it was preempted.
-static mb_refusal admit_new(mb_sim *sim, mb_replica *replica, uint32_t slot, uint32_t wanted) {
-    mb_engine *engine = replica->engine;
-    mb_request *request = mb_request_at(&sim->requests, slot);
-    const mb_kv_names names = mb_engine_names(request);
+static mb_refusal admit_new(mb_engine *engine, uint32_t slot, uint32_t wanted) {
+    mb_stepper *stepper = engine->stepper;
+    mb_request *request = mb_request_at(stepper->requests, slot);
+    const mb_kv_names names = mb_request_names(request);
     const uint32_t known = request->prompt_tokens + request->generated;
-    const bool elsewhere = request->hold.left != MB_KV_NO_RUN && request->replica != replica->id;
+    const bool elsewhere = request->hold.left != MB_KV_NO_RUN && request->replica != engine->id;
     const mb_kv_hold nothing = {.left = MB_KV_NO_RUN};
     const mb_kv_match match =
-        mb_kv_blocks_match(&engine->kv, elsewhere ? &nothing : &request->hold, &names, known);
-    const uint32_t cached = match.blocks * engine->kv.block_tokens;
-    const uint32_t chunk = chunk_of(replica, known - cached, wanted);
+        mb_kv_blocks_match(&stepper->kv, elsewhere ? &nothing : &request->hold, &names, known);
+    const uint32_t cached = match.blocks * stepper->kv.block_tokens;
+    const uint32_t chunk = chunk_of(engine, known - cached, wanted);
     if (chunk == 0) return MB_REFUSED_TOKENS;
-    const uint64_t blocks = reserve_of(sim, replica, request, cached + chunk, known);
+    const uint64_t blocks = reserve_of(engine, request, cached + chunk, known);
     const uint64_t whole =
-        replica->reserve == MB_RESERVE_SEQUENCE ? mb_kv_blocks_for(&engine->kv, known) : blocks;
+        engine->reserve == MB_RESERVE_SEQUENCE ? mb_kv_blocks_for(&stepper->kv, known) : blocks;
     const uint64_t demand = whole > blocks ? whole : blocks;
-    const mb_refusal refusal = demand_memory(replica, demand - match.blocks + match.idle);
+    const mb_refusal refusal = demand_memory(engine, demand - match.blocks + match.idle);
     if (refusal != MB_FITS) return refusal;
-    if (elsewhere) mb_kv_blocks_forget(&sim->replicas[request->replica].engine->kv, &request->hold);
-    mb_kv_blocks_reuse(&engine->kv, &request->hold, &names, known);
-    if (!mb_kv_blocks_grow(&engine->kv, &request->hold, blocks) ||
-        !mb_kv_blocks_share(&engine->kv, &request->hold, &names, cached + chunk))
-        return out_of_memory(sim);
-    take_in(sim, replica, slot);
+    if (elsewhere) engine->around->forget(engine->around->self, slot);
+    mb_kv_blocks_reuse(&stepper->kv, &request->hold, &names, known);
+    if (!mb_kv_blocks_grow(&stepper->kv, &request->hold, blocks) ||
+        !mb_kv_blocks_share(&stepper->kv, &request->hold, &names, cached + chunk))
+        return out_of_memory(engine);
+    take_in(engine, slot);
     request->computed = cached;
-    engine->resident_tokens += cached;
-    sim->metrics.admitted_tokens += known;
-    sim->metrics.cached_tokens += cached;
-    if (request->was_computed > cached) sim->metrics.recomputed_tokens += request->was_computed - cached;
+    stepper->resident_tokens += cached;
+    mb_metrics *metrics = engine->around->metrics;
+    metrics->admitted_tokens += known;
+    metrics->cached_tokens += cached;
+    if (request->was_computed > cached) metrics->recomputed_tokens += request->was_computed - cached;
     request->was_computed = 0;
-    return enter_step(sim, engine, slot, chunk) ? MB_FITS : out_of_memory(sim);
+    return enter_step(stepper, slot, chunk) ? MB_FITS : out_of_memory(engine);
 }
 
 // A request whose memory is here (paused) or on the host (swapped): it goes on where it stopped.
-static mb_refusal resume(mb_sim *sim, mb_replica *replica, uint32_t slot, uint32_t wanted) {
-    mb_engine *engine = replica->engine;
-    mb_request *request = mb_request_at(&sim->requests, slot);
+static mb_refusal resume(mb_engine *engine, uint32_t slot, uint32_t wanted) {
+    mb_stepper *stepper = engine->stepper;
+    mb_request *request = mb_request_at(stepper->requests, slot);
     const bool swapped = request->stage == MB_STAGE_SWAPPED;
-    if (!swapped && request->replica != replica->id) return MB_REFUSED_ELSEWHERE;
+    if (!swapped && request->replica != engine->id) return MB_REFUSED_ELSEWHERE;
     const uint32_t todo = mb_todo(request);
     const bool decode = request->generated > 0 && todo == 1;
-    const uint32_t chunk = decode ? (budget_left(replica) ? 1 : 0) : chunk_of(replica, todo, wanted);
+    const uint32_t chunk = decode ? (budget_left(engine) ? 1 : 0) : chunk_of(engine, todo, wanted);
     if (chunk == 0) return MB_REFUSED_TOKENS;
     const uint64_t held = request->hold.own + request->hold.shared;
-    const uint64_t blocks = mb_kv_blocks_for(&engine->kv, (uint64_t)request->computed + chunk);
-    if (blocks > held && demand_memory(replica, blocks - held) != MB_FITS) return MB_REFUSED_MEMORY;
-    if (!mb_kv_blocks_grow(&engine->kv, &request->hold, blocks)) return out_of_memory(sim);
-    take_in(sim, replica, slot);
+    const uint64_t blocks = mb_kv_blocks_for(&stepper->kv, (uint64_t)request->computed + chunk);
+    if (blocks > held && demand_memory(engine, blocks - held) != MB_FITS) return MB_REFUSED_MEMORY;
+    if (!mb_kv_blocks_grow(&stepper->kv, &request->hold, blocks)) return out_of_memory(engine);
+    take_in(engine, slot);
     if (swapped) {
-        engine->transfer_s += request->computed * sim->config->swap_s_per_token;
-        sim->swapped_tokens -= request->computed;
-        engine->resident_tokens += request->computed;
+        stepper->transfer_s += request->computed * engine->around->swap_s_per_token;
+        engine->around->host_used -= request->computed;
+        stepper->resident_tokens += request->computed;
     } else
-        engine->paused--;
-    return enter_step(sim, engine, slot, chunk) ? MB_FITS : out_of_memory(sim);
+        stepper->paused--;
+    return enter_step(stepper, slot, chunk) ? MB_FITS : out_of_memory(engine);
 }
 
-mb_refusal mb_engine_add(mb_sim *sim, uint32_t slot, uint32_t wanted) {
-    mb_replica *replica = sim->building;
-    mb_request *request = mb_request_at(&sim->requests, slot);
-    if (request->phase == MB_PHASE_RUNNING) return add_running(sim, replica, slot, wanted);
-    if (replica->engine->running >= replica->max_requests) return MB_REFUSED_REQUESTS;
-    if (budget_left(replica) == 0) return MB_REFUSED_TOKENS;
-    const mb_refusal refusal = request->stage == MB_STAGE_NEW ? admit_new(sim, replica, slot, wanted)
-                                                              : resume(sim, replica, slot, wanted);
-    if (refusal == MB_REFUSED_MEMORY) sim->metrics.memory_stops++;
+mb_refusal mb_build_add(mb_engine *engine, uint32_t slot, uint32_t wanted) {
+    const mb_request *request = mb_request_at(engine->around->requests, slot);
+    if (request->phase == MB_PHASE_RUNNING) return add_running(engine, slot, wanted);
+    if (engine->stepper->running >= engine->max_requests) return MB_REFUSED_REQUESTS;
+    if (budget_left(engine) == 0) return MB_REFUSED_TOKENS;
+    const mb_refusal refusal =
+        request->stage == MB_STAGE_NEW ? admit_new(engine, slot, wanted) : resume(engine, slot, wanted);
+    if (refusal == MB_REFUSED_MEMORY) engine->around->metrics->memory_stops++;
     return refusal;
 }
 
 // --- preemption
 
 // Take a running request out of the step and out of the engine's lists; its progress is in the request.
-static void withdraw(mb_sim *sim, mb_engine *engine, uint32_t slot) {
-    mb_request *request = mb_request_at(&sim->requests, slot);
+static void withdraw(mb_stepper *stepper, uint32_t slot) {
+    mb_request *request = mb_request_at(stepper->requests, slot);
     switch (request->stage) {
     case MB_STAGE_PREFILL:
         if (request->chunk) {
-            drop_row(engine, slot);
-            engine->tokens -= request->chunk;
-            engine->requests--;
+            drop_row(stepper, slot);
+            stepper->tokens -= request->chunk;
+            stepper->built--;
         }
-        mb_engine_drop_prefill(sim, engine, slot);
+        mb_stepper_drop_prefill(stepper, slot);
         break;
     case MB_STAGE_DECODE:
-        if (!engine->naive) mb_engine_materialize(engine, request);
-        if (engine->with_decodes) { // the block of this step's token has been taken; perhaps for it
-            const uint64_t blocks = mb_kv_blocks_for(&engine->kv, request->computed + UINT64_C(1));
+        if (!stepper->naive) mb_stepper_materialize(stepper, request);
+        if (stepper->with_decodes) { // the block of this step's token has been taken; perhaps for it
+            const uint64_t blocks = mb_kv_blocks_for(&stepper->kv, request->computed + UINT64_C(1));
             if (blocks > request->hold.own + request->hold.shared)
                 request->hold.own = (uint32_t)blocks - request->hold.shared;
-            engine->tokens--;
-            engine->requests--;
+            stepper->tokens--;
+            stepper->built--;
         }
-        mb_engine_part(sim, engine, slot);
+        mb_stepper_part(stepper, slot);
         break;
     default:
-        engine->parked--;
+        stepper->parked--;
     }
     if (request->chunk && request->stage == MB_STAGE_PARKED) {
-        drop_selected(engine, slot);
-        engine->tokens--;
-        engine->requests--;
+        drop_selected(stepper, slot);
+        stepper->tokens--;
+        stepper->built--;
     }
     request->chunk = 0;
-    mb_engine_delist(sim, engine, slot);
+    mb_stepper_delist(stepper, slot);
 }
 
-static bool let_go(mb_sim *sim, mb_engine *engine, mb_request *request, mb_preemption how) {
-    const mb_kv_names names = mb_engine_names(request);
+static bool let_go(mb_engine *engine, mb_request *request, mb_preemption how) {
+    mb_stepper *stepper = engine->stepper;
+    const mb_kv_names names = mb_request_names(request);
     if (how == MB_PREEMPT_PAUSE) {
         request->stage = MB_STAGE_PAUSED;
-        engine->paused++;
+        stepper->paused++;
         return true;
     }
-    engine->resident_tokens -= request->computed;
+    stepper->resident_tokens -= request->computed;
     if (how == MB_PREEMPT_SWAP) {
         request->stage = MB_STAGE_SWAPPED;
-        engine->transfer_s += request->computed * sim->config->swap_s_per_token;
-        sim->swapped_tokens += request->computed;
-        return mb_kv_blocks_release(&engine->kv, &request->hold, &names, request->computed, MB_KV_FORGET);
+        stepper->transfer_s += request->computed * engine->around->swap_s_per_token;
+        engine->around->host_used += request->computed;
+        return mb_kv_blocks_release(&stepper->kv, &request->hold, &names, request->computed, MB_KV_FORGET);
     }
     request->stage = MB_STAGE_NEW;
     request->was_computed = request->computed;
     const bool done =
-        mb_kv_blocks_release(&engine->kv, &request->hold, &names, request->computed, MB_KV_KEEP);
+        mb_kv_blocks_release(&stepper->kv, &request->hold, &names, request->computed, MB_KV_KEEP);
     request->computed = 0;
     return done;
 }
 
-const char *mb_preemption_name(mb_preemption how) {
-    static const char *const names[] = {"recompute", "swap", "pause"};
-    return names[how];
-}
-
-static mb_status set_aside(mb_sim *sim, uint32_t slot, mb_preemption how, uint32_t queue, bool front,
+static mb_status set_aside(mb_engine *engine, uint32_t slot, mb_preemption how, uint32_t queue, bool front,
                            mb_refusal *refusal, mb_error *error) {
-    mb_replica *replica = sim->building;
-    mb_engine *engine = replica->engine;
-    mb_request *request = mb_request_at(&sim->requests, slot);
+    const mb_surroundings *around = engine->around;
+    mb_request *request = mb_request_at(around->requests, slot);
+    const double now_s = *around->clock;
     *refusal = MB_FITS;
-    mb_engine_materialize(engine, request);
-    if (how == MB_PREEMPT_SWAP && request->computed > sim->config->swap_tokens - sim->swapped_tokens) {
+    mb_stepper_materialize(engine->stepper, request);
+    if (how == MB_PREEMPT_SWAP && request->computed > around->host_tokens - around->host_used) {
         *refusal = MB_REFUSED_HOST;
         return MB_OK;
     }
-    mb_sim_integrate(sim);
-    withdraw(sim, engine, slot);
-    request->attained_s += sim->now_s - request->since_s;
-    request->since_s = sim->now_s;
+    withdraw(engine->stepper, slot);
+    request->attained_s += now_s - request->since_s;
+    request->since_s = now_s;
     request->preemptions++;
     request->phase = MB_PHASE_WAITING;
-    sim->metrics.preemptions++;
-    sim->running--;
-    sim->waiting++;
-    mb_client_stops(sim, request);
-    if (!let_go(sim, engine, request, how)) return mb_fail_memory(error);
-    if (queue == MB_NONE) queue = request->home != MB_NONE ? request->home : 0;
-    return mb_sim_file_again(sim, queue, slot, front, error);
+    around->metrics->preemptions++;
+    if (!let_go(engine, request, how)) return mb_fail_memory(error);
+    return around->gave_back(around->self, engine, slot, queue, front, error);
 }
 
-mb_status mb_step_preempt(mb_sim *sim, uint32_t slot, mb_preemption how, uint32_t queue, bool front,
-                          mb_refusal *refusal, mb_error *error) {
-    const mb_replica *replica = sim->building;
-    const mb_request *request = mb_request_at(&sim->requests, slot);
-    mb_engine_materialize(replica->engine, mb_request_at(&sim->requests, slot));
-    const mb_preempted record = {.time_s = sim->now_s,
-                                 .replica = replica->id,
+mb_status mb_build_preempt(mb_engine *engine, uint32_t slot, mb_preemption how, uint32_t queue, bool front,
+                           mb_refusal *refusal, mb_error *error) {
+    const mb_surroundings *around = engine->around;
+    mb_request *request = mb_request_at(around->requests, slot);
+    mb_stepper_materialize(engine->stepper, request);
+    const mb_preempted record = {.time_s = *around->clock,
+                                 .replica = engine->id,
                                  .id = request->id,
                                  .how = mb_preemption_name(how),
                                  .computed_tokens = request->computed,
                                  .lost_tokens = how == MB_PREEMPT_RECOMPUTE ? request->computed : 0};
-    const mb_status status = set_aside(sim, slot, how, queue, front, refusal, error);
-    if (status != MB_OK || *refusal != MB_FITS || !sim->observer.preempted) return status;
-    return sim->observer.preempted(sim->observer.self, &record, error);
+    const mb_status status = set_aside(engine, slot, how, queue, front, refusal, error);
+    if (status != MB_OK || *refusal != MB_FITS || !around->preempted) return status;
+    return around->preempted(around->self, &record, error);
 }
 
 // --- carry
 
 // The next chunks of the unfinished prefills that this step's budget allows: the blocks that they need beyond
 // those held.
-static uint64_t prefills_need(const mb_sim *sim, const mb_replica *replica, uint64_t budget) {
-    const mb_engine *engine = replica->engine;
+static uint64_t prefills_need(const mb_engine *engine, uint64_t budget) {
+    const mb_stepper *stepper = engine->stepper;
     uint64_t blocks = 0;
     const mb_request *request;
-    for (uint32_t slot = engine->first_prefill; slot != MB_NONE && budget > 0; slot = request->after) {
-        request = mb_request_at(&sim->requests, slot);
+    for (uint32_t slot = stepper->first_prefill; slot != MB_NONE && budget > 0; slot = request->after) {
+        request = mb_request_at(stepper->requests, slot);
         if (request->chunk) continue;
         const uint32_t todo = mb_todo(request), chunk = todo < budget ? todo : (uint32_t)budget;
-        const uint64_t reach = mb_kv_blocks_for(&engine->kv, (uint64_t)request->computed + chunk);
+        const uint64_t reach = mb_kv_blocks_for(&stepper->kv, (uint64_t)request->computed + chunk);
         const uint64_t held = request->hold.own + request->hold.shared;
         if (reach > held) blocks += reach - held;
         budget -= chunk;
@@ -391,31 +380,32 @@ static uint64_t prefills_need(const mb_sim *sim, const mb_replica *replica, uint
     return blocks;
 }
 
-static mb_status preempt_newest(mb_sim *sim, mb_engine *engine, uint32_t *preempted, mb_error *error) {
+static mb_status preempt_newest(mb_engine *engine, uint32_t *preempted, mb_error *error) {
     mb_refusal ignored;
     (*preempted)++;
-    return mb_step_preempt(sim, engine->newest, MB_PREEMPT_RECOMPUTE, MB_NONE, true, &ignored, error);
+    return mb_build_preempt(engine, engine->stepper->newest, MB_PREEMPT_RECOMPUTE, MB_NONE, true, &ignored,
+                            error);
 }
 
 // Request by request, where the step holds some already, or the budget does not reach for all.
-static mb_status carry_each(mb_sim *sim, mb_replica *replica, uint32_t *preempted, mb_error *error) {
-    mb_engine *engine = replica->engine;
+static mb_status carry_each(mb_engine *engine, uint32_t *preempted, mb_error *error) {
+    mb_stepper *stepper = engine->stepper;
     for (int prefills = 0; prefills < 2; prefills++) {
-        for (uint32_t slot = engine->oldest; slot != MB_NONE;) {
-            const mb_request *request = mb_request_at(&sim->requests, slot);
+        for (uint32_t slot = stepper->oldest; slot != MB_NONE;) {
+            const mb_request *request = mb_request_at(stepper->requests, slot);
             const bool prefill = request->stage == MB_STAGE_PREFILL;
-            if (mb_step_holds(sim, slot) || prefill != (prefills == 1)) {
+            if (mb_build_holds(stepper, slot) || prefill != (prefills == 1)) {
                 slot = request->next;
                 continue;
             }
-            const mb_refusal refusal = add_running(sim, replica, slot, 0);
+            const mb_refusal refusal = add_running(engine, slot, 0);
             if (refusal == MB_REFUSED_TOKENS) break;
             if (refusal == MB_FITS) {
-                slot = mb_request_at(&sim->requests, slot)->next;
+                slot = mb_request_at(stepper->requests, slot)->next;
                 continue;
             }
-            const bool itself = engine->newest == slot;
-            const mb_status status = preempt_newest(sim, engine, preempted, error);
+            const bool itself = stepper->newest == slot;
+            const mb_status status = preempt_newest(engine, preempted, error);
             if (status != MB_OK) return status;
             if (itself) break;
         }
@@ -423,54 +413,52 @@ static mb_status carry_each(mb_sim *sim, mb_replica *replica, uint32_t *preempte
     return MB_OK;
 }
 
-static bool unpark_all(mb_sim *sim, mb_engine *engine) {
+static bool unpark_all(mb_stepper *stepper) {
     bool done = true;
-    for (uint32_t slot = engine->parked ? engine->oldest : MB_NONE; slot != MB_NONE;) {
-        const mb_request *request = mb_request_at(&sim->requests, slot);
+    for (uint32_t slot = stepper->parked ? stepper->oldest : MB_NONE; slot != MB_NONE;) {
+        const mb_request *request = mb_request_at(stepper->requests, slot);
         if (request->stage == MB_STAGE_PARKED) {
-            engine->parked--;
-            done &= mb_engine_join(sim, engine, slot);
+            stepper->parked--;
+            done &= mb_stepper_join(stepper, slot);
         }
         slot = request->next;
     }
     return done;
 }
 
-static uint32_t count_decodes(const mb_sim *sim, const mb_engine *engine) {
-    return engine->naive ? (uint32_t)mb_visit_decodes(sim, engine).decodes : engine->decode_count;
+static uint32_t count_decodes(const mb_stepper *stepper) {
+    return stepper->naive ? (uint32_t)mb_visit_decodes(stepper).decodes : stepper->decode_count;
 }
 
-mb_status mb_step_carry(mb_sim *sim, bool spare, uint32_t *preempted, mb_error *error) {
-    mb_replica *replica = sim->building;
-    mb_engine *engine = replica->engine;
+mb_status mb_build_carry(mb_engine *engine, bool spare, uint32_t *preempted, mb_error *error) {
+    mb_stepper *stepper = engine->stepper;
     *preempted = 0;
-    if (!engine) return MB_OK;
-    engine->spare = spare;
-    if (engine->running == 0) return MB_OK;
-    if (engine->selected_count > 0 || engine->with_decodes ||
-        engine->running - engine->prefill_count > budget_left(replica))
-        return carry_each(sim, replica, preempted, error);
-    if (!unpark_all(sim, engine)) return mb_fail_memory(error);
-    const uint64_t budget = budget_left(replica);
-    while (engine->running > 0) {
-        const uint64_t decodes = count_decodes(sim, engine);
-        if (mb_engine_has_blocks(sim, engine, prefills_need(sim, replica, budget - decodes))) break;
-        const mb_status status = preempt_newest(sim, engine, preempted, error);
+    stepper->spare = spare;
+    if (stepper->running == 0) return MB_OK;
+    if (stepper->selected_count > 0 || stepper->with_decodes ||
+        stepper->running - stepper->prefill_count > budget_left(engine))
+        return carry_each(engine, preempted, error);
+    if (!unpark_all(stepper)) return mb_fail_memory(error);
+    const uint64_t budget = budget_left(engine);
+    while (stepper->running > 0) {
+        const uint64_t decodes = count_decodes(stepper);
+        if (mb_stepper_has_blocks(stepper, prefills_need(engine, budget - decodes))) break;
+        const mb_status status = preempt_newest(engine, preempted, error);
         if (status != MB_OK) return status;
     }
-    const uint32_t decodes = count_decodes(sim, engine);
+    const uint32_t decodes = count_decodes(stepper);
     if (decodes) {
-        engine->with_decodes = true;
-        engine->tokens += decodes;
-        engine->requests += decodes;
-        if (engine->naive)
-            mb_visit_take(sim, engine);
+        stepper->with_decodes = true;
+        stepper->tokens += decodes;
+        stepper->built += decodes;
+        if (stepper->naive)
+            mb_visit_take(stepper);
         else
-            mb_kv_blocks_take(&engine->kv, mb_engine_due_now(sim, engine));
+            mb_kv_blocks_take(&stepper->kv, mb_stepper_due_now(stepper));
     }
-    for (uint32_t slot = engine->first_prefill; slot != MB_NONE;) {
-        const mb_request *request = mb_request_at(&sim->requests, slot);
-        if (!request->chunk && add_running(sim, replica, slot, 0) != MB_FITS) break;
+    for (uint32_t slot = stepper->first_prefill; slot != MB_NONE;) {
+        const mb_request *request = mb_request_at(stepper->requests, slot);
+        if (!request->chunk && add_running(engine, slot, 0) != MB_FITS) break;
         slot = request->after;
     }
     return MB_OK;
@@ -478,41 +466,38 @@ mb_status mb_step_carry(mb_sim *sim, bool spare, uint32_t *preempted, mb_error *
 
 // --- static batches
 
-static bool hold_to_the_end(mb_engine *engine, mb_request *request) {
+static bool hold_to_the_end(mb_stepper *stepper, mb_request *request) {
     const uint64_t final = (uint64_t)request->prompt_tokens + request->output_tokens;
-    return mb_kv_blocks_grow(&engine->kv, &request->hold, mb_kv_blocks_for(&engine->kv, final));
+    return mb_kv_blocks_grow(&stepper->kv, &request->hold, mb_kv_blocks_for(&stepper->kv, final));
 }
 
 // The newest row makes room: it never ran.
-static mb_status return_newest(mb_sim *sim, mb_engine *engine, mb_error *error) {
+static mb_status return_newest(mb_engine *engine, mb_error *error) {
     mb_refusal ignored;
-    const uint32_t slot = engine->newest;
-    const mb_status status = set_aside(sim, slot, MB_PREEMPT_RECOMPUTE, MB_NONE, true, &ignored, error);
+    const uint32_t slot = engine->stepper->newest;
+    const mb_status status = set_aside(engine, slot, MB_PREEMPT_RECOMPUTE, MB_NONE, true, &ignored, error);
     if (status != MB_OK) return status;
-    mb_request *request = mb_request_at(&sim->requests, slot);
+    mb_request *request = mb_request_at(engine->around->requests, slot);
     if (--request->preemptions == 0) request->start_s = NAN;
-    sim->metrics.preemptions--;
+    engine->around->metrics->preemptions--;
     return MB_OK;
 }
 
-mb_status mb_step_barrier(mb_sim *sim, uint32_t *returned, mb_error *error) {
-    mb_engine *engine = sim->building->engine;
+mb_status mb_build_barrier(mb_engine *engine, uint32_t *returned, mb_error *error) {
+    mb_stepper *stepper = engine->stepper;
     *returned = 0;
-    if (!engine) return MB_OK;
-    engine->barrier = true;
+    stepper->barrier = true;
     // Memory for every row up to its end, the oldest first.
-    for (uint32_t slot = engine->oldest; slot != MB_NONE;) {
-        mb_request *request = mb_request_at(&sim->requests, slot);
-        if (hold_to_the_end(engine, request)) {
+    for (uint32_t slot = stepper->oldest; slot != MB_NONE;) {
+        mb_request *request = mb_request_at(stepper->requests, slot);
+        if (hold_to_the_end(stepper, request)) {
             slot = request->next;
             continue;
         }
-        const bool itself = engine->newest == slot;
-        const mb_status status = return_newest(sim, engine, error);
+        const bool itself = stepper->newest == slot;
+        const mb_status status = return_newest(engine, error);
         if (status != MB_OK) return status;
         (*returned)++;
-        sim->taken_in--;
-        sim->stop = MB_STOP_MEMORY;
         if (itself) break;
     }
     return MB_OK;

@@ -1,38 +1,38 @@
 // SPDX-License-Identifier: MIT
 // The plain way (--step): every running request is visited at every iteration, and no sum is kept. What the
-// sums of engine.c and the jumps of steps.c must agree with, to the bit.
-#include "engine/engine.h"
+// sums of stepper.c and the jumps of run.c must agree with, to the bit.
+#include "engine/visit.h"
 
-static bool needs_block(const mb_engine *engine, const mb_request *request) {
-    return mb_kv_blocks_for(&engine->kv, request->computed + UINT64_C(1)) >
+static bool needs_block(const mb_stepper *stepper, const mb_request *request) {
+    return mb_kv_blocks_for(&stepper->kv, request->computed + UINT64_C(1)) >
            request->hold.own + request->hold.shared;
 }
 
-mb_visit mb_visit_decodes(const mb_sim *sim, const mb_engine *engine) {
+mb_visit mb_visit_decodes(const mb_stepper *stepper) {
     mb_visit visit = {0};
-    for (uint32_t slot = engine->oldest; slot != MB_NONE;) {
-        const mb_request *request = mb_request_at(&sim->requests, slot);
+    for (uint32_t slot = stepper->oldest; slot != MB_NONE;) {
+        const mb_request *request = mb_request_at(stepper->requests, slot);
         if (request->stage == MB_STAGE_DECODE) {
             visit.decodes++;
             visit.context += request->computed + UINT64_C(1);
-            visit.due += needs_block(engine, request);
+            visit.due += needs_block(stepper, request);
         }
         slot = request->next;
     }
     return visit;
 }
 
-bool mb_visit_step(mb_sim *sim, mb_engine *engine) {
+bool mb_visit_step(mb_stepper *stepper) {
     bool ends = false;
-    engine->iteration++;
-    for (uint32_t slot = engine->oldest; slot != MB_NONE;) {
-        mb_request *request = mb_request_at(&sim->requests, slot);
+    stepper->iteration++;
+    for (uint32_t slot = stepper->oldest; slot != MB_NONE;) {
+        mb_request *request = mb_request_at(stepper->requests, slot);
         if (request->stage == MB_STAGE_DECODE) {
             request->computed++;
             request->generated++;
-            request->joined = engine->iteration;
-            request->last_token_s = engine->last_decode_s;
-            engine->resident_tokens++;
+            request->joined = stepper->iteration;
+            request->last_token_s = stepper->last_decode_s;
+            stepper->resident_tokens++;
             ends |= request->generated == request->output_tokens;
         }
         slot = request->next;
@@ -40,11 +40,11 @@ bool mb_visit_step(mb_sim *sim, mb_engine *engine) {
     return ends;
 }
 
-void mb_visit_take(mb_sim *sim, mb_engine *engine) {
-    for (uint32_t slot = engine->oldest; slot != MB_NONE;) {
-        mb_request *request = mb_request_at(&sim->requests, slot);
-        if (request->stage == MB_STAGE_DECODE && needs_block(engine, request))
-            mb_kv_blocks_grow(&engine->kv, &request->hold,
+void mb_visit_take(mb_stepper *stepper) {
+    for (uint32_t slot = stepper->oldest; slot != MB_NONE;) {
+        mb_request *request = mb_request_at(stepper->requests, slot);
+        if (request->stage == MB_STAGE_DECODE && needs_block(stepper, request))
+            mb_kv_blocks_grow(&stepper->kv, &request->hold,
                               request->hold.own + request->hold.shared + UINT64_C(1));
         slot = request->next;
     }

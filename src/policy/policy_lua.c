@@ -108,7 +108,7 @@ static mb_status hook_schedule(void *self, mb_sim *sim, mb_replica *replica, mb_
     mb_host *host = self;
     host->idles = 0;
     begin(host, MB_HOOK_SCHEDULE);
-    mb_replica_view_push(host, replica->id);
+    mb_replica_view_push(host, replica->engine.id);
     lua_rawgeti(host->L, LUA_REGISTRYINDEX, host->step_view);
     return mb_host_call(host, "schedule", 3, 0, error);
 }
@@ -120,7 +120,7 @@ static mb_status hook_stepped(void *self, mb_sim *sim, mb_replica *replica, cons
     host->report = *report;
     host->reporting = true;
     begin(host, MB_HOOK_STEPPED);
-    mb_replica_view_push(host, replica->id);
+    mb_replica_view_push(host, replica->engine.id);
     lua_rawgeti(host->L, LUA_REGISTRYINDEX, host->step_view);
     const mb_status status = mb_host_call(host, "stepped", 3, 0, error);
     host->reporting = false;

@@ -22,33 +22,32 @@ enum { KV_CAPACITY, KV_USED, KV_FREE, KV_BLOCK };
 // Tokens in use as a policy may know them. A counter of tokens reserves the true final lengths, which nobody
 // knows before the end, so predictions stand in for them; an oracle sees the counter itself.
 // An engine that reserves final lengths tells of the tokens computed instead.
-static uint64_t known_use(lua_State *L, const mb_replica *replica) {
-    mb_sim *sim = mb_host_of(L)->sim;
-    if (replica->engine)
-        return replica->reserve == MB_RESERVE_FINAL && !mb_host_of(L)->oracle
-                   ? mb_replica_kv_computed(sim, &sim->replicas[replica->id])
-                   : mb_replica_kv_used(sim, &sim->replicas[replica->id]);
-    const mb_kv_pool *pool = &replica->kv;
-    if (mb_host_of(L)->oracle || pool->kind != MB_KV_TOKENS) return pool->reserved;
-    return replica->predicted_tokens < pool->capacity ? replica->predicted_tokens : pool->capacity;
+static uint64_t known_use(lua_State *L, mb_engine *engine) {
+    const bool oracle = mb_host_of(L)->oracle;
+    if (mb_host_of(L)->sim->by_steps)
+        return engine->reserve == MB_RESERVE_FINAL && !oracle ? mb_engine_kv_computed(engine)
+                                                              : mb_engine_kv_used(engine);
+    const mb_kv_pool *pool = &engine->kv;
+    if (oracle || pool->kind != MB_KV_TOKENS) return pool->reserved;
+    return engine->predicted_tokens < pool->capacity ? engine->predicted_tokens : pool->capacity;
 }
 
 static int read_kv(lua_State *L, const mb_view *view, int property) {
-    const mb_replica *replica = replica_at(L, view);
-    const mb_kv_pool *pool = &replica->kv;
+    mb_engine *engine = &replica_at(L, view)->engine;
+    const mb_kv_pool *pool = &engine->kv;
     switch (property) {
     case KV_CAPACITY:
         push_capacity(L, pool->capacity);
         break;
     case KV_USED:
-        mb_lua_push_quantity(L, (double)known_use(L, replica));
+        mb_lua_push_quantity(L, (double)known_use(L, engine));
         break;
     case KV_FREE:
         push_capacity(L, pool->capacity == MB_KV_UNLIMITED ? MB_KV_UNLIMITED
-                                                           : pool->capacity - known_use(L, replica));
+                                                           : pool->capacity - known_use(L, engine));
         break;
     default: // a block of the batch executor's pools is one token
-        lua_pushinteger(L, replica->engine ? mb_host_of(L)->sim->config->kv_block : 1);
+        lua_pushinteger(L, mb_host_of(L)->sim->by_steps ? mb_host_of(L)->sim->config->kv_block : 1);
     }
     return 1;
 }
@@ -57,16 +56,15 @@ static int kv_fits(lua_State *L) { // upvalue: the pool, so that kv.fits(tokens)
     const mb_view *view = lua_touserdata(L, lua_upvalueindex(1));
     const lua_Number tokens = luaL_checknumber(L, lua_isuserdata(L, 1) ? 2 : 1);
     if (!(tokens >= 0 && tokens <= UINT32_MAX)) return luaL_error(L, "kv:fits: expected a number of tokens");
-    const mb_replica *replica = replica_at(L, view);
-    const mb_kv_pool *pool = &replica->kv;
-    if (replica->engine) {
-        lua_pushboolean(L, mb_replica_fits(mb_host_of(L)->sim, &mb_host_of(L)->sim->replicas[replica->id],
-                                           (uint64_t)tokens));
+    mb_engine *engine = &replica_at(L, view)->engine;
+    const mb_kv_pool *pool = &engine->kv;
+    if (mb_host_of(L)->sim->by_steps) {
+        lua_pushboolean(L, mb_engine_fits(engine, (uint64_t)tokens));
         return 1;
     }
     const bool possible = mb_kv_ever_fits(pool, (uint32_t)tokens);
     lua_pushboolean(L,
-                    possible && mb_kv_need(pool, (uint32_t)tokens) <= pool->capacity - known_use(L, replica));
+                    possible && mb_kv_need(pool, (uint32_t)tokens) <= pool->capacity - known_use(L, engine));
     return 1;
 }
 
@@ -80,19 +78,19 @@ static int index_kv(lua_State *L) {
 }
 
 static int each_running_step(lua_State *L) { // upvalues: replica, position
-    const mb_replica *replica = replica_at(L, lua_touserdata(L, lua_upvalueindex(1)));
+    const mb_engine *engine = &replica_at(L, lua_touserdata(L, lua_upvalueindex(1)))->engine;
     const mb_request_store *store = &mb_host_of(L)->sim->requests;
     uint32_t position = (uint32_t)lua_tointeger(L, lua_upvalueindex(2));
     // While a batch ends, those that have left it are still in the list.
-    while (position < replica->count &&
-           mb_request_at(store, replica->batch[position])->phase != MB_PHASE_RUNNING)
+    while (position < engine->count &&
+           mb_request_at(store, engine->batch[position])->phase != MB_PHASE_RUNNING)
         position++;
     lua_pushinteger(L, (lua_Integer)position + 1);
     lua_replace(L, lua_upvalueindex(2));
-    if (position >= replica->count)
+    if (position >= engine->count)
         lua_pushnil(L);
     else
-        mb_request_view_push(mb_host_of(L), replica->batch[position]);
+        mb_request_view_push(mb_host_of(L), engine->batch[position]);
     return 1;
 }
 
@@ -104,7 +102,7 @@ static int each_engine_step(lua_State *L) {
     const uint32_t slot = (uint32_t)lua_tonumber(L, lua_upvalueindex(2));
     if (slot == MB_NONE) return 0;
     const mb_request *request = mb_request_at(&host->sim->requests, slot);
-    if (request->phase != MB_PHASE_RUNNING || request->replica != replica->id ||
+    if (request->phase != MB_PHASE_RUNNING || request->replica != replica->engine.id ||
         request->generation != (uint32_t)lua_tonumber(L, lua_upvalueindex(3)))
         return luaL_error(
             L, "replica:each_running(): the loop's body preempted a request other than the one in hand");
@@ -120,12 +118,12 @@ static int each_engine_step(lua_State *L) {
 static int each_running(lua_State *L) {
     const mb_replica *replica = check_replica(L);
     lua_pushvalue(L, 1);
-    if (!replica->engine) {
+    if (!mb_host_of(L)->sim->by_steps) {
         lua_pushinteger(L, 0);
         lua_pushcclosure(L, each_running_step, 2);
         return 1;
     }
-    const uint32_t first = mb_replica_oldest(replica);
+    const uint32_t first = mb_engine_oldest(&replica->engine);
     const mb_request_store *store = &mb_host_of(L)->sim->requests;
     lua_pushnumber(L, first);
     lua_pushnumber(L, first == MB_NONE ? 0 : mb_request_at(store, first)->generation);
@@ -135,7 +133,7 @@ static int each_running(lua_State *L) {
 
 static int cached(lua_State *L) { // 0 under a batch model, which has no prefix cache
     mb_replica *replica = check_replica(L);
-    lua_pushinteger(L, mb_replica_cached(mb_host_of(L)->sim, replica, mb_request_view_check(L, 2)));
+    lua_pushinteger(L, mb_engine_cached(&replica->engine, mb_request_view_check(L, 2)));
     return 1;
 }
 
@@ -211,32 +209,33 @@ static int read_replica(lua_State *L, const mb_view *view, int property) {
         lua_pushliteral(L, "both");
         break;
     case REPLICA_RUNNING:
-        lua_pushinteger(L, mb_replica_running(replica));
+        lua_pushinteger(L, mb_engine_running(&replica->engine));
         break;
     case REPLICA_WAITING:
         lua_pushinteger(L, replica->own_queue == MB_NONE ? 0 : host->sim->queues[replica->own_queue].count);
         break;
     case REPLICA_QUEUE: {
-        const uint32_t queue = mb_replica_own_queue(host->sim, &host->sim->replicas[replica->id]);
+        const uint32_t queue = mb_replica_own_queue(host->sim, &host->sim->replicas[view->index]);
         if (queue == MB_NONE) return luaL_error(L, "not enough memory");
         mb_queue_view_push(host, queue);
         break;
     }
     case REPLICA_CHUNKED:
-        lua_pushboolean(L, replica->chunked);
+        lua_pushboolean(L, replica->engine.chunked);
         break;
     case REPLICA_RESERVE:
-        lua_pushstring(L, mb_reserve_name(replica->reserve));
+        lua_pushstring(L, mb_reserve_name(replica->engine.reserve));
         break;
     case REPLICA_WATERMARK:
-        lua_pushnumber(L, replica->watermark);
+        lua_pushnumber(L, replica->engine.watermark);
         break;
     case REPLICA_MAX_REQUESTS:
-        mb_lua_push_quantity(L, replica->max_requests == MB_NONE ? HUGE_VAL : replica->max_requests);
+        mb_lua_push_quantity(L, replica->engine.max_requests == MB_NONE ? HUGE_VAL
+                                                                        : replica->engine.max_requests);
         break;
     default:
-        mb_lua_push_quantity(L,
-                             replica->token_budget == UINT64_MAX ? HUGE_VAL : (double)replica->token_budget);
+        mb_lua_push_quantity(
+            L, replica->engine.token_budget == UINT64_MAX ? HUGE_VAL : (double)replica->engine.token_budget);
     }
     return 1;
 }
@@ -253,14 +252,14 @@ static int index_replica(lua_State *L) {
 
 static void set_reserve(lua_State *L, mb_replica *replica) {
     const char *name = lua_tostring(L, 3);
-    if (replica->reserve == MB_RESERVE_FINAL) return; // cluster.kv = "tokens": the pool itself says so
+    if (replica->engine.reserve == MB_RESERVE_FINAL) return; // cluster.kv = "tokens": the pool itself says so
     for (mb_reserve reserve = MB_RESERVE_CHUNK; reserve < MB_RESERVE_FINAL; reserve++) {
         if (strcmp(mb_reserve_name(reserve), name) != 0) continue;
         if (reserve == MB_RESERVE_MAXIMUM && mb_host_of(L)->sim->config->kv_max_length == 0)
             luaL_error(
                 L, "replica.reserve = \"maximum\" needs cluster.kv_max_length in the scenario, the tokens to "
                    "set aside per request");
-        replica->reserve = reserve;
+        replica->engine.reserve = reserve;
         return;
     }
     luaL_error(L,
@@ -297,7 +296,7 @@ static int set_replica(lua_State *L) {
     const char *name = lua_tostring(L, 2);
     mb_host_check_fence(L, MB_FENCE_ALL, "setting a replica's field");
     if (strcmp(name, "chunked") == 0) {
-        replica->chunked = lua_toboolean(L, 3);
+        replica->engine.chunked = lua_toboolean(L, 3);
         return 0;
     }
     if (strcmp(name, "reserve") == 0) {
@@ -308,14 +307,14 @@ static int set_replica(lua_State *L) {
     if (strcmp(name, "watermark") == 0) {
         if (!(value >= 0 && value < 1))
             return luaL_error(L, "replica.watermark is a share from 0 to below 1");
-        replica->watermark = value;
+        replica->engine.watermark = value;
         return 0;
     }
     if (!(value >= 1)) return luaL_error(L, "replica.%s must be at least 1", name);
     if (strcmp(name, "max_requests") == 0)
-        replica->max_requests = value >= MB_NONE ? MB_NONE : (uint32_t)value;
+        replica->engine.max_requests = value >= MB_NONE ? MB_NONE : (uint32_t)value;
     else
-        replica->token_budget = value >= 0x1p63 ? UINT64_MAX : (uint64_t)value;
+        replica->engine.token_budget = value >= 0x1p63 ? UINT64_MAX : (uint64_t)value;
     return 0;
 }
 

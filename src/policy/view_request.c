@@ -122,7 +122,7 @@ static int waited(lua_State *L) {
     const mb_request *request = check(L);
     const bool waits = request->phase == MB_PHASE_WAITING;
     const double now = mb_host_of(L)->sim->now_s;
-    if (mb_host_of(L)->sim->engines)
+    if (mb_host_of(L)->sim->by_steps)
         lua_pushnumber(L, request->waited_s + (waits ? now - request->since_s : 0));
     else
         lua_pushnumber(L, (waits ? now : request->start_s) - request->arrival_s);
@@ -133,7 +133,7 @@ static int phase(lua_State *L) {
     static const char *const stages[] = {"waiting", "prefill", "decode", "decode", "paused", "swapped"};
     const mb_request *request = check(L);
     const bool running = request->phase == MB_PHASE_RUNNING;
-    const bool steps = mb_host_of(L)->sim->engines != NULL;
+    const bool steps = mb_host_of(L)->sim->by_steps;
     lua_pushstring(L, steps ? stages[request->stage] : running ? "running" : "waiting");
     return 1;
 }
@@ -163,7 +163,7 @@ static int attained(lua_State *L) {
     const mb_request *request = check(L);
     const bool running = request->phase == MB_PHASE_RUNNING;
     const double now = mb_host_of(L)->sim->now_s;
-    if (mb_host_of(L)->sim->engines)
+    if (mb_host_of(L)->sim->by_steps)
         lua_pushnumber(L, request->attained_s + (running ? now - request->since_s : 0));
     else
         lua_pushnumber(L, running ? now - request->start_s : 0);
@@ -174,13 +174,13 @@ static int first_token_at(lua_State *L) {
     const mb_host *host = mb_host_of(L);
     const mb_request *request = check(L);
     lua_pushnil(L);
-    if (host->sim->engines) {
+    if (host->sim->by_steps) {
         if (!isnan(request->first_token_s)) lua_pushnumber(L, request->first_token_s);
         return 1;
     }
     if (request->phase == MB_PHASE_RUNNING) {
         const mb_replica *replica = &host->sim->replicas[request->replica];
-        const double at = replica->start_s + replica->time.first_token_s;
+        const double at = replica->engine.start_s + replica->engine.time.first_token_s;
         if (replica->busy && at <= host->sim->now_s) lua_pushnumber(L, at);
     }
     return 1;

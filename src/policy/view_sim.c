@@ -115,7 +115,7 @@ static int observe(lua_State *L) {
     if (++host->observed > MAX_OBSERVED)
         return luaL_error(L, "sim:observe: more than %d values in a run; observe less often", MAX_OBSERVED);
     mb_error error = {0};
-    const uint32_t replica = sim->building ? sim->building->id : MB_NONE;
+    const uint32_t replica = sim->building ? sim->building->engine.id : MB_NONE;
     if (sim->observer.decision(sim->observer.self, host->sim->now_s, replica, name, value, &error) != MB_OK)
         return mb_host_raise(L, &error);
     return 0;

@@ -71,10 +71,10 @@ static int add(lua_State *L) {
     mb_sim *sim = open_step(L);
     const uint32_t slot = mb_request_view_check(L, 2);
     const mb_request *request = mb_request_at(&sim->requests, slot);
-    const bool running = request->phase == MB_PHASE_RUNNING, steps = sim->building->engine;
+    const bool running = request->phase == MB_PHASE_RUNNING, steps = sim->by_steps;
     if (running && !steps)
         return luaL_error(L, "step:add: the request runs already; a batch cannot be joined or left");
-    if (running && request->replica != sim->building->id)
+    if (running && request->replica != sim->building->engine.id)
         return luaL_error(L, "step:add: the request runs on replica %d", (int)request->replica + 1);
     if (running && mb_step_holds(sim, slot))
         return luaL_error(L, "step:add: the request is in the step already");
@@ -106,7 +106,7 @@ static int carry(lua_State *L) {
     const bool spare = check_spare(L);
     mb_error error;
     uint32_t preempted;
-    if (!sim->building->engine) {
+    if (!sim->by_steps) {
         lua_pushinteger(L, 0);
         return 1;
     }
@@ -121,7 +121,7 @@ static int barrier(lua_State *L) { // every batch is one already
     mb_sim *sim = building(L, "step:barrier");
     mb_error error;
     uint32_t returned;
-    if (!sim->building->engine) {
+    if (!sim->by_steps) {
         lua_pushinteger(L, 0);
         return 1;
     }
@@ -164,9 +164,9 @@ static int preempt(lua_State *L) {
     mb_sim *sim = building(L, "step:preempt");
     const uint32_t slot = mb_request_view_check(L, 2);
     const mb_request *request = mb_request_at(&sim->requests, slot);
-    if (!sim->building->engine)
+    if (!sim->by_steps)
         return luaL_error(L, "step:preempt: under a batch latency model nothing runs at a step boundary");
-    if (request->phase != MB_PHASE_RUNNING || request->replica != sim->building->id)
+    if (request->phase != MB_PHASE_RUNNING || request->replica != sim->building->engine.id)
         return luaL_error(L, "step:preempt: the request does not run on this replica");
     const mb_preemption how = check_preemption(L, 3);
     const uint32_t queue = lua_isnoneornil(L, 4) ? MB_NONE : mb_view_check(L, 4, MB_VIEW_QUEUE)->index;
@@ -247,15 +247,13 @@ static int read_step(lua_State *L, const mb_view *view, int property) {
     if (host->reporting) return read_report(L, &host->report, property);
     const mb_replica *replica = host->sim->building;
     if (!replica) return luaL_error(L, "a step can only be read while `schedule` or `stepped` runs");
-    const mb_engine *engine = replica->engine;
-    const uint64_t tokens = engine ? mb_step_tokens(host->sim) : replica->prompt_tokens;
-    const uint64_t budget = replica->token_budget;
+    const uint64_t tokens = mb_step_tokens(host->sim), budget = replica->engine.token_budget;
     switch (property) {
     case STEP_TOKENS:
         mb_lua_push_quantity(L, (double)tokens);
         break;
     case STEP_REQUESTS:
-        lua_pushinteger(L, engine ? mb_step_requests(host->sim) : replica->count);
+        lua_pushinteger(L, mb_step_requests(host->sim));
         break;
     case STEP_BUDGET: // it may have been lowered meanwhile
         mb_lua_push_quantity(L, budget == UINT64_MAX ? HUGE_VAL

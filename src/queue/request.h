@@ -46,7 +46,7 @@ typedef struct mb_request {
     uint32_t older, newer; // links of the list of waiting requests in order of `stamp`
     uint64_t stamp;        // sim->version when it was last queued; 0: not in that list
     // --- All that the batch executor touches is above, in two cache lines. The rest is for iteration-level
-    // engines (engine/engine.h) and not even set without one; for a decode it holds as of iteration `joined`.
+    // engines (engine/state.h) and not even set without one; for a decode it holds as of iteration `joined`.
     uint32_t computed, generated; // tokens in memory; tokens emitted
     uint64_t joined;              // iteration of its engine
     uint64_t order;               // of admission
@@ -82,6 +82,8 @@ void mb_request_store_deinit(mb_request_store *store);
 // A free slot, phase and links reset, and what engines need if `engine`; MB_NONE when out of memory.
 uint32_t mb_request_new(mb_request_store *store, bool engine);
 void mb_request_recycle(mb_request_store *store, uint32_t slot);
+// What a KV memory knows its content by.
+mb_kv_names mb_request_names(const mb_request *request);
 
 static inline mb_request *mb_request_at(const mb_request_store *store, uint32_t slot) {
     return &store->chunks[slot >> MB_CHUNK_BITS][slot & (MB_CHUNK_SIZE - 1)];

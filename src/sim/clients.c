@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What each client has in the system and was served: for policies that share fairly.
-#include "engine/engine.h"
-#include "sim/internal.h"
+#include "sim/clients.h"
 
 #include <stdlib.h>
 
@@ -27,7 +25,7 @@ void mb_client_starts(mb_sim *sim, const mb_request *request) {
     mb_client *client = &sim->clients[request->client];
     client->waiting--;
     client->running++;
-    const bool again = sim->engines && (request->preemptions > 0 || request->start_s != sim->now_s);
+    const bool again = sim->by_steps && (request->preemptions > 0 || request->start_s != sim->now_s);
     if (!again) client->prompt_tokens += request->prompt_tokens;
 }
 
@@ -44,19 +42,19 @@ void mb_client_leaves(mb_sim *sim, const mb_request *request) {
         return;
     }
     client->running--;
-    client->output_tokens += request->output_tokens - (sim->engines ? request->counted : 0);
+    client->output_tokens += request->output_tokens - (sim->by_steps ? request->counted : 0);
 }
 
 // Tokens emitted since the last look. Under a batch model they come with the batch's end.
 static void count_running(mb_sim *sim) {
-    if (!sim->engines || sim->clients_counted_s == sim->now_s) return;
+    if (!sim->by_steps || sim->clients_counted_s == sim->now_s) return;
     sim->clients_counted_s = sim->now_s;
     for (uint32_t i = 0; i < sim->config->replicas; i++) {
-        mb_engine *engine = &sim->engines[i];
-        mb_engine_settle(sim, &sim->replicas[i]);
-        for (uint32_t slot = engine->oldest; slot != MB_NONE;) {
+        mb_engine *engine = &sim->replicas[i].engine;
+        mb_engine_settle(engine);
+        for (uint32_t slot = mb_engine_oldest(engine); slot != MB_NONE;) {
             mb_request *request = mb_request_at(&sim->requests, slot);
-            mb_engine_materialize(engine, request);
+            mb_engine_show_progress(engine, request);
             sim->clients[request->client].output_tokens += request->generated - request->counted;
             request->counted = request->generated;
             slot = request->next;

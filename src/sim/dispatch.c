@@ -4,16 +4,11 @@
 // An engine that jumps over many equal steps must stop at the first boundary after something has changed.
 // With many replicas on one queue the first of them to reach a boundary usually takes what came, so only that
 // one is woken; the others are when it did not.
-#include "engine/engine.h"
-#include "sim/internal.h"
+#include "sim/dispatch.h"
 
-void mb_sim_mark_boundary(mb_sim *sim, const mb_replica *replica) {
-    mb_bits_add(&sim->boundary, replica->id);
-}
-
-static void clear_boundary(mb_sim *sim, const mb_replica *replica) {
-    mb_bits_remove(&sim->boundary, replica->id);
-}
+#include "sim/gauges.h"
+#include "sim/replica.h"
+#include "sim/step.h"
 
 // The newest change that a running engine reacts to, besides its own queue: a request that still waits, or
 // anything that is no request.
@@ -40,17 +35,22 @@ static void interrupt_all(mb_sim *sim, uint64_t change) {
     for (uint32_t i = 0; i < sim->config->replicas; i++) {
         mb_replica *replica = &sim->replicas[i];
         sim->operations++;
-        if (replica->engine->stepping && change > replica->seen_version) mb_run_interrupt(sim, replica);
+        if (mb_engine_stepping(&replica->engine) && change > replica->seen_version)
+            mb_replica_look_up(sim, replica);
     }
 }
 
 // Does this engine count among those that the change may wake at a boundary to come? One whose turn is at
 // this instant is woken at once.
 static bool wakes_later(mb_sim *sim, mb_replica *replica, uint64_t change) {
-    if (!replica->engine->stepping || change <= replica->seen_version) return false;
-    if (mb_run_next_boundary(sim, replica) > sim->now_s) return true;
-    mb_run_interrupt(sim, replica);
+    if (!mb_engine_stepping(&replica->engine) || change <= replica->seen_version) return false;
+    if (mb_replica_next_boundary(sim, replica) > sim->now_s) return true;
+    mb_replica_look_up(sim, replica);
     return false;
+}
+
+static double boundary_of(const mb_sim *sim, uint32_t id) {
+    return sim->replicas[id].engine.stepper->boundary_s;
 }
 
 // Those that reach a boundary first: usually one, but replicas may walk in step. What is known of the
@@ -63,21 +63,21 @@ static void interrupt_first(mb_sim *sim, uint64_t change) {
         const uint32_t id = mb_min_tree_first(&sim->boundaries);
         const bool later = wakes_later(sim, &sim->replicas[id], change);
         sim->operations++;
-        if (later && sim->boundary_s[id] < first) first = sim->boundary_s[id];
+        if (later && boundary_of(sim, id) < first) first = boundary_of(sim, id);
         mb_min_tree_set(&sim->boundaries, id, INFINITY);
         aside[count++] = later ? id : id | ASIDE_ONLY;
     }
     sim->first_boundary_s = first;
     for (uint32_t i = 0; i < count; i++) {
         const uint32_t id = aside[i] & ~ASIDE_ONLY;
-        mb_min_tree_set(&sim->boundaries, id, sim->boundary_s[id]);
-        if (id == aside[i] && sim->boundary_s[id] == first) mb_run_interrupt(sim, &sim->replicas[id]);
+        mb_min_tree_set(&sim->boundaries, id, boundary_of(sim, id));
+        if (id == aside[i] && boundary_of(sim, id) == first) mb_replica_look_up(sim, &sim->replicas[id]);
     }
 }
 
 // (A push to an engine's own queue interrupts that engine at once.)
 static void arrange(mb_sim *sim, bool planned) {
-    if (!sim->engines || sim->config->stepwise) return;
+    if (!sim->by_steps || sim->config->stepwise) return;
     const uint64_t change = newest_change(sim);
     if (change > sim->arranged) {
         const bool for_all = sim->global_version > sim->arranged || sim->config->replicas == 1;
@@ -104,64 +104,72 @@ static void set_holding(mb_sim *sim, mb_replica *replica, bool holding) {
     sim->idle_holding_count += holding ? 1 : ~UINT32_C(0);
 }
 
-static mb_status schedule(mb_sim *sim, mb_replica *replica, mb_error *error) {
-    mb_sim_integrate(sim);
-    if (replica->idle_on_purpose) {
-        replica->idle_on_purpose = false;
-        sim->idle_on_purpose_count--;
-    }
-    set_holding(sim, replica, false);
-    replica->needs_call = false;
-    mb_bits_remove(&sim->calls, replica->id);
-    sim->operations++;
-    replica->count = 0;
-    replica->longest_tokens = 0;
-    replica->longest_service_s = 0;
-    replica->prompt_tokens = replica->output_tokens = replica->predicted_tokens = 0;
-    if (replica->engine) mb_step_begin(sim, replica);
+// What the policy asked for.
+static mb_status build(mb_sim *sim, mb_replica *replica, mb_error *error) {
+    mb_engine *engine = &replica->engine;
+    mb_engine_begin(engine);
     sim->taken_in = 0;
     sim->limited_by = MB_STOP_CAP;
     sim->building = replica;
     mb_status status = sim->policy.ops->schedule(sim->policy.self, sim, replica, error);
-    const mb_engine *engine = replica->engine;
     uint32_t preempted;
     // A policy that says nothing does not mean that what runs is to stand still.
-    if (status == MB_OK && engine && engine->requests == 0 && engine->running > 0 &&
+    if (status == MB_OK && mb_engine_holds_requests(engine) && !mb_engine_built(engine) &&
         !replica->idle_on_purpose)
         status = mb_step_carry(sim, false, &preempted, error);
     sim->building = NULL;
     replica->seen_version = sim->changes;
-    if (status == MB_OK && sim->out_of_memory) status = mb_fail_memory(error);
+    return status == MB_OK && sim->around.out_of_memory ? mb_fail_memory(error) : status;
+}
+
+static mb_status schedule(mb_sim *sim, mb_replica *replica, mb_error *error) {
+    mb_engine *engine = &replica->engine;
+    mb_sim_integrate(sim);
+    mb_replica_take_back_idle(sim, replica);
+    set_holding(sim, replica, false);
+    replica->needs_call = false;
+    mb_bits_remove(&sim->calls, engine->id);
+    sim->operations++;
+    mb_status status = build(sim, replica, error);
     if (status != MB_OK) return status;
-    const bool holds = replica->engine && replica->engine->running > 0;
+    const bool holds = mb_engine_holds_requests(engine);
     if (holds)
-        mb_bits_add(&sim->loaded, replica->id);
+        mb_bits_add(&sim->loaded, engine->id);
     else
-        mb_bits_remove(&sim->loaded, replica->id);
+        mb_bits_remove(&sim->loaded, engine->id);
     // (What blocks a queue for ever may have cost the policy a batch that it had formed.)
-    if (sim->policy.ops->alike && !holds && replica->count == 0 && !sim->config->block_oversize)
+    if (sim->policy.ops->alike && !holds && engine->count == 0 && !sim->config->block_oversize)
         sim->refused_version = sim->version;
-    if (replica->engine && replica->engine->requests == 0) {
-        set_holding(sim, replica, replica->engine->running > 0 || has_own_waiting(sim, replica));
-        return MB_OK;
+    bool started = mb_engine_built(engine);
+    if (started) {
+        if (sim->taken_in) sim->metrics.stops[sim->stop]++;
+        status = mb_engine_start(engine, &started, error);
     }
-    if (sim->taken_in) sim->metrics.stops[sim->stop]++;
-    if (replica->engine && !replica->engine->barrier) return mb_run_start(sim, replica, error);
-    if (replica->engine && !mb_batch_from_rows(sim, replica)) return mb_fail_memory(error);
-    if (replica->count) return mb_batch_start(sim, replica, error);
-    set_holding(sim, replica, has_own_waiting(sim, replica));
-    return MB_OK;
+    if (status == MB_OK && started) {
+        mb_replica_take_back_idle(sim, replica); // it said idle, and then added requests all the same
+        mb_replica_mark_busy(sim, replica);
+        mb_replica_note_boundary(sim, replica);
+    } else
+        set_holding(sim, replica, holds || has_own_waiting(sim, replica));
+    return status;
+}
+
+static mb_status go_on(mb_sim *sim, mb_replica *replica, mb_error *error) {
+    const mb_status status = mb_engine_continue(&replica->engine, error);
+    mb_replica_note_boundary(sim, replica);
+    return status;
 }
 
 static bool has_work(const mb_sim *sim, const mb_replica *replica) {
-    return sim->waiting > 0 || (replica->engine && replica->engine->running > 0);
+    return sim->waiting > 0 || mb_engine_holds_requests(&replica->engine);
 }
 
 // What an engine that stood idle with nothing to do has seen since.
 static void catch_up(mb_sim *sim, mb_replica *replica) {
-    if (!replica->engine || replica->engine->running > 0 || replica->idle_plan > sim->calm_plan) return;
+    if (!sim->by_steps || mb_engine_holds_requests(&replica->engine) || replica->idle_plan > sim->calm_plan)
+        return;
     replica->needs_call = false;
-    mb_bits_remove(&sim->calls, replica->id);
+    mb_bits_remove(&sim->calls, replica->engine.id);
     if (replica->seen_version < sim->calm_version) replica->seen_version = sim->calm_version;
 }
 
@@ -173,13 +181,13 @@ static mb_status offer(mb_sim *sim, mb_replica *replica, mb_error *error) {
         if (!replica->needs_call && !news) return MB_OK;
         if (has_work(sim, replica)) return schedule(sim, replica, error);
         replica->needs_call = false; // as if it had been called: what comes later is news
-        mb_bits_remove(&sim->calls, replica->id);
+        mb_bits_remove(&sim->calls, replica->engine.id);
         replica->seen_version = sim->changes;
         return MB_OK;
     }
-    clear_boundary(sim, replica);
-    if (!concerns(replica, newest_change(sim))) return mb_run_continue(sim, replica, error);
-    const mb_status status = mb_run_end(sim, replica, error);
+    mb_replica_clear_boundary(sim, replica);
+    if (!concerns(replica, newest_change(sim))) return go_on(sim, replica, error);
+    const mb_status status = mb_replica_end(sim, replica, error);
     return status == MB_OK && has_work(sim, replica) ? schedule(sim, replica, error) : status;
 }
 
@@ -188,7 +196,7 @@ static uint32_t next_candidate(const mb_sim *sim, uint32_t from) {
     const bool refused = sim->refused_version == sim->version && sim->own_queues == 0;
     const mb_bits *asked = sim->waiting == 0 ? &sim->loaded : refused ? &sim->calls : &sim->idle;
     const uint32_t idle = mb_bits_next(asked, from);
-    const uint32_t boundary = sim->engines ? mb_bits_next(&sim->boundary, from) : MB_NONE;
+    const uint32_t boundary = sim->by_steps ? mb_bits_next(&sim->boundary, from) : MB_NONE;
     return idle < boundary ? idle : boundary;
 }
 
@@ -214,22 +222,22 @@ mb_status mb_dispatch(mb_sim *sim, mb_error *error) {
         before = sim->changes;
         if (++passes > MAX_PASSES) return stuck(sim, error);
         for (uint32_t id = next_candidate(sim, 0); id != MB_NONE; id = next_candidate(sim, id + 1)) {
-            if (!sim->engines && sim->waiting == 0) break;
-            if (sim->plan_cursor < id) sim->plan_cursor = id;
+            if (!sim->by_steps && sim->waiting == 0) break;
+            if (sim->around.turn < id) sim->around.turn = id;
             status = offer(sim, &sim->replicas[id], error);
-            if (sim->plan_cursor <= id) sim->plan_cursor = id + 1;
+            if (sim->around.turn <= id) sim->around.turn = id + 1;
             if (status != MB_OK) break;
             arrange(sim, false);
         }
-        sim->plan_cursor = sim->config->replicas;
+        sim->around.turn = sim->config->replicas;
     }
     arrange(sim, true);
-    sim->plan_cursor = 0;
+    sim->around.turn = 0;
     if (sim->waiting == 0) {
         sim->calm_plan = sim->plans;
         sim->calm_version = sim->changes;
     }
     sim->plans++;
-    if (status == MB_OK && sim->out_of_memory) status = mb_fail_memory(error);
+    if (status == MB_OK && sim->around.out_of_memory) status = mb_fail_memory(error);
     return status;
 }

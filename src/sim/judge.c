@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Requests against what they were promised: each that arrived after the warm-up is judged once, when it
 // leaves or when the run ends (docs/models.md, "What a request was promised").
-#include "engine/engine.h"
+#include "sim/judge.h"
+
 #include "metrics/batch_means.h"
-#include "sim/internal.h"
 
 typedef enum verdict { KEPT, MISSED, OPEN } verdict;
 
@@ -93,16 +93,17 @@ typedef struct progress {
 } progress;
 
 static progress progress_of(const mb_sim *sim, mb_request *request) {
-    const mb_replica *replica = request->phase == MB_PHASE_RUNNING ? &sim->replicas[request->replica] : NULL;
+    const mb_engine *engine =
+        request->phase == MB_PHASE_RUNNING ? &sim->replicas[request->replica].engine : NULL;
     progress seen = {.first_token_s = NAN};
-    if (sim->engines && request->generated > 0) seen.first_token_s = request->first_token_s;
-    const bool in_batch = replica && (!replica->engine || replica->engine->barrier);
+    if (sim->by_steps && request->generated > 0) seen.first_token_s = request->first_token_s;
+    const bool in_batch = engine && (!engine->stepper || engine->stepper->barrier);
     if (in_batch && isnan(seen.first_token_s))
-        seen.first_token_s = replica->start_s + replica->time.first_token_s;
+        seen.first_token_s = engine->start_s + engine->time.first_token_s;
     if (!(seen.first_token_s <= sim->now_s)) return (progress){.first_token_s = NAN};
     const double since_s = sim->now_s - seen.first_token_s;
     if (in_batch) // all gaps of a batch are equal, and the first may not be over yet
-        seen.tbt_s = fmin(since_s, replica->time.tbt_s);
+        seen.tbt_s = fmin(since_s, engine->time.tbt_s);
     else if (request->output_tokens > 1)
         seen.tbt_s = since_s / (request->output_tokens - 1);
     return seen;
@@ -110,8 +111,8 @@ static progress progress_of(const mb_sim *sim, mb_request *request) {
 
 void mb_judge_unfinished(mb_sim *sim, mb_request *request) {
     if (!mb_sim_counts(sim, request)) return;
-    if (sim->engines && request->phase == MB_PHASE_RUNNING)
-        mb_engine_materialize(sim->replicas[request->replica].engine, request);
+    if (sim->by_steps && request->phase == MB_PHASE_RUNNING)
+        mb_engine_show_progress(&sim->replicas[request->replica].engine, request);
     const mb_slo *slo = slo_of(sim, request);
     const progress seen = progress_of(sim, request);
     const double now = sim->now_s, so_far = now - request->arrival_s;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// News: what has changed since a replica was last asked for a step.
-#include "engine/engine.h"
-#include "sim/internal.h"
+#include "sim/news.h"
+
+#include "sim/replica.h"
 
 static uint64_t next_change(mb_sim *sim) {
     sim->version = ++sim->changes;
@@ -26,7 +26,7 @@ void mb_sim_unstamp(mb_sim *sim, uint32_t slot) {
 
 // Its place in the list is by the age of its news: usually the newest.
 static void stamp(mb_sim *sim, uint32_t slot, uint64_t change) {
-    if (!sim->engines) return;
+    if (!sim->by_steps) return;
     mb_sim_unstamp(sim, slot);
     mb_request *request = mb_request_at(&sim->requests, slot);
     request->stamp = request->news = change;
@@ -56,7 +56,7 @@ void mb_sim_announce(mb_sim *sim, uint32_t queue, uint32_t slot, bool known) {
     mb_sim_unstamp(sim, slot);
     mb_replica *replica = &sim->replicas[owner];
     const uint64_t change = known ? request->news : ++sim->changes;
-    if (sim->engines) request->news = change;
+    if (sim->by_steps) request->news = change;
     if (replica->own_version < change) replica->own_version = change;
-    if (replica->engine && replica->engine->stepping) mb_run_interrupt(sim, replica);
+    if (mb_engine_stepping(&replica->engine)) mb_replica_look_up(sim, replica);
 }

@@ -2,23 +2,10 @@
 // A scheduling policy as the simulation sees it: hooks, whatever language they are written in. src/policy
 // fills this struct with Lua calls; tests and benchmarks fill it with C.
 #pragma once
-#include "base/error.h"
-
-#include <stdbool.h>
-#include <stdint.h>
+#include "engine/surroundings.h"
 
 typedef struct mb_sim mb_sim;
 typedef struct mb_replica mb_replica;
-
-// What `stepped` is told of the step that ended.
-typedef struct mb_step_report {
-    double duration_s;
-    double tbt_s;   // time between tokens as observed
-    uint64_t count; // equal steps that this report stands for; 1 for a batch
-    uint32_t requests;
-    uint64_t prefill_tokens, decode_tokens; // prompts, outputs
-    uint32_t longest_tokens;                // longest prompt + output
-} mb_step_report;
 
 typedef enum mb_end { MB_END_DONE, MB_END_REJECTED } mb_end;
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The time of observation: from the first arrival, or the end of the warm-up, to the end of the run. All time
-// averages and rates are over it.
-#include "engine/engine.h"
-#include "sim/internal.h"
+// All time averages and rates are over it.
+#include "sim/window.h"
+
+#include "sim/gauges.h"
+#include "sim/judge.h"
 
 void mb_window_init(mb_sim *sim) {
     const mb_sim_config *config = sim->config;
@@ -21,20 +22,14 @@ void mb_window_arrival(mb_sim *sim, double time_s) {
         mb_window_open(sim);
 }
 
-static double fill_of(const mb_replica *replica) {
-    const mb_engine *engine = replica->engine;
-    return engine ? (double)mb_engine_blocks_used(engine) / (double)engine->kv.total
-                  : (double)replica->kv.reserved / (double)replica->kv.capacity;
-}
-
 void mb_window_open(mb_sim *sim) {
     mb_metrics *metrics = &sim->metrics;
     mb_sim_integrate(sim);
-    for (uint32_t i = 0; sim->engines && i < sim->config->replicas; i++)
-        mb_run_restart_sums(sim, &sim->replicas[i]);
+    for (uint32_t i = 0; i < sim->config->replicas; i++)
+        mb_engine_restart_sums(&sim->replicas[i].engine);
     mb_metrics_restart(metrics, sim->now_s);
     for (uint32_t i = 0; i < sim->config->replicas; i++)
-        metrics->kv_peak = fmax(metrics->kv_peak, fill_of(&sim->replicas[i]));
+        metrics->kv_peak = fmax(metrics->kv_peak, mb_engine_fill(&sim->replicas[i].engine));
     sim->first_counted = sim->arrived;
     sim->warmup_end_s = INFINITY;
     sim->warm = true;
@@ -44,13 +39,12 @@ void mb_window_open(mb_sim *sim) {
 static void sum_engines(mb_sim *sim) {
     mb_metrics *metrics = &sim->metrics;
     uint64_t computed = 0;
-    for (uint32_t i = 0; sim->engines && i < sim->config->replicas; i++) {
-        mb_engine *engine = &sim->engines[i];
-        mb_run_abandon(sim, &sim->replicas[i]);
-        mb_engine_account(sim, engine);
-        metrics->kv_reserved_integral += engine->reserved_integral;
-        metrics->kv_used_integral += engine->used_integral;
-        computed += engine->computed_tokens;
+    for (uint32_t i = 0; sim->by_steps && i < sim->config->replicas; i++) {
+        mb_engine *engine = &sim->replicas[i].engine;
+        mb_engine_abandon(engine);
+        metrics->kv_reserved_integral += engine->stepper->reserved_integral;
+        metrics->kv_used_integral += engine->stepper->used_integral;
+        computed += engine->stepper->computed_tokens;
     }
     metrics->padded_tokens += computed; // what is computed again is waste, like padding
     if (computed > metrics->recomputed_tokens)

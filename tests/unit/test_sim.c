@@ -182,7 +182,7 @@ static void test_memory_stops_a_batch(void **state) {
     assert_int_equal(b.of[3].batch, 2);
     assert_int_equal(b.sim.metrics.memory_stops, 1);
     check_time(b.sim.metrics.kv_peak, 0.8);
-    assert_int_equal(b.sim.kv_reserved, 0);
+    assert_int_equal(b.sim.around.kv_reserved, 0);
     close_bench(&b);
 }
 

@@ -1,0 +1,474 @@
+// SPDX-License-Identifier: MIT
+// The run of equal steps: when it stops, in closed form; what it did, in sums.
+//
+// A run is timed in pieces. Where repetitions of the step follow an arithmetic series the run is one piece,
+// and the end of its k-th step is computed from the start, never from step k - 1: so it does not matter at
+// which of the steps anybody looked. Else each step is a piece.
+#include "engine/run.h"
+
+#include "engine/stepper.h"
+#include "engine/timing.h"
+#include "engine/visit.h"
+
+// Memory grows evenly over a run (each decode by a token per step), so the mean of its ends stands for it.
+static void account_run(mb_stepper *stepper) {
+    const double now_s = *stepper->around->clock, duration = now_s - stepper->sums_start_s;
+    const double blocks = (double)mb_stepper_blocks_used(stepper);
+    const double mean = (stepper->blocks_at_start + blocks) / 2 * stepper->kv.block_tokens;
+    stepper->reserved_integral += duration * mean;
+    stepper->used_integral += duration * (stepper->tokens_at_start + mb_stepper_tokens(stepper)) / 2;
+    stepper->accounted_s = now_s;
+    mb_metrics *metrics = stepper->around->metrics;
+    const double fill = blocks / (double)stepper->kv.total;
+    if (fill > metrics->kv_peak) metrics->kv_peak = fill;
+}
+
+// --- blocks for steps to come
+
+// Blocks that the decodes take for `count` steps, the first of them iteration `index`.
+static uint64_t blocks_for_steps(const mb_stepper *stepper, uint64_t index, uint64_t count) {
+    const uint64_t block = stepper->kv.block_tokens;
+    uint64_t blocks = count / block * stepper->due_total;
+    for (uint64_t i = 0; i < count % block; i++)
+        blocks += stepper->due[(index + i) % block];
+    return blocks;
+}
+
+// How many steps from iteration `index` on, at most `most`, find the blocks that they need in `left`; what is
+// left then.
+static uint64_t steps_with_blocks(const mb_stepper *stepper, uint64_t index, uint64_t most, uint64_t *rest) {
+    const uint64_t block = stepper->kv.block_tokens;
+    uint64_t left = *rest;
+    if (left / (most / block + 1) >= stepper->due_total) return most;
+    uint64_t steps = left / stepper->due_total * block;
+    left %= stepper->due_total;
+    for (; steps < most; steps++) {
+        const uint64_t due = stepper->due[(index + steps) % block];
+        if (due > left) break;
+        left -= due;
+    }
+    *rest = left;
+    return steps < most ? steps : most;
+}
+
+// The same in the free blocks, by the rule of this step. Where each decode must find one, the newest finds
+// the fewest: all but the last free block can be taken, and that one too in a step in which it is the
+// newest's.
+static uint64_t steps_with_memory(const mb_stepper *stepper, uint64_t index, uint64_t most) {
+    const uint64_t block = stepper->kv.block_tokens;
+    uint64_t left = stepper->kv.free;
+    if (!stepper->spare) return steps_with_blocks(stepper, index, most, &left);
+    if (left-- == 0) return 0;
+    const uint64_t steps = steps_with_blocks(stepper, index, most, &left);
+    if (steps == most || stepper->due[(index + steps) % block] != left + 1) return steps;
+    return steps + mb_stepper_newest_due(stepper, index + steps);
+}
+
+// The piece goes on until step ... : the first end of a request or of a cover, the quantum, or the first step
+// without memory. The blocks of the next step are taken.
+static uint64_t find_limit(const mb_stepper *stepper) {
+    if (stepper->naive || stepper->single) return stepper->steps + 1;
+    uint64_t most = stepper->decodes[0].at - stepper->iteration;
+    if (stepper->quantum) {
+        const uint64_t left = stepper->quantum - stepper->run_steps - stepper->steps;
+        if (left < most) most = left;
+    }
+    return stepper->steps + 1 + steps_with_memory(stepper, stepper->iteration + 1, most - 1);
+}
+
+// --- pieces
+
+static mb_step_shape shape_of(const mb_stepper *stepper) {
+    mb_step_shape shape = {.prefill_requests = stepper->row_count, .chunks = stepper->chunks};
+    for (uint32_t i = 0; i < stepper->row_count; i++)
+        shape.prefill_tokens += stepper->chunks[i].tokens;
+    if (!stepper->with_decodes) return shape;
+    shape.decode_requests = stepper->decode_count;
+    shape.decode_context = stepper->context;
+    if (stepper->naive) {
+        const mb_visit visit = mb_visit_decodes(stepper);
+        shape.decode_requests = (uint32_t)visit.decodes;
+        shape.decode_context = visit.context;
+    }
+    return shape;
+}
+
+static mb_status wait_for_limit(mb_engine *engine, mb_error *error) {
+    const mb_stepper *stepper = engine->stepper;
+    engine->event_s = mb_piece_time(stepper, stepper->limit);
+    return engine->around->wake(engine->around->self, engine, engine->event_s) ? MB_OK
+                                                                               : mb_fail_memory(error);
+}
+
+// The first step's blocks have been taken.
+static mb_status begin_piece(mb_engine *engine, mb_stepper *stepper, mb_error *error) {
+    const mb_latency *latency = engine->around->latency;
+    const mb_step_shape shape = shape_of(stepper);
+    bool extrapolated = false;
+    double seconds = 0;
+    const mb_status status = mb_time_step(engine, &shape, &seconds, &extrapolated, error);
+    if (status != MB_OK) return status;
+    const bool even =
+        shape.prefill_requests == 0 && stepper->transfer_s == 0 && mb_latency_is_affine(latency);
+    stepper->single = !even;
+    stepper->piece_start_s = mb_engine_now(engine);
+    stepper->first_s = seconds + stepper->transfer_s;
+    stepper->slope_s = even ? mb_latency_step_slope(latency, shape.decode_requests) : 0;
+    stepper->transfer_s = 0;
+    stepper->piece_decodes = shape.decode_requests;
+    stepper->run_prefill_tokens += shape.prefill_tokens;
+    stepper->steps = stepper->uncounted = 0;
+    stepper->begun = 1;
+    stepper->extrapolated = extrapolated;
+    stepper->limit = find_limit(stepper);
+    stepper->boundary_s = mb_piece_time(stepper, 1);
+    return wait_for_limit(engine, error);
+}
+
+// Gaps between tokens: the first step ends those that were open, the others follow the series.
+static void add_gaps(mb_stepper *stepper, uint64_t steps) {
+    const double first = mb_piece_time(stepper, 1);
+    mb_sketch *itl = &stepper->around->metrics->itl;
+    const bool open = stepper->group_count != 1 || stepper->groups[0].time_s != stepper->piece_start_s;
+    uint64_t from = stepper->uncounted;
+    if (open && from == 0) {
+        for (uint32_t i = 0; i < stepper->group_count; i++)
+            mb_sketch_add_many(itl, first - stepper->groups[i].time_s, stepper->groups[i].count);
+        from = 1;
+    }
+    if (from < steps)
+        mb_sketch_add_series(itl, stepper->first_s + stepper->slope_s * (double)from, stepper->slope_s,
+                             steps - from, stepper->piece_decodes);
+}
+
+// Everything that a piece did, when it is over.
+static void close_piece(mb_stepper *stepper) {
+    mb_metrics *metrics = stepper->around->metrics;
+    const uint64_t steps = stepper->steps, decodes = stepper->piece_decodes;
+    const uint64_t counted = steps - stepper->uncounted;
+    stepper->run_steps += steps;
+    stepper->run_decodes += steps * decodes;
+    metrics->batches += counted;
+    metrics->batch_requests += counted * (stepper->row_count + decodes);
+    stepper->computed_tokens += counted * decodes;
+    if (stepper->extrapolated) metrics->extrapolated_batches += counted;
+    if (!decodes || !steps) return;
+    add_gaps(stepper, steps);
+    stepper->groups[0] = (mb_token_group){mb_piece_time(stepper, steps), (uint32_t)decodes};
+    stepper->group_count = 1;
+}
+
+// --- where the piece stands
+
+// The number of steps ended by now.
+static uint64_t steps_by(const mb_stepper *stepper, double now_s) {
+    if (now_s < mb_piece_time(stepper, stepper->steps + 1)) return stepper->steps;
+    if (now_s >= mb_piece_time(stepper, stepper->limit)) return stepper->limit;
+    // Solve slope/2 k^2 + (first - slope/2) k = elapsed; then look at the exact times around.
+    const double elapsed = now_s - stepper->piece_start_s, slope = stepper->slope_s;
+    const double b = stepper->first_s - slope / 2;
+    const double guess = 2 * elapsed / (b + sqrt(b * b + 2 * slope * elapsed));
+    uint64_t k = guess > 1 ? (uint64_t)guess : 1;
+    while (k > stepper->steps + 1 && mb_piece_time(stepper, k) > now_s)
+        k--;
+    while (k < stepper->limit && mb_piece_time(stepper, k + 1) <= now_s)
+        k++;
+    return k;
+}
+
+// Has this replica had its turn in the planning of the present instant?
+static bool has_planned(const mb_engine *engine) {
+    return engine->id < engine->around->turn;
+}
+
+static void advance(mb_stepper *stepper, uint64_t steps) {
+    if (!stepper->with_decodes || steps == stepper->steps) return;
+    const uint64_t more = steps - stepper->steps;
+    stepper->iteration += more;
+    stepper->context += more * stepper->decode_count;
+    stepper->resident_tokens += more * stepper->decode_count;
+    stepper->last_decode_s = mb_piece_time(stepper, steps);
+}
+
+// Steps that have begun hold their blocks.
+static void begin_until(mb_stepper *stepper, uint64_t begun) {
+    if (begun <= stepper->begun) return;
+    const uint64_t first = stepper->iteration - stepper->steps; // iteration of the piece's first step
+    if (stepper->with_decodes)
+        mb_kv_blocks_take(&stepper->kv,
+                          blocks_for_steps(stepper, first + stepper->begun, begun - stepper->begun));
+    stepper->begun = begun;
+}
+
+void mb_run_settle(mb_engine *engine) {
+    mb_stepper *stepper = engine->stepper;
+    if (!stepper->stepping || stepper->naive) return;
+    const uint64_t steps = steps_by(stepper, mb_engine_now(engine));
+    advance(stepper, steps);
+    stepper->steps = steps;
+    const bool at_boundary = steps > 0 && mb_piece_time(stepper, steps) == mb_engine_now(engine);
+    const bool next_begun = steps < stepper->limit && !(at_boundary && !has_planned(engine));
+    begin_until(stepper, steps + next_begun);
+}
+
+double mb_run_next_boundary(const mb_engine *engine) {
+    mb_stepper *stepper = engine->stepper;
+    const double known = stepper->boundary_s; // of the last look; usually still to come
+    if (known > mb_engine_now(engine) || (known == mb_engine_now(engine) && !has_planned(engine)))
+        return known;
+    uint64_t k = steps_by(stepper, mb_engine_now(engine));
+    if (k == 0 || mb_piece_time(stepper, k) < mb_engine_now(engine) || has_planned(engine)) k++;
+    const double boundary = mb_piece_time(stepper, k < stepper->limit ? k : stepper->limit);
+    stepper->boundary_s = boundary;
+    return boundary;
+}
+
+double mb_run_interrupt(mb_engine *engine) {
+    const mb_stepper *stepper = engine->stepper;
+    if (stepper->naive || stepper->limit - stepper->steps <= 1) return INFINITY; // it stops there anyway
+    const double boundary = mb_run_next_boundary(engine);
+    if (boundary >= engine->event_s) return INFINITY;
+    if (boundary == mb_engine_now(engine))
+        mb_run_settle(engine);
+    else
+        engine->event_s = boundary;
+    return boundary;
+}
+
+// --- start, stop, go on
+
+// Decodes that were added one by one are those that run; the others are left out.
+static bool commit_selection(mb_stepper *stepper) {
+    if (stepper->selected_count == 0 || stepper->with_decodes) return true;
+    bool done = true;
+    for (uint32_t slot = stepper->oldest; slot != MB_NONE;) {
+        mb_request *request = mb_request_at(stepper->requests, slot);
+        if (request->stage == MB_STAGE_DECODE && !request->chunk) {
+            mb_stepper_part(stepper, slot);
+            stepper->parked++;
+        } else if (request->stage == MB_STAGE_PARKED && request->chunk) {
+            stepper->parked--;
+            done &= mb_stepper_join(stepper, slot);
+        }
+        slot = request->next;
+    }
+    stepper->with_decodes = true;
+    return done;
+}
+
+static void clear_selection(mb_stepper *stepper) {
+    for (uint32_t i = 0; i < stepper->selected_count; i++)
+        mb_request_at(stepper->requests, stepper->selected[i])->chunk = 0;
+    stepper->selected_count = 0;
+}
+
+mb_status mb_run_start(mb_engine *engine, mb_error *error) {
+    mb_stepper *stepper = engine->stepper;
+    if (!commit_selection(stepper)) return mb_fail_memory(error);
+    clear_selection(stepper);
+    stepper->stepping = true;
+    stepper->run_start_s = stepper->sums_start_s = mb_engine_now(engine);
+    stepper->run_steps = stepper->run_decodes = stepper->run_prefill_tokens = 0;
+    stepper->run_requests = stepper->built;
+    stepper->blocks_at_start = (double)mb_stepper_blocks_used(stepper);
+    stepper->tokens_at_start = mb_stepper_tokens(stepper);
+    return begin_piece(engine, stepper, error);
+}
+
+mb_status mb_run_continue(mb_engine *engine, mb_error *error) {
+    mb_stepper *stepper = engine->stepper;
+    if (stepper->naive)
+        mb_visit_take(stepper);
+    else if (stepper->single)
+        mb_kv_blocks_take(&stepper->kv, mb_stepper_due_now(stepper));
+    else
+        begin_until(stepper, stepper->steps + 1);
+    if (stepper->single) {
+        close_piece(stepper);
+        return begin_piece(engine, stepper, error);
+    }
+    if (stepper->steps == stepper->limit) stepper->limit = find_limit(stepper);
+    return wait_for_limit(engine, error);
+}
+
+static bool first_ends(mb_stepper *stepper) {
+    if (stepper->naive) return stepper->ends;
+    while (stepper->decodes[0].at == stepper->iteration && !stepper->decodes[0].ends)
+        mb_stepper_uncover_first(stepper);
+    return stepper->decodes[0].at == stepper->iteration;
+}
+
+bool mb_run_stops(mb_engine *engine) {
+    mb_stepper *stepper = engine->stepper;
+    engine->event_s = INFINITY;
+    if (stepper->steps != stepper->limit) return false;
+    const uint64_t steps = stepper->run_steps + stepper->steps;
+    return stepper->row_count > 0 || steps == stepper->quantum || first_ends(stepper) ||
+           !mb_stepper_has_blocks(stepper, 0);
+}
+
+void mb_run_reach(mb_engine *engine) {
+    mb_stepper *stepper = engine->stepper;
+    if (!stepper->naive) {
+        mb_run_settle(engine);
+        return;
+    }
+    stepper->steps++;
+    if (!stepper->with_decodes) return;
+    stepper->last_decode_s = mb_piece_time(stepper, stepper->steps);
+    stepper->ends = mb_visit_step(stepper);
+}
+
+// --- the end of a run
+
+static mb_status finish(mb_engine *engine, uint32_t slot, mb_error *error) {
+    mb_stepper *stepper = engine->stepper;
+    const mb_request *request = mb_request_at(stepper->requests, slot);
+    if (!mb_stepper_let_leave(stepper, slot)) return mb_fail_memory(error);
+    const uint32_t output = request->output_tokens;
+    const double tbt_s = output > 1 ? (request->last_token_s - request->first_token_s) / (output - 1) : 0;
+    const mb_served served = {
+        .first_token_s = request->first_token_s, .tbt_s = tbt_s, .tpot_s = output > 1 ? tbt_s : (double)NAN};
+    return engine->around->done(engine->around->self, engine, slot, &served, error);
+}
+
+// A prefill row has computed its chunk. Returns whether the request is done; false and *failed when out of
+// memory.
+static bool advance_row(mb_stepper *stepper, uint32_t slot, bool *failed) {
+    const double now_s = *stepper->around->clock;
+    mb_request *request = mb_request_at(stepper->requests, slot);
+    request->computed += request->chunk;
+    stepper->resident_tokens += request->chunk;
+    stepper->computed_tokens += request->chunk;
+    request->chunk = 0;
+    const uint32_t todo = mb_todo(request);
+    if (todo == 1 && request->generated > 0) { // computed again up to the last token: it goes on as a decode
+        mb_stepper_drop_prefill(stepper, slot);
+        if (!mb_stepper_join(stepper, slot)) *failed = true;
+    }
+    if (todo > 0) return false;
+    if (request->generated++ == 0)
+        request->first_token_s = now_s;
+    else
+        mb_sketch_add(&stepper->around->metrics->itl, now_s - request->last_token_s);
+    request->last_token_s = now_s;
+    mb_stepper_drop_prefill(stepper, slot);
+    if (request->generated >= request->output_tokens) return true;
+    if (!mb_stepper_join(stepper, slot)) *failed = true;
+    return false;
+}
+
+// Everything advances first; then those that are done leave, decodes before prefills.
+static mb_status leave_done(mb_engine *engine, mb_error *error) {
+    mb_stepper *stepper = engine->stepper;
+    bool failed = false;
+    uint32_t count = 0;
+    const bool decodes = stepper->with_decodes;
+    for (uint32_t slot = stepper->oldest; stepper->naive && stepper->ends && slot != MB_NONE;) {
+        const mb_request *request = mb_request_at(stepper->requests, slot);
+        const uint32_t next = request->next;
+        if (request->stage == MB_STAGE_DECODE && request->generated == request->output_tokens) {
+            mb_stepper_part(stepper, slot);
+            if (!mb_slots_room(&stepper->selected, count, &stepper->selected_capacity))
+                return mb_fail_memory(error);
+            stepper->selected[count++] = slot;
+        }
+        slot = next;
+    }
+    while (decodes && !stepper->naive && stepper->decode_count && first_ends(stepper)) {
+        if (!mb_slots_room(&stepper->selected, count, &stepper->selected_capacity))
+            return mb_fail_memory(error);
+        stepper->selected[count++] = mb_stepper_pop_decode(stepper);
+    }
+    for (uint32_t i = 0; i < stepper->row_count; i++) {
+        if (!advance_row(stepper, stepper->rows[i], &failed)) continue;
+        if (!mb_slots_room(&stepper->selected, count, &stepper->selected_capacity))
+            return mb_fail_memory(error);
+        stepper->selected[count++] = stepper->rows[i];
+    }
+    if (failed) return mb_fail_memory(error);
+    mb_status status = MB_OK;
+    for (uint32_t i = 0; i < count && status == MB_OK; i++)
+        status = finish(engine, stepper->selected[i], error);
+    return status;
+}
+
+static mb_status show_run(const mb_engine *engine, const mb_step_report *report, mb_error *error) {
+    const mb_surroundings *around = engine->around;
+    const mb_stepper *stepper = engine->stepper;
+    if (!around->ran) return MB_OK;
+    const mb_batch_record record = {.steps = report->count,
+                                    .batch = around->batches,
+                                    .replica = engine->id,
+                                    .start_s = stepper->run_start_s,
+                                    .end_s = mb_engine_now(engine),
+                                    .tbt_s = report->tbt_s,
+                                    .requests = report->requests,
+                                    .useful_tokens = report->prefill_tokens + report->decode_tokens,
+                                    .kv_reserved =
+                                        mb_stepper_blocks_used(stepper) * stepper->kv.block_tokens};
+    return around->ran(around->self, &record, error);
+}
+
+// Who was in the run of equal steps, in order of admission. A prompt's chunk is a run of a single step.
+static mb_status show_members(const mb_engine *engine, uint64_t steps, mb_error *error) {
+    const mb_surroundings *around = engine->around;
+    const mb_stepper *stepper = engine->stepper;
+    mb_status status = MB_OK;
+    for (uint32_t slot = around->member ? stepper->oldest : MB_NONE; slot != MB_NONE && status == MB_OK;) {
+        const mb_request *request = mb_request_at(stepper->requests, slot);
+        const bool decode = stepper->with_decodes && request->stage == MB_STAGE_DECODE;
+        const mb_member_record record = {.batch = around->batches,
+                                         .id = request->id,
+                                         .prompt_tokens = request->chunk,
+                                         .output_tokens = decode ? steps : 0};
+        if (decode || request->chunk) status = around->member(around->self, &record, error);
+        slot = request->next;
+    }
+    return status;
+}
+
+mb_status mb_run_end(mb_engine *engine, mb_step_report *report, mb_error *error) {
+    mb_stepper *stepper = engine->stepper;
+    close_piece(stepper);
+    account_run(stepper);
+    stepper->stepping = false;
+    engine->event_s = INFINITY;
+    stepper->boundary_s = INFINITY;
+    const uint64_t steps = stepper->run_steps;
+    const double duration = mb_engine_now(engine) - stepper->run_start_s;
+    *report = (mb_step_report){.duration_s = duration,
+                               .tbt_s = stepper->run_decodes ? duration / (double)steps : 0,
+                               .count = steps,
+                               .requests = stepper->run_requests,
+                               .prefill_tokens = stepper->run_prefill_tokens,
+                               .decode_tokens = stepper->run_decodes};
+    engine->around->batches++;
+    mb_status status = show_run(engine, report, error);
+    if (status == MB_OK) status = show_members(engine, steps, error);
+    if (status == MB_OK) status = leave_done(engine, error);
+    stepper->ends = false;
+    return status;
+}
+
+void mb_run_abandon(mb_engine *engine) {
+    mb_stepper *stepper = engine->stepper;
+    if (!stepper->stepping) return;
+    mb_run_settle(engine);
+    close_piece(stepper);
+    account_run(stepper);
+    stepper->stepping = false;
+}
+
+void mb_run_restart_sums(mb_engine *engine) {
+    mb_stepper *stepper = engine->stepper;
+    mb_run_settle(engine);
+    mb_stepper_account(stepper);
+    stepper->reserved_integral = stepper->used_integral = 0;
+    stepper->computed_tokens = 0;
+    stepper->uncounted = stepper->steps;
+    if (!stepper->stepping) return;
+    stepper->sums_start_s = mb_engine_now(engine);
+    stepper->blocks_at_start = (double)mb_stepper_blocks_used(stepper);
+    stepper->tokens_at_start = mb_stepper_tokens(stepper);
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+// The run of equal steps.
+#pragma once
+#include "engine/state.h"
+
+// Start the step that was built, which has a row at least.
+mb_status mb_run_start(mb_engine *engine, mb_error *error);
+// Time of the end of step k of the piece; k = 0 is its start.
+static inline double mb_piece_time(const mb_stepper *stepper, uint64_t k) {
+    const double n = (double)k;
+    return stepper->piece_start_s + (n * stepper->first_s + stepper->slope_s * (n * (n - 1) / 2));
+}
+// Bring the counts up to `now`.
+void mb_run_settle(mb_engine *engine);
+// The event of this engine is due. First the counts of all engines reach this instant, then each looks
+// whether its run ends by itself; if not, it stands between two steps, and is to be continued or ended.
+void mb_run_reach(mb_engine *engine);
+bool mb_run_stops(mb_engine *engine);
+// End the run at the present boundary: the requests that are done leave.
+mb_status mb_run_end(mb_engine *engine, mb_step_report *report, mb_error *error);
+// The simulation stops in the middle of a run: its steps so far count.
+void mb_run_abandon(mb_engine *engine);
+// The warm-up is over, perhaps in the middle of a run: what was summed up to now does not count.
+void mb_run_restart_sums(mb_engine *engine);
+// At a boundary nothing has changed for this replica: the same step goes on.
+mb_status mb_run_continue(mb_engine *engine, mb_error *error);
+// It is to look up at the first boundary from now on (after now, if it has had its turn): when that is, which
+// may be now; INFINITY: it stops by itself as soon.
+double mb_run_interrupt(mb_engine *engine);
+double mb_run_next_boundary(const mb_engine *engine);

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+// One replica's executor, as its own files see it; others use engine.h and the limits.
+//
+// Without a stepper it serves whole batches (batch.c). With one it goes step by step: requests join and leave
+// at each (docs/continuous-batching.md).
+#pragma once
+#include "engine/surroundings.h"
+#include "model/kv_pool.h"
+
+#include <math.h>
+
+// The KV memory of an engine.
+typedef struct mb_engine_memory {
+    mb_kv_kind kind;
+    uint64_t capacity;   // tokens
+    uint32_t max_length; // tokens, MB_KV_CONTIGUOUS
+    uint32_t block;      // tokens; of steppers, with the next
+    bool prefix_cache;   // freed blocks keep their content
+} mb_engine_memory;
+
+// Decodes advance together, one token per step, so their progress is a function of the stepper's count of
+// iterations: nothing is touched per request and step. Sums are kept: what the decodes read, and how many
+// need a block at which residue of the count. With `naive` (--step) none of these sums is used; every running
+// request is visited at every iteration instead (visit.c), and the results must be the same to the bit.
+
+// A decode among those that advance together: at iteration `at` it has emitted its last token, or (covered
+// ends first) begins to need blocks.
+typedef struct mb_decode {
+    uint64_t at, order; // order of admission
+    uint32_t slot;
+    bool ends;
+} mb_decode;
+
+// Decodes that emitted their last token at the same time.
+typedef struct mb_token_group {
+    double time_s;
+    uint32_t count;
+} mb_token_group;
+
+typedef struct mb_stepper {
+    const mb_surroundings *around;
+    mb_request_store *requests;
+    mb_kv_blocks kv;
+    bool naive;
+    // --- who runs here
+    uint32_t oldest, newest, running; // list in order of admission
+    uint32_t parked, paused;
+    uint64_t admissions;
+    uint32_t first_prefill, last_prefill, prefill_count; // list of the unfinished ones in order of admission
+    mb_decode *decodes;                                  // heap by (at, order); empty where naive
+    uint32_t decode_count, decode_capacity;
+    uint64_t iteration; // steps that the decodes have made
+    uint64_t context;   // tokens that the decodes' next step reads
+    uint32_t *due;      // [block]: decodes that need a block at iterations i with i % block = index
+    uint32_t due_total;
+    uint64_t resident_tokens; // computed tokens in memory, of all requests here
+    mb_token_group *groups;
+    uint32_t group_count, group_capacity;
+    double last_decode_s; // end of the last step with decodes
+    // --- the step being built, or repeated
+    uint32_t *rows; // slots of the prefill rows
+    mb_chunk *chunks;
+    uint32_t row_count, row_capacity;
+    uint32_t *selected; // decodes added one by one
+    uint32_t selected_count, selected_capacity;
+    bool with_decodes;
+    bool spare; // each decode must find a free block, whether it needs one or not
+    bool barrier;
+    bool fresh;        // nothing ran here when the step was begun
+    uint64_t tokens;   // given to rows so far
+    uint32_t built;    // rows
+    uint64_t quantum;  // steps; 0: no limit
+    double transfer_s; // moving blocks to and from the host
+    // --- the run of equal steps
+    bool stepping;
+    bool single; // the present piece has one step, whatever follows
+    double run_start_s;
+    uint64_t run_steps; // of finished pieces
+    double piece_start_s, first_s, slope_s;
+    uint64_t steps; // of the piece, that have ended
+    uint64_t begun; // of the piece, whose blocks are taken
+    uint64_t limit; // the piece stops, or is looked at again, after so many
+    uint32_t piece_decodes;
+    bool ends;         // naive: a decode emitted its last token in the step that ended
+    double boundary_s; // of the run, the first boundary at or after the last look; INFINITY: no run
+    double far_s;      // `wake` was called for this time, besides event_s
+    uint64_t run_decodes, run_prefill_tokens;
+    uint32_t run_requests;
+    bool extrapolated;
+    uint64_t uncounted;                      // steps of the piece that ended before the warm-up did
+    double sums_start_s;                     // of the run, or when the warm-up ended in it
+    double blocks_at_start, tokens_at_start; // then, for the averages of memory
+    double accounted_s;                      // the averages hold up to here, while no run is on
+    // --- averages
+    double reserved_integral, used_integral;
+    uint64_t computed_tokens;
+} mb_stepper;
+
+struct mb_engine {
+    mb_surroundings *around;
+    uint32_t id;
+    // --- limits, which a policy may set
+    uint32_t max_requests; // MB_NONE: no limit
+    bool chunked;          // of steppers, with the next two
+    mb_reserve reserve;
+    double watermark;
+    uint64_t token_budget; // of a step; UINT64_MAX: no limit
+    double event_s;        // what it waits for: see mb_surroundings.wake; INFINITY: nothing
+    mb_stepper *stepper;   // NULL under a batch latency model; owned
+    // --- a whole batch that is being built or served
+    mb_kv_pool kv;
+    uint32_t *batch; // slots
+    uint32_t count, capacity;
+    uint32_t longest_tokens;
+    uint32_t longest_prompt, longest_output; // under a step model
+    double longest_service_s;
+    uint64_t prompt_tokens, output_tokens;
+    uint64_t predicted_tokens; // prompts and predicted outputs: what a policy may know of the memory in use
+    double start_s;
+    uint32_t batch_number;
+    mb_batch_time time;
+};
+
+static inline double mb_engine_now(const mb_engine *engine) {
+    return *engine->around->clock;
+}

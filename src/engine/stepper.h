@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+// Requests come to a stepper, advance and go.
+#pragma once
+#include "engine/state.h"
+
+mb_status mb_stepper_init(mb_stepper *stepper, const mb_surroundings *around, const mb_engine_memory *memory,
+                          bool naive, mb_error *error);
+void mb_stepper_deinit(mb_stepper *stepper);
+static inline uint64_t mb_stepper_blocks_used(const mb_stepper *stepper) {
+    return stepper->kv.total - stepper->kv.free;
+}
+static inline double mb_stepper_fill(const mb_stepper *stepper) {
+    return (double)mb_stepper_blocks_used(stepper) / (double)stepper->kv.total;
+}
+// Append to the running, as the newest.
+void mb_stepper_enlist(mb_stepper *stepper, uint32_t slot);
+// Take out of the running list.
+void mb_stepper_delist(mb_stepper *stepper, uint32_t slot);
+// The same for one that is done: its memory is free, but for what a session will ask for again. False when
+// out of memory.
+bool mb_stepper_let_leave(mb_stepper *stepper, uint32_t slot);
+// A running request that emitted a token joins the decodes. False when out of memory.
+bool mb_stepper_join(mb_stepper *stepper, uint32_t slot);
+// The opposite; its progress is written into the request.
+void mb_stepper_part(mb_stepper *stepper, uint32_t slot);
+// Write a decode's progress into the request.
+void mb_stepper_materialize(const mb_stepper *stepper, mb_request *request);
+void mb_stepper_add_prefill(mb_stepper *stepper, uint32_t slot);
+void mb_stepper_drop_prefill(mb_stepper *stepper, uint32_t slot);
+void mb_stepper_clear_prefills(mb_stepper *stepper);
+// Tokens that are known of a request and not computed.
+static inline uint32_t mb_todo(const mb_request *request) {
+    return request->prompt_tokens + request->generated - request->computed;
+}
+// The heap's first decode leaves the decodes; its slot.
+uint32_t mb_stepper_pop_decode(mb_stepper *stepper);
+// The first decode's cover ends: from now on it needs blocks.
+void mb_stepper_uncover_first(mb_stepper *stepper);
+// Blocks that the decodes need for their next step.
+uint64_t mb_stepper_due_now(const mb_stepper *stepper);
+// Does the newest decode need a block for its step at this iteration, the present or a later one?
+bool mb_stepper_newest_due(const mb_stepper *stepper, uint64_t iteration);
+// Has the request emitted a token since it was admitted? (One that computes its last known token again has
+// not.)
+bool mb_stepper_has_emitted(const mb_stepper *stepper, const mb_request *request);
+// Can all decodes make their next step, and leave `more` blocks free?
+bool mb_stepper_has_blocks(const mb_stepper *stepper, uint64_t more);
+// Tokens in memory; with shared prefixes several requests count the same block, so no more than there is.
+double mb_stepper_tokens(const mb_stepper *stepper);
+// While no run is on: the averages of memory up to now. To be called before the memory in use changes.
+void mb_stepper_account(mb_stepper *stepper);
+bool mb_stepper_count_token(mb_stepper *stepper, double time_s, int count);
+// Grow a list of slots. False when out of memory.
+bool mb_slots_room(uint32_t **slots, uint32_t count, uint32_t *capacity);

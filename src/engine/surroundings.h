@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+// What an engine stands in. It knows no other replica, no policy and no simulation: what it needs of them it
+// finds here, and what concerns them it says here.
+#pragma once
+#include "engine/words.h"
+#include "metrics/metrics.h"
+#include "model/latency.h"
+#include "queue/request.h"
+
+typedef struct mb_engine mb_engine;
+
+// A step, a run of equal steps or a batch that ended, as policies are told of it.
+typedef struct mb_step_report {
+    double duration_s;
+    double tbt_s;   // time between tokens as observed
+    uint64_t count; // equal steps that this report stands for; 1 for a batch
+    uint32_t requests;
+    uint64_t prefill_tokens, decode_tokens; // prompts, outputs
+    uint32_t longest_tokens;                // longest prompt + output
+} mb_step_report;
+
+// A batch, or a run of equal steps of an engine (longest_tokens is 0 then, tbt_s the mean step).
+typedef struct mb_batch_record {
+    uint64_t steps; // 1 for a batch
+    uint32_t batch, replica;
+    double start_s, end_s, tbt_s;
+    uint32_t requests, longest_tokens;
+    uint64_t useful_tokens, kv_reserved;
+} mb_batch_record;
+
+// A request's part in the batch or run of steps that was shown last: tokens of its prompt (or of what was
+// lost to a preemption) and of its answer that were computed.
+typedef struct mb_member_record {
+    uint32_t batch;
+    uint64_t id, prompt_tokens, output_tokens;
+} mb_member_record;
+
+// A request that was set aside; lost: what it had computed, if that is to be computed again.
+typedef struct mb_preempted {
+    double time_s;
+    uint32_t replica;
+    uint64_t id;
+    const char *how; // "recompute", "swap", "pause"
+    uint32_t computed_tokens, lost_tokens;
+} mb_preempted;
+
+// What became of a request that is done.
+typedef struct mb_served {
+    double first_token_s;
+    double tbt_s;   // time between its tokens, as judged
+    double tpot_s;  // the same as a mean; NAN where there is none
+    uint64_t gaps;  // of tbt_s each, that have not been counted yet
+    uint32_t batch; // that served it, from 1; 0: none
+} mb_served;
+
+typedef struct mb_surroundings {
+    // --- what the engine looks at
+    const double *clock; // the time, in seconds
+    uint32_t
+        turn; // engines of lower numbers have had their turn at this instant: what they begin now has begun
+    mb_request_store *requests;
+    const mb_latency *latency;
+    mb_rng *noise;          // of latency
+    uint32_t kv_max_length; // tokens of MB_RESERVE_MAXIMUM
+    uint64_t host_tokens;   // that fit on the host, for MB_PREEMPT_SWAP
+    double swap_s_per_token;
+    uint64_t seed, replication; // for messages
+    // --- sums over all engines, which each keeps up
+    mb_metrics *metrics;
+    uint32_t batches;              // numbers batches and runs alike
+    uint64_t kv_reserved, kv_used; // tokens of whole batches
+    uint64_t host_used;            // tokens
+    bool out_of_memory;            // of the machine that runs this: set where only a refusal can be answered
+    // --- what it says. `self` comes first in each call.
+    void *self;
+    // Call mb_engine_stops at this time, unless event_s has become another by then.
+    bool (*wake)(void *self, const mb_engine *engine, double time_s);
+    // A request that waited runs on the engine from now on: out of its queue.
+    void (*took)(void *self, const mb_engine *engine, uint32_t slot);
+    // It was set aside and waits again: back into a queue (MB_NONE: that which it came from).
+    mb_status (*gave_back)(void *self, const mb_engine *engine, uint32_t slot, uint32_t queue, bool front,
+                           mb_error *error);
+    // It runs here; what it left in the memory of another engine goes.
+    void (*forget)(void *self, uint32_t slot);
+    // It is done and has left the engine.
+    mb_status (*done)(void *self, const mb_engine *engine, uint32_t slot, const mb_served *served,
+                      mb_error *error);
+    // --- for who records everything; NULL: nobody does
+    mb_status (*ran)(void *self, const mb_batch_record *record, mb_error *error);
+    mb_status (*member)(void *self, const mb_member_record *record, mb_error *error); // after its batch
+    mb_status (*preempted)(void *self, const mb_preempted *record, mb_error *error);
+} mb_surroundings;

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+// What each client has in the system and was served: for policies that share fairly.
+#pragma once
+#include "sim/state.h"
+
+// A request arrives, starts (again), is set aside, leaves.
+bool mb_client_arrives(mb_sim *sim, const mb_request *request);
+void mb_client_starts(mb_sim *sim, const mb_request *request);
+void mb_client_stops(mb_sim *sim, const mb_request *request);
+void mb_client_leaves(mb_sim *sim, const mb_request *request);
+// What a client was served up to now; zeros for one that is not known.
+mb_client mb_sim_client(mb_sim *sim, uint32_t client);

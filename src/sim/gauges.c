@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+#include "sim/gauges.h"
+
+void mb_sim_integrate(mb_sim *sim) {
+    const double dt = sim->now_s - sim->integrated_s;
+    if (dt <= 0) return;
+    mb_metrics *metrics = &sim->metrics;
+    sim->integrated_s = sim->now_s;
+    metrics->in_system_integral += dt * (double)(sim->waiting + sim->running);
+    metrics->busy_s += dt * (double)(sim->config->replicas - sim->idle_count);
+    metrics->kv_reserved_integral += dt * (double)sim->around.kv_reserved;
+    metrics->kv_used_integral += dt * (double)sim->around.kv_used;
+    // What waits in a replica's own queue concerns that one alone.
+    const bool shared = sim->waiting > sim->routed;
+    const uint32_t idle = shared ? sim->idle_count - sim->idle_on_purpose_count : sim->idle_holding_count;
+    metrics->idle_with_work_s += dt * (double)idle;
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+// Requests against what they were promised.
+#pragma once
+#include "sim/state.h"
+
+// Does it count? Each that does is judged once.
+static inline bool mb_sim_counts(const mb_sim *sim, const mb_request *request) {
+    return request->id >= sim->first_counted;
+}
+void mb_judge_served(mb_sim *sim, const mb_request *request, double ttft, double tbt, double e2e);
+void mb_judge_rejected(mb_sim *sim, const mb_request *request);
+// The run is over, and it is still in the system.
+void mb_judge_unfinished(mb_sim *sim, mb_request *request);

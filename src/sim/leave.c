@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+#include "sim/leave.h"
+
+#include "base/strbuf.h"
+#include "sim/clients.h"
+#include "sim/gauges.h"
+#include "sim/judge.h"
+#include "sim/news.h"
+#include "sim/pending.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+// Statistics are done: observer, the policy's finish hook, recycle.
+static mb_status leave(mb_sim *sim, uint32_t slot, mb_end why, const mb_finished *record, mb_error *error) {
+    mb_request *request = mb_request_at(&sim->requests, slot);
+    mb_status status = MB_OK;
+    sim->metrics.sojourn_s += sim->now_s - request->arrival_s;
+    mb_client_leaves(sim, request);
+    mb_departure departure = {.time_s = sim->now_s, .rejected = why == MB_END_REJECTED};
+    if (sim->closed) {
+        departure.user = request->user;
+        departure.session = request->session;
+        departure.prompt_tokens = request->prompt_tokens;
+        departure.output_tokens = request->output_tokens;
+    }
+    if (sim->observer.finished) status = sim->observer.finished(sim->observer.self, record, error);
+    if (status == MB_OK && sim->policy.ops->finish)
+        status = sim->policy.ops->finish(sim->policy.self, sim, slot, why, error);
+    if (sim->by_steps) {
+        free(request->prefix_ids);
+        request->prefix_ids = NULL;
+    }
+    mb_request_recycle(&sim->requests, slot);
+    if (status != MB_OK || !sim->closed || !departure.user) return status;
+    status = mb_source_finished(sim->source, &departure, error);
+    return status == MB_OK ? mb_sim_fetch_arrival(sim, error) : status;
+}
+
+static mb_status count_finished(mb_sim *sim, const mb_request *request, mb_error *error) {
+    mb_metrics *metrics = &sim->metrics;
+    mb_sim_integrate(sim);
+    metrics->finished++;
+    metrics->prompt_tokens += request->prompt_tokens;
+    metrics->output_tokens += request->output_tokens;
+    sim->running--;
+    const double tokens = (double)request->prompt_tokens + request->output_tokens;
+    return mb_metrics_serve_client(metrics, request->client, tokens) ? MB_OK : mb_fail_memory(error);
+}
+
+mb_status mb_sim_serve(mb_sim *sim, uint32_t slot, const mb_served *served, mb_error *error) {
+    const mb_request *request = mb_request_at(&sim->requests, slot);
+    mb_metrics *metrics = &sim->metrics;
+    const double ttft = served->first_token_s - request->arrival_s, e2e = sim->now_s - request->arrival_s;
+    mb_judge_served(sim, request, ttft, served->tbt_s, e2e);
+    if (mb_sim_counts(sim, request)) {
+        mb_sketch_add(&metrics->queue, request->start_s - request->arrival_s);
+        mb_sketch_add(&metrics->ttft, ttft);
+        mb_sketch_add(&metrics->e2e, e2e);
+        if (!isnan(served->tpot_s)) mb_sketch_add(&metrics->tpot, served->tpot_s);
+        if (served->gaps) mb_sketch_add_many(&metrics->itl, served->tbt_s, served->gaps);
+    }
+    const mb_status status = count_finished(sim, request, error);
+    if (status != MB_OK) return status;
+    const mb_finished record = {.request = request,
+                                .first_token_s = served->first_token_s,
+                                .end_s = sim->now_s,
+                                .batch = served->batch,
+                                .why = "done"};
+    return leave(sim, slot, MB_END_DONE, &record, error);
+}
+
+mb_status mb_sim_reject(mb_sim *sim, uint32_t slot, const char *reason, mb_error *error) {
+    mb_request *request = mb_request_at(&sim->requests, slot);
+    mb_sim_integrate(sim);
+    if (request->queue != MB_NONE) mb_queue_remove(&sim->queues[request->queue], &sim->requests, slot);
+    mb_sim_unstamp(sim, slot);
+    // A waiting request may hold memory: paused, on the host, or what it left behind.
+    if (sim->by_steps && request->replica != MB_NONE &&
+        !mb_engine_release(&sim->replicas[request->replica].engine, request))
+        return mb_fail_memory(error);
+    if (!sim->metrics.rejected++) {
+        snprintf(sim->metrics.first_rejection, sizeof sim->metrics.first_rejection, "request %llu: %s",
+                 (unsigned long long)request->id, reason);
+        mb_make_printable(sim->metrics.first_rejection, "");
+    }
+    sim->waiting--;
+    mb_judge_rejected(sim, request);
+    const mb_finished record = {.request = request, .first_token_s = NAN, .end_s = NAN, .why = "rejected"};
+    return leave(sim, slot, MB_END_REJECTED, &record, error);
+}

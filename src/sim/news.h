@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+// News: what has changed since a replica was last asked for a step.
+#pragma once
+#include "sim/state.h"
+
+// Something that is no request: every replica may react.
+void mb_sim_change_all(mb_sim *sim);
+// A request waits where all replicas see it.
+void mb_sim_stamp(mb_sim *sim, uint32_t slot);
+// It no longer does.
+void mb_sim_unstamp(mb_sim *sim, uint32_t slot);
+// A request was put into a queue: the replicas that it concerns may react. known: as news, it is as old as
+// before.
+void mb_sim_announce(mb_sim *sim, uint32_t queue, uint32_t slot, bool known);

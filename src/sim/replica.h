@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+// Replicas: idle, busy, or to look up from a run of steps.
+#pragma once
+#include "sim/state.h"
+
+mb_status mb_replicas_init(mb_sim *sim, mb_error *error);
+void mb_replicas_deinit(mb_sim *sim);
+void mb_replica_mark_idle(mb_sim *sim, mb_replica *replica);
+void mb_replica_mark_busy(mb_sim *sim, mb_replica *replica);
+// It does not stay idle on purpose any longer.
+void mb_replica_take_back_idle(mb_sim *sim, mb_replica *replica);
+// The planning of this instant will look at this replica, which stands between two steps.
+void mb_replica_mark_boundary(mb_sim *sim, const mb_replica *replica);
+void mb_replica_clear_boundary(mb_sim *sim, const mb_replica *replica);
+// What its engine's first boundary is has changed, perhaps.
+void mb_replica_note_boundary(mb_sim *sim, const mb_replica *replica);
+double mb_replica_next_boundary(mb_sim *sim, const mb_replica *replica);
+// Its engine looks up at the first boundary from now on, since something has changed.
+void mb_replica_look_up(mb_sim *sim, mb_replica *replica);
+// What its engine does is over; `stepped` is told.
+mb_status mb_replica_end(mb_sim *sim, mb_replica *replica, mb_error *error);

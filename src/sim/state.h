@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+// The simulation: its parts, and what it is given. Types only; what is done with them is in the other files.
+#pragma once
+#include "base/bits.h"
+#include "base/heap.h"
+#include "base/min_tree.h"
+#include "engine/engine.h"
+#include "metrics/metrics.h"
+#include "queue/bins.h"
+#include "sim/policy.h"
+#include "workload/source.h"
+
+#include <math.h>
+#include <stdatomic.h>
+
+// Order of events at equal times.
+enum { MB_EVENT_STEP_END = 0, MB_EVENT_ARRIVAL = 1, MB_EVENT_TIMER = 2 };
+// Payloads of MB_EVENT_TIMER from here on wake idle replicas, and are not the policy's.
+#define MB_TIMER_WAKE MB_EVENT_MAX_PAYLOAD
+
+// What a request was and when, as a dump file records it.
+typedef struct mb_finished {
+    const mb_request *request;
+    double first_token_s, end_s; // NAN where there was none
+    uint32_t batch;              // number of the batch that served it, from 1; 0: none
+    const char *why;             // "done", "rejected", "unfinished"
+} mb_finished;
+
+// Somebody who wants to see each event; NULL members cost nothing. A failure ends the run.
+typedef struct mb_observer {
+    mb_status (*finished)(void *self, const mb_finished *record, mb_error *error);
+    mb_status (*batch)(void *self, const mb_batch_record *record, mb_error *error);
+    mb_status (*member)(void *self, const mb_member_record *record, mb_error *error); // after its batch
+    mb_status (*preempted)(void *self, const mb_preempted *record, mb_error *error);
+    mb_status (*decision)(void *self, double now_s, uint32_t replica, const char *name, double value,
+                          mb_error *error);
+    // Set from outside (Ctrl-C): the run fails at its next instant.
+    const atomic_bool *stop;
+    // Called once, when the policy's `init` has returned.
+    mb_status (*ready)(void *self, mb_error *error);
+    // Called every few thousand events; returning MB_FAILED stops the run.
+    mb_status (*progress)(void *self, uint64_t arrived, uint64_t finished, double now_s, mb_error *error);
+    void *self;
+} mb_observer;
+
+typedef struct mb_sim_config {
+    uint32_t replicas; // 1 .. 2^20
+    mb_kv_kind kv_kind;
+    uint64_t kv_capacity;   // tokens per replica
+    uint32_t kv_max_length; // MB_KV_CONTIGUOUS
+    bool block_oversize;    // a request that no pool can ever hold stays in its queue (the origin's flaw 13);
+                            // else rejected
+    const mb_latency *latency;
+    mb_slo slo;
+    uint64_t seed, replication;
+    bool batch_means;         // keep means of batches of requests: intervals within one run
+    uint64_t warmup_requests; // observation starts when so many have arrived and the next one comes,
+    double warmup_s;          // or so long after the first arrival; one of them is 0
+    bool exact_percentiles;   // keep every sample
+    bool oracle;              // policies may see the true output length
+    double usd_per_hour;      // of all replicas; 0: not known
+    double stop_s;            // the simulation ends here, whatever is under way; 0: when all is done
+    const mb_class *classes;  // SLOs by class; NULL: `slo` for all
+    size_t class_count;
+    // --- initial limits of every replica; the policy may change them
+    uint32_t max_requests; // 0: no limit
+    uint64_t token_budget; // of a step; 0: no limit
+    // --- step latency models only
+    bool stepwise;      // visit every running request at every iteration (--step)
+    uint32_t kv_block;  // tokens
+    bool prefix_cache;  // freed blocks keep their content
+    mb_reserve reserve; // initial, as is
+    bool reserve_given; // somebody asked for it, it is no default
+    double watermark;   // the share of blocks that admission leaves free
+    uint64_t swap_tokens;
+    double swap_s_per_token;
+} mb_sim_config;
+
+// What a client was served so far, and has in the system.
+typedef struct mb_client {
+    uint64_t prompt_tokens; // of requests that started, each once
+    uint64_t output_tokens; // emitted
+    uint32_t waiting, running;
+} mb_client;
+
+struct mb_replica {
+    mb_engine engine;
+    bool busy, idle_on_purpose, needs_call;
+    bool ending;           // its engine's event is at this instant
+    bool holding;          // counted in idle_holding_count
+    uint64_t seen_version; // sim->changes when `schedule` was last called
+    uint64_t idle_plan;    // sim->plans when it became idle
+    uint64_t own_version;  // when a request was last pushed to its own queue
+    uint32_t own_queue;    // index; MB_NONE until the policy asks for it
+    double far_s;          // an event of this time is in the heap besides the engine's event_s
+};
+
+struct mb_sim {
+    const mb_sim_config *config;
+    mb_source *source;
+    mb_policy policy;
+    mb_observer observer;
+    double now_s, integrated_s;
+    // Versions are values of one counter: of the last change that concerns every replica's schedule,
+    uint64_t changes, version;
+    uint64_t global_version; // ... of the last that is no waiting request (a timer; the end of arrivals),
+    uint32_t newest_stamped; // ... and requests that wait where all see them, in order of when they came
+    mb_heap heap;
+    mb_request_store requests;
+    mb_queue *queues; // [0] is the default queue
+    uint32_t queue_count, queue_capacity;
+    mb_bins *bins;
+    uint32_t bins_count;
+    bool inbox_is_bins;
+    uint32_t inbox; // index of a queue or of bins
+    mb_replica *replicas;
+    bool by_steps;          // their engines go step by step, not by whole batches
+    mb_surroundings around; // of the engines
+    mb_bits idle;           // replicas
+    mb_bits calls;          // of the idle, those that were not asked since they became so,
+    mb_bits loaded;         // and those on which requests run
+    mb_bits boundary;       // engines that stand between two steps of a run
+    // `version` when an idle replica took nothing, of a policy to which all are alike.
+    uint64_t refused_version;
+    uint32_t own_queues;
+    // At the end of plan number `calm_plan` nothing waited: engines that were idle by then and ran nothing
+    // have seen all changes up to `calm_version`, without a look at each of them.
+    uint64_t plans, calm_plan, calm_version;
+    mb_min_tree
+        boundaries;    // of each engine's run, the first boundary at or after the last look; INFINITY: none
+    uint64_t arranged; // all engines will look up for changes up to here,
+    uint64_t woken;    // all engines have been told of what changed up to here
+    double first_boundary_s; // or rather, the first of them will, at this time; INFINITY: all
+    mb_replica *building;    // whose step is open for mb_step_* calls; NULL outside `schedule`
+    uint32_t taken_in;       // requests that were admitted to it,
+    mb_stop stop;            // what ended that,
+    mb_stop limited_by;      // and what the policy's own numbers are due to
+    uint32_t *scratch;       // room for the numbers of all replicas
+    uint32_t idle_count, idle_on_purpose_count;
+    uint32_t idle_holding_count; // engines left idle, not on purpose, while requests run on them
+    uint64_t arrived, waiting, running;
+    uint64_t routed;    // of the waiting, those in a replica's own queue
+    mb_client *clients; // by index
+    uint32_t client_count, client_capacity;
+    double clients_counted_s; // output_tokens of running requests are counted up to here
+    bool arrivals_ended, closed;
+    bool ended;             // nothing happens any more; the policy may look
+    bool done_failed;       // in its hook `done`: the metrics are complete all the same
+    bool stopped;           // at config->stop_s, before all was done
+    bool warm;              // the warm-up is over
+    uint64_t first_counted; // statistics of requests are of those from this id on; UINT64_MAX: not known yet
+    double warmup_end_s;    // when a warm-up in seconds ends; INFINITY: it has, or is none
+    mb_arrival pending;     // the next arrival, not yet in the system
+    mb_rng noise;
+    uint32_t timers_alone; // timers fired since anything else happened, or since somebody asked about them:
+    double alone_since_s;  // see may_fire
+    uint64_t looks;        // chances to report progress
+    uint64_t
+        operations; // replicas asked, and engines looked at to find the first boundary: what planning costs
+    mb_metrics metrics;
+};

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+#include "sim/surroundings.h"
+
+#include "sim/clients.h"
+#include "sim/gauges.h"
+#include "sim/leave.h"
+#include "sim/news.h"
+#include "sim/waiting.h"
+
+// An engine that looks up at an early boundary leaves the event of its run's end behind; it is good for
+// later.
+static bool wake(void *self, const mb_engine *engine, double time_s) {
+    mb_sim *sim = self;
+    mb_replica *replica = &sim->replicas[engine->id];
+    if (sim->by_steps && time_s == replica->far_s) return true; // still in the heap from before
+    replica->far_s = time_s;
+    return mb_heap_push(&sim->heap, time_s, MB_EVENT_STEP_END, engine->id);
+}
+
+static void took(void *self, const mb_engine *engine, uint32_t slot) {
+    (void)engine;
+    mb_sim *sim = self;
+    const mb_request *request = mb_request_at(&sim->requests, slot);
+    mb_sim_integrate(sim);
+    if (request->queue != MB_NONE) mb_queue_remove(&sim->queues[request->queue], &sim->requests, slot);
+    mb_sim_unstamp(sim, slot);
+    sim->waiting--;
+    sim->running++;
+    mb_client_starts(sim, request);
+}
+
+static mb_status gave_back(void *self, const mb_engine *engine, uint32_t slot, uint32_t queue, bool front,
+                           mb_error *error) {
+    (void)engine;
+    mb_sim *sim = self;
+    const mb_request *request = mb_request_at(&sim->requests, slot);
+    mb_sim_integrate(sim);
+    sim->running--;
+    sim->waiting++;
+    mb_client_stops(sim, request);
+    if (queue == MB_NONE) queue = request->home != MB_NONE ? request->home : 0;
+    return mb_sim_file_again(sim, queue, slot, front, error);
+}
+
+static void forget(void *self, uint32_t slot) {
+    mb_sim *sim = self;
+    mb_request *request = mb_request_at(&sim->requests, slot);
+    mb_engine_forget(&sim->replicas[request->replica].engine, request);
+}
+
+static mb_status done(void *self, const mb_engine *engine, uint32_t slot, const mb_served *served,
+                      mb_error *error) {
+    (void)engine;
+    return mb_sim_serve(self, slot, served, error);
+}
+
+static mb_status ran(void *self, const mb_batch_record *record, mb_error *error) {
+    const mb_observer *observer = &((mb_sim *)self)->observer;
+    return observer->batch(observer->self, record, error);
+}
+
+static mb_status member(void *self, const mb_member_record *record, mb_error *error) {
+    const mb_observer *observer = &((mb_sim *)self)->observer;
+    return observer->member(observer->self, record, error);
+}
+
+static mb_status preempted(void *self, const mb_preempted *record, mb_error *error) {
+    const mb_observer *observer = &((mb_sim *)self)->observer;
+    return observer->preempted(observer->self, record, error);
+}
+
+void mb_sim_surround(mb_sim *sim) {
+    const mb_sim_config *config = sim->config;
+    sim->around = (mb_surroundings){.clock = &sim->now_s,
+                                    .requests = &sim->requests,
+                                    .latency = config->latency,
+                                    .noise = &sim->noise,
+                                    .kv_max_length = config->kv_max_length,
+                                    .host_tokens = config->swap_tokens,
+                                    .swap_s_per_token = config->swap_s_per_token,
+                                    .seed = config->seed,
+                                    .replication = config->replication,
+                                    .metrics = &sim->metrics,
+                                    .self = sim,
+                                    .wake = wake,
+                                    .took = took,
+                                    .gave_back = gave_back,
+                                    .forget = forget,
+                                    .done = done};
+    if (sim->observer.batch) sim->around.ran = ran;
+    if (sim->observer.member) sim->around.member = member;
+    if (sim->observer.preempted) sim->around.preempted = preempted;
+}
