@@ -97,6 +97,7 @@ suite "oracle: laws of the affine engine" lua5.4 tests/oracle/affine_law.lua
 suite "jumping = stepping, 1,000 triples" lua5.4 tests/oracle/fast_forward.lua 1000 1 "$MBSAND"
 suite "jumping = stepping, with invariants" lua5.4 tests/oracle/fast_forward.lua 400 2 "$MBSAND_ASAN"
 suite "jumping = stepping, changes from every callback" lua5.4 tests/oracle/fast_forward.lua 80 3 "$MBSAND_ASAN" meddle
+suite "oracle: no policy beats the bound" lua5.4 tests/oracle/bound.lua 100
 suite "fidelity: measured runs of vLLM" lua5.4 tests/fidelity/run.lua
 suite "fidelity: fits of served sweeps" lua5.4 tests/fidelity/served.lua
 for test in tests/cli/*.bats tests/sandbox/*.bats; do

@@ -18,6 +18,7 @@
 #include "report/table.h"
 #include "run/control.h"
 #include "run/params.h"
+#include "run/reference.h"
 #include "run/until.h"
 #include "scenario/scenario.h"
 
@@ -173,7 +174,9 @@ static mb_status print_section(const run_context *all, const mb_results *results
     if (!section->has_report || !any_finished(results))
         return mb_report_table(results, stdout, mb_wants_color(stdout), error);
     mb_print_warnings(results);
-    return print_own_report(results, error);
+    const mb_status status = print_own_report(results, error);
+    if (status != MB_OK || mb_report_regret(results, stdout, mb_wants_color(stdout))) return status;
+    return mb_fail_memory(error);
 }
 
 static mb_status write_all(const run_context *all, mb_error *error) {
@@ -263,6 +266,8 @@ static mb_status run_section(run_context *all, int *code, mb_error *error) {
     results->baseline = baseline;
     if (status == MB_OK && all->arguments->control && !interrupted())
         status = mb_run_control(results, &options, error);
+    if (status == MB_OK && all->arguments->bound && !interrupted())
+        status = mb_run_reference(results, mb_scenario_root(all->scenario), &options, error);
     mb_progress_clear(&all->progress);
     all->finished[all->count++] = results;
     if (status == MB_OK) status = print_section(all, results, error);

@@ -31,6 +31,7 @@ enum {
     OPTION_NO_SANDBOX,
     OPTION_BASELINE,
     OPTION_CONTROL,
+    OPTION_BOUND,
     OPTION_UNTIL,
     OPTION_MAX_SEEDS
 };
@@ -76,6 +77,9 @@ void mb_run_arguments_help(void) {
         "      --baseline NAME      compare every policy with this one\n"
         "      --control            again with unlimited memory and twice the GPUs: is anything scarce at "
         "all?\n"
+        "      --bound              how far from the best possible: a bound that no policy beats, policies "
+        "that\n"
+        "                           know every length, and what each policy leaves to gain\n"
         "  -j, --jobs N             threads (default: all processors); the results do not depend on it\n"
         "      --format FORMAT      table (default), csv, json or md\n"
         "      --out DIR            write summary.csv and summary.json with a manifest into DIR\n"
@@ -178,6 +182,9 @@ static int take(mb_run_arguments *arguments, int option) {
     case OPTION_CONTROL:
         arguments->control = true;
         return 0;
+    case OPTION_BOUND:
+        arguments->bound = true;
+        return 0;
     case OPTION_UNTIL:
         return parse_until(optarg, arguments);
     case OPTION_MAX_SEEDS:
@@ -269,6 +276,7 @@ static const struct option run_options[] = {
     {"live", required_argument, NULL, OPTION_LIVE},
     {"baseline", required_argument, NULL, OPTION_BASELINE},
     {"control", no_argument, NULL, OPTION_CONTROL},
+    {"bound", no_argument, NULL, OPTION_BOUND},
     {"until", required_argument, NULL, OPTION_UNTIL},
     {"max-seeds", required_argument, NULL, OPTION_MAX_SEEDS},
     {"quiet", no_argument, NULL, 'q'},

@@ -18,7 +18,7 @@ typedef struct mb_run_arguments {
     size_t policy_count, set_count, over_count;
     uint32_t seeds;
     uint64_t seed;
-    bool has_seed, stepwise, quiet, help, control;
+    bool has_seed, stepwise, quiet, help, control, bound;
     bool no_walls; // policies run without run/walls.h
     unsigned threads;
     const char *only;       // names, or NULL

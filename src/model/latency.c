@@ -189,6 +189,25 @@ static mb_batch_time table_time(const mb_grid *grid, double requests, double tok
     };
 }
 
+// Between knots a table's times are bilinear, so the least of a rectangle is in one of its corners: at this
+// length, or at a knot beyond it. The first token's are linear in the batch but for their limits.
+mb_batch_time mb_latency_table_least(const mb_grid *grid, uint32_t tokens) {
+    const place length = find_place(grid->lengths, grid->length_count, tokens);
+    const double width = grid->lengths[1] - grid->lengths[0];
+    mb_batch_time least = {.duration_s = INFINITY, .first_token_s = INFINITY};
+    for (size_t i = 0; i < grid->batch_count; i++) {
+        const double *row = &grid->mean_s[i * grid->length_count];
+        const double intercept = row[0] - (row[1] - row[0]) / width * grid->lengths[0];
+        least.first_token_s = fmin(least.first_token_s, fmax(0, fmin(intercept, row[0])));
+        least.duration_s = fmin(least.duration_s,
+                                row[length.below] * (1 - length.part) + row[length.below + 1] * length.part);
+        for (size_t j = length.below + 1; j < grid->length_count; j++)
+            least.duration_s = fmin(least.duration_s, row[j]);
+    }
+    least.first_token_s = fmin(least.first_token_s, least.duration_s);
+    return least;
+}
+
 mb_batch_time mb_latency_batch(const mb_latency *latency, uint32_t requests, uint32_t longest_tokens,
                                double longest_service_s, mb_rng *rng) {
     assert(requests >= 1);

@@ -117,6 +117,9 @@ mb_status mb_latency_check(const mb_latency *latency, mb_error *error);
 mb_batch_time mb_latency_batch(const mb_latency *latency, uint32_t requests, uint32_t longest_tokens,
                                double longest_service_s, mb_rng *rng);
 
+// The least time of any batch whose longest member has at least `tokens`, and its earliest first token.
+mb_batch_time mb_latency_table_least(const mb_grid *grid, uint32_t tokens);
+
 // --- steps
 
 static inline bool mb_latency_is_step(const mb_latency *latency) {

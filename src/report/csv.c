@@ -3,6 +3,7 @@
 
 #include "report/format.h"
 #include "report/labels.h"
+#include "run/reference.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -35,7 +36,7 @@ static void add_slice(mb_strbuf *line, mb_slice slice) {
     mb_strbuf_deinit(&text);
 }
 
-static void add_header(mb_strbuf *line, const key_list *keys, bool several) {
+static void add_header(mb_strbuf *line, const key_list *keys, bool several, bool reference) {
     if (several) mb_strbuf_add(line, "section,");
     for (size_t i = 0; i < keys->count; i++) {
         add_slice(line, keys->names[i]);
@@ -44,6 +45,8 @@ static void add_header(mb_strbuf *line, const key_list *keys, bool several) {
     mb_strbuf_add(line, "policy,seed");
     for (size_t i = 0; i < MB_MEASURE_COUNT; i++)
         mb_strbuf_printf(line, ",%s", mb_measures[i].name);
+    for (const char *const *name = mb_bound_measures; reference && *name; name++)
+        mb_strbuf_printf(line, ",bound_%s,regret_%s,clairvoyant_%s", *name, *name, *name);
     mb_strbuf_add(line, "\n");
 }
 
@@ -57,14 +60,26 @@ static void add_keys(mb_strbuf *line, const key_list *keys, const mb_label_colum
     }
 }
 
+static void add_number(mb_strbuf *line, double value) {
+    mb_strbuf_add(line, ",");
+    if (!isnan(value)) mb_strbuf_printf(line, "%.17g", value);
+}
+
 static void add_outcome(mb_strbuf *line, const mb_outcome *outcome) {
     mb_strbuf_printf(line, ",%u", outcome->seed_index + 1);
-    for (size_t i = 0; i < MB_MEASURE_COUNT; i++) {
-        mb_strbuf_add(line, ",");
-        if (outcome->finished && !isnan(outcome->values[i]))
-            mb_strbuf_printf(line, "%.17g", outcome->values[i]);
+    for (size_t i = 0; i < MB_MEASURE_COUNT; i++)
+        add_number(line, outcome->finished ? outcome->values[i] : (double)NAN);
+}
+
+static void add_reference(mb_strbuf *line, const mb_results *results, const mb_outcome *outcome) {
+    const size_t point = outcome->point;
+    const uint32_t seed = outcome->seed_index;
+    for (const char *const *name = mb_bound_measures; results->reference && *name; name++) {
+        const int measure = mb_measure_index(*name);
+        add_number(line, mb_bound_of(results, point, seed, measure));
+        add_number(line, mb_regret(results, point, outcome->policy, seed, measure));
+        add_number(line, mb_clairvoyant_of(results, point, seed, measure));
     }
-    mb_strbuf_add(line, "\n");
 }
 
 // Line by line, so that memory stays small; false when out of memory. A failed write shows at the end.
@@ -81,6 +96,8 @@ static bool write_section(const mb_results *results, size_t number, const key_li
         add_keys(line, keys, &columns, point->label);
         mb_add_csv(line, point->experiment.policies[outcome->policy].label);
         add_outcome(line, outcome);
+        add_reference(line, results, outcome);
+        mb_strbuf_add(line, "\n");
         if (!line->failed) fwrite(line->text, 1, line->length, out);
     }
     return !line->failed;
@@ -91,7 +108,7 @@ mb_status mb_report_csv(const mb_results *const *sections, size_t count, FILE *o
     const char *reason;
     if (!collect_keys(sections, count, &keys)) return mb_fail_memory(error);
     mb_strbuf line = {0};
-    add_header(&line, &keys, count > 1);
+    add_header(&line, &keys, count > 1, count && sections[0]->reference);
     bool complete = !line.failed;
     if (complete) fwrite(line.text, 1, line.length, out);
     for (size_t i = 0; i < count && complete; i++)

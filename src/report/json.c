@@ -8,6 +8,7 @@
 #include "report/notes.h"
 #include "report/standing.h"
 #include "report/verdict.h"
+#include "run/reference.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -79,6 +80,44 @@ static json_t *run_json(bool *lost, const mb_workload *workload, const mb_outcom
     return run;
 }
 
+// What policies are measured against: levels, and which policy the clairvoyant is in each measure.
+static json_t *reference_json(bool *lost, const mb_results *results, size_t point) {
+    const mb_results *runs = &results->reference->clairvoyant;
+    const mb_experiment *experiment = &mb_results_section(runs)->points[point].experiment;
+    const mb_error *refusal = mb_results_at(&results->reference->bound, point, 0, 0)->error;
+    json_t *object = json_object(), *bounds = json_object(), *clairvoyant = json_object();
+    for (const char *const *name = mb_bound_measures; *name; name++) {
+        const int measure = mb_measure_index(*name);
+        const size_t best = mb_clairvoyant(results, point, measure);
+        mb_json_set(lost, bounds, *name,
+                    mb_json_number(mb_level(&results->reference->bound, point, 0, measure).value));
+        json_t *one = json_object();
+        mb_json_set(lost, one, "policy",
+                    mb_json_text(best == SIZE_MAX ? NULL : experiment->policies[best].label));
+        mb_json_set(
+            lost, one, "level",
+            mb_json_number(best == SIZE_MAX ? (double)NAN : mb_level(runs, point, best, measure).value));
+        mb_json_set(lost, clairvoyant, *name, one);
+    }
+    mb_json_set(lost, object, "bound", bounds);
+    mb_json_set(lost, object, "no_bound", mb_json_text(refusal ? refusal->message : NULL));
+    mb_json_set(lost, object, "clairvoyant", clairvoyant);
+    return object;
+}
+
+static json_t *regret_json(bool *lost, const mb_results *results, size_t point, size_t policy) {
+    json_t *object = json_object();
+    for (const char *const *name = mb_bound_measures; *name; name++) {
+        const mb_estimate regret = mb_regret_level(results, point, policy, mb_measure_index(*name));
+        json_t *one = json_object();
+        mb_json_set(lost, one, "level", mb_json_number(regret.value));
+        mb_json_set(lost, one, "low", mb_json_number(regret.low));
+        mb_json_set(lost, one, "high", mb_json_number(regret.high));
+        mb_json_set(lost, object, *name, one);
+    }
+    return object;
+}
+
 static json_t *policy_json(bool *lost, const mb_results *results, size_t point, size_t policy) {
     const mb_experiment *experiment = &mb_results_section(results)->points[point].experiment;
     const mb_summary summary = mb_summarise(results, point, policy);
@@ -96,6 +135,7 @@ static json_t *policy_json(bool *lost, const mb_results *results, size_t point, 
         mb_json_set(lost, object, "control_low", measures_json(lost, control.low));
         mb_json_set(lost, object, "control_high", measures_json(lost, control.high));
     }
+    if (results->reference) mb_json_set(lost, object, "regret", regret_json(lost, results, point, policy));
     mb_json_set(lost, object, "mean", measures_json(lost, summary.mean));
     mb_json_set(lost, object, "half_width", measures_json(lost, summary.half_width));
     for (uint32_t seed = 0; seed < experiment->seeds; seed++) {
@@ -212,6 +252,7 @@ static json_t *point_json(bool *lost, const mb_results *results, size_t section_
     for (size_t policy = 0; policy < point->experiment.policy_count; policy++)
         mb_json_append(lost, policies, policy_json(lost, results, index, policy));
     mb_json_set(lost, object, "policies", policies);
+    if (results->reference) mb_json_set(lost, object, "best_possible", reference_json(lost, results, index));
     mb_json_set(lost, object, "baseline", mb_json_text(results->baseline));
     mb_json_set(lost, object, "comparisons", comparisons_json(lost, results, index));
     if (results->until.width > 0) mb_json_set(lost, object, "until", until_json(lost, results, index));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "report/format.h"
 #include "report/notes.h"
+#include "report/regret.h"
 #include "report/sheet.h"
 #include "report/table.h"
 #include "report/verdict.h"
@@ -66,6 +67,24 @@ static bool add_notes(mb_strbuf *text, const mb_results *results) {
     return !failed;
 }
 
+static bool add_regret(mb_strbuf *text, const mb_results *results) {
+    mb_sheet sheet;
+    mb_strbuf explanation = {0};
+    mb_regret_sheet(results, &sheet);
+    const bool complete = !sheet.failed;
+    if (complete && sheet.columns) {
+        mb_strbuf_add(text, "\n");
+        mb_markdown_sheet(&sheet, text);
+        mb_regret_explain(results, &explanation);
+        mb_strbuf_add(text, "\n");
+        if (explanation.text) add_sentence(text, explanation.text);
+        mb_strbuf_add(text, "\n");
+    }
+    mb_strbuf_deinit(&explanation);
+    mb_sheet_deinit(&sheet);
+    return complete;
+}
+
 static void add_paragraph(mb_strbuf *text, const char *prefix, const char *paragraph) {
     if (!paragraph || !*paragraph) return;
     mb_strbuf_add(text, prefix);
@@ -99,7 +118,9 @@ static bool compose(const mb_results *results, const mb_sheet *sheet, mb_strbuf 
     mb_sheet_explain_levels(sheet, results, &levels);
     if (levels.text) mb_strbuf_printf(text, "\n%s\n", levels.text);
     mb_strbuf_deinit(&levels);
-    const bool complete = add_notes(text, results) && !description.failed && !verdict.failed && !text->failed;
+    const bool regret = add_regret(text, results);
+    const bool complete =
+        add_notes(text, results) && regret && !description.failed && !verdict.failed && !text->failed;
     mb_strbuf_deinit(&description);
     mb_strbuf_deinit(&verdict);
     return complete;

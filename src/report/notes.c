@@ -3,6 +3,7 @@
 
 #include "report/asked.h"
 #include "report/format.h"
+#include "report/regret.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -541,6 +542,12 @@ static void note_until(mb_notes *notes, const mb_results *results) {
     add_note(notes, widest <= until->width ? MB_NOTE_PLAIN : MB_NOTE_WARNING, &text);
 }
 
+static void note_refusals(mb_notes *notes, const mb_results *results) {
+    mb_strbuf text = {0};
+    mb_regret_refusals(results, &text);
+    if (text.length) add_note(notes, MB_NOTE_WARNING, &text);
+}
+
 void mb_notes_collect(const mb_results *results, mb_notes *notes) {
     size_t count = 0;
     totals *sums = sum_up(results, &count);
@@ -562,5 +569,6 @@ void mb_notes_collect(const mb_results *results, mb_notes *notes) {
     note_skipped(notes, results);
     note_no_randomness(notes, results);
     note_until(notes, results);
+    note_refusals(notes, results);
     free(sums);
 }

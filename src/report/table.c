@@ -3,6 +3,7 @@
 
 #include "report/format.h"
 #include "report/notes.h"
+#include "report/regret.h"
 #include "report/sheet.h"
 #include "report/verdict.h"
 
@@ -240,6 +241,25 @@ static bool print_notes(FILE *out, const mb_results *results, const palette *pai
     return !failed;
 }
 
+bool mb_report_regret(const mb_results *results, FILE *out, bool color) {
+    const palette *paint = color ? &colors : &plain;
+    mb_sheet sheet;
+    mb_strbuf text = {0};
+    mb_regret_sheet(results, &sheet);
+    const bool complete = !sheet.failed;
+    if (complete && sheet.columns) {
+        fputc('\n', out);
+        print_pieces(out, &sheet, paint);
+        mb_regret_explain(results, &text);
+        fputs(paint->dim, out);
+        if (text.text) mb_print_wrapped(out, text.text, 0);
+        fputs(paint->off, out);
+    }
+    mb_strbuf_deinit(&text);
+    mb_sheet_deinit(&sheet);
+    return complete;
+}
+
 static mb_status finish(FILE *out, bool memory, mb_error *error) {
     const char *reason;
     if (!memory) return mb_fail_memory(error);
@@ -279,5 +299,6 @@ mb_status mb_report_table(const mb_results *results, FILE *out, bool color, mb_e
     mb_strbuf_deinit(&levels);
     fputs(paint->off, out);
     mb_sheet_deinit(&sheet);
-    return finish(out, print_notes(out, results, paint), error);
+    const bool complete = mb_report_regret(results, out, color);
+    return finish(out, print_notes(out, results, paint) && complete, error);
 }

@@ -11,6 +11,9 @@
 mb_status mb_report_table(const mb_results *results, FILE *out, bool color, mb_error *error);
 mb_status mb_report_markdown(const mb_results *results, FILE *out, mb_error *error);
 
+// The table of regrets, where somebody asked for one (report/regret.h); false when out of memory.
+bool mb_report_regret(const mb_results *results, FILE *out, bool color);
+
 // The table alone.
 void mb_print_sheet(const mb_sheet *sheet, FILE *out, bool color);
 void mb_markdown_sheet(const mb_sheet *sheet, mb_strbuf *text);

@@ -190,15 +190,37 @@ void mb_outcome_deinit(mb_outcome *outcome) {
     free(outcome->scripts);
 }
 
+// Results that own their view of the section.
+static void free_viewed(mb_results *viewed) {
+    mb_section *view = (mb_section *)(uintptr_t)viewed->view;
+    mb_results_deinit(viewed);
+    if (view) free(view->points);
+    free(view);
+}
+
+static void free_reference(mb_reference *reference) {
+    const mb_section *view = reference->clairvoyant.view;
+    for (size_t i = 0; reference->lists && view && i < view->point_count; i++)
+        free(reference->lists[i]);
+    free(reference->lists);
+    free_viewed(&reference->bound);
+    free_viewed(&reference->clairvoyant);
+    free(reference->bound_spec.label);
+    for (size_t i = 0; i < sizeof reference->oracles / sizeof *reference->oracles; i++) {
+        free(reference->oracles[i].label);
+        free(reference->oracles[i].path);
+    }
+    free(reference);
+}
+
 void mb_results_deinit(mb_results *results) {
     if (results->control) {
-        mb_section *relaxed = (mb_section *)(uintptr_t)results->control->view;
-        mb_results_deinit(results->control);
-        free(relaxed->points);
-        free(relaxed);
+        free_viewed(results->control);
         free(results->control);
         results->control = NULL;
     }
+    if (results->reference) free_reference(results->reference);
+    results->reference = NULL;
     for (size_t i = 0; results->outcomes && i < results->count; i++)
         mb_outcome_deinit(&results->outcomes[i]);
     free(results->outcomes);

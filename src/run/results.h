@@ -58,7 +58,17 @@ typedef struct mb_results {
     mb_until until;
     struct mb_results
         *control; // of the same jobs with relaxed limits; NULL: nobody asked. Owned, with its view
+    struct mb_reference *reference; // the best possible; NULL: nobody asked. Owned
 } mb_results;
+
+// What policies are measured against; see run/reference.h.
+typedef struct mb_reference {
+    mb_results bound; // of one policy, whose values no policy can beat; `finished` says of how many requests.
+                      // An outcome that did not finish has the reason in its error
+    mb_results clairvoyant;                // of policies that know every length
+    mb_policy_spec bound_spec, oracles[2]; // label and path owned
+    mb_policy_spec **lists;                // the policies of each point of `clairvoyant`; owned
+} mb_reference;
 
 // The section that these are the results of.
 const mb_section *mb_results_section(const mb_results *results);
