@@ -140,7 +140,6 @@ static mb_status add_text(mb_strbuf *out, const mb_plan_found *s, mb_error *erro
     add_left_out(out, s);
     mb_strbuf_add(out, "note: --compute, --bandwidth and --host take measurements of your own\n");
     if (after.text) mb_strbuf_add(out, after.text);
-    if (s->count) mb_strbuf_add(out, "\n--compute, --bandwidth and --host take measurements of your own.\n");
     out->failed = out->failed || after.failed;
     mb_strbuf_deinit(&after);
     mb_plan_warnings_deinit(&said);
