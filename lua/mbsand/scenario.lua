@@ -366,6 +366,10 @@ local function check_memory(checked, place)
   local cluster, steps = checked.cluster, vocabulary.is_step(checked.latency.kind)
   local at = place:key("cluster")
   cluster.kv = cluster.kv or (steps and "paged" or "tokens")
+  if cluster.async_scheduling and not steps then
+    at:fail("cluster.async_scheduling needs a latency model of single steps, such as latency.step; %s times whole batches",
+      checked.latency.kind)
+  end
   if cluster.kv == "paged" and not steps then
     at:fail('cluster.kv = "paged" needs a latency model of single steps, such as latency.step; %s times whole batches',
       checked.latency.kind)

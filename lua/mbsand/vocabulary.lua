@@ -129,6 +129,7 @@ local cluster = record({
   watermark = number { min = 0, max = 0.9, default = 0, unit = "share of the blocks" },
   reserve = { type = "word", "chunk", "sequence", "prompt", "predicted", "maximum" },
   prefix_cache = flag(true),
+  async_scheduling = flag(false),
   max_requests = number { min = 1, whole = true, max = 2 ^ 31 },
   token_budget = number { min = 1, whole = true, max = 1e15 },
   swap = record({

@@ -8,7 +8,7 @@
 -- A policy ---------------------------------------------------------------------------------------------------
 
 ---@alias mbsand.Why "done"|"rejected"
----@alias mbsand.Refusal "memory"|"requests"|"tokens"|"elsewhere"
+---@alias mbsand.Refusal "memory"|"requests"|"tokens"|"elsewhere"|"late"
 ---@alias mbsand.Order "arrival"|"prompt_tokens"|"predicted_output"|"predicted_total"|"predicted_remaining"|"priority"|"deadline"|"output_tokens"
 ---@alias mbsand.Key "predicted_output"|"prompt_tokens"|"predicted_total"|"priority"|"output_tokens"
 ---@alias mbsand.Value number|string|boolean|number[]

@@ -64,6 +64,7 @@
 ---@field reserve? "chunk"|"sequence"|"prompt"|"predicted"|"maximum" what admission takes; "chunk"
 ---@field watermark? number share of the blocks that admission leaves free; 0
 ---@field prefix_cache? boolean freed blocks keep their content; true
+---@field async_scheduling? boolean who arrives in a step enters the next but one, not the next; false
 ---@field swap? mbsand.Swap host memory for preemption by swapping
 ---@field memory? mbsand.Memory instead of kv_tokens
 ---@field oversize? "reject"|"block" a request larger than the whole memory; "reject"

@@ -13,7 +13,7 @@ void mb_build_begin(mb_stepper *stepper) {
     mb_stepper_account(stepper);
     stepper->row_count = stepper->selected_count = stepper->built = 0;
     stepper->tokens = stepper->quantum = 0;
-    stepper->with_decodes = stepper->barrier = stepper->spare = false;
+    stepper->with_decodes = stepper->barrier = stepper->spare = stepper->late = false;
     stepper->fresh = stepper->running == 0;
 }
 
@@ -252,9 +252,21 @@ static mb_refusal resume(mb_engine *engine, uint32_t slot, uint32_t wanted) {
     return enter_step(stepper, slot, chunk) ? MB_FITS : out_of_memory(engine);
 }
 
+// Was this step composed before the request came? It was when the step before it began, unless that was not
+// followed at once, or left nothing to go on with.
+static bool is_late(const mb_engine *engine, const mb_request *request) {
+    const mb_stepper *stepper = engine->stepper;
+    return engine->around->async && !stepper->fresh && stepper->running > 0 &&
+           stepper->last_end_s == mb_engine_now(engine) && request->arrival_s > stepper->last_start_s;
+}
+
 mb_refusal mb_build_add(mb_engine *engine, uint32_t slot, uint32_t wanted) {
     const mb_request *request = mb_request_at(engine->around->requests, slot);
     if (request->phase == MB_PHASE_RUNNING) return add_running(engine, slot, wanted);
+    if (is_late(engine, request)) {
+        engine->stepper->late = true;
+        return MB_REFUSED_LATE;
+    }
     if (engine->stepper->running >= engine->max_requests) return MB_REFUSED_REQUESTS;
     if (budget_left(engine) == 0) return MB_REFUSED_TOKENS;
     const mb_refusal refusal =

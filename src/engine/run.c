@@ -270,6 +270,7 @@ mb_status mb_run_start(mb_engine *engine, mb_error *error) {
     stepper->run_start_s = stepper->sums_start_s = mb_engine_now(engine);
     stepper->run_steps = stepper->run_decodes = stepper->run_prefill_tokens = 0;
     stepper->run_requests = stepper->built;
+    if (stepper->late) stepper->quantum = 1; // it may enter the next
     stepper->blocks_at_start = (double)mb_stepper_blocks_used(stepper);
     stepper->tokens_at_start = mb_stepper_tokens(stepper);
     return begin_piece(engine, stepper, error);
@@ -433,6 +434,8 @@ mb_status mb_run_end(mb_engine *engine, mb_step_report *report, mb_error *error)
     close_piece(stepper);
     account_run(stepper);
     stepper->stepping = false;
+    stepper->last_start_s = mb_piece_time(stepper, stepper->steps - 1);
+    stepper->last_end_s = mb_engine_now(engine);
     engine->event_s = INFINITY;
     stepper->boundary_s = INFINITY;
     const uint64_t steps = stepper->run_steps;

@@ -67,6 +67,7 @@ typedef struct mb_stepper {
     bool spare; // each decode must find a free block, whether it needs one or not
     bool barrier;
     bool fresh;        // nothing ran here when the step was begun
+    bool late;         // a request came too late for it
     uint64_t tokens;   // given to rows so far
     uint32_t built;    // rows
     uint64_t quantum;  // steps; 0: no limit
@@ -83,7 +84,8 @@ typedef struct mb_stepper {
     uint32_t piece_decodes;
     bool ends;         // naive: a decode emitted its last token in the step that ended
     double boundary_s; // of the run, the first boundary at or after the last look; INFINITY: no run
-    double far_s;      // `wake` was called for this time, besides event_s
+    double last_start_s, last_end_s; // of the last step of the run before this one
+    double far_s;                    // `wake` was called for this time, besides event_s
     uint64_t run_decodes, run_prefill_tokens;
     uint32_t run_requests;
     bool extrapolated;

@@ -14,6 +14,7 @@ mb_status mb_stepper_init(mb_stepper *stepper, const mb_surroundings *around, co
     mb_stepper_clear_prefills(stepper);
     stepper->far_s = stepper->boundary_s = INFINITY;
     stepper->last_decode_s = NAN;
+    stepper->last_start_s = stepper->last_end_s = NAN;
     const uint32_t block = memory->block;
     const uint64_t blocks =
         memory->capacity == MB_KV_UNLIMITED ? UINT64_C(1) << 40 : memory->capacity / block;

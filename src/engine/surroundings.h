@@ -62,7 +62,9 @@ typedef struct mb_surroundings {
     const mb_latency *latency;
     mb_rng *noise;          // of latency
     uint32_t kv_max_length; // tokens of MB_RESERVE_MAXIMUM
-    uint64_t host_tokens;   // that fit on the host, for MB_PREEMPT_SWAP
+    bool async; // a step is composed while the one before it runs: who arrives in a step enters the next but
+                // one
+    uint64_t host_tokens; // that fit on the host, for MB_PREEMPT_SWAP
     double swap_s_per_token;
     uint64_t seed, replication; // for messages
     // --- sums over all engines, which each keeps up

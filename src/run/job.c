@@ -93,6 +93,7 @@ static mb_sim_config make_config(const mb_experiment *experiment, const mb_laten
                            .kv_max_length = experiment->kv_max_length,
                            .kv_block = experiment->kv_block,
                            .prefix_cache = experiment->prefix_cache,
+                           .async = experiment->async,
                            .reserve = experiment->reserve,
                            .reserve_given = experiment->reserve_given,
                            .watermark = experiment->watermark,

@@ -14,7 +14,7 @@ typedef struct mb_experiment {
     mb_kv_kind kv_kind;
     uint64_t kv_capacity;
     uint32_t kv_max_length, kv_block;
-    bool prefix_cache;
+    bool prefix_cache, async;
     mb_reserve reserve;
     bool reserve_given; // the scenario says so
     double watermark;

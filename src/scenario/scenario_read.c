@@ -98,6 +98,7 @@ static void read_cluster(lua_State *L, int table, mb_experiment *experiment) {
     experiment->reserve_given = experiment->reserve != MB_RESERVE_COUNT && paged;
     if (paged && !experiment->reserve_given) experiment->reserve = MB_RESERVE_CHUNK;
     experiment->prefix_cache = paged && boolean(L, table, "prefix_cache");
+    experiment->async = boolean(L, table, "async_scheduling");
     experiment->watermark = paged ? number(L, table, "watermark") : 0; // room to grow, which only pages need
     experiment->max_requests = small(L, table, "max_requests");
     experiment->token_budget = whole(L, table, "token_budget");

@@ -69,6 +69,7 @@ typedef struct mb_sim_config {
     bool stepwise;      // visit every running request at every iteration (--step)
     uint32_t kv_block;  // tokens
     bool prefix_cache;  // freed blocks keep their content
+    bool async;         // steps are composed while the one before them runs
     mb_reserve reserve; // initial, as is
     bool reserve_given; // somebody asked for it, it is no default
     double watermark;   // the share of blocks that admission leaves free

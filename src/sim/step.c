@@ -24,6 +24,9 @@ static void note_stop(mb_sim *sim, mb_refusal refusal, uint32_t queue) {
     case MB_REFUSED_TOKENS:
         sim->stop = MB_STOP_TOKENS;
         break;
+    case MB_REFUSED_LATE: // for this step it is not there yet
+        sim->stop = MB_STOP_QUEUE;
+        break;
     default:
         sim->stop = sim->limited_by;
     }

@@ -76,6 +76,7 @@ void mb_sim_surround(mb_sim *sim) {
                                     .latency = config->latency,
                                     .noise = &sim->noise,
                                     .kv_max_length = config->kv_max_length,
+                                    .async = config->async,
                                     .host_tokens = config->swap_tokens,
                                     .swap_s_per_token = config->swap_s_per_token,
                                     .seed = config->seed,

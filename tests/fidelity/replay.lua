@@ -4,6 +4,8 @@ local program = require "program"
 local csv = require "csv"
 local runs = require "runs"
 
+local PLACED = 0.2 -- seconds: a step or two at most
+
 local replay = {}
 local folder
 
@@ -56,6 +58,7 @@ return scenario {
   cluster = {
     gpu = "rtx-pro-6000-96gb", model = "%s", tp = %d, gpus = %d, -- what a roofline takes; nothing else depends on them
     kv_blocks = %d, reserve = "sequence", max_requests = %d, token_budget = %d, prefix_cache = %s,
+    async_scheduling = %s,
   },
   latency = %s,
   policies = { "%s" },
@@ -112,7 +115,7 @@ end
 
 local function simulate(run, latency, policy, dumps, options)
   program.write(folder .. "/scenario.lua", SCENARIO:format(run.trace, runs.block, run.model, run.gpus, run.gpus, run.blocks,
-    run.max_requests, run.token_budget, tostring(not options.no_cache), latency, policy))
+    run.max_requests, run.token_budget, tostring(not options.no_cache), tostring(options.async or false), latency, policy))
   program.run(folder, dumps)
 end
 
@@ -147,6 +150,7 @@ end
 -- Relative errors: [measure] = { mean, p50, p90, p99 }, and mape = mean of |error| of E2E, request by request.
 local function compare(run, rows)
   local got, want, sum = {}, {}, 0
+  local placed = { 0, 0, 0 } -- requests that found a place at once: how many, and the sums of their TTFT
   for _, measure in ipairs(replay.measures) do got[measure], want[measure] = {}, {} end
   for i, request in ipairs(run.measured) do
     local row = rows[i]
@@ -158,8 +162,11 @@ local function compare(run, rows)
       table.insert(want[measure], real[measure])
     end
     sum = sum + math.abs(mine.E2E / real.E2E - 1)
+    if request.scheduled - request.queued < PLACED then
+      placed = { placed[1] + 1, placed[2] + mine.TTFT, placed[3] + real.TTFT }
+    end
   end
-  local errors = { mape = sum / #rows }
+  local errors = { mape = sum / #rows, placed = placed[1], placed_TTFT = placed[2] / placed[3] - 1 }
   for _, measure in ipairs(replay.measures) do
     local a, b = summarize(got[measure]), summarize(want[measure])
     errors[measure] = {}

@@ -79,13 +79,21 @@ if arg[1] == "all" then
   local graphs = "{ " .. table.concat(sizes, ", ") .. " }"
   for _, variant in ipairs {
     { "no prefix cache", { no_cache = true } }, { "a straight link", { straight_link = true } },
-    { "CUDA graph sizes", { graphs = graphs } }, { "late scheduling", { late = true } },
+    { "CUDA graph sizes", { graphs = graphs } }, { "late places", { late = true } },
+    { "async scheduling", { async = true } },
   } do
     local changed = model(function(run, constant)
       variant[2].corrections = run.corrections
       return replay.profile(run, constant, variant[2])
     end, variant[2])
     show_all(variant[1], changed)
+    for _, run in ipairs(runs) do
+      local errors, usual = changed(run, 0), profile(run, 0)
+      if variant[2].async then
+        print(("# TTFT of the %d requests of %s that found a place at once: %+.1f %%, %+.1f %% without"):format(errors.placed,
+          run.name, 100 * errors.placed_TTFT, 100 * usual.placed_TTFT))
+      end
+    end
   end
 end
 

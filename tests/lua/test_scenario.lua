@@ -66,9 +66,9 @@ end
 
 -- Mistakes in a key -------------------------------------------------------------------------------------------
 
-local CLUSTER_KEYS = "activation_gib, gpu, gpus, kv, kv_block, kv_blocks, kv_max_length, kv_precision, kv_tokens, "
-  .. "max_requests, memory, memory_gib, model, name, oversize, precision, prefix_cache, reserve, rules, runtime_gib, "
-  .. "step_tokens, swap, token_budget, tp, usd_per_hour, utilization, watermark, weight_precision"
+local CLUSTER_KEYS = "activation_gib, async_scheduling, gpu, gpus, kv, kv_block, kv_blocks, kv_max_length, kv_precision, "
+  .. "kv_tokens, max_requests, memory, memory_gib, model, name, oversize, precision, prefix_cache, reserve, rules, "
+  .. "runtime_gib, step_tokens, swap, token_budget, tp, usd_per_hour, utilization, watermark, weight_precision"
 local LATENCIES = "latency.step{base=, per_token=, per_context=}, latency.batch{alpha=, beta=, gamma=}, "
   .. 'latency.batch "GRID.csv", latency.table "GRID.csv", latency.profile "DIR", latency.custom(FUNCTION), '
   .. "latency.roofline{} or latency.jobs{}"
@@ -126,6 +126,9 @@ local function mistake_in_steps(cluster, expected)
 end
 mistake(4, '  cluster = { kv = "paged" },',
   's.lua:4: cluster.kv = "paged" needs a latency model of single steps, such as latency.step; latency.batch times whole '
+  .. "batches")
+mistake(4, "  cluster = { async_scheduling = true },",
+  "s.lua:4: cluster.async_scheduling needs a latency model of single steps, such as latency.step; latency.batch times whole "
   .. "batches")
 mistake(4, "  cluster = { kv_blocks = 10 },", 's.lua:4: cluster.kv_blocks needs cluster.kv = "paged"')
 mistake_in_steps("  cluster = { kv_blocks = 10, kv_tokens = 160 },",

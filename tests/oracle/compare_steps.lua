@@ -349,7 +349,7 @@ local function make_scenario()
                       math.max(1, math.floor(largest * 0.7)) },
     watermark = pick{ 0, 0, 0.05, 0.2 }, reserve = pick{ "chunk", "chunk", "sequence", "prompt", "predicted", "maximum" },
     token_budget = pick{ false, 1, 4, 16, 64 } or nil, max_requests = pick{ false, false, 1, 3, 10 } or nil,
-    prefix_cache = chance(0.7),
+    prefix_cache = chance(0.7), async_scheduling = chance(0.3),
     swap = { tokens = pick{ 10, 1000 }, seconds_per_token = equal and pick{ 0, 2 ^ -12 } or 0.0003 } }
   if cluster.reserve == "maximum" then cluster.kv_max_length = pick{ largest * block, block * math.ceil(largest / 2) } end
   s.cluster = cluster
@@ -461,9 +461,9 @@ local function simulate(s, p, folder)
   return steps.run{
     policy = simulator.load_text(p.source), requests = csv.read(folder .. "/requests.csv"),
     latency = steps.law(l.base, l.per_token, l.per_context, l.per_request, l.host), replicas = c.gpus, blocks = c.kv_blocks,
-    block = c.kv_block, watermark = c.watermark, prefix_cache = c.prefix_cache, token_budget = c.token_budget,
-    max_requests = c.max_requests, reserve = c.reserve, max_length = c.kv_max_length, swap = c.swap, slo = s.slo,
-    stop = s.stop, warmup = s.warmup,
+    block = c.kv_block, watermark = c.watermark, prefix_cache = c.prefix_cache, async = c.async_scheduling,
+    token_budget = c.token_budget, max_requests = c.max_requests, reserve = c.reserve, max_length = c.kv_max_length,
+    swap = c.swap, slo = s.slo, stop = s.stop, warmup = s.warmup,
   }
 end
 

@@ -81,6 +81,7 @@ return function(seed, folder, meddle)
       parts[#parts + 1] = "kv_tokens = " .. whole(200, 900)
     end
     parts[#parts + 1] = hardware
+    if chance(0.3) then parts[#parts + 1] = "async_scheduling = true" end
     if chance(0.3) then parts[#parts + 1] = "token_budget = " .. whole(1, 40) end
     if chance(0.3) then parts[#parts + 1] = "max_requests = " .. whole(2, 20) end
     if chance(0.5) then parts[#parts + 1] = "swap = { tokens = 500, seconds_per_token = 0.0002 }" end

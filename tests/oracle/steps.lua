@@ -82,7 +82,7 @@ end
 local function by_admission(a, b) return a.order < b.order end
 
 -- options: policy, requests (as simulator.run), latency; and, optional, params, replicas (1), blocks (none: no limit),
--- block (16), watermark (0), prefix_cache (true), token_budget, max_requests, reserve ("chunk"), max_length,
+-- block (16), watermark (0), prefix_cache (true), async, token_budget, max_requests, reserve ("chunk"), max_length,
 -- swap = { tokens, seconds_per_token }, oracle, slo, stop, warmup (as simulator.run).
 function steps.run(options)
   local result = { requests = {}, runs = {}, rejected = {}, series = {} }
@@ -300,6 +300,12 @@ function steps.run(options)
     local pool, runs = replica.pool, record.state == "running"
     assert(not runs or record.home == replica, "it runs on another replica")
     if row_of(step, record) then return true end
+    -- The step was composed when the one before it began, by those who were there.
+    if options.async and not runs and not step.fresh and replica.running > 0 and replica.last_end == sim.now
+      and record.arrival > replica.last_start then
+      step.late = true
+      return false, "late"
+    end
     if not runs and replica.running >= replica.max_requests then return false, "requests" end
     if record.state == "paused" and record.home ~= replica then return false, "elsewhere" end
     local found, computed = 0, record.computed
@@ -341,7 +347,7 @@ function steps.run(options)
   end
 
   local function new_step(replica)
-    local step = { rows = {}, requests = 0, tokens = 0 }
+    local step = { rows = {}, requests = 0, tokens = 0, fresh = replica.running == 0 }
     setmetatable(step, { __index = function(_, name)
       if name == "budget" then return math.max(0, replica.token_budget - step.tokens) end
     end })
@@ -497,6 +503,7 @@ function steps.run(options)
   local function end_step(replica)
     local run, leaving, prefill = replica.run, {}, false
     run.count, run.stop, run.used_at_end = run.count + 1, sim.now, replica.kv.used
+    if not run.static then replica.last_start, replica.last_end = run.step_start, sim.now end
     local observed = sim.now > window.start
     if observed then total.steps, total.rows = total.steps + 1, total.rows + #run.rows end
     if run.static then end_static(run) end
@@ -539,6 +546,7 @@ function steps.run(options)
     if #step.rows == 0 and not step.deliberate then step:carry() end -- what runs goes on where nothing is said
     if step.static then step:barrier() end -- rows that were added after it was called
     planning, replica.seen, replica.deliberate = false, version, step.deliberate
+    if step.late then step.most = 1 end
     if #step.rows > 0 then start_run(replica, step) end
   end
 

@@ -267,6 +267,14 @@ return Router
     expect = { { 0, 12, 69.5, 0 }, { 0, 11, 22.2, 0 }, { 24, 37, 37, 0 }, { 200, 211, 211, 0 } },
     runs = { { 2, 0, 11, 1 }, { 1, 0, 12, 1 }, { 2, 11, 22.2, 1 }, { 2, 24, 37, 1 }, { 1, 12, 69.5, 5 }, { 1, 200, 211, 1 } } },
 
+  { name = "asynchronous scheduling", policy = FCFS, cluster = pool(50, { async_scheduling = true }),
+    -- A: 12. B came in that step: K = 3: 11.3 -> 23.3 without it; then both: T = 2, K = 4: 12.4 -> 35.7, and K = 5: 11.5
+    -- -> 47.2. C: 11 -> 71. D came in that step, but nothing is left to go on with: 11 -> 82
+    requests = { { 0, 2, 4 }, { 5, 1, 1 }, { 60, 1, 1 }, { 65, 1, 1 } },
+    expect = { { 0, 12, 47.2, 0 }, { 23.3, 35.7, 35.7, 0 }, { 60, 71, 71, 0 }, { 71, 82, 82, 0 } },
+    runs = { { 1, 0, 12, 1 }, { 1, 12, 23.3, 1 }, { 1, 23.3, 35.7, 1 }, { 1, 35.7, 47.2, 1 }, { 1, 60, 71, 1 },
+             { 1, 71, 82, 1 } } },
+
   { name = "prompts first", cluster = pool(50), policy = [[
 local PromptsFirst = {}
 function PromptsFirst:schedule(replica, step)
