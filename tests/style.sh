@@ -24,6 +24,7 @@ for file in src/*/*.[ch]; do
             { [ "$own" = report ] && [ "$other" = run ]; } || echo "$file includes from $other/"
     done
 done | check "floors do not look up"
+lua5.4 tests/circles.lua 2>&1 | check "no circles between files"
 grep -lE '#include *[<"](lua|lauxlib|lualib)\.h' -r src | grep -vE '^src/(policy|scenario)/' |
     check "lua.h only in src/policy and src/scenario"
 grep -LE 'SPDX-License-Identifier: MIT' src/*/*.[ch] | check "every C file names its licence"

@@ -1,86 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What a language model is, as far as memory and time depend on it: the keys of a Hugging Face config.json.
+// Reading a model from its config.json.
 #pragma once
-#include "base/error.h"
-
-#include <stdbool.h>
-#include <stdint.h>
-
-typedef enum mb_quantisation {
-    MB_QUANT_NONE,    // weights as torch_dtype says
-    MB_QUANT_LINEAR,  // all linear layers at `quant_bits`; embeddings, head, norms and routers at 16 bit
-    MB_QUANT_EXPERTS, // the experts alone at `quant_bits` (mxfp4)
-} mb_quantisation;
-
-// What a layer is made of.
-enum {
-    MB_ATTENDS = 1,
-    MB_ATTENDS_WHOLE = 2,  // without a window
-    MB_OWNS_KV = 4,        // keeps keys and values of its own (others borrow a layer's)
-    MB_OWNS_WINDOW = 8,    // of these only the last `window` tokens
-    MB_HAS_STATE = 16,     // memory of a request of constant size
-    MB_HAS_DENSE_MLP = 32, // one for every token
-    MB_HAS_EXPERTS = 64,
-};
-
-struct mb_family;
-
-typedef struct mb_model_config {
-    char *name;     // of the file, without folder and ".json"; of its folder where it is called config.json
-    char *source;   // its "_source", or NULL
-    bool estimated; // its "_checked" begins with "estimate"
-    char model_type[32]; // of the text part; "" where the file does not say
-    const struct mb_family *family;
-    uint32_t layers, hidden, heads, kv_heads, head_dim, intermediate, vocabulary;
-    uint64_t max_positions; // 0: the file does not say
-    bool tied;              // one matrix serves as embedding and as output head
-    double dtype_bytes;     // of torch_dtype
-    // Multi-head latent attention; kv_lora_rank 0: none.
-    uint32_t kv_lora_rank, q_lora_rank, rope_dim, nope_dim, value_dim;
-    // Indexers that choose what latent attention reads, one a layer: heads, and values of a key.
-    uint32_t index_heads, index_dim;
-    // Layers with attention; those of them that keep keys and values of their own (others borrow a layer's);
-    // those of these whose attention sees only the last `window` tokens.
-    uint32_t attention_layers, kv_layers, window, window_layers;
-    // Of layers without a window, where they differ from the others.
-    uint32_t wide_layers, wide_kv_heads, wide_head_dim;
-    bool double_wide;      // layers that borrow keys and values have MLPs of twice the width
-    bool shared_kv_matrix; // their keys and values come from one matrix
-    // Layers whose memory of a request is a state of constant size (Mamba, linear attention, convolutions).
-    uint32_t state_layers;
-    double state_layer_weights, state_layer_bytes; // parameters of one; bytes of a request in it
-    // The MLPs: layers with a dense one, and with experts; experts 0: none.
-    uint32_t dense_layers, expert_layers;
-    uint32_t experts, experts_per_token, expert_intermediate;
-    uint32_t expert_hidden;       // width that the experts work on, `hidden` but for latent experts
-    uint64_t shared_intermediate; // of all experts together that every token goes through
-    double other_weights;         // embeddings per layer and the like, outside the layers counted above
-    double stated_bytes;   // of all weights, where the description says it ("_weights_gib"); 0: counted
-    double vision_weights; // of an image encoder
-    bool vision_left_out;  // the file has an encoder that is not counted
-    mb_quantisation quantisation;
-    double quant_bits;                 // per weight, with what its scales take
-    char quant_name[32];               // "fp8"; "" where there is none
-    bool quant_unknown;                // a method that mbsand does not know: a number of bytes must be given
-    bool quant_kv;                     // the file carries scales for KV memory of 8 bits
-    double wide_attention, wide_dense; // shares of attention and dense layers that stay at torch_dtype
-    bool attention_bias;               // on query, key and value; and `output_bias` on the output
-    bool output_bias;
-    bool new_falcon;            // new_decoder_architecture
-    uint8_t *made_of;           // of each layer; owned; the counts above are of these
-    bool no_embedding, no_head; // a part of a model: a stage of a pipeline
-} mb_model_config;
-
-// Weights by what they are, numbers of parameters.
-typedef struct mb_parameters {
-    double embedding, head; // head: 0 where tied
-    double attention;       // linear layers of the attention, and of the layers with a state
-    double dense;   // linear layers of the MLP that every token goes through, shared experts among them
-    double experts; // of all experts that are chosen by a router
-    double other;   // norms, biases, routers, image encoders
-    double total;
-    double active; // that a token's pass touches: all but the experts that were not chosen
-} mb_parameters;
+#include "plan/model_size.h"
 
 // Read a config.json (also with a nested text_config). Every mistake names the file and the key: a model_type
 // that is not known, and a key that may change attention, experts or state and is not understood, are
@@ -91,21 +12,3 @@ void mb_model_config_deinit(mb_model_config *model);
 // The part of a model on one of `stages` stages of a pipeline, as vLLM deals layers out: what does not divide
 // goes to the last stages but the very last. It shares the model's pointers; do not release it.
 mb_model_config mb_model_stage(const mb_model_config *model, uint32_t stage, uint32_t stages);
-
-mb_parameters mb_model_parameters(const mb_model_config *model);
-// Bytes of all weights. bytes_per_weight > 0: every one of them has that many; else as the file says.
-double mb_model_weight_bytes(const mb_model_config *model, double bytes_per_weight);
-// Of these the bytes of the experts that a router chooses from.
-double mb_model_expert_bytes(const mb_model_config *model, double bytes_per_weight);
-// Values of KV memory that a layer keeps per token: 2 x kv_heads x head_dim (keys and values); with latent
-// attention kv_lora_rank + rope_dim (DeepSeek-AI 2024, arXiv 2405.04434, section 2.1).
-uint64_t mb_model_kv_values(const mb_model_config *model);
-// Likewise a layer without a window, where the two kinds differ.
-uint64_t mb_model_wide_kv_values(const mb_model_config *model);
-// Bytes of KV memory on each of `gpus` of a request with `tokens` tokens, of which layers with a window keep
-// `kept` at most; without its state. Heads are dealt out and, once there are more GPUs than heads, kept
-// twice; a compressed token has no heads and is kept by all.
-double mb_model_kv_bytes(const mb_model_config *model, double bytes_per_value, uint64_t tokens, uint64_t kept,
-                         uint32_t gpus);
-// Bytes that a request takes however long it is.
-double mb_model_state_bytes(const mb_model_config *model);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Values of a config.json by name, with the first mistake kept; for the files src/plan/model_*.c alone.
 #pragma once
-#include "plan/model_config.h"
+#include "plan/model.h"
 #include "plan/model_family.h"
 
 #include <jansson.h>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // How large a model is: parameters counted from its dimensions, as the reference implementations lay them
 // out.
+#include "plan/model_size.h"
+
 #include "plan/model_family.h"
 #include "plan/model_reader.h"
 

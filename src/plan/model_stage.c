@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Parts of a model: the layers from one to another.
 #include "plan/model_reader.h"
+#include "plan/model_size.h"
 
 void mb_model_count_layers(mb_model_config *m, uint32_t from, uint32_t to) {
     const struct {

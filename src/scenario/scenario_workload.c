@@ -2,6 +2,7 @@
 #include "scenario/scenario_workload.h"
 
 #include "scenario/scenario_fields.h"
+#include "workload/length_pairs.h"
 
 #include <math.h>
 

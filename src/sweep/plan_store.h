@@ -2,7 +2,7 @@
 // What a sweep is to run, written down before it runs.
 #pragma once
 #include "sweep/inputs.h"
-#include "sweep/sweep.h"
+#include "sweep/options.h"
 
 // Into a fresh database, the whole plan in one transaction, after every point has been read and checked; of
 // another one, whether it is of the same command and the same texts.

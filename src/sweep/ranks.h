@@ -2,7 +2,7 @@
 // A sweep over MPI: rank 0 has the database and hands out jobs as the others ask. Built with `make MPI=1`;
 // without it, and outside of mpirun, there is one rank.
 #pragma once
-#include "sweep/sweep.h"
+#include "sweep/options.h"
 
 struct json_t;
 

@@ -2,7 +2,7 @@
 // The times at which synthetic requests arrive, one after the other.
 #pragma once
 #include "base/rng.h"
-#include "workload/source.h"
+#include "workload/description.h"
 
 typedef struct mb_arrivals_state {
     const mb_arrivals *arrivals;

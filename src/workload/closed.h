@@ -2,7 +2,7 @@
 // Users who wait for an answer, think, and ask again; and sessions, whose turns build on one another.
 // Memory grows with the users, or with the sessions that are under way.
 #pragma once
-#include "workload/source.h"
+#include "workload/description.h"
 
 typedef struct mb_closed mb_closed;
 

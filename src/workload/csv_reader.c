@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "workload/csv_reader.h"
 
-#include "workload/distribution.h"
 #include "workload/parse.h"
 #include "workload/text_file.h"
 

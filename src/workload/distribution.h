@@ -3,6 +3,7 @@
 #pragma once
 #include "base/error.h"
 #include "base/rng.h"
+#include "workload/parse.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -21,9 +22,6 @@ typedef enum mb_distribution_kind {
     MB_DIST_BY_PROMPT,   // of parts[i] for prompts up to values[i] tokens, the first that holds
     MB_DIST_OF_PROMPT,   // a draw of parts[0] and, times the prompt's tokens, one of parts[1]
 } mb_distribution_kind;
-
-// Most tokens that a prompt or an output may have: two of them still fit in 32 bits.
-#define MB_MAX_TOKENS 1000000000u
 
 typedef struct mb_distribution {
     mb_distribution_kind kind;

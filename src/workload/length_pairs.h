@@ -1,16 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Prompts and outputs that were measured together, to be drawn together.
 #pragma once
-#include "base/error.h"
-
-#include <stddef.h>
-#include <stdint.h>
-
-typedef struct mb_length_pairs {
-    uint32_t *prompt, *output; // owned
-    size_t count;              // 0: there are none
-    uint64_t skipped_zero, skipped_empty;
-} mb_length_pairs;
+#include "workload/description.h"
 
 // Read two columns of a CSV, or two values of each object of a JSON file (by path). Rows with a length of
 // zero, or without one, are left out and counted.

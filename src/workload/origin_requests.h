@@ -3,8 +3,8 @@
 // prompts of three sizes, and outputs that follow them, from numpy's legacy generator with the seeds s, s + 1
 // and s + 2.
 #pragma once
+#include "workload/description.h"
 #include "workload/mt19937.h"
-#include "workload/source.h"
 
 typedef struct mb_origin_requests {
     mb_mt19937 arrivals, prompts, outputs;

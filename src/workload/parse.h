@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// Most tokens that a prompt or an output may have: two of them still fit in 32 bits.
+#define MB_MAX_TOKENS 1000000000u
+
 // A point in time as a trace writes it, exactly: `whole` + `fraction` / 10^18 of its unit, 0 <= fraction <
 // 10^18.
 typedef struct mb_stamp {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What a synthetic request is: its class, lengths, client and prefix, each from a random stream of its own.
 #pragma once
-#include "workload/source.h"
+#include "workload/description.h"
 
 // The class of one request or session, drawn by share; 0 without a draw where there are no classes.
 uint32_t mb_draw_class(const mb_workload *workload, mb_rng *rng);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Requests of a recorded trace, row by row, with scaled times. Memory does not grow with the trace.
 #pragma once
-#include "workload/source.h"
+#include "workload/description.h"
 
 typedef struct mb_trace_reader mb_trace_reader;
 
@@ -13,8 +13,6 @@ typedef struct mb_trace_options {
     bool wants_prediction; // read the predicted length too
 } mb_trace_options;
 
-// Those of a workload's trace in one replication.
-mb_trace_options mb_trace_options_of(const mb_workload *workload, uint64_t seed, uint64_t replication);
 mb_status mb_trace_check(const mb_trace *trace, mb_error *error);
 // Open the file and find the columns. `trace` must outlive the reader and have passed the check.
 mb_status mb_trace_open(const mb_trace *trace, mb_trace_options options, mb_trace_reader **reader,

@@ -3,9 +3,9 @@
 // what they say is read here, and only those parts that are asked for: rows outside of a window cost no more
 // than their time.
 #pragma once
+#include "workload/description.h"
 #include "workload/name_table.h"
 #include "workload/parse.h"
-#include "workload/source.h"
 
 // What a column or key is for.
 typedef enum mb_role {

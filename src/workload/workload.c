@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The description of a workload: checked and prepared once.
+#include "workload/workload.h"
 #include "workload/arrivals.h"
-#include "workload/source.h"
+#include "workload/length_pairs.h"
 #include "workload/trace.h"
 
 #include <math.h>

@@ -3,6 +3,7 @@
 // thinned or have their gaps cut. Run from the repository's root.
 #include "base/strbuf.h"
 #include "workload/arrivals.h"
+#include "workload/length_pairs.h"
 #include "workload/source.h"
 
 #include <math.h>
