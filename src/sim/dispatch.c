@@ -28,11 +28,14 @@ static bool concerns(const mb_replica *replica, uint64_t change) {
 
 #define ASIDE_ONLY (UINT32_C(1) << 31) // among numbers of replicas, which are smaller
 
+// Those that look up at their next boundary anyway are passed over: under overload every arrival is news to
+// all.
 static void interrupt_all(mb_sim *sim, uint64_t change) {
     sim->first_boundary_s = INFINITY;
     if (change <= sim->woken) return; // those that have not seen it yet will look up by themselves
     sim->woken = change;
-    for (uint32_t i = 0; i < sim->config->replicas; i++) {
+    for (uint32_t i = mb_bits_next(&sim->dozing, 0); i != MB_BITS_NONE;
+         i = mb_bits_next(&sim->dozing, i + 1)) {
         mb_replica *replica = &sim->replicas[i];
         sim->operations++;
         if (mb_engine_stepping(&replica->engine) && change > replica->seen_version)

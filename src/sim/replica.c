@@ -12,7 +12,8 @@ mb_status mb_replicas_init(mb_sim *sim, mb_error *error) {
         return mb_fail(error, MB_BAD_INPUT, "cluster.gpus is %u; expected 1 to 1048576 replicas", n);
     sim->replicas = calloc(n, sizeof *sim->replicas);
     const bool sets = mb_bits_init(&sim->idle, n) && mb_bits_init(&sim->calls, n) &&
-                      mb_bits_init(&sim->loaded, n) && mb_bits_init(&sim->boundary, n);
+                      mb_bits_init(&sim->loaded, n) && mb_bits_init(&sim->boundary, n) &&
+                      mb_bits_init(&sim->dozing, n);
     sim->scratch = calloc(n, sizeof *sim->scratch);
     if (!sim->replicas || !sets || !sim->scratch) return mb_fail_memory(error);
     sim->by_steps = mb_latency_is_step(config->latency);
@@ -48,6 +49,7 @@ void mb_replicas_deinit(mb_sim *sim) {
     mb_bits_deinit(&sim->calls);
     mb_bits_deinit(&sim->loaded);
     mb_bits_deinit(&sim->boundary);
+    mb_bits_deinit(&sim->dozing);
     free(sim->scratch);
 }
 
@@ -100,6 +102,7 @@ double mb_replica_next_boundary(mb_sim *sim, const mb_replica *replica) {
 
 void mb_replica_look_up(mb_sim *sim, mb_replica *replica) {
     const double when = mb_engine_look_up(&replica->engine);
+    mb_bits_remove(&sim->dozing, replica->engine.id);
     mb_replica_note_boundary(sim, replica);
     if (when == sim->now_s)
         mb_replica_mark_boundary(sim, replica);
@@ -111,6 +114,7 @@ mb_status mb_replica_end(mb_sim *sim, mb_replica *replica, mb_error *error) {
     mb_step_report report;
     mb_sim_integrate(sim);
     const mb_status status = mb_engine_end(&replica->engine, &report, error);
+    mb_bits_remove(&sim->dozing, replica->engine.id);
     mb_replica_note_boundary(sim, replica);
     mb_replica_mark_idle(sim, replica);
     if (status != MB_OK || !sim->policy.ops->stepped) return status;

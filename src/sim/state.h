@@ -121,6 +121,7 @@ struct mb_sim {
     mb_bits calls;          // of the idle, those that were not asked since they became so,
     mb_bits loaded;         // and those on which requests run
     mb_bits boundary;       // engines that stand between two steps of a run
+    mb_bits dozing;         // and those that may pass their next boundary without looking up
     // `version` when an idle replica took nothing, of a policy to which all are alike.
     uint64_t refused_version;
     uint32_t own_queues;

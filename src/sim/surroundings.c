@@ -12,6 +12,7 @@
 static bool wake(void *self, const mb_engine *engine, double time_s) {
     mb_sim *sim = self;
     mb_replica *replica = &sim->replicas[engine->id];
+    if (mb_engine_stepping(engine)) mb_bits_add(&sim->dozing, engine->id);
     if (sim->by_steps && time_s == replica->far_s) return true; // still in the heap from before
     replica->far_s = time_s;
     return mb_heap_push(&sim->heap, time_s, MB_EVENT_STEP_END, engine->id);

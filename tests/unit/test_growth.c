@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "engine/engine.h"
 #include "sim/sim.h"
 
 #include <stdio.h>
@@ -90,6 +91,31 @@ static void test_engines(void **state) {
     assert_true(many < 1.5 * few && many < 100);
 }
 
+// Two requests at a time, from one queue.
+static mb_status two_at_once(void *self, mb_sim *sim, mb_replica *replica, mb_error *error) {
+    (void)self;
+    uint32_t preempted;
+    mb_refusal refusal;
+    const mb_status status = mb_step_carry(sim, false, &preempted, error);
+    const uint32_t running = mb_engine_running(&replica->engine);
+    if (status == MB_OK && running < 2) mb_step_admit(sim, 0, 2 - running, &refusal);
+    return status;
+}
+
+static void test_overload(void **state) {
+    (void)state;
+    const mb_latency latency = {.kind = MB_LATENCY_STEP,
+                                .step = {.base_s = 0.01, .per_token_s = 5e-5, .per_context_s = 1e-7}};
+    static const mb_policy_ops POLICY = {.schedule = two_at_once};
+    // A request takes about a second. Twice of what can be served comes, so that most requests find no room
+    // and are news to every replica, each at its next boundary: some 100 a second, whatever came meanwhile.
+    const double few = operations(&latency, 64, 0.25 / 64, 100, &POLICY);
+    const double many = operations(&latency, 512, 0.25 / 512, 100, &POLICY);
+    print_message("# operations per request under overload: %.1f with 64 engines, %.1f with 512\n", few,
+                  many);
+    assert_true(many < 1.5 * few && many < 200);
+}
+
 // Full batches only, until the arrivals end: an idle replica takes nothing while they fill.
 static mb_status full_batches(void *self, mb_sim *sim, mb_replica *replica, mb_error *error) {
     (void)self, (void)replica, (void)error;
@@ -113,6 +139,7 @@ static void test_idle_replicas(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_engines), cmocka_unit_test(test_idle_replicas)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_engines), cmocka_unit_test(test_overload),
+                                       cmocka_unit_test(test_idle_replicas)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,7 +3,8 @@ return { scenario {
     arrivals = arrivals.piecewise { segments = { { 10, 2 }, { 5, 8 } }, ["repeat"] = true },
     classes = {
       { name = "chat", share = 0.7, prompt = lengths.uniform(1, 50), output = 20, slo = { ttft = 1 } },
-      { name = "code", share = 0.3, prompt = lengths.zipf { theta = 1.2, max = 50 }, output = lengths.pareto { min = 5, shape = 2, max = 99 }, priority = 2 },
+      { name = "code", share = 0.3, prompt = lengths.zipf { theta = 1.2, max = 50 },
+        output = lengths.pareto { min = 5, shape = 2, max = 99 }, priority = 2 },
     },
     prefix = { tokens = 2000, groups = 8 }, until_time = 20, limit = 50,
   },
