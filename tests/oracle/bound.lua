@@ -181,7 +181,8 @@ for _, measure in ipairs(program.sorted_keys(least)) do
   print(("# %-15s regret from %.3g to %.3g, %d times none"):format(measure, least[measure], most[measure], met[measure] or 0))
 end
 tap.equal(refused, 0, "every scenario ran")
-tap.equal(#failed, 0, ("%d runs of %d random scenarios, %d regrets: no policy beats the bound"):format(runs, SCENARIOS, compared))
+tap.equal(#failed, 0,
+  ("%d runs of %d random scenarios, %d regrets: no policy beats the bound"):format(runs, SCENARIOS, compared))
 for _, measure in ipairs{ "duration_s", "throughput_rps", "ttft_mean_s", "e2e_mean_s", "e2e_max_s", "goodput_rps",
   "ttft_violation", "e2e_violation", "slo_attainment" } do
   tap.ok((met[measure] or 0) > SCENARIOS / 50, measure .. ": some policies reach the bound", met[measure] or 0)
