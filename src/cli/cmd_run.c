@@ -2,6 +2,7 @@
 // mbsand run SCENARIO.lua: the main job.
 #include "base/paths.h"
 #include "cli/commands.h"
+#include "cli/enter.h"
 #include "cli/live.h"
 #include "cli/options.h"
 #include "cli/stop.h"
@@ -338,13 +339,14 @@ static int run(const mb_run_arguments *arguments, int argc, char **argv) {
 
 int mb_cmd_run(int argc, char **argv) {
     mb_run_arguments arguments;
+    mb_entered entered = {0};
     int code = mb_run_arguments_parse(argc, argv, &arguments);
-    if (code == 0 && arguments.help)
-        mb_run_arguments_help();
-    else if (code == 0) {
-        code = run(&arguments, argc, argv);
-    }
+    const bool wanted = code == 0 && !arguments.help;
+    if (code == 0 && arguments.help) mb_run_arguments_help();
+    if (wanted && mb_case_is(arguments.scenario)) code = mb_enter_case(&entered, &arguments, argc, argv);
+    if (wanted && code == 0) code = run(&arguments, argc, argv);
     mb_run_arguments_deinit(&arguments);
+    mb_leave_case(&entered);
     const int written = mb_cli_finish();
     return code ? code : written;
 }

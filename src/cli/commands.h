@@ -9,6 +9,8 @@ int mb_cmd_sweep(int argc, char **argv);
 int mb_cmd_show(int argc, char **argv);
 int mb_cmd_compare(int argc, char **argv);
 int mb_cmd_merge(int argc, char **argv);
+int mb_cmd_pack(int argc, char **argv);
+int mb_cmd_verify(int argc, char **argv);
 int mb_cmd_plan(int argc, char **argv);
 int mb_cmd_fit(int argc, char **argv);
 int mb_cmd_probe(int argc, char **argv);

@@ -21,6 +21,8 @@ static const verb VERBS[] = {
     {"show", mb_cmd_show, "print a database of results"},
     {"compare", mb_cmd_compare, "two databases of results side by side"},
     {"merge", mb_cmd_merge, "the parts of a sweep into one database"},
+    {"pack", mb_cmd_pack, "everything that a run rests on, in one file to share"},
+    {"verify", mb_cmd_verify, "does such a file give the same bits here?"},
     {"plan", mb_cmd_plan, "what fits: memory budget, KV tables, GPUs needed, longest context"},
     {"fit", mb_cmd_fit, "fit a latency model to measured times, with its errors"},
     {"probe", mb_cmd_probe, "time a model's shapes on this machine, for fit"},
@@ -46,6 +48,7 @@ static void print_help(void) {
 // A file, or the name of a bundled scenario.
 static bool is_scenario(const char *argument) {
     const size_t length = strlen(argument);
+    if (length > 4 && strcmp(argument + length - 4, ".mbs") == 0) return true; // a case
     if (strchr(argument, '/') || (length > 4 && strcmp(argument + length - 4, ".lua") == 0)) return true;
     char *root = NULL, *path = NULL;
     mb_error ignored;

@@ -23,6 +23,7 @@ typedef struct mb_run_arguments {
     unsigned threads;
     const char *only;       // names, or NULL
     const char *db;         // of a sweep
+    const char *output;     // of a pack
     uint32_t shard, shards; // of a sweep: part number `shard`, from 0
     const char *out;
     const char *live;     // a backend, or NULL
@@ -41,6 +42,10 @@ mb_overrides mb_run_overrides(const mb_run_arguments *arguments);
 // 0, or the exit code after a sentence on standard error. Release with mb_run_arguments_deinit in any case.
 int mb_run_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
 int mb_sweep_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
+int mb_pack_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
+int mb_verify_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
 void mb_run_arguments_deinit(mb_run_arguments *arguments);
 void mb_run_arguments_help(void);
 void mb_sweep_arguments_help(void);
+void mb_pack_arguments_help(void);
+void mb_verify_arguments_help(void);

@@ -90,7 +90,7 @@ value() {
     sed 's/latency = .*/latency = latency.custom(function() return 1 end), seeds = 1, policies = { "fcfs" },/' steps.lua >custom.lua
     run "$MBSAND" custom.lua --bound
     output=$(tr '\n' ' ' <<<"$output")
-    says 'no bound, and no regret: what the function of `latency.custom` returns'
+    says "no bound, and no regret: what the function of \`latency.custom\` returns"
     cat >closed.lua <<'END'
 return scenario {
   workload = synthetic { users = 3, think = 1, prompt = 10, output = 5, limit = 20 }, cluster = { gpus = 1 },

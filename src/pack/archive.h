@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// An SQLite archive (https://sqlite.org/sqlar.html): a database with a table of files, that `sqlite3 -A` and
+// sqlar read as well. What comes from others is checked before anything is written.
+#pragma once
+#include "base/error.h"
+#include "base/strbuf.h"
+
+#include <stdbool.h>
+
+typedef struct mb_archive {
+    struct sqlite3 *db;
+    char *path, *temporary; // a new one is written beside its place; NULL: it is read
+} mb_archive;
+
+// Does a file begin as a database does?
+bool mb_archive_is(const char *path);
+
+mb_status mb_archive_create(mb_archive *archive, const char *path, mb_error *error);
+mb_status mb_archive_put(mb_archive *archive, const char *name, const char *bytes, size_t size,
+                         mb_error *error);
+mb_status mb_archive_put_file(mb_archive *archive, const char *name, const char *file, mb_error *error);
+// Into its place; nothing was there before it is whole.
+mb_status mb_archive_commit(mb_archive *archive, mb_error *error);
+
+mb_status mb_archive_open(mb_archive *archive, const char *path, mb_error *error);
+// One file, of at most `most` bytes.
+mb_status mb_archive_get(mb_archive *archive, const char *name, size_t most, mb_strbuf *bytes,
+                         mb_error *error);
+// All files into an empty folder: regular ones alone, none of which leads out of it.
+mb_status mb_archive_extract(mb_archive *archive, const char *folder, mb_error *error);
+// Release, in any case; an archive that was not committed leaves nothing.
+void mb_archive_close(mb_archive *archive);

@@ -1,0 +1,147 @@
+# One file to share: pack, run, verify; and what a hostile file may do, which is nothing.
+
+bats_require_minimum_version 1.5.0
+load helpers
+
+setup() {
+    export TMPDIR=$BATS_TEST_TMPDIR/tmp
+    mkdir -p "$TMPDIR" "$BATS_TEST_TMPDIR/here/exp/traces" "$BATS_TEST_TMPDIR/empty"
+    cd "$BATS_TEST_TMPDIR/here" || return
+    printf 'arrival,prompt,output\n0,100,5\n0.5,10,9\n1,30,40\n1,7,3\n' >exp/traces/four.csv
+    echo 'return { batch = 2 }' >exp/settings.lua
+    cat >exp/s.lua <<'END'
+local settings = dofile "settings.lua"
+return scenario {
+  workload = trace.csv "traces/four.csv" { columns = { time = "arrival", prompt = "prompt", output = "output" },
+    predictor = predict.lognormal(0.5) },
+  cluster = { gpus = 1 }, latency = latency.batch{ alpha = 1, beta = 0.01, gamma = 0 }, seeds = 2,
+  policies = { { "static_fifo", batch_size = settings.batch }, "./mine.lua" },
+}
+END
+    cat >exp/mine.lua <<'END'
+local size = require "size"
+local Mine = {}
+function Mine:schedule(replica, step) step:admit(self.sim.queue, size()) end
+return Mine
+END
+    echo 'return function() return 3 end' >exp/size.lua
+}
+
+teardown() { [ -z "$(ls -A "$TMPDIR" 2>/dev/null)" ] || { ls -R "$TMPDIR"; return 1; }; } # nothing is left behind
+
+says() { grep -qF -- "$1" <<<"$output" || { echo "not printed: $1"; echo "$output"; return 1; }; }
+bits() { sed -E 's/,[^,]*,[^,]*$//'; } # without the two measures of the clock
+
+@test "pack, then run in an empty directory with a bare installation: the same bits" {
+    "$MBSAND" exp/s.lua --set latency.beta=0.02 --policy static_sjf,batch_size=2 --seeds 3 --format csv | bits >before.csv
+    run "$MBSAND" pack exp/s.lua --set latency.beta=0.02 --policy static_sjf,batch_size=2 --seeds 3 -o case.mbs
+    [ "$status" -eq 0 ]
+    says "9 runs"
+    mv case.mbs ../empty && mkdir ../bare && cp -r "$(dirname "$BATS_TEST_DIRNAME")/../lua" ../bare/lua
+    mv ../here ../gone && cd ../empty
+    export MBSAND_HOME=$BATS_TEST_TMPDIR/bare
+    "$MBSAND" run case.mbs --format csv | bits | cmp - ../gone/before.csv
+    "$MBSAND" case.mbs --format csv | bits | cmp - ../gone/before.csv
+    run "$MBSAND" verify case.mbs
+    [ "$status" -eq 0 ]
+    says "case.mbs: the same bits in all 9 runs"
+    # More options, and paths that mean what they mean here.
+    printf 'local P = {}\nfunction P:schedule(r, step) step:admit(self.sim.queue, 1) end\nreturn P\n' >one.lua
+    run "$MBSAND" case.mbs --seeds 1 --policy ./one.lua --policy static_fifo --out results --format csv
+    [ "$status" -eq 0 ]
+    says "one,1,"
+    [ "$(wc -l <results/summary.csv)" -eq 6 ]
+    [ "$(ls)" = "$(printf 'case.mbs\none.lua\nresults')" ]
+}
+
+@test "both Lua engines give the bits of one case" {
+    [ -x "${MBSAND_LUAJIT:-}" ] || skip "no build with LuaJIT"
+    "$MBSAND" pack exp/s.lua -o case.mbs
+    run "$MBSAND_LUAJIT" verify case.mbs
+    [ "$status" -eq 0 ]
+}
+
+@test "a bundled scenario, and one of several sections that is swept" {
+    "$MBSAND" pack burst --seeds 1 --only vllm_v1 -o burst.mbs
+    cd ../empty
+    run "$MBSAND" verify ../here/burst.mbs
+    [ "$status" -eq 0 ]
+    cd ../here
+    "$MBSAND" pack exp/s.lua --over cluster.gpus=1,2 -o swept.mbs
+    run "$MBSAND" verify swept.mbs
+    says "the same bits in all 8 runs"
+}
+
+@test "verify says what differs" {
+    command -v sqlite3 >/dev/null || skip "no sqlite3 to change a case with"
+    "$MBSAND" pack exp/s.lua -o case.mbs
+    sqlite3 case.mbs "UPDATE sqlar SET sz = 35, data = 'return function() return 1 end     ' WHERE name LIKE '%size.lua'"
+    run "$MBSAND" verify case.mbs
+    [ "$status" -eq 1 ]
+    says "other results"
+    says "results.csv"
+    says "here:   mine,1,"
+}
+
+@test "what would not run elsewhere is not packed" {
+    sed "s|traces/four.csv|$PWD/exp/traces/four.csv|" exp/s.lua >exp/absolute.lua
+    run "$MBSAND" pack exp/absolute.lua -o case.mbs
+    [ "$status" -eq 2 ]
+    says "case.mbs is not written, since it would not run elsewhere: the scenario finds "
+    says "four.csv only where it lies here: name it by a path from the scenario's folder"
+    [ ! -e case.mbs ] && [ ! -e case.mbs.new ]
+    run "$MBSAND" pack exp/s.lua
+    [ "$status" -eq 2 ]
+    says "where to?"
+    echo 'error "broken"' >exp/mine.lua
+    run "$MBSAND" pack exp/s.lua -o case.mbs
+    [ "$status" -ne 0 ]
+    [ ! -e case.mbs ]
+}
+
+@test "bad, damaged and hostile files get a sentence and write nothing outside" {
+    command -v sqlite3 >/dev/null || skip "no sqlite3 to make them with"
+    "$MBSAND" pack exp/s.lua -o good.mbs
+    echo "no case" >text.mbs
+    run "$MBSAND" verify text.mbs
+    [ "$status" -eq 2 ]
+    says "text.mbs is no case"
+    run "$MBSAND" run missing.mbs
+    [ "$status" -eq 2 ]
+    sqlite3 other.mbs "CREATE TABLE t(x)"
+    run "$MBSAND" run other.mbs
+    [ "$status" -eq 2 ]
+    says "other.mbs is a database, but no case"
+    sqlite3 view.mbs "CREATE VIEW sqlar AS SELECT 'case.json' AS name, 33188 AS mode, 0 AS mtime, 2 AS sz, '{}' AS data"
+    run "$MBSAND" run view.mbs
+    [ "$status" -eq 2 ]
+    says "view.mbs is a database, but no case"
+    head -c 6000 good.mbs >cut.mbs
+    run "$MBSAND" verify cut.mbs
+    [ "$status" -ne 0 ]
+    says "cut.mbs"
+    while IFS='|' read -r change sentence; do
+        cp good.mbs bad.mbs
+        sqlite3 bad.mbs "$change"
+        run "$MBSAND" run bad.mbs
+        [ "$status" -eq 2 ] || { echo "$change: $output"; return 1; }
+        says "$sentence"
+    done <<'END'
+INSERT INTO sqlar VALUES('../evil', 33188, 0, 1, 'x')|holds a file with the name '../evil'
+INSERT INTO sqlar VALUES('files/../../evil', 33188, 0, 1, 'x')|holds a file with the name
+INSERT INTO sqlar VALUES('/tmp/evil', 33188, 0, 1, 'x')|holds a file with the name '/tmp/evil'
+INSERT INTO sqlar VALUES('a//evil', 33188, 0, 1, 'x')|holds a file with the name
+INSERT INTO sqlar VALUES('', 33188, 0, 1, 'x')|holds a file with the name ''
+INSERT INTO sqlar VALUES(NULL, 33188, 0, 1, 'x')|holds a file with the name
+INSERT INTO sqlar VALUES('link', 41471, 0, -1, '/etc')|link is no regular file
+INSERT INTO sqlar VALUES('folder', 16877, 0, 0, NULL)|folder is no regular file
+INSERT INTO sqlar VALUES('bomb', 33188, 0, 900000000, 'small')|bomb claims 900000000 bytes, which cannot be
+INSERT INTO sqlar VALUES('bomb', 33188, 0, -7, 'small')|bomb claims -7 bytes
+INSERT INTO sqlar VALUES('bad', 33188, 0, 100, 'not packed')|bad is damaged
+DELETE FROM sqlar WHERE name = 'case.json'|is no case: it has no case.json
+UPDATE sqlar SET data = '{}', sz = 2 WHERE name = 'case.json'|is no case that this mbsand reads
+UPDATE sqlar SET name = 'x' WHERE name LIKE '%/s.lua'|is damaged: its case.json names no scenario in it
+DELETE FROM sqlar WHERE name = 'results.csv'|it has no results.csv
+END
+    [ ! -e ../evil ] && [ ! -e evil ] && [ ! -e /tmp/evil ]
+}
