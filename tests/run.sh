@@ -100,6 +100,7 @@ suite "jumping = stepping, changes from every callback" lua5.4 tests/oracle/fast
 suite "oracle: no policy beats the bound" lua5.4 tests/oracle/bound.lua 100
 suite "fidelity: measured runs of vLLM" lua5.4 tests/fidelity/run.lua
 suite "fidelity: fits of served sweeps" lua5.4 tests/fidelity/served.lua
+suite "fidelity: the roofline" lua5.4 tests/fidelity/roofline.lua
 for test in tests/cli/*.bats tests/sandbox/*.bats; do
     [ -e "$test" ] && suite "cli: $(basename "$test" .bats)" bats --tap "$test"
 done

@@ -88,10 +88,14 @@ local latency = {
       per_token = number { min = 0, default = 0, unit = "seconds per token" },
     }),
     ["latency.roofline"] = record(measured_model {
-      compute = number { above = 0, max = 1, default = 0.5, unit = "share of the peak" },
-      bandwidth = number { above = 0, max = 1, default = 0.8, unit = "share of the peak" },
-      link = number { above = 0, max = 1, default = 0.7, unit = "share of the peak" },
-      link_latency = number { min = 0, default = 10e-6, unit = "seconds per all-reduce" },
+      engine = { type = "word", default = "graphs", "graphs", "eager" },
+      compute = number { above = 0, max = 1, unit = "share of the peak" },
+      attention = number { above = 0, max = 1, unit = "share of the peak" },
+      bandwidth = number { above = 0, max = 1, unit = "share of the peak" },
+      kv_bandwidth = number { above = 0, max = 1, unit = "share of the peak" },
+      link = number { above = 0, max = 1, unit = "share of the peak" },
+      link_latency = number { min = 0, unit = "seconds per all-reduce" },
+      layer = number { min = 0, unit = "seconds per layer" },
     }),
   },
 }

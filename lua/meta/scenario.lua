@@ -386,7 +386,7 @@ function latency.step(keys) end
 ---A step from the descriptions of cluster.model and cluster.gpu: shares of the peaks that are reached; link_latency: s per
 ---all-reduce; links: a CSV of measured all-reduces (gpus, bytes, time_us) instead of those two; corrections: a CSV of what steps
 ---take beyond (prompts, tokens, time_us); host: s per step; scheduling: s per request and step.
----@param keys? { compute?: number, bandwidth?: number, link?: number, link_latency?: number, links?: string, corrections?: string, host?: number, scheduling?: number, graph_sizes?: integer[], noise?: number } 0.5, 0.8, 0.7, 10e-6
+---@param keys? { engine?: "graphs"|"eager", compute?: number, attention?: number, bandwidth?: number, kv_bandwidth?: number, link?: number, link_latency?: number, layer?: number, links?: string, corrections?: string, host?: number, scheduling?: number, graph_sizes?: integer[], noise?: number } default: what was measured of the GPU, data/roofline.csv
 ---@return mbsand.Latency
 function latency.roofline(keys) end
 ---A step by a function of its own; returns seconds.

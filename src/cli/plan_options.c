@@ -43,6 +43,7 @@ enum {
     BANDWIDTH,
     LINK,
     HOST,
+    ENGINE,
     SLO,
     RATE,
     PROMPT,
@@ -81,8 +82,9 @@ void mb_plan_options_help(void) {
         "      --gpus-per-node N      else as the GPU's description says\n"
         "      --page LIST            simulate block sizes beside contiguous memory, on requests that end "
         "early\n"
-        "      --latency              times of the roofline too; its efficiencies: --compute X (0.5),\n"
-        "                             --bandwidth X (0.8), --link X (0.7), --host SECONDS per step (0)\n"
+        "      --latency              times of the roofline too, with the error that it has; efficiencies\n"
+        "                             of one's own: --compute X, --bandwidth X, --link X, --host SECONDS\n"
+        "      --engine graphs|eager  of today, or of 2023, when the host launched each kernel\n"
         "      --slo MEASURE<=X,...   the cheapest configuration that meets it in simulation, for\n"
         "                             --rate requests/s of --prompt and --output tokens; --gpu takes a list "
         "here\n"
@@ -199,6 +201,7 @@ static const struct option LONG[] = {{"model", required_argument, NULL, MODEL},
                                      {"bandwidth", required_argument, NULL, BANDWIDTH},
                                      {"link", required_argument, NULL, LINK},
                                      {"host", required_argument, NULL, HOST},
+                                     {"engine", required_argument, NULL, ENGINE},
                                      {"slo", required_argument, NULL, SLO},
                                      {"rate", required_argument, NULL, RATE},
                                      {"prompt", required_argument, NULL, PROMPT},
@@ -262,12 +265,28 @@ static int take_precision(mb_plan_options *o, int option, const char *name) {
     return code;
 }
 
+static int take_engine(mb_plan_options *o) {
+    for (int i = 0; i < MB_ROOFLINE_ENGINES; i++) {
+        if (strcmp(optarg, mb_roofline_engines[i]) != 0) continue;
+        o->engine = mb_roofline_engines[i];
+        return 0;
+    }
+    return mb_cli_usage("plan", "--engine is \"%s\"; expected graphs (of today) or eager (of 2023)", optarg);
+}
+
 static int take_time_option(mb_plan_options *o, int option, const char *name) {
+    int code;
     switch (option) {
     case COMPUTE:
-        return read_number(name, optarg, 0.001, 1, &o->efficiency.compute);
+        code = read_number(name, optarg, 0.001, 1, &o->efficiency.compute);
+        o->efficiency.attention = o->efficiency.compute;
+        return code;
     case BANDWIDTH:
-        return read_number(name, optarg, 0.001, 1, &o->efficiency.bandwidth);
+        code = read_number(name, optarg, 0.001, 1, &o->efficiency.bandwidth);
+        o->efficiency.kv_bandwidth = o->efficiency.bandwidth;
+        return code;
+    case ENGINE:
+        return take_engine(o);
     case LINK:
         return read_number(name, optarg, 0.001, 1, &o->efficiency.link);
     case HOST:
@@ -335,6 +354,7 @@ static int take(mb_plan_options *o, int option, const char *name) {
     case BANDWIDTH:
     case LINK:
     case HOST:
+    case ENGINE:
     case RATE:
     case PROMPT:
     case OUTPUT:
@@ -377,7 +397,8 @@ static int check(const mb_plan_options *o) {
 int mb_plan_options_parse(int argc, char **argv, mb_plan_options *o) {
     *o = (mb_plan_options){
         .plan = {.tp = 1, .utilization = NAN, .activation_bytes = NAN, .runtime_bytes = NAN, .block = 16},
-        .efficiency = mb_roofline_usual,
+        .efficiency = mb_roofline_unset,
+        .engine = mb_roofline_engines[0],
         .price = NAN};
     if (!mb_list_parse("2048", &o->contexts) || !mb_list_parse("1", &o->batches))
         return mb_cli_usage("plan", "out of memory");

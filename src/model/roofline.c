@@ -4,8 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-const mb_roofline_efficiency mb_roofline_usual = {
-    .compute = 0.5, .bandwidth = 0.8, .link = 0.7, .link_latency_s = 10e-6};
+static const double BUS = 64e9; // bytes/s of PCIe 5.0 x16; what is faster is a network of links
 
 // The peak of the arithmetic that the weights' precision allows.
 static double peak_of(const mb_plan *plan) {
@@ -46,7 +45,14 @@ mb_status mb_roofline_make(const mb_plan *plan, const mb_roofline_efficiency *ef
                            : m->quantisation != MB_QUANT_NONE ? p.experts * m->quant_bits / 8
                                                               : p.experts * m->dtype_bytes;
     *r = (mb_roofline){.compute = peak_of(plan) * efficiency->compute,
+                       .attention = fmin(peak_of(plan), gpu->fp16) * efficiency->attention,
                        .bandwidth = gpu->bandwidth * efficiency->bandwidth,
+                       .kv_bandwidth = gpu->bandwidth * efficiency->kv_bandwidth,
+                       .layers_s = m->layers * efficiency->layer_s,
+                       .launch_s = m->layers * efficiency->launch_s,
+                       .prompt_error = efficiency->prompt_error,
+                       .decode_error = efficiency->decode_error,
+                       .pooled = efficiency->pooled,
                        .weight_bytes = (linear - experts) * share,
                        .expert_bytes = experts * share,
                        .expert_share = m->experts ? (double)m->experts_per_token / m->experts : 0,
@@ -60,7 +66,8 @@ mb_status mb_roofline_make(const mb_plan *plan, const mb_roofline_efficiency *ef
     if (plan->tp > 1) {
         const double each =
             2.0 * (plan->tp - 1) / plan->tp * m->hidden * 2; // 16-bit activations, sent and received
-        r->reduce_seconds = 2.0 * m->layers * each / (gpu->link * efficiency->link);
+        const double turns = gpu->link <= BUS ? fmax(1, plan->tp / 2.0) : 1;
+        r->reduce_seconds = 2.0 * m->layers * each * turns / (gpu->link * efficiency->link);
         r->reduce_latency_s = 2.0 * m->layers * efficiency->link_latency_s;
     }
     return MB_OK;
@@ -68,6 +75,10 @@ mb_status mb_roofline_make(const mb_plan *plan, const mb_roofline_efficiency *ef
 
 static double roof(const mb_roofline *r, double flops, double bytes) {
     return fmax(flops / r->compute, bytes / r->bandwidth);
+}
+
+static double attention_roof(const mb_roofline *r, double flops, double bytes) {
+    return fmax(flops / r->attention, bytes / r->kv_bandwidth);
 }
 
 // Pairs of a chunk's tokens with themselves and what is before them, seen through a window: the i-th token
@@ -92,7 +103,7 @@ static double prefill_seconds(const mb_roofline *r, const mb_step_shape *shape) 
             tokens += r->window_share * fmin(seen, r->window + chunk->tokens);
         }
     }
-    return roof(r, flops * r->prefill_pair_flops, tokens * r->kv_bytes);
+    return attention_roof(r, flops * r->prefill_pair_flops, tokens * r->kv_bytes);
 }
 
 static double decode_seconds(const mb_roofline *r, const mb_step_shape *shape) {
@@ -100,7 +111,7 @@ static double decode_seconds(const mb_roofline *r, const mb_step_shape *shape) {
     double context = (double)shape->decode_context;
     if (r->window_share > 0) // requests are as long as their mean
         context -= r->window_share * fmax(0, context - shape->decode_requests * r->window);
-    return roof(r, context * r->decode_pair_flops, context * r->kv_bytes);
+    return attention_roof(r, context * r->decode_pair_flops, context * r->kv_bytes);
 }
 
 double mb_roofline_seconds(const mb_roofline *r, const mb_step_shape *shape, uint32_t padded_decodes) {
@@ -110,5 +121,6 @@ double mb_roofline_seconds(const mb_roofline *r, const mb_step_shape *shape, uin
     double seconds = roof(r, tokens * r->linear_flops, r->weight_bytes + chosen * r->expert_bytes);
     seconds += roof(r, rows * r->head_flops, r->head_bytes);
     if (shape->prefill_requests > 0) seconds += prefill_seconds(r, shape);
-    return seconds + decode_seconds(r, shape) + tokens * r->reduce_seconds + r->reduce_latency_s;
+    seconds += decode_seconds(r, shape) + tokens * r->reduce_seconds + r->reduce_latency_s + r->layers_s;
+    return fmax(seconds, r->launch_s);
 }

@@ -6,24 +6,17 @@
 //
 // Groups: linear layers (all weights read once; of a mixture's experts those that are chosen at least once,
 // expected under even choice), attention of the prompts, attention of the decodes (KV memory read once),
-// output head, and for tensor parallelism two all-reduces a layer over a ring. Nothing overlaps, nothing else
-// takes time: kernel launches, the engine's own work and whatever the efficiencies do not cover are missing,
-// so a real engine is slower.
+// output head, and for tensor parallelism two all-reduces a layer over a ring; on a bus (links of up to 64
+// GB/s) pairs of GPUs take turns. Each layer costs something beyond, and a host that launches every kernel
+// sets a floor. Nothing overlaps.
 #pragma once
+#include "model/efficiency.h"
 #include "model/latency.h"
 #include "plan/budget.h"
 
-typedef struct mb_roofline_efficiency {
-    double compute;   // share of the peak that matrix products reach, 0 < share <= 1
-    double bandwidth; // likewise of the memory's and of the links' bandwidth
-    double link;
-    double link_latency_s; // of one all-reduce
-} mb_roofline_efficiency;
-
-extern const mb_roofline_efficiency mb_roofline_usual; // 0.5, 0.8, 0.7 and 10 us
-
 typedef struct mb_roofline {
-    double compute, bandwidth; // reached: operations/s and bytes/s of one GPU
+    // Reached: operations/s and bytes/s of one GPU; the second of each is attention's.
+    double compute, attention, bandwidth, kv_bandwidth;
     // Per step and GPU.
     double weight_bytes;           // read by every step: attention, MLP, norms
     double expert_bytes;           // of all experts
@@ -36,6 +29,8 @@ typedef struct mb_roofline {
     double window, window_share; // of the layers
     double reduce_seconds;       // per token, all all-reduces of a step
     double reduce_latency_s;     // per step
+    double layers_s, launch_s;   // per step: what layers cost beyond, and the least that it can take
+    double prompt_error, decode_error, pooled; // see mb_roofline_efficiency; pooled: 1 or 0
 } mb_roofline;
 
 // Fails where the GPU's description lacks what is needed: a link for several GPUs.

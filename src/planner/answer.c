@@ -8,7 +8,7 @@
 static mb_status add_times(const mb_plan_options *options, mb_plan_row *row, mb_error *error) {
     mb_roofline roofline;
     if (row->plan.pipeline > 1 || row->plan.expert_parallel) return MB_OK; // the roofline knows neither
-    const mb_status status = mb_roofline_make(&row->plan, &options->efficiency, &roofline, error);
+    const mb_status status = mb_roofline_make(&row->plan, &row->efficiency, &roofline, error);
     if (status) return status;
     const uint64_t context = row->plan.context, batch = row->plan.batch;
     if (context > UINT32_MAX || batch > UINT32_MAX)
@@ -44,7 +44,8 @@ static void count_gpus(const mb_plan_options *options, mb_plan_row *row) {
 
 mb_status mb_plan_row_make(const mb_plan_options *options, const mb_plan *plan, uint64_t context,
                            uint64_t batch, mb_plan_row *row, mb_error *error) {
-    *row = (mb_plan_row){.plan = *plan, .ttft_s = NAN, .tpot_s = NAN, .output_tps = NAN};
+    *row = (mb_plan_row){
+        .plan = *plan, .ttft_s = NAN, .tpot_s = NAN, .output_tps = NAN, .efficiency = options->efficiency};
     // No engine serves more than the model's positions; the tutorial of MLSys-im counts on.
     const uint64_t most = options->plan.model->max_positions;
     row->asked_context = context;
@@ -66,7 +67,12 @@ mb_status mb_plan_row_make(const mb_plan_options *options, const mb_plan *plan, 
     row->budget = mb_budget_of(&row->plan);
     const double each = isnan(options->price) ? row->plan.gpu->usd_per_hour : options->price;
     row->usd_per_hour = each * mb_plan_gpus(&row->plan);
-    return options->latency ? add_times(options, row, error) : MB_OK;
+    mb_status status = MB_OK;
+    if (options->latency || options->slo)
+        status = mb_roofline_complete(options->root, row->plan.gpu->name, options->engine, &row->efficiency,
+                                      error);
+    if (!status && options->latency) status = add_times(options, row, error);
+    return status;
 }
 
 // What fits first, by price, then by the number of GPUs; unknown prices behind known ones.

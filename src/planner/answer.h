@@ -16,6 +16,7 @@ typedef struct mb_plan_row {
     mb_budget estimate;                // where a log sets the pool: what would have been said without it
     double usd_per_hour;               // of the GPUs that share the model; NAN: not known
     double ttft_s, tpot_s, output_tps; // of the roofline; NAN: not asked for
+    mb_roofline_efficiency efficiency; // of these
 } mb_plan_row;
 
 typedef struct mb_plan_answer {

@@ -88,6 +88,12 @@ static double ttft(const mb_plan_row *r) {
 static double tpot(const mb_plan_row *r) {
     return r->tpot_s;
 }
+static double ttft_error(const mb_plan_row *r) {
+    return r->efficiency.prompt_error;
+}
+static double tpot_error(const mb_plan_row *r) {
+    return r->efficiency.decode_error;
+}
 static double output_tps(const mb_plan_row *r) {
     return r->output_tps;
 }
@@ -122,7 +128,9 @@ const mb_plan_column mb_plan_columns[] = {
     {"nodes_needed", "nodes", MB_PLAN_COUNT, nodes, false, false, false},
     {"usd_per_hour", "USD/h", MB_PLAN_PLAIN, price, false, false, true},
     {"ttft_s", "TTFT", MB_PLAN_SECONDS, ttft, true, true, true},
+    {"ttft_error", "+-", MB_PLAN_SHARE, ttft_error, true, true, true},
     {"tpot_s", "TPOT", MB_PLAN_SECONDS, tpot, true, true, true},
+    {"tpot_error", "+-", MB_PLAN_SHARE, tpot_error, true, true, true},
     {"output_tps", "output tok/s", MB_PLAN_COUNT, output_tps, true, true, true},
     {"usd_per_mtok", "USD/Mtok", MB_PLAN_PLAIN, mb_plan_cost, false, true, false},
 };

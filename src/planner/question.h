@@ -26,7 +26,8 @@ typedef struct mb_plan_options {
     double rate, prompt, output,
         price; // of the workload that the SLO is simulated with; USD per GPU and hour
     const char *weight_precision, *kv_precision; // as given, or NULL
-    mb_roofline_efficiency efficiency;
+    mb_roofline_efficiency efficiency;           // as given; the rest is NAN
+    const char *engine;                          // one of mb_roofline_engines
     double host_s;
     mb_plan_format format;
 } mb_plan_options;

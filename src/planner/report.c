@@ -156,16 +156,24 @@ static void add_answers(mb_strbuf *out, const mb_plan_row *row) {
     add_links(out, row);
 }
 
-static void add_times(mb_strbuf *out, const mb_plan_answer *answer, const mb_plan_row *row) {
+static void add_error(mb_strbuf *out, double error) {
+    if (!isnan(error)) mb_strbuf_printf(out, " +- %.0f %%", 100 * error);
+}
+
+static void add_times(mb_strbuf *out, const mb_plan_row *row) {
     char ttft_text[MB_TEXT_SIZE], tpot_text[MB_TEXT_SIZE];
     for (int i = 0; i < mb_plan_column_count; i++) {
         if (strcmp(mb_plan_columns[i].key, "ttft_s") == 0) mb_plan_cell(ttft_text, &mb_plan_columns[i], row);
         if (strcmp(mb_plan_columns[i].key, "tpot_s") == 0) mb_plan_cell(tpot_text, &mb_plan_columns[i], row);
     }
-    const mb_roofline_efficiency *e = &answer->options->efficiency;
-    mb_strbuf_printf(out, "roofline          TTFT %s, TPOT %s, ", ttft_text, tpot_text);
+    const mb_roofline_efficiency *e = &row->efficiency;
+    mb_strbuf_printf(out, "roofline          TTFT %s", ttft_text);
+    add_error(out, e->prompt_error);
+    mb_strbuf_printf(out, ", TPOT %s", tpot_text);
+    add_error(out, e->decode_error);
+    mb_strbuf_add(out, ", ");
     mb_plan_add_count(out, row->output_tps);
-    mb_strbuf_printf(out, " output tokens/s (%g of the peak arithmetic, %g of the bandwidth)", e->compute,
+    mb_strbuf_printf(out, " output tokens/s (%.3g of the peak arithmetic, %.3g of the bandwidth)", e->compute,
                      e->bandwidth);
     if (!isnan(mb_plan_cost(row))) mb_strbuf_printf(out, ", %.3g USD per million", mb_plan_cost(row));
     mb_strbuf_add(out, "\n");
@@ -212,7 +220,7 @@ static void add_single(mb_strbuf *out, const mb_plan_answer *answer) {
     add_too_small(out, row);
     mb_strbuf_add(out, "\n");
     add_answers(out, row);
-    if (answer->options->latency) add_times(out, answer, row);
+    if (answer->options->latency) add_times(out, row);
     add_command(out, row);
 }
 

@@ -40,6 +40,7 @@ void mb_plan_sets_make(const mb_plan_options *o, const char *gpu, uint32_t tp, u
     if (p->step_tokens) add_number(sets, "cluster.step_tokens", p->step_tokens);
     add_number(sets, "cluster.usd_per_hour", o->price);
     if (p->blocks) add_number(sets, "cluster.kv_tokens", (double)p->blocks * p->block);
+    add(sets, "latency.engine", o->engine);
     add_number(sets, "latency.compute", o->efficiency.compute);
     add_number(sets, "latency.bandwidth", o->efficiency.bandwidth);
     add_number(sets, "latency.link", o->efficiency.link);

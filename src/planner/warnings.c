@@ -126,6 +126,27 @@ static void add_parallel(mb_plan_warnings *w, const mb_plan_row *row) {
                              margin.compared - margin.within, margin.compared, 100 * margin.share);
 }
 
+static void add_roofline(mb_plan_warnings *w, const mb_plan_options *options, const mb_plan_row *row) {
+    const mb_roofline_efficiency *e = &row->efficiency;
+    if (row->plan.pipeline > 1 || row->plan.expert_parallel) return; // it knows neither
+    if (isnan(e->prompt_error))
+        mb_plan_warnings_add(w, "times are a roofline's with efficiencies that were given: nobody knows "
+                                "how far off it is");
+    else
+        mb_plan_warnings_add(w,
+                             "times are a roofline's (engine: %s), %.0f and %.0f %% off in the median on %s"
+                             "%s",
+                             options->engine, 100 * e->prompt_error, 100 * e->decode_error,
+                             e->pooled ? "GPUs whose measurements were left out; nobody measured this one"
+                                       : "measurements that were left out of its fit",
+                             options->latency ? "; no queue is in them" : "");
+    const mb_model_config *m = row->plan.model;
+    if (m->experts || m->quantisation != MB_QUANT_NONE || row->plan.bytes_per_weight > 0)
+        mb_plan_warnings_add(
+            w, "the roofline was fitted to dense models in 16 bits: for mixtures of experts and other "
+               "precisions its error is not known");
+}
+
 mb_plan_warnings mb_plan_warnings_of(const mb_plan_options *options, const mb_plan_row *row) {
     mb_plan_warnings w = {.count = 0};
     const mb_plan *p = &row->plan;
@@ -144,13 +165,7 @@ mb_plan_warnings mb_plan_warnings_of(const mb_plan_options *options, const mb_pl
             "the pool is what is left of much larger parts: half a GiB more of activations takes %.0f %% of "
             "it",
             fmin(100, 100 * 0.5 * 1073741824.0 / row->budget.pool));
-    if (options->latency || options->slo)
-        mb_plan_warnings_add(
-            &w,
-            "a roofline knows no kernel launches, no engine and no queue, so real times are longer: against "
-            "measured vLLM runs one published roofline was 49 %% off in end-to-end latency and 279 %% in "
-            "time to "
-            "first token (docs/planning.md)");
+    if (options->latency || options->slo) add_roofline(&w, options, row);
     return w;
 }
 

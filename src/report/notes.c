@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "report/notes.h"
 
+#include "model/roofline.h"
 #include "report/asked.h"
 #include "report/format.h"
 #include "report/regret.h"
@@ -201,6 +202,33 @@ static void note_extrapolated(mb_notes *notes, const totals *sums, size_t count)
         mb_strbuf_printf(&text, " %s %%", share);
     }
     if (text.length) add_note(notes, MB_NOTE_PLAIN, &text);
+}
+
+// How far off a roofline was where it was measured; one note for each of them that the points have.
+static void note_roofline(mb_notes *notes, const mb_results *results) {
+    const mb_section *section = mb_results_section(results);
+    const mb_roofline *before = NULL;
+    for (size_t i = 0; i < section->point_count; i++) {
+        const mb_roofline *r = section->points[i].experiment.roofline;
+        if (!r || (before && before->pooled == r->pooled && before->prompt_error == r->prompt_error &&
+                   before->decode_error == r->decode_error))
+            continue;
+        before = r;
+        mb_strbuf text = {0};
+        if (isnan(r->prompt_error))
+            mb_strbuf_add(
+                &text, "step times are a roofline's with efficiencies that the scenario gives: nobody knows "
+                       "how far off it is");
+        else
+            mb_strbuf_printf(
+                &text,
+                "step times are a roofline's: prompts %.0f %%, decodes %.0f %% off in the median on %s "
+                "(dense models in 16 bits; docs/fidelity.md)",
+                100 * r->prompt_error, 100 * r->decode_error,
+                r->pooled > 0 ? "GPUs whose measurements were left out, for nobody measured this one"
+                              : "measurements that were left out of its fit");
+        add_note(notes, MB_NOTE_WARNING, &text);
+    }
 }
 
 static void note_left_out(mb_notes *notes, uint64_t count, const char *why) {
@@ -566,6 +594,7 @@ void mb_notes_collect(const mb_results *results, mb_notes *notes) {
     note_rejected(notes, sums, count);
     note_policies(notes, results);
     note_extrapolated(notes, sums, count);
+    note_roofline(notes, results);
     note_skipped(notes, results);
     note_no_randomness(notes, results);
     note_until(notes, results);

@@ -146,11 +146,28 @@ static const struct {
 } COEFFICIENTS[] = {
 #define COEFFICIENT(member)                                                                                  \
     { #member, offsetof(mb_roofline, member) }
-    COEFFICIENT(compute),           COEFFICIENT(bandwidth),      COEFFICIENT(weight_bytes),
-    COEFFICIENT(expert_bytes),      COEFFICIENT(expert_share),   COEFFICIENT(linear_flops),
-    COEFFICIENT(head_bytes),        COEFFICIENT(head_flops),     COEFFICIENT(prefill_pair_flops),
-    COEFFICIENT(decode_pair_flops), COEFFICIENT(kv_bytes),       COEFFICIENT(window),
-    COEFFICIENT(window_share),      COEFFICIENT(reduce_seconds), COEFFICIENT(reduce_latency_s),
+    COEFFICIENT(compute),
+    COEFFICIENT(bandwidth),
+    COEFFICIENT(weight_bytes),
+    COEFFICIENT(expert_bytes),
+    COEFFICIENT(expert_share),
+    COEFFICIENT(linear_flops),
+    COEFFICIENT(head_bytes),
+    COEFFICIENT(head_flops),
+    COEFFICIENT(prefill_pair_flops),
+    COEFFICIENT(decode_pair_flops),
+    COEFFICIENT(kv_bytes),
+    COEFFICIENT(window),
+    COEFFICIENT(window_share),
+    COEFFICIENT(reduce_seconds),
+    COEFFICIENT(reduce_latency_s),
+    COEFFICIENT(attention),
+    COEFFICIENT(kv_bandwidth),
+    COEFFICIENT(layers_s),
+    COEFFICIENT(launch_s),
+    COEFFICIENT(prompt_error),
+    COEFFICIENT(decode_error),
+    COEFFICIENT(pooled),
 #undef COEFFICIENT
 };
 enum { COEFFICIENT_COUNT = sizeof COEFFICIENTS / sizeof *COEFFICIENTS };
@@ -164,21 +181,28 @@ void mb_roofline_from_table(lua_State *L, int table, mb_roofline *roofline) {
     }
 }
 
-static mb_status put_roofline(lua_State *L, const opened *o, mb_error *error) {
+static mb_status put_roofline(lua_State *L, const char *root, const opened *o, mb_error *error) {
     lua_getfield(L, 1, "roofline");
     if (!lua_istable(L, -1)) {
         lua_pop(L, 1);
         return MB_OK;
     }
     lua_replace(L, 1); // options are not needed any more
-    const mb_roofline_efficiency *usual = &mb_roofline_usual;
-    const mb_roofline_efficiency efficiency = {.compute = option(L, "compute", usual->compute),
-                                               .bandwidth = option(L, "bandwidth", usual->bandwidth),
-                                               .link = option(L, "link", usual->link),
-                                               .link_latency_s =
-                                                   option(L, "link_latency", usual->link_latency_s)};
+    mb_roofline_efficiency efficiency = mb_roofline_unset;
+    efficiency.compute = efficiency.attention = option(L, "compute", NAN);
+    efficiency.attention = option(L, "attention", efficiency.attention);
+    efficiency.bandwidth = efficiency.kv_bandwidth = option(L, "bandwidth", NAN);
+    efficiency.kv_bandwidth = option(L, "kv_bandwidth", efficiency.kv_bandwidth);
+    efficiency.link = option(L, "link", NAN);
+    efficiency.link_latency_s = option(L, "link_latency", NAN);
+    efficiency.layer_s = option(L, "layer", NAN);
+    lua_getfield(L, 1, "engine");
+    const char *engine = lua_isstring(L, -1) ? lua_tostring(L, -1) : mb_roofline_engines[0];
+    mb_status status = mb_roofline_complete(root, o->plan.gpu->name, engine, &efficiency, error);
+    lua_pop(L, 1);
+    if (status) return status;
     mb_roofline roofline;
-    const mb_status status = mb_roofline_make(&o->plan, &efficiency, &roofline, error);
+    status = mb_roofline_make(&o->plan, &efficiency, &roofline, error);
     if (status) return status;
     lua_createtable(L, 0, COEFFICIENT_COUNT);
     for (size_t i = 0; i < COEFFICIENT_COUNT; i++) {
@@ -198,7 +222,7 @@ static int plan(lua_State *L) {
     mb_status status = read_options(L, lua_tostring(L, lua_upvalueindex(1)), &o, &error);
     if (!status) {
         push_figures(L, &o);
-        status = put_roofline(L, &o, &error);
+        status = put_roofline(L, lua_tostring(L, lua_upvalueindex(1)), &o, &error);
     }
     mb_model_config_deinit(&o.model);
     mb_gpu_table_free(&o.gpus);

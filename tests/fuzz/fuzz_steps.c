@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-static void fit_both_ways(const mb_step_log *log) {
+static void fit_both_ways(mb_step_log *log) {
     for (int weight = 0; weight < 2; weight++) {
         mb_step_fit fit;
         mb_error error = {0};

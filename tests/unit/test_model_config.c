@@ -172,8 +172,12 @@ static void roofline(void **state) {
                           .block = 16,
                           .context = 1,
                           .batch = 1};
-    const mb_roofline_efficiency half = {
-        .compute = 0.5, .bandwidth = 0.5, .link = 0.5, .link_latency_s = 1e-3};
+    const mb_roofline_efficiency half = {.compute = 0.5,
+                                         .attention = 0.5,
+                                         .bandwidth = 0.5,
+                                         .kv_bandwidth = 0.5,
+                                         .link = 0.5,
+                                         .link_latency_s = 1e-3};
     mb_roofline r;
     mb_error error;
     assert_int_equal(mb_roofline_make(&plan, &half, &r, &error), MB_OK);
@@ -196,6 +200,31 @@ static void roofline(void **state) {
     assert_int_equal(mb_roofline_make(&two, &half, &r, &error), MB_OK);
     const double reduce = 4 * (2.0 * 1 / 2 * 64 * 2 / 0.5e9 + 1e-3);
     assert_true(fabs(mb_roofline_seconds(&r, &decode, 1) / (by_memory / 2 + reduce) - 1) < 1e-12);
+    // What a layer costs beyond, and the floor of a host that launches each kernel; attention has shares of
+    // its own.
+    mb_roofline_efficiency other = half;
+    other.layer_s = 3e-3;
+    other.attention = 0.25;
+    other.kv_bandwidth = 0.125;
+    assert_int_equal(mb_roofline_make(&plan, &other, &r, &error), MB_OK);
+    assert_true(fabs(mb_roofline_seconds(&r, &decode, 1) / (by_memory + 2 * 3e-3 + 3 * 1000 * 512.0 / 0.5e9) -
+                     1) < 1e-12);
+    assert_true(fabs(mb_roofline_seconds(&r, &prefill, 0) /
+                         (by_compute + 2 * 3e-3 + 2 * 4 * 64 * 4000.0 * 4001 / 2 / 0.5e12) -
+                     1) < 1e-12);
+    other.launch_s = 1;
+    assert_int_equal(mb_roofline_make(&plan, &other, &r, &error), MB_OK);
+    assert_true(mb_roofline_seconds(&r, &decode, 1) == 2);
+    // On a bus four pairs of eight GPUs take turns; on fast links they do not.
+    mb_gpu fast = gpu;
+    fast.link = 100e9;
+    two.tp = 4;
+    assert_int_equal(mb_roofline_make(&two, &half, &r, &error), MB_OK);
+    assert_true(fabs(r.reduce_seconds / (4 * (2.0 * 3 / 4 * 64 * 2 * 2 / 0.5e9)) - 1) < 1e-12);
+    two.gpu = &fast;
+    assert_int_equal(mb_roofline_make(&two, &half, &r, &error), MB_OK);
+    assert_true(fabs(r.reduce_seconds / (4 * (2.0 * 3 / 4 * 64 * 2 / 50e9)) - 1) < 1e-12);
+    two.tp = 2;
     mb_gpu lonely = gpu;
     lonely.link = 0;
     two.gpu = &lonely;
@@ -221,7 +250,8 @@ static void roofline_of_mixtures(void **state) {
                           .block = 16,
                           .context = 1,
                           .batch = 1};
-    const mb_roofline_efficiency whole = {1, 1, 1, 0};
+    const mb_roofline_efficiency whole = {
+        .compute = 1, .attention = 1, .bandwidth = 1, .kv_bandwidth = 1, .link = 1};
     mb_roofline r;
     mb_error error;
     assert_int_equal(mb_roofline_make(&plan, &whole, &r, &error), MB_OK);
