@@ -227,7 +227,7 @@ static void note_roofline(mb_notes *notes, const mb_results *results) {
                 100 * r->prompt_error, 100 * r->decode_error,
                 r->pooled > 0 ? "GPUs whose measurements were left out, for nobody measured this one"
                               : "measurements that were left out of its fit");
-        add_note(notes, MB_NOTE_WARNING, &text);
+        add_note(notes, r->pooled > 0 || isnan(r->prompt_error) ? MB_NOTE_WARNING : MB_NOTE_PLAIN, &text);
     }
 }
 

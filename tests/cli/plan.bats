@@ -95,7 +95,7 @@ assert 0.0297 < row["tpot_s"] < 0.035 and row["tpot_error"] > 0.2 and any("eager
     [ "$status" -eq 2 ]
     says '--engine is "fast"; expected graphs (of today) or eager (of 2023)'
     run "$MBSAND" cluster.lua
-    says "warning: step times are a roofline's: prompts 10 %, decodes 16 % off in the median"
+    says "step times are a roofline's: prompts 10 %, decodes 16 % off in the median"
     "$MBSAND" cluster.lua --quiet --format json | python3 -c 'import json, sys
 assert "decodes 16 %" in json.dumps(json.load(sys.stdin))'
 }
