@@ -5,6 +5,7 @@
 #include "base/paths.h"
 #include "base/strbuf.h"
 #include "policy/dialect.h"
+#include "policy/scripts.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -365,21 +366,32 @@ static mb_status note_file(mb_host *host, const char *path, const char *text, mb
     return MB_OK;
 }
 
+// `own` keeps a text that nobody else does.
+static mb_status read_script(const mb_host *host, const char *path, mb_strbuf *own, const char **text,
+                             size_t *length, mb_error *error) {
+    if (host->spec && host->spec->scripts)
+        return mb_scripts_read(host->spec->scripts, path, text, length, error);
+    const mb_status status = mb_paths_read(path, MB_MAX_SCRIPT, own, error);
+    *text = own->text;
+    *length = own->length;
+    return status;
+}
+
 mb_status mb_host_load_file(mb_host *host, const char *path, const char *name, mb_error *error) {
     lua_State *L = host->L;
-    mb_strbuf text = {0}, chunk_name = {0};
+    mb_strbuf own = {0}, chunk_name = {0};
+    const char *start = NULL;
+    size_t length = 0;
     if (host->sealed)
         return mb_fail(
             error, MB_BAD_INPUT,
             "%s: no file is opened once the run has begun; `require`, rules and samples belong into the "
             "script itself or its `init`",
             name);
-    mb_status status = mb_paths_read(path, MB_MAX_SCRIPT, &text, error);
-    if (status == MB_OK) status = note_file(host, path, text.text ? text.text : "", error);
+    mb_status status = read_script(host, path, &own, &start, &length, error);
+    if (status == MB_OK) status = note_file(host, path, start, error);
     if (status == MB_OK) {
         mb_strbuf_printf(&chunk_name, "@%s", name);
-        const char *start = text.text ? text.text : "";
-        size_t length = text.length;
         if (length >= 3 &&
             memcmp(start, "\xef\xbb\xbf", 3) == 0) { // the mark that some editors put before UTF-8
             start += 3;
@@ -412,7 +424,7 @@ mb_status mb_host_load_file(mb_host *host, const char *path, const char *name, m
             mb_lua_set_environment(L);
         }
     }
-    mb_strbuf_deinit(&text);
+    mb_strbuf_deinit(&own);
     mb_strbuf_deinit(&chunk_name);
     return status;
 }

@@ -10,8 +10,6 @@
 
 #include <stdatomic.h>
 
-#define MB_MAX_SCRIPT ((size_t)1 << 20) // bytes of a policy, a module or a rule
-
 // What a callback of the script may not do, since the core, or one of our functions, is in the middle of
 // something.
 typedef enum mb_fence_level {

@@ -29,6 +29,7 @@ typedef struct mb_policy_spec {
     char *path;  // script
     mb_param *params;
     size_t param_count;
+    struct mb_scripts *scripts; // that read `path` and what it loads; NULL: each run reads them. Not owned
     bool unlimited_memory; // this policy alone runs without a memory limit (a baseline that ignores memory)
 } mb_policy_spec;
 

@@ -2,6 +2,7 @@
 #include "report/manifest.h"
 
 #include "base/strbuf.h"
+#include "policy/scripts.h"
 #include "report/hash.h"
 #include "report/json_values.h"
 
@@ -57,12 +58,16 @@ json_t *mb_params_json(bool *lost, const mb_policy_spec *policy) {
     return params;
 }
 
-static json_t *script_json(bool *lost, const char *path) {
+// As it was run, if it was a policy's; a module of the scenario's as it lies there now.
+static json_t *script_json(bool *lost, const mb_scenario *scenario, const char *path) {
     json_t *object = json_object();
+    size_t length;
+    const char *run = scenario && path ? mb_scripts_find(mb_scenario_scripts(scenario), path, &length) : NULL;
     mb_strbuf text = {0};
-    const bool complete = read_file(path, &text);
+    const bool complete = run || read_file(path, &text);
+    if (!run) length = text.length;
     mb_json_set(lost, object, "path", mb_json_text(path));
-    add_text_and_hash(lost, object, complete ? text.text : NULL, text.length);
+    add_text_and_hash(lost, object, run ? run : complete ? text.text : NULL, length);
     mb_strbuf_deinit(&text);
     return object;
 }
@@ -86,7 +91,8 @@ static json_t *scripts_json(bool *lost, const mb_results *const *sections, size_
             const mb_experiment *experiment = &section->points[k].experiment;
             for (size_t p = 0; p < experiment->policy_count; p++) {
                 const char *path = experiment->policies[p].path;
-                if (path && !listed(list, path)) mb_json_append(lost, list, script_json(lost, path));
+                if (path && !listed(list, path))
+                    mb_json_append(lost, list, script_json(lost, sections[i]->scenario, path));
             }
         }
     }
@@ -100,14 +106,14 @@ static json_t *modules_json(bool *lost, const json_t *policies, const mb_results
     const mb_scenario *scenario = count ? sections[0]->scenario : NULL;
     const char *module;
     for (size_t i = 0; scenario && (module = mb_scenario_module(scenario, i)) != NULL; i++)
-        if (!listed(list, module)) mb_json_append(lost, list, script_json(lost, module));
+        if (!listed(list, module)) mb_json_append(lost, list, script_json(lost, scenario, module));
     for (size_t i = 0; i < count; i++)
         for (size_t j = 0; j < sections[i]->count; j++) {
             const mb_outcome *outcome = &sections[i]->outcomes[j];
             for (size_t k = 0; k < outcome->script_count; k++) {
                 const char *path = outcome->scripts[k];
                 if (!listed(policies, path) && !listed(list, path))
-                    mb_json_append(lost, list, script_json(lost, path));
+                    mb_json_append(lost, list, script_json(lost, scenario, path));
             }
         }
     return list;

@@ -3,6 +3,7 @@
 
 #include "base/paths.h"
 #include "base/strbuf.h"
+#include "policy/scripts.h"
 #include "scenario/plan_lua.h"
 #include "scenario/scenario_fields.h"
 #include "scenario/scenario_read.h"
@@ -21,6 +22,7 @@ struct mb_scenario {
     size_t count, points;          // points: also those that were not read
     char **modules, **files;       // NULL after the last
     const mb_overrides *overrides; // as given; NULL: none
+    mb_scripts *scripts;           // texts of the policies and of what they load
     mb_scenario_draft draft;       // of the experiment that is being read
     int loaded;                    // reference to the table that the Lua side made
 };
@@ -253,6 +255,8 @@ static void read_point(lua_State *L, int table, mb_scenario *scenario, const mb_
     lua_getfield(L, table, "experiment");
     mb_scenario_read_experiment(L, -1, experiment, &scenario->draft);
     lua_pop(L, 1);
+    for (size_t i = 0; i < experiment->policy_count; i++)
+        experiment->policies[i].scripts = scenario->scripts;
     mb_error error;
     if (mb_scenario_prepare(experiment, &scenario->draft, &error)) raise(L, &error);
     merge_limits(&experiment->limits, overrides ? &overrides->limits : &(mb_limits){0});
@@ -320,8 +324,9 @@ static mb_status open_and_load(const char *path, const mb_overrides *overrides, 
     if (!status) status = read_script(scenario, error);
     if (status) return status;
     scenario->overrides = overrides;
+    scenario->scripts = mb_scripts_new();
     scenario->L = luaL_newstate();
-    if (!scenario->L) return mb_fail_memory(error);
+    if (!scenario->L || !scenario->scripts) return mb_fail_memory(error);
     call arguments = {.scenario = scenario, .overrides = overrides};
     return mb_scenario_call(scenario, load, &arguments, error);
 }
@@ -357,6 +362,7 @@ void mb_scenario_free(mb_scenario *scenario) {
     mb_scenario_draft_deinit(&scenario->draft);
     free(scenario->root);
     free(scenario->path);
+    mb_scripts_free(scenario->scripts);
     free(scenario->text);
     free(scenario->skipped);
     free_texts(scenario->modules);
@@ -374,6 +380,10 @@ const char *mb_scenario_root(const mb_scenario *scenario) {
 
 const char *mb_scenario_text(const mb_scenario *scenario) {
     return scenario->text;
+}
+
+mb_scripts *mb_scenario_scripts(const mb_scenario *scenario) {
+    return scenario->scripts;
 }
 
 const char *mb_scenario_skipped(const mb_scenario *scenario) {

@@ -54,8 +54,9 @@ const char *mb_scenario_text(const mb_scenario *scenario); // the script's sourc
 const char *mb_scenario_module(const mb_scenario *scenario, size_t index);
 // The files of data that it names: traces, lengths, tables, descriptions of hardware. NULL after the last.
 const char *mb_scenario_file(const mb_scenario *scenario, size_t index);
-const char *mb_scenario_skipped(const mb_scenario *scenario); // the reason, or NULL
-size_t mb_scenario_point_count(const mb_scenario *scenario);  // over all sections, those left out as well
+struct mb_scripts *mb_scenario_scripts(const mb_scenario *scenario); // that its policies read
+const char *mb_scenario_skipped(const mb_scenario *scenario);        // the reason, or NULL
+size_t mb_scenario_point_count(const mb_scenario *scenario); // over all sections, those left out as well
 size_t mb_scenario_section_count(const mb_scenario *scenario);
 const mb_section *mb_scenario_section(const mb_scenario *scenario, size_t index);
 // Change the number of seeds of a point, and its description with it.

@@ -112,3 +112,18 @@ END
     says "cannot write dump/"
     says "File too large"
 }
+
+@test "a policy that changes on the disk while runs are on changes none of them" {
+    mkdir -p mine
+    echo 'return { most = 8 }' >mine/helper.lua
+    printf '%s\n' 'local helper = require "helper"' 'local P = {}' \
+        'function P:schedule(_, step) step:admit(self.sim.queue, helper.most) end' 'return P' >mine/p.lua
+    cp -r mine before
+    "$MBSAND" "$small" -p ./mine/p.lua --seeds 300 --jobs 1 --quiet --format csv --dump requests --out dump >out 2>err &
+    pid=$!
+    until_exists dump/requests-p-1.csv # its first run is over
+    echo 'error "another"' | tee mine/p.lua >mine/helper.lua
+    wait "$pid"
+    jq -e --rawfile text before/p.lua '.manifest.policies | any(.text == $text)' dump/summary.json
+    jq -e --rawfile text before/helper.lua '.manifest.modules | any(.text == $text)' dump/summary.json
+}
