@@ -183,7 +183,10 @@ static int preempt(lua_State *L) {
     return 2;
 }
 
-#define MAX_IDLES 100 // each is an event of the core, outside the memory that the policy's limit covers
+// Each is an event of the core, outside the memory that the policy's limit covers: in one step, and to come
+// at a time.
+#define MAX_IDLES 100
+#define MAX_WAKES 1000000
 
 static int idle(lua_State *L) {
     mb_sim *sim = building(L, "step:idle");
@@ -193,6 +196,9 @@ static int idle(lua_State *L) {
                           "step:idle: the time must lie after now; leave it out to wait for the next change");
     if (++mb_host_of(L)->idles > MAX_IDLES)
         return luaL_error(L, "step:idle: called more than %d times in one step", MAX_IDLES);
+    if (until < HUGE_VAL && sim->wakes >= MAX_WAKES)
+        return luaL_error(L, "step:idle: %d times to wake at are still to come, and there may be no more",
+                          MAX_WAKES);
     if (!mb_step_idle(sim, until)) return luaL_error(L, "not enough memory");
     return 0;
 }

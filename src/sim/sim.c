@@ -63,7 +63,10 @@ void mb_sim_deinit(mb_sim *sim) {
 
 static mb_status fire_timer(mb_sim *sim, uint32_t timer, mb_error *error) {
     mb_sim_change_all(sim);
-    if (timer == MB_TIMER_WAKE) return MB_OK;
+    if (timer == MB_TIMER_WAKE) {
+        sim->wakes--;
+        return MB_OK;
+    }
     return sim->policy.ops->timer(sim->policy.self, sim, timer, error);
 }
 

@@ -154,6 +154,7 @@ struct mb_sim {
     double warmup_end_s;    // when a warm-up in seconds ends; INFINITY: it has, or is none
     mb_arrival pending;     // the next arrival, not yet in the system
     mb_rng noise;
+    uint32_t wakes;        // events of mb_step_idle to come
     uint32_t timers_alone; // timers fired since anything else happened, or since somebody asked about them:
     double alone_since_s;  // see may_fire
     uint64_t looks;        // chances to report progress

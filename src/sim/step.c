@@ -60,7 +60,9 @@ bool mb_step_idle(mb_sim *sim, double until_s) {
         replica->idle_on_purpose = true;
         sim->idle_on_purpose_count++;
     }
-    return isinf(until_s) || mb_heap_push(&sim->heap, until_s, MB_EVENT_TIMER, MB_TIMER_WAKE);
+    if (isinf(until_s)) return true;
+    sim->wakes++;
+    return mb_heap_push(&sim->heap, until_s, MB_EVENT_TIMER, MB_TIMER_WAKE);
 }
 
 bool mb_step_holds(const mb_sim *sim, uint32_t slot) {
