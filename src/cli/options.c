@@ -18,6 +18,8 @@ enum {
     OPTION_ONLY,
     OPTION_DB,
     OPTION_SHARD,
+    OPTION_SLO,
+    OPTION_TOLERANCE,
     OPTION_OVER,
     OPTION_OUT,
     OPTION_DUMP,
@@ -163,6 +165,15 @@ static int parse_until(const char *text, mb_run_arguments *arguments) {
     return mb_cli_usage(arguments->verb, "--until: '%s' is no measure; for example e2e_mean_s", end + 2);
 }
 
+static int parse_tolerance(const char *text, mb_run_arguments *arguments) {
+    char *end;
+    const double percent = strtod(text, &end);
+    if (end == text || strcmp(end, "%") != 0 || !(percent >= 0.01 && percent <= 50))
+        return wrong_number(arguments, "tolerance", text, "a percentage from 0.01% to 50%, such as 2%");
+    arguments->tolerance = percent / 100;
+    return 0;
+}
+
 // "2/8": the second of eight.
 static int parse_shard(const char *text, mb_run_arguments *arguments) {
     unsigned shard, shards;
@@ -190,6 +201,11 @@ static int take(mb_run_arguments *arguments, int option) {
     case OPTION_DB:
         arguments->db = optarg;
         return 0;
+    case OPTION_SLO:
+        arguments->slos[arguments->slo_count++] = optarg;
+        return 0;
+    case OPTION_TOLERANCE:
+        return parse_tolerance(optarg, arguments);
     case OPTION_SHARD:
         return parse_shard(optarg, arguments);
     case 'q':
@@ -358,13 +374,29 @@ static const struct option verify_options[] = {{"jobs", required_argument, NULL,
                                                {"help", no_argument, NULL, 'h'},
                                                {NULL, 0, NULL, 0}};
 
+static const struct option search_options[] = {{"policy", required_argument, NULL, 'p'},
+                                               {"set", required_argument, NULL, 's'},
+                                               {"seeds", required_argument, NULL, OPTION_SEEDS},
+                                               {"seed", required_argument, NULL, OPTION_SEED},
+                                               {"jobs", required_argument, NULL, 'j'},
+                                               {"only", required_argument, NULL, OPTION_ONLY},
+                                               {"over", required_argument, NULL, OPTION_OVER},
+                                               {"slo", required_argument, NULL, OPTION_SLO},
+                                               {"tolerance", required_argument, NULL, OPTION_TOLERANCE},
+                                               {"format", required_argument, NULL, OPTION_FORMAT},
+                                               {"no-os-sandbox", no_argument, NULL, OPTION_NO_SANDBOX},
+                                               {"quiet", no_argument, NULL, 'q'},
+                                               {"help", no_argument, NULL, 'h'},
+                                               {NULL, 0, NULL, 0}};
+
 static int parse(int argc, char **argv, const char *verb, const char *letters, const struct option *options,
                  mb_run_arguments *arguments) {
-    *arguments = (mb_run_arguments){.verb = verb, .until_measure = -1, .shards = 1};
+    *arguments = (mb_run_arguments){.verb = verb, .until_measure = -1, .shards = 1, .tolerance = 0.02};
     arguments->policies = calloc((size_t)argc + 1, sizeof *arguments->policies);
     arguments->sets = calloc((size_t)argc + 1, sizeof *arguments->sets);
     arguments->overs = calloc((size_t)argc + 1, sizeof *arguments->overs);
-    if (!arguments->policies || !arguments->sets || !arguments->overs) {
+    arguments->slos = calloc((size_t)argc + 1, sizeof *arguments->slos);
+    if (!arguments->policies || !arguments->sets || !arguments->overs || !arguments->slos) {
         mb_error error = {0};
         mb_fail_memory(&error);
         return mb_cli_fail(&error);
@@ -399,6 +431,19 @@ int mb_run_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
     return 0;
 }
 
+int mb_search_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
+    const int code = parse(argc, argv, "search", "p:s:j:qh", search_options, arguments);
+    if (code || arguments->help) return code;
+    if (arguments->over_count != 1)
+        return mb_cli_usage("search",
+                            "over which key? One, for example: --over workload.arrivals.rate=1..100");
+    if (!arguments->slo_count)
+        return mb_cli_usage("search", "what is to be met? For example: --slo 'ttft_p99<=0.5'");
+    if (arguments->format == MB_OUTPUT_JSON || arguments->format == MB_OUTPUT_MD)
+        return mb_cli_usage("search", "--format: expected table or csv");
+    return 0;
+}
+
 int mb_sweep_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
     const int code = parse(argc, argv, "sweep", "p:s:j:qh", sweep_options, arguments);
     if (code || arguments->help) return code;
@@ -425,6 +470,7 @@ void mb_run_arguments_deinit(mb_run_arguments *arguments) {
     free(arguments->policies);
     free(arguments->sets);
     free(arguments->overs);
+    free(arguments->slos);
 }
 
 mb_overrides mb_run_overrides(const mb_run_arguments *arguments) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Options of `mbsand run` and `mbsand sweep`.
+// Options of `mbsand run`, `mbsand sweep` and `mbsand search`.
 #pragma once
 #include "base/error.h"
 #include "scenario/scenario.h"
@@ -14,8 +14,8 @@ typedef enum mb_output_format {
 typedef struct mb_run_arguments {
     const char *verb;
     const char *scenario;
-    const char **policies, **sets, **overs; // arrays owned, strings are argv's
-    size_t policy_count, set_count, over_count;
+    const char **policies, **sets, **overs, **slos; // arrays owned, strings are argv's
+    size_t policy_count, set_count, over_count, slo_count;
     uint32_t seeds;
     uint64_t seed;
     bool has_seed, stepwise, quiet, help, control, bound;
@@ -28,6 +28,7 @@ typedef struct mb_run_arguments {
     const char *out;
     const char *live;     // a backend, or NULL
     const char *baseline; // a policy's label, or NULL
+    double tolerance;     // of a search, as a share
     double until;         // --until, as a share; 0: not given
     int until_measure;    // -1: the first of the verdict's
     uint32_t max_seeds;   // 0: not given
@@ -44,6 +45,7 @@ int mb_run_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
 int mb_sweep_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
 int mb_pack_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
 int mb_verify_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
+int mb_search_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
 void mb_run_arguments_deinit(mb_run_arguments *arguments);
 void mb_run_arguments_help(void);
 void mb_sweep_arguments_help(void);

@@ -1,0 +1,77 @@
+# Searches for the highest load and the fewest GPUs, against queueing theory and against a plain grid.
+
+bats_require_minimum_version 1.5.0
+load helpers
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return
+    cat >mm1.lua <<'END'
+return scenario { workload = synthetic { arrivals = arrivals.poisson { rate = 5 }, service = lengths.exponential(0.1), limit = 40000 },
+  latency = latency.jobs {}, cluster = { gpus = 1 }, warmup = { requests = 500 },
+  policies = { { "static_fifo", batch_size = 1, label = "fifo" } }, seeds = 8 }
+END
+    cat >gpus.lua <<'END'
+return scenario { workload = synthetic { arrivals = arrivals.poisson { rate = 20 }, prompt = lengths.uniform { low = 10, high = 200 },
+    output = lengths.uniform { low = 5, high = 100 }, limit = 500 },
+  latency = latency.batch { alpha = 0.05, beta = 0.01, gamma = 0.3 }, cluster = { gpus = 2 }, policies = { "static_fifo", "static_sjf" },
+  seeds = 3 }
+END
+}
+
+# In an M/M/1 queue the time in system is exponential with rate mu - lambda: its p99 is x where lambda = mu - ln(100) / x.
+@test "the load at which an M/M/1 queue meets a bound on p99 is in the 99 % interval" {
+    : "${SETS:=2}"
+    for ((seed = 1; seed <= SETS; seed++)); do
+        "$MBSAND" search mm1.lua --over workload.arrivals.rate=1..9.9 --slo 'e2e_p99<=1' --seed $((seed * 1000)) --format csv >s.csv
+        # Student's t for 7 degrees of freedom, 99 %: 3.499.
+        awk -F, '$3 == "found" { n++; x = log($4); s += x; q += x * x; if ($6 != "") odd++ }
+            END { m = s / n; d = 3.499 * sqrt((q - n * m * m) / (n - 1) / n); truth = log(10 - log(100))
+                  if (n != 8 || odd || truth < m - d || truth > m + d || d > 0.1) { print n, odd, exp(m), d; exit 1 } }' s.csv || return 1
+        [ "$(awk -F, '$3 == "run" { n[$2]++ } END { for (i in n) if (n[i] > most) most = n[i]; print most }' s.csv)" -le 15 ]
+    done
+    run -0 "$MBSAND" search mm1.lua --over workload.arrivals.rate=1..9.9 --slo 'e2e_p99<=1' --set workload.limit=2000
+    says "fifo up to "
+}
+
+@test "the fewest GPUs are those of a grid, whatever the threads" {
+    "$MBSAND" search gpus.lua --over cluster.gpus=1..40 --slo 'e2e_p99<=3' --slo 'slo_attainment>=0.5' --set slo.e2e=2 -j 1 >one.txt
+    "$MBSAND" search gpus.lua --over cluster.gpus=1..40 --slo 'e2e_p99<=3' --slo 'slo_attainment>=0.5' --set slo.e2e=2 -j 2 >two.txt
+    cmp one.txt two.txt
+    "$MBSAND" gpus.lua --over cluster.gpus=1..40 -q --set slo.e2e=2 --format csv >grid.csv 2>/dev/null
+    for policy in static_fifo static_sjf; do
+        want=$(awk -F, -v policy=$policy 'NR == 1 { for (i = 1; i <= NF; i++) c[$i] = i; next }
+            $2 == policy { bad = $c["e2e_p99_s"] > 3 || $c["slo_attainment"] < 0.5; if (bad && $1 > worst) worst = $1 }
+            END { print worst + 1 }' grid.csv)
+        got=$(awk -v policy=$policy '$1 == policy && $2 == "from" { print $3 }' one.txt)
+        [ "$got" = "$want" ] || { cat one.txt; echo "$policy: $got, by the grid $want"; return 1; }
+    done
+}
+
+@test "what cannot be found, and mistakes" {
+    run -0 "$MBSAND" search gpus.lua --over cluster.gpus=30..40 --slo 'e2e_p99<=100'
+    says "static_fifo all of 30..40"
+    run -0 "$MBSAND" search gpus.lua --over cluster.gpus=1..2 --slo 'e2e_p99<=0.01'
+    says "static_fifo none of 1..2"
+    run -2 "$MBSAND" search gpus.lua --over cluster.gpus=4..1 --slo 'e2e_p99<=1'
+    says "--over cluster.gpus=4..1: expected key=low..high with 0 < low < high"
+    run -2 "$MBSAND" search gpus.lua --over cluster.gpus=1..4 --slo 'e2e_p98<=1'
+    says "--slo e2e_p98<=1: 'e2e_p98' is no measure"
+    run -2 "$MBSAND" search gpus.lua --over cluster.gpus=1..4 --slo 'e2e_p99=1'
+    says "expected a measure, <= or >=, and a number above 0"
+    run -2 "$MBSAND" search gpus.lua --over cluster.gpuss=1..4 --slo 'e2e_p99<=1'
+    says 'cluster has no key "gpuss"; did you mean "gpus"?'
+    run -2 "$MBSAND" search gpus.lua --slo 'e2e_p99<=1'
+    says "over which key?"
+    run -2 "$MBSAND" search gpus.lua --over cluster.gpus=1..4
+    says "what is to be met?"
+    echo 'return { schedule = function() error("boom") end }' >bad.lua
+    run -1 "$MBSAND" search gpus.lua --over cluster.gpus=1..4 --slo 'e2e_p99<=1' --policy ./bad.lua
+    says "bad.lua:1: boom"
+    # A policy must not meet its SLO by turning requests away.
+    cat >picky.lua <<'END'
+return { arrive = function(self, req) if req.id % 2 == 0 then self.sim.queue:push(req) else self.sim:reject(req, "picky") end end,
+  schedule = function(self, _, step) step:admit(self.sim.queue, 8) end }
+END
+    run -0 "$MBSAND" search gpus.lua --over cluster.gpus=30..40 --slo 'e2e_p99<=100' --policy ./picky.lua
+    says "picky none of 30..40"
+}
