@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "engine/engine.h"
 
-#include "engine/batch.h"
-#include "engine/build.h"
-#include "engine/run.h"
-#include "engine/stepper.h"
-
 #include <stdlib.h>
 
 mb_status mb_engine_init(mb_engine *engine, uint32_t id, mb_surroundings *around,
@@ -31,38 +26,10 @@ void mb_engine_deinit(mb_engine *engine) {
 
 // --- building
 
-void mb_engine_begin(mb_engine *engine) {
-    mb_batch_begin(engine);
-    if (engine->stepper) mb_build_begin(engine->stepper);
-}
-
-mb_refusal mb_engine_add(mb_engine *engine, uint32_t slot, uint32_t wanted) {
-    return engine->stepper ? mb_build_add(engine, slot, wanted) : mb_batch_add(engine, slot);
-}
-
-mb_status mb_engine_carry(mb_engine *engine, bool spare, uint32_t *preempted, mb_error *error) {
-    if (engine->stepper) return mb_build_carry(engine, spare, preempted, error);
-    *preempted = 0;
-    return MB_OK;
-}
-
-mb_status mb_engine_preempt(mb_engine *engine, uint32_t slot, mb_preemption how, uint32_t queue, bool front,
-                            mb_refusal *refusal, mb_error *error) {
-    return mb_build_preempt(engine, slot, how, queue, front, refusal, error);
-}
-
 mb_status mb_engine_barrier(mb_engine *engine, uint32_t *returned, mb_error *error) {
     if (engine->stepper) return mb_build_barrier(engine, returned, error);
     *returned = 0;
     return MB_OK;
-}
-
-void mb_engine_quantum(mb_engine *engine, uint64_t steps) {
-    if (engine->stepper) engine->stepper->quantum = steps;
-}
-
-bool mb_engine_in_step(const mb_engine *engine, uint32_t slot) {
-    return mb_build_holds(engine->stepper, slot);
 }
 
 // --- running
@@ -73,31 +40,6 @@ mb_status mb_engine_start(mb_engine *engine, bool *started, mb_error *error) {
     if (engine->stepper && !mb_batch_from_rows(engine)) return mb_fail_memory(error);
     *started = engine->count > 0;
     return *started ? mb_batch_start(engine, error) : MB_OK;
-}
-
-void mb_engine_reach(mb_engine *engine) {
-    if (mb_engine_stepping(engine)) mb_run_reach(engine);
-}
-
-bool mb_engine_stops(mb_engine *engine) {
-    return !mb_engine_stepping(engine) || mb_run_stops(engine);
-}
-
-mb_status mb_engine_continue(mb_engine *engine, mb_error *error) {
-    return mb_run_continue(engine, error);
-}
-
-mb_status mb_engine_end(mb_engine *engine, mb_step_report *report, mb_error *error) {
-    return mb_engine_stepping(engine) ? mb_run_end(engine, report, error)
-                                      : mb_batch_end(engine, report, error);
-}
-
-double mb_engine_look_up(mb_engine *engine) {
-    return mb_run_interrupt(engine);
-}
-
-double mb_engine_next_boundary(const mb_engine *engine) {
-    return mb_run_next_boundary(engine);
 }
 
 void mb_engine_abandon(mb_engine *engine) {
@@ -111,18 +53,6 @@ void mb_engine_restart_sums(mb_engine *engine) {
 }
 
 // --- asking
-
-void mb_engine_settle(mb_engine *engine) {
-    mb_run_settle(engine);
-}
-
-uint32_t mb_engine_oldest(const mb_engine *engine) {
-    return engine->stepper->oldest;
-}
-
-void mb_engine_show_progress(const mb_engine *engine, mb_request *request) {
-    mb_stepper_materialize(engine->stepper, request);
-}
 
 double mb_engine_fill(const mb_engine *engine) {
     return engine->stepper ? mb_stepper_fill(engine->stepper) : mb_batch_fill(engine);

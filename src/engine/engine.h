@@ -2,7 +2,10 @@
 // One replica's executor, whichever of the two it is. It is driven from outside: a step is built and started;
 // at event_s the driver asks whether it ends; then it is ended, or goes on. Nothing here knows a policy.
 #pragma once
-#include "engine/state.h"
+#include "engine/batch.h"
+#include "engine/build.h"
+#include "engine/run.h"
+#include "engine/stepper.h"
 
 // Under a step model of `around->latency` it goes step by step, else it serves whole batches. `naive`: it
 // visits every running request at every iteration (--step). `around` must outlive it. Release with
@@ -11,22 +14,40 @@ mb_status mb_engine_init(mb_engine *engine, uint32_t id, mb_surroundings *around
                          const mb_engine_memory *memory, bool naive, mb_error *error);
 void mb_engine_deinit(mb_engine *engine);
 
+// Is it in a run of steps?
+static inline bool mb_engine_stepping(const mb_engine *engine) {
+    return engine->stepper && engine->stepper->stepping;
+}
+
 // --- building what runs next; nothing may be under way
 
-void mb_engine_begin(mb_engine *engine);
+static inline void mb_engine_begin(mb_engine *engine) {
+    mb_batch_begin(engine);
+    if (engine->stepper) mb_build_begin(engine->stepper);
+}
 // A request that waits, or runs here and is not in the step yet. `wanted`: 0, or the tokens of its chunk.
-mb_refusal mb_engine_add(mb_engine *engine, uint32_t slot, uint32_t wanted);
+static inline mb_refusal mb_engine_add(mb_engine *engine, uint32_t slot, uint32_t wanted) {
+    return engine->stepper ? mb_build_add(engine, slot, wanted) : mb_batch_add(engine, slot);
+}
 // --- of these nothing is done to whole batches
 // Go on with all that run; how many were preempted for want of memory. spare: a decode must find a free
 // block, whether it needs one or not.
-mb_status mb_engine_carry(mb_engine *engine, bool spare, uint32_t *preempted, mb_error *error);
+static inline mb_status mb_engine_carry(mb_engine *engine, bool spare, uint32_t *preempted, mb_error *error) {
+    if (engine->stepper) return mb_build_carry(engine, spare, preempted, error);
+    *preempted = 0;
+    return MB_OK;
+}
 // Set aside one that runs here; queue MB_NONE: back to that which it came from.
-mb_status mb_engine_preempt(mb_engine *engine, uint32_t slot, mb_preemption how, uint32_t queue, bool front,
-                            mb_refusal *refusal, mb_error *error);
+static inline mb_status mb_engine_preempt(mb_engine *engine, uint32_t slot, mb_preemption how, uint32_t queue,
+                                          bool front, mb_refusal *refusal, mb_error *error) {
+    return mb_build_preempt(engine, slot, how, queue, front, refusal, error);
+}
 // The step becomes a static batch; how many rows went back to their queues because their ends do not fit.
 mb_status mb_engine_barrier(mb_engine *engine, uint32_t *returned, mb_error *error);
 // The run ends after so many steps; 0: no limit.
-void mb_engine_quantum(mb_engine *engine, uint64_t steps);
+static inline void mb_engine_quantum(mb_engine *engine, uint64_t steps) {
+    if (engine->stepper) engine->stepper->quantum = steps;
+}
 
 // Is there anything to start?
 static inline bool mb_engine_built(const mb_engine *engine) {
@@ -39,16 +60,29 @@ static inline bool mb_engine_built(const mb_engine *engine) {
 mb_status mb_engine_start(mb_engine *engine, bool *started, mb_error *error);
 // event_s has come. First all engines that wait for this instant reach it; then each is asked whether what it
 // does ends by itself. If not, it stands between two steps: it is to be continued, or ended.
-void mb_engine_reach(mb_engine *engine);
-bool mb_engine_stops(mb_engine *engine);
-mb_status mb_engine_continue(mb_engine *engine, mb_error *error);
+static inline void mb_engine_reach(mb_engine *engine) {
+    if (mb_engine_stepping(engine)) mb_run_reach(engine);
+}
+static inline bool mb_engine_stops(mb_engine *engine) {
+    return !mb_engine_stepping(engine) || mb_run_stops(engine);
+}
+static inline mb_status mb_engine_continue(mb_engine *engine, mb_error *error) {
+    return mb_run_continue(engine, error);
+}
 // Who is done leaves, and nothing is under way any more.
-mb_status mb_engine_end(mb_engine *engine, mb_step_report *report, mb_error *error);
+static inline mb_status mb_engine_end(mb_engine *engine, mb_step_report *report, mb_error *error) {
+    return mb_engine_stepping(engine) ? mb_run_end(engine, report, error)
+                                      : mb_batch_end(engine, report, error);
+}
 // Something has changed: look up at the first boundary between two steps from now on (after now, if it had
 // its turn). When that is, which may be now, and is event_s then; INFINITY: it looks as soon anyway.
-double mb_engine_look_up(mb_engine *engine);
+static inline double mb_engine_look_up(mb_engine *engine) {
+    return mb_run_interrupt(engine);
+}
 // That boundary; of an engine in a run.
-double mb_engine_next_boundary(const mb_engine *engine);
+static inline double mb_engine_next_boundary(const mb_engine *engine) {
+    return mb_run_next_boundary(engine);
+}
 // What is under way is given up: its steps so far count.
 void mb_engine_abandon(mb_engine *engine);
 // What was summed up to now does not count.
@@ -56,12 +90,10 @@ void mb_engine_restart_sums(mb_engine *engine);
 
 // --- asking
 
-// Is it in a run of steps?
-static inline bool mb_engine_stepping(const mb_engine *engine) {
-    return engine->stepper && engine->stepper->stepping;
-}
 // Bring everything up to now.
-void mb_engine_settle(mb_engine *engine);
+static inline void mb_engine_settle(mb_engine *engine) {
+    mb_run_settle(engine);
+}
 // Requests that run here; whether a stepper has any, which it may between two runs.
 static inline uint32_t mb_engine_running(const mb_engine *engine) {
     if (engine->stepper) return engine->stepper->running;
@@ -71,10 +103,16 @@ static inline bool mb_engine_holds_requests(const mb_engine *engine) {
     return engine->stepper && engine->stepper->running > 0;
 }
 // The first request that runs on a stepper, in order of admission; MB_NONE.
-uint32_t mb_engine_oldest(const mb_engine *engine);
+static inline uint32_t mb_engine_oldest(const mb_engine *engine) {
+    return engine->stepper->oldest;
+}
 // The progress of a request that runs here, as of the last mb_engine_settle, is written into it.
-void mb_engine_show_progress(const mb_engine *engine, mb_request *request);
-bool mb_engine_in_step(const mb_engine *engine, uint32_t slot);
+static inline void mb_engine_show_progress(const mb_engine *engine, mb_request *request) {
+    mb_stepper_materialize(engine->stepper, request);
+}
+static inline bool mb_engine_in_step(const mb_engine *engine, uint32_t slot) {
+    return mb_build_holds(engine->stepper, slot);
+}
 // Could a request of this length be held if nothing else were?
 bool mb_engine_ever_fits(const mb_engine *engine, uint32_t final_tokens);
 // --- of memory. Its share that is taken;

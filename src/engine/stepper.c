@@ -38,8 +38,7 @@ void mb_stepper_deinit(mb_stepper *stepper) {
     free(stepper->selected);
 }
 
-bool mb_slots_room(uint32_t **slots, uint32_t count, uint32_t *capacity) {
-    if (count < *capacity) return true;
+bool mb_slots_grow(uint32_t **slots, uint32_t *capacity) {
     const uint32_t more = *capacity ? 2 * *capacity : 16;
     uint32_t *grown = realloc(*slots, more * sizeof *grown);
     if (!grown) return false;

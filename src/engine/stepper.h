@@ -50,5 +50,8 @@ double mb_stepper_tokens(const mb_stepper *stepper);
 // While no run is on: the averages of memory up to now. To be called before the memory in use changes.
 void mb_stepper_account(mb_stepper *stepper);
 bool mb_stepper_count_token(mb_stepper *stepper, double time_s, int count);
-// Grow a list of slots. False when out of memory.
-bool mb_slots_room(uint32_t **slots, uint32_t count, uint32_t *capacity);
+// Room for one more in a list of slots. False when out of memory.
+bool mb_slots_grow(uint32_t **slots, uint32_t *capacity);
+static inline bool mb_slots_room(uint32_t **slots, uint32_t count, uint32_t *capacity) {
+    return count < *capacity || mb_slots_grow(slots, capacity);
+}

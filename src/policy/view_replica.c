@@ -241,7 +241,8 @@ static int read_replica(lua_State *L, const mb_view *view, int property) {
 }
 
 static int index_replica(lua_State *L) {
-    if (lua_type(L, 2) == LUA_TSTRING && strcmp(lua_tostring(L, 2), "kv") == 0) {
+    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
+    if (name[0] == 'k' && name[1] == 'v' && !name[2]) { // at each read of a replica: no call
         const mb_view *view = lua_touserdata(L, 1);
         lua_rawgeti(L, LUA_REGISTRYINDEX, mb_host_of(L)->kv_views);
         lua_rawgeti(L, -1, (int)view->index + 1);

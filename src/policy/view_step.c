@@ -28,11 +28,13 @@ static uint32_t check_limit(lua_State *L, int index) {
 
 // What the policy's number is due to: for the shares of admissions that ended at it.
 static void check_why(lua_State *L, mb_sim *sim, int index) {
-    const char *why = luaL_optstring(L, index, "cap");
+    mb_step_limited_by(sim, MB_STOP_CAP);
+    if (lua_isnoneornil(L, index)) return;
+    const char *why = luaL_checkstring(L, index);
     const bool sla = strcmp(why, "b_sla") == 0, mem = strcmp(why, "b_mem") == 0;
     if (!sla && !mem && strcmp(why, "cap") != 0)
         luaL_error(L, "step:admit: the number is due to \"cap\", \"b_sla\" or \"b_mem\", not \"%s\"", why);
-    mb_step_limited_by(sim, sla ? MB_STOP_B_SLA : mem ? MB_STOP_B_MEM : MB_STOP_CAP);
+    if (sla || mem) mb_step_limited_by(sim, sla ? MB_STOP_B_SLA : MB_STOP_B_MEM);
 }
 
 static int admit(lua_State *L) {
@@ -90,7 +92,8 @@ static int add(lua_State *L) {
 
 // What a decode must find free to go on.
 static bool check_spare(lua_State *L) {
-    const char *rule = luaL_optstring(L, 2, "needed");
+    if (lua_isnoneornil(L, 2)) return false;
+    const char *rule = luaL_checkstring(L, 2);
     const bool spare = strcmp(rule, "spare") == 0;
     if (!spare && strcmp(rule, "needed") != 0)
         luaL_error(L,

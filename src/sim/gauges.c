@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "sim/gauges.h"
 
-void mb_sim_integrate(mb_sim *sim) {
+void mb_sim_add_up(mb_sim *sim) {
     const double dt = sim->now_s - sim->integrated_s;
-    if (dt <= 0) return;
     mb_metrics *metrics = &sim->metrics;
     sim->integrated_s = sim->now_s;
     metrics->in_system_integral += dt * (double)(sim->waiting + sim->running);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "sim/replica.h"
 
-#include "sim/gauges.h"
-
 #include <stdlib.h>
 
 mb_status mb_replicas_init(mb_sim *sim, mb_error *error) {
@@ -72,26 +70,6 @@ void mb_replica_mark_busy(mb_sim *sim, mb_replica *replica) {
     mb_bits_remove(&sim->idle, replica->engine.id);
     mb_bits_remove(&sim->loaded, replica->engine.id);
     sim->idle_count--;
-}
-
-void mb_replica_take_back_idle(mb_sim *sim, mb_replica *replica) {
-    if (!replica->idle_on_purpose) return;
-    mb_sim_integrate(sim);
-    replica->idle_on_purpose = false;
-    sim->idle_on_purpose_count--;
-}
-
-void mb_replica_mark_boundary(mb_sim *sim, const mb_replica *replica) {
-    mb_bits_add(&sim->boundary, replica->engine.id);
-}
-
-void mb_replica_clear_boundary(mb_sim *sim, const mb_replica *replica) {
-    mb_bits_remove(&sim->boundary, replica->engine.id);
-}
-
-void mb_replica_note_boundary(mb_sim *sim, const mb_replica *replica) {
-    const mb_engine *engine = &replica->engine;
-    if (engine->stepper) mb_min_tree_set(&sim->boundaries, engine->id, engine->stepper->boundary_s);
 }
 
 double mb_replica_next_boundary(mb_sim *sim, const mb_replica *replica) {

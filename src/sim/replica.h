@@ -1,19 +1,31 @@
 // SPDX-License-Identifier: MIT
 // Replicas: idle, busy, or to look up from a run of steps.
 #pragma once
-#include "sim/state.h"
+#include "sim/gauges.h"
 
 mb_status mb_replicas_init(mb_sim *sim, mb_error *error);
 void mb_replicas_deinit(mb_sim *sim);
 void mb_replica_mark_idle(mb_sim *sim, mb_replica *replica);
 void mb_replica_mark_busy(mb_sim *sim, mb_replica *replica);
 // It does not stay idle on purpose any longer.
-void mb_replica_take_back_idle(mb_sim *sim, mb_replica *replica);
+static inline void mb_replica_take_back_idle(mb_sim *sim, mb_replica *replica) {
+    if (!replica->idle_on_purpose) return;
+    mb_sim_integrate(sim);
+    replica->idle_on_purpose = false;
+    sim->idle_on_purpose_count--;
+}
 // The planning of this instant will look at this replica, which stands between two steps.
-void mb_replica_mark_boundary(mb_sim *sim, const mb_replica *replica);
-void mb_replica_clear_boundary(mb_sim *sim, const mb_replica *replica);
+static inline void mb_replica_mark_boundary(mb_sim *sim, const mb_replica *replica) {
+    mb_bits_add(&sim->boundary, replica->engine.id);
+}
+static inline void mb_replica_clear_boundary(mb_sim *sim, const mb_replica *replica) {
+    mb_bits_remove(&sim->boundary, replica->engine.id);
+}
 // What its engine's first boundary is has changed, perhaps.
-void mb_replica_note_boundary(mb_sim *sim, const mb_replica *replica);
+static inline void mb_replica_note_boundary(mb_sim *sim, const mb_replica *replica) {
+    const mb_engine *engine = &replica->engine;
+    if (engine->stepper) mb_min_tree_set(&sim->boundaries, engine->id, engine->stepper->boundary_s);
+}
 double mb_replica_next_boundary(mb_sim *sim, const mb_replica *replica);
 // Its engine looks up at the first boundary from now on, since something has changed.
 void mb_replica_look_up(mb_sim *sim, mb_replica *replica);

@@ -24,7 +24,7 @@ static void took(void *self, const mb_engine *engine, uint32_t slot) {
     const mb_request *request = mb_request_at(&sim->requests, slot);
     mb_sim_integrate(sim);
     if (request->queue != MB_NONE) mb_queue_remove(&sim->queues[request->queue], &sim->requests, slot);
-    mb_sim_unstamp(sim, slot);
+    if (request->stamp) mb_sim_unstamp(sim, slot);
     sim->waiting--;
     sim->running++;
     mb_client_starts(sim, request);
