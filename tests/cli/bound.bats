@@ -54,6 +54,20 @@ value() {
     [ "$(value roomy.csv fcfs bound_duration_s)" = 6.081 ]
 }
 
+@test "steps: company and preemption may be cheaper than a decode alone, and the bound knows" {
+    # Alone a decode is padded to eight tokens, beside a token of a prompt it is not: 2 + 4 x 1.02 + 0.041
+    sed 's/per_context = 0.0001/&, graph_sizes = { 8 }/' steps.lua >padded.lua
+    "$MBSAND" padded.lua --bound --format csv >out.csv
+    [ "$(value out.csv fcfs bound_e2e_mean_s)" = 6.121 ]
+    # A decode that reads 101 tokens takes 2.02 s, to compute 101 - 90 of them again 1.11 s: 2 + 1.11 + ... + 1.14
+    sed 's/per_context = 0.0001/per_context = 0.01/; s/kv = "paged"/&, prefix_cache = true/' steps.lua >dear.lua
+    "$MBSAND" dear.lua --bound --format csv >out.csv
+    [ "$(value out.csv fcfs bound_e2e_mean_s)" = 6.5 ]
+    # Without a cache all are computed again: 2.01 ... 2.04, less than 2.02 ... 2.05
+    "$MBSAND" dear.lua --bound --format csv --set cluster.prefix_cache=false >out.csv
+    [ "$(value out.csv fcfs bound_e2e_mean_s)" = 10.1 ]
+}
+
 @test "every format has the bound and the regret; without --bound none has" {
     run "$MBSAND" batches.lua --bound
     says "best possible"

@@ -85,6 +85,20 @@ local function engine_scenario(requests)
   return workload(requests, 40, prefix), table.concat(parts, ", "), times, policies
 end
 
+-- All at once, in a pool that they fill to the last block, with or without a prefix that they share; and steps that cost
+-- hardly more than their base: only the conservation of work bounds such a run, and a simple policy nearly reaches it.
+local function crowded_scenario(requests)
+  local block, each = pick{ 2, 4, 8 }, whole(2, 6)
+  local prompt, base = block * each, uniform()
+  local prefix = chance(0.5) and (", prefix = { tokens = %d, groups = 1 }"):format(block * whole(1, each)) or ""
+  local load = ("synthetic { arrivals = arrivals.all_at_once{}, prompt = %d, output = %d, limit = %d%s }"):format(prompt,
+    pick{ 1, 1, 2 }, requests, prefix)
+  local cluster = ('gpus = %d, kv = "paged", kv_block = %d, kv_blocks = %d, reserve = "chunk", watermark = 0'):format(
+    pick{ 1, 2 }, block, each * whole(2, 5))
+  return load, cluster, ("latency.step { base = %.17g, per_token = %.17g }"):format(base, pick{ 0, 0.0001, 0.01 } * base),
+    { '{ "fcfs", label = "p1" }', '{ "vllm_v0", label = "p2" }' }
+end
+
 -- A table whose times need not grow with batch or length.
 local function random_table(path)
   local rows = { "batch_size,max_seq_len,mean_latency_sec" }
@@ -119,7 +133,7 @@ local function batch_scenario(requests, number)
 end
 
 local function scenario(number)
-  local make = chance(0.7) and engine_scenario or batch_scenario
+  local make = chance(0.1) and crowded_scenario or chance(0.7) and engine_scenario or batch_scenario
   local load, cluster, times, policies = make(pick{ 1, whole(2, 8), whole(9, 60) }, number)
   local classes = chance(0.5) and "  slo = { tbt = 0.05, ttft = 0.02, e2e = 1 },\n" or ""
   local warmup = chance(0.3) and pick{ "  warmup = 3,\n", "  warmup = { seconds = 0.5 },\n" } or ""
