@@ -244,7 +244,7 @@ static mb_status use_clock(const mb_experiment *experiment, mb_job_state *state,
                            mb_error *error) {
     const mb_status status =
         state->clock ? MB_OK : mb_step_clock_open(experiment->scenario, &state->clock, error);
-    if (status == MB_OK) mb_step_clock_use(state->clock, experiment, latency);
+    if (status == MB_OK) mb_step_clock_use(state->clock, experiment, state->stop, latency);
     return status;
 }
 

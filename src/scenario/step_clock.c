@@ -16,6 +16,7 @@ struct mb_step_clock {
     double since_s;             // on its thread's CPU clock, when the first of these steps was done
     const mb_step_shape *shape; // of the call
     double *seconds;
+    const atomic_bool *stop; // the program is to end
 };
 
 static void push_shape(lua_State *L, const mb_step_shape *shape) {
@@ -67,6 +68,10 @@ static void look_at_clock(lua_State *L, lua_Debug *unused) {
     const double now_s = mb_clock_read(CLOCK_THREAD_CPUTIME_ID);
     if (!clock->instructions) clock->since_s = now_s;
     clock->instructions += LOOK_EVERY;
+    if (clock->stop && atomic_load(clock->stop)) {
+        lua_sethook(L, NULL, 0, 0);
+        luaL_error(L, "latency.custom was interrupted");
+    }
     const bool over = limits->hook_instructions && clock->instructions > limits->hook_instructions;
     if (!over && now_s - clock->since_s < limits->hook_s) return;
     lua_sethook(L, NULL, 0, 0);
@@ -112,8 +117,10 @@ mb_status mb_step_clock_open(const mb_scenario *scenario, mb_step_clock **clock,
     return MB_OK;
 }
 
-void mb_step_clock_use(mb_step_clock *clock, const mb_experiment *experiment, mb_latency *latency) {
+void mb_step_clock_use(mb_step_clock *clock, const mb_experiment *experiment, const atomic_bool *stop,
+                       mb_latency *latency) {
     clock->experiment = experiment;
+    clock->stop = stop;
     if (!experiment->limits.jit) mb_lua_interpret(mb_scenario_state(clock->scenario));
     latency->custom = call_clock;
     latency->custom_self = clock;

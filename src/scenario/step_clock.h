@@ -8,5 +8,6 @@ typedef struct mb_step_clock mb_step_clock;
 // Runs the scenario's text again, once for a thread: its jobs take turns.
 mb_status mb_step_clock_open(const mb_scenario *scenario, mb_step_clock **clock, mb_error *error);
 // Makes `latency` call the function of this experiment of the scenario; `latency` must not outlive the clock.
-void mb_step_clock_use(mb_step_clock *clock, const mb_experiment *experiment, mb_latency *latency);
+void mb_step_clock_use(mb_step_clock *clock, const mb_experiment *experiment, const atomic_bool *stop,
+                       mb_latency *latency);
 void mb_step_clock_close(mb_step_clock *clock);

@@ -127,3 +127,12 @@ END
     jq -e --rawfile text before/p.lua '.manifest.policies | any(.text == $text)' dump/summary.json
     jq -e --rawfile text before/helper.lua '.manifest.modules | any(.text == $text)' dump/summary.json
 }
+
+@test "a function of latency.custom that never ends is stopped with the program" {
+    printf '%s\n' 'return scenario { policies = { "fcfs" }, seeds = 1, slo = {}, cluster = { kv_blocks = 1000 },' \
+        '  workload = synthetic { arrivals = arrivals.poisson { rate = 1 }, prompt = 5, output = 5, limit = 5 },' \
+        '  latency = latency.custom(function() while true do end end) }' >custom.lua
+    stop TERM dump/requests-fcfs-1.csv.part custom.lua --jobs 1 --hook-seconds 100000 --dump requests --out dump
+    [ "$status" -eq 1 ]
+    says "latency.custom was interrupted"
+}
