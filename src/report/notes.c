@@ -210,24 +210,21 @@ static void note_roofline(mb_notes *notes, const mb_results *results) {
     const mb_roofline *before = NULL;
     for (size_t i = 0; i < section->point_count; i++) {
         const mb_roofline *r = section->points[i].experiment.roofline;
-        if (!r || (before && before->pooled == r->pooled && before->prompt_error == r->prompt_error &&
-                   before->decode_error == r->decode_error))
+        const bool known = r && !isnan(r->prompt_error);
+        if (!r || (before && (!known || (before->prompt_error == r->prompt_error &&
+                                         before->decode_error == r->decode_error))))
             continue;
         before = r;
         mb_strbuf text = {0};
-        if (isnan(r->prompt_error))
-            mb_strbuf_add(
-                &text, "step times are a roofline's with efficiencies that the scenario gives: nobody knows "
-                       "how far off it is");
+        mb_strbuf_add(&text, "step times are a roofline's: ");
+        if (!known)
+            mb_strbuf_add(&text, "the scenario gives its efficiencies, so nobody knows how far off it is");
         else
             mb_strbuf_printf(
-                &text,
-                "step times are a roofline's: prompts %.0f %%, decodes %.0f %% off in the median on %s "
-                "(dense models in 16 bits; docs/fidelity.md)",
+                &text, "prompts %.0f %%, decodes %.0f %% off in the median on %s (docs/fidelity.md)",
                 100 * r->prompt_error, 100 * r->decode_error,
-                r->pooled > 0 ? "GPUs whose measurements were left out, for nobody measured this one"
-                              : "measurements that were left out of its fit");
-        add_note(notes, r->pooled > 0 || isnan(r->prompt_error) ? MB_NOTE_WARNING : MB_NOTE_PLAIN, &text);
+                r->pooled > 0 ? "other GPUs, for nobody measured this one" : "what was left out of its fit");
+        add_note(notes, known && r->pooled == 0 ? MB_NOTE_PLAIN : MB_NOTE_WARNING, &text);
     }
 }
 

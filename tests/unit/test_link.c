@@ -128,7 +128,8 @@ static void test_steps_have_both(void **state) {
     mb_corrections *corrections;
     mb_error error;
     if (mb_corrections_read(path, &corrections, &error)) fail_msg("%s", error.message);
-    const mb_roofline roofline = {.compute = 1, .bandwidth = 1e6, .weight_bytes = 1000}; // 1 ms
+    const mb_roofline roofline = {
+        .compute = 1, .attention = 1, .bandwidth = 1e6, .kv_bandwidth = 1e6, .weight_bytes = 1000}; // 1 ms
     const uint32_t sizes[] = {2};
     mb_latency latency = {.kind = MB_LATENCY_ROOFLINE,
                           .roofline = &roofline,
