@@ -151,6 +151,7 @@ static mb_status print_own_report(const mb_results *results, mb_error *error) {
                section->point_count > 1 ? ", and other points" : "");
         mb_strbuf_deinit(&description);
         fflush(stdout); // the script has its own idea of standard output's buffer
+        mb_scenario_stop_on(results->scenario, mb_stop_flag());
         status = mb_scenario_report(results->scenario, results->section, store.rows, store.count, error);
     }
     free_rows(&store);

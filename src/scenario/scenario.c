@@ -22,6 +22,7 @@ struct mb_scenario {
     size_t count, points;          // points: also those that were not read
     char **modules, **files;       // NULL after the last
     const mb_overrides *overrides; // as given; NULL: none
+    const atomic_bool *stop;       // ends a report; NULL: nothing does
     mb_scripts *scripts;           // texts of the policies and of what they load
     mb_scenario_draft draft;       // of the experiment that is being read
     int loaded;                    // reference to the table that the Lua side made
@@ -525,6 +526,7 @@ static void push_row(lua_State *L, const mb_section *section, int points, const 
 static int report(lua_State *L) {
     const call *arguments = lua_touserdata(L, 1);
     const mb_scenario *scenario = arguments->scenario;
+    mb_scenario_end_on(L, scenario->stop);
     lua_rawgeti(L, LUA_REGISTRYINDEX, scenario->loaded);
     lua_getfield(L, -1, "sections");
     lua_rawgeti(L, -1, (int)(arguments->section + 1));
@@ -538,6 +540,10 @@ static int report(lua_State *L) {
     }
     lua_call(L, 1, 0);
     return 0;
+}
+
+void mb_scenario_stop_on(mb_scenario *scenario, const atomic_bool *stop) {
+    scenario->stop = stop;
 }
 
 mb_status mb_scenario_report(mb_scenario *scenario, size_t section, const mb_row *rows, size_t row_count,

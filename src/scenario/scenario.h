@@ -72,6 +72,8 @@ typedef struct mb_row {
     const double *const *values;      // [of the experiment's seeds][MB_MEASURE_COUNT]; NULL: did not finish
 } mb_row;
 
+// A flag that, once set, ends a report that is under way.
+void mb_scenario_stop_on(mb_scenario *scenario, const atomic_bool *stop);
 // Call the section's own report function; it prints to standard output.
 mb_status mb_scenario_report(mb_scenario *scenario, size_t section, const mb_row *rows, size_t row_count,
                              mb_error *error);

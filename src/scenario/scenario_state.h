@@ -4,6 +4,8 @@
 #include "policy/lua_compat.h"
 #include "scenario/experiment.h"
 
+#include <stdatomic.h>
+
 typedef struct mb_scenario mb_scenario;
 
 // A protected call of `function` with `argument`:
@@ -13,3 +15,5 @@ lua_State *mb_scenario_state(const mb_scenario *scenario);
 mb_status mb_scenario_again(const mb_scenario *original, mb_scenario **copy, mb_error *error);
 // Push the table that the Lua side made for the experiment.
 void mb_scenario_push_experiment(const mb_scenario *scenario, const mb_experiment *experiment);
+// What runs in the state from now on ends with an error once the flag, if there is one, is set.
+void mb_scenario_end_on(lua_State *L, const atomic_bool *stop);

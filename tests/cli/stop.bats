@@ -136,3 +136,19 @@ END
     [ "$status" -eq 1 ]
     says "latency.custom was interrupted"
 }
+
+@test "a report that never ends is stopped with the program" {
+    sed 's/^  seeds = 1,/  seeds = 1, report = function() print("begun") io.stdout:flush() while true do end end,/' "$small" >report.lua
+    "$MBSAND" report.lua --quiet >out 2>err &
+    pid=$!
+    for _ in $(seq 1200); do
+        if grep -q begun out; then break; fi
+        sleep 0.1
+    done
+    kill -TERM "$pid"
+    status=0
+    wait "$pid" || status=$?
+    output=$(cat out err)
+    [ "$status" -eq 2 ]
+    says "the report was interrupted"
+}
