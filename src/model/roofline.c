@@ -27,6 +27,11 @@ static void count_pairs(const mb_model_config *m, mb_roofline *r, double share) 
         r->decode_pair_flops = every * 2 * (2.0 * m->kv_lora_rank + m->rope_dim);
 }
 
+bool mb_roofline_unfitted(const mb_plan *plan) {
+    const mb_model_config *m = plan->model;
+    return m->experts || m->quantisation != MB_QUANT_NONE || plan->bytes_per_weight > 0;
+}
+
 mb_status mb_roofline_make(const mb_plan *plan, const mb_roofline_efficiency *efficiency, mb_roofline *r,
                            mb_error *error) {
     const mb_model_config *m = plan->model;
@@ -53,6 +58,7 @@ mb_status mb_roofline_make(const mb_plan *plan, const mb_roofline_efficiency *ef
                        .prompt_error = efficiency->prompt_error,
                        .decode_error = efficiency->decode_error,
                        .pooled = efficiency->pooled,
+                       .unfitted = mb_roofline_unfitted(plan),
                        .weight_bytes = (linear - experts) * share,
                        .expert_bytes = experts * share,
                        .expert_share = m->experts ? (double)m->experts_per_token / m->experts : 0,

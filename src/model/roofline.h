@@ -31,7 +31,13 @@ typedef struct mb_roofline {
     double reduce_latency_s;     // per step
     double layers_s, launch_s;   // per step: what layers cost beyond, and the least that it can take
     double prompt_error, decode_error, pooled; // see mb_roofline_efficiency; pooled: 1 or 0
+    double unfitted; // 1: a mixture of experts or weights of another precision, which no efficiency was
+                     // fitted to
 } mb_roofline;
+
+// A mixture of experts or weights of another precision than 16 bits: the efficiencies' errors do not speak of
+// them.
+bool mb_roofline_unfitted(const mb_plan *plan);
 
 // Fails where the GPU's description lacks what is needed: a link for several GPUs.
 mb_status mb_roofline_make(const mb_plan *plan, const mb_roofline_efficiency *efficiency,

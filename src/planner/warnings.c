@@ -140,8 +140,7 @@ static void add_roofline(mb_plan_warnings *w, const mb_plan_options *options, co
                              e->pooled ? "GPUs whose measurements were left out; nobody measured this one"
                                        : "measurements that were left out of its fit",
                              options->latency ? "; no queue is in them" : "");
-    const mb_model_config *m = row->plan.model;
-    if (m->experts || m->quantisation != MB_QUANT_NONE || row->plan.bytes_per_weight > 0)
+    if (mb_roofline_unfitted(&row->plan))
         mb_plan_warnings_add(
             w, "the roofline was fitted to dense models in 16 bits: for mixtures of experts and other "
                "precisions its error is not known");

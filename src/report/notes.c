@@ -5,6 +5,7 @@
 #include "report/asked.h"
 #include "report/format.h"
 #include "report/regret.h"
+#include "report/roofline_text.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -204,27 +205,17 @@ static void note_extrapolated(mb_notes *notes, const totals *sums, size_t count)
     if (text.length) add_note(notes, MB_NOTE_PLAIN, &text);
 }
 
-// How far off a roofline was where it was measured; one note for each of them that the points have.
+// One note for each roofline that the points have.
 static void note_roofline(mb_notes *notes, const mb_results *results) {
     const mb_section *section = mb_results_section(results);
     const mb_roofline *before = NULL;
     for (size_t i = 0; i < section->point_count; i++) {
-        const mb_roofline *r = section->points[i].experiment.roofline;
-        const bool known = r && !isnan(r->prompt_error);
-        if (!r || (before && (!known || (before->prompt_error == r->prompt_error &&
-                                         before->decode_error == r->decode_error))))
-            continue;
-        before = r;
+        const mb_roofline *roofline = section->points[i].experiment.roofline;
+        if (!roofline || (before && mb_roofline_alike(before, roofline))) continue;
+        before = roofline;
         mb_strbuf text = {0};
-        mb_strbuf_add(&text, "step times are a roofline's: ");
-        if (!known)
-            mb_strbuf_add(&text, "the scenario gives its efficiencies, so nobody knows how far off it is");
-        else
-            mb_strbuf_printf(
-                &text, "prompts %.0f %%, decodes %.0f %% off in the median on %s (docs/fidelity.md)",
-                100 * r->prompt_error, 100 * r->decode_error,
-                r->pooled > 0 ? "other GPUs, for nobody measured this one" : "what was left out of its fit");
-        add_note(notes, known && r->pooled == 0 ? MB_NOTE_PLAIN : MB_NOTE_WARNING, &text);
+        const bool sure = mb_roofline_text(roofline, &text);
+        add_note(notes, sure ? MB_NOTE_PLAIN : MB_NOTE_WARNING, &text);
     }
 }
 

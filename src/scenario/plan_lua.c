@@ -168,6 +168,7 @@ static const struct {
     COEFFICIENT(prompt_error),
     COEFFICIENT(decode_error),
     COEFFICIENT(pooled),
+    COEFFICIENT(unfitted),
 #undef COEFFICIENT
 };
 enum { COEFFICIENT_COUNT = sizeof COEFFICIENTS / sizeof *COEFFICIENTS };

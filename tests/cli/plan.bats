@@ -98,6 +98,10 @@ assert 0.0297 < row["tpot_s"] < 0.035 and row["tpot_error"] > 0.2 and any("eager
     says "step times are a roofline's: prompts 10 %, decodes 16 % off in the median"
     "$MBSAND" cluster.lua --quiet --format json | python3 -c 'import json, sys
 assert "decodes 16 %" in json.dumps(json.load(sys.stdin))'
+    sed 's/model = "[^"]*"/model = "qwen3-30b-a3b"/' cluster.lua >mixture.lua
+    run "$MBSAND" mixture.lua
+    says "warning: step times are a roofline's"
+    says "for mixtures of experts and other precisions its error is not known"
 }
 
 @test "pages: simulated beside the formula" {
