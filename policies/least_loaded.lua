@@ -6,12 +6,7 @@ local VllmV1 = require "vllm_v1"
 local LeastLoaded = { params = VllmV1.params, init = VllmV1.init, serve = VllmV1.serve }
 
 function LeastLoaded:arrive(req)
-  local best, least = nil, math.huge
-  for _, replica in ipairs(self.sim.replicas) do
-    local load = replica.running + replica.waiting
-    if load < least then best, least = replica, load end
-  end
-  best.queue:push(req)
+  self.sim:least("load").queue:push(req)
 end
 
 function LeastLoaded:schedule(replica, step)

@@ -66,6 +66,11 @@ function Sim:bins(options) end
 ---@return number[]
 function Sim:sample(key) end
 
+---The replica with the least of it ("load": running + waiting in its own queue); of equals the first.
+---@param what? "load"|"running"|"waiting"
+---@return mbsand.Replica
+function Sim:least(what) end
+
 ---Call `fn` once, `dt` seconds from now.
 ---@param dt number at least 0
 ---@param fn fun()

@@ -16,7 +16,7 @@ local function write(name, text)
 end
 
 -- Run a policy; rows of the requests' dump by id, and the summary's row.
-local function run(policy, params, cluster, workload, more, per_token)
+local function run(policy, params, cluster, workload, more, per_token, label)
   write("scenario.lua", ([[
 return scenario {
   workload = %s,
@@ -30,7 +30,7 @@ return scenario {
   local command = ("%s %s/scenario.lua --quiet --out %s/out --dump requests >/dev/null"):format(binary, folder, folder)
   local status = os.execute(command)
   assert(status == true or status == 0, command)
-  local requests = csv.rows(("%s/out/requests-%s-1.csv"):format(folder, policy))
+  local requests = csv.rows(("%s/out/requests-%s-1.csv"):format(folder, label or policy))
   local by_id = {}
   for _, row in ipairs(requests) do by_id[tonumber(row.id)] = row end
   return by_id, csv.rows(folder .. "/out/summary.csv")[1]
@@ -157,6 +157,41 @@ do
   tap.ok(counts[1] > 60 and counts[1] < 100 and counts[4] < 140, "random: about the same", table.concat(counts, " "))
   local two = shares("power_of_two", 4, many)
   tap.ok(two[4] - two[1] <= 6 and two[4] - two[1] < counts[4] - counts[1], "power_of_two: nearer", table.concat(two, " "))
+end
+
+-- sim:least is the walk over the replicas that it replaces.
+local SUMS = { load = "replica.running + replica.waiting", running = "replica.running", waiting = "replica.waiting" }
+for what, sum in pairs(SUMS) do
+  local body = [[
+local VllmV1 = require "vllm_v1"
+local P = { params = VllmV1.params, init = VllmV1.init, serve = VllmV1.serve }
+function P:arrive(req)
+  %s
+  best.queue:push(req)
+end
+function P:schedule(replica, step) self:serve(replica, step, replica.queue) end
+return P
+]]
+  local walk = ([[
+  local best, least = nil, math.huge
+  for _, replica in ipairs(self.sim.replicas) do
+    local count = %s
+    if count < least then best, least = replica, count end
+  end]]):format(sum)
+  write("walk.lua", body:format(walk))
+  write("call.lua", body:format(('local best = self.sim:least("%s")'):format(what)))
+  assert(os.execute("cp policies/vllm_v1.lua " .. folder)) -- a policy requires what lies beside it
+  local function places(name)
+    local rows = run(folder .. "/" .. name .. ".lua", "", "gpus = 5, max_requests = 3",
+      "synthetic { arrivals = arrivals.gamma{ rate = 30, cv = 3 }, prompt = lengths.uniform(1, 40), "
+        .. "output = lengths.uniform(1, 30), limit = 300 }", nil, nil, name)
+    local list = {}
+    for i = 0, 299 do list[#list + 1] = rows[i].replica end
+    return table.concat(list, " ")
+  end
+  local by_walk = places("walk")
+  tap.equal(places("call"), by_walk, "sim:least: " .. what)
+  tap.ok(by_walk:find "5", "sim:least: " .. what .. ": all replicas serve")
 end
 
 os.execute("rm -r " .. folder)
