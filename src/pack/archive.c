@@ -44,7 +44,8 @@ static mb_status prepare(mb_archive *archive, const char *sql, sqlite3_stmt **st
 bool mb_archive_is(const char *path) {
     static const char mark[16] = "SQLite format 3";
     char first[sizeof mark];
-    FILE *file = mb_paths_is_file(path) ? fopen(path, "rb") : NULL;
+    struct stat info; // a pipe would wait for its writer, and give what it gives only once
+    FILE *file = stat(path, &info) == 0 && S_ISREG(info.st_mode) ? fopen(path, "rb") : NULL;
     if (!file) return false;
     const bool is = fread(first, 1, sizeof first, file) == sizeof first && !memcmp(first, mark, sizeof mark);
     fclose(file);

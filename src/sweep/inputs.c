@@ -11,8 +11,9 @@
 static const char program[] = "/proc/self/exe";
 
 static mb_status hash_file(const char *path, char hash[MB_SHA256_TEXT], struct stat *seen, mb_error *error) {
-    FILE *file = fopen(path, "rb");
-    if (!file) return mb_fail(error, MB_FAILED, "%s: %s", path, strerror(errno));
+    FILE *file;
+    const mb_status status = mb_paths_open(path, &file, error);
+    if (status) return status;
     mb_sha256_state state;
     mb_sha256_start(&state);
     char part[1 << 16];

@@ -203,9 +203,15 @@ static mb_status check_format(mb_store *store, bool *empty, mb_error *error) {
                    (long long)format, FORMAT);
 }
 
+// To open a pipe would wait for whoever is at its other end.
 static mb_status open_path(mb_store *store, const char *path, mb_error *error) {
     *store = (mb_store){.lock = -1, .path = mb_strdup(path)};
-    return store->path ? MB_OK : mb_fail_memory(error);
+    if (!store->path) return mb_fail_memory(error);
+    struct stat there;
+    if (stat(path, &there) == 0 && !S_ISREG(there.st_mode))
+        return mb_fail(error, MB_BAD_INPUT, "%s: is not a regular file; expected a database of results",
+                       path);
+    return MB_OK;
 }
 
 mb_status mb_store_open(mb_store *store, const char *path, mb_error *error) {

@@ -3,6 +3,7 @@
 // promises.
 #include "base/strbuf.h"
 #include "fuzz.h"
+#include "workload/length_pairs.h"
 #include "workload/source.h"
 
 #include <math.h>

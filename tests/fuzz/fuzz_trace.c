@@ -3,6 +3,7 @@
 #include "base/strbuf.h"
 #include "fuzz.h"
 #include "workload/distribution.h"
+#include "workload/length_pairs.h"
 #include "workload/source.h"
 
 #include <math.h>

@@ -133,4 +133,9 @@ rule() { # rule CODE SENTENCE RULE
     run_both 2 'pipe: is a pipe; expected a file' probe --model qwen3-0.6b --backend cpu -o pipe
     sed 's|latency.batch "pipe"|latency.batch { alpha = 1, beta = 1, gamma = 1 }|; s|synthetic {.*limit = 5 }|trace.azure "pipe" {}|' batch.lua >trace.lua
     run_both 2 'pipe: is not a regular file' trace.lua
+    run_both 2 'pipe: is not a regular file; expected a database of results' show pipe
+    run_both 2 'pipe: is not a regular file; expected a database of results' compare pipe pipe.csv
+    run_both 2 'pipe: is not a regular file; expected a database of results' merge pipe pipe.csv
+    run_both 2 'pipe: is not a regular file; expected a database of results' sweep "$small" --db pipe
+    run_both 2 'pipe is no case' verify pipe
 }
