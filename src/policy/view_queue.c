@@ -348,7 +348,7 @@ static int read_bins(lua_State *L, const mb_view *view, int property) {
 
 static int index_bins(lua_State *L) {
     if (lua_type(L, 2) != LUA_TNUMBER) return mb_view_index(L, "bins object", read_bins);
-    const mb_view *view = lua_touserdata(L, 1);
+    const mb_view *view = mb_view_asked(L);
     mb_host *host = mb_host_of(L);
     const mb_bins *bins = &host->sim->bins[view->index];
     const lua_Number i = lua_tonumber(L, 2);

@@ -13,11 +13,17 @@ static mb_replica *check_replica(lua_State *L) {
     return replica_at(L, mb_view_check(L, 1, MB_VIEW_REPLICA));
 }
 
+static void push_kv(lua_State *L, const mb_view *replica) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, mb_host_of(L)->kv_views);
+    lua_rawgeti(L, -1, (int)replica->index + 1);
+    lua_remove(L, -2);
+}
+
 static void push_capacity(lua_State *L, uint64_t tokens) {
     mb_lua_push_quantity(L, tokens == MB_KV_UNLIMITED ? HUGE_VAL : (double)tokens);
 }
 
-enum { KV_CAPACITY, KV_USED, KV_FREE, KV_BLOCK };
+enum { KV_CAPACITY, KV_USED, KV_FREE, KV_BLOCK, KV_FITS };
 
 // Tokens in use as a policy may know them. A counter of tokens reserves the true final lengths, which nobody
 // knows before the end, so predictions stand in for them; an oracle sees the counter itself.
@@ -30,6 +36,23 @@ static uint64_t known_use(lua_State *L, mb_engine *engine) {
     const mb_kv_pool *pool = &engine->kv;
     if (oracle || pool->kind != MB_KV_TOKENS) return pool->reserved;
     return engine->predicted_tokens < pool->capacity ? engine->predicted_tokens : pool->capacity;
+}
+
+// Upvalue: the pool, so that kv.fits(tokens) and kv:fits(tokens) both work.
+static int kv_fits(lua_State *L) {
+    const mb_view *view = lua_touserdata(L, lua_upvalueindex(1));
+    const lua_Number tokens = luaL_checknumber(L, lua_isuserdata(L, 1) ? 2 : 1);
+    if (!(tokens >= 0 && tokens <= UINT32_MAX)) return luaL_error(L, "kv:fits: expected a number of tokens");
+    mb_engine *engine = &replica_at(L, view)->engine;
+    const mb_kv_pool *pool = &engine->kv;
+    if (mb_host_of(L)->sim->by_steps) {
+        lua_pushboolean(L, mb_engine_fits(engine, (uint64_t)tokens));
+        return 1;
+    }
+    const bool possible = mb_kv_ever_fits(pool, (uint32_t)tokens);
+    lua_pushboolean(L,
+                    possible && mb_kv_need(pool, (uint32_t)tokens) <= pool->capacity - known_use(L, engine));
+    return 1;
 }
 
 static int read_kv(lua_State *L, const mb_view *view, int property) {
@@ -46,34 +69,17 @@ static int read_kv(lua_State *L, const mb_view *view, int property) {
         push_capacity(L, pool->capacity == MB_KV_UNLIMITED ? MB_KV_UNLIMITED
                                                            : pool->capacity - known_use(L, engine));
         break;
+    case KV_FITS:
+        push_kv(L, view);
+        lua_pushcclosure(L, kv_fits, 1);
+        break;
     default: // a block of the batch executor's pools is one token
         lua_pushinteger(L, mb_host_of(L)->sim->by_steps ? mb_host_of(L)->sim->config->kv_block : 1);
     }
     return 1;
 }
 
-static int kv_fits(lua_State *L) { // upvalue: the pool, so that kv.fits(tokens) and kv:fits(tokens) both work
-    const mb_view *view = lua_touserdata(L, lua_upvalueindex(1));
-    const lua_Number tokens = luaL_checknumber(L, lua_isuserdata(L, 1) ? 2 : 1);
-    if (!(tokens >= 0 && tokens <= UINT32_MAX)) return luaL_error(L, "kv:fits: expected a number of tokens");
-    mb_engine *engine = &replica_at(L, view)->engine;
-    const mb_kv_pool *pool = &engine->kv;
-    if (mb_host_of(L)->sim->by_steps) {
-        lua_pushboolean(L, mb_engine_fits(engine, (uint64_t)tokens));
-        return 1;
-    }
-    const bool possible = mb_kv_ever_fits(pool, (uint32_t)tokens);
-    lua_pushboolean(L,
-                    possible && mb_kv_need(pool, (uint32_t)tokens) <= pool->capacity - known_use(L, engine));
-    return 1;
-}
-
 static int index_kv(lua_State *L) {
-    if (lua_type(L, 2) == LUA_TSTRING && strcmp(lua_tostring(L, 2), "fits") == 0) {
-        lua_pushvalue(L, 1);
-        lua_pushcclosure(L, kv_fits, 1);
-        return 1;
-    }
     return mb_view_index(L, "kv pool", read_kv);
 }
 
@@ -191,6 +197,7 @@ enum {
     REPLICA_RUNNING,
     REPLICA_WAITING,
     REPLICA_QUEUE,
+    REPLICA_KV,
     REPLICA_MAX_REQUESTS,
     REPLICA_TOKEN_BUDGET,
     REPLICA_CHUNKED,
@@ -220,6 +227,9 @@ static int read_replica(lua_State *L, const mb_view *view, int property) {
         mb_queue_view_push(host, queue);
         break;
     }
+    case REPLICA_KV:
+        push_kv(L, view);
+        break;
     case REPLICA_CHUNKED:
         lua_pushboolean(L, replica->engine.chunked);
         break;
@@ -241,13 +251,6 @@ static int read_replica(lua_State *L, const mb_view *view, int property) {
 }
 
 static int index_replica(lua_State *L) {
-    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
-    if (name[0] == 'k' && name[1] == 'v' && !name[2]) { // at each read of a replica: no call
-        const mb_view *view = lua_touserdata(L, 1);
-        lua_rawgeti(L, LUA_REGISTRYINDEX, mb_host_of(L)->kv_views);
-        lua_rawgeti(L, -1, (int)view->index + 1);
-        return 1;
-    }
     return mb_view_index(L, "replica", read_replica);
 }
 
@@ -329,11 +332,12 @@ void mb_replica_views_open(lua_State *L) {
     static const mb_member members[] = {{"each_running", each_running, 0},
                                         {"cached", cached, 0},
                                         {"estimate", estimate, 0},
-                                        {"id", NULL, REPLICA_ID},
+                                        {"id", NULL, MB_CONSTANT | REPLICA_ID},
                                         {"role", NULL, REPLICA_ROLE},
                                         {"running", NULL, REPLICA_RUNNING},
                                         {"waiting", NULL, REPLICA_WAITING},
-                                        {"queue", NULL, REPLICA_QUEUE},
+                                        {"queue", NULL, MB_CONSTANT | REPLICA_QUEUE},
+                                        {"kv", NULL, MB_CONSTANT | REPLICA_KV},
                                         {"max_requests", NULL, REPLICA_MAX_REQUESTS},
                                         {"token_budget", NULL, REPLICA_TOKEN_BUDGET},
                                         {"chunked", NULL, REPLICA_CHUNKED},
@@ -343,7 +347,8 @@ void mb_replica_views_open(lua_State *L) {
     static const mb_member kv_members[] = {{"capacity", NULL, KV_CAPACITY},
                                            {"used", NULL, KV_USED},
                                            {"free", NULL, KV_FREE},
-                                           {"block", NULL, KV_BLOCK},
+                                           {"block", NULL, MB_CONSTANT | KV_BLOCK},
+                                           {"fits", NULL, MB_CONSTANT | KV_FITS},
                                            {NULL, NULL, 0}};
     mb_host *host = mb_host_of(L);
     mb_view_metatable(L, members, index_replica);

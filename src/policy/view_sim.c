@@ -243,8 +243,12 @@ void mb_sim_view_open(lua_State *L) {
     host->timers = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_pushboolean(L, 0);
     host->inbox_bins = luaL_ref(L, LUA_REGISTRYINDEX);
-    mb_view_singleton(L, members, index_sim);
-    // What never changes stands among the methods, and is found without a call.
+    mb_view_metatable(L, members, index_sim);
+    lua_pushcfunction(L, set_sim);
+    lua_setfield(L, -2, "__newindex");
+    const int meta = luaL_ref(L, LUA_REGISTRYINDEX);
+    mb_view_new(L, MB_VIEW_SIM, 0, meta);
+    mb_view_keep(L, lua_gettop(L));
     lua_pushboolean(L, host->observing);
     lua_setfield(L, -2, "observing");
     lua_pushboolean(L, host->oracle);
@@ -263,9 +267,5 @@ void mb_sim_view_open(lua_State *L) {
     set_bound(L, "e2e", host->sim->config->slo.e2e_s);
     lua_setfield(L, -2, "slo");
     lua_pop(L, 1);
-    lua_pushcfunction(L, set_sim);
-    lua_setfield(L, -2, "__newindex");
-    const int meta = luaL_ref(L, LUA_REGISTRYINDEX);
-    mb_view_new(L, MB_VIEW_SIM, 0, meta);
     host->sim_view = luaL_ref(L, LUA_REGISTRYINDEX);
 }

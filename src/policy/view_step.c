@@ -298,8 +298,7 @@ void mb_step_view_open(lua_State *L) {
                                         {"longest", NULL, STEP_LONGEST},
                                         {NULL, NULL, 0}};
     mb_host *host = mb_host_of(L);
-    mb_view_singleton(L, members, index_step);
-    lua_pop(L, 1);
+    mb_view_metatable(L, members, index_step);
     const int meta = luaL_ref(L, LUA_REGISTRYINDEX);
     mb_view_new(L, MB_VIEW_STEP, 0, meta);
     host->step_view = luaL_ref(L, LUA_REGISTRYINDEX);

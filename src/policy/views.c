@@ -93,6 +93,18 @@ static int refuse_write(lua_State *L) {
                       view ? kind_name(view->kind) : luaL_typename(L, 1));
 }
 
+// --- fields
+//
+// A view that is used finds its methods, and what never changes of it, without entering C: at the first such
+// field it gets a metatable of its own, a copy of its kind's whose __index is a table of what was read so
+// far. What that table lacks is asked of the kind's function, as before.
+
+enum {
+    MEMBERS = 1,
+    VIEW
+}; // upvalues of that function: name -> function or property; the view, once it has a table
+#define MOST_KEEPING 4096 // views of a kind that get one, since they count as the policy's memory
+
 void mb_view_metatable(lua_State *L, const mb_member *members, lua_CFunction index) {
     lua_newtable(L);
     lua_newtable(L);
@@ -103,7 +115,7 @@ void mb_view_metatable(lua_State *L, const mb_member *members, lua_CFunction ind
             lua_pushinteger(L, member->property);
         lua_setfield(L, -2, member->name);
     }
-    lua_pushcclosure(L, index, 1);
+    lua_pushcclosure(L, index, MEMBERS);
     lua_setfield(L, -2, "__index");
     lua_pushcfunction(
         L, refuse_write); // where nothing else is said: replicas and the simulation have settable fields
@@ -112,21 +124,49 @@ void mb_view_metatable(lua_State *L, const mb_member *members, lua_CFunction ind
     lua_setfield(L, -2, "__metatable");
 }
 
-void mb_view_singleton(lua_State *L, const mb_member *members, lua_CFunction index) {
-    mb_view_metatable(L, members, index);
-    lua_newtable(
-        L); // methods; what is not in it is asked of `index`, whose first argument is then this table
-    for (const mb_member *member = members; member->name; member++) {
-        if (!member->function) continue;
-        lua_pushcfunction(L, member->function);
-        lua_setfield(L, -2, member->name);
-    }
-    lua_newtable(L);
-    lua_getfield(L, -3, "__index");
+void mb_view_keep(lua_State *L, int view) {
+    lua_createtable(L, 0, 4);
+    const int table = lua_gettop(L);
+    lua_getmetatable(L, view);
+    lua_getfield(L, -1, "__index");
+    const lua_CFunction index = lua_tocfunction(L, -1);
+    lua_createtable(L, 0, 1); // the table's metatable
+    lua_getupvalue(L, -2, MEMBERS);
+    lua_pushvalue(L, view);
+    lua_pushcclosure(L, index, VIEW);
     lua_setfield(L, -2, "__index");
-    lua_setmetatable(L, -2);
-    lua_pushvalue(L, -1);
-    lua_setfield(L, -3, "__index");
+    lua_setmetatable(L, table);
+    lua_pop(L, 1);
+    lua_createtable(L, 0, 4); // the view's
+    lua_pushnil(L);
+    while (lua_next(L, table + 1)) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, table + 2);
+    }
+    lua_pushvalue(L, table);
+    lua_setfield(L, table + 2, "__index");
+    lua_setmetatable(L, view);
+    lua_settop(L, table);
+}
+
+// The field named at 2, whose value is on top of the stack, is found without a call from now on.
+static int keep(lua_State *L, const mb_view *view) {
+    if (view->index >= MOST_KEEPING) return 1;
+    if (lua_isuserdata(L, 1))
+        mb_view_keep(L, 1);
+    else
+        lua_pushvalue(L, 1);
+    lua_pushvalue(L, 2);
+    lua_pushvalue(L, -3);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+    return 1;
+}
+
+const mb_view *mb_view_asked(lua_State *L) {
+    const mb_view *view = lua_touserdata(L, lua_upvalueindex(VIEW));
+    return view ? view : lua_touserdata(L, 1); // the metatable is ours, so it is a view
 }
 
 static int compare_names(const void *a, const void *b) {
@@ -138,10 +178,10 @@ static int unknown_member(lua_State *L, const char *what) {
         return luaL_error(L, "a %s has no field of type %s", what, luaL_typename(L, 2));
     const char *names[64];
     size_t count = 0;
-    for (int source = 0; source < 2; source++) { // of a singleton, also the table of methods and constants
+    for (int source = 0; source < 2; source++) { // also what stands in the view's own table
         if (source && !lua_istable(L, 1)) break;
         lua_pushnil(L);
-        while (count < 64 && lua_next(L, source ? 1 : lua_upvalueindex(1))) {
+        while (count < 64 && lua_next(L, source ? 1 : lua_upvalueindex(MEMBERS))) {
             lua_pop(L, 1);
             names[count++] = lua_tostring(L, -1);
         }
@@ -152,7 +192,7 @@ static int unknown_member(lua_State *L, const char *what) {
     char known[512];
     size_t used = 0;
     for (size_t i = 0; i < count && used < sizeof known; i++) {
-        if (i && strcmp(names[i], names[i - 1]) == 0) continue; // in both tables of a singleton
+        if (i && strcmp(names[i], names[i - 1]) == 0) continue; // in both tables
         used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", names[i]);
     }
     return luaL_error(L, "a %s has no field '%s'; it has %s", what, name, known);
@@ -160,12 +200,12 @@ static int unknown_member(lua_State *L, const char *what) {
 
 int mb_view_index(lua_State *L, const char *what, mb_property_reader read) {
     lua_pushvalue(L, 2);
-    lua_rawget(L, lua_upvalueindex(1));
-    if (lua_type(L, -1) == LUA_TNUMBER) {
-        const mb_view *view =
-            lua_touserdata(L, 1); // the metatable is ours, so it is a view (NULL for a singleton)
-        return read(L, view, (int)lua_tointeger(L, -1));
-    }
-    if (!lua_isnil(L, -1)) return 1;
-    return unknown_member(L, what);
+    lua_rawget(L, lua_upvalueindex(MEMBERS));
+    const int type = lua_type(L, -1);
+    if (type == LUA_TNIL) return unknown_member(L, what);
+    const mb_view *view = mb_view_asked(L);
+    if (type != LUA_TNUMBER) return keep(L, view);
+    const int property = (int)lua_tointeger(L, -1);
+    read(L, view, property & ~MB_CONSTANT);
+    return property & MB_CONSTANT ? keep(L, view) : 1;
 }

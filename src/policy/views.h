@@ -27,23 +27,25 @@ mb_view *mb_view_check(lua_State *L, int index, mb_view_kind kind);
 void mb_view_describe(lua_State *L, int index);
 // Rank of a request or view among keys of a table; false for other values.
 bool mb_view_order(lua_State *L, int index, int *type, double *number);
-// `__index` function whose upvalue is a table: name -> C function (returned) or number (a property, read by
-// `read`).
-typedef int (*mb_property_reader)(lua_State *L, const mb_view *view, int property);
-
-// Entry of such a table; function NULL: the property numbered `property`.
+// A member of a kind of view: a method, or (function NULL) the property of that number, which the kind's
+// `read` pushes. To add one: a line in the kind's list, and a case in its reader. `MB_CONSTANT | NUMBER` is a
+// property that stays what it is while the run lasts: it is read once, like methods, and then costs no call.
 typedef struct mb_member {
     const char *name;
     lua_CFunction function;
     int property;
 } mb_member;
-// Push a metatable whose __index is `index` with the members' table as its upvalue.
+enum { MB_CONSTANT = 1 << 16 };
+typedef int (*mb_property_reader)(lua_State *L, const mb_view *view, int property); // pushes one value
+
+// Push the metatable of a kind; `index` calls mb_view_index.
 void mb_view_metatable(lua_State *L, const mb_member *members, lua_CFunction index);
-// The same for an object that exists once (the step, the simulation): its methods are found without entering
-// C, and only properties call `index`. Leaves the metatable and, above it, the table of methods.
-void mb_view_singleton(lua_State *L, const mb_member *members, lua_CFunction index);
-// Body of such an __index function.
 int mb_view_index(lua_State *L, const char *what, mb_property_reader read);
+// The view that such a function is asked about.
+const mb_view *mb_view_asked(lua_State *L);
+// Give the view its table of fields that are found without a call, as it would get it in time; pushes the
+// table.
+void mb_view_keep(lua_State *L, int view);
 
 // --- the views of each kind: their metatables, and those that exist from the start. To be made protected,
 // after mb_sandbox_build.

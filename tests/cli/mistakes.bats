@@ -103,6 +103,39 @@ ends() { # ends CODE SENTENCE
     ends 1 "./my.lua:3: replica.running cannot be set; max_requests, token_budget, chunked, reserve and watermark can"
 }
 
+# Methods, and what never changes, are kept with the object when they are first read; the rest is read each time.
+@test "a field read before is refused, and complained of, as at first" {
+    schedule 'local q = replica.queue; q:peek(); q = replica.queue; q.push = nil'
+    ends 1 "./my.lua:3: 'push' of a queue cannot be set; keep your own values in self"
+    schedule 'local id = replica.id; replica.id = 2'
+    ends 1 "./my.lua:3: replica.id cannot be set; max_requests, token_budget, chunked, reserve and watermark can"
+    schedule 'local id = replica.id; return replica.runing'
+    ends 1 "./my.lua:3: a replica has no field 'runing'; did you mean 'running'?"
+    schedule 'local id = replica.id; return replica[1]'
+    ends 1 "./my.lua:3: a replica has no field of type number"
+    schedule 'local id = replica.id; return replica.zzzzzzzzz'
+    ends 1 "./my.lua:3: a replica has no field 'zzzzzzzzz'; it has cached, chunked, each_running, estimate, id, kv, max_requests, queue, reserve, role, running, token_budget, waiting, watermark"
+    schedule 'step:carry(); return step.admitt'
+    ends 1 "./my.lua:3: a step has no field 'admitt'; did you mean 'admit'?"
+    schedule 'local bins = self.bins or self.sim:bins{ edges = { 50 } }; self.bins = bins; bins:next(); return bins[1].pull'
+    ends 1 "./my.lua:3: a queue has no field 'pull'; did you mean 'push'?"
+}
+
+@test "what is kept with an object is its own, on many replicas too" {
+    policy 'local P = {}' 'function P:init()' \
+        '  for round = 1, 2 do' '    for i, replica in ipairs(self.sim.replicas) do' \
+        '      assert(replica.id == i and replica.queue == replica.queue and replica.kv == replica.kv)' \
+        '      assert(i == 1 or replica.queue ~= self.sim.replicas[i - 1].queue)' \
+        '      assert(replica.kv:fits(1) and replica.kv.fits(1) and not replica.kv:fits(1e9))' \
+        '      assert(#replica.queue == replica.waiting)' '    end' '  end' 'end' \
+        'function P:arrive(req)' '  local queue = self.sim.replicas[req.id % #self.sim.replicas + 1].queue' \
+        '  local before = #queue' '  queue:push(req)' '  assert(#queue == before + 1 and queue.tokens >= req.prompt_tokens)' 'end' \
+        'function P:schedule(replica, step)' '  local used = replica.kv.used' '  local n = step:admit(replica.queue, 8)' \
+        '  assert(step.requests == n and replica.kv.used >= used and (n == 0 or replica.kv.used > used))' 'end' 'return P'
+    small -p ./my.lua --set cluster.gpus=5000 --quiet
+    small -p ./my.lua --quiet
+}
+
 @test "a dot where a colon is meant" {
     schedule 'step.admit(self.sim.queue, 8)'
     ends 1 "./my.lua:3: expected a step, got queue; was '.' written where ':' is meant?"
