@@ -7,4 +7,9 @@ function Fcfs:schedule(_, step)
   if step:carry() == 0 then step:admit(self.sim.queue) end -- nobody new while memory is short
 end
 
+-- The same from a queue that a router fills.
+function Fcfs.serve(_, _, step, queue)
+  if step:carry() == 0 then step:admit(queue) end
+end
+
 return Fcfs

@@ -13,9 +13,13 @@ function Orca:init()
   end
 end
 
-function Orca:schedule(_, step)
+function Orca.serve(_, _, step, queue)
   step:carry()
-  step:admit(self.sim.queue)
+  step:admit(queue)
+end
+
+function Orca:schedule(replica, step)
+  self:serve(replica, step, self.sim.queue)
 end
 
 return Orca

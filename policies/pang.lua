@@ -24,7 +24,7 @@ function Pang:init()
   end
 end
 
-function Pang:schedule(replica, step)
+function Pang:serve(replica, step, queue)
   if self.mixed[replica.id] then
     local limit, b_mem, b_sla, why = self.limits[replica.id]:size(replica.running)
     replica.max_requests = math.max(1, math.min(limit, self.most[replica.id]))
@@ -32,7 +32,11 @@ function Pang:schedule(replica, step)
     self.sim:observe("b_mem", b_mem)
     self.sim:observe("b_sla", b_sla)
   end
-  if step:carry() == 0 then step:admit(self.sim.queue, nil, self.why[replica.id]) end
+  if step:carry() == 0 then step:admit(queue, nil, self.why[replica.id]) end
+end
+
+function Pang:schedule(replica, step)
+  self:serve(replica, step, self.sim.queue)
 end
 
 function Pang:stepped(replica, step)

@@ -1,10 +1,9 @@
 -- power_of_two: a router. For each arrival two different replicas are drawn at random; it goes to the own queue of the one with
--- fewer requests, running and waiting. Each replica serves its queue as vllm_v1 does. Parameters are those of vllm_v1.
+-- fewer requests, running and waiting. Each replica serves its queue as the policy `engine` (vllm_v1) does. Parameters are
+-- those of it.
 -- Source: Vvedenskaya, Dobrushin & Karpelevich 1996; Mitzenmacher, "The power of two choices in randomized load
 -- balancing", 1996.
-local VllmV1 = require "vllm_v1"
-
-local PowerOfTwo = { params = VllmV1.params, init = VllmV1.init, serve = VllmV1.serve }
+local PowerOfTwo = require "mbsand.router".new()
 
 function PowerOfTwo:arrive(req)
   local replicas = self.sim.replicas
@@ -14,10 +13,6 @@ function PowerOfTwo:arrive(req)
   a, b = replicas[a], replicas[b]
   local chosen = b.running + b.waiting < a.running + a.waiting and b or a
   chosen.queue:push(req)
-end
-
-function PowerOfTwo:schedule(replica, step)
-  self:serve(replica, step, replica.queue)
 end
 
 return PowerOfTwo

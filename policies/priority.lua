@@ -1,10 +1,10 @@
 -- priority: the waiting request with the largest priority first, equal ones in order of arrival. With `preempt`, where it
 -- does not fit, running requests of lower priority make room, the lowest and newest first.
 -- Source: vLLM 0.19, scheduling policy "priority" (where a smaller number is more urgent; here a larger one is).
-local Priority = { params = { preempt = true } }
+local Priority = { order = "priority", params = { preempt = true } }
 
 function Priority:init()
-  self.queue = self.sim:queue{ by = "priority" }
+  self.queue = self.sim:queue{ by = self.order }
   self.sim.inbox = self.queue
 end
 
@@ -16,15 +16,19 @@ local function lowest(replica, below)
   return victim
 end
 
-function Priority:schedule(replica, step)
+function Priority:serve(replica, step, queue)
   if step:carry() > 0 then return end
-  local _, why = step:admit(self.queue)
+  local _, why = step:admit(queue)
   while self.params.preempt and (why == "requests" or why == "memory") do
-    local victim = lowest(replica, self.queue:peek().priority)
+    local victim = lowest(replica, queue:peek().priority)
     if not victim then return end
     step:preempt(victim)
-    _, why = step:admit(self.queue)
+    _, why = step:admit(queue)
   end
+end
+
+function Priority:schedule(replica, step)
+  self:serve(replica, step, self.queue)
 end
 
 return Priority

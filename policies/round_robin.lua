@@ -1,22 +1,11 @@
--- round_robin: a router. Arrivals go to the replicas' own queues in turn; each replica serves its queue as vllm_v1 does.
--- Parameters are those of vllm_v1.
-local VllmV1 = require "vllm_v1"
-
-local RoundRobin = { params = VllmV1.params, serve = VllmV1.serve }
-
-function RoundRobin:init()
-  VllmV1.init(self)
-  self.last = 0
-end
+-- round_robin: a router. Arrivals go to the replicas' own queues in turn; each replica serves its queue as the policy `engine`
+-- does (vllm_v1; orca, vllm_v0, sarathi, sjf, srpt, edf, priority, pang, fcfs or a file of yours). Parameters are those of it.
+local RoundRobin = require "mbsand.router".new()
 
 function RoundRobin:arrive(req)
   local replicas = self.sim.replicas
-  self.last = self.last % #replicas + 1
+  self.last = (self.last or 0) % #replicas + 1
   replicas[self.last].queue:push(req)
-end
-
-function RoundRobin:schedule(replica, step)
-  self:serve(replica, step, replica.queue)
 end
 
 return RoundRobin

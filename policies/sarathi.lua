@@ -21,9 +21,13 @@ function Sarathi:init()
   end
 end
 
-function Sarathi:schedule(_, step)
+function Sarathi:serve(_, step, queue)
   step:carry(self.params.decode_needs)
-  step:admit(self.sim.queue)
+  step:admit(queue)
+end
+
+function Sarathi:schedule(replica, step)
+  self:serve(replica, step, self.sim.queue)
 end
 
 return Sarathi

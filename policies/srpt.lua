@@ -3,34 +3,38 @@
 -- its prediction is left alone, since starting it again would cost more than it frees.
 -- Source: Shahout et al., "Don't stop me now: embedding based scheduling for LLMs" (TRAIL), arXiv 2410.01035, ICLR 2025,
 -- with its age limit c = 0.8; predictions are made once here, not again at every step.
-local Srpt = { params = { age = 0.8 } }        -- 1: plain SRPT on predictions; 0: never preempt
+local Srpt = { order = "predicted_remaining", params = { age = 0.8 } } -- 1: plain SRPT on predictions; 0: never preempt
 
 function Srpt:init()
-  self.queue = self.sim:queue{ by = "predicted_remaining" }
+  self.queue = self.sim:queue{ by = self.order }
   self.sim.inbox = self.queue
 end
 
 local function remaining(req) return req.predicted_output - req:generated() end
 
 -- The running request with the most left, if that is more than `least` and it is young enough.
-function Srpt:victim(replica, least)
+local function find_victim(replica, least, age)
   local victim
   for req in replica:each_running() do
     local left = remaining(req)
-    if left > least and req:generated() < self.params.age * req.predicted_output then victim, least = req, left end
+    if left > least and req:generated() < age * req.predicted_output then victim, least = req, left end
   end
   return victim
 end
 
-function Srpt:schedule(replica, step)
+function Srpt:serve(replica, step, queue)
   if step:carry() > 0 then return end
-  local _, why = step:admit(self.queue)
+  local _, why = step:admit(queue)
   while why == "requests" or why == "memory" do
-    local victim = self:victim(replica, remaining(self.queue:peek()))
+    local victim = find_victim(replica, remaining(queue:peek()), self.params.age)
     if not victim then return end
     step:preempt(victim)
-    _, why = step:admit(self.queue)
+    _, why = step:admit(queue)
   end
+end
+
+function Srpt:schedule(replica, step)
+  self:serve(replica, step, self.queue)
 end
 
 return Srpt

@@ -21,10 +21,14 @@ function VllmV0:init()
   end
 end
 
-function VllmV0:schedule(_, step)
-  if step:admit(self.sim.queue) > 0 then return end
+function VllmV0:serve(_, step, queue)
+  if step:admit(queue) > 0 then return end
   if step:carry(self.params.decode_needs) > 0 then step:quantum(1) end -- who made room may fit again after this step
-  if step.requests == 0 then step:admit(self.sim.queue) end -- the last one made room for itself: the next round
+  if step.requests == 0 then step:admit(queue) end -- the last one made room for itself: the next round
+end
+
+function VllmV0:schedule(replica, step)
+  self:serve(replica, step, self.sim.queue)
 end
 
 return VllmV0

@@ -52,7 +52,8 @@
 local Sim = {}
 
 ---Make a queue. Without `by`: first in, first out. A function gives a number; smaller comes first. Ties keep their order.
----@param options? { by?: mbsand.Order|fun(req: mbsand.Request): number }
+---`of`: it becomes replica.queue of a replica whose queue was not read yet.
+---@param options? { by?: mbsand.Order|(fun(req: mbsand.Request): number), of?: mbsand.Replica }
 ---@return mbsand.Queue
 function Sim:queue(options) end
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Bin boundaries: either given, or found by a bin-boundary rule from a sample of the lengths to come.
 #include "base/paths.h"
+#include "policy/params.h"
 #include "policy/views.h"
 
 #include <math.h>
@@ -47,18 +48,11 @@ void mb_sample_push(lua_State *L, mb_key key) {
     lua_remove(L, -2);
 }
 
-// Was the text given as a parameter, by whoever started the run? Such a rule may lie anywhere; one that the
-// script names is bundled, or lies beside it.
-static bool given_from_outside(const mb_policy_spec *spec, const char *name) {
-    for (size_t i = 0; i < spec->param_count; i++)
-        if (spec->params[i].kind == MB_PARAM_TEXT && strcmp(spec->params[i].text, name) == 0) return true;
-    return false;
-}
-
+// A rule that the script names is bundled, or lies beside it.
 static mb_status find_rule(const mb_host *host, const char *name, char *path, size_t size, mb_error *error) {
     const size_t length = strlen(name);
     const bool file = strchr(name, '/') || (length > 4 && strcmp(name + length - 4, ".lua") == 0);
-    if (file && !given_from_outside(host->spec, name))
+    if (file && !mb_params_gave(host->spec, name))
         return mb_paths_beside(host->directory, strncmp(name, "./", 2) == 0 ? name + 2 : name, path, size,
                                error);
     char *found = NULL;

@@ -7,6 +7,7 @@
 #include "base/strbuf.h"
 #include "policy/library_equal.h"
 #include "policy/library_table.h"
+#include "policy/params.h"
 #include "policy/views.h"
 
 #include <math.h>
@@ -188,15 +189,44 @@ static bool plain_name(const char *name) {
     return !start;
 }
 
+// A part of the program, a file beside the policy, or else a bundled policy.
+static mb_status find_module(const mb_host *host, const char *relative, char *path, size_t size,
+                             mb_error *error) {
+    if (strncmp(relative, "mbsand/", 7) == 0) {
+        snprintf(path, size, "%s/lua/%s", host->root, relative);
+        return MB_OK;
+    }
+    const mb_status status = mb_paths_beside(host->directory, relative, path, size, error);
+    if (status == MB_OK) return MB_OK;
+    char bundled[4096];
+    const int length = snprintf(bundled, sizeof bundled, "%s/policies/%s", host->root, relative);
+    if (length < 0 || (size_t)length >= sizeof bundled || mb_paths_is_file(path) ||
+        !mb_paths_is_file(bundled))
+        return status;
+    snprintf(path, size, "%s", bundled);
+    return MB_OK;
+}
+
+// A script that whoever started the run names in a parameter may lie anywhere.
+static mb_status find_given(const mb_host *host, const char *name, char *path, size_t size, mb_error *error) {
+    char *found = NULL;
+    const mb_status status = mb_paths_find_policy(host->root, host->directory, name, &found, error);
+    if (status == MB_OK) snprintf(path, size, "%s", found);
+    free(found);
+    return status;
+}
+
 static int require(lua_State *L) {
     mb_host *host = mb_host_of(L);
     size_t name_length;
     const char *name = luaL_checklstring(L, 1, &name_length);
-    if (!plain_name(name) || strlen(name) != name_length)
+    const bool given = mb_params_gave(host->spec, name) && strlen(name) == name_length;
+    const bool file = given && name_length > 4 && strcmp(name + name_length - 4, ".lua") == 0;
+    if (!file && (!plain_name(name) || strlen(name) != name_length))
         return luaL_error(
             L,
-            "require: \"%s\" is not a module's name; a policy may require \"mbsand.NAME\" and files "
-            "beside itself by their name without .lua",
+            "require: \"%s\" is not a module's name; a policy may require \"mbsand.NAME\", files beside "
+            "itself by their name without .lua, and bundled policies by their names",
             name);
     lua_rawgeti(L, LUA_REGISTRYINDEX, host->modules);
     const int modules = lua_gettop(L);
@@ -206,18 +236,16 @@ static int require(lua_State *L) {
     if (!lua_isnil(L, -1)) return 1;
     lua_pushboolean(L, 0); // it loads
     lua_setfield(L, modules, name);
-    char relative[256], path[4096];
-    if (snprintf(relative, sizeof relative, "%s.lua", name) >= (int)sizeof relative)
+    char relative[256] = "", path[4096];
+    if (name_length + 5 > sizeof relative && !file)
         return luaL_error(L, "require: the name is longer than %d characters", (int)sizeof relative - 5);
-    for (char *c = relative; c < relative + name_length; c++)
-        if (*c == '.') *c = '/';
-    const bool own = strncmp(name, "mbsand.", 7) == 0;
+    for (size_t i = 0; i < name_length && !file; i++)
+        relative[i] = name[i] == '.' ? '/' : name[i];
+    memcpy(relative + (file ? 0 : name_length), ".lua", sizeof ".lua");
     mb_error error = {0};
-    mb_status status = MB_OK;
-    if (own)
-        snprintf(path, sizeof path, "%s/lua/%s", host->root, relative);
-    else
-        status = mb_paths_beside(host->directory, relative, path, sizeof path, &error);
+    mb_status status = file ? find_given(host, name, path, sizeof path, &error)
+                            : find_module(host, relative, path, sizeof path, &error);
+    const bool own = !file && strncmp(name, "mbsand.", 7) == 0;
     if (status == MB_OK) status = mb_host_load_file(host, path, own ? relative : path, &error);
     if (status != MB_OK) return luaL_error(L, "require: %s", error.message);
     mb_host_enter(L);

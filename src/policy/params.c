@@ -96,6 +96,30 @@ static int unknown_param(lua_State *L) {
     return luaL_error(L, "no parameter '%s' is declared in the policy's `params`", name);
 }
 
+void mb_params_settle(lua_State *L, int policy, const mb_policy_spec *spec, const char *label) {
+    lua_getfield(L, policy, "params");
+    if (!lua_isfunction(L, -1)) {
+        lua_pop(L, 1);
+        return;
+    }
+    lua_newtable(L);
+    for (size_t i = 0; i < spec->param_count; i++) {
+        push_value(L, &spec->params[i]);
+        lua_setfield(L, -2, spec->params[i].name);
+    }
+    lua_call(L, 1, 1);
+    if (!lua_istable(L, -1))
+        luaL_error(L, "%s: the function 'params' must return a table of default values, not a %s", label,
+                   luaL_typename(L, -1));
+    lua_setfield(L, policy, "params");
+}
+
+bool mb_params_gave(const mb_policy_spec *spec, const char *text) {
+    for (size_t i = 0; i < spec->param_count; i++)
+        if (spec->params[i].kind == MB_PARAM_TEXT && strcmp(spec->params[i].text, text) == 0) return true;
+    return false;
+}
+
 void mb_params_merge(lua_State *L, int policy, const mb_policy_spec *spec, const char *label) {
     lua_getfield(L, policy, "params");
     const int defaults = lua_gettop(L);

@@ -208,6 +208,7 @@ static bool read_flag(lua_State *L, const char *name) {
 // Position of a policy's hooks in its table; an unknown function that looks like a misspelt hook is an error.
 static int find_hooks(lua_State *L) { // (policy table)
     mb_host *host = mb_host_of(L);
+    mb_params_settle(L, 1, host->spec, host->label); // may add hooks
     for (int i = 0; i < MB_HOOK_COUNT; i++) {
         lua_getfield(L, 1, mb_hook_names[i]);
         if (!lua_isnil(L, -1) && !lua_isfunction(L, -1))

@@ -200,15 +200,34 @@ static void check_options(lua_State *L, int options, const char *call, const cha
     }
 }
 
+// The replica whose own queue is to be made, of the options at 3; NULL: none.
+static mb_replica *check_owner(lua_State *L) {
+    lua_getfield(L, 3, "of");
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        return NULL;
+    }
+    mb_replica *owner =
+        &mb_host_of(L)->sim->replicas[mb_view_check(L, lua_gettop(L), MB_VIEW_REPLICA)->index];
+    if (owner->own_queue != MB_NONE)
+        luaL_error(L,
+                   "queue: replica %d has a queue of its own already; make it before replica.queue is read",
+                   (int)owner->engine.id + 1);
+    lua_pop(L, 1);
+    return owner;
+}
+
 int mb_queue_make(lua_State *L) { // (default queue or nil, sim, options)
     mb_host *host = mb_host_of(L);
     mb_view_check(L, 2, MB_VIEW_SIM);
     mb_host_check_fence(L, MB_FENCE_ALL, "sim:queue");
     mb_key order = MB_KEY_NONE;
+    mb_replica *owner = NULL;
     if (!lua_isnoneornil(L, 3)) {
-        static const char *const options[] = {"by", NULL};
+        static const char *const options[] = {"by", "of", NULL};
         luaL_checktype(L, 3, LUA_TTABLE);
         check_options(L, 3, "queue", options);
+        owner = check_owner(L);
         lua_getfield(L, 3, "by");
         if (lua_isfunction(L, -1))
             order = MB_KEY_GIVEN;
@@ -226,7 +245,8 @@ int mb_queue_make(lua_State *L) { // (default queue or nil, sim, options)
             return luaL_error(L, "queue: by = \"output_tokens\" needs oracle = true in the scenario");
     }
     check_queue_count(L, 1);
-    const uint32_t queue = mb_sim_add_queue(host->sim, order);
+    const uint32_t queue =
+        owner ? mb_replica_make_queue(host->sim, owner, order) : mb_sim_add_queue(host->sim, order);
     if (queue == MB_NONE) return luaL_error(L, "not enough memory");
     if (order == MB_KEY_GIVEN) {
         lua_rawgeti(L, LUA_REGISTRYINDEX, host->keys);

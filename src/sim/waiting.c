@@ -37,8 +37,12 @@ uint32_t mb_sim_add_bins(mb_sim *sim, mb_key key, uint32_t count, const double *
 }
 
 uint32_t mb_replica_own_queue(mb_sim *sim, mb_replica *replica) {
-    if (replica->own_queue != MB_NONE) return replica->own_queue;
-    const uint32_t queue = mb_sim_add_queue(sim, MB_KEY_NONE);
+    return replica->own_queue != MB_NONE ? replica->own_queue
+                                         : mb_replica_make_queue(sim, replica, MB_KEY_NONE);
+}
+
+uint32_t mb_replica_make_queue(mb_sim *sim, mb_replica *replica, mb_key order) {
+    const uint32_t queue = mb_sim_add_queue(sim, order);
     if (queue == MB_NONE) return MB_NONE;
     sim->queues[queue].owner = replica->engine.id;
     sim->own_queues++;

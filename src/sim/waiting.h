@@ -11,6 +11,8 @@ uint32_t mb_sim_add_bins(mb_sim *sim, mb_key key, uint32_t count, const double *
 void mb_sim_set_edges(mb_sim *sim, uint32_t bins, const double *edges);
 // A queue of the replica's own: what is pushed there concerns no other replica. MB_NONE when out of memory.
 uint32_t mb_replica_own_queue(mb_sim *sim, mb_replica *replica);
+// The same, in an order, of a replica that has none yet.
+uint32_t mb_replica_make_queue(mb_sim *sim, mb_replica *replica, mb_key order);
 // Push to a queue; wakes idle replicas unless called within `schedule`. For MB_KEY_GIVEN the request's key is
 // set.
 void mb_sim_push(mb_sim *sim, uint32_t queue, uint32_t slot, bool front);

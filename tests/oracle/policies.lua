@@ -180,7 +180,6 @@ return P
   end]]):format(sum)
   write("walk.lua", body:format(walk))
   write("call.lua", body:format(('local best = self.sim:least("%s")'):format(what)))
-  assert(os.execute("cp policies/vllm_v1.lua " .. folder)) -- a policy requires what lies beside it
   local function places(name)
     local rows = run(folder .. "/" .. name .. ".lua", "", "gpus = 5, max_requests = 3",
       "synthetic { arrivals = arrivals.gamma{ rate = 30, cv = 3 }, prompt = lengths.uniform(1, 40), "
@@ -192,6 +191,26 @@ return P
   local by_walk = places("walk")
   tap.equal(places("call"), by_walk, "sim:least: " .. what)
   tap.ok(by_walk:find "5", "sim:least: " .. what .. ": all replicas serve")
+end
+
+-- On one replica a router does nothing: each engine behind one serves as it does without.
+do
+  local load = "synthetic { arrivals = arrivals.gamma{ rate = 20, cv = 3 }, prompt = lengths.uniform(1, 40), "
+    .. "output = lengths.uniform(1, 30), predictor = predict.lognormal(0.5), limit = 200, classes = { "
+    .. "{ name = 'a', share = 1, priority = 1, slo = { e2e = 5 } }, { name = 'b', share = 1, slo = { e2e = 2 } } } }"
+  local cluster = "kv_block = 2, kv_blocks = 130, kv_max_length = 80, max_requests = 20"
+  local function ends(policy, params)
+    local rows, list = run(policy, params, cluster, load, "slo = { tbt = 0.05 },"), {}
+    for i = 0, 199 do list[#list + 1] = rows[i].end_s end
+    return table.concat(list, " ")
+  end
+  for _, engine in ipairs{ "fcfs", "orca", "vllm_v0", "vllm_v1", "sarathi", "sjf", "srpt", "edf", "priority", "pang" } do
+    local router = engine == "srpt" and "least_loaded" or "round_robin"
+    tap.equal(ends(router, ('engine = "%s"'):format(engine)), ends(engine, ""), router .. " before " .. engine)
+  end
+  tap.ok(ends("round_robin", 'engine = "sarathi", chunk = 20') ~= ends("sarathi", ""), "a router takes its engine's parameters")
+  tap.equal(ends("random", ('engine = "%s/policies/srpt.lua"'):format(os.getenv("PWD"))), ends("srpt", ""),
+    "an engine in a file of one's own")
 end
 
 os.execute("rm -r " .. folder)

@@ -40,6 +40,8 @@ return function(seed, folder, meddle)
     "multi_bin_continuous", "round_robin", "random", "least_loaded", "power_of_two", "static_fifo", "dynamic_no_bins",
     "multi_bin_dynamic", "multi_bin" }
 
+  local ROUTERS = { round_robin = true, random = true, least_loaded = true, power_of_two = true }
+
   local function exists(path)
     local file = io.open(path)
     if file then file:close() end
@@ -113,7 +115,8 @@ return function(seed, folder, meddle)
       if chance(0.65) or meddle or not exists("policies/" .. name .. ".lua") then
         list[i] = chaos_policy(i, 80)
       else
-        list[i] = ('{ "%s", label = "%s%d" }'):format(name, name, i)
+        local engine = ROUTERS[name] and pick{ "", 'engine = "sarathi", ', 'engine = "srpt", ', 'engine = "pang", ' } or ""
+        list[i] = ('{ "%s", %slabel = "%s%d" }'):format(name, engine, name, i)
       end
     end
     local path = folder .. "/" .. number .. ".lua"

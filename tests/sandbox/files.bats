@@ -87,6 +87,9 @@ rule() { # rule CODE SENTENCE RULE
     names 0 mine 'require "beside"'
     names 0 mine 'require "inside.deeper"'
     names 0 mine 'require "alias"'
+    names 0 mine 'require "vllm_v1"' # what is bundled
+    names 0 mine 'require "origin.static_fifo"'
+    names 1 'policies/none.lua: cannot be read: No such file or directory' 'require "none"'
     names 1 'policies/link.lua: is a link that leads outside the policy'"'"'s folder' 'require "link"'
     names 1 'policies/folder/rule.lua: is a link that leads outside the policy'"'"'s folder' 'require "folder.rule"'
     names 1 'policies/zero.lua: is a link that leads outside the policy'"'"'s folder' 'require "zero"'

@@ -1,0 +1,43 @@
+-- mbsand.router: what routers have in common. A router sends arrivals to the replicas' own queues; each replica serves its
+-- queue as the policy that the parameter `engine` names. Such a policy has a function serve(self, replica, step, queue), and
+-- as `order`, if it has one, the key that its queue is ordered by. A router of yours is a few lines:
+--   local Mine = require "mbsand.router".new()
+--   function Mine:arrive(req) self.sim.replicas[1].queue:push(req) end
+--   return Mine
+local router = {}
+
+-- A policy without `arrive`; its parameters are those of the engine, and `own`.
+function router.new(own)
+  local policy = {}
+
+  function policy.params(given)
+    local name = given.engine or "vllm_v1"
+    local engine = require(name)
+    if type(engine) ~= "table" or type(engine.serve) ~= "function" then
+      error(('the engine "%s" has no function serve(self, replica, step, queue), so no router can feed it'):format(name), 0)
+    end
+    policy.engine = engine
+    policy.stepped, policy.finish = policy.stepped or engine.stepped, policy.finish or engine.finish
+    local params = { engine = "vllm_v1" }
+    for _, defaults in ipairs{ engine.params or {}, own or {} } do
+      for key, value in pairs(defaults) do params[key] = value end
+    end
+    return params
+  end
+
+  function policy:init()
+    local engine = self.engine
+    for _, replica in ipairs(self.sim.replicas) do
+      if engine.order then self.sim:queue{ by = engine.order, of = replica } end
+    end
+    if engine.init then engine.init(self) end
+  end
+
+  function policy:schedule(replica, step)
+    self.engine.serve(self, replica, step, replica.queue)
+  end
+
+  return policy
+end
+
+return router
