@@ -346,6 +346,10 @@ static const char *kind_of(mode_t mode) {
     return S_ISCHR(mode) || S_ISBLK(mode) ? "device" : "socket";
 }
 
+mb_status mb_paths_too_large(const char *path, size_t most, mb_error *error) {
+    return mb_fail(error, MB_BAD_INPUT, "%s: is larger than %zu MiB", path, most >> 20);
+}
+
 static mb_status read_all(int file, const char *path, size_t most, mb_strbuf *text, mb_error *error) {
     char block[16384];
     ssize_t count;
@@ -354,8 +358,7 @@ static mb_status read_all(int file, const char *path, size_t most, mb_strbuf *te
     while ((count = read(file, block, sizeof block)) > 0) {
         mb_strbuf_add_bytes(text, block, (size_t)count);
         if (text->failed) return mb_fail_memory(error);
-        if (text->length - before > most)
-            return mb_fail(error, MB_BAD_INPUT, "%s: is larger than %zu MiB", path, most >> 20);
+        if (text->length - before > most) return mb_paths_too_large(path, most, error);
     }
     if (count < 0) return mb_fail(error, MB_BAD_INPUT, "%s: cannot be read: %s", path, strerror(errno));
     return text->failed ? mb_fail_memory(error) : MB_OK;

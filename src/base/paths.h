@@ -41,6 +41,7 @@ mb_status mb_paths_beside(const char *folder, const char *name, char *path, size
 // Add a whole file of at most `most` bytes: a regular one, so that no pipe holds us up and no device fills
 // memory.
 mb_status mb_paths_read(const char *path, size_t most, mb_strbuf *text, mb_error *error);
+mb_status mb_paths_too_large(const char *path, size_t most, mb_error *error); // the sentence about one
 // Open a regular file for reading; also what the shell or the user hands over as an open one (/dev/stdin,
 // /dev/fd/N).
 mb_status mb_paths_open(const char *path, FILE **file, mb_error *error);

@@ -36,6 +36,7 @@ void mb_sample_push(lua_State *L, mb_key key) {
     mb_error error = {0};
     if (mb_sample_load(host, &error) != MB_OK) mb_host_raise(L, &error);
     const size_t count = host->sample_count;
+    mb_host_work(L, 16 * count);
     double *lengths = lua_newuserdatauv(L, (count + 1) * sizeof *lengths, 0);
     for (size_t i = 0; i < count; i++)
         lengths[i] = length_of(key, &host->sample[i]);

@@ -13,6 +13,22 @@
 #include <string.h>
 #include <time.h>
 
+static bool over_instructions(const mb_host *host, uint64_t used) {
+    return host->limits.hook_instructions && used > host->limits.hook_instructions;
+}
+
+static void stop_hook(lua_State *L, lua_Debug *unused);
+
+// Long texts and tables are filled by one instruction, which takes as long as they are: the work of it. No
+// error is raised here; the next instruction does.
+#define LONG_BLOCK 1024
+#define BYTES_PER_UNIT 16
+static void count_long_block(mb_host *host, size_t bytes) {
+    if (host->depth == 0) return;
+    host->work += bytes / BYTES_PER_UNIT;
+    if (over_instructions(host, host->work)) lua_sethook(host->L, stop_hook, LUA_MASKCOUNT, 1);
+}
+
 static void *allocate(void *context, void *block, size_t old_size, size_t new_size) {
     mb_host *host = context;
     if (!block) old_size = 0; // Lua passes a type tag there
@@ -27,6 +43,7 @@ static void *allocate(void *context, void *block, size_t old_size, size_t new_si
     }
     void *grown = realloc(block, new_size);
     if (grown) host->memory_used += new_size - old_size;
+    if (new_size >= LONG_BLOCK && new_size > old_size) count_long_block(host, new_size - old_size);
     return grown;
 }
 
@@ -144,10 +161,6 @@ static bool is_late(mb_host *host) {
     return atomic_load(&host->stopped_late);
 }
 
-static bool over_instructions(const mb_host *host, uint64_t used) {
-    return host->limits.hook_instructions && used > host->limits.hook_instructions;
-}
-
 // Raise the sentence of the limit that was met.
 static void raise_limit(lua_State *L) {
     const mb_host *host = mb_host_of(L);
@@ -179,7 +192,9 @@ static void stop_hook(lua_State *L, lua_Debug *unused) {
     mb_host *host = mb_host_of(L);
     if (host->deadline_s > 0) {
         host->instructions += LOAD_LOOK;
-        if (!over_instructions(host, host->instructions) && !is_late(host)) return;
+        if (!over_instructions(host, host->instructions) && !over_instructions(host, host->work) &&
+            !is_late(host))
+            return;
     }
     raise_limit(L);
 }
@@ -370,7 +385,7 @@ static mb_status note_file(mb_host *host, const char *path, const char *text, mb
 static mb_status read_script(const mb_host *host, const char *path, mb_strbuf *own, const char **text,
                              size_t *length, mb_error *error) {
     if (host->spec && host->spec->scripts)
-        return mb_scripts_read(host->spec->scripts, path, text, length, error);
+        return mb_scripts_read(host->spec->scripts, path, MB_MAX_SCRIPT, text, length, error);
     const mb_status status = mb_paths_read(path, MB_MAX_SCRIPT, own, error);
     *text = own->text;
     *length = own->length;

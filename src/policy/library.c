@@ -19,6 +19,7 @@
 #define MAX_LOG_LINE 2000        // characters
 #define MAX_STRING (64u * 1024u) // of string.rep
 #define MAX_FIND 5e8             // comparisons of string.find: half a second
+#define BYTES_PER_UNIT 16        // of texts that are looked through; see mb_host_work
 
 void mb_library_tostring(lua_State *L, int index) {
     index = mb_lua_absolute(L, index);
@@ -126,7 +127,19 @@ static int format(lua_State *L) { // upvalue 1: Lua's own string.format
             mb_library_tostring(L, argument);
             lua_replace(L, argument);
         }
+        if (type == LUA_TSTRING) mb_host_work(L, lua_rawlen(L, argument) / BYTES_PER_UNIT);
     }
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, 1);
+    return 1;
+}
+
+// A function of Lua's own that goes through a text.
+static int go_through(lua_State *L) { // upvalue 1: it
+    size_t length;
+    luaL_checklstring(L, 1, &length);
+    mb_host_work(L, length / BYTES_PER_UNIT);
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_insert(L, 1);
     lua_call(L, lua_gettop(L) - 1, 1);
@@ -161,7 +174,10 @@ static int find(lua_State *L) { // plain only
     if (wanted_length <= length && (double)(length - wanted_length) * (double)wanted_length > MAX_FIND)
         return luaL_error(L, "find: looking for %d characters in %d takes too long", (int)wanted_length,
                           (int)length);
+    mb_host_work(L, length / BYTES_PER_UNIT);
     for (size_t at = (size_t)start - 1; at + wanted_length <= length; at++) {
+        if (wanted_length && text[at] != *wanted) continue;
+        mb_host_work(L, wanted_length / BYTES_PER_UNIT);
         if (memcmp(text + at, wanted, wanted_length) != 0) continue;
         lua_pushinteger(L, (lua_Integer)at + 1);
         lua_pushinteger(L, (lua_Integer)(at + wanted_length));
@@ -282,10 +298,16 @@ void mb_library_replace(lua_State *L, int environment) {
     install(L, environment, mb_library_tables);
     install(L, environment, mb_library_equal);
     mb_library_equalise(L, environment);
+    static const struct {
+        const char *name;
+        lua_CFunction function;
+    } around[] = {{"format", format}, {"lower", go_through}, {"sub", go_through}, {"upper", go_through}};
     lua_getfield(L, environment, "string");
     lua_getfield(L, LUA_REGISTRYINDEX, "string");
-    lua_getfield(L, -1, "format");
-    lua_pushcclosure(L, format, 1);
-    lua_setfield(L, -3, "format");
+    for (size_t i = 0; i < sizeof around / sizeof *around; i++) {
+        lua_getfield(L, -1, around[i].name);
+        lua_pushcclosure(L, around[i].function, 1);
+        lua_setfield(L, -3, around[i].name);
+    }
     lua_pop(L, 2);
 }

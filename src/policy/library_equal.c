@@ -49,6 +49,7 @@ static int tonumber(lua_State *L) { // upvalue 1: Lua's own
     luaL_checkany(L, 1);
     if (lua_isnoneornil(L, 2) && lua_type(L, 1) == LUA_TSTRING) {
         const char *text = lua_tostring(L, 1);
+        mb_host_work(L, lua_rawlen(L, 1) / 16);
         text += strspn(text, " \t\r\n\v\f+-");
         const bool binary = text[0] == '0' && (text[1] == 'b' || text[1] == 'B');
         if (binary || strpbrk(text, "nN")) {

@@ -7,21 +7,20 @@
 #include <string.h>
 
 const mb_allowed mb_sandbox_allowed[] = {
-    {"", "assert"},     {"", "error"},     {"", "ipairs"},      {"", "rawequal"},    {"", "rawget"},
-    {"", "rawlen"},     {"", "rawset"},    {"", "select"},      {"", "type"},        {"", "_VERSION"},
-    {"math", "abs"},    {"math", "acos"},  {"math", "asin"},    {"math", "ceil"},    {"math", "cos"},
-    {"math", "deg"},    {"math", "exp"},   {"math", "floor"},   {"math", "fmod"},    {"math", "huge"},
-    {"math", "max"},    {"math", "min"},   {"math", "modf"},    {"math", "pi"},      {"math", "rad"},
-    {"math", "sin"},    {"math", "sqrt"},  {"math", "tan"},     {"table", "unpack"}, {"string", "byte"},
-    {"string", "char"}, {"string", "len"}, {"string", "lower"}, {"string", "sub"},   {"string", "upper"},
-    {NULL, NULL},
+    {"", "assert"},     {"", "error"},     {"", "ipairs"},    {"", "rawequal"},    {"", "rawget"},
+    {"", "rawlen"},     {"", "rawset"},    {"", "select"},    {"", "type"},        {"", "_VERSION"},
+    {"math", "abs"},    {"math", "acos"},  {"math", "asin"},  {"math", "ceil"},    {"math", "cos"},
+    {"math", "deg"},    {"math", "exp"},   {"math", "floor"}, {"math", "fmod"},    {"math", "huge"},
+    {"math", "max"},    {"math", "min"},   {"math", "modf"},  {"math", "pi"},      {"math", "rad"},
+    {"math", "sin"},    {"math", "sqrt"},  {"math", "tan"},   {"table", "unpack"}, {"string", "byte"},
+    {"string", "char"}, {"string", "len"}, {NULL, NULL},
 };
 
 const mb_allowed mb_sandbox_replaced[] = {
-    {"", "next"},        {"", "pairs"},      {"", "print"},        {"", "require"},   {"", "tostring"},
-    {"math", "random"},  {"string", "find"}, {"string", "format"}, {"string", "rep"}, {"table", "insert"},
-    {"table", "sort"},   {"", "tonumber"},   {"math", "atan"},     {"math", "log"},   {"table", "concat"},
-    {"table", "remove"}, {NULL, NULL},
+    {"", "next"},        {"", "pairs"},       {"", "print"},        {"", "require"},     {"", "tostring"},
+    {"math", "random"},  {"string", "find"},  {"string", "format"}, {"string", "rep"},   {"table", "insert"},
+    {"table", "sort"},   {"", "tonumber"},    {"math", "atan"},     {"math", "log"},     {"table", "concat"},
+    {"table", "remove"}, {"string", "lower"}, {"string", "sub"},    {"string", "upper"}, {NULL, NULL},
 };
 
 #define EITHER_ENGINE "differs between the engines: a policy would not run on both"

@@ -48,12 +48,12 @@ static script *find(const mb_scripts *scripts, const char *path) {
     return one;
 }
 
-static mb_status read_new(mb_scripts *scripts, const char *path, script **read, mb_error *error) {
+static mb_status read_new(mb_scripts *scripts, const char *path, size_t most, script **read,
+                          mb_error *error) {
     script *one = calloc(1, sizeof *one);
     if (!one) return mb_fail_memory(error);
     one->path = mb_strdup(path);
-    mb_status status =
-        one->path ? mb_paths_read(path, MB_MAX_SCRIPT, &one->text, error) : mb_fail_memory(error);
+    mb_status status = one->path ? mb_paths_read(path, most, &one->text, error) : mb_fail_memory(error);
     if (status != MB_OK) {
         free_script(one);
         return status;
@@ -63,23 +63,17 @@ static mb_status read_new(mb_scripts *scripts, const char *path, script **read, 
     return MB_OK;
 }
 
-mb_status mb_scripts_read(mb_scripts *scripts, const char *path, const char **text, size_t *length,
-                          mb_error *error) {
+mb_status mb_scripts_read(mb_scripts *scripts, const char *path, size_t most, const char **text,
+                          size_t *length, mb_error *error) {
     pthread_mutex_lock(&scripts->mutex);
     script *one = find(scripts, path);
-    const mb_status status = one ? MB_OK : read_new(scripts, path, &one, error);
+    mb_status status = one ? MB_OK : read_new(scripts, path, most, &one, error);
+    if (status == MB_OK && one->text.length > most) // read by somebody who may have more
+        status = mb_paths_too_large(path, most, error);
     if (status == MB_OK) {
         *text = one->text.text;
         *length = one->text.length;
     }
     pthread_mutex_unlock(&scripts->mutex);
     return status;
-}
-
-const char *mb_scripts_find(mb_scripts *scripts, const char *path, size_t *length) {
-    pthread_mutex_lock(&scripts->mutex);
-    const script *one = find(scripts, path);
-    pthread_mutex_unlock(&scripts->mutex);
-    *length = one ? one->text.length : 0;
-    return one ? one->text.text : NULL;
 }

@@ -39,6 +39,7 @@ static uint32_t find_client(lua_State *L, const mb_sim *sim) {
         if (number >= 0 && number < sim->client_count) return (uint32_t)number;
     } else if (lua_type(L, 2) == LUA_TSTRING) {
         const char *name = lua_tostring(L, 2);
+        mb_host_work(L, sim->client_count);
         for (uint32_t i = 0; i < sim->client_count; i++)
             if (strcmp(mb_source_client_name(sim->source, i), name) == 0) return i;
     } else

@@ -261,7 +261,9 @@ int mb_queue_make(lua_State *L) { // (default queue or nil, sim, options)
 // -----------------------------------------------------------------------------------------------------
 
 static const mb_bins *check_bins(lua_State *L) {
-    return &mb_host_of(L)->sim->bins[mb_view_check(L, 1, MB_VIEW_BINS)->index];
+    const mb_bins *bins = &mb_host_of(L)->sim->bins[mb_view_check(L, 1, MB_VIEW_BINS)->index];
+    mb_host_work(L, bins->count / 16); // whoever asks looks at each
+    return bins;
 }
 
 static uint32_t bin_count(lua_State *L, const mb_bins *bins, uint32_t bin) {
@@ -348,6 +350,8 @@ static int bins_set_edges(lua_State *L) {
             return luaL_error(L, "set_edges: edge %d is not a number at least as large as the one before",
                               (int)i + 1);
     }
+    for (uint32_t i = 0; i <= wanted; i++)
+        mb_host_work(L, 1 + sim->queues[sim->bins[view->index].first_queue + i].count); // are filed again
     mb_sim_set_edges(sim, view->index, edges);
     return 0;
 }

@@ -161,6 +161,7 @@ static int least(lua_State *L) {
     const int what = luaL_checkoption(L, 2, "load", whats);
     uint32_t best = 0;
     double fewest = INFINITY;
+    mb_host_work(L, sim->config->replicas / 16);
     for (uint32_t i = 0; i < sim->config->replicas && fewest > 0; i++) {
         const mb_replica *replica = &sim->replicas[i];
         const double running = what == 2 ? 0 : mb_engine_running(&replica->engine);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "report/manifest.h"
 
-#include "base/strbuf.h"
+#include "base/processors.h"
 #include "policy/scripts.h"
 #include "report/hash.h"
 #include "report/json_values.h"
@@ -18,19 +18,6 @@ static void add_text_and_hash(bool *lost, json_t *object, const char *text, size
     if (text) mb_sha256(text, size, hash);
     mb_json_set(lost, object, "sha256", text ? json_string(hash) : json_null());
     mb_json_set(lost, object, "text", mb_json_text(text));
-}
-
-// False when it cannot be read; the manifest then says null.
-static bool read_file(const char *path, mb_strbuf *text) {
-    FILE *file = path ? fopen(path, "rb") : NULL;
-    if (!file) return false;
-    char part[4096];
-    for (size_t size; (size = fread(part, 1, sizeof part, file)) > 0;)
-        mb_strbuf_add_bytes(text, part, size);
-    const bool complete = !ferror(file) && !text->failed;
-    fclose(file);
-    mb_strbuf_add(text, "");
-    return complete && !text->failed;
 }
 
 static json_t *param_value(bool *lost, const mb_param *param) {
@@ -58,17 +45,16 @@ json_t *mb_params_json(bool *lost, const mb_policy_spec *policy) {
     return params;
 }
 
-// As it was run, if it was a policy's; a module of the scenario's as it lies there now.
+// As it was run; null where it could not be read.
 static json_t *script_json(bool *lost, const mb_scenario *scenario, const char *path) {
     json_t *object = json_object();
-    size_t length;
-    const char *run = scenario && path ? mb_scripts_find(mb_scenario_scripts(scenario), path, &length) : NULL;
-    mb_strbuf text = {0};
-    const bool complete = run || read_file(path, &text);
-    if (!run) length = text.length;
+    const char *text = NULL;
+    size_t length = 0;
+    mb_error error;
+    if (scenario && path)
+        (void)mb_scripts_read(mb_scenario_scripts(scenario), path, MB_MAX_SCENARIO, &text, &length, &error);
     mb_json_set(lost, object, "path", mb_json_text(path));
-    add_text_and_hash(lost, object, run ? run : complete ? text.text : NULL, length);
-    mb_strbuf_deinit(&text);
+    add_text_and_hash(lost, object, text, length);
     return object;
 }
 
@@ -127,7 +113,7 @@ static json_t *machine_json(bool *lost) {
         mb_json_set(lost, machine, "release", mb_json_text(name.release));
         mb_json_set(lost, machine, "hardware", mb_json_text(name.machine));
     }
-    mb_json_set(lost, machine, "cores", json_integer(sysconf(_SC_NPROCESSORS_ONLN)));
+    mb_json_set(lost, machine, "cores", json_integer(mb_processors()));
     return machine;
 }
 

@@ -2,6 +2,7 @@
 #include "run/pool.h"
 
 #include "base/clock.h"
+#include "base/processors.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -113,8 +114,7 @@ static void wait_for_workers(pool *all, worker *workers, unsigned count) {
 }
 
 unsigned mb_pool_threads(const mb_run_options *options) {
-    const long online = sysconf(_SC_NPROCESSORS_ONLN);
-    return options->threads ? options->threads : online > 0 ? (unsigned)online : 1;
+    return options->threads ? options->threads : (unsigned)mb_processors();
 }
 
 static mb_status start_workers(pool *all, worker *workers, unsigned count, mb_error *error) {

@@ -4,6 +4,7 @@
 #include "base/paths.h"
 #include "base/strbuf.h"
 #include "policy/scripts.h"
+#include "scenario/modules.h"
 #include "scenario/plan_lua.h"
 #include "scenario/scenario_fields.h"
 #include "scenario/scenario_read.h"
@@ -23,7 +24,8 @@ struct mb_scenario {
     char **modules, **files;       // NULL after the last
     const mb_overrides *overrides; // as given; NULL: none
     const atomic_bool *stop;       // ends a report; NULL: nothing does
-    mb_scripts *scripts;           // texts of the policies and of what they load
+    mb_scripts *scripts;           // texts of the policies, and of what they and the scenario load
+    bool copy;                     // of another scenario, whose scripts these are
     mb_scenario_draft draft;       // of the experiment that is being read
     int loaded;                    // reference to the table that the Lua side made
 };
@@ -33,7 +35,7 @@ struct mb_scenario {
 
 static mb_status read_script(mb_scenario *scenario, mb_error *error) {
     mb_strbuf text = {0};
-    const mb_status status = mb_paths_read(scenario->path, 16u << 20, &text, error);
+    const mb_status status = mb_paths_read(scenario->path, MB_MAX_SCENARIO, &text, error);
     scenario->text = text.text;
     if (status != MB_OK) return status;
     const size_t whole = strlen(text.text);
@@ -174,27 +176,11 @@ static void push_overrides(lua_State *L, const mb_overrides *overrides) {
     lua_setfield(L, -2, "most");
 }
 
-// Modules are found below the root's lua/ and beside the scenario.
-static void set_package_path(lua_State *L, const mb_scenario *scenario) {
-    const char *slash = strrchr(scenario->path, '/');
-    lua_getglobal(L, "package");
-    lua_pushfstring(L, "%s/lua/?.lua;", scenario->root);
-    if (slash)
-        lua_pushlstring(L, scenario->path, (size_t)(slash - scenario->path));
-    else
-        lua_pushliteral(L, ".");
-    lua_pushliteral(L, "/?.lua;");
-    lua_getfield(L, -4, "path");
-    lua_concat(L, 4);
-    lua_setfield(L, -2, "path");
-    lua_pop(L, 1);
-}
-
 // Leaves the table that the Lua side made on the stack.
 static void run_script(lua_State *L, const call *arguments) {
     mb_scenario *scenario = arguments->scenario;
     luaL_openlibs(L);
-    set_package_path(L, scenario);
+    mb_modules_open(L, scenario->scripts, scenario->root, scenario->path);
     lua_getglobal(L, "require");
     lua_pushliteral(L, "mbsand.scenario");
     lua_call(L, 1, 1);
@@ -363,7 +349,7 @@ void mb_scenario_free(mb_scenario *scenario) {
     mb_scenario_draft_deinit(&scenario->draft);
     free(scenario->root);
     free(scenario->path);
-    mb_scripts_free(scenario->scripts);
+    if (!scenario->copy) mb_scripts_free(scenario->scripts);
     free(scenario->text);
     free(scenario->skipped);
     free_texts(scenario->modules);
@@ -572,6 +558,8 @@ mb_status mb_scenario_again(const mb_scenario *original, mb_scenario **copy, mb_
     mb_scenario *made = *copy = calloc(1, sizeof *made);
     if (!made) return mb_fail_memory(error);
     made->overrides = original->overrides;
+    made->scripts = original->scripts;
+    made->copy = true;
     made->root = mb_strdup(original->root);
     made->path = mb_strdup(original->path);
     made->text = mb_strdup(original->text);

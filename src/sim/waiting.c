@@ -50,38 +50,58 @@ uint32_t mb_replica_make_queue(mb_sim *sim, mb_replica *replica, mb_key order) {
     return replica->own_queue = queue;
 }
 
-static int by_id(const void *a, const void *b) {
-    const mb_request *const *x = a, *const *y = b;
-    return ((*x)->id > (*y)->id) - ((*x)->id < (*y)->id);
+// Take everything out of a queue; the first of a list in order, MB_NONE: it was empty.
+static uint32_t take_all(mb_sim *sim, uint32_t index) {
+    mb_queue *queue = &sim->queues[index];
+    uint32_t first = MB_NONE, last = MB_NONE;
+    for (uint32_t head; (head = mb_queue_peek(queue, &sim->requests)) != MB_NONE; last = head) {
+        mb_queue_remove(queue, &sim->requests, head);
+        if (last == MB_NONE)
+            first = head;
+        else
+            mb_request_at(&sim->requests, last)->next = head;
+    }
+    if (last != MB_NONE) mb_request_at(&sim->requests, last)->next = MB_NONE;
+    return first;
+}
+
+// Two such lists in one, always the older of the two heads first.
+static uint32_t merge(mb_sim *sim, uint32_t a, uint32_t b) {
+    uint32_t first = MB_NONE, last = MB_NONE;
+    while (a != MB_NONE && b != MB_NONE) {
+        mb_request *x = mb_request_at(&sim->requests, a), *y = mb_request_at(&sim->requests, b);
+        const uint32_t older = x->id < y->id ? a : b;
+        if (last == MB_NONE)
+            first = older;
+        else
+            mb_request_at(&sim->requests, last)->next = older;
+        last = older;
+        if (older == a)
+            a = x->next;
+        else
+            b = y->next;
+    }
+    const uint32_t rest = a != MB_NONE ? a : b;
+    if (last == MB_NONE) return rest;
+    mb_request_at(&sim->requests, last)->next = rest;
+    return first;
+}
+
+// All that waits in `count` queues, by arrival, without extra memory: halves are merged.
+static uint32_t take_queues(mb_sim *sim, uint32_t first, uint32_t count) {
+    if (count == 1) return take_all(sim, first);
+    const uint32_t half = count / 2, left = take_queues(sim, first, half);
+    return merge(sim, left, take_queues(sim, first + half, count - half));
 }
 
 void mb_sim_set_edges(mb_sim *sim, uint32_t index, const double *edges) {
     mb_bins *bins = &sim->bins[index];
-    // Walk the bins in step, always taking the oldest head: that keeps the order of arrival without extra
-    // memory.
-    uint32_t first = MB_NONE, last = MB_NONE;
-    for (;;) {
-        uint32_t oldest = MB_NONE;
-        for (uint32_t i = 0; i < bins->count; i++) {
-            const uint32_t head = mb_queue_peek(&sim->queues[bins->first_queue + i], &sim->requests);
-            if (head == MB_NONE) continue;
-            const mb_request *a = mb_request_at(&sim->requests, head);
-            const mb_request *b = oldest == MB_NONE ? NULL : mb_request_at(&sim->requests, oldest);
-            if (!b || by_id(&a, &b) < 0) oldest = head;
-        }
-        if (oldest == MB_NONE) break;
-        mb_queue_remove(&sim->queues[mb_request_at(&sim->requests, oldest)->queue], &sim->requests, oldest);
-        if (last == MB_NONE)
-            first = oldest;
-        else
-            mb_request_at(&sim->requests, last)->next = oldest;
-        last = oldest;
-    }
+    uint32_t waiting = take_queues(sim, bins->first_queue, bins->count);
     if (bins->count > 1) memcpy(bins->edges, edges, (bins->count - 1) * sizeof *edges);
-    while (first != MB_NONE) {
-        const uint32_t next = mb_request_at(&sim->requests, first)->next;
-        mb_sim_push_bins(sim, index, first);
-        first = next;
+    while (waiting != MB_NONE) {
+        const uint32_t next = mb_request_at(&sim->requests, waiting)->next;
+        mb_sim_push_bins(sim, index, waiting);
+        waiting = next;
     }
 }
 

@@ -141,6 +141,24 @@ break_calls() {
 
 @test "no file handle for any open: a sentence" {
     break_calls open 24 # EMFILE
+    # Of the program's own modules, of the scenario's and of its policies, in turn; the machine is the same.
+    echo 'return { rate = 20 }' >mine.lua
+    sed 's/^return scenario/local mine = require "mine"\nreturn scenario/; s/rate = 20/rate = mine.rate/' "$small" >s.lua
+    faulty MB_FAIL_CALL=open:0:1 "$MBSAND" s.lua --quiet --jobs 1 --format json
+    [ "$code" -eq 0 ]
+    right=$(jq -r '.manifest.machine.cores' out)
+    read -r _ total <counts
+    : >sentences
+    for ((k = 1; k <= total; k++)); do
+        faulty "MB_FAIL_CALL=open:$k:24" "$MBSAND" s.lua --quiet --jobs 1 --format json
+        cat err >>sentences
+        [ "$code" -ne 0 ] || [ "$(jq -r '.manifest.machine.cores' out)" = "$right" ] || wrong "open:$k: another machine"
+    done
+    run grep -c 'not found' sentences
+    [ "$output" -eq 0 ]
+    for name in /lua/mbsand/scenario.lua /lua/mbsand/schema.lua mine.lua /policies/static_fifo.lua; do
+        grep -q "$name: cannot be read: Too many open files" sentences || wrong "$name"
+    done
 }
 
 @test "a clock that is set back stops neither a run nor its limits" {

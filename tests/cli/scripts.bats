@@ -536,3 +536,37 @@ END
     run "$MBSAND" continuous_burst -q --seeds 1 --set workload.limit=50 --only fcfs --set latency.per_context=1e-5
     says '+ 10000 ns K'
 }
+
+@test "a scenario's modules are regular files, read once for all threads" {
+    mkdir -p mine
+    printf '#!/usr/bin/lua\nlocal name, path = ...\nreturn { rate = 1, name = name, path = path, line = debug.getinfo(1).currentline }\n' \
+        >mine/helper.lua
+    printf '\xef\xbb\xbfgiven = 5\nreturn given\n' >mine/given.lua
+    cat >s.lua <<'END'
+local helper, own = require "mine.helper", {}
+assert(helper == require "mine.helper" and helper.name == "mine.helper" and helper.line == 3)
+assert(helper.path == nil or helper.path == "./mine/helper.lua") -- LuaJIT gives the name alone
+assert(dofile "mine/helper.lua".rate == 1 and loadfile("mine/given.lua", "t", own)() == 5 and own.given == 5)
+local chunk, sentence = loadfile "mine/none.lua"
+assert(chunk == nil and sentence == "mine/none.lua: cannot be read: No such file or directory", sentence)
+assert(select(2, pcall(dofile, "pipe")) == "pipe: is a pipe; expected a file")
+assert(select(2, pcall(require, "mine.wrong")):find "error loading module 'mine.wrong' from file './mine/wrong.lua'")
+assert(select(2, pcall(require, "mine.none")):find "\n\tno file './mine/none.lua'\n")
+assert(package.searchpath("mine.helper", package.path) == "./mine/helper.lua")
+return scenario { policies = { "fcfs" }, cluster = { kv_blocks = 100 }, slo = {}, seeds = 4,
+  workload = synthetic { arrivals = arrivals.poisson { rate = helper.rate }, prompt = 5, output = 5, limit = 5 },
+  latency = latency.custom(function() return 0.001 * helper.rate end) }
+END
+    echo 'return {' >mine/wrong.lua
+    mkfifo pipe
+    for binary in "$MBSAND" "$MBSAND_LUAJIT"; do
+        [ -x "$binary" ] || continue
+        run timeout 60 "$binary" s.lua --quiet --jobs 4 --format json
+        [ "$status" -eq 0 ] || { echo "$output"; return 1; }
+        jq -e '.manifest.modules | any(.path == "./mine/helper.lua" and (.text | startswith("#!")))' <<<"$output"
+    done
+    command -v strace >/dev/null || return 0
+    strace -f -e trace=openat -o calls "$MBSAND" s.lua --quiet --jobs 4 >table
+    [ "$(grep -c '"./mine/helper.lua"' calls)" -eq 1 ]
+    [ "$(grep -c 'mbsand/schema.lua' calls)" -eq 1 ]
+}
