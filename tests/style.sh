@@ -15,7 +15,7 @@ check() { # check NAME: fails if standard input has a line
 floor() {
     case $1 in base) echo 0 ;; plan) echo 1 ;; model | probe) echo 2 ;; fit | queue | metrics) echo 3 ;;
     engine | workload) echo 4 ;; sim) echo 5 ;; policy) echo 6 ;; scenario) echo 7 ;; run | report) echo 8 ;;
-    planner | sweep | pack) echo 9 ;; cli) echo 10 ;; *) echo 99 ;; esac
+    explain | planner | sweep | pack) echo 9 ;; cli) echo 10 ;; *) echo 99 ;; esac
 }
 for file in src/*/*.[ch]; do
     own=$(basename "$(dirname "$file")")

@@ -19,6 +19,7 @@ static const verb VERBS[] = {
     {"run", mb_cmd_run, "run a scenario (the verb may be left out: mbsand SCENARIO.lua)"},
     {"sweep", mb_cmd_sweep, "run a grid into a database, resumable"},
     {"search", mb_cmd_search, "the highest load, or the fewest GPUs, that meet an SLO"},
+    {"explain", mb_cmd_explain, "where two policies differ, on the fewest requests, as a chart"},
     {"show", mb_cmd_show, "print a database of results"},
     {"compare", mb_cmd_compare, "two databases of results side by side"},
     {"merge", mb_cmd_merge, "the parts of a sweep into one database"},

@@ -20,6 +20,7 @@ enum {
     OPTION_SHARD,
     OPTION_SLO,
     OPTION_TOLERANCE,
+    OPTION_MEASURE,
     OPTION_OVER,
     OPTION_OUT,
     OPTION_DUMP,
@@ -165,6 +166,16 @@ static int parse_until(const char *text, mb_run_arguments *arguments) {
     return mb_cli_usage(arguments->verb, "--until: '%s' is no measure; for example e2e_mean_s", end + 2);
 }
 
+static int parse_measure(const char *name, mb_run_arguments *arguments) {
+    static const char *const names[] = {"e2e", "ttft", "tbt"};
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(name, names[i]) != 0) continue;
+        arguments->measure = i;
+        return 0;
+    }
+    return mb_cli_usage(arguments->verb, "--measure: '%s' is unknown; expected e2e, ttft or tbt", name);
+}
+
 static int parse_tolerance(const char *text, mb_run_arguments *arguments) {
     char *end;
     const double percent = strtod(text, &end);
@@ -204,6 +215,8 @@ static int take(mb_run_arguments *arguments, int option) {
     case OPTION_SLO:
         arguments->slos[arguments->slo_count++] = optarg;
         return 0;
+    case OPTION_MEASURE:
+        return parse_measure(optarg, arguments);
     case OPTION_TOLERANCE:
         return parse_tolerance(optarg, arguments);
     case OPTION_SHARD:
@@ -389,6 +402,23 @@ static const struct option search_options[] = {{"policy", required_argument, NUL
                                                {"help", no_argument, NULL, 'h'},
                                                {NULL, 0, NULL, 0}};
 
+static const struct option explain_options[] = {
+    {"policy", required_argument, NULL, 'p'},
+    {"measure", required_argument, NULL, OPTION_MEASURE},
+    {"set", required_argument, NULL, 's'},
+    {"seed", required_argument, NULL, OPTION_SEED},
+    {"jobs", required_argument, NULL, 'j'},
+    {"format", required_argument, NULL, OPTION_FORMAT},
+    {"hook-seconds", required_argument, NULL, OPTION_HOOK_SECONDS},
+    {"hook-instructions", required_argument, NULL, OPTION_HOOK_INSTRUCTIONS},
+    {"jit", no_argument, NULL, OPTION_JIT},
+    {"memory-mb", required_argument, NULL, OPTION_MEMORY},
+    {"step", no_argument, NULL, OPTION_STEP},
+    {"no-os-sandbox", no_argument, NULL, OPTION_NO_SANDBOX},
+    {"quiet", no_argument, NULL, 'q'},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0}};
+
 static int parse(int argc, char **argv, const char *verb, const char *letters, const struct option *options,
                  mb_run_arguments *arguments) {
     *arguments = (mb_run_arguments){.verb = verb, .until_measure = -1, .shards = 1, .tolerance = 0.02};
@@ -441,6 +471,18 @@ int mb_search_arguments_parse(int argc, char **argv, mb_run_arguments *arguments
         return mb_cli_usage("search", "what is to be met? For example: --slo 'ttft_p99<=0.5'");
     if (arguments->format == MB_OUTPUT_JSON || arguments->format == MB_OUTPUT_MD)
         return mb_cli_usage("search", "--format: expected table or csv");
+    return 0;
+}
+
+int mb_explain_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
+    const int code = parse(argc, argv, "explain", "p:s:j:qh", explain_options, arguments);
+    if (code || arguments->help) return code;
+    if (arguments->policy_count != 0 && arguments->policy_count != 2)
+        return mb_cli_usage("explain",
+                            "expected two policies, as in --policy vllm_v1 --policy sarathi; %zu %s named",
+                            arguments->policy_count, arguments->policy_count == 1 ? "is" : "are");
+    if (arguments->format == MB_OUTPUT_CSV || arguments->format == MB_OUTPUT_MD)
+        return mb_cli_usage("explain", "--format: expected table or json");
     return 0;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Options of `mbsand run`, `mbsand sweep` and `mbsand search`.
+// Options of `mbsand run`, `sweep`, `search`, `explain`, `pack` and `verify`.
 #pragma once
 #include "base/error.h"
 #include "scenario/scenario.h"
@@ -29,6 +29,7 @@ typedef struct mb_run_arguments {
     const char *live;     // a backend, or NULL
     const char *baseline; // a policy's label, or NULL
     double tolerance;     // of a search, as a share
+    int measure;          // of an explanation: number of e2e, ttft, tbt
     double until;         // --until, as a share; 0: not given
     int until_measure;    // -1: the first of the verdict's
     uint32_t max_seeds;   // 0: not given
@@ -46,6 +47,7 @@ int mb_sweep_arguments_parse(int argc, char **argv, mb_run_arguments *arguments)
 int mb_pack_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
 int mb_verify_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
 int mb_search_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
+int mb_explain_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
 void mb_run_arguments_deinit(mb_run_arguments *arguments);
 void mb_run_arguments_help(void);
 void mb_sweep_arguments_help(void);

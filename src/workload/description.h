@@ -162,11 +162,21 @@ typedef struct mb_trace {
                     // skipped, counted
 } mb_trace;
 
-typedef enum mb_workload_kind { MB_WORKLOAD_TRACE, MB_WORKLOAD_SYNTHETIC } mb_workload_kind;
+typedef enum mb_workload_kind { MB_WORKLOAD_TRACE, MB_WORKLOAD_SYNTHETIC, MB_WORKLOAD_LIST } mb_workload_kind;
+
+// Some requests of another workload, predictions drawn; nothing of it is owned.
+typedef struct mb_request_list {
+    const mb_arrival *arrivals; // in order of time
+    size_t count;
+    char *const *clients; // their names, by index
+    size_t client_count;
+    const struct mb_workload *whole; // what is known of the lengths before they come is known of all of these
+} mb_request_list;
 
 // A description; a plain value that any number of sources can be opened from, in any thread.
 typedef struct mb_workload {
     mb_workload_kind kind;
+    mb_request_list list;
     mb_trace trace;
     mb_arrivals arrivals;           // synthetic, where users == 0: of requests, or of sessions
     mb_distribution prompt, output; // synthetic
@@ -191,6 +201,7 @@ typedef struct mb_workload {
 
 // Whether requests wait for answers before they come.
 static inline bool mb_workload_closed(const mb_workload *workload) {
+    if (workload->kind == MB_WORKLOAD_LIST) return false;
     if (workload->users > 0) return true;
     if (workload->kind == MB_WORKLOAD_TRACE) return workload->trace.turns != MB_TURNS_STAMPS;
     return workload->sessions.on;

@@ -68,9 +68,10 @@ mb_status mb_source_open(const mb_workload *workload, uint64_t seed, uint64_t re
     if (!source) return mb_fail_memory(error);
     source->workload = workload;
     mb_status status = mb_predictor_open(&workload->predictor, seed, replication, &source->predictor, error);
-    if (!status)
-        status = workload->kind == MB_WORKLOAD_TRACE ? open_trace(source, seed, replication, error)
-                                                     : open_synthetic(source, seed, replication, error);
+    if (!status && workload->kind == MB_WORKLOAD_TRACE)
+        status = open_trace(source, seed, replication, error);
+    else if (!status && workload->kind == MB_WORKLOAD_SYNTHETIC)
+        status = open_synthetic(source, seed, replication, error);
     if (status) {
         mb_source_close(source);
         return status;
@@ -111,6 +112,12 @@ static mb_status next_closed(mb_source *source, mb_arrival *arrival, bool *end, 
     return status;
 }
 
+static void next_of_list(mb_source *source, mb_arrival *arrival, bool *end) {
+    const mb_request_list *list = &source->workload->list;
+    *end = source->finished = source->given_out == list->count;
+    if (!*end) *arrival = list->arrivals[source->given_out++];
+}
+
 static bool at_limit(const mb_source *source) {
     return source->finished || (source->workload->limit && source->given_out == source->workload->limit);
 }
@@ -118,6 +125,10 @@ static bool at_limit(const mb_source *source) {
 mb_status mb_source_next(mb_source *source, mb_arrival *arrival, bool *end, mb_error *error) {
     *end = true;
     if (at_limit(source)) return MB_OK;
+    if (source->workload->kind == MB_WORKLOAD_LIST) {
+        next_of_list(source, arrival, end);
+        return MB_OK;
+    }
     const mb_status status = mb_source_closed(source) ? next_closed(source, arrival, end, error)
                                                       : next_open(source, arrival, end, error);
     if (status || *end) return status;
@@ -167,6 +178,8 @@ mb_source_counts mb_source_get_counts(const mb_source *source) {
 
 const char *mb_source_client_name(const mb_source *source, uint32_t client) {
     if (source->trace) return mb_trace_client_name(source->trace, client);
+    const mb_request_list *list = &source->workload->list;
+    if (client < list->client_count) return list->clients[client];
     return source->client_names && client < source->workload->clients ? source->client_names[client].text
                                                                       : "";
 }

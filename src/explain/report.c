@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: MIT
+#include "explain/report.h"
+
+#include "explain/waits.h"
+#include "report/format.h"
+#include "report/table.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_NAMED = 8, MOST_LISTED = 2 * MB_CHART_LETTERS }; // requests in a sentence; in the table
+
+static const char *const measured[] = {[MB_EXPLAIN_E2E] = "end-to-end latency",
+                                       [MB_EXPLAIN_TTFT] = "time to the first token",
+                                       [MB_EXPLAIN_TBT] = "time between tokens"};
+static const char *const heads[] = {
+    [MB_EXPLAIN_E2E] = "E2E", [MB_EXPLAIN_TTFT] = "TTFT", [MB_EXPLAIN_TBT] = "TBT"};
+
+mb_status mb_explanation_make(mb_duel *duel, mb_found *found, const char *title, mb_explanation *explanation,
+                              mb_error *error) {
+    *explanation = (mb_explanation){.title = title, .duel = duel, .found = found};
+    mb_trial *stretch = &found->stretch;
+    explanation->arrivals = calloc(stretch->count + 1, sizeof *explanation->arrivals);
+    if (!explanation->arrivals) return mb_fail_memory(error);
+    const mb_arrival *all = duel->requests->arrivals;
+    for (size_t i = 0; i < stretch->count; i++)
+        explanation->arrivals[i] = all[stretch->numbers[i]].time_s - all[stretch->numbers[0]].time_s;
+    mb_status status = MB_OK;
+    for (int p = 0; p < 2 && status == MB_OK; p++)
+        status =
+            mb_timeline_make(&stretch->records[p], explanation->arrivals, &explanation->timelines[p], error);
+    return status;
+}
+
+void mb_explanation_deinit(mb_explanation *explanation) {
+    free(explanation->arrivals);
+    for (int p = 0; p < 2; p++)
+        mb_timeline_deinit(&explanation->timelines[p]);
+}
+
+static const char *label_of(const mb_explanation *e, int policy) {
+    return e->duel->experiment->policies[policy].label;
+}
+
+static void add_seconds(mb_strbuf *text, double seconds) {
+    mb_strbuf_digits(text, seconds, 3);
+    mb_strbuf_add(text, " s");
+}
+
+static void add_count(mb_strbuf *text, size_t count, const char *what) {
+    char number[MB_TEXT_SIZE];
+    mb_format_count(number, (double)count);
+    mb_strbuf_printf(text, "%s %s%s", number, what, count == 1 ? "" : "s");
+}
+
+// A sentence, without what would steer a terminal.
+static mb_status print_sentence(mb_strbuf *text, size_t indent, FILE *out, mb_error *error) {
+    mb_strbuf clean = {0};
+    if (text->text) mb_add_printable(&clean, text->text);
+    const bool failed = text->failed || clean.failed || !clean.text;
+    if (!failed) {
+        fprintf(out, "%*s", (int)(indent ? indent - 2 : 0), "");
+        mb_print_wrapped(out, clean.text, indent);
+    }
+    mb_strbuf_deinit(&clean);
+    mb_strbuf_deinit(text);
+    return failed ? mb_fail_memory(error) : MB_OK;
+}
+
+// --- who wins by how much
+
+// "a 3.1 s, b 7.3 s (-58 %)": the winner of the stretch comes first.
+static void add_means(mb_strbuf *text, const mb_explanation *e, const mb_gap *gap, int winner) {
+    char percent[MB_TEXT_SIZE];
+    mb_format_percent(percent, -100 * mb_gap_share(gap, winner));
+    add_seconds(text, gap->mean[winner]);
+    mb_strbuf_printf(text, " with %s, ", label_of(e, winner));
+    add_seconds(text, gap->mean[1 - winner]);
+    mb_strbuf_printf(text, " with %s (%s %%)", label_of(e, 1 - winner), percent);
+}
+
+static void add_alone(mb_strbuf *text, const mb_explanation *e, const mb_gap *gap) {
+    for (int p = 0; p < 2; p++) {
+        if (!gap->alone[p]) continue;
+        mb_strbuf_add(text, "; ");
+        add_count(text, gap->alone[p], "request");
+        mb_strbuf_printf(text, " that only %s served %s not in these means", label_of(e, p),
+                         gap->alone[p] == 1 ? "is" : "are");
+    }
+}
+
+static mb_status print_winner(const mb_explanation *e, FILE *out, mb_error *error) {
+    const mb_found *found = e->found;
+    const mb_trial *stretch = &found->stretch;
+    const int winner = found->winner;
+    mb_strbuf text = {0};
+    mb_strbuf_printf(&text, "%s wins on ", label_of(e, winner));
+    if (stretch->count == found->requests && stretch->count > 1) mb_strbuf_add(&text, "all ");
+    add_count(&text, stretch->count, "request");
+    mb_strbuf_printf(&text, ": mean %s ", measured[e->duel->measure]);
+    add_means(&text, e, &stretch->gap, winner);
+    add_alone(&text, e, &stretch->gap);
+    mb_strbuf_add(&text, ". On the whole run of ");
+    add_count(&text, found->requests, "request");
+    mb_strbuf_add(&text, ": ");
+    add_means(&text, e, &found->whole, winner);
+    add_alone(&text, e, &found->whole);
+    mb_strbuf_add(&text, ".");
+    mb_status status = print_sentence(&text, 0, out, error);
+    if (status != MB_OK) return status;
+    mb_strbuf_printf(
+        &text,
+        "No shorter stretch was found that keeps half of the largest difference (%.3g %%), by %zu "
+        "pairs of runs%s.",
+        100 * found->largest, found->trials,
+        found->cut_short ? "; their bound ended the search, so one may exist" : "");
+    if (e->duel->experiment->latency.noise > 0)
+        mb_strbuf_add(&text, " Step times have noise here, so that a part of the difference is chance.");
+    return print_sentence(&text, 0, out, error);
+}
+
+static mb_status print_draw(const mb_explanation *e, FILE *out, mb_error *error) {
+    const mb_found *found = e->found;
+    mb_strbuf text = {0};
+    mb_strbuf_printf(&text, "%s and %s do not differ: ", label_of(e, 0), label_of(e, 1));
+    if (found->same_schedule)
+        mb_strbuf_add(&text, "the same schedule for all ");
+    else
+        mb_strbuf_printf(&text, "the schedules do, but not the %s of any of the ",
+                         measured[e->duel->measure]);
+    add_count(&text, found->requests, "request");
+    mb_strbuf_add(&text, ".");
+    return print_sentence(&text, 0, out, error);
+}
+
+// --- the charts
+
+static mb_status print_charts(const mb_explanation *e, mb_chart_style *style, FILE *out, mb_error *error) {
+    bool there[MB_DOING_COUNT] = {false};
+    style->end_s = fmax(e->timelines[0].end_s, e->timelines[1].end_s);
+    fputc('\n', out);
+    mb_chart_axis(style, out);
+    mb_status status = MB_OK;
+    for (int p = 0; p < 2 && status == MB_OK; p++) {
+        const mb_timeline *timeline = &e->timelines[p];
+        mb_strbuf text = {0};
+        mb_strbuf_add(&text, label_of(e, p));
+        status = print_sentence(&text, 0, out, error);
+        if (status == MB_OK) status = mb_chart_rows(timeline, style, out, error);
+        for (size_t i = 0; i < timeline->count; i++)
+            there[timeline->pieces[i].doing] = true;
+    }
+    if (status == MB_OK) mb_chart_marks(there, style, out);
+    return status;
+}
+
+// --- the requests
+
+static void put_number(mb_sheet *sheet, char **cell, double value, int digits) {
+    char text[MB_TEXT_SIZE] = "-";
+    if (!isnan(value)) mb_digits(text, sizeof text, value, digits);
+    mb_sheet_put(sheet, cell, text);
+}
+
+static void put_request(const mb_explanation *e, mb_sheet *sheet, size_t index) {
+    const mb_trial *stretch = &e->found->stretch;
+    const mb_arrival *arrival = &e->duel->requests->arrivals[stretch->numbers[index]];
+    char **cells = &sheet->cells[index * sheet->columns];
+    const char letter[2] = {mb_chart_letter(index), '\0'};
+    mb_sheet_put(sheet, &cells[0], letter);
+    put_number(sheet, &cells[1], (double)stretch->numbers[index], 15);
+    put_number(sheet, &cells[2], e->arrivals[index], 4);
+    put_number(sheet, &cells[3], arrival->prompt_tokens, 10);
+    put_number(sheet, &cells[4], arrival->output_tokens, 10);
+    put_number(sheet, &cells[5], arrival->predicted_output, 10);
+    for (int p = 0; p < 2; p++)
+        put_number(
+            sheet, &cells[6 + p],
+            mb_explain_value(e->duel->measure, &stretch->records[p].services[index], e->arrivals[index]), 4);
+}
+
+static mb_status print_requests(const mb_explanation *e, const mb_chart_style *style, FILE *out,
+                                mb_error *error) {
+    const char *const names[] = {"", "request", "arrival", "prompt", "output", "predicted"};
+    const char *const units[] = {"", "id", "s", "tokens", "tokens", "tokens"};
+    const size_t count = e->found->stretch.count, shown = count < MOST_LISTED ? count : MOST_LISTED;
+    mb_sheet sheet = {.text_columns = 1, .columns = 8, .rows = shown};
+    if (!mb_sheet_allocate(&sheet)) {
+        mb_sheet_deinit(&sheet);
+        return mb_fail_memory(error);
+    }
+    for (size_t i = 0; i < 8; i++) {
+        char head[MB_TEXT_SIZE];
+        snprintf(head, sizeof head, "%s %.40s", heads[e->duel->measure],
+                 i < 6 ? "" : label_of(e, (int)i - 6));
+        mb_sheet_put(&sheet, &sheet.heads[i], i < 6 ? names[i] : head);
+        mb_sheet_put(&sheet, &sheet.units[i], i < 6 ? units[i] : "s");
+    }
+    for (size_t i = 0; i < shown; i++)
+        put_request(e, &sheet, i);
+    const bool failed = sheet.failed;
+    fputc('\n', out);
+    if (!failed) mb_print_sheet(&sheet, out, style->color);
+    if (shown < count) fprintf(out, "(%zu more requests)\n", count - shown);
+    mb_sheet_deinit(&sheet);
+    return failed ? mb_fail_memory(error) : MB_OK;
+}
+
+// --- what they waited for
+
+// "A, C and 3 more".
+static size_t add_letters(mb_strbuf *text, const unsigned char *others, size_t count, unsigned bit) {
+    size_t all = 0, named = 0;
+    for (size_t i = 0; i < count; i++)
+        all += (others[i] & bit) != 0;
+    for (size_t i = 0; i < count && text; i++) {
+        if (!(others[i] & bit) || i >= MB_CHART_LETTERS || named == MOST_NAMED) continue;
+        const bool last = named + 1 == all;
+        mb_strbuf_printf(text, "%s%c", named == 0 ? "" : last ? " and " : ", ", mb_chart_letter(i));
+        named++;
+    }
+    if (text && named < all)
+        mb_strbuf_printf(text, "%s%zu %s", named ? " and " : "", all - named, named ? "more" : "others");
+    return all;
+}
+
+static void add_wait(mb_strbuf *text, const mb_explanation *e, int policy, size_t request,
+                     const mb_wait *wait, const unsigned char *others) {
+    const size_t count = e->found->stretch.count;
+    mb_strbuf_printf(text, "%c waited ", mb_chart_letter(request));
+    add_seconds(text, wait->seconds);
+    if (!wait->ran) {
+        mb_strbuf_printf(text, " and never ran with %s", label_of(e, policy));
+        return;
+    }
+    const char *join = ": ";
+    const bool passed = add_letters(NULL, others, count, MB_WAIT_BEHIND | MB_WAIT_OVERTAKEN) > 0;
+    if (wait->steps == 1 && !passed && wait->idle_s == 0) {
+        mb_strbuf_add(text, " for what ");
+        add_letters(text, others, count, MB_WAIT_BUSY);
+        mb_strbuf_printf(text, " had under way on replica %u", wait->replica + 1);
+        return;
+    }
+    if (add_letters(NULL, others, count, MB_WAIT_BUSY)) {
+        mb_strbuf_printf(text, "%sreplica %u was busy with ", join, wait->replica + 1);
+        add_letters(text, others, count, MB_WAIT_BUSY);
+        join = "; ";
+    }
+    if (add_letters(NULL, others, count, MB_WAIT_BEHIND)) {
+        mb_strbuf_printf(text, "%squeued behind ", join);
+        add_letters(text, others, count, MB_WAIT_BEHIND);
+        join = "; ";
+    }
+    if (add_letters(NULL, others, count, MB_WAIT_OVERTAKEN)) {
+        mb_strbuf_printf(text, "%sovertaken by ", join);
+        add_letters(text, others, count, MB_WAIT_OVERTAKEN);
+        mb_strbuf_add(text, ", which came later");
+        join = "; ";
+    }
+    if (wait->idle_s > 0) {
+        mb_strbuf_printf(text, "%sreplica %u ran nothing for ", join, wait->replica + 1);
+        add_seconds(text, wait->idle_s);
+        mb_strbuf_add(text, " of that: the policy held it back");
+    }
+}
+
+static mb_status print_waits_of(const mb_explanation *e, int policy, unsigned char *others, FILE *out,
+                                mb_error *error) {
+    const mb_trial *stretch = &e->found->stretch;
+    bool any = false;
+    for (size_t i = 0; i < stretch->count && i < MB_CHART_LETTERS; i++) {
+        mb_wait wait;
+        mb_strbuf text = {0};
+        mb_status status = mb_wait_of(&stretch->records[policy], e->arrivals, i, others, &wait, error);
+        if (status != MB_OK) return status;
+        if (!(wait.seconds > 0)) continue;
+        any = true;
+        add_wait(&text, e, policy, i, &wait, others);
+        status = print_sentence(&text, 4, out, error);
+        if (status != MB_OK) return status;
+    }
+    if (!any) fputs("  nobody waited\n", out);
+    return MB_OK;
+}
+
+static mb_status print_waits(const mb_explanation *e, FILE *out, mb_error *error) {
+    unsigned char *others = calloc(e->found->stretch.count + 1, 1);
+    mb_status status = others ? MB_OK : mb_fail_memory(error);
+    for (int p = 0; p < 2 && status == MB_OK; p++) {
+        mb_strbuf text = {0};
+        mb_strbuf_printf(&text, "%s:", label_of(e, p));
+        fputc('\n', out);
+        status = print_sentence(&text, 0, out, error);
+        if (status == MB_OK) status = print_waits_of(e, p, others, out, error);
+    }
+    free(others);
+    return status;
+}
+
+static mb_status print_head(const mb_explanation *e, FILE *out, mb_error *error) {
+    mb_strbuf text = {0};
+    mb_strbuf_printf(&text, "%s%s%s against %s", e->title ? e->title : "", e->title ? ": " : "",
+                     label_of(e, 0), label_of(e, 1));
+    mb_status status = print_sentence(&text, 0, out, error);
+    if (status != MB_OK) return status;
+    mb_strbuf_add(&text, e->duel->experiment->description);
+    status = print_sentence(&text, 0, out, error);
+    fputc('\n', out);
+    return status;
+}
+
+mb_status mb_explain_text(const mb_explanation *e, mb_chart_style style, FILE *out, mb_error *error) {
+    mb_status status = print_head(e, out, error);
+    if (status != MB_OK) return status;
+    if (!e->found->stretch.count) return print_draw(e, out, error);
+    status = print_winner(e, out, error);
+    if (status == MB_OK) status = print_charts(e, &style, out, error);
+    if (status == MB_OK) status = print_requests(e, &style, out, error);
+    if (status == MB_OK) status = print_waits(e, out, error);
+    return status;
+}

@@ -1,0 +1,200 @@
+# mbsand explain: the stretch on which two policies differ, where it can be worked out by hand.
+
+bats_require_minimum_version 1.5.0
+load helpers
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return
+    export COLUMNS=50 LC_ALL=C # a column a second: 12 for labels, 32 for the time, 6 to end the last one's number
+    # A batch of one takes as many seconds as it has tokens: A 10, B 20, C 2.
+    printf 't,in,out\n0,5,5\n1,5,15\n2,1,1\n' >three.csv
+    cat >three.lua <<'END'
+return scenario { workload = trace.csv "three.csv" { columns = { time = "t", prompt = "in", output = "out" } },
+  latency = latency.batch { alpha = 0, beta = 1, gamma = 0 }, cluster = { gpus = 1 },
+  policies = { { "static_fifo", batch_size = 1, label = "fcfs" }, { "static_sjf", batch_size = 1, label = "sjf" } } }
+END
+    cat >steps.lua <<'END'
+return scenario { workload = synthetic { arrivals = arrivals.poisson { rate = 2 }, prompt = lengths.uniform { low = 50, high = 400 },
+    output = lengths.uniform { low = 20, high = 300 }, limit = 300 },
+  latency = latency.step { base = 0.02, per_token = 2e-4, per_context = 1e-6 }, cluster = { gpus = 2, kv_blocks = 60, kv_block = 16 },
+  policies = { "fcfs", "sjf" } }
+END
+}
+
+@test "first come first served and shortest first, on three requests" {
+    run -0 "$MBSAND" explain three.lua
+    says "sjf wins on all 3 requests: mean end-to-end latency 17 s with sjf, 23 s with fcfs (-26 %)."
+    says "On the whole run of 3 requests: 17 s with sjf, 23 s with fcfs (-26 %)."
+    # A runs at once; B waits for A (1 to 10), C (2 to 30) for both; shortest first, C goes at 10 and B at 12.
+    cat >want.txt <<'END'
+            0         10        20        30 s
+            +---------+---------+---------+-
+fcfs
+replica 1   Aaaaaaaaaa
+             .........Bbbbbbbbbbbbbbbbbbbb
+              ............................Cc
+sjf
+replica 1   Aaaaaaaaaa
+             ...........Bbbbbbbbbbbbbbbbbbbb
+              ........Cc
+A prefill, a decode, . waits
+END
+    "$MBSAND" explain three.lua | sed -n '/^  *0 /,/^A prefill/p' >got.txt
+    diff want.txt got.txt
+    says "B waited 9 s for what A had under way on replica 1 C waited 28 s: replica 1 was busy with A and B; queued behind B"
+    says "B waited 11 s: replica 1 was busy with A and C; overtaken by C, which came later C waited 8 s for what A had under way on replica 1"
+    says "B 1 1 5 15 15 29 31"
+    LC_ALL=C.UTF-8 run -0 "$MBSAND" explain three.lua
+    says "·········Bbbb"
+    [[ $output != *$'\e'* ]]
+}
+
+@test "the three are found among many, and nothing that does not matter stays" {
+    { echo t,in,out
+      for i in {0..199}; do echo "$((i * 100)),5,5"; done
+      printf '20000,5,5\n20001,5,15\n20002,1,1\n'
+      for i in {210..400}; do echo "$((i * 100)),3,7"; done; } >three.csv
+    run -0 "$MBSAND" explain three.lua
+    says "sjf wins on 3 requests: mean end-to-end latency 17 s with sjf, 23 s with fcfs (-26 %)."
+    says "A 200 0 5 5 5 10 10 B 201 1 5 15 15 29 31 C 202 2 1 1 1 30 10"
+    [ "$("$MBSAND" explain three.lua --format json | grep -c '"letter"')" = 3 ]
+}
+
+@test "policies by label, by name, with parameters, and with --set" {
+    run -0 "$MBSAND" explain three.lua -p sjf -p static_fifo,batch_size=3
+    says "static_fifo"
+    "$MBSAND" explain three.lua -p fcfs -p sjf >two.txt
+    "$MBSAND" explain three.lua | cmp - two.txt
+    "$MBSAND" explain three.lua -p sjf -p fcfs >other.txt
+    grep -q "sjf wins on all 3 requests" other.txt
+    run -0 "$MBSAND" explain three.lua --set cluster.gpus=2
+    says "do not differ: the same schedule for all 3 requests"
+}
+
+@test "two that do not differ, in their schedule or in the measure" {
+    run -0 "$MBSAND" explain three.lua -p fcfs -p static_fifo,batch_size=1
+    says "fcfs and static_fifo do not differ: the same schedule for all 3 requests."
+    run -0 "$MBSAND" explain three.lua --measure tbt
+    says "fcfs and sjf do not differ: the schedules do, but not the time between tokens of any of the 3 requests."
+    "$MBSAND" explain three.lua -p fcfs -p static_fifo,batch_size=1 --format json >same.json
+    grep -q '"same_schedule": true' same.json
+    grep -q '"winner": null' same.json
+}
+
+@test "steps: the same bits for any threads, --step and both engines; a request's pieces add up" {
+    for measure in e2e ttft tbt; do
+        "$MBSAND" explain steps.lua --measure $measure --format json -j 1 >one.json
+        "$MBSAND" explain steps.lua --measure $measure --format json -j 2 | cmp - one.json
+        "$MBSAND" explain steps.lua --measure $measure --format json --step | cmp - one.json
+        [ ! -x "$MBSAND_LUAJIT" ] || "$MBSAND_LUAJIT" explain steps.lua --measure $measure --format json | cmp - one.json
+        python3 - one.json <<'END'
+import json, sys
+e = json.load(open(sys.argv[1]))
+assert 0 < e["stretch"]["difference"] and e["stretch"]["difference"] >= 0.5 * e["largest_difference"], e["stretch"]
+asked = {r["id"]: r for r in e["stretch"]["requests"]}
+assert len(asked) < 60 and e["pairs_of_runs"] <= 500 and not e["cut_short"], (len(asked), e["pairs_of_runs"])
+name, sums = e["measure"], {}
+for policy in e["policies"]:
+    values = []
+    for r in policy["requests"]:
+        pieces = r["pieces"]
+        assert pieces[0]["from_s"] == asked[r["id"]]["arrival_s"] and pieces[-1]["to_s"] == r["end_s"], r
+        assert all(a["to_s"] == b["from_s"] for a, b in zip(pieces, pieces[1:])), r
+        start = next(p["from_s"] for p in pieces if p["doing"] == "prefill")
+        assert start == r["start_s"], r
+        n = asked[r["id"]]["output_tokens"]
+        values.append({"e2e": r["end_s"] - asked[r["id"]]["arrival_s"], "ttft": r["first_token_s"] - asked[r["id"]]["arrival_s"],
+                       "tbt": (r["end_s"] - r["first_token_s"]) / (n - 1)}[name])
+    sums[policy["policy"]] = sum(values) / len(values)
+for label, mean in e["stretch"]["mean_s"].items():
+    assert abs(sums[label] - mean) < 1e-9 * mean, (label, sums, mean)
+END
+    done
+}
+
+@test "the means of the whole run are those of mbsand run" {
+    "$MBSAND" explain steps.lua --format json >one.json
+    "$MBSAND" steps.lua --seeds 1 --format csv -q >run.csv 2>/dev/null
+    python3 - one.json run.csv <<'END'
+import csv, json, sys
+whole = json.load(open(sys.argv[1]))["whole_run"]["mean_s"]
+for row in csv.DictReader(open(sys.argv[2])):
+    assert abs(whole[row["policy"]] / float(row["e2e_mean_s"]) - 1) < 1e-12, (row["policy"], whole)
+END
+}
+
+# A step takes a second. A is set aside after two tokens and goes on when B, with six tokens, is done.
+@test "preempted, swapped and paused requests have marks of their own" {
+    printf 't,in,out\n0,5,5\n0,5,6\n' >two.csv
+    cat >two.lua <<'END'
+return scenario { workload = trace.csv "two.csv" { columns = { time = "t", prompt = "in", output = "out" } },
+  latency = latency.step { base = 1 }, cluster = { gpus = 1, kv_blocks = 30, kv_block = 16, swap = { tokens = 100, seconds_per_token = 0 } },
+  policies = { "fcfs", { "./put_off.lua", how = "recompute" } } }
+END
+    cat >put_off.lua <<'END'
+local P = { params = { how = "pause" } }
+function P:schedule(replica, step)
+  step:carry()
+  step:quantum(1)
+  for req in replica:each_running() do
+    if req.id == 0 and req:generated() == 2 and not self.done then
+      self.done = true
+      step:preempt(req, self.params.how)
+    end
+  end
+  if replica.running == 0 or not self.done then step:admit(self.sim.queue, 8) end
+end
+return P
+END
+    export COLUMNS=40 # 22 columns for 9 s: A runs for 2 s, is away for 4
+    run -0 "$MBSAND" explain two.lua --measure tbt --set params.how=recompute
+    says "! preempted, to be computed again"
+    says "AAaaa!!!!!!!!!!AAaaaaa"
+    run -0 "$MBSAND" explain two.lua --set params.how=swap
+    says "~ preempted, swapped to the host"
+    says "AAaaa~~~~~~~~~~aaaaaaa"
+    run -0 "$MBSAND" explain two.lua --set params.how=pause
+    says "= preempted, memory kept"
+    says "AAaaa==========aaaaaaa"
+}
+
+@test "the page's example prints what the page says" {
+    page=$root/docs/explain.md
+    sed -n '/^-- file: stall.lua/,/^```/p' "$page" | sed '$d' >stall.lua
+    command=$(sed -n 's/^    mbsand explain stall.lua/explain stall.lua/p' "$page")
+    export COLUMNS=100 LC_ALL=C.UTF-8
+    # shellcheck disable=SC2086
+    "$MBSAND" $command >got.txt
+    sed -n '/^stall: /,/^```/p' "$page" | sed '$d' | diff - got.txt
+}
+
+@test "mistakes, failing policies and interruptions are a sentence" {
+    run -2 "$MBSAND" explain three.lua -p fcfs
+    says "expected two policies, as in --policy vllm_v1 --policy sarathi; 1 is named"
+    run -2 "$MBSAND" explain three.lua -p fcfs -p sjfx
+    says 'there is no policy'
+    run -2 "$MBSAND" explain three.lua --measure e3e
+    says "--measure: 'e3e' is unknown; expected e2e, ttft or tbt"
+    run -2 "$MBSAND" explain three.lua --format csv
+    says "--format: expected table or json"
+    run -2 "$MBSAND" explain burst
+    says "which two policies? The scenario has 7; for example: --policy static_fifo --policy vllm_v1"
+    run -2 "$MBSAND" explain chunked_prefill
+    says "explain is for one point, and this scenario is a sweep of 7; give each swept key one value with --set"
+    run -2 "$MBSAND" explain continuous_burst
+    says "explain is for one scenario, and this file returns 2"
+    sed 's/arrivals = arrivals.poisson { rate = 2 }/users = 4/' steps.lua >users.lua
+    run -2 "$MBSAND" explain users.lua
+    says "here requests wait for answers before they come, so that each policy sees others"
+    echo 'return { schedule = function() error("boom") end }' >bad.lua
+    run -1 "$MBSAND" explain three.lua -p fcfs -p ./bad.lua
+    says "bad: ./bad.lua:1: boom"
+    echo 'return { schedule = function() while true do end end }' >slow.lua
+    "$MBSAND" explain three.lua -p fcfs -p ./slow.lua --hook-seconds 600 >out.txt 2>&1 &
+    sleep 1
+    kill -INT $!
+    code=0
+    wait $! || code=$?
+    [ "$code" = 1 ]
+    grep -q "interrupted before both policies had run once" out.txt
+}
