@@ -12,7 +12,10 @@ function Edf.serve(_, _, step, queue)
   if step:carry() == 0 then step:admit(queue) end
 end
 
+function Edf.plain(_, queue) return { queue = queue } end
+
 function Edf:schedule(replica, step)
+  replica:plain(self:plain(self.queue)) -- it is not asked again
   self:serve(replica, step, self.queue)
 end
 

@@ -3,13 +3,16 @@
 -- reserve, watermark).
 local Fcfs = {}
 
-function Fcfs:schedule(_, step)
-  if step:carry() == 0 then step:admit(self.sim.queue) end -- nobody new while memory is short
+-- One step from a queue, which may be one that a router fills; and what it is, said once.
+function Fcfs.serve(_, _, step, queue)
+  if step:carry() == 0 then step:admit(queue) end -- nobody new while memory is short
 end
 
--- The same from a queue that a router fills.
-function Fcfs.serve(_, _, step, queue)
-  if step:carry() == 0 then step:admit(queue) end
+function Fcfs.plain(_, queue) return { queue = queue } end
+
+function Fcfs:schedule(replica, step)
+  replica:plain(self:plain(self.sim.queue)) -- this replica is not asked again
+  self:serve(replica, step, self.sim.queue)
 end
 
 return Fcfs

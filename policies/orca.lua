@@ -18,7 +18,10 @@ function Orca.serve(_, _, step, queue)
   step:admit(queue)
 end
 
+function Orca.plain(_, queue) return { queue = queue, after_preemption = true } end
+
 function Orca:schedule(replica, step)
+  replica:plain(self:plain(self.sim.queue)) -- it is not asked again
   self:serve(replica, step, self.sim.queue)
 end
 

@@ -26,7 +26,10 @@ function Sarathi:serve(_, step, queue)
   step:admit(queue)
 end
 
+function Sarathi:plain(queue) return { queue = queue, carry = self.params.decode_needs, after_preemption = true } end
+
 function Sarathi:schedule(replica, step)
+  replica:plain(self:plain(self.sim.queue)) -- it is not asked again
   self:serve(replica, step, self.sim.queue)
 end
 

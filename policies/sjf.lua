@@ -12,7 +12,10 @@ function Sjf.serve(_, _, step, queue)
   if step:carry() == 0 then step:admit(queue) end
 end
 
+function Sjf.plain(_, queue) return { queue = queue } end
+
 function Sjf:schedule(replica, step)
+  replica:plain(self:plain(self.queue)) -- it is not asked again
   self:serve(replica, step, self.queue)
 end
 

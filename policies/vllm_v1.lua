@@ -46,7 +46,11 @@ function VllmV1:serve(replica, step, queue)
   if short then admit_short(self, step, queue) else step:admit(queue) end
 end
 
+-- That step, said once; with a threshold the hook is asked each time.
+function VllmV1:plain(queue) return self.params.long_prefill == 0 and { queue = queue } end
+
 function VllmV1:schedule(replica, step)
+  replica:plain(self:plain(self.sim.queue))
   self:serve(replica, step, self.sim.queue)
 end
 

@@ -92,6 +92,8 @@ suite "oracle: 420 random comparisons" lua5.4 tests/oracle/compare.lua
 MBSAND=$MBSAND_ASAN suite "oracle: with invariants" lua5.4 tests/oracle/compare.lua 40 2
 suite "oracle: steps, worked and random" lua5.4 tests/oracle/compare_steps.lua 80
 MBSAND=$MBSAND_ASAN suite "oracle: steps with invariants" lua5.4 tests/oracle/compare_steps.lua 12 2
+suite "oracle: plain steps = their hooks written out" lua5.4 tests/oracle/plain.lua 25
+MBSAND=$MBSAND_LUAJIT suite "oracle: plain steps (LuaJIT)" lua5.4 tests/oracle/plain.lua 8 2
 suite "oracle: policies by hand" lua5.4 tests/oracle/policies.lua
 suite "oracle: laws of the affine engine" lua5.4 tests/oracle/affine_law.lua
 suite "jumping = stepping, 1,000 triples" lua5.4 tests/oracle/fast_forward.lua 1000 1 "$MBSAND"

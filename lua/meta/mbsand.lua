@@ -202,6 +202,11 @@ function Replica:cached(req) end
 ---@overload fun(self: mbsand.Replica, step: { prefill?: integer, prefix?: integer, decodes?: integer, context?: integer }): number
 function Replica:estimate(batch) end
 
+---From now on the core fills this replica's steps by itself, and `schedule` is not called for it: carry, and unless that had
+---to preempt, admit from the queue. Under a batch model: admit. False: `schedule` is called again.
+---@param step false|{ queue: mbsand.Queue, most?: number, carry?: "needed"|"spare", after_preemption?: boolean }
+function Replica:plain(step) end
+
 ---The step that `schedule` fills.
 ---@class mbsand.Step
 ---@field tokens integer tokens in it (prompt tokens under a batch model)

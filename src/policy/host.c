@@ -378,6 +378,7 @@ static mb_status note_file(mb_host *host, const char *path, const char *text, mb
         return mb_fail_memory(error);
     }
     host->files[host->file_count++] = copy;
+    host->says_plain = host->says_plain || strstr(text, ":plain") != NULL;
     return MB_OK;
 }
 

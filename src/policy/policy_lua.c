@@ -6,6 +6,7 @@
 #include "policy/params.h"
 #include "policy/sandbox.h"
 #include "policy/views.h"
+#include "sim/plain.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -39,15 +40,30 @@ static int open_views(lua_State *L) {
     return 0;
 }
 
+// Without the hook, every replica must have a plain step.
+static mb_status check_served(const mb_host *host, mb_error *error) {
+    if (host->hooks[MB_HOOK_SCHEDULE] != LUA_NOREF) return MB_OK;
+    for (uint32_t i = 0; i < host->sim->config->replicas; i++)
+        if (!host->sim->replicas[i].plain.declared)
+            return mb_fail(error, MB_FAILED,
+                           "%s: the policy has no hook 'schedule', and after 'init' replica %u has no plain "
+                           "step; give it one with replica:plain{ queue = ... }, or write function "
+                           "Policy:schedule(replica, step) ... end",
+                           host->path, i + 1);
+    return MB_OK;
+}
+
 static mb_status hook_init(void *self, mb_sim *sim, mb_error *error) {
     mb_host *host = self;
     host->sim = sim;
     host->observing = sim->observer.decision != NULL;
     host->oracle = sim->config->oracle;
-    const mb_status status = call_protected(host, open_views, NULL, "init", error);
-    if (status != MB_OK || host->hooks[MB_HOOK_INIT] == LUA_NOREF) return status;
-    begin(host, MB_HOOK_INIT);
-    return mb_host_call(host, "init", 1, 0, error);
+    mb_status status = call_protected(host, open_views, NULL, "init", error);
+    if (status == MB_OK && host->hooks[MB_HOOK_INIT] != LUA_NOREF) {
+        begin(host, MB_HOOK_INIT);
+        status = mb_host_call(host, "init", 1, 0, error);
+    }
+    return status == MB_OK ? check_served(host, error) : status;
 }
 
 typedef struct request_call {
@@ -104,7 +120,7 @@ static mb_status hook_done(void *self, mb_sim *sim, mb_error *error) {
 }
 
 static mb_status hook_schedule(void *self, mb_sim *sim, mb_replica *replica, mb_error *error) {
-    (void)sim;
+    if (replica->plain.declared) return mb_plain_step(sim, error);
     mb_host *host = self;
     host->idles = 0;
     begin(host, MB_HOOK_SCHEDULE);
@@ -228,7 +244,7 @@ static int find_hooks(lua_State *L) { // (policy table)
             mb_hook_name_check(L, host->path, host->text, host->hooks, lua_tostring(L, -2));
         lua_pop(L, 1);
     }
-    if (host->hooks[MB_HOOK_SCHEDULE] != LUA_NOREF) return 0;
+    if (host->hooks[MB_HOOK_SCHEDULE] != LUA_NOREF || host->says_plain) return 0;
     return luaL_error(
         L, "%s: the policy has no hook 'schedule'; write function Policy:schedule(replica, step) ... end",
         host->path);

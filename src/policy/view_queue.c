@@ -187,19 +187,6 @@ static const char *push_shown(lua_State *L, int index) {
     return lua_pushfstring(L, "a %s", luaL_typename(L, index));
 }
 
-// An option that nobody would read is a mistake; `known` ends with NULL.
-static void check_options(lua_State *L, int options, const char *call, const char *const *known) {
-    lua_pushnil(L);
-    while (lua_next(L, options)) {
-        lua_pop(L, 1);
-        const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, -1);
-        const char *const *one = known;
-        while (*one && strcmp(*one, name) != 0)
-            one++;
-        if (!*one) luaL_error(L, "%s: there is no option '%s'; expected %s = ...", call, name, known[0]);
-    }
-}
-
 // The replica whose own queue is to be made, of the options at 3; NULL: none.
 static mb_replica *check_owner(lua_State *L) {
     lua_getfield(L, 3, "of");
@@ -226,7 +213,7 @@ int mb_queue_make(lua_State *L) { // (default queue or nil, sim, options)
     if (!lua_isnoneornil(L, 3)) {
         static const char *const options[] = {"by", "of", NULL};
         luaL_checktype(L, 3, LUA_TTABLE);
-        check_options(L, 3, "queue", options);
+        mb_view_check_options(L, 3, "queue", options);
         owner = check_owner(L);
         lua_getfield(L, 3, "by");
         if (lua_isfunction(L, -1))
@@ -390,7 +377,7 @@ int mb_bins_make(lua_State *L) { // (sim, options)
     luaL_checktype(L, 2, LUA_TTABLE);
     static const char *const options[] = {"key", "edges", "count", NULL};
     lua_getfield(L, 2, "rule"); // it is given all options, and may have some of its own
-    if (lua_isnil(L, -1)) check_options(L, 2, "bins", options);
+    if (lua_isnil(L, -1)) mb_view_check_options(L, 2, "bins", options);
     lua_getfield(L, 2, "key");
     mb_key key = MB_KEY_PREDICTED_OUTPUT;
     if (!lua_isnil(L, -1))

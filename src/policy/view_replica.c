@@ -332,6 +332,7 @@ void mb_replica_views_open(lua_State *L) {
     static const mb_member members[] = {{"each_running", each_running, 0},
                                         {"cached", cached, 0},
                                         {"estimate", estimate, 0},
+                                        {"plain", mb_replica_plain, 0},
                                         {"id", NULL, MB_CONSTANT | REPLICA_ID},
                                         {"role", NULL, REPLICA_ROLE},
                                         {"running", NULL, REPLICA_RUNNING},

@@ -18,11 +18,12 @@ static mb_sim *building(lua_State *L, const char *call) {
     return sim;
 }
 
-// A count of requests: at least 0; nil and infinity mean all.
-static uint32_t check_limit(lua_State *L, int index) {
+uint32_t mb_step_view_limit(lua_State *L, int index, const char *call) {
     if (lua_isnoneornil(L, index)) return UINT32_MAX;
-    const lua_Number n = luaL_checknumber(L, index);
-    if (isnan(n)) luaL_error(L, "admit: the number of requests is NaN");
+    if (!lua_isnumber(L, index))
+        luaL_error(L, "%s: expected a number of requests, not %s", call, luaL_typename(L, index));
+    const lua_Number n = lua_tonumber(L, index);
+    if (isnan(n)) luaL_error(L, "%s: the number of requests is NaN", call);
     return n <= 0 ? 0 : n >= UINT32_MAX ? UINT32_MAX : (uint32_t)n;
 }
 
@@ -42,7 +43,7 @@ static int admit(lua_State *L) {
     const mb_view *queue = mb_view_check(L, 2, MB_VIEW_QUEUE);
     mb_refusal refusal;
     check_why(L, sim, 4);
-    lua_pushinteger(L, mb_step_admit(sim, queue->index, check_limit(L, 3), &refusal));
+    lua_pushinteger(L, mb_step_admit(sim, queue->index, mb_step_view_limit(L, 3, "step:admit"), &refusal));
     if (refusal == MB_FITS) return 1;
     lua_pushstring(L, mb_refusal_name(refusal));
     return 2;
@@ -90,23 +91,22 @@ static int add(lua_State *L) {
     return 2;
 }
 
-// What a decode must find free to go on.
-static bool check_spare(lua_State *L) {
-    if (lua_isnoneornil(L, 2)) return false;
-    const char *rule = luaL_checkstring(L, 2);
+bool mb_step_view_spare(lua_State *L, int index, const char *call) {
+    if (lua_isnoneornil(L, index)) return false;
+    const char *rule = lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : luaL_typename(L, index);
     const bool spare = strcmp(rule, "spare") == 0;
     if (!spare && strcmp(rule, "needed") != 0)
         luaL_error(L,
-                   "step:carry: what a decode must find free is \"needed\" (the block that it needs, if it "
+                   "%s: what a decode must find free is \"needed\" (the block that it needs, if it "
                    "does) or \"spare\" (a block in any case), not \"%s\"",
-                   rule);
+                   call, rule);
     return spare;
 }
 
 // Under a batch model nothing runs at a boundary, so nothing is carried or preempted.
 static int carry(lua_State *L) {
     mb_sim *sim = building(L, "step:carry");
-    const bool spare = check_spare(L);
+    const bool spare = mb_step_view_spare(L, 2, "step:carry");
     mb_error error;
     uint32_t preempted;
     if (!sim->by_steps) {

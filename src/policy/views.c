@@ -209,3 +209,15 @@ int mb_view_index(lua_State *L, const char *what, mb_property_reader read) {
     read(L, view, property & ~MB_CONSTANT);
     return property & MB_CONSTANT ? keep(L, view) : 1;
 }
+
+void mb_view_check_options(lua_State *L, int options, const char *call, const char *const *known) {
+    lua_pushnil(L);
+    while (lua_next(L, options)) {
+        lua_pop(L, 1);
+        const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, -1);
+        const char *const *one = known;
+        while (*one && strcmp(*one, name) != 0)
+            one++;
+        if (!*one) luaL_error(L, "%s: there is no option '%s'; expected %s = ...", call, name, known[0]);
+    }
+}

@@ -46,6 +46,8 @@ const mb_view *mb_view_asked(lua_State *L);
 // Give the view its table of fields that are found without a call, as it would get it in time; pushes the
 // table.
 void mb_view_keep(lua_State *L, int view);
+// An option in the table at `options` that nobody would read is a mistake; `known` ends with NULL.
+void mb_view_check_options(lua_State *L, int options, const char *call, const char *const *known);
 
 // --- the views of each kind: their metatables, and those that exist from the start. To be made protected,
 // after mb_sandbox_build.
@@ -68,9 +70,14 @@ int mb_bins_make(lua_State *L);  // sim:bins{ ... }
 // src/policy/view_replica.c
 void mb_replica_views_open(lua_State *L);
 void mb_replica_view_push(mb_host *host, uint32_t replica);
+int mb_replica_plain(lua_State *L); // replica:plain{ ... }; src/policy/view_plain.c
 
 // src/policy/view_step.c, view_sim.c
 void mb_step_view_open(lua_State *L);
+// A count of requests: at least 0; nil and infinity mean all.
+uint32_t mb_step_view_limit(lua_State *L, int index, const char *call);
+// "needed" or "spare": what a decode must find free to go on.
+bool mb_step_view_spare(lua_State *L, int index, const char *call);
 void mb_sim_view_open(lua_State *L);
 
 // src/policy/view_client.c: pushes sim.clients.

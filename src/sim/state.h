@@ -84,8 +84,17 @@ typedef struct mb_client {
     uint32_t waiting, running;
 } mb_client;
 
+// What a policy said once of a replica's steps (plain.h).
+typedef struct mb_plain {
+    bool declared;
+    bool spare;            // carry: a decode must find a free block, whether it needs one or not
+    bool after_preemption; // admit although carry had to preempt
+    uint32_t queue, most;  // admit from here, so many
+} mb_plain;
+
 struct mb_replica {
     mb_engine engine;
+    mb_plain plain;
     bool busy, idle_on_purpose, needs_call;
     bool ending;           // its engine's event is at this instant
     bool holding;          // counted in idle_holding_count

@@ -40,6 +40,38 @@ ends() { # ends CODE SENTENCE
     ends 2 "./my.lua: the policy has no hook 'schedule'; write function Policy:schedule(replica, step) ... end"
 }
 
+# Policy:init says this of every replica.
+plain_steps() { # plain_steps ARGUMENTS [more lines]
+    local said=$1
+    shift
+    policy 'local P = {}' "function P:init() for _, replica in ipairs(self.sim.replicas) do replica:plain($said) end end" \
+        "$@" 'return P'
+}
+
+@test "a plain step" {
+    plain_steps '{ queue = self.sim.queue }'
+    [ "$status" -eq 0 ]
+    plain_steps ''
+    ends 1 "./my.lua:2: replica:plain: expected { queue = ... }, or false to be asked again, not no value"
+    plain_steps '{ qeue = self.sim.queue }'
+    ends 1 "./my.lua:2: replica:plain: there is no option 'qeue'; expected queue = ..."
+    plain_steps '{ most = 3 }'
+    ends 1 "./my.lua:2: replica:plain: which queue does it admit from? queue = ... is missing"
+    plain_steps '{ queue = self.sim.queue, most = "all" }'
+    ends 1 "./my.lua:2: replica:plain: expected a number of requests, not string"
+    plain_steps '{ queue = self.sim.queue, after_preemption = 1 }'
+    ends 1 "./my.lua:2: replica:plain: after_preemption is true or false, not number"
+    plain_steps '{ queue = self.sim.queue, carry = 2 }'
+    ends 1 './my.lua:2: replica:plain: what a decode must find free is "needed"'
+}
+
+@test "no schedule, and not every replica has a plain step" {
+    policy 'local P = {}' 'function P:init() self.sim.replicas[1]:plain{ queue = self.sim.queue } end' 'return P'
+    ends 1 "./my.lua: the policy has no hook 'schedule', and after 'init' replica 2 has no plain step; give it one with replica:plain{ queue = ... }, or write function Policy:schedule(replica, step) ... end"
+    plain_steps '{ queue = self.sim.queue }' 'function P:finish() self.sim.replicas[1]:plain(false) end'
+    ends 1 "./my.lua:3: replica:plain(false): the policy has no hook 'schedule' to be asked instead"
+}
+
 @test "a hook that is no function" {
     policy 'return { schedule = 3 }'
     ends 2 "./my.lua: 'schedule' is a hook and must be a function, not number"

@@ -18,6 +18,7 @@ local Chaos = { params = {
   quantum = 0,                    -- chance of a quantum
   idle = 0, barrier = 0, timer = 0,
   order = "none",                 -- of the queue; or "function", or "bins"
+  plain = 0,                      -- chance of making a replica's steps plain, or not plain any more
   ask = 0,                        -- chance of questions at the beginning of a hook
   meddle = 0,                     -- chance of changing something there
 } }
@@ -87,6 +88,15 @@ function Chaos:source()
   return bin and self.bins[bin] or self.queue
 end
 
+function Chaos:be_plain(replica)
+  if not self:chance(self.params.plain) then return end
+  if self:draw() < 0.5 then return replica:plain(false) end
+  replica:plain{
+    queue = self:draw() < 0.3 and replica.queue or self:source(), carry = self.params.carry,
+    most = self:draw() < 0.5 and 1 + math.floor(self:draw() * 4) or nil, after_preemption = self:draw() < 0.5,
+  }
+end
+
 function Chaos:preempt_some(replica, step)
   local victims = {}
   for req in replica:each_running() do
@@ -140,6 +150,7 @@ end
 -- What hooks can see must agree as well.
 function Chaos:stepped(replica, step)
   self:ask("stepped", step, "report")
+  self:be_plain(replica)
   self.sum = ((self.sum or 0) + step.count * 31 + step.requests + step.decode_tokens + replica.kv.used) % 1000003
   self.sim:observe("stepped", self.sum)
   self.sim:observe("replica", replica.id)
@@ -148,6 +159,8 @@ end
 
 function Chaos:finish(req, why)
   self:ask("finish")
+  local replicas = self.sim.replicas
+  if self.params.plain > 0 then self:be_plain(replicas[1 + math.floor(self:draw() * #replicas)]) end
   for i, other in ipairs(self.asker.requests) do
     if other == req then table.remove(self.asker.requests, i) break end
   end

@@ -1,5 +1,6 @@
 -- Random scenarios of engines that step, with random policies: for the comparisons of the program with itself.
---   local draws = require("random_steps")(seed, folder, meddle); draws.scenario(number, policies, seeds) -> path
+--   local draws = require("random_steps")(seed, folder, meddle); draws.scenario(number, policies, seeds) -> path;
+--   draws.whole(low, high), draws.pick(list): more draws
 -- meddle: only the random policy, making random changes from every callback, also where they are refused.
 
 return function(seed, folder, meddle)
@@ -30,6 +31,7 @@ return function(seed, folder, meddle)
       quantum = pick{ 0, 0, 0.3 }, idle = pick{ 0, 0.2 }, barrier = pick{ 0, 0, 0.3 }, timer = pick{ 0, 0, 0.3, 2 },
       order = pick{ "none", "none", "predicted_output", "predicted_remaining", "priority", "function", "bins" },
       carry = pick{ "needed", "spare" }, meddle = (meddle or chance(0.2)) and 0.1 or 0, ask = pick{ 0, 0.2, 1 },
+      plain = pick{ 0, 0, 0, 0.1 },
     }
     if meddle and chance(0.4) then params.order, params.routed, params.preempt = "function", 0, 0.2 end
     local _ = longest
@@ -108,9 +110,10 @@ return function(seed, folder, meddle)
     return model, ("latency.roofline { host = %.17g%s }"):format(0.001 * draw(), chance(0.2) and ", noise = 0.1" or "")
   end
 
+  -- policies: how many, drawn; or the list of them, as Lua texts.
   local function scenario(number, policies, seeds)
-    local list = {}
-    for i = 1, policies do
+    local list = type(policies) == "table" and policies or {}
+    for i = #list + 1, type(policies) == "number" and policies or 0 do
       local name = pick(BUNDLED)
       if chance(0.65) or meddle or not exists("policies/" .. name .. ".lua") then
         list[i] = chaos_policy(i, 80)
@@ -136,5 +139,5 @@ return function(seed, folder, meddle)
     return path
   end
 
-  return { scenario = scenario, whole = whole }
+  return { scenario = scenario, whole = whole, pick = pick }
 end

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+#include "sim/plain.h"
+
+#include "sim/step.h"
+
+mb_status mb_plain_step(mb_sim *sim, mb_error *error) {
+    const mb_plain *plain = &sim->building->plain;
+    mb_refusal refusal;
+    uint32_t preempted;
+    const mb_status status = mb_step_carry(sim, plain->spare, &preempted, error);
+    if (status == MB_OK && (preempted == 0 || plain->after_preemption))
+        mb_step_admit(sim, plain->queue, plain->most, &refusal);
+    return status;
+}

@@ -1,0 +1,113 @@
+-- Bundled policies that say a plain step once (replica:plain) do what they do when their function `serve` is called at every
+-- boundary: every measure, and every row of every dump, on random scenarios, jumping and step by step.
+--   lua5.4 tests/oracle/plain.lua [SCENARIOS [SEED]]
+
+package.path = "tests/lua/?.lua;tests/oracle/?.lua;" .. package.path
+local tap = require "tap"
+local program = require "program"
+
+local wanted, seed = tonumber(arg[1]) or 40, tonumber(arg[2]) or 1
+local folder = program.temporary_folder()
+local draws = require("random_steps")(seed, folder, false)
+
+local function lines_of(command)
+  local list, pipe = {}, assert(io.popen(command))
+  for line in pipe:lines() do list[#list + 1] = line end
+  pipe:close()
+  return list
+end
+
+-- Those that say so, the routers over two engines, and beside each the policy that never does.
+local NAMES = lines_of("grep -l replica:plain policies/*.lua | sed 's/.*\\///; s/\\.lua//'")
+for _, name in ipairs{ "round_robin", "random", "least_loaded", "power_of_two" } do NAMES[#NAMES + 1] = name end
+
+local function write_out(name)
+  program.write(("%s/written_%s.lua"):format(folder, name), ([[
+local P = require "%s"
+function P:schedule(replica, step)
+  local engine = self.engine
+  if engine then return engine.serve(self, replica, step, replica.queue) end
+  self:serve(replica, step, self.queue or self.sim.queue)
+end
+return P
+]]):format(name))
+end
+for _, name in ipairs(NAMES) do write_out(name) end
+
+-- Parameters with which both are tried.
+local PARAMS = {
+  sarathi = { "", "chunk = 16", 'chunk = 8, decode_needs = "needed"', "chunk = 30, watermark = 0" },
+  orca = { "", "max_requests = 3" },
+  vllm_v1 = { "", "max_tokens = 16", 'reserve = "chunk", max_requests = 5', "long_prefill = 3" },
+  round_robin = { "", "max_tokens = 24", "long_prefill = 4", 'engine = "sarathi"' },
+  least_loaded = { "", 'engine = "sjf"', 'engine = "srpt"' },
+}
+
+local function pair(name)
+  local params = draws.pick(PARAMS[name] or { "" })
+  local function entry(what, label) return ('{ "%s", label = "%s", %s }'):format(what, label, params) end
+  return entry(name, name .. "_one"), entry(("%s/written_%s.lua"):format(folder, name), name .. "_two")
+end
+
+local function text_of(path)
+  local file = assert(io.open(path))
+  local text = file:read("a")
+  file:close()
+  return text
+end
+
+-- The rows of one label in summary.csv, without its name, its path and what a clock measured.
+local function measures(path, label)
+  local names, out = nil, {}
+  for line in io.lines(path) do
+    local cells, quoted = {}, line:gsub('"[^"]*"', function(text) return (text:gsub(",", ";")) end)
+    for cell in (quoted .. ","):gmatch("([^,]*),") do cells[#cells + 1] = cell end
+    if not names then
+      names = cells
+    elseif table.concat(cells, ",", 1, 4):find(label, 1, true) then
+      for i, name in ipairs(names) do
+        if name:find("^sim_") or name:find("policy") then cells[i] = "" end
+      end
+      out[#out + 1] = table.concat(cells, ",")
+    end
+  end
+  return table.concat(out, "\n"), #out
+end
+
+local runs, rows = 0, 0
+local function difference(out, name)
+  local one, found = measures(out .. "/summary.csv", name .. "_one")
+  if one ~= measures(out .. "/summary.csv", name .. "_two") then return "summary.csv" end
+  runs = runs + found
+  for _, file in ipairs(lines_of(("cd %s && ls *%s_one*"):format(out, name))) do
+    local text = text_of(out .. "/" .. file)
+    if text ~= text_of(out .. "/" .. file:gsub("_one", "_two")) then return file end
+    local _, count = text:gsub("\n", "\n")
+    rows = rows + count
+  end
+end
+
+local failed = 0
+for number = 1, wanted do
+  local list = {}
+  for _, name in ipairs(NAMES) do list[#list + 1], list[#list + 2] = pair(name) end
+  local path = draws.scenario(number, list, 2)
+  for _, option in ipairs{ "", "--step" } do
+    local out = folder .. "/out"
+    os.execute("rm -rf " .. out)
+    os.execute(("%s %s --quiet --jobs 1 --format csv --dump requests,batches,decisions,preemptions %s --out %s >%s/said 2>&1")
+      :format(program.path, path, option, out, folder))
+    for _, name in ipairs(NAMES) do
+      local what = difference(out, name)
+      if what then
+        failed = failed + 1
+        print(("# %s %s, %s: %s differs\n# %s"):format(path, option, name, what, text_of(folder .. "/said"):sub(1, 300)))
+      end
+    end
+  end
+end
+tap.equal(failed, 0,
+  ("%d runs of %d policies, %d rows of dumps: a plain step = its hook written out"):format(runs, #NAMES, rows))
+tap.ok(runs == wanted * #NAMES * 4 and rows > 50 * runs, "all of them ran")
+if failed == 0 then os.execute("rm -r " .. folder) end
+tap.done()
