@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/stop.h"
+#include "cli/tune.h"
 #include "report/format.h"
 #include "report/table.h"
 
@@ -15,20 +16,37 @@
 
 static void print_help(void) {
     fputs(
-        "usage: mbsand search SCENARIO.lua --over KEY=LOW..HIGH --slo 'MEASURE<=X' [options]\n\n"
+        "usage: mbsand search SCENARIO.lua --over KEY=LOW..HIGH --slo 'MEASURE<=X' [options]\n"
+        "       mbsand search SCENARIO.lua --tune KEY=VALUES [--tune ...] [--measure MEASURE] [options]\n\n"
         "For each policy the highest value of a key (a load), or the lowest (GPUs), at which it meets the "
         "SLOs: a\n"
         "bisection for each seed, on the same random numbers, and the level of what the seeds find.\n\n"
+        "With --tune, for each policy the best values of parameters (or keys of the cluster): searched for "
+        "on "
+        "the seeds\n"
+        "of the scenario, then judged against the policy as it is on seeds that the search has not seen.\n\n"
         "      --over KEY=LOW..HIGH     the key and its range: --over workload.arrivals.rate=1..100\n"
         "      --slo 'MEASURE<=X'       what is to be met, <= or >=; may be repeated: all are\n"
         "      --tolerance X%           how narrow a bisection becomes (default 2%)\n"
+        "      --tune KEY=VALUES        LOW..HIGH (whole numbers where both are), LOW..HIGH:log, "
+        "LOW..HIGH:STEP,\n"
+        "                               LOW..HIGH:xFACTOR, or a list with commas: params.bins=1..32; may be "
+        "repeated\n"
+        "      --measure MEASURE        what is to be best (default e2e_mean_s)\n"
+        "      --runs N                 at most so many runs in all (default 200 for each policy)\n"
+        "      --fresh N                seeds to judge by (default 10); they come after those of --seeds\n"
+        "      --db FILE                keep the runs: the same command goes on where it was interrupted, "
+        "and\n"
+        "                               `mbsand show FILE` prints them\n"
         "  -p, --policy NAME|FILE[,param=value...]  add a policy (may be repeated)\n"
         "      --only NAME[,NAME...]    of the scenario's own policies, these alone\n"
         "  -s, --set KEY=VALUE          change a value of the scenario\n"
         "      --seeds N                number of seeds\n"
         "      --seed S                 the first seed\n"
         "  -j, --jobs N                 threads (default: all processors); the results do not depend on it\n"
-        "      --format FORMAT          table (default), or csv: every answer and every run behind it\n"
+        "      --format FORMAT          table (default), or csv: every answer and every run behind it; with "
+        "--tune also\n"
+        "                               json and md\n"
         "      --no-os-sandbox          run policies without the kernel's walls around them\n"
         "  -q, --quiet                  (there is no progress bar)\n"
         "  -h, --help                   this text\n\n"
@@ -226,7 +244,7 @@ int mb_cmd_search(int argc, char **argv) {
     if (code == 0 && arguments.help)
         print_help();
     else if (code == 0)
-        code = search(&arguments);
+        code = arguments.tune_count ? mb_tune(&arguments, argc, argv) : search(&arguments);
     mb_run_arguments_deinit(&arguments);
     const int written = mb_cli_finish();
     return code ? code : written;

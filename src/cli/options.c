@@ -20,7 +20,10 @@ enum {
     OPTION_SHARD,
     OPTION_SLO,
     OPTION_TOLERANCE,
+    OPTION_TUNE,
     OPTION_MEASURE,
+    OPTION_RUNS,
+    OPTION_FRESH,
     OPTION_OVER,
     OPTION_OUT,
     OPTION_DUMP,
@@ -215,8 +218,22 @@ static int take(mb_run_arguments *arguments, int option) {
     case OPTION_SLO:
         arguments->slos[arguments->slo_count++] = optarg;
         return 0;
+    case OPTION_TUNE:
+        arguments->tunes[arguments->tune_count++] = optarg;
+        return 0;
     case OPTION_MEASURE:
-        return parse_measure(optarg, arguments);
+        arguments->objective = optarg;
+        return strcmp(arguments->verb, "explain") == 0 ? parse_measure(optarg, arguments) : 0;
+    case OPTION_RUNS:
+        if (!parse_whole(optarg, 1, 10000000, &number))
+            return wrong_number(arguments, "runs", optarg, "a whole number from 1 to 10000000");
+        arguments->runs = (size_t)number;
+        return 0;
+    case OPTION_FRESH:
+        if (!parse_whole(optarg, 2, 100000, &number))
+            return wrong_number(arguments, "fresh", optarg, "a whole number from 2 to 100000");
+        arguments->fresh = (uint32_t)number;
+        return 0;
     case OPTION_TOLERANCE:
         return parse_tolerance(optarg, arguments);
     case OPTION_SHARD:
@@ -396,6 +413,11 @@ static const struct option search_options[] = {{"policy", required_argument, NUL
                                                {"over", required_argument, NULL, OPTION_OVER},
                                                {"slo", required_argument, NULL, OPTION_SLO},
                                                {"tolerance", required_argument, NULL, OPTION_TOLERANCE},
+                                               {"tune", required_argument, NULL, OPTION_TUNE},
+                                               {"measure", required_argument, NULL, OPTION_MEASURE},
+                                               {"runs", required_argument, NULL, OPTION_RUNS},
+                                               {"fresh", required_argument, NULL, OPTION_FRESH},
+                                               {"db", required_argument, NULL, OPTION_DB},
                                                {"format", required_argument, NULL, OPTION_FORMAT},
                                                {"no-os-sandbox", no_argument, NULL, OPTION_NO_SANDBOX},
                                                {"quiet", no_argument, NULL, 'q'},
@@ -426,7 +448,9 @@ static int parse(int argc, char **argv, const char *verb, const char *letters, c
     arguments->sets = calloc((size_t)argc + 1, sizeof *arguments->sets);
     arguments->overs = calloc((size_t)argc + 1, sizeof *arguments->overs);
     arguments->slos = calloc((size_t)argc + 1, sizeof *arguments->slos);
-    if (!arguments->policies || !arguments->sets || !arguments->overs || !arguments->slos) {
+    arguments->tunes = calloc((size_t)argc + 1, sizeof *arguments->tunes);
+    if (!arguments->policies || !arguments->sets || !arguments->overs || !arguments->slos ||
+        !arguments->tunes) {
         mb_error error = {0};
         mb_fail_memory(&error);
         return mb_cli_fail(&error);
@@ -464,6 +488,16 @@ int mb_run_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
 int mb_search_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
     const int code = parse(argc, argv, "search", "p:s:j:qh", search_options, arguments);
     if (code || arguments->help) return code;
+    if (arguments->tune_count) {
+        if (arguments->over_count || arguments->slo_count)
+            return mb_cli_usage("search",
+                                "--tune looks for the best values by --measure, --over for how far a key "
+                                "may go within an --slo: give one of them");
+        return 0;
+    }
+    if (arguments->objective || arguments->runs || arguments->fresh || arguments->db)
+        return mb_cli_usage("search",
+                            "--measure, --runs, --fresh and --db belong to --tune, which is not given");
     if (arguments->over_count != 1)
         return mb_cli_usage("search",
                             "over which key? One, for example: --over workload.arrivals.rate=1..100");
@@ -513,6 +547,7 @@ void mb_run_arguments_deinit(mb_run_arguments *arguments) {
     free(arguments->sets);
     free(arguments->overs);
     free(arguments->slos);
+    free(arguments->tunes);
 }
 
 mb_overrides mb_run_overrides(const mb_run_arguments *arguments) {

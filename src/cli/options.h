@@ -14,8 +14,8 @@ typedef enum mb_output_format {
 typedef struct mb_run_arguments {
     const char *verb;
     const char *scenario;
-    const char **policies, **sets, **overs, **slos; // arrays owned, strings are argv's
-    size_t policy_count, set_count, over_count, slo_count;
+    const char **policies, **sets, **overs, **slos, **tunes; // arrays owned, strings are argv's
+    size_t policy_count, set_count, over_count, slo_count, tune_count;
     uint32_t seeds;
     uint64_t seed;
     bool has_seed, stepwise, quiet, help, control, bound;
@@ -26,14 +26,17 @@ typedef struct mb_run_arguments {
     const char *output;     // of a pack
     uint32_t shard, shards; // of a sweep: part number `shard`, from 0
     const char *out;
-    const char *live;     // a backend, or NULL
-    const char *baseline; // a policy's label, or NULL
-    double tolerance;     // of a search, as a share
-    int measure;          // of an explanation: number of e2e, ttft, tbt
-    double until;         // --until, as a share; 0: not given
-    int until_measure;    // -1: the first of the verdict's
-    uint32_t max_seeds;   // 0: not given
-    unsigned dump;        // MB_DUMP_* of report/dump.h
+    const char *live;      // a backend, or NULL
+    const char *baseline;  // a policy's label, or NULL
+    double tolerance;      // of a search, as a share
+    int measure;           // of an explanation: number of e2e, ttft, tbt
+    const char *objective; // --measure as it was given, of a tuning; or NULL
+    size_t runs;           // of a tuning, at most; 0: not given
+    uint32_t fresh;        // its seeds to judge by; 0: not given
+    double until;          // --until, as a share; 0: not given
+    int until_measure;     // -1: the first of the verdict's
+    uint32_t max_seeds;    // 0: not given
+    unsigned dump;         // MB_DUMP_* of report/dump.h
     mb_output_format format;
     mb_limits limits;
 } mb_run_arguments;

@@ -158,6 +158,17 @@ int mb_measure_index(const char *name) {
     return -1;
 }
 
+int mb_measure_find(const char *text, size_t length) {
+    char name[64];
+    if (length >= sizeof name - 2) return -1;
+    memcpy(name, text, length);
+    name[length] = '\0';
+    for (char *at = name; *at; at++)
+        if (*at == ' ') *at = '_';
+    const int index = mb_measure_index(name);
+    return index < 0 ? mb_measure_index(strcat(name, "_s")) : index;
+}
+
 mb_scale mb_measure_scale(int measure) {
     return mb_measures[measure].share ? MB_SCALE_SHARE : MB_SCALE_POSITIVE;
 }

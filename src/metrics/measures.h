@@ -22,6 +22,8 @@ extern const mb_measure mb_measures[MB_MEASURE_COUNT];
 void mb_measure_all(const mb_metrics *metrics, const mb_slo *slo, double values[MB_MEASURE_COUNT]);
 // Index of a measure by name, or -1.
 int mb_measure_index(const char *name);
+// The same for what people write: "e2e_mean" is e2e_mean_s, "slo attainment" slo_attainment.
+int mb_measure_find(const char *text, size_t length);
 // What its values can be: intervals follow.
 mb_scale mb_measure_scale(int measure);
 // A time that requests wait or take: it is of those that were served.

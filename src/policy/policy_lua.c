@@ -348,6 +348,7 @@ void mb_lua_policy_close(mb_lua_policy *policy) {
 
 typedef struct param_question {
     const char *name;
+    char *text; // of MB_PARAM_TEXT_SIZE; "" for what is neither a number, a text nor a boolean
     bool found;
 } param_question;
 
@@ -357,11 +358,17 @@ static int find_param(lua_State *L) { // (light userdata)
     lua_getfield(L, -1, "params");
     lua_getfield(L, -1, question->name);
     question->found = !lua_isnil(L, -1);
+    const char *text = lua_isboolean(L, -1) ? (lua_toboolean(L, -1) ? "true" : "false") : NULL;
+    if (lua_type(L, -1) == LUA_TNUMBER) // (in Lua 5.4, 8.0 would be "8.0")
+        snprintf(question->text, MB_PARAM_TEXT_SIZE, "%.14g", lua_tonumber(L, -1));
+    else if (text || (lua_isstring(L, -1) && lua_rawlen(L, -1) < MB_PARAM_TEXT_SIZE))
+        snprintf(question->text, MB_PARAM_TEXT_SIZE, "%s", text ? text : lua_tostring(L, -1));
     return 0;
 }
 
-bool mb_lua_policy_has_param(mb_lua_policy *policy, const char *name) {
-    param_question question = {.name = name};
+bool mb_lua_policy_param(mb_lua_policy *policy, const char *name, char text[MB_PARAM_TEXT_SIZE]) {
+    param_question question = {.name = name, .text = text};
+    text[0] = '\0';
     const mb_status status = call_protected(&policy->host, find_param, &question, "the script", NULL);
     return status == MB_OK && question.found;
 }

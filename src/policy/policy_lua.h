@@ -16,8 +16,9 @@ mb_status mb_lua_policy_open(mb_lua_policy *policy, const mb_policy_spec *spec, 
                              mb_error *error);
 void mb_lua_policy_close(mb_lua_policy *policy);
 
-// Does the script declare a parameter of this name?
-bool mb_lua_policy_has_param(mb_lua_policy *policy, const char *name);
+// Does the script declare a parameter of this name? `text`: its value, "" for one that no --set could give.
+enum { MB_PARAM_TEXT_SIZE = 64 };
+bool mb_lua_policy_param(mb_lua_policy *policy, const char *name, char text[MB_PARAM_TEXT_SIZE]);
 
 // Load and check a policy's script without running it; prints nothing. For `mbsand check`.
 mb_status mb_lua_policy_check(const char *path, mb_error *error);

@@ -14,7 +14,8 @@ mb_status mb_check_params(const mb_experiment *experiment, mb_error *error) {
             if (mb_lua_policy_open(&policy, &experiment->policies[j], &experiment->limits, NULL, 0, 0,
                                    error) != MB_OK)
                 return MB_OK; // its runs will say what is wrong with it, and the others go on
-            known = mb_lua_policy_has_param(&policy, name);
+            char text[MB_PARAM_TEXT_SIZE];
+            known = mb_lua_policy_param(&policy, name, text);
             mb_lua_policy_close(&policy);
         }
         if (!known)

@@ -200,7 +200,8 @@ mb_status mb_inputs_check(mb_inputs *inputs, mb_error *error) {
     while (status == MB_OK && (status = mb_store_next(inputs->store, statement, &row, error)) == MB_OK &&
            row) {
         const char *name = (const char *)sqlite3_column_text(statement, 0);
-        char *path = name[0] == '/' ? mb_strdup(name) : mb_paths_join(inputs->root, name);
+        const bool as_is = name[0] == '/' || name[0] == '.'; // "./mine.lua" is of the current folder
+        char *path = as_is ? mb_strdup(name) : mb_paths_join(inputs->root, name);
         const char *found = path && mb_paths_is_file(path) ? path : name;
         char hash[MB_SHA256_TEXT];
         struct stat seen;

@@ -6,6 +6,8 @@
 typedef struct mb_sweep_options {
     const char *scenario, *db;
     const mb_overrides *overrides;
+    const char *const *settings; // beside the overrides, what changes results: "tune params.bins=1..32"
+    size_t setting_count;
     uint32_t shard, shards; // run every job whose number modulo `shards` is `shard`; 1 shard: all
     int argc;               // the command line, to be kept
     char *const *argv;

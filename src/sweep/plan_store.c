@@ -45,8 +45,11 @@ static void add_number(settings *list, const char *option, double value) {
     add_setting(list, option, text);
 }
 
-static settings settings_of(const mb_overrides *overrides) {
+static settings settings_of(const mb_sweep_options *options) {
+    const mb_overrides *overrides = options->overrides;
     settings list = {0};
+    for (size_t i = 0; i < options->setting_count; i++)
+        add_setting(&list, options->settings[i], NULL);
     for (size_t i = 0; i < overrides->set_count; i++)
         add_setting(&list, "set", overrides->sets[i]);
     for (size_t i = 0; i < overrides->over_count; i++)
@@ -181,33 +184,37 @@ static mb_status plan_points(mb_store *store, mb_inputs *inputs, const mb_sweep_
     return status;
 }
 
-static mb_status make_plan(mb_store *store, mb_inputs *inputs, const mb_sweep_options *options,
-                           const settings *list, mb_error *error) {
-    mb_status status = mb_store_execute(store, "BEGIN IMMEDIATE", error);
-    if (status == MB_OK) status = write_meta(store, options, error);
-    if (status == MB_OK) status = write_settings(store, list, error);
-    if (status == MB_OK) status = mb_inputs_add_program(inputs, error);
-    if (status == MB_OK) status = plan_points(store, inputs, options, error);
-    if (status == MB_OK) status = mb_record_view(store, error);
-    if (status == MB_OK) status = mb_store_execute(store, "COMMIT", error);
-    if (status != MB_OK) sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
-    return status;
-}
-
-mb_status mb_plan_store(mb_store *store, mb_inputs *inputs, const mb_sweep_options *options,
+mb_status mb_plan_begin(mb_store *store, mb_inputs *inputs, const mb_sweep_options *options, bool *planned,
                         mb_error *error) {
-    sqlite3_int64 planned = 0;
-    settings list = settings_of(options->overrides);
+    sqlite3_int64 known = 0;
+    settings list = settings_of(options);
     mb_status status = list.failed ? mb_fail_memory(error) : MB_OK;
-    if (status == MB_OK) status = mb_store_number(store, "SELECT count(*) FROM meta", &planned, error);
-    if (status == MB_OK && !planned)
-        status = make_plan(store, inputs, options, &list, error);
-    else if (status == MB_OK) {
+    if (status == MB_OK) status = mb_store_number(store, "SELECT count(*) FROM meta", &known, error);
+    *planned = known > 0;
+    if (status == MB_OK && !*planned) {
+        status = mb_store_execute(store, "BEGIN IMMEDIATE", error);
+        if (status == MB_OK) status = write_meta(store, options, error);
+        if (status == MB_OK) status = write_settings(store, &list, error);
+        if (status == MB_OK) status = mb_inputs_add_program(inputs, error);
+    } else if (status == MB_OK) {
         status = mb_inputs_add_program(inputs, error);
         if (status == MB_OK) status = mb_inputs_check(inputs, error);
         if (status == MB_OK) status = compare_settings(store, &list, error);
     }
     free_settings(&list);
+    return status;
+}
+
+mb_status mb_plan_store(mb_store *store, mb_inputs *inputs, const mb_sweep_options *options,
+                        mb_error *error) {
+    bool planned;
+    mb_status status = mb_plan_begin(store, inputs, options, &planned, error);
+    if (status == MB_OK && !planned) {
+        status = plan_points(store, inputs, options, error);
+        if (status == MB_OK) status = mb_record_view(store, error);
+        if (status == MB_OK) status = mb_store_execute(store, "COMMIT", error);
+    }
+    if (status != MB_OK) sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
     return status;
 }
 

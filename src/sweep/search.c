@@ -2,6 +2,7 @@
 #include "sweep/search.h"
 
 #include "base/strbuf.h"
+#include "sweep/variant.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -17,15 +18,12 @@ enum { CHECKS = 2 };  // runs on either side of the answer, away from the bracke
 mb_status mb_search_slo_parse(const char *text, mb_search_slo *slo, mb_error *error) {
     const size_t length = strcspn(text, "<>=");
     const char *sign = text + length;
-    char name[64], *end = NULL;
+    char *end = NULL;
     const bool signs = strncmp(sign, "<=", 2) == 0 || strncmp(sign, ">=", 2) == 0;
-    if (signs && length < sizeof name - 2) {
-        memcpy(name, text, length);
-        name[length] = '\0';
+    if (signs) {
         slo->at_most = *sign == '<';
         slo->bound = strtod(sign + 2, &end);
-        slo->measure = mb_measure_index(name);
-        if (slo->measure < 0) slo->measure = mb_measure_index(strcat(name, "_s"));
+        slo->measure = mb_measure_find(text, length);
         if (slo->measure < 0)
             return mb_fail(error, MB_BAD_INPUT, "--slo %s: '%.*s' is no measure; for example ttft_p99_s",
                            text, (int)length, text);
@@ -167,19 +165,10 @@ typedef struct search {
 
 static mb_status load_at(const mb_search_options *options, double at, mb_scenario **scenario,
                          mb_error *error) {
-    const mb_overrides *given = options->overrides;
-    mb_overrides overrides = *given;
     char set[192];
     snprintf(set, sizeof set, "%s=%.17g", options->key, at);
-    const char **sets = calloc(given->set_count + 1, sizeof *sets);
-    if (!sets) return mb_fail_memory(error);
-    if (given->set_count) memcpy(sets, given->sets, given->set_count * sizeof *sets);
-    sets[given->set_count] = set;
-    overrides.sets = sets;
-    overrides.set_count++;
-    const mb_status status = mb_scenario_load(options->scenario, &overrides, scenario, error);
-    free(sets);
-    return status;
+    const char *const sets[] = {set};
+    return mb_variant_load(options->scenario, options->overrides, sets, 1, scenario, error);
 }
 
 static mb_search_task *free_task(search *all, bool *any_left) {
@@ -263,21 +252,10 @@ static void job_done(void *context, unsigned worker, const mb_job *job) {
     own->outcome = (mb_outcome){0};
 }
 
-static mb_status check_scenario(const mb_scenario *scenario, mb_error *error) {
-    if (mb_scenario_skipped(scenario))
-        return mb_fail(error, MB_BAD_INPUT, "the scenario does not run here: %s",
-                       mb_scenario_skipped(scenario));
-    if (mb_scenario_section_count(scenario) == 1 && mb_scenario_section(scenario, 0)->point_count == 1)
-        return MB_OK;
-    return mb_fail(error, MB_BAD_INPUT,
-                   "a search needs a scenario of one section that sweeps nothing; give a swept key one value "
-                   "with --set");
-}
-
 static mb_status prepare(search *all, mb_error *error) {
     mb_search_result *result = all->result;
     mb_status status = load_at(all->options, all->options->low, &result->scenario, error);
-    if (status == MB_OK) status = check_scenario(result->scenario, error);
+    if (status == MB_OK) status = mb_variant_check(result->scenario, "a search", error);
     if (status != MB_OK) return status;
     // A key that takes no fractions takes whole numbers.
     mb_scenario *half = NULL;
