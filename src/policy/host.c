@@ -41,7 +41,7 @@ static void *allocate(void *context, void *block, size_t old_size, size_t new_si
         host->out_of_memory = true;
         return NULL;
     }
-    void *grown = realloc(block, new_size);
+    void *grown = block ? realloc(block, new_size) : malloc(new_size);
     if (grown) host->memory_used += new_size - old_size;
     if (new_size >= LONG_BLOCK && new_size > old_size) count_long_block(host, new_size - old_size);
     return grown;
@@ -123,8 +123,10 @@ mb_status mb_host_open(mb_host *host, const mb_limits *limits, mb_error *error) 
     host->limits.memory_bytes = limits->memory_bytes;
     if (host->L) {
         lua_atpanic(host->L, panic);
-        if (host->memory_used <= limits->memory_bytes && run_protected(host->L, keep_functions) == LUA_OK)
+        if (host->memory_used <= limits->memory_bytes && run_protected(host->L, keep_functions) == LUA_OK) {
+            lua_rawgeti(host->L, LUA_REGISTRYINDEX, host->handler); // MB_AT_HANDLER
             return MB_OK;
+        }
         mb_host_close(host);
     }
     return mb_fail(error, MB_FAILED, "out of memory: a policy needs limits.memory_mb of at least 1");
@@ -314,8 +316,11 @@ void mb_host_check_fence(lua_State *L, mb_fence_level level, const char *call) {
 mb_status mb_host_call(mb_host *host, const char *hook, int arguments, int results, mb_error *error) {
     lua_State *L = host->L;
     const int base = lua_gettop(L) - arguments; // the function's place
-    lua_rawgeti(L, LUA_REGISTRYINDEX, host->handler);
-    lua_insert(L, base);
+    const bool nested = host->depth > 0;
+    if (nested) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, host->handler);
+        lua_insert(L, base);
+    }
     const char *outer = host->hook;
     const int nesting = host->nesting;
     const mb_fence fence = host->fence;
@@ -326,14 +331,14 @@ mb_status mb_host_call(mb_host *host, const char *hook, int arguments, int resul
         count_entry(host);
         arm_limits(host);
     }
-    const int status = lua_pcall(L, arguments, results, base);
+    const int status = lua_pcall(L, arguments, results, nested ? base : MB_AT_HANDLER);
     host->nesting = nesting;
     host->fence = fence;
     if (--host->depth == 0) {
         count_entry(host);
         disarm_limits(host);
     }
-    lua_remove(L, base);
+    if (nested) lua_remove(L, base);
     if (status == LUA_OK) {
         host->hook = outer;
         return MB_OK;

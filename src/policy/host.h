@@ -23,6 +23,10 @@ typedef struct mb_fence {
     const char *who; // "the queue's `by` function"
 } mb_fence;
 
+// What lies at the bottom of the state's stack: there the calls that enter Lua find it soonest. Calls within
+// calls have a stack of their own, and find the same by references.
+enum { MB_AT_HANDLER = 1, MB_AT_INSTANCE, MB_AT_STEP, MB_AT_REPLICAS };
+
 typedef struct mb_host {
     lua_State *L;
     mb_sim *sim; // NULL until the run starts

@@ -20,6 +20,16 @@ static void begin(mb_host *host, mb_hook hook) {
     lua_rawgeti(host->L, LUA_REGISTRYINDEX, host->instance);
 }
 
+// The same, and the views of the replica and of the step. The core calls such a hook, never one of our
+// functions within another hook.
+static void begin_step(mb_host *host, mb_hook hook, uint32_t replica) {
+    lua_State *L = host->L;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, host->hooks[hook]);
+    lua_pushvalue(L, MB_AT_INSTANCE);
+    lua_rawgeti(L, MB_AT_REPLICAS, (int)replica + 1);
+    lua_pushvalue(L, MB_AT_STEP);
+}
+
 // Run a C function of ours protected, since pushing values allocates.
 static mb_status call_protected(mb_host *host, lua_CFunction function, void *argument, const char *hook,
                                 mb_error *error) {
@@ -59,7 +69,11 @@ static mb_status hook_init(void *self, mb_sim *sim, mb_error *error) {
     host->observing = sim->observer.decision != NULL;
     host->oracle = sim->config->oracle;
     mb_status status = call_protected(host, open_views, NULL, "init", error);
-    if (status == MB_OK && host->hooks[MB_HOOK_INIT] != LUA_NOREF) {
+    if (status != MB_OK) return status;
+    lua_rawgeti(host->L, LUA_REGISTRYINDEX, host->instance);
+    lua_rawgeti(host->L, LUA_REGISTRYINDEX, host->step_view);
+    lua_rawgeti(host->L, LUA_REGISTRYINDEX, host->replica_views);
+    if (host->hooks[MB_HOOK_INIT] != LUA_NOREF) {
         begin(host, MB_HOOK_INIT);
         status = mb_host_call(host, "init", 1, 0, error);
     }
@@ -123,9 +137,7 @@ static mb_status hook_schedule(void *self, mb_sim *sim, mb_replica *replica, mb_
     if (replica->plain.declared) return mb_plain_step(sim, error);
     mb_host *host = self;
     host->idles = 0;
-    begin(host, MB_HOOK_SCHEDULE);
-    mb_replica_view_push(host, replica->engine.id);
-    lua_rawgeti(host->L, LUA_REGISTRYINDEX, host->step_view);
+    begin_step(host, MB_HOOK_SCHEDULE, replica->engine.id);
     return mb_host_call(host, "schedule", 3, 0, error);
 }
 
@@ -135,9 +147,7 @@ static mb_status hook_stepped(void *self, mb_sim *sim, mb_replica *replica, cons
     mb_host *host = self;
     host->report = *report;
     host->reporting = true;
-    begin(host, MB_HOOK_STEPPED);
-    mb_replica_view_push(host, replica->engine.id);
-    lua_rawgeti(host->L, LUA_REGISTRYINDEX, host->step_view);
+    begin_step(host, MB_HOOK_STEPPED, replica->engine.id);
     const mb_status status = mb_host_call(host, "stepped", 3, 0, error);
     host->reporting = false;
     return status;
