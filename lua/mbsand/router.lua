@@ -1,7 +1,7 @@
 -- mbsand.router: what routers have in common. A router sends arrivals to the replicas' own queues; each replica serves its
 -- queue as the policy that the parameter `engine` names. Such a policy has a function serve(self, replica, step, queue); it may
--- have plain(self, queue), which gives what replica:plain is to be told instead, or false; and as `order` the key that its queue
--- is ordered by. A router of yours is a few lines:
+-- have plain(self, queue), which gives what replica:plain is to be told instead, or false; and as `order` the key by which
+-- its queue is ordered. A router of yours is a few lines:
 --   local Mine = require "mbsand.router".new()
 --   function Mine:arrive(req) self.sim.replicas[1].queue:push(req) end
 --   return Mine
