@@ -448,7 +448,7 @@ local function build_experiment(context, original, axes, point)
     context.native, context.path:match("^(.*)/[^/]*$") or ".", context.only)
   checked.where = place:where()
   checked.before, checked.after = describe.experiment(checked)
-  return checked
+  return checked, node
 end
 
 local function build_point(context, original, axes, index)
@@ -457,8 +457,9 @@ local function build_point(context, original, axes, index)
     labels[i] = axis.path .. "=" .. describe.value(values[i])
     point[axis.path] = values[i]
   end
-  return { label = table.concat(labels, " "), values = point,
-    experiment = build_experiment(context, original, axes, values) }
+  local experiment, node = build_experiment(context, original, axes, values)
+  if #axes == 0 then experiment.node = node end -- write.lua wants it
+  return { label = table.concat(labels, " "), values = point, experiment = experiment }
 end
 
 -- Points from `context.first` on, `context.most` of them, counted over all sections; the others are left out.

@@ -5,6 +5,7 @@
 #include "cli/options.h"
 #include "cli/stop.h"
 #include "explain/report.h"
+#include "explain/save.h"
 #include "report/format.h"
 #include "run/params.h"
 
@@ -29,6 +30,7 @@ static void print_help(void) {
         "      --seed S             the seed (of several, the first is looked at)\n"
         "  -j, --jobs N             threads (default: all processors); the results do not depend on it\n"
         "      --format FORMAT      table (default), or json: all that is drawn, in numbers\n"
+        "  -o, --output NAME.lua    write the stretch as a scenario, and NAME.csv, its trace\n"
         "      --step, --hook-seconds, --hook-instructions, --jit, --memory-mb, --no-os-sandbox\n"
         "                           as of `mbsand run`\n"
         "  -q, --quiet              (there is no progress bar)\n"
@@ -160,6 +162,23 @@ static mb_status report(const mb_run_arguments *arguments, const chosen *c, mb_d
     return status;
 }
 
+static mb_status save(const mb_run_arguments *arguments, const chosen *c, const mb_duel *duel,
+                      const mb_found *found, mb_error *error) {
+    bool same = true;
+    if (!found->stretch.count)
+        return mb_fail(error, MB_FAILED, "%s is not written: there is nothing on which the two differ",
+                       arguments->output);
+    fflush(stdout); // what is known, before what may fail
+    const mb_status status = mb_stretch_save(duel, c->scenario, found, arguments->output, &same, error);
+    if (status == MB_OK && !same)
+        fprintf(
+            stderr,
+            "mbsand: warning: run alone, %s does not give the times above: its policies or its clock know "
+            "more of the whole run than a trace can say\n",
+            arguments->output);
+    return status;
+}
+
 static mb_status explain(const mb_run_arguments *arguments, const chosen *c, mb_error *error) {
     const mb_run_options options = {
         .threads = arguments->threads, .stop = mb_stop_flag(), .walls = !arguments->no_walls};
@@ -175,11 +194,13 @@ static mb_status explain(const mb_run_arguments *arguments, const chosen *c, mb_
                     .requests = &requests,
                     .measure = (mb_explain_measure)arguments->measure,
                     .run = &options};
-    mb_status status = mb_requests_read(&experiment, MOST_REQUESTS, options.stop, &requests, error);
+    mb_status status = mb_requests_read(&experiment.workload, experiment.seed, 0, MOST_REQUESTS, options.stop,
+                                        &requests, error);
     if (status == MB_OK && !requests.count)
         status = mb_fail(error, MB_BAD_INPUT, "the workload has no requests");
     if (status == MB_OK) status = mb_find_stretch(&duel, &found, error);
     if (status == MB_OK) status = report(arguments, c, &duel, &found, error);
+    if (status == MB_OK && arguments->output) status = save(arguments, c, &duel, &found, error);
     mb_found_deinit(&found);
     mb_requests_deinit(&requests);
     return status;

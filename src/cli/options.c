@@ -427,6 +427,7 @@ static const struct option search_options[] = {{"policy", required_argument, NUL
 static const struct option explain_options[] = {
     {"policy", required_argument, NULL, 'p'},
     {"measure", required_argument, NULL, OPTION_MEASURE},
+    {"output", required_argument, NULL, 'o'},
     {"set", required_argument, NULL, 's'},
     {"seed", required_argument, NULL, OPTION_SEED},
     {"jobs", required_argument, NULL, 'j'},
@@ -509,7 +510,7 @@ int mb_search_arguments_parse(int argc, char **argv, mb_run_arguments *arguments
 }
 
 int mb_explain_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
-    const int code = parse(argc, argv, "explain", "p:s:j:qh", explain_options, arguments);
+    const int code = parse(argc, argv, "explain", "p:s:j:o:qh", explain_options, arguments);
     if (code || arguments->help) return code;
     if (arguments->policy_count != 0 && arguments->policy_count != 2)
         return mb_cli_usage("explain",
@@ -517,6 +518,11 @@ int mb_explain_arguments_parse(int argc, char **argv, mb_run_arguments *argument
                             arguments->policy_count, arguments->policy_count == 1 ? "is" : "are");
     if (arguments->format == MB_OUTPUT_CSV || arguments->format == MB_OUTPUT_MD)
         return mb_cli_usage("explain", "--format: expected table or json");
+    const size_t length = arguments->output ? strlen(arguments->output) : 0;
+    if (arguments->output && (length < 5 || strcmp(arguments->output + length - 4, ".lua") != 0 ||
+                              arguments->output[length - 5] == '/'))
+        return mb_cli_usage("explain", "-o: '%s' is no scenario's name; expected NAME.lua",
+                            arguments->output);
     return 0;
 }
 

@@ -63,16 +63,6 @@ static mb_status failure_of(const finder *f, const mb_trial *trial, mb_error *er
     return trial->error->status;
 }
 
-static bool same_time(double a, double b) {
-    return a == b || (isnan(a) && isnan(b));
-}
-
-static bool same_service(const mb_service *a, const mb_service *b) {
-    return a->served == b->served && same_time(a->start_s, b->start_s) &&
-           same_time(a->first_token_s, b->first_token_s) && same_time(a->end_s, b->end_s) &&
-           (isnan(a->start_s) || a->replica == b->replica);
-}
-
 static void judge_whole(finder *f, const mb_trial *whole) {
     mb_found *found = f->found;
     const mb_arrival *arrivals = f->duel->requests->arrivals;
@@ -86,8 +76,8 @@ static void judge_whole(finder *f, const mb_trial *whole) {
         double values[2];
         for (int p = 0; p < 2; p++)
             values[p] = mb_explain_value(f->duel->measure, services[p], arrivals[i].time_s);
-        found->same_schedule &= same_service(services[0], services[1]);
-        found->same_values &= same_time(values[0], values[1]);
+        found->same_schedule &= mb_service_same(services[0], services[1]);
+        found->same_values &= mb_same_time(values[0], values[1]);
         const double loss = values[1 - winner] - values[winner];
         f->losses[i] = isnan(loss) ? 0 : loss;
     }

@@ -65,11 +65,11 @@ static mb_status read_clients(const mb_source *source, mb_requests *requests, mb
     return MB_OK;
 }
 
-mb_status mb_requests_read(const mb_experiment *experiment, size_t most, const atomic_bool *stop,
-                           mb_requests *requests, mb_error *error) {
+mb_status mb_requests_read(const mb_workload *workload, uint64_t seed, uint64_t replication, size_t most,
+                           const atomic_bool *stop, mb_requests *requests, mb_error *error) {
     *requests = (mb_requests){0};
     mb_source *source = NULL;
-    mb_status status = mb_source_open(&experiment->workload, experiment->seed, 0, &source, error);
+    mb_status status = mb_source_open(workload, seed, replication, &source, error);
     if (status == MB_OK) status = read_all(source, most, stop, requests, error);
     if (status == MB_OK) status = read_clients(source, requests, error);
     mb_source_close(source);

@@ -10,10 +10,10 @@ typedef struct mb_requests {
     size_t client_count;
 } mb_requests;
 
-// The requests of the experiment's first seed, at most `most`: more are an error. Release with
-// mb_requests_deinit in any case.
-mb_status mb_requests_read(const mb_experiment *experiment, size_t most, const atomic_bool *stop,
-                           mb_requests *requests, mb_error *error);
+// The requests of one replication, at most `most`: more are an error. Release with mb_requests_deinit in any
+// case.
+mb_status mb_requests_read(const mb_workload *workload, uint64_t seed, uint64_t replication, size_t most,
+                           const atomic_bool *stop, mb_requests *requests, mb_error *error);
 void mb_requests_deinit(mb_requests *requests);
 
 // The workload of those with the given numbers (ascending), whose times count from the first of them.

@@ -18,6 +18,12 @@ double mb_gap_share(const mb_gap *gap, int winner) {
     return other > 0 ? 1 - best / other : best > 0 ? -INFINITY : 0;
 }
 
+bool mb_service_same(const mb_service *a, const mb_service *b) {
+    return a->served == b->served && mb_same_time(a->start_s, b->start_s) &&
+           mb_same_time(a->first_token_s, b->first_token_s) && mb_same_time(a->end_s, b->end_s) &&
+           (isnan(a->start_s) || a->replica == b->replica);
+}
+
 // --- one run
 
 typedef struct side {
@@ -120,6 +126,7 @@ static void conclude(const mb_duel *duel, mb_trial *trial, match *one) {
     for (int i = 0; i < 2; i++) {
         mb_outcome *outcome = &one->sides[i].outcome;
         trial->ran = trial->ran && outcome->finished;
+        trial->sampled = trial->sampled || outcome->sampled;
         if (!outcome->error || outcome->finished || trial->error) continue;
         trial->failed = i;
         trial->error = outcome->error;

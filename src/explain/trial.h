@@ -19,6 +19,14 @@ typedef struct mb_duel {
 // What a request was served, in seconds; NAN: nothing to measure.
 double mb_explain_value(mb_explain_measure measure, const mb_service *service, double arrival_s);
 
+// NAN equals NAN.
+static inline bool mb_same_time(double a, double b) {
+    return a == b || (isnan(a) && isnan(b));
+}
+
+// Did the two the same at the same times in the same place?
+bool mb_service_same(const mb_service *a, const mb_service *b);
+
 // The requests that both served.
 typedef struct mb_gap {
     size_t both, alone[2]; // by both; by one of them only
@@ -37,6 +45,7 @@ typedef struct mb_trial {
     mb_error *error; // of a run that failed; owned
     int failed;      // which of the two
     bool ran;        // both came to their end
+    bool sampled;    // one of them looked at the lengths in advance
 } mb_trial;
 
 // Run several at once. A failing run does not fail the call.

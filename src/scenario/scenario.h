@@ -2,6 +2,7 @@
 // A scenario: an experiment described by a Lua script, read into plain C values that any thread can run.
 #pragma once
 #include "base/error.h"
+#include "base/strbuf.h"
 #include "metrics/measures.h"
 #include "scenario/experiment.h"
 
@@ -62,6 +63,12 @@ const mb_section *mb_scenario_section(const mb_scenario *scenario, size_t index)
 // Change the number of seeds of a point, and its description with it.
 mb_status mb_scenario_reseed(mb_scenario *scenario, size_t section, size_t point, uint32_t seeds,
                              mb_error *error);
+
+// A script of the same cluster, times, promises and limits, as the script and the command line say them:
+// `comment` and `head` are lines of it, the latter with what it says of all else. Fails where a function
+// would have to be written. For a scenario with one section that sweeps nothing.
+mb_status mb_scenario_write(mb_scenario *scenario, const char *comment, const char *head, mb_strbuf *text,
+                            mb_error *error);
 
 // Results of one policy at one point, over seeds.
 typedef struct mb_row {

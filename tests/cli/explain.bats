@@ -158,6 +158,50 @@ END
     says "AAaaa==========aaaaaaa"
 }
 
+@test "-o writes a stretch that run alone gives the same times, bins and all" {
+    cat >bins.lua <<'END'
+return scenario { workload = synthetic { arrivals = arrivals.poisson { rate = 6 }, prompt = lengths.uniform { low = 50, high = 400 },
+    output = lengths.lognormal { mean = 120, median = 60, max = 2000 }, limit = 400, clients = 3, predictor = predict.lognormal(0.3) },
+  latency = latency.batch { alpha = 0.061, beta = 0.0057, gamma = 1 / 3 }, cluster = { gpus = 2, kv_tokens = 9000 }, slo = { e2e = 20 },
+  policies = { "static_sjf", { "multi_bin_dynamic", unlimited_memory = true } }, seeds = 3 }
+END
+    cat >mine.lua <<'END'
+return { params = { most = 2 }, schedule = function(self, _, step) step:admit(self.sim.queue, self.params.most) end }
+END
+    for case in "bins.lua --set params.bins=3" "steps.lua -p sjf -p sarathi,chunk=64" "three.lua -p sjf -p ./mine.lua --seed 7 --set cluster.gpus=1"; do
+        # shellcheck disable=SC2086
+        "$MBSAND" explain $case -o out/s.lua --format json >whole.json 2>err.txt
+        [ ! -s err.txt ] || { cat err.txt; false; }
+        "$MBSAND" explain out/s.lua --format json >alone.json
+        "$MBSAND" out/s.lua -q --format csv --out run --dump requests >run.csv 2>/dev/null
+        python3 - whole.json alone.json run <<'END'
+import csv, glob, json, sys
+whole, alone = (json.load(open(path)) for path in sys.argv[1:3])
+ids = [r["id"] for r in whole["stretch"]["requests"]]
+assert alone["requests"] == len(ids) and alone["whole_run"] == {**alone["whole_run"], "mean_s": whole["stretch"]["mean_s"]}, alone
+for policy in whole["policies"]:
+    rows = [r for path in glob.glob(sys.argv[3] + "/requests-%s*.csv" % policy["policy"]) for r in csv.DictReader(open(path))]
+    rows.sort(key=lambda r: int(r["id"]))
+    got = [(float(r["start_s"]), float(r["first_token_s"]), float(r["end_s"])) for r in rows]
+    assert got == [(r["start_s"], r["first_token_s"], r["end_s"]) for r in policy["requests"]], (policy["policy"], got)
+END
+        rm -rf out run
+    done
+    run -2 "$MBSAND" explain three.lua -o three.lua
+    says "-o three.lua would write over three.lua, which the run reads" || says "-o three.lua would write over three.csv, which the run reads"
+    run -2 "$MBSAND" explain three.lua -o out
+    says "-o: 'out' is no scenario's name; expected NAME.lua"
+    run -1 "$MBSAND" explain three.lua -p fcfs -p static_fifo,batch_size=1 -o out/s.lua
+    says "out/s.lua is not written: there is nothing on which the two differ"
+    [ ! -e out ]
+    sed 's/latency.step {.*}, cluster/latency.custom(function(step) return 0.02 end), cluster/' steps.lua >custom.lua
+    run -2 "$MBSAND" explain custom.lua -o out/s.lua
+    says "latency.time is a function, which cannot be written into a scenario's script"
+    touch file
+    run -2 "$MBSAND" explain three.lua -o file/s.lua
+    says "cannot make the folder file: a file of that name exists"
+}
+
 @test "the page's example prints what the page says" {
     page=$root/docs/explain.md
     sed -n '/^-- file: stall.lua/,/^```/p' "$page" | sed '$d' >stall.lua
