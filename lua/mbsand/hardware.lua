@@ -19,7 +19,7 @@ local function figures_of(cluster, latency, folder, native)
     kv_precision = cluster.kv_precision or cluster.precision, utilization = cluster.utilization,
     memory_gib = cluster.memory_gib,
     activation_gib = cluster.activation_gib, runtime_gib = cluster.runtime_gib,
-    step_tokens = cluster.step_tokens, block = cluster.kv_block,
+    step_tokens = cluster.step_tokens, block = cluster.kv_block, experts = cluster.experts and cluster.experts.parallel,
     roofline = latency.kind == "latency.roofline" and latency or nil,
   }
 end
@@ -43,14 +43,35 @@ local function complete_measured(latency, cluster, figures, at)
   if latency.kind == "latency.profile" and not latency.layers then
     at:fail("latency.profile needs layers, how many the model has (the tables hold one), or cluster.model to say it")
   end
-  if not latency.links then return end
-  if cluster.tp < 2 then
+  if cluster.experts then latency.expert_gpus, latency.expert_ranks = cluster.experts.parallel, cluster.group end
+  if latency.kind == "latency.profile" and cluster.group > 1 and not latency.exchange and latency.per_token == 0 then
+    at:fail("latency.profile: ranks that share experts send each other the tokens of every layer, which the tables lack; "
+      .. 'add exchange = "FILE.csv" (bytes,time_us), or per_token')
+  end
+  if latency.exchange and cluster.group < 2 then
+    at:fail("%s: exchange is for replicas that share their experts (cluster.experts), and here none do", latency.kind)
+  end
+  if latency.links and cluster.tp < 2 then
     at:fail("%s: links are for several GPUs that work on one batch, and cluster.tp is 1", latency.kind)
   end
-  if not latency.hidden then
-    at:fail("%s: links need hidden, the width of the model (a message is 2 bytes of each), or cluster.model to say it",
-      latency.kind)
+  if (latency.links or latency.exchange) and not latency.hidden then
+    at:fail("%s: %s hidden, the width of the model (a message is 2 bytes of each), or cluster.model to say it",
+      latency.kind, latency.links and "links need" or "exchange needs")
   end
+end
+
+-- Replicas whose GPUs share the experts step together.
+local function apply_experts(cluster, at)
+  cluster.group = 1
+  if not cluster.experts then return end
+  local parallel = cluster.experts.parallel
+  if parallel % cluster.tp ~= 0 then
+    at:fail("cluster.experts.parallel = %d must be a multiple of cluster.tp = %d, the GPUs of a replica", parallel, cluster.tp)
+  end
+  if cluster.gpus % parallel ~= 0 then
+    at:fail("cluster.gpus = %d cannot be dealt out to groups of cluster.experts.parallel = %d GPUs", cluster.gpus, parallel)
+  end
+  cluster.group = parallel / cluster.tp
 end
 
 -- Fill in what the description of the hardware says and the scenario does not.
@@ -64,6 +85,7 @@ function hardware.apply(checked, place, folder, native)
     at:fail("cluster.gpus = %d cannot be dealt out to replicas of cluster.tp = %d GPUs", cluster.gpus, cluster.tp)
   end
   cluster.replicas = cluster.gpus / cluster.tp
+  apply_experts(cluster, at)
   local price, model = cluster.usd_per_hour, {}
   if cluster.gpu then
     local figures, sentence = figures_of(cluster, latency, folder, native)

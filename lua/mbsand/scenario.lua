@@ -355,7 +355,7 @@ local function resolve_files(context, node, checked, place)
   elseif checked.latency.path then
     checked.latency.path = find_file(context, checked.latency.path, place:key("latency", node))
   end
-  for _, key in ipairs { "links", "corrections" } do
+  for _, key in ipairs { "links", "exchange", "corrections" } do
     local file = checked.latency[key]
     if file then checked.latency[key] = find_file(context, file, place:key("latency", node)) end
   end
@@ -368,6 +368,10 @@ local function check_memory(checked, place)
   cluster.kv = cluster.kv or (steps and "paged" or "tokens")
   if cluster.async_scheduling and not steps then
     at:fail("cluster.async_scheduling needs a latency model of single steps, such as latency.step; %s times whole batches",
+      checked.latency.kind)
+  end
+  if cluster.experts and not steps then
+    at:fail("cluster.experts needs a latency model of single steps, such as latency.step; %s times whole batches",
       checked.latency.kind)
   end
   if cluster.kv == "paged" and not steps then

@@ -37,8 +37,10 @@ local function step_model(keys)
   return keys
 end
 
--- What is measured beside the operators: all-reduces by the size of the message, and what a step takes beyond.
+-- What is measured beside the operators: all-reduces and exchanges of experts' tokens by the size of the message, and what a
+-- step takes beyond.
 local function measured_model(keys)
+  keys.exchange = { type = "text", expected = "the name of a file in quotes" }
   keys.links = { type = "text", expected = "the name of a file in quotes" }
   keys.corrections = { type = "text", expected = "the name of a file in quotes" }
   return step_model(keys)
@@ -134,6 +136,7 @@ local cluster = record({
   reserve = { type = "word", "chunk", "sequence", "prompt", "predicted", "maximum" },
   prefix_cache = flag(true),
   async_scheduling = flag(false),
+  experts = record { parallel = need(number { min = 1, whole = true, max = 4096, unit = "GPUs" }) },
   max_requests = number { min = 1, whole = true, max = 2 ^ 31 },
   token_budget = number { min = 1, whole = true, max = 1e15 },
   swap = record({

@@ -65,6 +65,7 @@
 ---@field watermark? number share of the blocks that admission leaves free; 0
 ---@field prefix_cache? boolean freed blocks keep their content; true
 ---@field async_scheduling? boolean who arrives in a step enters the next but one, not the next; false
+---@field experts? { parallel: integer } a mixture's experts are dealt out to so many GPUs, whose replicas step together
 ---@field swap? mbsand.Swap host memory for preemption by swapping
 ---@field memory? mbsand.Memory instead of kv_tokens
 ---@field oversize? "reject"|"block" a request larger than the whole memory; "reject"
@@ -384,9 +385,10 @@ function latency.jobs(keys) end
 ---@return mbsand.Latency
 function latency.step(keys) end
 ---A step from the descriptions of cluster.model and cluster.gpu: shares of the peaks that are reached; link_latency: s per
----all-reduce; links: a CSV of measured all-reduces (gpus, bytes, time_us) instead of those two; corrections: a CSV of what steps
+---all-reduce; links: a CSV of measured all-reduces (gpus, bytes, time_us) instead of those two; exchange: the same of ranks that
+---share experts; corrections: a CSV of what steps
 ---take beyond (prompts, tokens, time_us); host: s per step; scheduling: s per request and step.
----@param keys? { engine?: "graphs"|"eager", compute?: number, attention?: number, bandwidth?: number, kv_bandwidth?: number, link?: number, link_latency?: number, layer?: number, links?: string, corrections?: string, host?: number, scheduling?: number, graph_sizes?: integer[], noise?: number } default: what was measured of the GPU, data/roofline.csv
+---@param keys? { engine?: "graphs"|"eager", compute?: number, attention?: number, bandwidth?: number, kv_bandwidth?: number, link?: number, link_latency?: number, layer?: number, links?: string, exchange?: string, corrections?: string, host?: number, scheduling?: number, graph_sizes?: integer[], noise?: number } default: what was measured of the GPU, data/roofline.csv
 ---@return mbsand.Latency
 function latency.roofline(keys) end
 ---A step by a function of its own; returns seconds.
@@ -396,6 +398,6 @@ function latency.custom(time) end
 ---Measured operators of one layer: a folder with dense.csv, per_sequence.csv and attention.csv. layers, hidden: of the model, by
 ---default cluster.model's; links, corrections: as of latency.roofline; per_token: s, what the tables lack; host: s per step;
 ---scheduling: s per request and step.
----@param path string|{ path: string, layers?: integer, hidden?: integer, links?: string, corrections?: string, per_token?: number, host?: number, scheduling?: number, graph_sizes?: integer[], noise?: number }
----@return mbsand.Latency|fun(options: { layers?: integer, hidden?: integer, links?: string, corrections?: string, per_token?: number, host?: number, scheduling?: number, graph_sizes?: integer[], noise?: number }): mbsand.Latency
+---@param path string|{ path: string, layers?: integer, hidden?: integer, links?: string, exchange?: string, corrections?: string, per_token?: number, host?: number, scheduling?: number, graph_sizes?: integer[], noise?: number }
+---@return mbsand.Latency|fun(options: { layers?: integer, hidden?: integer, links?: string, exchange?: string, corrections?: string, per_token?: number, host?: number, scheduling?: number, graph_sizes?: integer[], noise?: number }): mbsand.Latency
 function latency.profile(path) end

@@ -36,6 +36,10 @@ static inline void mb_bits_remove(mb_bits *bits, uint32_t i) {
     if (!bits->words[i / 64]) bits->full[i / 4096] &= ~(UINT64_C(1) << (i / 64 % 64));
 }
 
+static inline bool mb_bits_has(const mb_bits *bits, uint32_t i) {
+    return bits->words[i / 64] >> (i % 64) & 1;
+}
+
 // The smallest member from `from` on, or MB_BITS_NONE.
 static inline uint32_t mb_bits_next(const mb_bits *bits, uint32_t from) {
     uint32_t word = from / 64;

@@ -66,7 +66,7 @@ static uint64_t steps_with_memory(const mb_stepper *stepper, uint64_t index, uin
 
 // The piece goes on until step ... : the first end of a request or of a cover, the quantum, or the first step
 // without memory. The blocks of the next step are taken.
-static uint64_t find_limit(const mb_stepper *stepper) {
+uint64_t mb_run_limit(const mb_stepper *stepper) {
     if (stepper->naive || stepper->single) return stepper->steps + 1;
     uint64_t most = stepper->decodes[0].at - stepper->iteration;
     if (stepper->quantum) {
@@ -78,7 +78,7 @@ static uint64_t find_limit(const mb_stepper *stepper) {
 
 // --- pieces
 
-static mb_step_shape shape_of(const mb_stepper *stepper) {
+mb_step_shape mb_run_shape(const mb_stepper *stepper) {
     mb_step_shape shape = {.prefill_requests = stepper->row_count, .chunks = stepper->chunks};
     for (uint32_t i = 0; i < stepper->row_count; i++)
         shape.prefill_tokens += stepper->chunks[i].tokens;
@@ -93,36 +93,50 @@ static mb_step_shape shape_of(const mb_stepper *stepper) {
     return shape;
 }
 
-static mb_status wait_for_limit(mb_engine *engine, mb_error *error) {
+mb_status mb_run_wait(mb_engine *engine, mb_error *error) {
     const mb_stepper *stepper = engine->stepper;
     engine->event_s = mb_piece_time(stepper, stepper->limit);
     return engine->around->wake(engine->around->self, engine, engine->event_s) ? MB_OK
                                                                                : mb_fail_memory(error);
 }
 
-// The first step's blocks have been taken.
-static mb_status begin_piece(mb_engine *engine, mb_stepper *stepper, mb_error *error) {
-    const mb_latency *latency = engine->around->latency;
-    const mb_step_shape shape = shape_of(stepper);
-    bool extrapolated = false;
-    double seconds = 0;
-    const mb_status status = mb_time_step(engine, &shape, &seconds, &extrapolated, error);
-    if (status != MB_OK) return status;
-    const bool even =
-        shape.prefill_requests == 0 && stepper->transfer_s == 0 && mb_latency_is_affine(latency);
-    stepper->single = !even;
+void mb_run_set_piece(mb_engine *engine, const mb_step_shape *shape, const mb_piece *piece) {
+    mb_stepper *stepper = engine->stepper;
+    stepper->single = piece->single;
     stepper->piece_start_s = mb_engine_now(engine);
-    stepper->first_s = seconds + stepper->transfer_s;
-    stepper->slope_s = even ? mb_latency_step_slope(latency, shape.decode_requests) : 0;
+    stepper->first_s = piece->first_s;
+    stepper->slope_s = piece->slope_s;
     stepper->transfer_s = 0;
-    stepper->piece_decodes = shape.decode_requests;
-    stepper->run_prefill_tokens += shape.prefill_tokens;
+    stepper->piece_decodes = shape->decode_requests;
+    stepper->run_prefill_tokens += shape->prefill_tokens;
     stepper->steps = stepper->uncounted = 0;
     stepper->begun = 1;
-    stepper->extrapolated = extrapolated;
-    stepper->limit = find_limit(stepper);
+    stepper->extrapolated = piece->extrapolated;
+    stepper->limit = mb_run_limit(stepper);
     stepper->boundary_s = mb_piece_time(stepper, 1);
-    return wait_for_limit(engine, error);
+}
+
+mb_status mb_run_time(const mb_engine *engine, const mb_step_shape *shape, mb_piece *piece, mb_error *error) {
+    const mb_latency *latency = engine->around->latency;
+    const mb_stepper *stepper = engine->stepper;
+    double seconds = 0;
+    piece->extrapolated = false;
+    const mb_status status = mb_time_step(engine, shape, &seconds, &piece->extrapolated, error);
+    if (status != MB_OK) return status;
+    piece->single = shape->prefill_requests > 0 || stepper->transfer_s != 0 || !mb_latency_is_affine(latency);
+    piece->first_s = seconds + stepper->transfer_s;
+    piece->slope_s = piece->single ? 0 : mb_latency_step_slope(latency, shape->decode_requests);
+    return MB_OK;
+}
+
+// The first step's blocks have been taken.
+static mb_status begin_piece(mb_engine *engine, mb_error *error) {
+    const mb_step_shape shape = mb_run_shape(engine->stepper);
+    mb_piece piece;
+    const mb_status status = mb_run_time(engine, &shape, &piece, error);
+    if (status != MB_OK) return status;
+    mb_run_set_piece(engine, &shape, &piece);
+    return mb_run_wait(engine, error);
 }
 
 // Gaps between tokens: the first step ends those that were open, the others follow the series.
@@ -142,7 +156,7 @@ static void add_gaps(mb_stepper *stepper, uint64_t steps) {
 }
 
 // Everything that a piece did, when it is over.
-static void close_piece(mb_stepper *stepper) {
+void mb_run_close_piece(mb_stepper *stepper) {
     mb_metrics *metrics = stepper->around->metrics;
     const uint64_t steps = stepper->steps, decodes = stepper->piece_decodes;
     const uint64_t counted = steps - stepper->uncounted;
@@ -262,6 +276,18 @@ static void clear_selection(mb_stepper *stepper) {
     stepper->selected_count = 0;
 }
 
+// How long its steps take is known when all ranks have built theirs.
+static void hold_first(mb_engine *engine) {
+    mb_stepper *stepper = engine->stepper;
+    stepper->held = true;
+    stepper->piece_start_s = mb_engine_now(engine);
+    stepper->first_s = stepper->boundary_s = INFINITY;
+    stepper->slope_s = 0;
+    stepper->steps = stepper->uncounted = 0;
+    stepper->begun = stepper->limit = 1;
+    stepper->piece_decodes = 0;
+}
+
 mb_status mb_run_start(mb_engine *engine, mb_error *error) {
     mb_stepper *stepper = engine->stepper;
     if (!commit_selection(stepper)) return mb_fail_memory(error);
@@ -273,7 +299,9 @@ mb_status mb_run_start(mb_engine *engine, mb_error *error) {
     if (stepper->late) stepper->quantum = 1; // it may enter the next
     stepper->blocks_at_start = (double)mb_stepper_blocks_used(stepper);
     stepper->tokens_at_start = mb_stepper_tokens(stepper);
-    return begin_piece(engine, stepper, error);
+    if (!engine->around->together) return begin_piece(engine, error);
+    hold_first(engine);
+    return MB_OK;
 }
 
 mb_status mb_run_continue(mb_engine *engine, mb_error *error) {
@@ -284,12 +312,16 @@ mb_status mb_run_continue(mb_engine *engine, mb_error *error) {
         mb_kv_blocks_take(&stepper->kv, mb_stepper_due_now(stepper));
     else
         begin_until(stepper, stepper->steps + 1);
-    if (stepper->single) {
-        close_piece(stepper);
-        return begin_piece(engine, stepper, error);
+    if (engine->around->together) {
+        stepper->held = true;
+        return MB_OK;
     }
-    if (stepper->steps == stepper->limit) stepper->limit = find_limit(stepper);
-    return wait_for_limit(engine, error);
+    if (stepper->single) {
+        mb_run_close_piece(stepper);
+        return begin_piece(engine, error);
+    }
+    if (stepper->steps == stepper->limit) stepper->limit = mb_run_limit(stepper);
+    return mb_run_wait(engine, error);
 }
 
 static bool first_ends(mb_stepper *stepper) {
@@ -431,7 +463,7 @@ static mb_status show_members(const mb_engine *engine, uint64_t steps, mb_error 
 
 mb_status mb_run_end(mb_engine *engine, mb_step_report *report, mb_error *error) {
     mb_stepper *stepper = engine->stepper;
-    close_piece(stepper);
+    mb_run_close_piece(stepper);
     account_run(stepper);
     stepper->stepping = false;
     stepper->last_start_s = mb_piece_time(stepper, stepper->steps - 1);
@@ -458,7 +490,7 @@ void mb_run_abandon(mb_engine *engine) {
     mb_stepper *stepper = engine->stepper;
     if (!stepper->stepping) return;
     mb_run_settle(engine);
-    close_piece(stepper);
+    mb_run_close_piece(stepper);
     account_run(stepper);
     stepper->stepping = false;
 }

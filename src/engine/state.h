@@ -75,6 +75,7 @@ typedef struct mb_stepper {
     // --- the run of equal steps
     bool stepping;
     bool single; // the present piece has one step, whatever follows
+    bool held;   // the next step is built and waits for the other ranks of its group (lockstep.h)
     double run_start_s;
     uint64_t run_steps; // of finished pieces
     double piece_start_s, first_s, slope_s;

@@ -53,7 +53,15 @@ typedef struct mb_step_shape {
     uint32_t decode_requests; // one token each
     uint64_t decode_context;  // context read by the decodes, summed; each reads its computed tokens + 1
     const mb_chunk *chunks;   // [prefill_requests]
+    uint64_t group_tokens;    // of ranks that step together: tokens of the largest, to which all are padded,
+    bool group_prompts;       // and whether any of them computes a prompt; 0, false: it steps alone
 } mb_step_shape;
+
+// Tokens that linear layers compute where `padded_decodes` rows of decodes are computed.
+static inline double mb_step_tokens_padded(const mb_step_shape *shape, uint32_t padded_decodes) {
+    const uint64_t own = shape->prefill_tokens + padded_decodes;
+    return (double)(own > shape->group_tokens ? own : shape->group_tokens);
+}
 
 // t = base + per_token T + per_context K + per_request B + host: T tokens computed, K = decode_context, B
 // rows. (papers: E.1, D.5; the affine form is within 1-2 % of measured vLLM runs, docs/fidelity.md.)
@@ -68,6 +76,12 @@ typedef struct mb_step_law {
         prompts; // memory and of arithmetic (DistServe's simulator splits likewise; papers: E.1)
     double max_tokens, max_context; // the largest T and K that it was fitted on; 0 = not known
 } mb_step_law;
+
+// How a mixture's experts are shared: whole ones are dealt out to `gpus` GPUs, those of `ranks` engines that
+// step together. gpus 0: each engine has its own, cut like other layers.
+typedef struct mb_expert_ranks {
+    uint32_t gpus, ranks;
+} mb_expert_ranks;
 
 struct mb_profile;
 struct mb_roofline;
@@ -85,6 +99,7 @@ typedef struct mb_latency {
     const struct mb_profile *profile; // MB_LATENCY_PROFILE; not owned
     const struct mb_roofline *roofline;       // MB_LATENCY_ROOFLINE; not owned
     const struct mb_link *link;               // of these two: the measured all-reduces, or NULL; not owned
+    const struct mb_link *exchange;           // ... and how ranks exchange the tokens of a layer; likewise
     const struct mb_corrections *corrections; // likewise: what a step takes beyond its operators
     mb_step_function custom;                  // MB_LATENCY_CUSTOM
     void *custom_self;

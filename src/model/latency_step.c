@@ -29,18 +29,31 @@ static uint32_t graph_rows(const mb_latency *latency, uint32_t decodes) {
     return latency->graph_sizes[low];
 }
 
+static inline bool has_prompts(const mb_step_shape *shape) {
+    return shape->prefill_requests > 0 || shape->group_prompts;
+}
+
+// Rows of decodes that are computed, where nothing else is.
+static inline uint32_t padded_decodes(const mb_latency *latency, const mb_step_shape *shape) {
+    const uint32_t largest = (uint32_t)shape->group_tokens;
+    return graph_rows(latency, largest > shape->decode_requests ? largest : shape->decode_requests);
+}
+
 static inline double law_seconds(const mb_latency *latency, const mb_step_shape *shape, bool *extrapolated) {
     const mb_step_law *law = &latency->step;
     const double rows = (double)shape->decode_requests + shape->prefill_requests;
     const double context = (double)shape->decode_context;
+    const bool prompts = has_prompts(shape);
     double padded = rows, tokens = (double)shape->prefill_tokens + shape->decode_requests;
-    if (latency->graph_size_count > 0 && shape->prefill_requests == 0)
-        padded = tokens = graph_rows(latency, shape->decode_requests);
+    if (!prompts)
+        padded = tokens = padded_decodes(latency, shape);
+    else if ((double)shape->group_tokens > tokens)
+        tokens = (double)shape->group_tokens;
     if ((law->max_tokens > 0 && tokens > law->max_tokens) ||
         (law->max_context > 0 && context > law->max_context))
         *extrapolated = true;
     const double more = latency->host_s + latency->scheduling_s_per_request * rows;
-    if (law->split && shape->prefill_requests > 0)
+    if (law->split && prompts)
         return law->prompts.base_s + law->prompts.per_token_s * tokens +
                law->prompts.per_context_s * context + law->prompts.per_request_s * padded + more;
     return law->base_s + law->per_token_s * tokens + law->per_context_s * context +
@@ -49,9 +62,9 @@ static inline double law_seconds(const mb_latency *latency, const mb_step_shape 
 
 // The operators of a step, and what was measured beside them.
 static double operator_seconds(const mb_latency *latency, const mb_step_shape *shape, bool *extrapolated) {
-    const bool prompts = shape->prefill_requests > 0;
-    const uint32_t decodes = prompts ? shape->decode_requests : graph_rows(latency, shape->decode_requests);
-    const double tokens = (double)shape->prefill_tokens + decodes;
+    const bool prompts = has_prompts(shape);
+    const uint32_t decodes = prompts ? shape->decode_requests : padded_decodes(latency, shape);
+    const double tokens = mb_step_tokens_padded(shape, decodes);
     double seconds;
     if (latency->kind == MB_LATENCY_ROOFLINE)
         seconds = mb_roofline_seconds(latency->roofline, shape, decodes);
@@ -59,6 +72,7 @@ static double operator_seconds(const mb_latency *latency, const mb_step_shape *s
         seconds = mb_profile_seconds(latency->profile, shape, decodes, extrapolated) +
                   latency->step.per_token_s * tokens;
     if (latency->link) seconds += mb_link_seconds(latency->link, tokens, extrapolated);
+    if (latency->exchange) seconds += mb_link_seconds(latency->exchange, tokens, extrapolated);
     if (latency->corrections)
         seconds += mb_corrections_seconds(latency->corrections, prompts, tokens, extrapolated);
     return fmax(0, seconds);

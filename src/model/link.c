@@ -50,16 +50,15 @@ static mb_status read_link(const char *path, uint32_t gpus, mb_link *link, mb_er
     if (!status) status = mb_curve_of_rows(&csv, gpus, &link->time_us, error);
     mb_number_csv_deinit(&csv);
     if (status || link->time_us.count > 0) return status;
-    return mb_fail(error, MB_BAD_INPUT, "%s: no row of %u GPUs; a replica of this scenario has as many", path,
-                   gpus);
+    return mb_fail(error, MB_BAD_INPUT, "%s: no row of %u GPUs; as many work together here", path, gpus);
 }
 
-mb_status mb_link_read(const char *path, uint32_t gpus, uint32_t layers, uint32_t hidden, mb_link **link,
+mb_status mb_link_read(const char *path, uint32_t gpus, uint32_t count, double values, mb_link **link,
                        mb_error *error) {
     mb_link *made = *link = calloc(1, sizeof *made);
     if (!made) return mb_fail_memory(error);
-    made->token_bytes = (double)BYTES_OF_A_VALUE * hidden;
-    made->count = 2.0 * layers;
+    made->token_bytes = BYTES_OF_A_VALUE * values;
+    made->count = count;
     const mb_status status = read_link(path, gpus, made, error);
     if (!status) return MB_OK;
     mb_link_free(made);

@@ -12,12 +12,14 @@ typedef struct mb_link {
     mb_curve time_us;   // of one, over the bytes of the message
     double token_bytes; // of a message
     double count;       // of them in a step
+    // Of ranks that share their experts: one all-gather of all ranks' tokens before the experts of a layer
+    // and one reduce-scatter after them, timed together.
 } mb_link;
 
-// Read a CSV with the columns bytes (of the message), time_us (of one all-reduce) and, optional, gpus: then
-// only the rows of `gpus` count. Every error names file and line. Release with mb_link_free; *link is NULL on
-// failure.
-mb_status mb_link_read(const char *path, uint32_t gpus, uint32_t layers, uint32_t hidden, mb_link **link,
+// Read a CSV with the columns bytes (of the message), time_us (of one all-reduce, or exchange) and, optional,
+// gpus: then only the rows of `gpus` count. `count` of them in a step, of `values` for each token. Every
+// error names file and line. Release with mb_link_free; *link is NULL on failure.
+mb_status mb_link_read(const char *path, uint32_t gpus, uint32_t count, double values, mb_link **link,
                        mb_error *error);
 void mb_link_free(mb_link *link);
 // Seconds that a step of `tokens` tokens spends on them. Between measured points the time is linear, below

@@ -86,9 +86,10 @@ static double attention_seconds(const mb_profile *p, const mb_step_shape *shape,
 
 double mb_profile_seconds(const mb_profile *profile, const mb_step_shape *shape, uint32_t padded_decodes,
                           bool *extrapolated) {
-    const double decodes = fmax(padded_decodes, shape->decode_requests);
+    const uint32_t decodes =
+        padded_decodes > shape->decode_requests ? padded_decodes : shape->decode_requests;
     const double rows = (double)shape->decode_requests + shape->prefill_requests;
-    const double time = mb_curve_at(&profile->dense, (double)shape->prefill_tokens + decodes, extrapolated) +
+    const double time = mb_curve_at(&profile->dense, mb_step_tokens_padded(shape, decodes), extrapolated) +
                         mb_curve_at(&profile->sequence, rows, extrapolated) +
                         profile->layers * attention_seconds(profile, shape, extrapolated);
     return 1e-6 * fmax(0, time);
@@ -234,14 +235,16 @@ static mb_status read_attention(const char *directory, mb_profile *p, mb_error *
 
 // --- reading: experts
 
-// How many of `experts` a step of `tokens` tokens activates on average if each picks `top` at random.
-static double activated(double tokens, double top, double experts) {
-    return experts * (1 - pow(1 - top / experts, tokens));
+// How many of its experts a GPU activates on average, if each token picks `top` of `experts` at random and it
+// computes as many picks as `tokens` tokens make: all those of one engine; of experts that are dealt out to
+// `gpus`, a part of more.
+static double activated(double tokens, double top, double experts, double gpus) {
+    return experts / gpus * (1 - pow(1 - top / experts, tokens * gpus));
 }
 
 // The experts' time over tokens: the table has, for each number of tokens, several numbers of activated
 // experts, down to what one token needs and up to all of them.
-static mb_status experts_curve(mb_profile_csv *csv, mb_curve *time, mb_error *error) {
+static mb_status experts_curve(mb_profile_csv *csv, uint32_t gpus, mb_curve *time, mb_error *error) {
     mb_profile_row *rows = csv->rows;
     qsort(rows, csv->count, sizeof *rows, by_layer); // by tokens; the sort below orders the experts
     double top = rows[0].value[1], experts = top;
@@ -251,6 +254,9 @@ static mb_status experts_curve(mb_profile_csv *csv, mb_curve *time, mb_error *er
     }
     if (!(top > 0))
         return mb_fail(error, MB_BAD_INPUT, "%s: activated_experts must be at least 1", csv->path);
+    if (gpus > experts)
+        return mb_fail(error, MB_BAD_INPUT, "%s: %.0f experts cannot be dealt out to %u GPUs", csv->path,
+                       experts, gpus);
     mb_status status = mb_curve_make(time, csv->count, error);
     if (status) return status;
     time->count = 0;
@@ -274,20 +280,24 @@ static mb_status experts_curve(mb_profile_csv *csv, mb_curve *time, mb_error *er
         const mb_curve here = {.x = x, .y = y, .count = n};
         bool ignored = false;
         time->x[time->count] = tokens;
-        time->y[time->count++] = mb_curve_at(&here, activated(tokens, top, experts), &ignored);
+        time->y[time->count++] = mb_curve_at(&here, activated(tokens, top, experts, gpus), &ignored);
     }
     return MB_OK;
 }
 
 // Adds the experts of all layers to the dense operators. Of a mixture, some folders lack them (they were
 // measured for one way of sharding only): half of each layer would be missing without a word.
-static mb_status read_experts(const char *directory, mb_profile *p, mb_error *error) {
+static mb_status read_experts(const char *directory, mb_expert_ranks shared, mb_profile *p, mb_error *error) {
     static const char *const columns[] = {"tokens", "activated_experts", "time_us"};
     mb_strbuf path = {0};
     mb_strbuf_printf(&path, "%s/moe.csv", directory);
     if (path.failed) return mb_fail_memory(error);
     const bool there = access(path.text, F_OK) == 0;
     mb_strbuf_deinit(&path);
+    if (!there && p->has_mlp && shared.gpus > 0)
+        return mb_fail(error, MB_BAD_INPUT,
+                       "%s: no moe.csv with the times of experts, so cluster.experts has none to deal out",
+                       directory);
     if (!there && p->has_mlp) return MB_OK; // a dense model
     if (!there)
         return mb_fail(
@@ -298,10 +308,12 @@ static mb_status read_experts(const char *directory, mb_profile *p, mb_error *er
     mb_profile_csv csv;
     mb_curve time = {0};
     mb_status status = mb_profile_csv_read(directory, "moe.csv", columns, 3, false, &csv, error);
-    if (!status) status = experts_curve(&csv, &time, error);
+    const bool dealt = shared.gpus > 0;
+    if (!status) status = experts_curve(&csv, dealt ? shared.gpus : 1, &time, error);
+    const double share = dealt ? (double)shared.ranks / shared.gpus : 1;
     bool ignored = false;
     for (size_t i = 0; i < p->dense.count && !status; i++)
-        p->dense.y[i] += p->layers * mb_curve_at(&time, p->dense.x[i], &ignored);
+        p->dense.y[i] += p->layers * mb_curve_at(&time, p->dense.x[i] * share, &ignored);
     mb_curve_deinit(&time);
     mb_profile_csv_deinit(&csv);
     return status;
@@ -309,7 +321,8 @@ static mb_status read_experts(const char *directory, mb_profile *p, mb_error *er
 
 // --- all of it
 
-mb_status mb_profile_read(const char *directory, uint32_t layers, mb_profile **profile, mb_error *error) {
+mb_status mb_profile_read(const char *directory, uint32_t layers, mb_expert_ranks shared,
+                          mb_profile **profile, mb_error *error) {
     *profile = NULL;
     if (layers == 0)
         return mb_fail(error, MB_BAD_INPUT,
@@ -322,7 +335,7 @@ mb_status mb_profile_read(const char *directory, uint32_t layers, mb_profile **p
     if (!status)
         status = read_curve(directory, "per_sequence.csv", "sequences", 0, &p->sequence, NULL, error);
     if (!status) status = read_attention(directory, p, error);
-    if (!status) status = read_experts(directory, p, error);
+    if (!status) status = read_experts(directory, shared, p, error);
     if (status)
         mb_profile_free(p);
     else

@@ -19,9 +19,12 @@
 
 typedef struct mb_profile mb_profile;
 
-// Read the folder. `layers` >= 1: transformer layers of the model; the tables hold one. *profile is NULL on
-// failure; every error names the file, and the line.
-mb_status mb_profile_read(const char *directory, uint32_t layers, mb_profile **profile, mb_error *error);
+// Read the folder. `layers` >= 1: transformer layers of the model; the tables hold one. Where the experts are
+// dealt out, a GPU computes the tokens of all ranks that chose one of its own: as much as ranks / gpus of
+// them with experts that are all at hand. *profile is NULL on failure; every error names the file, and the
+// line.
+mb_status mb_profile_read(const char *directory, uint32_t layers, mb_expert_ranks shared,
+                          mb_profile **profile, mb_error *error);
 void mb_profile_free(mb_profile *profile);
 
 // Seconds of one step; never negative. `padded_decodes` >= the step's decodes: the rows that its dense

@@ -32,15 +32,37 @@ bool mb_roofline_unfitted(const mb_plan *plan) {
     return m->experts || m->quantisation != MB_QUANT_NONE || plan->bytes_per_weight > 0;
 }
 
+// What GPUs send each other: after attention and after the MLP an all-reduce; where several engines share the
+// experts, instead of the second an all-gather of all tokens before them and a reduce-scatter after them.
+static void add_messages(const mb_plan *plan, const mb_roofline_efficiency *efficiency, uint32_t ranks,
+                         mb_roofline *r) {
+    const mb_model_config *m = plan->model;
+    const uint32_t gpus = ranks > 1 ? plan->expert_parallel : plan->tp;
+    const double token = m->hidden * 2.0; // bytes: 16-bit activations
+    const double turns = plan->gpu->link <= BUS ? fmax(1, gpus / 2.0) : 1;
+    const double bandwidth = plan->gpu->link * efficiency->link, reduces = ranks > 1 ? 1 : 2;
+    if (plan->tp > 1) {
+        const double each = 2.0 * (plan->tp - 1) / plan->tp * token; // sent and received
+        r->reduce_seconds = reduces * m->layers * each * turns / bandwidth;
+        r->reduce_latency_s = reduces * m->layers * efficiency->link_latency_s;
+    }
+    if (ranks > 1) {
+        r->exchange_seconds = 2.0 * m->layers * (ranks - 1) * token * turns / bandwidth;
+        r->exchange_latency_s = 2.0 * m->layers * efficiency->link_latency_s;
+    }
+}
+
 mb_status mb_roofline_make(const mb_plan *plan, const mb_roofline_efficiency *efficiency, mb_roofline *r,
                            mb_error *error) {
     const mb_model_config *m = plan->model;
     const mb_gpu *gpu = plan->gpu;
-    if (plan->tp > 1 && gpu->link <= 0)
+    const uint32_t together = plan->expert_parallel > plan->tp ? plan->expert_parallel : plan->tp;
+    if (together > 1 && gpu->link <= 0)
         return mb_fail(error, MB_BAD_INPUT,
                        "the description of %s has no link_gb_s, which %u GPUs need to work together",
-                       gpu->name, plan->tp);
+                       gpu->name, together);
     const mb_parameters p = mb_model_parameters(m);
+    const uint32_t gpus = plan->expert_parallel, ranks = gpus > plan->tp ? gpus / plan->tp : 1;
     const double share = 1.0 / plan->tp, bytes = mb_model_weight_bytes(m, plan->bytes_per_weight);
     // Quantised weights are spread over the groups in proportion; the head stays as wide as torch_dtype.
     const double wide = plan->bytes_per_weight > 0 ? plan->bytes_per_weight : m->dtype_bytes;
@@ -60,7 +82,8 @@ mb_status mb_roofline_make(const mb_plan *plan, const mb_roofline_efficiency *ef
                        .pooled = efficiency->pooled,
                        .unfitted = mb_roofline_unfitted(plan),
                        .weight_bytes = (linear - experts) * share,
-                       .expert_bytes = experts * share,
+                       .expert_bytes = experts * (gpus ? 1.0 / gpus : share),
+                       .expert_ranks = ranks,
                        .expert_share = m->experts ? (double)m->experts_per_token / m->experts : 0,
                        .head_bytes = head * wide * share,
                        .head_flops = 2 * head * share,
@@ -69,13 +92,7 @@ mb_status mb_roofline_make(const mb_plan *plan, const mb_roofline_efficiency *ef
     r->linear_flops = 2 * (p.attention + p.dense + p.experts * r->expert_share) * share;
     count_pairs(m, r, share);
     r->kv_bytes = mb_budget_of(plan).token_bytes;
-    if (plan->tp > 1) {
-        const double each =
-            2.0 * (plan->tp - 1) / plan->tp * m->hidden * 2; // 16-bit activations, sent and received
-        const double turns = gpu->link <= BUS ? fmax(1, plan->tp / 2.0) : 1;
-        r->reduce_seconds = 2.0 * m->layers * each * turns / (gpu->link * efficiency->link);
-        r->reduce_latency_s = 2.0 * m->layers * efficiency->link_latency_s;
-    }
+    add_messages(plan, efficiency, ranks, r);
     return MB_OK;
 }
 
@@ -121,12 +138,14 @@ static double decode_seconds(const mb_roofline *r, const mb_step_shape *shape) {
 }
 
 double mb_roofline_seconds(const mb_roofline *r, const mb_step_shape *shape, uint32_t padded_decodes) {
-    const double tokens = (double)shape->prefill_tokens + padded_decodes;
+    const double tokens = mb_step_tokens_padded(shape, padded_decodes);
     const double rows = (double)shape->prefill_requests + padded_decodes;
-    const double chosen = r->expert_share > 0 ? -expm1(tokens * log1p(-r->expert_share)) : 0;
+    const double chosen =
+        r->expert_share > 0 ? -expm1(tokens * r->expert_ranks * log1p(-r->expert_share)) : 0;
     double seconds = roof(r, tokens * r->linear_flops, r->weight_bytes + chosen * r->expert_bytes);
     seconds += roof(r, rows * r->head_flops, r->head_bytes);
     if (shape->prefill_requests > 0) seconds += prefill_seconds(r, shape);
-    seconds += decode_seconds(r, shape) + tokens * r->reduce_seconds + r->reduce_latency_s + r->layers_s;
+    seconds += decode_seconds(r, shape) + tokens * (r->reduce_seconds + r->exchange_seconds) +
+               r->reduce_latency_s + r->exchange_latency_s + r->layers_s;
     return fmax(seconds, r->launch_s);
 }

@@ -10,7 +10,7 @@ typedef struct mb_experiment {
     mb_latency latency;
     mb_grid *grid;              // of latency.table; owned
     struct mb_profile *profile; // of latency.profile; owned
-    uint32_t replicas;
+    uint32_t replicas, group;   // group: so many of them step together; 1: each by itself
     mb_kv_kind kv_kind;
     uint64_t kv_capacity;
     uint32_t kv_max_length, kv_block;
@@ -21,9 +21,9 @@ typedef struct mb_experiment {
     uint32_t max_requests;
     uint64_t token_budget, swap_tokens;
     double swap_s_per_token;
-    uint32_t *graph_sizes;        // of a step model; owned
-    struct mb_roofline *roofline; // of latency.roofline; owned
-    struct mb_link *link;         // of these two models; owned
+    uint32_t *graph_sizes;           // of a step model; owned
+    struct mb_roofline *roofline;    // of latency.roofline; owned
+    struct mb_link *link, *exchange; // of these two models; owned
     struct mb_corrections *corrections;
     char *model_path;    // of cluster.model; owned, NULL where there is none
     double usd_per_hour; // of all replicas together; 0: not known

@@ -33,7 +33,9 @@ static void read_step_model(lua_State *L, int table, mb_experiment *experiment, 
     draft->layers = small(L, table, "layers");
     draft->hidden = small(L, table, "hidden");
     draft->tp = small(L, table, "gpus");
+    draft->shared = (mb_expert_ranks){small(L, table, "expert_gpus"), small(L, table, "expert_ranks")};
     read_text(L, table, "links", &draft->links_path);
+    read_text(L, table, "exchange", &draft->exchange_path);
     read_text(L, table, "corrections", &draft->corrections_path);
     double *sizes = NULL;
     size_t count = 0;
@@ -84,6 +86,7 @@ static mb_reserve read_reserve(lua_State *L, int table) {
 
 static void read_cluster(lua_State *L, int table, mb_experiment *experiment) {
     experiment->replicas = small(L, table, "replicas");
+    experiment->group = small(L, table, "group");
     read_text(L, table, "model_path", &experiment->model_path);
     experiment->usd_per_hour = number(L, table, "all_usd_per_hour");
     const bool contiguous = is(L, table, "kv", "contiguous"), paged = is(L, table, "kv", "paged");
@@ -209,15 +212,22 @@ static mb_status prepare_measured(mb_experiment *experiment, const mb_scenario_d
                                   mb_error *error) {
     mb_latency *latency = &experiment->latency;
     mb_status status = MB_OK;
+    const bool exchanged = draft->shared.ranks > 1; // not added up a second time, after the MLP
     if (draft->links_path)
-        status = mb_link_read(draft->links_path, draft->tp, draft->layers, draft->hidden, &experiment->link,
-                              error);
+        status = mb_link_read(draft->links_path, draft->tp, (exchanged ? 1 : 2) * draft->layers,
+                              draft->hidden, &experiment->link, error);
+    if (!status && draft->exchange_path)
+        status = mb_link_read(draft->exchange_path, draft->shared.gpus, draft->layers,
+                              (double)draft->shared.ranks * draft->hidden, &experiment->exchange, error);
     if (!status && draft->corrections_path)
         status = mb_corrections_read(draft->corrections_path, &experiment->corrections, error);
     latency->link = experiment->link;
+    latency->exchange = experiment->exchange;
     latency->corrections = experiment->corrections;
     if (experiment->link && experiment->roofline)
         experiment->roofline->reduce_seconds = experiment->roofline->reduce_latency_s = 0;
+    if (experiment->exchange && experiment->roofline)
+        experiment->roofline->exchange_seconds = experiment->roofline->exchange_latency_s = 0;
     return status;
 }
 
@@ -225,7 +235,7 @@ static mb_status prepare_latency(mb_experiment *experiment, const mb_scenario_dr
     mb_latency *latency = &experiment->latency;
     if (latency->kind == MB_LATENCY_PROFILE) {
         const mb_status status =
-            mb_profile_read(draft->grid_path, draft->layers, &experiment->profile, error);
+            mb_profile_read(draft->grid_path, draft->layers, draft->shared, &experiment->profile, error);
         if (status) return status;
         latency->profile = experiment->profile;
     }
@@ -286,6 +296,7 @@ void mb_scenario_draft_deinit(mb_scenario_draft *draft) {
     free(draft->grid_path);
     free(draft->graph_sizes);
     free(draft->links_path);
+    free(draft->exchange_path);
     free(draft->corrections_path);
     *draft = (mb_scenario_draft){0};
 }
@@ -311,6 +322,7 @@ void mb_experiment_deinit(mb_experiment *experiment) {
     free(experiment->graph_sizes);
     free(experiment->roofline);
     mb_link_free(experiment->link);
+    mb_link_free(experiment->exchange);
     mb_corrections_free(experiment->corrections);
     free(experiment->model_path);
     free(experiment->description);

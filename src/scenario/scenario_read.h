@@ -11,10 +11,11 @@ typedef struct mb_scenario_draft {
     char *before, *after; // the description's words around those of the latency model
     char *grid_path;      // a grid to fit or to interpolate; NULL: none
     bool absolute_weight;
-    uint32_t layers;                     // of latency.profile
-    uint32_t tp, hidden;                 // of the all-reduces
-    char *links_path, *corrections_path; // NULL: none
-    double *graph_sizes;                 // as read
+    uint32_t layers;     // of latency.profile
+    uint32_t tp, hidden; // of the all-reduces
+    mb_expert_ranks shared;
+    char *links_path, *exchange_path, *corrections_path; // NULL: none
+    double *graph_sizes;                                 // as read
 } mb_scenario_draft;
 
 void mb_scenario_draft_deinit(mb_scenario_draft *draft);

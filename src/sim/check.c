@@ -34,7 +34,7 @@ void mb_sim_check(mb_sim *sim) {
         require(sim, !broken, broken);
         reserved += engine->kv.reserved;
         running += mb_engine_running(engine);
-        idle += !replica->busy;
+        idle += !replica->busy && !replica->dummy;
     }
     require(sim, reserved == sim->around.kv_reserved, "sum of reserved KV tokens");
     require(sim, running == sim->running, "running = sum over replicas");

@@ -7,22 +7,10 @@
 #include "sim/dispatch.h"
 
 #include "sim/gauges.h"
+#include "sim/lockstep.h"
+#include "sim/news.h"
 #include "sim/replica.h"
 #include "sim/step.h"
-
-// The newest change that a running engine reacts to, besides its own queue: a request that still waits, or
-// anything that is no request.
-static uint64_t newest_change(const mb_sim *sim) {
-    const uint64_t global = sim->global_version;
-    if (sim->newest_stamped == MB_NONE) return global;
-    const uint64_t stamp = mb_request_at(&sim->requests, sim->newest_stamped)->stamp;
-    return stamp > global ? stamp : global;
-}
-
-static bool concerns(const mb_replica *replica, uint64_t change) {
-    const uint64_t newest = replica->own_version > change ? replica->own_version : change;
-    return newest > replica->seen_version;
-}
 
 // --- engines look up
 
@@ -81,9 +69,10 @@ static void interrupt_first(mb_sim *sim, uint64_t change) {
 // (A push to an engine's own queue interrupts that engine at once.)
 static void arrange(mb_sim *sim, bool planned) {
     if (!sim->by_steps || sim->config->stepwise) return;
-    const uint64_t change = newest_change(sim);
+    const uint64_t change = mb_sim_newest_change(sim);
     if (change > sim->arranged) {
-        const bool for_all = sim->global_version > sim->arranged || sim->config->replicas == 1;
+        // (Ranks of a group look up together, which the search for the first among all does not foresee.)
+        const bool for_all = sim->global_version > sim->arranged || sim->config->replicas == 1 || sim->groups;
         sim->arranged = change;
         if (for_all)
             interrupt_all(sim, change);
@@ -128,6 +117,7 @@ static mb_status build(mb_sim *sim, mb_replica *replica, mb_error *error) {
 static mb_status schedule(mb_sim *sim, mb_replica *replica, mb_error *error) {
     mb_engine *engine = &replica->engine;
     mb_sim_integrate(sim);
+    mb_replica_set_dummy(sim, replica, false);
     mb_replica_take_back_idle(sim, replica);
     set_holding(sim, replica, false);
     replica->needs_call = false;
@@ -152,6 +142,7 @@ static mb_status schedule(mb_sim *sim, mb_replica *replica, mb_error *error) {
         mb_replica_take_back_idle(sim, replica); // it said idle, and then added requests all the same
         mb_replica_mark_busy(sim, replica);
         mb_replica_note_boundary(sim, replica);
+        mb_replica_touch(sim, replica);
     } else
         set_holding(sim, replica, holds || has_own_waiting(sim, replica));
     return status;
@@ -160,6 +151,7 @@ static mb_status schedule(mb_sim *sim, mb_replica *replica, mb_error *error) {
 static mb_status go_on(mb_sim *sim, mb_replica *replica, mb_error *error) {
     const mb_status status = mb_engine_continue(&replica->engine, error);
     mb_replica_note_boundary(sim, replica);
+    mb_replica_touch(sim, replica);
     return status;
 }
 
@@ -182,6 +174,7 @@ static mb_status offer(mb_sim *sim, mb_replica *replica, mb_error *error) {
         const bool news =
             sim->version > replica->seen_version || replica->own_version > replica->seen_version;
         if (!replica->needs_call && !news) return MB_OK;
+        if (sim->groups && !mb_lockstep_may_start(sim, replica)) return MB_OK;
         if (has_work(sim, replica)) return schedule(sim, replica, error);
         replica->needs_call = false; // as if it had been called: what comes later is news
         mb_bits_remove(&sim->calls, replica->engine.id);
@@ -189,7 +182,7 @@ static mb_status offer(mb_sim *sim, mb_replica *replica, mb_error *error) {
         return MB_OK;
     }
     mb_replica_clear_boundary(sim, replica);
-    if (!concerns(replica, newest_change(sim))) return go_on(sim, replica, error);
+    if (!mb_sim_concerns(replica, mb_sim_newest_change(sim))) return go_on(sim, replica, error);
     const mb_status status = mb_replica_end(sim, replica, error);
     return status == MB_OK && has_work(sim, replica) ? schedule(sim, replica, error) : status;
 }
@@ -234,6 +227,7 @@ mb_status mb_dispatch(mb_sim *sim, mb_error *error) {
         }
         sim->around.turn = sim->config->replicas;
     }
+    if (sim->groups && status == MB_OK) status = mb_lockstep_start(sim, error);
     arrange(sim, true);
     sim->around.turn = 0;
     if (sim->waiting == 0) {

@@ -8,6 +8,18 @@ static uint64_t next_change(mb_sim *sim) {
     return sim->version;
 }
 
+uint64_t mb_sim_newest_change(const mb_sim *sim) {
+    const uint64_t global = sim->global_version;
+    if (sim->newest_stamped == MB_NONE) return global;
+    const uint64_t stamp = mb_request_at(&sim->requests, sim->newest_stamped)->stamp;
+    return stamp > global ? stamp : global;
+}
+
+bool mb_sim_concerns(const mb_replica *replica, uint64_t change) {
+    const uint64_t newest = replica->own_version > change ? replica->own_version : change;
+    return newest > replica->seen_version;
+}
+
 void mb_sim_change_all(mb_sim *sim) {
     sim->global_version = next_change(sim);
 }

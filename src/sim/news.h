@@ -3,6 +3,11 @@
 #pragma once
 #include "sim/state.h"
 
+// The newest change that a running engine reacts to, besides its own queue: a request that still waits, or
+// anything that is no request.
+uint64_t mb_sim_newest_change(const mb_sim *sim);
+// Has the replica not seen it, or what came to its own queue?
+bool mb_sim_concerns(const mb_replica *replica, uint64_t change);
 // Something that is no request: every replica may react.
 void mb_sim_change_all(mb_sim *sim);
 // A request waits where all replicas see it.

@@ -78,7 +78,7 @@ double mb_replica_next_boundary(mb_sim *sim, const mb_replica *replica) {
     return boundary;
 }
 
-void mb_replica_look_up(mb_sim *sim, mb_replica *replica) {
+static void look_up(mb_sim *sim, mb_replica *replica) {
     const double when = mb_engine_look_up(&replica->engine);
     mb_bits_remove(&sim->dozing, replica->engine.id);
     mb_replica_note_boundary(sim, replica);
@@ -88,6 +88,26 @@ void mb_replica_look_up(mb_sim *sim, mb_replica *replica) {
         sim->around.out_of_memory = true;
 }
 
+void mb_replica_look_up(mb_sim *sim, mb_replica *replica) {
+    if (!sim->groups) {
+        look_up(sim, replica);
+        return;
+    }
+    const uint32_t size = sim->config->group, first = replica->engine.id / size * size;
+    for (uint32_t i = first; i < first + size; i++)
+        if (mb_engine_stepping(&sim->replicas[i].engine)) look_up(sim, &sim->replicas[i]);
+}
+
+void mb_replica_set_dummy(mb_sim *sim, mb_replica *replica, bool dummy) {
+    if (replica->dummy == dummy) return;
+    mb_sim_integrate(sim);
+    const uint32_t more = dummy ? ~UINT32_C(0) : 1;
+    replica->dummy = dummy;
+    sim->idle_count += more;
+    if (replica->idle_on_purpose) sim->idle_on_purpose_count += more;
+    if (replica->holding) sim->idle_holding_count += more;
+}
+
 mb_status mb_replica_end(mb_sim *sim, mb_replica *replica, mb_error *error) {
     mb_step_report report;
     mb_sim_integrate(sim);
@@ -95,6 +115,7 @@ mb_status mb_replica_end(mb_sim *sim, mb_replica *replica, mb_error *error) {
     mb_bits_remove(&sim->dozing, replica->engine.id);
     mb_replica_note_boundary(sim, replica);
     mb_replica_mark_idle(sim, replica);
+    mb_replica_touch(sim, replica);
     if (status != MB_OK || !sim->policy.ops->stepped) return status;
     return sim->policy.ops->stepped(sim->policy.self, sim, replica, &report, error);
 }

@@ -27,7 +27,14 @@ static inline void mb_replica_note_boundary(mb_sim *sim, const mb_replica *repli
     if (engine->stepper) mb_min_tree_set(&sim->boundaries, engine->id, engine->stepper->boundary_s);
 }
 double mb_replica_next_boundary(mb_sim *sim, const mb_replica *replica);
-// Its engine looks up at the first boundary from now on, since something has changed.
+// Its engine, and those that step with it, look up at the first boundary from now on, since something has
+// changed.
 void mb_replica_look_up(mb_sim *sim, mb_replica *replica);
+// It is idle, but its group is in a step.
+void mb_replica_set_dummy(mb_sim *sim, mb_replica *replica, bool dummy);
+// Its run ended, or its next step is held: its group, if it has one, is looked at when all have planned.
+static inline void mb_replica_touch(mb_sim *sim, const mb_replica *replica) {
+    if (sim->groups) mb_bits_add(&sim->touched, replica->engine.id / sim->config->group);
+}
 // What its engine does is over; `stepped` is told.
 mb_status mb_replica_end(mb_sim *sim, mb_replica *replica, mb_error *error);

@@ -5,6 +5,7 @@
 #include "sim/arrivals.h"
 #include "sim/check.h"
 #include "sim/dispatch.h"
+#include "sim/lockstep.h"
 #include "sim/news.h"
 #include "sim/pending.h"
 #include "sim/replica.h"
@@ -46,11 +47,13 @@ mb_status mb_sim_init(mb_sim *sim, const mb_sim_config *config, mb_source *sourc
     }
     if (mb_sim_add_queue(sim, MB_KEY_NONE) == MB_NONE) return mb_fail_memory(error);
     mb_sim_surround(sim);
-    return mb_replicas_init(sim, error);
+    const mb_status status = mb_lockstep_init(sim, error);
+    return status == MB_OK ? mb_replicas_init(sim, error) : status;
 }
 
 void mb_sim_deinit(mb_sim *sim) {
     mb_replicas_deinit(sim);
+    mb_lockstep_deinit(sim);
     for (uint32_t i = 0; i < sim->bins_count; i++)
         free(sim->bins[i].edges);
     free(sim->bins);

@@ -5,6 +5,7 @@
 #include "base/heap.h"
 #include "base/min_tree.h"
 #include "engine/engine.h"
+#include "engine/lockstep.h"
 #include "metrics/metrics.h"
 #include "queue/bins.h"
 #include "sim/policy.h"
@@ -45,6 +46,7 @@ typedef struct mb_observer {
 
 typedef struct mb_sim_config {
     uint32_t replicas; // 1 .. 2^20
+    uint32_t group; // so many replicas in a row step together (sim/lockstep.h), a divisor of them; 0, 1: none
     mb_kv_kind kv_kind;
     uint64_t kv_capacity;   // tokens per replica
     uint32_t kv_max_length; // MB_KV_CONTIGUOUS
@@ -96,8 +98,9 @@ struct mb_replica {
     mb_engine engine;
     mb_plain plain;
     bool busy, idle_on_purpose, needs_call;
-    bool ending;           // its engine's event is at this instant
-    bool holding;          // counted in idle_holding_count
+    bool ending;  // its engine's event is at this instant
+    bool holding; // counted in idle_holding_count
+    bool dummy;   // its group is in a step, in which it computes nothing of its own: not counted as idle
     uint64_t seen_version; // sim->changes when `schedule` was last called
     uint64_t idle_plan;    // sim->plans when it became idle
     uint64_t own_version;  // when a request was last pushed to its own queue
@@ -138,9 +141,12 @@ struct mb_sim {
     // have seen all changes up to `calm_version`, without a look at each of them.
     uint64_t plans, calm_plan, calm_version;
     mb_min_tree
-        boundaries;    // of each engine's run, the first boundary at or after the last look; INFINITY: none
-    uint64_t arranged; // all engines will look up for changes up to here,
-    uint64_t woken;    // all engines have been told of what changed up to here
+        boundaries;      // of each engine's run, the first boundary at or after the last look; INFINITY: none
+    uint64_t arranged;   // all engines will look up for changes up to here,
+    uint64_t woken;      // all engines have been told of what changed up to here
+    mb_lockstep *groups; // of replicas that step together; NULL: there are none
+    mb_bits touched;     // groups of which a run ended or a step is held at this instant
+    mb_engine **ranks;   // room for those of a group
     double first_boundary_s; // or rather, the first of them will, at this time; INFINITY: all
     mb_replica *building;    // whose step is open for mb_step_* calls; NULL outside `schedule`
     uint32_t taken_in;       // requests that were admitted to it,

@@ -79,6 +79,10 @@ mb_status mb_step_preempt(mb_sim *sim, uint32_t slot, mb_preemption how, uint32_
 }
 
 mb_status mb_step_barrier(mb_sim *sim, uint32_t *returned, mb_error *error) {
+    if (sim->groups)
+        return mb_fail(error, MB_FAILED,
+                       "step:barrier: the replicas of cluster.experts step together, so none of them can "
+                       "serve a static batch by itself");
     const mb_status status = mb_engine_barrier(&sim->building->engine, returned, error);
     sim->taken_in -= *returned;
     if (*returned) sim->stop = MB_STOP_MEMORY;

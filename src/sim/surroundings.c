@@ -78,6 +78,7 @@ void mb_sim_surround(mb_sim *sim) {
                                     .noise = &sim->noise,
                                     .kv_max_length = config->kv_max_length,
                                     .async = config->async,
+                                    .together = config->group > 1,
                                     .host_tokens = config->swap_tokens,
                                     .swap_s_per_token = config->swap_s_per_token,
                                     .seed = config->seed,

@@ -35,7 +35,7 @@ measure() { # measure NAME: whole seconds
     says "one.lua:4: latency.roofline: links are for several GPUs that work on one batch, and cluster.tp is 1"
     run "$MBSAND" one.lua --set cluster.tp=4 --set cluster.gpus=4
     [ "$status" -eq 2 ]
-    says "links.csv: no row of 4 GPUs; a replica of this scenario has as many"
+    says "links.csv: no row of 4 GPUs; as many work together here"
     run "$MBSAND" one.lua --set latency.links=corrections.csv
     [ "$status" -eq 2 ]
     says 'corrections.csv:1: '

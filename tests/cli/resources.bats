@@ -43,7 +43,7 @@ peak_kb() { # peak_kb REQUESTS
 @test "every bundled scenario runs under the invariants" {
     [ -n "${MBSAND_ASAN:-}" ] || skip "MBSAND_ASAN names no build"
     for scenario in burst gpu_scaling bin_sensitivity azure_conv origin_first origin_flaws continuous_burst chunked_prefill \
-        memory_pressure prefix_cache; do
+        memory_pressure prefix_cache lockstep; do
         run "$MBSAND_ASAN" "scenarios/$scenario.lua" --quiet --seeds 1
         echo "$output"
         [ "$status" -eq 0 ]

@@ -256,6 +256,7 @@ END
     answers continuous_burst "Bins on continuous batching (multi_bin_continuous): " \
         "Continuous batching itself (fcfs): " "lower than multi_bin_dynamic"
     answers chunked_prefill "at a chunk of 1024 tokens" "Against prefills first: p99 gap"
+    answers lockstep "eight ranks in lockstep take 2.9 times as long per token as eight replicas by themselves"
     answers memory_pressure "maximum keeps the p99 first token within twice the best" "at no size tried"
     answers prefix_cache "With conversations the cache shortens" "With eight shared prompts of 2,000 tokens the cache"
     answers predictor_error "srpt is faster in the mean than fcfs" \

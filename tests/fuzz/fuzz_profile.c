@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     put(folder, file, data, size);
     mb_error error = {0};
     mb_profile *profile = NULL;
-    if (mb_profile_read(folder, 2, &profile, &error) == MB_OK)
+    if (mb_profile_read(folder, 2, (mb_expert_ranks){0}, &profile, &error) == MB_OK)
         ask(profile);
     else
         check(profile == NULL && strlen(error.message) > 10);

@@ -66,9 +66,9 @@ end
 
 -- Mistakes in a key -------------------------------------------------------------------------------------------
 
-local CLUSTER_KEYS = "activation_gib, async_scheduling, gpu, gpus, kv, kv_block, kv_blocks, kv_max_length, kv_precision, "
-  .. "kv_tokens, max_requests, memory, memory_gib, model, name, oversize, precision, prefix_cache, reserve, rules, "
-  .. "runtime_gib, step_tokens, swap, token_budget, tp, usd_per_hour, utilization, watermark, weight_precision"
+local CLUSTER_KEYS = "activation_gib, async_scheduling, experts, gpu, gpus, kv, kv_block, kv_blocks, kv_max_length, "
+  .. "kv_precision, kv_tokens, max_requests, memory, memory_gib, model, name, oversize, precision, prefix_cache, reserve, "
+  .. "rules, runtime_gib, step_tokens, swap, token_budget, tp, usd_per_hour, utilization, watermark, weight_precision"
 local LATENCIES = "latency.step{base=, per_token=, per_context=}, latency.batch{alpha=, beta=, gamma=}, "
   .. 'latency.batch "GRID.csv", latency.table "GRID.csv", latency.profile "DIR", latency.custom(FUNCTION), '
   .. "latency.roofline{} or latency.jobs{}"
@@ -130,6 +130,12 @@ mistake(4, '  cluster = { kv = "paged" },',
 mistake(4, "  cluster = { async_scheduling = true },",
   "s.lua:4: cluster.async_scheduling needs a latency model of single steps, such as latency.step; latency.batch times whole "
   .. "batches")
+mistake(4, "  cluster = { experts = { parallel = 2 }, gpus = 2 },",
+  "s.lua:4: cluster.experts needs a latency model of single steps, such as latency.step; latency.batch times whole batches")
+mistake_in_steps("  cluster = { experts = { parallel = 2 }, gpus = 3 },",
+  "s.lua:4: cluster.gpus = 3 cannot be dealt out to groups of cluster.experts.parallel = 2 GPUs")
+mistake_in_steps("  cluster = { experts = { parallel = 3 }, tp = 2, gpus = 6 },",
+  "s.lua:4: cluster.experts.parallel = 3 must be a multiple of cluster.tp = 2, the GPUs of a replica")
 mistake(4, "  cluster = { kv_blocks = 10 },", 's.lua:4: cluster.kv_blocks needs cluster.kv = "paged"')
 mistake_in_steps("  cluster = { kv_blocks = 10, kv_tokens = 160 },",
   "s.lua:4: cluster.kv_blocks and cluster.kv_tokens both say how much memory there is; leave one out")

@@ -20,7 +20,7 @@ local function run(case)
     policy = simulator.load_text(case.policy), requests = requests,
     latency = steps.law(0.010, 0.001, 0.0001, (case.per_request or 0) / 1000, (case.host or 0) / 1000),
     replicas = cluster.gpus, blocks = cluster.kv_blocks, block = cluster.kv_block, watermark = cluster.watermark,
-    prefix_cache = cluster.prefix_cache, async = cluster.async_scheduling,
+    group = cluster.experts and cluster.experts.parallel, prefix_cache = cluster.prefix_cache, async = cluster.async_scheduling,
     token_budget = cluster.token_budget, max_requests = cluster.max_requests,
     reserve = cluster.reserve, max_length = cluster.kv_max_length, swap = cluster.swap,
   }

@@ -332,6 +332,7 @@ local function make_requests(n, equal, longest)
 end
 
 local function make_scenario()
+  local together = chance(0.3) and whole(2, 3) or nil -- replicas in a row step together
   local equal = chance(0.5)
   local longest = pick{ 3, 12, 40 }
   local s = { requests = make_requests(whole(3, 60), equal, longest), policies = {} }
@@ -344,7 +345,8 @@ local function make_scenario()
   for _, r in ipairs(s.requests) do
     largest, sum = math.max(largest, math.ceil((r.prompt + r.output) / block)), sum + math.ceil((r.prompt + r.output) / block)
   end
-  local cluster = { gpus = pick{ 1, 1, 2, 3 }, kv = "paged", kv_block = block,
+  local cluster = { gpus = together and together * whole(1, 2) or pick{ 1, 1, 2, 3 },
+    experts = together and { parallel = together }, kv = "paged", kv_block = block,
     kv_blocks = pick{ largest, largest + whole(0, largest), 2 * largest + whole(0, largest), sum,
                       math.max(1, math.floor(largest * 0.7)) },
     watermark = pick{ 0, 0, 0.05, 0.2 }, reserve = pick{ "chunk", "chunk", "sequence", "prompt", "predicted", "maximum" },
@@ -362,6 +364,7 @@ local function make_scenario()
   for i = 1, ONLY and 1 or POLICIES_PER_FILE do
     local name = ONLY or pick(NAMES)
     if name == "timers" and cluster.gpus > 1 and not equal then name = "fcfs" end -- its timers make replicas start as one
+    if name == "static" and together then name = "fcfs" end
     local source = POLICIES[name].make(cluster.gpus == 1)
     if chance(0.3) and name ~= "holding" then source = source:gsub("step:carry%(%)", 'step:carry("spare")') end
     s.policies[i] = { name = name, label = "p" .. i, source = WATCHED:format(source) }
@@ -460,7 +463,8 @@ local function simulate(s, p, folder)
   local l, c = s.latency, s.cluster
   return steps.run{
     policy = simulator.load_text(p.source), requests = csv.read(folder .. "/requests.csv"),
-    latency = steps.law(l.base, l.per_token, l.per_context, l.per_request, l.host), replicas = c.gpus, blocks = c.kv_blocks,
+    latency = steps.law(l.base, l.per_token, l.per_context, l.per_request, l.host), replicas = c.gpus,
+    group = c.experts and c.experts.parallel, blocks = c.kv_blocks,
     block = c.kv_block, watermark = c.watermark, prefix_cache = c.prefix_cache, async = c.async_scheduling,
     token_budget = c.token_budget, max_requests = c.max_requests, reserve = c.reserve, max_length = c.kv_max_length,
     swap = c.swap, slo = s.slo, stop = s.stop, warmup = s.warmup,

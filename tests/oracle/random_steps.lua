@@ -22,7 +22,7 @@ return function(seed, folder, meddle)
     return table.concat(parts, ", ")
   end
 
-  local function chaos_policy(number, longest)
+  local function chaos_policy(number, longest, together)
     local params = {
       seed = whole(1, 1e6), budget = pick{ 0, 0, 4, 16, 64 }, requests = pick{ 0, 0, 3, 12 },
       reserve = pick{ "chunk", "sequence", "prompt", "predicted", "maximum" }, watermark = pick{ 0, 0, 0.01, 0.1 },
@@ -34,6 +34,7 @@ return function(seed, folder, meddle)
       plain = pick{ 0, 0, 0, 0.1 },
     }
     if meddle and chance(0.4) then params.order, params.routed, params.preempt = "function", 0, 0.2 end
+    if together then params.barrier = 0 end
     local _ = longest
     return ('{ "%s/tests/oracle/chaos.lua", label = "chaos%d", %s }'):format(os.getenv("PWD"), number, fields(params))
   end
@@ -43,6 +44,7 @@ return function(seed, folder, meddle)
     "multi_bin_dynamic", "multi_bin" }
 
   local ROUTERS = { round_robin = true, random = true, least_loaded = true, power_of_two = true }
+  local STATIC = { static_fifo = true, dynamic_no_bins = true, multi_bin_dynamic = true, multi_bin = true }
 
   local function exists(path)
     local file = io.open(path)
@@ -73,9 +75,10 @@ return function(seed, folder, meddle)
       table.concat(more, ", "))
   end
 
-  local function cluster(hardware)
+  local function cluster(hardware, together)
     local block = pick{ 1, 2, 4, 16 }
-    local parts = { "gpus = " .. pick{ 1, 1, 2, 3 }, "kv_max_length = 160", "kv_block = " .. block }
+    local gpus = together and together * whole(1, 3) or pick{ 1, 1, 2, 3 }
+    local parts = { "gpus = " .. gpus, "kv_max_length = 160", "kv_block = " .. block }
     local kind = pick{ "paged", "paged", "paged", "paged", "tokens", "contiguous" }
     parts[#parts + 1] = ('kv = "%s"'):format(kind)
     if kind == "paged" then
@@ -85,6 +88,7 @@ return function(seed, folder, meddle)
       parts[#parts + 1] = "kv_tokens = " .. whole(200, 900)
     end
     parts[#parts + 1] = hardware
+    if together then parts[#parts + 1] = ("experts = { parallel = %d }"):format(together) end
     if chance(0.3) then parts[#parts + 1] = "async_scheduling = true" end
     if chance(0.3) then parts[#parts + 1] = "token_budget = " .. whole(1, 40) end
     if chance(0.3) then parts[#parts + 1] = "max_requests = " .. whole(2, 20) end
@@ -113,10 +117,12 @@ return function(seed, folder, meddle)
   -- policies: how many, drawn; or the list of them, as Lua texts.
   local function scenario(number, policies, seeds)
     local list = type(policies) == "table" and policies or {}
+    -- Replicas in a row that step together, and serve no static batch.
+    local together = #list == 0 and chance(0.25) and whole(2, 4) or nil
     for i = #list + 1, type(policies) == "number" and policies or 0 do
       local name = pick(BUNDLED)
-      if chance(0.65) or meddle or not exists("policies/" .. name .. ".lua") then
-        list[i] = chaos_policy(i, 80)
+      if chance(0.65) or meddle or not exists("policies/" .. name .. ".lua") or (together and STATIC[name]) then
+        list[i] = chaos_policy(i, 80, together)
       else
         local engine = ROUTERS[name] and pick{ "", 'engine = "sarathi", ', 'engine = "srpt", ', 'engine = "pang", ' } or ""
         list[i] = ('{ "%s", %slabel = "%s%d" }'):format(name, engine, name, i)
@@ -125,9 +131,9 @@ return function(seed, folder, meddle)
     local path = folder .. "/" .. number .. ".lua"
     local file = assert(io.open(path, "w"))
     local hardware, times = nil, latency()
-    if chance(0.15) then hardware, times = roofline() end
+    if chance(0.15) and not together then hardware, times = roofline() end
     file:write(("return scenario {\n  workload = %s,\n  cluster = %s,\n  latency = %s,\n  slo = { tbt = 0.05, e2e = 5 },\n")
-      :format(workload(whole(5, 60)), cluster(hardware), times))
+      :format(workload(whole(5, 60)), cluster(hardware, together), times))
     if chance(0.25) then file:write(("  stop_time = %.3f,\n"):format(draw() * 5)) end
     if chance(0.3) then
       file:write(pick{ ("  warmup = %d,\n"):format(whole(1, 10)),

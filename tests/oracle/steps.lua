@@ -82,8 +82,9 @@ end
 local function by_admission(a, b) return a.order < b.order end
 
 -- options: policy, requests (as simulator.run), latency; and, optional, params, replicas (1), blocks (none: no limit),
--- block (16), watermark (0), prefix_cache (true), async, token_budget, max_requests, reserve ("chunk"), max_length,
--- swap = { tokens, seconds_per_token }, oracle, slo, stop, warmup (as simulator.run).
+-- group (so many replicas step together), block (16), watermark (0), prefix_cache (true), async, token_budget,
+-- max_requests, reserve ("chunk"), max_length, swap = { tokens, seconds_per_token }, oracle, slo, stop, warmup
+-- (as simulator.run).
 function steps.run(options)
   local result = { requests = {}, runs = {}, rejected = {}, series = {} }
   local sim = { now = 0, running = 0, waiting = 0, slo = options.slo or {}, replicas = {}, queues = {}, arrivals_ended = false,
@@ -470,10 +471,52 @@ function steps.run(options)
         tokens = tokens + row.tokens
         if row.decode then context = context + record.computed + 1 end
       end
+      if options.group then
+        replica.held, run.step_start, run.step_end = { tokens = tokens, context = context }, sim.now, math.huge
+        return
+      end
       duration = options.latency.step(tokens, context, #run.rows)
     end
     run.step_start, run.step_end = sim.now, sim.now + duration + replica.swap_s
     replica.swap_s = 0
+  end
+
+  -- The ranks of a replica's group, itself among them.
+  local function ranks_of(replica)
+    local list, first = {}, replica.id - (replica.id - 1) % (options.group or 1)
+    for id = first, first + (options.group or 1) - 1 do table.insert(list, sim.replicas[id]) end
+    return list
+  end
+
+  -- Is none of them within a step?
+  local function may_start(replica)
+    for _, rank in ipairs(ranks_of(replica)) do
+      if rank ~= replica and rank.run and not rank.boundary and not rank.held then return false end
+    end
+    return true
+  end
+
+  -- All have planned: what the ranks of a group hold begins, padded to the largest, and takes the time of the slowest.
+  local function start_held()
+    local any = false
+    for _, replica in ipairs(sim.replicas) do
+      local held, largest, prompts, slowest = {}, 0, false, 0
+      for _, rank in ipairs(replica.held and ranks_of(replica) or {}) do
+        if rank.held then
+          table.insert(held, rank)
+          largest = math.max(largest, rank.held.tokens)
+          for _, row in ipairs(rank.run.rows) do prompts = prompts or not row.decode end
+        end
+      end
+      for _, rank in ipairs(held) do
+        local rows = prompts and #rank.run.rows or largest
+        slowest = math.max(slowest, options.latency.step(largest, rank.held.context, rows) + rank.swap_s)
+      end
+      for _, rank in ipairs(held) do
+        rank.run.step_end, rank.held, rank.swap_s, any = sim.now + slowest, nil, 0, true
+      end
+    end
+    return any
   end
 
   local function start_run(replica, step)
@@ -596,8 +639,11 @@ function steps.run(options)
       if sim.now < window.start and time >= window.start and replica.run then replica.run.used_at_start = replica.kv.used end
       if part > 0 then total.peak = math.max(total.peak, replica.kv.used) end
       total.memory = total.memory + replica.kv.used * part
-      if replica.run then total.busy = total.busy + part else total.ends = total.ends + replica.kv.used * part end
-      if not replica.run and not replica.deliberate and has_own_work(replica) then total.idle = total.idle + part end
+      local dummy = not replica.run and not may_start(replica)
+      local stands = not replica.run and not dummy and not replica.deliberate
+      if replica.run or dummy then total.busy = total.busy + part end
+      if not replica.run then total.ends = total.ends + replica.kv.used * part end
+      if stands and has_own_work(replica) then total.idle = total.idle + part end
     end
     sim.now = time
   end
@@ -611,7 +657,7 @@ function steps.run(options)
       if replica.run then
         needs = replica.boundary and has_news(replica)
         if replica.boundary and not needs then begin_step(replica) end
-      elseif has_work(replica) then needs = replica.ended or has_news(replica)
+      elseif has_work(replica) then needs = may_start(replica) and (replica.ended or has_news(replica))
       else
         replica.ended, replica.seen = false, version -- as if it had been called: what comes later is news
       end
@@ -664,7 +710,7 @@ function steps.run(options)
       event.call()
     elseif not options.requests[next_arrival] and #alive == 0 then
       break
-    elseif not schedule_all() then -- and what a policy's timers of no delay do is done, too
+    elseif not schedule_all() and not start_held() then -- and what a policy's timers of no delay do is done, too
       event = next_event()
       if not event then break end
       if options.stop and event.time > options.stop then

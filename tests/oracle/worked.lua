@@ -331,6 +331,40 @@ return Late
     requests = { { 0, 2, 1 } },
     expect = { { 50, 62, 62, 0 } } },
 
+  { name = "two ranks step together, padded to the larger; one idles", cluster = { gpus = 2, kv = "paged", kv_block = 4,
+      kv_blocks = 50, experts = { parallel = 2 } }, policy = [[
+local Ranks = {}
+function Ranks:arrive(req) self.sim.replicas[(req.id < 3 or req.id == 8) and 1 or 2].queue:push(req) end
+function Ranks:schedule(replica, step)
+  step:carry()
+  step:admit(replica.queue)
+end
+return Ranks
+]],
+    -- Three and five prompts of 1: both T = 5: 15. K = 5 x 2 on the larger: 10 + 5 + 1 = 16 -> 31, then 16.5 -> 47.5, 17 ->
+    -- 64.5: the three are done. The five alone, while the first rank computes dummies: 17.5 -> 82, 18 -> 100.
+    -- Request 8 came at 70,
+    -- amid a step: it starts at 82, and is padded to T = 5 as well: 10 + 5 + 0.1 x 30 -> 100. Alone: K = 2: 11.2 -> 111.2
+    requests = { { 0, 1, 4 }, { 0, 1, 4 }, { 0, 1, 4 }, { 0, 1, 6 }, { 0, 1, 6 }, { 0, 1, 6 }, { 0, 1, 6 }, { 0, 1, 6 },
+      { 70, 1, 2 } },
+    expect = { { 0, 15, 64.5, 0 }, { 0, 15, 64.5, 0 }, { 0, 15, 64.5, 0 }, { 0, 15, 100, 0 }, { 0, 15, 100, 0 },
+      { 0, 15, 100, 0 }, { 0, 15, 100, 0 }, { 0, 15, 100, 0 }, { 82, 100, 111.2, 0 } } },
+
+  { name = "the slowest rank changes within a run", cluster = { gpus = 2, kv = "paged", kv_block = 4, kv_blocks = 50,
+      experts = { parallel = 2 } }, policy = [[
+local Ranks = {}
+function Ranks:arrive(req) self.sim.replicas[req.id == 0 and 1 or 2].queue:push(req) end
+function Ranks:schedule(replica, step)
+  step:carry()
+  step:admit(replica.queue)
+end
+return Ranks
+]],
+    -- 9 and 3 x 2: T = 9: 19. T = 3 from now on: K = 10 against 3 x 3, then 11 against 12, 13 against 15 in the end:
+    -- 13 + 1, 13 + 1.2, 13 + 1.5, 13 + 1.8 -> 33, 47.2, 61.7, 76.5
+    requests = { { 0, 9, 5 }, { 0, 2, 5 }, { 0, 2, 5 }, { 0, 2, 5 } },
+    expect = { { 0, 19, 76.5, 0 }, { 0, 19, 76.5, 0 }, { 0, 19, 76.5, 0 }, { 0, 19, 76.5, 0 } } },
+
   { name = "host and requests cost time as well", policy = FCFS, cluster = pool(50), host = 2, per_request = 0.5,
     -- T = 3, B = 2: 10 + 3 + 2 x 0.5 + 2 = 16. K = 2 + 3, T = 2: 10 + 2 + 0.5 + 1 + 2 = 15.5 -> 31.5
     requests = { { 0, 1, 2 }, { 0, 2, 2 } },

@@ -46,7 +46,7 @@ static void expect(double seconds, double microseconds) {
 static mb_link *read_link(uint32_t gpus) {
     mb_link *link;
     mb_error error;
-    if (mb_link_read(path, gpus, 3, 50, &link, &error)) fail_msg("%s", error.message); // 100 bytes, 6 a step
+    if (mb_link_read(path, gpus, 6, 50, &link, &error)) fail_msg("%s", error.message); // 100 bytes, 6 a step
     return link;
 }
 
@@ -79,7 +79,7 @@ static void refuse(const char *text, const char *complaint, bool corrections) {
     mb_link *link;
     mb_corrections *read;
     const mb_status status =
-        corrections ? mb_corrections_read(path, &read, &error) : mb_link_read(path, 2, 3, 50, &link, &error);
+        corrections ? mb_corrections_read(path, &read, &error) : mb_link_read(path, 2, 6, 50, &link, &error);
     assert_int_equal(status, MB_BAD_INPUT);
     if (!strstr(error.message, complaint)) fail_msg("\"%s\" lacks \"%s\"", error.message, complaint);
 }

@@ -263,6 +263,19 @@ static void roofline_of_mixtures(void **state) {
     const mb_step_shape many = {.decode_requests = 1000, .decode_context = 1000};
     const double all = 2 * (attention + other + 2 * 8 * expert + head) + 1000 * 512.0;
     assert_true(fabs(mb_roofline_seconds(&r, &many, 1000) / (all / 1e9) - 1) < 1e-9);
+    // Dealt out to two GPUs of two engines: of 4 on each, those that either's token chose, 1 - (3/4)^2 of
+    // them; and both engines' tokens go around twice a layer, 64 x 2 bytes each way.
+    mb_plan dealt = plan;
+    mb_gpu linked = gpu;
+    linked.link = 1e6;
+    dealt.gpu = &linked;
+    dealt.expert_parallel = 2;
+    const mb_roofline_efficiency slow = {
+        .compute = 1, .attention = 1, .bandwidth = 1, .kv_bandwidth = 1, .link = 1, .link_latency_s = 1e-3};
+    assert_int_equal(mb_roofline_make(&dealt, &slow, &r, &error), MB_OK);
+    const double half = 2 * (attention + other + 2 * 4 * (1 - 9.0 / 16) * expert + head) + 100 * 512.0;
+    const double around = 2 * 2 * (64 * 2 / 1e6 + 1e-3);
+    assert_true(fabs(mb_roofline_seconds(&r, &one, 1) / (half / 1e9 + around) - 1) < 1e-12);
     mb_model_config_deinit(&m);
 }
 

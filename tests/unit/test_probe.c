@@ -371,7 +371,8 @@ static void profile_is_read_back(void **state) {
     assert_int_equal(mb_probe_measure_profile(&task, &summary, &error), MB_OK);
     assert_true(summary.measured == 0 && summary.known == measured);
     mb_profile *profile;
-    if (mb_profile_read(path, MODEL.layers, &profile, &error)) fail_msg("%s", error.message);
+    if (mb_profile_read(path, MODEL.layers, (mb_expert_ranks){0}, &profile, &error))
+        fail_msg("%s", error.message);
     // A step of the profile is as long as the same step measured, in the same unit: a busy machine may well
     // take ten times as long at one of the two.
     const mb_probe_limits limits = {.tokens = 64, .rows = 8, .kv_tokens = 512};

@@ -65,7 +65,7 @@ static int remove_folder(void **state) {
 static mb_profile *read_tables(uint32_t layers) {
     mb_profile *profile;
     mb_error error;
-    const mb_status status = mb_profile_read(folder, layers, &profile, &error);
+    const mb_status status = mb_profile_read(folder, layers, (mb_expert_ranks){0}, &profile, &error);
     if (status) fail_msg("%s", error.message);
     return profile;
 }
@@ -135,6 +135,35 @@ static void experts(void **state) {
     mb_profile_free(profile);
 }
 
+// Two ranks share them on two GPUs: at 1 token each, both picks' worth of 1 token falls on a GPU, whose only
+// expert is activated with probability 1 - 1/4. The table has 7 us for 1 token of 1 expert, and no fewer.
+// At 2 tokens 2 (1 - 1 / 16) / 2 = 0.94 experts: below 1, so 8 us; at 3 it goes on in a line to 9 us.
+static void experts_dealt_out(void **state) {
+    (void)state;
+    write_tables();
+    write_file("moe.csv", "tokens,activated_experts,time_us\n1,1,7\n2,2,12\n2,1,8\n");
+    mb_profile *profile;
+    mb_error error;
+    const mb_expert_ranks two = {.gpus = 2, .ranks = 2}, one = {.gpus = 2, .ranks = 1};
+    if (mb_profile_read(folder, 2, two, &profile, &error)) fail_msg("%s", error.message);
+    mb_step_shape shape = {.decode_requests = 1, .decode_context = 24};
+    expect(profile, &shape, 1, 219 + 2 * 7 + 55 + 2 * 10, false);
+    shape.group_tokens = 3; // padded to the other rank's tokens, attention and head as they are
+    expect(profile, &shape, 1, 633 + 2 * 9 + 55 + 2 * 10, false);
+    mb_profile_free(profile);
+    // On the two GPUs of one engine: half as many picks on each. 1.5 tokens of 3: between 7 and 8.
+    if (mb_profile_read(folder, 2, one, &profile, &error)) fail_msg("%s", error.message);
+    expect(profile, &shape, 1, 633 + 2 * 7.5 + 55 + 2 * 10, false);
+    mb_profile_free(profile);
+    const mb_expert_ranks three = {.gpus = 3, .ranks = 3};
+    assert_int_equal(mb_profile_read(folder, 2, three, &profile, &error), MB_BAD_INPUT);
+    assert_non_null(strstr(error.message, "moe.csv: 2 experts cannot be dealt out to 3 GPUs"));
+    remove_file("moe.csv");
+    assert_int_equal(mb_profile_read(folder, 2, two, &profile, &error), MB_BAD_INPUT);
+    assert_non_null(
+        strstr(error.message, "no moe.csv with the times of experts, so cluster.experts has none"));
+}
+
 static void rejects(const char *name, const char *text, const char *message) {
     write_tables();
     if (text)
@@ -143,7 +172,7 @@ static void rejects(const char *name, const char *text, const char *message) {
         remove_file(name);
     mb_profile *profile = (void *)1;
     mb_error error;
-    assert_int_equal(mb_profile_read(folder, 2, &profile, &error), MB_BAD_INPUT);
+    assert_int_equal(mb_profile_read(folder, 2, (mb_expert_ranks){0}, &profile, &error), MB_BAD_INPUT);
     assert_null(profile);
     char start[128];
     snprintf(start, sizeof start, "%s/%s", folder, name);
@@ -181,7 +210,7 @@ static void needs_layers(void **state) {
     (void)state;
     mb_profile *profile;
     mb_error error;
-    assert_int_equal(mb_profile_read(folder, 0, &profile, &error), MB_BAD_INPUT);
+    assert_int_equal(mb_profile_read(folder, 0, (mb_expert_ranks){0}, &profile, &error), MB_BAD_INPUT);
     assert_non_null(strstr(error.message, "how many layers"));
 }
 
@@ -197,7 +226,7 @@ static void measured(void **state) {
     }
     mb_profile *profile;
     mb_error error;
-    if (mb_profile_read(where, 32, &profile, &error)) fail_msg("%s", error.message);
+    if (mb_profile_read(where, 32, (mb_expert_ranks){0}, &profile, &error)) fail_msg("%s", error.message);
     double sum = 0;
     int count = 0;
     bool extrapolated = false;
@@ -220,8 +249,9 @@ static void measured(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(decodes),   cmocka_unit_test(chunks),   cmocka_unit_test(experts),
-        cmocka_unit_test(malformed), cmocka_unit_test(measured), cmocka_unit_test(needs_layers),
+        cmocka_unit_test(decodes),           cmocka_unit_test(chunks),    cmocka_unit_test(experts),
+        cmocka_unit_test(experts_dealt_out), cmocka_unit_test(malformed), cmocka_unit_test(measured),
+        cmocka_unit_test(needs_layers),
     };
     return cmocka_run_group_tests_name("profile", tests, make_folder, remove_folder);
 }

@@ -57,7 +57,8 @@ static void put(const char *file, const char *text) {
 static mb_profile *load(const char *directory, uint32_t layers) {
     mb_profile *profile;
     mb_error error;
-    if (mb_profile_read(directory, layers, &profile, &error)) fail_msg("%s", error.message);
+    if (mb_profile_read(directory, layers, (mb_expert_ranks){0}, &profile, &error))
+        fail_msg("%s", error.message);
     return profile;
 }
 
