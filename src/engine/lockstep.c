@@ -37,7 +37,7 @@ static mb_step_shape shape_in(const mb_stepper *stepper, uint64_t tokens, bool p
 }
 
 // For so many steps `slowest` takes no less time than `other`.
-static uint64_t steps_ahead(const mb_piece *slowest, const mb_piece *other) {
+static uint64_t steps_ahead(const mb_run_piece *slowest, const mb_run_piece *other) {
     if (other->slope_s <= slowest->slope_s) return UINT64_MAX;
     const double steps = floor((slowest->first_s - other->first_s) / (other->slope_s - slowest->slope_s));
     return steps < 1e18 ? (uint64_t)steps + 1 : UINT64_MAX;
@@ -46,7 +46,7 @@ static uint64_t steps_ahead(const mb_piece *slowest, const mb_piece *other) {
 // The slowest rank's piece; and for how many steps it is the slowest. Both passes see the ranks in the same
 // order, so that draws of noise do not depend on who is the slowest.
 static mb_status time_ranks(mb_lockstep *group, mb_engine *const *ranks, mb_step_shape *shapes,
-                            mb_piece *pieces, uint32_t count, mb_error *error) {
+                            mb_run_piece *pieces, uint32_t count, mb_error *error) {
     uint64_t tokens = 0;
     bool prompts = false;
     for (uint32_t i = 0; i < count; i++) {
@@ -55,7 +55,7 @@ static mb_status time_ranks(mb_lockstep *group, mb_engine *const *ranks, mb_step
         if (own > tokens) tokens = own;
         prompts |= shape.prefill_requests > 0;
     }
-    mb_piece slowest = {0};
+    mb_run_piece slowest = {0};
     bool single = false;
     for (uint32_t i = 0; i < count; i++) {
         shapes[i] = shape_in(ranks[i]->stepper, tokens, prompts);
@@ -82,7 +82,7 @@ static mb_status time_ranks(mb_lockstep *group, mb_engine *const *ranks, mb_step
 
 static mb_status begin_piece(mb_lockstep *group, mb_engine *const *ranks, uint32_t count, mb_error *error) {
     mb_step_shape *shapes = malloc(count * sizeof *shapes);
-    mb_piece *pieces = malloc(count * sizeof *pieces);
+    mb_run_piece *pieces = malloc(count * sizeof *pieces);
     mb_status status =
         shapes && pieces ? time_ranks(group, ranks, shapes, pieces, count, error) : mb_fail_memory(error);
     for (uint32_t i = 0; i < count && status == MB_OK; i++) {

@@ -100,7 +100,7 @@ mb_status mb_run_wait(mb_engine *engine, mb_error *error) {
                                                                                : mb_fail_memory(error);
 }
 
-void mb_run_set_piece(mb_engine *engine, const mb_step_shape *shape, const mb_piece *piece) {
+void mb_run_set_piece(mb_engine *engine, const mb_step_shape *shape, const mb_run_piece *piece) {
     mb_stepper *stepper = engine->stepper;
     stepper->single = piece->single;
     stepper->piece_start_s = mb_engine_now(engine);
@@ -116,7 +116,8 @@ void mb_run_set_piece(mb_engine *engine, const mb_step_shape *shape, const mb_pi
     stepper->boundary_s = mb_piece_time(stepper, 1);
 }
 
-mb_status mb_run_time(const mb_engine *engine, const mb_step_shape *shape, mb_piece *piece, mb_error *error) {
+mb_status mb_run_time(const mb_engine *engine, const mb_step_shape *shape, mb_run_piece *piece,
+                      mb_error *error) {
     const mb_latency *latency = engine->around->latency;
     const mb_stepper *stepper = engine->stepper;
     double seconds = 0;
@@ -132,7 +133,7 @@ mb_status mb_run_time(const mb_engine *engine, const mb_step_shape *shape, mb_pi
 // The first step's blocks have been taken.
 static mb_status begin_piece(mb_engine *engine, mb_error *error) {
     const mb_step_shape shape = mb_run_shape(engine->stepper);
-    mb_piece piece;
+    mb_run_piece piece;
     const mb_status status = mb_run_time(engine, &shape, &piece, error);
     if (status != MB_OK) return status;
     mb_run_set_piece(engine, &shape, &piece);

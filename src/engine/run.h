@@ -11,18 +11,19 @@ static inline double mb_piece_time(const mb_stepper *stepper, uint64_t k) {
     return stepper->piece_start_s + (n * stepper->first_s + stepper->slope_s * (n * (n - 1) / 2));
 }
 // How long the steps of a piece take: the k-th first_s + (k - 1) slope_s.
-typedef struct mb_piece {
+typedef struct mb_run_piece {
     double first_s, slope_s;
     bool single; // what repetitions of the step would take does not follow from it
     bool extrapolated;
-} mb_piece;
+} mb_run_piece;
 
 // --- the parts of a piece, for ranks that begin as one
 // What the step that was built computes; how long it and its repetitions take; the piece begins now; the end
 // of its step `limit` is waited for. How many steps it lasts by itself. It is over.
 mb_step_shape mb_run_shape(const mb_stepper *stepper);
-mb_status mb_run_time(const mb_engine *engine, const mb_step_shape *shape, mb_piece *piece, mb_error *error);
-void mb_run_set_piece(mb_engine *engine, const mb_step_shape *shape, const mb_piece *piece);
+mb_status mb_run_time(const mb_engine *engine, const mb_step_shape *shape, mb_run_piece *piece,
+                      mb_error *error);
+void mb_run_set_piece(mb_engine *engine, const mb_step_shape *shape, const mb_run_piece *piece);
 mb_status mb_run_wait(mb_engine *engine, mb_error *error);
 uint64_t mb_run_limit(const mb_stepper *stepper);
 void mb_run_close_piece(mb_stepper *stepper);
