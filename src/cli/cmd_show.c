@@ -6,10 +6,10 @@
 #include "report/csv.h"
 #include "report/files.h"
 #include "report/format.h"
-#include "report/json.h"
 #include "report/table.h"
 #include "sweep/export.h"
 #include "sweep/record.h"
+#include "sweep/references.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -27,12 +27,12 @@ static mb_status print_tables(const mb_stored *stored, mb_output_format format, 
     return status;
 }
 
-static mb_status print(const mb_stored *stored, mb_output_format format, mb_error *error) {
+static mb_status print(mb_store *store, const mb_stored *stored, mb_output_format format, mb_error *error) {
     if (format == MB_OUTPUT_TABLE || format == MB_OUTPUT_MD) return print_tables(stored, format, error);
     for (size_t i = 0; i < stored->count; i++)
         mb_print_warnings(&stored->results[i]);
     if (format == MB_OUTPUT_CSV) return mb_report_csv(stored->list, stored->count, stdout, error);
-    return mb_report_json(stored->list, stored->count, NULL, stdout, error);
+    return mb_stored_json(store, stored, stdout, error);
 }
 
 static bool has_policy(const mb_stored *stored, const char *label) {
@@ -51,12 +51,13 @@ int mb_show(const char *path, mb_output_format format, const char *baseline, con
     mb_error error = {0};
     mb_status status = mb_store_read(&store, path, &error);
     if (status == MB_OK) status = mb_stored_read(&store, &stored, &error);
+    if (status == MB_OK) status = mb_references_read(&store, &stored, &error);
     if (status == MB_OK && baseline && !has_policy(&stored, baseline))
         status = mb_fail(&error, MB_BAD_INPUT, "--baseline: no policy in %s is called '%s'", path, baseline);
     for (size_t i = 0; i < stored.count; i++)
         stored.results[i].baseline = baseline;
     if (status == MB_OK)
-        status = out ? mb_export(&store, &stored, out, &error) : print(&stored, format, &error);
+        status = out ? mb_export(&store, &stored, out, &error) : print(&store, &stored, format, &error);
     mb_stored_deinit(&stored);
     mb_store_close(&store);
     return status == MB_OK ? 0 : mb_cli_fail(&error);

@@ -37,6 +37,10 @@ static void say_done(const mb_run_arguments *arguments, const mb_sweep_result *r
     if (result->failed) fprintf(stderr, "; %zu failed", result->failed);
     if (result->done < result->total) fputs("; the same command goes on from there", stderr);
     fputc('\n', stderr);
+    if (result->to_bound)
+        fprintf(stderr, "mbsand: bounds of %zu of %zu points are there%s\n", result->bounded,
+                result->to_bound,
+                result->bounded < result->to_bound ? "; the same command goes on from there" : "");
     if (result->store_s > SLOW_STORE * result->wall_s && result->wall_s > 1)
         fprintf(stderr,
                 "mbsand: %.0f %% of the time somebody wrote to %s: a disk of this machine may be faster\n",
@@ -71,6 +75,7 @@ static int sweep(const mb_run_arguments *arguments, const mb_ranks *ranks, bool 
             .shards = arguments->shards,
             .argc = argc,
             .argv = argv,
+            .bound = arguments->bound,
             .ranks = several ? ranks : NULL,
             .run = {.threads = several && !arguments->threads ? 1 : arguments->threads,
                     .stop = mb_stop_flag(),
@@ -89,7 +94,9 @@ static int sweep(const mb_run_arguments *arguments, const mb_ranks *ranks, bool 
     mb_progress_clear(&w.progress);
     if (result.total) say_done(arguments, &result);
     if (result.lost_ranks) fputs("mbsand: some ranks did not answer; the others did their runs\n", stderr);
-    int code = status != MB_OK ? mb_cli_fail(&error) : result.failed || result.done < result.total ? 1 : 0;
+    int code = status != MB_OK ? mb_cli_fail(&error)
+               : result.failed || result.done < result.total || result.bounded < result.to_bound ? 1
+                                                                                                 : 0;
     if (result.skipped) printf("skipped: %s\n", result.skipped);
     if (status == MB_OK && !result.skipped && !arguments->quiet && arguments->shards == 1) {
         const int shown = mb_show(arguments->db, arguments->format, NULL, NULL);

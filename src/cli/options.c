@@ -56,6 +56,7 @@ void mb_sweep_arguments_help(void) {
           "      --seeds N            number of seeds\n"
           "      --seed S             the first seed\n"
           "      --shard I/N          of N parts of the grid, run number I alone (see `mbsand merge`)\n"
+          "      --bound              and how far each point is from the best possible, as of `mbsand run`\n"
           "  -j, --jobs N             threads (default: all processors); the results do not depend on it\n"
           "      --format FORMAT      what is printed at the end: table (default), csv, json or md\n"
           "      --hook-seconds X, --hook-instructions N, --jit, --memory-mb N, --step, --no-os-sandbox\n"
@@ -370,6 +371,7 @@ static const struct option sweep_options[] = {
     {"jobs", required_argument, NULL, 'j'},
     {"only", required_argument, NULL, OPTION_ONLY},
     {"over", required_argument, NULL, OPTION_OVER},
+    {"bound", no_argument, NULL, OPTION_BOUND},
     {"format", required_argument, NULL, OPTION_FORMAT},
     {"hook-seconds", required_argument, NULL, OPTION_HOOK_SECONDS},
     {"hook-instructions", required_argument, NULL, OPTION_HOOK_INSTRUCTIONS},

@@ -28,8 +28,12 @@ static mb_status fail_sql(const mb_archive *archive, mb_error *error) {
     if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
         return mb_fail(error, MB_BAD_INPUT, "%s is damaged, or no case: %s", archive->path,
                        sqlite3_errmsg(archive->db));
-    return mb_fail(error, MB_FAILED, "%s: %s", archive->temporary ? archive->temporary : archive->path,
-                   sqlite3_errmsg(archive->db));
+    const int reason = sqlite3_system_errno(archive->db);
+    return mb_fail(error, MB_FAILED, "%s cannot be %s: %s", archive->path,
+                   archive->temporary ? "written" : "read",
+                   code == SQLITE_FULL ? "the disk is full"
+                   : reason            ? strerror(reason)
+                                       : sqlite3_errmsg(archive->db));
 }
 
 static mb_status execute(mb_archive *archive, const char *sql, mb_error *error) {
@@ -60,6 +64,10 @@ mb_status mb_archive_create(mb_archive *archive, const char *path, mb_error *err
     *archive = (mb_archive){.path = mb_strdup(path), .temporary = temporary.text};
     if (temporary.failed || !archive->path) return mb_fail_memory(error);
     unlink(archive->temporary);
+    const int file = open(archive->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (file < 0) // SQLite would try to read it next, and give that error
+        return mb_fail(error, MB_FAILED, "%s cannot be written: %s", archive->path, strerror(errno));
+    close(file);
     if (sqlite3_open(archive->temporary, &archive->db) != SQLITE_OK) return fail_sql(archive, error);
     return execute(archive,
                    "CREATE TABLE sqlar(name TEXT PRIMARY KEY, mode INT, mtime INT, sz INT, data BLOB); BEGIN",

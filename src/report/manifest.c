@@ -128,6 +128,7 @@ static json_t *now_json(void) {
 
 json_t *mb_manifest_json(bool *lost, const mb_manifest *manifest, const mb_results *const *sections,
                          size_t count) {
+    if (manifest->kept) return json_incref(manifest->kept);
     json_t *object = json_object(), *scenario = json_object(), *command = json_array();
     mb_json_set(lost, object, "mbsand", json_string(MB_VERSION));
     mb_json_set(lost, object, "lua", mb_json_text(manifest->lua_engine));

@@ -11,6 +11,7 @@ typedef struct mb_manifest {
     const char *lua_engine;                    // "Lua 5.4.6"; may be NULL
     int argc;                                  // the command line
     char *const *argv;
+    struct json_t *kept; // of results that were kept: this instead; NULL: they were made here. Not owned
 } mb_manifest;
 
 // A JSON object, the caller's; sets *lost when out of memory. Reads the policies' files: those that it cannot

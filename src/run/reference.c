@@ -39,18 +39,24 @@ static mb_status view(mb_results *viewed, const mb_results *results, mb_error *e
 
 // --- the bound
 
-static mb_status run_bound(mb_reference *reference, const mb_results *results, const mb_run_options *options,
-                           mb_error *error) {
+// A section of bounds: at each point one policy.
+static mb_status make_bound(mb_reference *reference, const mb_results *results, mb_error *error) {
     mb_results *bound = &reference->bound;
-    mb_status status = view(bound, results, error);
+    const mb_status status = view(bound, results, error);
     reference->bound_spec.label = mb_strdup("bound");
-    if (status == MB_OK && !reference->bound_spec.label) status = mb_fail_memory(error);
+    if (status == MB_OK && !reference->bound_spec.label) return mb_fail_memory(error);
     if (status != MB_OK) return status;
     for (size_t i = 0; i < bound->view->point_count; i++) {
         bound->view->points[i].experiment.policies = &reference->bound_spec;
         bound->view->points[i].experiment.policy_count = 1;
     }
-    status = mb_results_init(bound, error);
+    return mb_results_init(bound, error);
+}
+
+static mb_status run_bound(mb_reference *reference, const mb_results *results, const mb_run_options *options,
+                           mb_error *error) {
+    mb_results *bound = &reference->bound;
+    mb_status status = make_bound(reference, results, error);
     for (size_t i = 0; status == MB_OK && i < bound->count && !atomic_load(options->stop); i++) {
         mb_outcome *outcome = &bound->outcomes[i];
         const mb_experiment *whole = &mb_results_section(results)->points[outcome->point].experiment;
@@ -89,7 +95,8 @@ static mb_policy_spec *enlighten(const mb_reference *reference, mb_experiment *e
     memcpy(list, experiment->policies, own * sizeof *list);
     size_t count = own;
     for (size_t i = 0; i < oracles; i++)
-        if (!listed(list, own, reference->oracles[i].path)) list[count++] = reference->oracles[i];
+        if (!reference->oracles[i].path || !listed(list, own, reference->oracles[i].path))
+            list[count++] = reference->oracles[i];
     experiment->policies = list;
     experiment->policy_count = count;
     experiment->oracle = true;
@@ -97,23 +104,40 @@ static mb_policy_spec *enlighten(const mb_reference *reference, mb_experiment *e
     return list;
 }
 
-static mb_status run_clairvoyant(mb_reference *reference, const mb_results *results, const char *root,
-                                 const mb_run_options *options, mb_error *error) {
-    const mb_run_options quiet = {
-        .threads = options->threads, .stop = options->stop, .walls = options->walls};
+// A section of those who know every length; reference->oracles are named.
+static mb_status make_clairvoyant(mb_reference *reference, const mb_results *results, mb_error *error) {
     const mb_section *section = mb_results_section(results);
     mb_results *clairvoyant = &reference->clairvoyant;
-    const bool steps = section->point_count && mb_latency_is_step(&section->points[0].experiment.latency);
     mb_status status = view(clairvoyant, results, error);
-    if (status == MB_OK) status = find_oracles(reference, root, steps, error);
     reference->lists = calloc(section->point_count + 1, sizeof *reference->lists);
     if (status == MB_OK && !reference->lists) status = mb_fail_memory(error);
     for (size_t i = 0; status == MB_OK && i < section->point_count; i++) {
         reference->lists[i] = enlighten(reference, &clairvoyant->view->points[i].experiment);
         if (!reference->lists[i]) status = mb_fail_memory(error);
     }
-    if (status == MB_OK) status = mb_results_init(clairvoyant, error);
-    return status == MB_OK ? mb_run_more(&quiet, clairvoyant, error) : status;
+    return status == MB_OK ? mb_results_init(clairvoyant, error) : status;
+}
+
+static mb_status run_clairvoyant(mb_reference *reference, const mb_results *results, const char *root,
+                                 const mb_run_options *options, mb_error *error) {
+    const mb_run_options quiet = {
+        .threads = options->threads, .stop = options->stop, .walls = options->walls};
+    const mb_section *section = mb_results_section(results);
+    const bool steps = section->point_count && mb_latency_is_step(&section->points[0].experiment.latency);
+    mb_status status = find_oracles(reference, root, steps, error);
+    if (status == MB_OK) status = make_clairvoyant(reference, results, error);
+    return status == MB_OK ? mb_run_more(&quiet, &reference->clairvoyant, error) : status;
+}
+
+mb_status mb_reference_make(mb_results *results, const char *const oracles[2], mb_error *error) {
+    mb_reference *reference = results->reference = calloc(1, sizeof *reference);
+    if (!reference) return mb_fail_memory(error);
+    for (size_t i = 0; i < 2; i++) {
+        reference->oracles[i].label = mb_strdup(oracles[i]);
+        if (!reference->oracles[i].label) return mb_fail_memory(error);
+    }
+    const mb_status status = make_bound(reference, results, error);
+    return status == MB_OK ? make_clairvoyant(reference, results, error) : status;
 }
 
 mb_status mb_run_reference(mb_results *results, const char *root, const mb_run_options *options,

@@ -9,6 +9,10 @@
 mb_status mb_run_reference(mb_results *results, const char *root, const mb_run_options *options,
                            mb_error *error);
 
+// The same with outcomes that were kept: made empty, for somebody to fill, with the policies of each point
+// and after them the two who know every length.
+mb_status mb_reference_make(mb_results *results, const char *const oracles[2], mb_error *error);
+
 // The measures that may have a bound, in the order of their columns; NULL after the last.
 extern const char *const mb_bound_measures[];
 // The bound of one seed. NAN: none.

@@ -6,6 +6,7 @@
 #include "report/format.h"
 #include "report/json.h"
 #include "report/json_values.h"
+#include "sweep/origin.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -133,6 +134,14 @@ static mb_status write_schema(const columns *all, FILE *out, mb_error *error) {
                                   : mb_fail_memory(error); // a lost write is told when the file is closed
 }
 
+mb_status mb_stored_json(mb_store *store, const mb_stored *stored, FILE *out, mb_error *error) {
+    mb_manifest manifest = {0};
+    mb_status status = mb_origin_json(store, &manifest.kept, error);
+    if (status == MB_OK) status = mb_report_json(stored->list, stored->count, &manifest, out, error);
+    json_decref(manifest.kept);
+    return status;
+}
+
 typedef enum part { PART_ROWS, PART_SCHEMA, PART_SUMMARY } part;
 
 static mb_status write_file(mb_store *store, const mb_stored *stored, const columns *all, const char *dir,
@@ -143,7 +152,7 @@ static mb_status write_file(mb_store *store, const mb_stored *stored, const colu
     if (status != MB_OK) return status;
     if (which == PART_ROWS) status = write_rows(store, all, output.file, error);
     if (which == PART_SCHEMA) status = write_schema(all, output.file, error);
-    if (which == PART_SUMMARY) status = mb_report_json(stored->list, stored->count, NULL, output.file, error);
+    if (which == PART_SUMMARY) status = mb_stored_json(store, stored, output.file, error);
     if (status == MB_OK || ferror(output.file)) return mb_output_commit(&output, error);
     mb_output_abandon(&output);
     return status;

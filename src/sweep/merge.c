@@ -3,6 +3,7 @@
 
 #include "base/strbuf.h"
 #include "metrics/measures.h"
+#include "sweep/references.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -97,8 +98,10 @@ static mb_status add(mb_store *store, const char *part, mb_error *error) {
     if (status == MB_OK)
         status = mb_store_execute(store,
                                   "INSERT OR IGNORE INTO main.inputs SELECT * FROM part.inputs;"
-                                  "INSERT OR IGNORE INTO main.runs SELECT * FROM part.runs; COMMIT",
+                                  "INSERT OR IGNORE INTO main.runs SELECT * FROM part.runs",
                                   error);
+    if (status == MB_OK) status = mb_references_merge(store, error);
+    if (status == MB_OK) status = mb_store_execute(store, "COMMIT", error);
     if (status != MB_OK) sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
     return status;
 }

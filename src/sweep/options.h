@@ -12,6 +12,7 @@ typedef struct mb_sweep_options {
     int argc;               // the command line, to be kept
     char *const *argv;
     mb_run_options run;           // its observer's hooks are not called
+    bool bound;                   // and how far each point is from the best possible
     const struct mb_ranks *ranks; // that share the work, this being the first; NULL: none
 } mb_sweep_options;
 
@@ -20,6 +21,7 @@ typedef struct mb_sweep_result {
     size_t before, done, failed; // jobs of the shard: found in the database; there now; of those, failed
     size_t total;                // jobs of the shard
     size_t all;                  // jobs of all shards
+    size_t bounded, to_bound;    // points of the shard that have a bound now; that want one
     bool lost_ranks;             // some rank did not answer; the others did its jobs
     double wall_s, store_s;      // that the jobs took; that somebody was at the database
 } mb_sweep_result;

@@ -32,3 +32,5 @@ typedef struct mb_stored {
 // Release with mb_stored_deinit in any case.
 mb_status mb_stored_read(mb_store *store, mb_stored *stored, mb_error *error);
 void mb_stored_deinit(mb_stored *stored);
+// Where point number `number`, from 1 over all sections, is; false: there is none.
+bool mb_stored_point(const mb_stored *stored, sqlite3_int64 number, size_t *section, size_t *point);

@@ -144,18 +144,17 @@ static mb_status read_policy(sqlite3_stmt *statement, mb_policy_spec *policy, mb
     return complete ? MB_OK : mb_fail_memory(error);
 }
 
-// Point number `number` from 1 over all sections; NULL: there is none.
-static mb_section *find_point(const mb_stored *stored, sqlite3_int64 number, size_t *section, size_t *index) {
+bool mb_stored_point(const mb_stored *stored, sqlite3_int64 number, size_t *section, size_t *point) {
     size_t at = (size_t)number - 1;
     for (size_t i = 0; i < stored->count; i++) {
         if (at < stored->sections[i].point_count) {
             *section = i;
-            *index = at;
-            return &stored->sections[i];
+            *point = at;
+            return true;
         }
         at -= stored->sections[i].point_count;
     }
-    return NULL;
+    return false;
 }
 
 static mb_status fail_damaged(const mb_store *store, const char *what, mb_error *error) {
@@ -169,11 +168,10 @@ static mb_status read_policies(mb_store *store, mb_stored *stored, mb_error *err
         store, "SELECT point, label, path, params FROM policies ORDER BY point, policy", &statement, error);
     while (status == MB_OK && (status = mb_store_next(store, statement, &row, error)) == MB_OK && row) {
         size_t at, index;
-        mb_section *section = find_point(stored, sqlite3_column_int64(statement, 0), &at, &index);
-        if (!section)
+        if (!mb_stored_point(stored, sqlite3_column_int64(statement, 0), &at, &index))
             status = fail_damaged(store, "policy", error);
         else {
-            mb_experiment *experiment = &section->points[index].experiment;
+            mb_experiment *experiment = &stored->sections[at].points[index].experiment;
             status = read_policy(statement, &experiment->policies[experiment->policy_count++], error);
         }
     }
@@ -210,9 +208,8 @@ static mb_status read_run(sqlite3_stmt *statement, mb_outcome *outcome, mb_error
 
 static mb_outcome *outcome_at(const mb_stored *stored, sqlite3_stmt *statement) {
     size_t section, index;
-    const mb_section *where = find_point(stored, sqlite3_column_int64(statement, 0), &section, &index);
-    if (!where) return NULL;
-    const mb_experiment *experiment = &where->points[index].experiment;
+    if (!mb_stored_point(stored, sqlite3_column_int64(statement, 0), &section, &index)) return NULL;
+    const mb_experiment *experiment = &stored->sections[section].points[index].experiment;
     const sqlite3_int64 policy = sqlite3_column_int64(statement, 1),
                         seed = sqlite3_column_int64(statement, 2);
     if (policy < 1 || policy > (sqlite3_int64)experiment->policy_count || seed < 1 ||

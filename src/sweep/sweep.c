@@ -9,6 +9,7 @@
 #include "sweep/plan_store.h"
 #include "sweep/ranks.h"
 #include "sweep/record.h"
+#include "sweep/references.h"
 #include "sweep/stretch.h"
 
 #include <jansson.h>
@@ -461,6 +462,9 @@ static mb_status run(sweep *all, mb_stretch *first, mb_sweep_result *result, mb_
     if (status != MB_OK) return status;
     result->before = result->done;
     if (result->done < result->total) status = run_jobs(all, result, error);
+    if (status == MB_OK && options->bound && !atomic_load(options->run.stop))
+        status = mb_references_run(&all->store, &all->inputs, options, all->points, &result->bounded,
+                                   &result->to_bound, error);
     mb_error ignored;
     const mb_status counted = count(all, result, status == MB_OK ? error : &ignored);
     return status == MB_OK ? counted : status;

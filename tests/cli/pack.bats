@@ -54,6 +54,48 @@ bits() { sed -E 's/,[^,]*,[^,]*$//'; } # without the two measures of the clock
     [ "$(ls)" = "$(printf 'case.mbs\none.lua\nresults')" ]
 }
 
+# within FOLDER COMMAND...: with it as the whole file system.
+within() { if [ "$(id -u)" = 0 ]; then chroot "$@"; else unshare -r chroot "$@"; fi; }
+
+@test "pack, then run in an empty root directory, with the program, its libraries and lua/ alone: the same bits" {
+    jail=$BATS_TEST_TMPDIR/jail
+    mkdir -p "$jail"/{bin,tmp,usr/local/share/mbsand,work}
+    # What the case does not hold: the program, what it is linked with, and its own part in Lua.
+    cp "$MBSAND" "$jail/bin/mbsand"
+    ldd "$MBSAND" | grep -oE '/[^ ]+' | sort -u | while read -r library; do
+        mkdir -p "$jail$(dirname "$library")"
+        cp -L "$library" "$jail$library"
+    done
+    cp -r "$(dirname "$BATS_TEST_DIRNAME")/../lua" "$jail/usr/local/share/mbsand/lua"
+    unset TMPDIR
+    within "$jail" /bin/mbsand --version >/dev/null 2>err || skip "no root directory can be changed here: $(head -1 err)"
+    # Of its own: data, a policy with a module, bins with a rule of its own, a sweep in two sections.
+    cat >exp/rule.lua <<'END'
+return function(sample, bins)
+  local edges = {}
+  for i = 1, bins - 1 do edges[i] = 20 * i end
+  return edges
+end
+END
+    sed 's|"./mine.lua"|"./mine.lua", { "multi_bin_dynamic", bins = 2, rule = "./exp/rule.lua" }|' exp/s.lua >exp/rules.lua
+    grep -q rule.lua exp/rules.lua
+    for case in "exp/s.lua --seeds 3 --policy static_sjf,batch_size=2" "exp/rules.lua" "burst --only static_fifo,multi_bin_dynamic --seeds 2" \
+        "bin_sensitivity --seeds 1"; do
+        # shellcheck disable=SC2086
+        "$MBSAND" $case -q --format csv 2>err | bits >before.csv
+        [ "$(wc -l <before.csv)" -gt 2 ]
+        # shellcheck disable=SC2086
+        "$MBSAND" pack $case -o "$jail/work/case.mbs"
+        within "$jail" /bin/mbsand run /work/case.mbs --format csv -q 2>err | bits >after.csv
+        cmp before.csv after.csv || { head -3 err; false; }
+        run within "$jail" /bin/mbsand verify /work/case.mbs
+        [ "$status" -eq 0 ]
+        says "the same bits in all"
+        rm "$jail/work/case.mbs"
+        [ -z "$(ls "$jail/tmp")" ]
+    done
+}
+
 @test "both Lua engines give the bits of one case" {
     [ -x "${MBSAND_LUAJIT:-}" ] || skip "no build with LuaJIT"
     "$MBSAND" pack exp/s.lua -o case.mbs

@@ -307,10 +307,10 @@ return scenario { workload = synthetic { arrivals = arrivals.poisson { rate = 20
   policies = { "static_fifo", "multi_bin_dynamic", "./bad.lua" } }
 END
     echo 'return { schedule = function() error("boom") end }' >bad.lua
-    "$MBSAND" sweep q.lua --db q.db --over cluster.gpus=1,2,4 --over params.bins=1..4:x2 --seeds 2 -q || [ $? -eq 1 ]
+    "$MBSAND" sweep q.lua --db q.db --over cluster.gpus=1,2,4 --over params.bins=1..4:x2 --seeds 2 --bound -q || [ $? -eq 1 ]
     awk -v RS='```sql\n' 'NR > 1 { sub(/```.*/, ""); print > ("query" (NR - 1) ".sql") }' "$root/docs/results.md"
-    [ "$(ls query*.sql | wc -l)" -eq 10 ]
-    for ((i = 1; i <= 10; i++)); do sqlite3 q.db <query$i.sql >answer$i || { cat query$i.sql; return 1; }; done
+    [ "$(ls query*.sql | wc -l)" -eq 11 ]
+    for ((i = 1; i <= 11; i++)); do sqlite3 q.db <query$i.sql >answer$i || { cat query$i.sql; return 1; }; done
     [ "$(<answer1)" = "54|54" ]
     [ "$(wc -l <answer2)" -eq 27 ] # 9 points, 3 policies
     [ "$(wc -l <answer3)" -eq 9 ]
@@ -325,6 +325,17 @@ END
     [ "$(wc -l <answer8)" -gt 0 ] # of requests larger than the memory
     [ "$(grep -c 'bad.lua:1: boom' answer9)" -eq 18 ]
     grep -q 'policies/static_fifo.lua|' answer10
+    [ "$(wc -l <answer11)" -eq 18 ] # bad.lua has none
+    "$MBSAND" show q.db --format csv 2>/dev/null >q.csv
+    python3 - answer11 q.csv <<'END'
+import csv, sys
+sums = {}
+for r in csv.DictReader(open(sys.argv[2])):
+    if r["regret_e2e_mean_s"]: sums.setdefault((r["cluster.gpus"], r["params.bins"], r["policy"]), []).append(float(r["regret_e2e_mean_s"]))
+means = sorted(round(sum(v) / len(v), 9) for v in sums.values())
+got = sorted(round(float(line.split("|")[2]), 9) for line in open(sys.argv[1]))
+assert got == means and got[0] >= 0 and got[-1] < 1, (got, means)
+END
 }
 
 @test "parts of a sweep, merged, are the sweep" {
@@ -394,4 +405,55 @@ END
     says "nothing to compare"
     run -0 "$MBSAND" compare a.db b.db --format md
     says "| own | "
+}
+
+@test "--bound: what a run with it prints, also of parts that are merged, and whatever interrupts it" {
+    "$MBSAND" s.lua --bound -q >run.txt || true
+    "$MBSAND" s.lua --bound -q --format csv >run.csv 2>/dev/null || true
+    same() { # but for what a clock measured
+        python3 - run.csv "$1" <<'END'
+import csv, sys
+a, b = (list(csv.DictReader(open(path))) for path in sys.argv[1:3])
+assert len(a) == len(b) > 0 and a[0].keys() == b[0].keys()
+for x, y in zip(a, b):
+    assert all(x[k] == y[k] for k in x if not k.startswith("sim_")), (x, y)
+assert any(x["regret_e2e_mean_s"] for x in a)
+END
+    }
+    "$MBSAND" sweep s.lua --db a.db -q 2>/dev/null # first without, then with
+    "$MBSAND" sweep s.lua --db a.db -q --bound 2>err
+    grep -q "bounds of 8 of 8 points are there" err
+    diff run.txt <("$MBSAND" show a.db)
+    "$MBSAND" show a.db --format csv 2>/dev/null >show.csv
+    same show.csv
+    for part in 1 2; do "$MBSAND" sweep s.lua --db part$part.db --shard $part/2 -q --bound 2>/dev/null; done
+    "$MBSAND" merge m.db part1.db part2.db
+    "$MBSAND" show m.db --format csv 2>/dev/null >merged.csv
+    same merged.csv
+    # Killed anywhere: the same command goes on.
+    for ((n = 0; n < 12; n++)); do
+        "$MBSAND" sweep s.lua --db k.db -q --bound -j 1 2>/dev/null &
+        sleep 0.0$((n + 1))
+        kill -9 $! 2>/dev/null || true
+        wait $! || true
+    done
+    "$MBSAND" sweep s.lua --db k.db -q --bound 2>err || { cat err; false; }
+    "$MBSAND" show k.db --format csv 2>/dev/null >killed.csv
+    same killed.csv
+}
+
+@test "the manifest of a database: what ran, by text and hash" {
+    "$MBSAND" sweep s.lua --db a.db -q 2>/dev/null
+    text=$(<own.lua)
+    hash=$(sha256sum own.lua | cut -d ' ' -f 1)
+    echo "-- another one" >own.lua
+    "$MBSAND" show a.db --format json 2>/dev/null >a.json
+    [ "$(jq -r '.manifest.policies[] | select(.path | endswith("own.lua")) | .text' a.json)" = "$text" ]
+    [ "$(jq -r '.manifest.policies[] | select(.path | endswith("own.lua")) | .sha256' a.json)" = "$hash" ]
+    [ "$(jq -r '.manifest.scenario.path | endswith("s.lua")' a.json)" = true ]
+    [ "$(jq -r '[.manifest.modules[].path | select(endswith("/helper.lua") or endswith("/words.lua"))] | length' a.json)" = 2 ]
+    [ "$(jq -r '.manifest.command[0]' a.json)" = "mbsand sweep --db a.db -q s.lua" ] # options first
+    [ "$(jq -r '.manifest.mbsand' a.json)" = "$("$MBSAND" --version | sed -n '1s/mbsand \([^ ]*\).*/\1/p')" ]
+    "$MBSAND" show a.db --out folder
+    [ "$(jq -c .manifest folder/summary.json)" = "$(jq -c .manifest a.json)" ]
 }
