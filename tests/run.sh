@@ -101,6 +101,7 @@ suite "jumping = stepping, with invariants" lua5.4 tests/oracle/fast_forward.lua
 suite "jumping = stepping, changes from every callback" lua5.4 tests/oracle/fast_forward.lua 80 3 "$MBSAND_ASAN" meddle
 suite "oracle: no policy beats the bound" lua5.4 tests/oracle/bound.lua 100
 suite "fidelity: measured runs of vLLM" lua5.4 tests/fidelity/run.lua
+suite "fidelity: a mixture of experts" lua5.4 tests/fidelity/experts.lua
 suite "fidelity: loads left out of a fit" lua5.4 tests/fidelity/loads.lua
 suite "fidelity: fits of served sweeps" lua5.4 tests/fidelity/served.lua
 suite "fidelity: the roofline" lua5.4 tests/fidelity/roofline.lua
