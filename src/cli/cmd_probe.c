@@ -223,6 +223,7 @@ static mb_status check(const options *o, const mb_probe_backend *backend, const 
         status = mb_probe_session_open(backend, model, o->precision, model->layers, &limits, 42, &all, error);
     if (!status)
         printf("step                          a layer x %-3u + head       all layers\n", model->layers);
+    fflush(stdout); // line by line, also into a file: a signal ends a check
     for (size_t i = 0; i < sizeof steps / sizeof *steps && !status; i++) {
         double sampled = INFINITY, whole = INFINITY;
         for (uint32_t trial = 0; trial <= o->trials && !status; trial++) {
@@ -235,6 +236,7 @@ static mb_status check(const options *o, const mb_probe_backend *backend, const 
         if (!status)
             printf("%3u decodes, %3u prompt tokens  %17.3f ms  %13.3f ms  %+.1f %%\n", steps[i].decodes,
                    steps[i].chunk, 1e3 * sampled, 1e3 * whole, 100 * (sampled / whole - 1));
+        fflush(stdout);
     }
     mb_probe_session_close(one);
     mb_probe_session_close(all);

@@ -3,6 +3,7 @@
 
 #include "base/paths.h"
 #include "cli/commands.h"
+#include "cli/stop.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -71,8 +72,10 @@ int mb_enter_case(mb_entered *entered, mb_run_arguments *arguments, int argc, ch
     mb_error error = {0};
     char *root = NULL;
     *entered = (mb_entered){0};
+    mb_stop_on_signals(); // its files are removed whatever happens
     mb_status status = mb_paths_root(&root, &error);
-    if (status == MB_OK) status = mb_case_open(&entered->opened, arguments->scenario, root, &error);
+    if (status == MB_OK)
+        status = mb_case_open(&entered->opened, arguments->scenario, root, mb_stop_flag(), &error);
     free(root);
     if (status != MB_OK) return mb_cli_fail(&error);
     const int code = merge(entered, arguments, argc, argv);

@@ -2,6 +2,7 @@
 #include "cli/options.h"
 
 #include "cli/commands.h"
+#include "cli/stop.h"
 #include "policy/policy_lua.h"
 #include "report/dump.h"
 
@@ -572,5 +573,6 @@ mb_overrides mb_run_overrides(const mb_run_arguments *arguments) {
                                                      : 0,
                           .seed = arguments->seed,
                           .has_seed = arguments->has_seed,
+                          .stop = mb_stop_flag(),
                           .limits = arguments->limits};
 }

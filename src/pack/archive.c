@@ -141,10 +141,12 @@ mb_status mb_archive_open(mb_archive *archive, const char *path, mb_error *error
         return fail_sql(archive, error);
     sqlite3_db_config(archive->db, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)NULL);
     sqlite3_stmt *statement = NULL;
-    // A view or a virtual table would run what a stranger wrote.
+    sqlite3_db_config(archive->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, (int *)NULL);
+    // A view, a virtual table or a computed column would run what a stranger wrote.
     const mb_status status =
         prepare(archive,
-                "SELECT count(*) FROM sqlite_master WHERE name = 'sqlar' AND type = 'table' AND rootpage > 0",
+                "SELECT count(*) FROM sqlite_master WHERE name = 'sqlar' AND type = 'table' AND rootpage > 0 "
+                "AND NOT EXISTS (SELECT 1 FROM pragma_table_xinfo('sqlar') WHERE hidden)",
                 &statement, error);
     const bool table =
         status == MB_OK && sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_int(statement, 0) == 1;
@@ -267,7 +269,8 @@ static mb_status extract_row(const mb_archive *archive, sqlite3_stmt *row, const
     return status;
 }
 
-mb_status mb_archive_extract(mb_archive *archive, const char *folder, mb_error *error) {
+mb_status mb_archive_extract(mb_archive *archive, const char *folder, const atomic_bool *stop,
+                             mb_error *error) {
     sqlite3_stmt *row = NULL;
     uint64_t total = 0;
     size_t files = 0;
@@ -277,6 +280,8 @@ mb_status mb_archive_extract(mb_archive *archive, const char *folder, mb_error *
         if (code == SQLITE_DONE) break;
         if (code != SQLITE_ROW)
             status = fail_sql(archive, error);
+        else if (atomic_load(stop))
+            status = mb_fail(error, MB_FAILED, "interrupted");
         else if (++files > MOST_FILES)
             status = mb_fail(error, MB_BAD_INPUT, "%s holds more than %d files", archive->path, MOST_FILES);
         else

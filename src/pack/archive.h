@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/strbuf.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 typedef struct mb_archive {
@@ -27,6 +28,7 @@ mb_status mb_archive_open(mb_archive *archive, const char *path, mb_error *error
 mb_status mb_archive_get(mb_archive *archive, const char *name, size_t most, mb_strbuf *bytes,
                          mb_error *error);
 // All files into an empty folder: regular ones alone, none of which leads out of it.
-mb_status mb_archive_extract(mb_archive *archive, const char *folder, mb_error *error);
+mb_status mb_archive_extract(mb_archive *archive, const char *folder, const atomic_bool *stop,
+                             mb_error *error);
 // Release, in any case; an archive that was not committed leaves nothing.
 void mb_archive_close(mb_archive *archive);

@@ -133,7 +133,8 @@ static mb_status read_meta(mb_archive *archive, mb_case *opened, mb_error *error
     return status;
 }
 
-mb_status mb_case_open(mb_case *opened, const char *path, const char *root, mb_error *error) {
+mb_status mb_case_open(mb_case *opened, const char *path, const char *root, const atomic_bool *stop,
+                       mb_error *error) {
     *opened = (mb_case){0};
     mb_archive archive = {0};
     mb_status status = mb_archive_open(&archive, path, error);
@@ -143,7 +144,7 @@ mb_status mb_case_open(mb_case *opened, const char *path, const char *root, mb_e
         opened->data = mb_paths_join(opened->folder, "data");
         if (!opened->home || !opened->data) status = mb_fail_memory(error);
     }
-    if (status == MB_OK) status = mb_archive_extract(&archive, opened->folder, error);
+    if (status == MB_OK) status = mb_archive_extract(&archive, opened->folder, stop, error);
     if (status == MB_OK) status = copy_program(opened, root, error);
     if (status == MB_OK) status = read_meta(&archive, opened, error);
     mb_archive_close(&archive);

@@ -19,7 +19,8 @@ typedef struct mb_case {
 
 bool mb_case_is(const char *path);
 // Unpack and check. `root`: of the project's files. Release with mb_case_close in any case.
-mb_status mb_case_open(mb_case *opened, const char *path, const char *root, mb_error *error);
+mb_status mb_case_open(mb_case *opened, const char *path, const char *root, const atomic_bool *stop,
+                       mb_error *error);
 // From here on names mean what they meant where it was packed: changes the current folder and the
 // environment.
 mb_status mb_case_enter(const mb_case *opened, mb_error *error);

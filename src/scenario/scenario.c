@@ -180,6 +180,7 @@ static void push_overrides(lua_State *L, const mb_overrides *overrides) {
 static void run_script(lua_State *L, const call *arguments) {
     mb_scenario *scenario = arguments->scenario;
     luaL_openlibs(L);
+    if (arguments->overrides && !scenario->copy) mb_scenario_end_on(L, arguments->overrides->stop);
     mb_modules_open(L, scenario->scripts, scenario->root, scenario->path);
     lua_getglobal(L, "require");
     lua_pushliteral(L, "mbsand.scenario");
@@ -322,8 +323,10 @@ mb_status mb_scenario_load(const char *path, const mb_overrides *overrides, mb_s
                            mb_error *error) {
     *scenario = calloc(1, sizeof **scenario);
     if (!*scenario) return mb_fail_memory(error);
-    const mb_status status = open_and_load(path, overrides, *scenario, error);
+    mb_status status = open_and_load(path, overrides, *scenario, error);
     if (!status) return MB_OK;
+    if (overrides && overrides->stop && atomic_load(overrides->stop))
+        status = mb_fail(error, MB_FAILED, "interrupted while the scenario was read");
     mb_scenario_free(*scenario);
     *scenario = NULL;
     return status;

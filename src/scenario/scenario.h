@@ -6,6 +6,8 @@
 #include "metrics/measures.h"
 #include "scenario/experiment.h"
 
+#include <stdatomic.h>
+
 // One point of a sweep.
 typedef struct mb_point {
     char *label; // "cluster.gpus=4 params.bins=8"; "" where nothing is swept
@@ -39,6 +41,7 @@ typedef struct mb_overrides {
     // Read `most_points` points from number `first_point` on, counted from 0 over all sections, and leave out
     // the others, so that a large sweep need not be in memory as a whole; 0: all points.
     size_t first_point, most_points;
+    const atomic_bool *stop; // ends the script while it loads; NULL: nothing does
 } mb_overrides;
 
 // Load, check and prepare. Every mistake is one sentence with file, line and the nearest known key.

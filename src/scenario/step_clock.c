@@ -68,13 +68,10 @@ static void look_at_clock(lua_State *L, lua_Debug *unused) {
     const double now_s = mb_clock_read(CLOCK_THREAD_CPUTIME_ID);
     if (!clock->instructions) clock->since_s = now_s;
     clock->instructions += LOOK_EVERY;
-    if (clock->stop && atomic_load(clock->stop)) {
-        lua_sethook(L, NULL, 0, 0);
-        luaL_error(L, "latency.custom was interrupted");
-    }
+    // The hook stays: the function may catch the error, and go on.
+    if (clock->stop && atomic_load(clock->stop)) luaL_error(L, "latency.custom was interrupted");
     const bool over = limits->hook_instructions && clock->instructions > limits->hook_instructions;
     if (!over && now_s - clock->since_s < limits->hook_s) return;
-    lua_sethook(L, NULL, 0, 0);
     char text[160];
     if (over)
         snprintf(text, sizeof text,

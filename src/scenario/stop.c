@@ -6,9 +6,8 @@ static void look_at_stop(lua_State *L, lua_Debug *unused) {
     lua_getfield(L, LUA_REGISTRYINDEX, "mbsand.stop");
     const atomic_bool *stop = lua_touserdata(L, -1);
     lua_pop(L, 1);
-    if (!atomic_load(stop)) return;
-    lua_sethook(L, NULL, 0, 0);
-    luaL_error(L, "the report was interrupted");
+    // The hook stays: the script may catch the error, and go on.
+    if (atomic_load(stop)) luaL_error(L, "the script was interrupted");
 }
 
 void mb_scenario_end_on(lua_State *L, const atomic_bool *stop) {

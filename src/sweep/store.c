@@ -255,6 +255,8 @@ mb_status mb_store_read(mb_store *store, const char *path, mb_error *error) {
     if (stat(path, &there) != 0) return mb_fail(error, MB_BAD_INPUT, "%s: %s", path, strerror(errno));
     const int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX;
     if (sqlite3_open_v2(path, &store->db, flags, NULL) != SQLITE_OK) return mb_store_fail(store, error);
+    sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)NULL);
+    sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, (int *)NULL);
     sqlite3_busy_timeout(store->db, PATIENCE_MS);
     status = check_format(store, &store->fresh, error);
     const int code = sqlite3_errcode(store->db);

@@ -158,6 +158,10 @@ END
     run "$MBSAND" run view.mbs
     [ "$status" -eq 2 ]
     says "view.mbs is a database, but no case"
+    sqlite3 computed.mbs "CREATE TABLE sqlar(name TEXT, mode INT, mtime INT, sz INT, data BLOB AS (hex(zeroblob(99))))"
+    run "$MBSAND" run computed.mbs
+    [ "$status" -eq 2 ]
+    says "computed.mbs is a database, but no case"
     head -c 6000 good.mbs >cut.mbs
     run "$MBSAND" verify cut.mbs
     [ "$status" -ne 0 ]

@@ -150,5 +150,44 @@ END
     wait "$pid" || status=$?
     output=$(cat out err)
     [ "$status" -eq 2 ]
-    says "the report was interrupted"
+    says "the script was interrupted"
+}
+
+# begun_and_stopped SENTENCE ARGUMENTS...: a program whose script prints "begun" is told to end.
+begun_and_stopped() {
+    local sentence=$1
+    shift
+    TMPDIR=$PWD/room "$MBSAND" "$@" >out 2>err &
+    pid=$!
+    for _ in $(seq 1200); do
+        if grep -q begun out; then break; fi
+        sleep 0.1
+    done
+    kill -INT "$pid"
+    status=0
+    wait "$pid" || status=$?
+    output=$(cat out err)
+    [ "$status" -eq 1 ] || { echo "exit code $status: $output"; return 1; }
+    says "$sentence"
+}
+
+@test "a scenario that never ends being read is stopped in every verb, and leaves nothing" {
+    mkdir room
+    # One that catches the error does not get away with it.
+    printf '%s\n' 'print("begun") io.stdout:flush()' 'pcall(function() while true do end end)' 'while true do end' >loop.lua
+    for verb in "pack ./loop.lua -o case.mbs" "sweep ./loop.lua --db results.db" \
+        "search ./loop.lua --over cluster.gpus=1..4 --slo e2e_p99<=60"; do
+        # shellcheck disable=SC2086
+        begun_and_stopped "interrupted while the scenario was read" $verb
+    done
+    # In a case, too: its files are removed.
+    cp "$small" ./small.lua
+    "$MBSAND" pack ./small.lua -o small.mbs
+    sqlite3 small.mbs "UPDATE sqlar SET data = readfile('loop.lua'), sz = length(readfile('loop.lua')) WHERE name LIKE '%/small.lua'"
+    for verb in run verify; do
+        begun_and_stopped "interrupted while the scenario was read" $verb small.mbs
+    done
+    run find room -mindepth 1
+    [ -z "$output" ]
+    [ ! -e case.mbs ] && [ ! -e case.mbs.new ] && [ ! -e results.db ]
 }

@@ -15,7 +15,7 @@ fuzz() { # fuzz NAME CORPUS OPTIONS...
     mkdir -p "$out/$name-corpus"
     if "$out/$name" -max_total_time="$seconds" -timeout=120 -rss_limit_mb=2048 -artifact_prefix="$out/$name-" "$@" \
         "$out/$name-corpus" "$corpus" >"$out/$name.log" 2>&1; then
-        echo "ok $number - $name: $(grep -oE 'Done [0-9]+ runs' "$out/$name.log")"
+        echo "ok $number - $name: $(grep -aoE 'Done [0-9]+ runs' "$out/$name.log")"
     else
         echo "not ok $number - $name"
         tail -n 15 "$out/$name.log" | sed 's/^/# /'
