@@ -13,6 +13,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void print_help(void) {
     fputs(
@@ -25,7 +26,11 @@ static void print_help(void) {
         "on "
         "the seeds\n"
         "of the scenario, then judged against the policy as it is on seeds that the search has not seen.\n\n"
-        "      --over KEY=LOW..HIGH     the key and its range: --over workload.arrivals.rate=1..100\n"
+        "      --over KEY=LOW..HIGH     the key and its range: --over workload.arrivals.rate=1..100, "
+        "cluster.gpus=2..64:2\n"
+        "      --over KEY=A,B,...       beside it: for each of these, and what is cheapest: "
+        "cluster.gpu=h100-80gb,"
+        "l40s-48gb\n"
         "      --slo 'MEASURE<=X'       what is to be met, <= or >=; may be repeated: all are\n"
         "      --tolerance X%           how narrow a bisection becomes (default 2%)\n"
         "      --tune KEY=VALUES        LOW..HIGH (whole numbers where both are), LOW..HIGH:log, "
@@ -54,8 +59,9 @@ static void print_help(void) {
         stdout);
 }
 
-static const mb_search_task *task_at(const mb_search_result *result, size_t policy, uint32_t seed) {
-    return &result->tasks[policy * result->seeds + seed];
+// `row`: choices times policies.
+static const mb_search_task *task_at(const mb_search_result *result, size_t row, uint32_t seed) {
+    return &result->tasks[row * result->seeds + seed];
 }
 
 static const char *label_of(const mb_search_result *result, size_t policy) {
@@ -70,11 +76,11 @@ typedef struct summary {
     bool ascending;
 } summary;
 
-static summary summarise(const mb_search_result *result, size_t policy) {
+static summary summarise(const mb_search_result *result, size_t row) {
     summary s = {.sample = {.scale = MB_SCALE_POSITIVE}, .least = INFINITY, .most = -INFINITY};
-    s.ascending = task_at(result, policy, 0)->ascending;
+    s.ascending = task_at(result, row, 0)->ascending;
     for (uint32_t seed = 0; seed < result->seeds; seed++) {
-        const mb_search_task *task = task_at(result, policy, seed);
+        const mb_search_task *task = task_at(result, row, seed);
         if (task->run_count > s.runs) s.runs = task->run_count;
         s.everywhere += task->end == MB_MET_EVERYWHERE;
         s.nowhere += task->end == MB_MET_NOWHERE;
@@ -92,11 +98,14 @@ static summary summarise(const mb_search_result *result, size_t policy) {
 // What stands for the policy: of whole numbers what every seed is content with, else the level.
 static void write_answer(const mb_search_options *options, const mb_search_result *result, const summary *s,
                          char text[MB_TEXT_SIZE]) {
-    if (s->everywhere == result->seeds)
+    const bool all_whole = result->whole && s->found && s->found + s->everywhere == result->seeds;
+    if (!s->found && !s->everywhere && !s->nowhere)
+        snprintf(text, MB_TEXT_SIZE, "does not run");
+    else if (s->everywhere == result->seeds)
         snprintf(text, MB_TEXT_SIZE, "all of %g..%g", options->low, options->high);
     else if (s->nowhere == result->seeds)
         snprintf(text, MB_TEXT_SIZE, "none of %g..%g", options->low, options->high);
-    else if (s->found < result->seeds)
+    else if (s->found < result->seeds && !all_whole)
         snprintf(text, MB_TEXT_SIZE, "%u of %u seeds: %g to %g", s->found, result->seeds, s->least, s->most);
     else if (result->whole)
         snprintf(text, MB_TEXT_SIZE, "%s %g", s->ascending ? "up to" : "from",
@@ -109,62 +118,157 @@ static void write_answer(const mb_search_options *options, const mb_search_resul
     }
 }
 
-static mb_status print_table(const mb_search_options *options, const mb_search_result *result,
-                             mb_error *error) {
-    mb_sheet sheet = {.text_columns = 1, .columns = 4, .rows = result->policies};
-    const char *const heads[] = {"policy", options->key, "seeds", "runs each"};
-    if (!mb_sheet_allocate(&sheet)) {
-        mb_sheet_deinit(&sheet);
-        return mb_fail_memory(error);
+static bool any_price(const mb_search_result *result) {
+    for (size_t i = 0; i < result->choices * result->policies; i++)
+        if (result->needs[i].known && !isnan(result->needs[i].usd_per_hour)) return true;
+    return false;
+}
+
+static mb_status fill_sheet(const mb_search_options *options, const mb_search_result *result, mb_sheet *sheet,
+                            mb_error *error) {
+    const size_t lists = options->list_count;
+    const bool priced = any_price(result);
+    *sheet = (mb_sheet){
+        .text_columns = lists + 1, .columns = lists + 4 + priced, .rows = result->choices * result->policies};
+    if (!mb_sheet_allocate(sheet)) return mb_fail_memory(error);
+    const char *const heads[] = {"policy", options->key, "seeds", "runs each", "USD/h"};
+    for (size_t i = 0; i < sheet->columns; i++) {
+        mb_sheet_put(sheet, &sheet->heads[i], i < lists ? options->lists[i].key : heads[i - lists]);
+        mb_sheet_put(sheet, &sheet->units[i], "");
     }
-    uint32_t wild = 0, partly = 0;
-    for (size_t i = 0; i < 4; i++) {
-        mb_sheet_put(&sheet, &sheet.heads[i], heads[i]);
-        mb_sheet_put(&sheet, &sheet.units[i], "");
-    }
-    for (size_t policy = 0; policy < result->policies; policy++) {
-        const summary s = summarise(result, policy);
+    for (size_t row = 0; row < sheet->rows; row++) {
+        const summary s = summarise(result, row);
+        const mb_search_need *need = &result->needs[row];
         char text[MB_TEXT_SIZE];
-        char **cells = &sheet.cells[4 * policy];
-        mb_sheet_put(&sheet, &cells[0], label_of(result, policy));
+        char **cells = &sheet->cells[sheet->columns * row];
+        for (size_t i = 0; i < lists; i++)
+            mb_sheet_put(sheet, &cells[i], mb_search_item(options, row / result->policies, i));
+        cells += lists;
+        sheet->group[row] = row % result->policies == 0 && result->policies > 1;
+        mb_sheet_put(sheet, &cells[0], label_of(result, row % result->policies));
         write_answer(options, result, &s, text);
-        mb_sheet_put(&sheet, &cells[1], text);
+        mb_sheet_put(sheet, &cells[1], text);
         snprintf(text, sizeof text, "%u", result->seeds);
-        mb_sheet_put(&sheet, &cells[2], text);
+        mb_sheet_put(sheet, &cells[2], text);
         snprintf(text, sizeof text, "%zu", s.runs);
-        mb_sheet_put(&sheet, &cells[3], text);
-        wild += s.wild;
-        partly += s.found && s.found < result->seeds;
+        mb_sheet_put(sheet, &cells[3], text);
+        mb_format_value(text, need->known ? need->usd_per_hour : (double)NAN, 2);
+        if (priced) mb_sheet_put(sheet, &cells[4], text);
     }
-    const bool failed = sheet.failed;
-    if (!failed) mb_print_sheet(&sheet, stdout, mb_wants_color(stdout));
-    mb_sheet_deinit(&sheet);
-    if (failed) return mb_fail_memory(error);
-    putchar('\n');
-    mb_print_wrapped(
-        stdout,
-        result->whole
-            ? "What every seed is content with, by a bisection for each."
-            : "Where the SLOs are just met, by a bisection for each seed: the geometric mean of the seeds, "
-              "95 % CI.",
-        0);
+    return sheet->failed ? mb_fail_memory(error) : MB_OK;
+}
+
+// "cluster.gpu=h100-80gb cluster.tp=2"
+static void add_choice(mb_strbuf *text, const mb_search_options *options, size_t choice) {
+    for (size_t i = 0; i < options->list_count; i++)
+        mb_strbuf_printf(text, "%s%s=%s", i ? " " : "", options->lists[i].key,
+                         mb_search_item(options, choice, i));
+}
+
+// The combination that meets the SLOs for the least money.
+static void say_cheapest(const mb_search_options *options, const mb_search_result *result, size_t policy,
+                         mb_strbuf *text) {
+    size_t best = SIZE_MAX;
+    for (size_t i = 0; i < result->choices; i++) {
+        const mb_search_need *need = &result->needs[i * result->policies + policy];
+        if (!need->known || isnan(need->usd_per_hour)) continue;
+        if (best == SIZE_MAX ||
+            need->usd_per_hour < result->needs[best * result->policies + policy].usd_per_hour)
+            best = i;
+    }
+    if (best == SIZE_MAX) return;
+    const mb_search_need *need = &result->needs[best * result->policies + policy];
+    mb_strbuf_printf(text, "Cheapest for %s: ", label_of(result, policy));
+    add_choice(text, options, best);
+    if (!isnan(need->value)) mb_strbuf_printf(text, " with %s=%g", options->key, need->value);
+    mb_strbuf_printf(text, ", %.2f USD an hour.\n", need->usd_per_hour);
+}
+
+// Of step times; once where the same is to be said of all.
+static void say_cautions(const mb_search_options *options, const mb_search_result *result, mb_strbuf *text) {
+    const char *first = NULL;
+    bool alike = true;
+    for (size_t i = 0; i < result->choices; i++) {
+        if (result->reasons[i]) continue;
+        const char *caution = result->cautions[i] ? result->cautions[i] : "";
+        if (!first) first = caution;
+        alike = alike && strcmp(first, caution) == 0;
+    }
+    for (size_t i = 0; i < result->choices; i++) {
+        const char *caution = result->cautions[i];
+        if (!caution) continue;
+        const size_t word = strncmp(caution, "warning: ", 9) == 0 ? 9 : 0;
+        if (word) mb_strbuf_add(text, "warning: ");
+        if (!alike) add_choice(text, options, i);
+        mb_strbuf_printf(text, "%s%s\n", alike ? "" : ": ", caution + word);
+        if (alike) return;
+    }
+}
+
+// A sentence a line; those that begin with "warning: " are warnings.
+static void say_all(const mb_search_options *options, const mb_search_result *result, mb_strbuf *text) {
+    uint32_t wild = 0, partly = 0;
+    mb_strbuf_add(text, result->whole
+                            ? "What every seed is content with, by a bisection for each.\n"
+                            : "Where the SLOs are just met, by a bisection for each seed: the geometric "
+                              "mean of the seeds, 95 % CI.\n");
+    for (size_t row = 0; row < result->choices * result->policies; row++) {
+        const summary s = summarise(result, row);
+        wild += s.wild;
+        partly += s.found && s.found < result->seeds && !(result->whole && !s.nowhere);
+    }
+    if (result->choices > 1)
+        for (size_t i = 0; i < result->policies; i++)
+            say_cheapest(options, result, i, text);
+    if (any_price(result))
+        mb_strbuf_add(
+            text, "USD/h: the scenario's prices, list prices as of their date where it names none, of all "
+                  "GPUs that the answer has.\n");
+    for (size_t i = 0; i < result->choices; i++) {
+        bool unpriced = false;
+        for (size_t j = 0; j < result->policies && any_price(result); j++)
+            unpriced = unpriced || (result->needs[i * result->policies + j].known &&
+                                    isnan(result->needs[i * result->policies + j].usd_per_hour));
+        if (!unpriced && !result->reasons[i]) continue;
+        mb_strbuf_add(text, "warning: ");
+        add_choice(text, options, i);
+        if (result->reasons[i])
+            mb_strbuf_printf(text, " does not run: %s\n", result->reasons[i]);
+        else
+            mb_strbuf_add(text,
+                          " has no price and is not among the cheapest; --set cluster.usd_per_hour gives "
+                          "one\n");
+    }
+    say_cautions(options, result, text);
     if (partly)
-        mb_print_wrapped(stdout,
-                         "warning: some seeds meet the SLOs at every value of the range, or at none: the "
-                         "answer is of the others",
-                         2);
+        mb_strbuf_add(text,
+                      "warning: some seeds meet the SLOs at every value of the range, or at none: the answer "
+                      "is of the others\n");
     if (wild)
-        mb_print_wrapped(
-            stdout,
-            "warning: over this key the measures do not go one way with some seeds (`--format csv` has the "
-            "runs): a bisection finds one of several answers",
-            2);
+        mb_strbuf_add(text,
+                      "warning: over this key the measures do not go one way with some seeds (`--format csv` "
+                      "has the runs): a bisection finds one of several answers\n");
+}
+
+static mb_status print_table(const mb_search_options *options, const mb_search_result *result, char *notes,
+                             mb_error *error) {
+    mb_sheet sheet;
+    const mb_status status = fill_sheet(options, result, &sheet, error);
+    if (status == MB_OK) mb_print_sheet(&sheet, stdout, mb_wants_color(stdout));
+    mb_sheet_deinit(&sheet);
+    if (status != MB_OK) return status;
+    putchar('\n');
+    for (char *line = notes, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+        *end = '\0';
+        mb_print_wrapped(stdout, line, strncmp(line, "warning: ", 9) == 0 ? 2 : 0);
+    }
     return MB_OK;
 }
 
 static const char *end_of(const mb_search_task *task) {
     return task->end == MB_FOUND            ? "found"
            : task->end == MB_MET_EVERYWHERE ? "met everywhere"
+           : task->end == MB_NOT_RUN        ? "does not run"
                                             : "met nowhere";
 }
 
@@ -175,36 +279,60 @@ static void add_csv_text(const char *text) {
     mb_strbuf_deinit(&field);
 }
 
-static void print_csv(const mb_search_options *options, const mb_search_result *result) {
+static void print_row(const mb_search_options *options, const mb_search_result *result, size_t row,
+                      const mb_search_task *task, size_t index) {
+    const bool run = index < task->run_count; // the answer comes last
+    for (size_t i = 0; i < options->list_count; i++) {
+        add_csv_text(mb_search_item(options, row / result->policies, i));
+        putchar(',');
+    }
+    add_csv_text(label_of(result, row % result->policies));
+    printf(",%u,%s,", task->seed + 1, run ? "run" : end_of(task));
+    if (run || task->end == MB_FOUND) printf("%.17g", run ? task->runs[index].at : task->answer);
+    for (size_t k = 0; k < options->slo_count; k++) {
+        putchar(',');
+        if (run && !isnan(task->runs[index].values[k])) printf("%.17g", task->runs[index].values[k]);
+    }
+    printf(",%s", !run ? task->not_monotone ? "not monotone" : "" : task->runs[index].ratio <= 1 ? "1" : "0");
+    const mb_search_need *need = &result->needs[row];
+    if (any_price(result)) putchar(',');
+    if (any_price(result) && !run && need->known && !isnan(need->usd_per_hour))
+        printf("%.17g", need->usd_per_hour);
+    putchar('\n');
+}
+
+static void print_csv(const mb_search_options *options, const mb_search_result *result, char *notes) {
+    for (size_t i = 0; i < options->list_count; i++) {
+        add_csv_text(options->lists[i].key);
+        putchar(',');
+    }
     printf("policy,seed,row,");
     add_csv_text(options->key);
     for (size_t i = 0; i < options->slo_count; i++)
         printf(",%s", mb_measures[options->slos[i].measure].name);
-    puts(",met");
-    for (size_t policy = 0; policy < result->policies; policy++)
+    puts(any_price(result) ? ",met,usd_per_hour" : ",met");
+    for (size_t row = 0; row < result->choices * result->policies; row++)
         for (uint32_t seed = 0; seed < result->seeds; seed++) {
-            const mb_search_task *task = task_at(result, policy, seed);
-            for (size_t i = 0; i <= task->run_count; i++) { // the answer comes last
-                const bool run = i < task->run_count;
-                add_csv_text(label_of(result, policy));
-                printf(",%u,%s,", seed + 1, run ? "run" : end_of(task));
-                if (run || task->end == MB_FOUND) printf("%.17g", run ? task->runs[i].at : task->answer);
-                for (size_t k = 0; k < options->slo_count; k++) {
-                    putchar(',');
-                    if (run && !isnan(task->runs[i].values[k])) printf("%.17g", task->runs[i].values[k]);
-                }
-                printf(",%s\n", !run                       ? task->not_monotone ? "not monotone" : ""
-                                : task->runs[i].ratio <= 1 ? "1"
-                                                           : "0");
-            }
+            const mb_search_task *task = task_at(result, row, seed);
+            for (size_t i = 0; i <= task->run_count; i++)
+                print_row(options, result, row, task, i);
         }
+    for (char *line = notes, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+        *end = '\0';
+        if (strncmp(line, "warning: ", 9) == 0) fprintf(stderr, "mbsand: %s\n", line);
+    }
 }
 
 static mb_status read_options(const mb_run_arguments *arguments, mb_search_options *options,
                               mb_error *error) {
     if (arguments->slo_count > MB_MOST_SLOS)
         return mb_fail(error, MB_BAD_INPUT, "--slo: at most %d can be given", MB_MOST_SLOS);
-    mb_status status = mb_search_range_parse(arguments->overs[0], options, error);
+    mb_status status = MB_OK;
+    for (size_t i = 0; i < arguments->over_count && status == MB_OK; i++)
+        status = mb_search_over_parse(arguments->overs[i], options, error);
+    if (status == MB_OK && !options->key[0])
+        status = mb_fail(error, MB_BAD_INPUT,
+                         "search: over which range? For example: --over workload.arrivals.rate=1..100");
     for (size_t i = 0; i < arguments->slo_count && status == MB_OK; i++)
         status = mb_search_slo_parse(arguments->slos[i], &options->slos[options->slo_count++], error);
     return status;
@@ -228,11 +356,16 @@ static int search(const mb_run_arguments *arguments) {
         mb_stop_on_signals();
         status = mb_search_run(&options, &result, &error);
     }
+    mb_strbuf notes = {0};
+    if (status == MB_OK) say_all(&options, &result, &notes);
+    if (status == MB_OK && notes.failed) status = mb_fail_memory(&error);
     if (status == MB_OK && arguments->format == MB_OUTPUT_CSV)
-        print_csv(&options, &result);
+        print_csv(&options, &result, notes.text);
     else if (status == MB_OK)
-        status = print_table(&options, &result, &error);
+        status = print_table(&options, &result, notes.text, &error);
+    mb_strbuf_deinit(&notes);
     mb_search_deinit(&result);
+    mb_search_options_deinit(&options);
     free(path);
     free(root);
     return status == MB_OK ? 0 : mb_cli_fail(&error);

@@ -502,9 +502,8 @@ int mb_search_arguments_parse(int argc, char **argv, mb_run_arguments *arguments
     if (arguments->objective || arguments->runs || arguments->fresh || arguments->db)
         return mb_cli_usage("search",
                             "--measure, --runs, --fresh and --db belong to --tune, which is not given");
-    if (arguments->over_count != 1)
-        return mb_cli_usage("search",
-                            "over which key? One, for example: --over workload.arrivals.rate=1..100");
+    if (!arguments->over_count)
+        return mb_cli_usage("search", "over which key? For example: --over workload.arrivals.rate=1..100");
     if (!arguments->slo_count)
         return mb_cli_usage("search", "what is to be met? For example: --slo 'ttft_p99<=0.5'");
     if (arguments->format == MB_OUTPUT_JSON || arguments->format == MB_OUTPUT_MD)

@@ -130,6 +130,7 @@ static void say_all(const mb_tune_options *options, const mb_tune_result *result
             options->db ? "; the same command goes on from there" : "");
     for (size_t i = 0; i < result->policy_count; i++)
         say_policy(options, result, text, &result->policies[i]);
+    if (result->caution) mb_strbuf_printf(text, "%s\n", result->caution);
 }
 
 // --- the table -------------------------------------------------------------------------------------------

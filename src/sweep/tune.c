@@ -496,6 +496,7 @@ static mb_status prepare(tuner *all, mb_error *error) {
     mb_tune_result *result = all->result;
     mb_status status = load(all, NULL, AS_IT_IS, &result->scenario, error);
     if (status == MB_OK) status = mb_variant_check(result->scenario, "--tune", error);
+    if (status == MB_OK) status = mb_variant_caution(result->scenario, &result->caution, error);
     if (status != MB_OK) return status;
     const mb_experiment *experiment = experiment_of(result->scenario);
     result->seeds = experiment->seeds;
@@ -568,5 +569,6 @@ void mb_tune_deinit(mb_tune_result *result) {
     }
     free(result->policies);
     mb_scenario_free(result->scenario);
+    free(result->caution);
     *result = (mb_tune_result){0};
 }

@@ -27,6 +27,7 @@ typedef struct mb_tuned {
 
 typedef struct mb_tune_result {
     mb_scenario *scenario; // as it is
+    char *caution;         // of its step times (mb_variant_caution); NULL: none. Owned
     mb_tuned *policies;
     size_t policy_count;
     uint32_t seeds;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "sweep/variant.h"
 
+#include "report/roofline_text.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,4 +30,18 @@ mb_status mb_variant_check(const mb_scenario *scenario, const char *who, mb_erro
                    "%s needs a scenario of one section that sweeps nothing; give a swept key one value "
                    "with --set",
                    who);
+}
+
+mb_status mb_variant_caution(const mb_scenario *scenario, char **text, mb_error *error) {
+    const mb_roofline *roofline = mb_scenario_section(scenario, 0)->points[0].experiment.roofline;
+    mb_strbuf said = {0}, all = {0};
+    *text = NULL;
+    if (!roofline) return MB_OK;
+    const bool sure = mb_roofline_text(roofline, &said);
+    mb_strbuf_printf(&all, "%s%s", sure ? "" : "warning: ", said.text ? said.text : "");
+    const bool failed = said.failed || all.failed;
+    mb_strbuf_deinit(&said);
+    if (failed) mb_strbuf_deinit(&all);
+    *text = all.text;
+    return failed ? mb_fail_memory(error) : MB_OK;
 }

@@ -47,13 +47,68 @@ END
     done
 }
 
+@test "the cheapest of several kinds of GPUs is that of a grid" {
+    cat >kinds.lua <<'END'
+return scenario { workload = synthetic { arrivals = arrivals.poisson { rate = 40 }, prompt = 600, output = 200, limit = 400 },
+  cluster = { gpu = "h100-80gb", model = "llama-3.1-8b", gpus = 2, tp = 1 }, policies = { "vllm_v1", "sarathi" }, seeds = 2 }
+END
+    kinds=(h100-80gb l40s-48gb a100-80gb p100-16gb rtx-4090-24gb)
+    list=$(IFS=,; echo "${kinds[*]}")
+    slo=(--slo 'ttft_p99<=0.2')
+    "$MBSAND" search kinds.lua --over "cluster.gpu=$list" --over cluster.gpus=1..16 "${slo[@]}" -j 1 >one.txt
+    "$MBSAND" search kinds.lua --over "cluster.gpu=$list" --over cluster.gpus=1..16 "${slo[@]}" -j 3 --format csv >s.csv 2>err
+    "$MBSAND" search kinds.lua --over "cluster.gpu=$list" --over cluster.gpus=1..16 "${slo[@]}" -j 3 | cmp one.txt -
+    price() { # price KIND: by the table of GPUs
+        lua5.4 - "$root/data/gpus.csv" "$1" <<'END'
+local at
+for line in io.lines(arg[1]) do
+  local cells = {}
+  for cell in (line:gsub('%b""', "x") .. ","):gmatch("([^,]*),") do cells[#cells + 1] = cell end
+  for i, name in ipairs(cells) do if name == "usd_per_hour" then at = i end end
+  if cells[1] == arg[2] then print(cells[at]) end
+end
+END
+    }
+    best=""
+    for kind in h100-80gb l40s-48gb a100-80gb rtx-4090-24gb; do
+        "$MBSAND" kinds.lua --over cluster.gpus=1..16 --set cluster.gpu=$kind --only sarathi -q --format csv >grid.csv 2>/dev/null
+        want=$(awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) c[$i] = i; next } $c["ttft_p99_s"] > 0.2 && $1 > worst { worst = $1 } END { print worst + 1 }' grid.csv)
+        # Of a policy, every row but the runs; "met everywhere" has no value, and one GPU is enough.
+        got=$(awk -F, -v kind=$kind '$1 == kind && $2 == "sarathi" && $4 != "run" { n = $5 == "" ? 1 : $5; if (n > most) most = n } END { print most }' s.csv)
+        [ "$got" = "$want" ] || { echo "$kind: $got, by the grid $want"; return 1; }
+        usd=$(price $kind)
+        cost=$(awk -F, -v kind=$kind '$1 == kind && $2 == "sarathi" && $4 != "run" { print $8; exit }' s.csv)
+        awk -v a="$cost" -v b="$usd" -v n="$want" 'BEGIN { exit !(b == "" ? a == "" : a / (b * n) > 0.999999 && a / (b * n) < 1.000001) }' || { echo "$kind: $cost for $want at $usd"; return 1; }
+        best=$(printf '%s\n%s %s %s' "$best" "${cost:-9999}" $kind "$want" | sed '/^$/d' | sort -n | head -n 1)
+    done
+    read -r cost kind count <<<"$best"
+    output=$(<one.txt)
+    says "$(printf 'Cheapest for sarathi: cluster.gpu=%s with cluster.gpus=%d, %.2f USD an hour.' "$kind" "$count" "$cost")"
+    says "warning: cluster.gpu=p100-16gb does not run: kinds.lua:2: llama-3.1-8b does not fit on p100-16gb"
+    says "warning: cluster.gpu=rtx-4090-24gb has no price"
+    says "step times are a roofline's"
+    grep -q "does not fit on p100-16gb" err
+    # Only numbers of GPUs that the shape allows, and several lists.
+    run -0 "$MBSAND" search kinds.lua --over cluster.gpu=h100-80gb,l40s-48gb --over cluster.gpus=2..17:2 --over cluster.tp=1,2 "${slo[@]}" --seeds 1 --format csv
+    [ "$(awk -F, '$5 == "run" && $6 % 2' <<<"$output" | wc -l)" = 0 ]
+    [ "$(awk -F, '$5 != "run" { print $1, $2 }' <<<"$output" | sort -u | wc -l)" -ge 4 ]
+    run -2 "$MBSAND" search kinds.lua --over cluster.gpus=1..4 --over cluster.tp=1..2 "${slo[@]}"
+    says "cluster.gpus is searched over already"
+    run -2 "$MBSAND" search kinds.lua --over cluster.gpu=h100-80gb,l40s-48gb "${slo[@]}"
+    says "over which range?"
+    run -2 "$MBSAND" search kinds.lua --over cluster.gpu=h100-80bg,l40s-48bg --over cluster.gpus=1..4 "${slo[@]}"
+    says 'did you mean'
+    run -2 "$MBSAND" search kinds.lua --over cluster.gpus=1..4:0.5 "${slo[@]}"
+    says "the key takes whole numbers, and the step is 0.5"
+}
+
 @test "what cannot be found, and mistakes" {
     run -0 "$MBSAND" search gpus.lua --over cluster.gpus=30..40 --slo 'e2e_p99<=100'
     says "static_fifo all of 30..40"
     run -0 "$MBSAND" search gpus.lua --over cluster.gpus=1..2 --slo 'e2e_p99<=0.01'
     says "static_fifo none of 1..2"
     run -2 "$MBSAND" search gpus.lua --over cluster.gpus=4..1 --slo 'e2e_p99<=1'
-    says "--over cluster.gpus=4..1: expected key=low..high with 0 < low < high"
+    says "--over cluster.gpus=4..1: expected key=low..high or key=low..high:step with 0 < low < high"
     run -2 "$MBSAND" search gpus.lua --over cluster.gpus=1..4 --slo 'e2e_p98<=1'
     says "--slo e2e_p98<=1: 'e2e_p98' is no measure"
     run -2 "$MBSAND" search gpus.lua --over cluster.gpus=1..4 --slo 'e2e_p99=1'
