@@ -417,7 +417,7 @@ local function check_together(checked, place)
   if work.kind == "synthetic" then
     work.prompt, work.output = work.prompt or one, work.output or one
     for _, class in ipairs(work.classes or {}) do
-      class.prompt, class.output = class.prompt or one, class.output or one
+      class.prompt, class.output, class.slo = class.prompt or one, class.output or one, class.slo or checked.slo
     end
   end
   check_memory(checked, place)

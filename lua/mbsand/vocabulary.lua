@@ -133,7 +133,7 @@ local cluster = record({
   kv_block = number { min = 1, whole = true, max = 65536, default = 16, unit = "tokens" },
   kv_blocks = number { min = 1, whole = true, max = 1e15 },
   watermark = number { min = 0, max = 0.9, default = 0, unit = "share of the blocks" },
-  reserve = { type = "word", "chunk", "sequence", "prompt", "predicted", "maximum" },
+  reserve = { type = "word", "chunk", "sequence", "prompt", "predicted", "expected", "maximum" },
   prefix_cache = flag(true),
   async_scheduling = flag(false),
   experts = record { parallel = need(number { min = 1, whole = true, max = 4096, unit = "GPUs" }) },

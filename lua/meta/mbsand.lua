@@ -9,7 +9,7 @@
 
 ---@alias mbsand.Why "done"|"rejected"
 ---@alias mbsand.Refusal "memory"|"requests"|"tokens"|"elsewhere"|"late"
----@alias mbsand.Order "arrival"|"prompt_tokens"|"predicted_output"|"predicted_total"|"predicted_remaining"|"priority"|"deadline"|"output_tokens"
+---@alias mbsand.Order "arrival"|"prompt_tokens"|"predicted_output"|"predicted_total"|"predicted_remaining"|"expected_output"|"expected_remaining"|"rank"|"priority"|"deadline"|"output_tokens"
 ---@alias mbsand.Key "predicted_output"|"prompt_tokens"|"predicted_total"|"priority"|"output_tokens"
 ---@alias mbsand.Value number|string|boolean|number[]
 
@@ -182,7 +182,7 @@ function Bins:set_edges(edges) end
 ---@field max_requests number settable: most requests that run; math.huge: no limit
 ---@field token_budget number settable: most tokens of a step (prompt tokens under a batch model); math.huge: no limit
 ---@field chunked boolean settable: may a prompt be computed in chunks
----@field reserve "chunk"|"sequence"|"prompt"|"predicted"|"maximum" settable: what admission takes of the pool
+---@field reserve "chunk"|"sequence"|"prompt"|"predicted"|"expected"|"maximum" settable: what admission takes of the pool
 ---@field watermark number settable: share of the blocks that admission leaves free
 ---@field kv mbsand.Kv
 local Replica = {}
@@ -242,6 +242,22 @@ function Step:barrier() end
 ---@param n integer
 function Step:quantum(n) end
 
+---@class mbsand.Ranking
+---@field from? mbsand.Queue who waits; sim.queue. An ordered one keeps its order
+---@field by? mbsand.Order|(fun(req: mbsand.Request): number) the key, ascending; the queue's
+---@field per_token? number added to the key for each token generated; 0
+---@field edges? number[] the key becomes the number of those at or below it
+---@field most? integer rows
+---@field preempt? "swap"|"recompute"|"pause"|false set aside the last that runs where memory or a place is missing
+---@field to? mbsand.Queue for those set aside; `from`
+
+---Fill the step by rank, instead of `carry`: the running and the waiting in one order.
+---@param ranking mbsand.Ranking
+---@return integer rows that were added
+---@return integer preempted
+---@return integer? steps after which the first row comes to its next edge
+function Step:rank(ranking) end
+
 ---Go on with all running requests; returns how many were preempted for want of memory. Under a batch model none runs here.
 ---@param rule? "needed"|"spare" what a decode must find free: the block that it needs, if it does (default), or a block anyway
 ---@return integer preempted
@@ -287,6 +303,8 @@ function Step:preempt(req, how, queue, place) end
 ---@field deadline number s; math.huge where there is none
 ---@field session integer? number of its conversation
 ---@field prefix { [integer]: integer|string, unit: integer }? ids that name the prompt's content, `unit` tokens each; digits above 2^53
+---@field class string? name of its class
+---@field slo mbsand.Slo what it is promised: its class's bounds, or the scenario's
 ---@field user any yours
 local Request = {}
 
@@ -316,6 +334,14 @@ function Request:computed() end
 ---Times it was interrupted: 0 under a batch model.
 ---@return integer
 function Request:preemptions() end
+
+---Believe the whole output to be of so many tokens: for "expected_output", "expected_remaining" and the reserve "expected".
+---@param tokens number at least 0
+function Request:expect(tokens) end
+
+---The number for `by = "rank"`; 0 at first.
+---@param number number
+function Request:rank(number) end
 
 -- Helpers of policies: require "mbsand.<name>" -----------------------------------------------------------------
 

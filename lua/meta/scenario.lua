@@ -61,7 +61,7 @@
 ---@field kv_blocks? integer KV memory of a replica, blocks
 ---@field token_budget? integer tokens that a step may compute
 ---@field max_requests? integer requests that may run on a replica
----@field reserve? "chunk"|"sequence"|"prompt"|"predicted"|"maximum" what admission takes; "chunk"
+---@field reserve? "chunk"|"sequence"|"prompt"|"predicted"|"expected"|"maximum" what admission takes; "chunk"
 ---@field watermark? number share of the blocks that admission leaves free; 0
 ---@field prefix_cache? boolean freed blocks keep their content; true
 ---@field async_scheduling? boolean who arrives in a step enters the next but one, not the next; false

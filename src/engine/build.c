@@ -141,6 +141,9 @@ static uint64_t reserve_of(const mb_engine *engine, const mb_request *request, u
     case MB_RESERVE_PREDICTED:
         tokens = (uint64_t)request->prompt_tokens + request->predicted_output;
         break;
+    case MB_RESERVE_EXPECTED:
+        tokens = (uint64_t)request->prompt_tokens + mb_request_expected(request);
+        break;
     case MB_RESERVE_MAXIMUM:
         tokens = engine->around->kv_max_length;
         break;

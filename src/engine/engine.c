@@ -66,6 +66,21 @@ bool mb_engine_ever_fits(const mb_engine *engine, uint32_t final_tokens) {
     return mb_kv_blocks_for(kv, final_tokens) + kept_free <= kv->total;
 }
 
+bool mb_engine_all_go_on(const mb_engine *engine, uint32_t more, uint64_t tokens, uint64_t blocks) {
+    const mb_stepper *stepper = engine->stepper;
+    if (!stepper || stepper->prefill_count || stepper->parked || stepper->built) return false;
+    if (more &&
+        (engine->reserve > MB_RESERVE_PROMPT || stepper->running + (uint64_t)more > engine->max_requests))
+        return false;
+    const uint64_t kept_free = more ? (uint64_t)(engine->watermark * (double)stepper->kv.total) : 0;
+    return stepper->running + tokens <= engine->token_budget &&
+           mb_stepper_has_blocks(stepper, blocks + kept_free);
+}
+
+uint64_t mb_engine_blocks_for(const mb_engine *engine, uint64_t tokens) {
+    return mb_kv_blocks_for(&engine->stepper->kv, tokens);
+}
+
 uint64_t mb_engine_kv_used(mb_engine *engine) {
     mb_run_settle(engine);
     return mb_stepper_blocks_used(engine->stepper) * engine->stepper->kv.block_tokens;

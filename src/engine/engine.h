@@ -113,6 +113,14 @@ static inline void mb_engine_show_progress(const mb_engine *engine, mb_request *
 static inline bool mb_engine_in_step(const mb_engine *engine, uint32_t slot) {
     return mb_build_holds(engine->stepper, slot);
 }
+// Can all that run here make their next step in this one, and so many more requests join, with their tokens
+// and blocks? False where it is not sure.
+bool mb_engine_all_go_on(const mb_engine *engine, uint32_t more, uint64_t tokens, uint64_t blocks);
+uint64_t mb_engine_blocks_for(const mb_engine *engine, uint64_t tokens);
+// Was the step filled by mb_engine_carry already, or made a static batch?
+static inline bool mb_engine_carried(const mb_engine *engine) {
+    return engine->stepper && (engine->stepper->with_decodes || engine->stepper->barrier);
+}
 // Could a request of this length be held if nothing else were?
 bool mb_engine_ever_fits(const mb_engine *engine, uint32_t final_tokens);
 // --- of memory. Its share that is taken;

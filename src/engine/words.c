@@ -2,7 +2,8 @@
 #include "engine/words.h"
 
 const char *mb_reserve_name(mb_reserve reserve) {
-    static const char *const names[] = {"chunk", "sequence", "prompt", "predicted", "maximum", "final"};
+    static const char *const names[] = {"chunk",    "sequence", "prompt", "predicted",
+                                        "expected", "maximum",  "final"};
     return names[reserve];
 }
 

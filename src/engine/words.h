@@ -9,6 +9,7 @@ typedef enum mb_reserve {
     MB_RESERVE_SEQUENCE,  // the same, if the whole known sequence would fit
     MB_RESERVE_PROMPT,    // the whole known sequence
     MB_RESERVE_PREDICTED, // prompt + predicted output
+    MB_RESERVE_EXPECTED,  // prompt + the output that the policy expects
     MB_RESERVE_MAXIMUM,   // kv_max_length
     MB_RESERVE_FINAL,     // prompt + true output (kv = "tokens": what the batch executor does)
     MB_RESERVE_COUNT

@@ -225,8 +225,9 @@ int mb_queue_make(lua_State *L) { // (default queue or nil, sim, options)
         if (order == MB_KEY_COUNT)
             return luaL_error(L,
                               "queue: by = %s is unknown; expected a function(req), \"arrival\", "
-                              "\"prompt_tokens\", \"predicted_output\", \"predicted_total\", \"priority\" or "
-                              "\"deadline\"",
+                              "\"prompt_tokens\", \"predicted_output\", \"predicted_total\", "
+                              "\"predicted_remaining\", \"expected_output\", \"expected_remaining\", "
+                              "\"rank\", \"priority\" or \"deadline\"",
                               push_shown(L, -1));
         if (order == MB_KEY_OUTPUT_TOKENS && !host->oracle)
             return luaL_error(L, "queue: by = \"output_tokens\" needs oracle = true in the scenario");

@@ -267,8 +267,8 @@ static void set_reserve(lua_State *L, mb_replica *replica) {
         return;
     }
     luaL_error(L,
-               "replica.reserve is \"chunk\", \"sequence\", \"prompt\", \"predicted\" or \"maximum\", not "
-               "\"%s\"",
+               "replica.reserve is \"chunk\", \"sequence\", \"prompt\", \"predicted\", \"expected\" or "
+               "\"maximum\", not \"%s\"",
                name);
 }
 

@@ -186,6 +186,27 @@ static int first_token_at(lua_State *L) {
     return 1;
 }
 
+// expect(tokens): what the policy believes the whole output to be.
+static int expect(lua_State *L) {
+    mb_request *request = mb_request_at(&mb_host_of(L)->sim->requests, mb_request_view_check(L, 1));
+    const lua_Number tokens = luaL_checknumber(L, 2);
+    if (!(tokens >= 0)) return luaL_error(L, "req:expect: expected a number of tokens of at least 0");
+    mb_host_check_fence(L, MB_FENCE_ALL, "req:expect");
+    const double whole = floor(tokens + 0.5);
+    mb_request_note(request)->expected = whole < 1 ? 1 : whole < 0x1p31 ? (uint32_t)whole : UINT32_C(1) << 31;
+    return 0;
+}
+
+// rank(number): for `by = "rank"`.
+static int rank(lua_State *L) {
+    mb_request *request = mb_request_at(&mb_host_of(L)->sim->requests, mb_request_view_check(L, 1));
+    const lua_Number number = luaL_checknumber(L, 2);
+    if (isnan(number)) return luaL_error(L, "req:rank: the rank is NaN");
+    mb_host_check_fence(L, MB_FENCE_ALL, "req:rank");
+    mb_request_note(request)->rank = number;
+    return 0;
+}
+
 typedef enum request_field {
     FIELD_ID,
     FIELD_ARRIVAL,
@@ -196,6 +217,8 @@ typedef enum request_field {
     FIELD_DEADLINE,
     FIELD_SESSION,
     FIELD_PREFIX,
+    FIELD_CLASS,
+    FIELD_SLO,
     FIELD_OUTPUT,
     FIELD_USER
 } request_field;
@@ -212,6 +235,8 @@ static const struct {
               {"deadline", FIELD_DEADLINE},
               {"session", FIELD_SESSION},
               {"prefix", FIELD_PREFIX},
+              {"class", FIELD_CLASS},
+              {"slo", FIELD_SLO},
               {"output_tokens", FIELD_OUTPUT},
               {"user", FIELD_USER}};
 
@@ -248,6 +273,15 @@ static void push_field(lua_State *L, request_field field, const mb_request *requ
         else
             lua_pushnil(L);
         return;
+    case FIELD_CLASS:
+        if (request->class_index < mb_host_of(L)->sim->config->class_count)
+            lua_pushstring(L, mb_host_of(L)->sim->config->classes[request->class_index].name);
+        else
+            lua_pushnil(L);
+        return;
+    case FIELD_SLO:
+        mb_slo_push(L, request->class_index);
+        return;
     case FIELD_OUTPUT:
         if (!mb_host_of(L)->oracle)
             luaL_error(L, "a request has no 'output_tokens' before it finished: nobody knows it; use "
@@ -260,11 +294,12 @@ static void push_field(lua_State *L, request_field field, const mb_request *requ
 }
 
 static int unknown_field(lua_State *L) {
-    static const char *const known[] = {"id",     "arrival",      "prompt_tokens", "predicted_output",
-                                        "client", "priority",     "deadline",      "session",
-                                        "prefix", "user",         "generated",     "computed",
-                                        "waited", "attained",     "preemptions",   "first_token_at",
-                                        "phase",  "output_tokens"};
+    static const char *const known[] = {"id",     "arrival",       "prompt_tokens", "predicted_output",
+                                        "client", "priority",      "deadline",      "session",
+                                        "prefix", "user",          "generated",     "computed",
+                                        "waited", "attained",      "preemptions",   "first_token_at",
+                                        "phase",  "output_tokens", "class",         "slo",
+                                        "expect", "rank"};
     const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
     const char *nearest = mb_nearest_word(name, known, sizeof known / sizeof *known);
     if (nearest) return luaL_error(L, "a request has no field '%s'; did you mean '%s'?", name, nearest);
@@ -299,7 +334,9 @@ void mb_request_views_open(lua_State *L) {
                                        {"waited", waited},
                                        {"attained", attained},
                                        {"phase", phase},
-                                       {"first_token_at", first_token_at}};
+                                       {"first_token_at", first_token_at},
+                                       {"expect", expect},
+                                       {"rank", rank}};
     lua_newtable(L);
     lua_newtable(L);
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {

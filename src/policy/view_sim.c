@@ -196,12 +196,6 @@ static int set_sim(lua_State *L) {
     return 0;
 }
 
-static void set_bound(lua_State *L, const char *name, double seconds) {
-    if (isinf(seconds)) return; // absent where the scenario has none
-    mb_lua_push_quantity(L, seconds);
-    lua_setfield(L, -2, name);
-}
-
 // What the scenario's cluster asks of admission: sim.cluster. Absent where it says nothing.
 static void push_cluster(lua_State *L, const mb_sim_config *config) {
     lua_newtable(L);
@@ -242,6 +236,8 @@ void mb_sim_view_open(lua_State *L) {
     mb_host *host = mb_host_of(L);
     lua_newtable(L);
     host->timers = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_newtable(L);
+    host->slo_views = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_pushboolean(L, 0);
     host->inbox_bins = luaL_ref(L, LUA_REGISTRYINDEX);
     mb_view_metatable(L, members, index_sim);
@@ -262,10 +258,7 @@ void mb_sim_view_open(lua_State *L) {
     lua_setfield(L, -2, "clients");
     push_cluster(L, host->sim->config);
     lua_setfield(L, -2, "cluster");
-    lua_newtable(L);
-    set_bound(L, "ttft", host->sim->config->slo.ttft_s);
-    set_bound(L, "tbt", host->sim->config->slo.tbt_s);
-    set_bound(L, "e2e", host->sim->config->slo.e2e_s);
+    mb_slo_push(L, UINT32_MAX);
     lua_setfield(L, -2, "slo");
     lua_pop(L, 1);
     host->sim_view = luaL_ref(L, LUA_REGISTRYINDEX);

@@ -5,19 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-static mb_sim *open_step(lua_State *L) {
-    mb_view_check(L, 1, MB_VIEW_STEP);
-    mb_sim *sim = mb_host_of(L)->sim;
-    if (!sim->building) luaL_error(L, "a step can only be filled while `schedule` runs");
-    return sim;
-}
-
-static mb_sim *building(lua_State *L, const char *call) {
-    mb_sim *sim = open_step(L);
-    mb_host_check_fence(L, MB_FENCE_STEP, call);
-    return sim;
-}
-
 uint32_t mb_step_view_limit(lua_State *L, int index, const char *call) {
     if (lua_isnoneornil(L, index)) return UINT32_MAX;
     if (!lua_isnumber(L, index))
@@ -39,7 +26,7 @@ static void check_why(lua_State *L, mb_sim *sim, int index) {
 }
 
 static int admit(lua_State *L) {
-    mb_sim *sim = building(L, "step:admit");
+    mb_sim *sim = mb_step_open(L, "step:admit");
     const mb_view *queue = mb_view_check(L, 2, MB_VIEW_QUEUE);
     mb_refusal refusal;
     check_why(L, sim, 4);
@@ -71,7 +58,7 @@ static uint32_t check_chunk(lua_State *L, uint32_t slot, bool steps) {
 }
 
 static int add(lua_State *L) {
-    mb_sim *sim = open_step(L);
+    mb_sim *sim = mb_step_peek(L);
     const uint32_t slot = mb_request_view_check(L, 2);
     const mb_request *request = mb_request_at(&sim->requests, slot);
     const bool running = request->phase == MB_PHASE_RUNNING, steps = sim->by_steps;
@@ -105,7 +92,7 @@ bool mb_step_view_spare(lua_State *L, int index, const char *call) {
 
 // Under a batch model nothing runs at a boundary, so nothing is carried or preempted.
 static int carry(lua_State *L) {
-    mb_sim *sim = building(L, "step:carry");
+    mb_sim *sim = mb_step_open(L, "step:carry");
     const bool spare = mb_step_view_spare(L, 2, "step:carry");
     mb_error error;
     uint32_t preempted;
@@ -121,7 +108,7 @@ static int carry(lua_State *L) {
 }
 
 static int barrier(lua_State *L) { // every batch is one already
-    mb_sim *sim = building(L, "step:barrier");
+    mb_sim *sim = mb_step_open(L, "step:barrier");
     mb_error error;
     uint32_t returned;
     if (!sim->by_steps) {
@@ -140,7 +127,7 @@ static int barrier(lua_State *L) { // every batch is one already
 }
 
 static int quantum(lua_State *L) {
-    mb_sim *sim = building(L, "step:quantum");
+    mb_sim *sim = mb_step_open(L, "step:quantum");
     const lua_Number steps = luaL_checknumber(L, 2);
     if (!(steps >= 1)) return luaL_error(L, "step:quantum: expected a number of steps of at least 1");
     mb_step_quantum(sim, steps < 0x1p62 ? (uint64_t)steps : 0);
@@ -164,7 +151,7 @@ static mb_preemption check_preemption(lua_State *L, int index) {
 }
 
 static int preempt(lua_State *L) {
-    mb_sim *sim = building(L, "step:preempt");
+    mb_sim *sim = mb_step_open(L, "step:preempt");
     const uint32_t slot = mb_request_view_check(L, 2);
     const mb_request *request = mb_request_at(&sim->requests, slot);
     if (!sim->by_steps)
@@ -192,7 +179,7 @@ static int preempt(lua_State *L) {
 #define MAX_WAKES 1000000
 
 static int idle(lua_State *L) {
-    mb_sim *sim = building(L, "step:idle");
+    mb_sim *sim = mb_step_open(L, "step:idle");
     const lua_Number until = luaL_optnumber(L, 2, HUGE_VAL);
     if (!(until > sim->now_s))
         return luaL_error(L,
@@ -283,6 +270,7 @@ void mb_step_view_open(lua_State *L) {
     static const mb_member members[] = {{"admit", admit, 0},
                                         {"add", add, 0},
                                         {"carry", carry, 0},
+                                        {"rank", mb_rank_call, 0},
                                         {"barrier", barrier, 0},
                                         {"quantum", quantum, 0},
                                         {"preempt", preempt, 0},

@@ -221,3 +221,16 @@ void mb_view_check_options(lua_State *L, int options, const char *call, const ch
         if (!*one) luaL_error(L, "%s: there is no option '%s'; expected %s = ...", call, name, known[0]);
     }
 }
+
+mb_sim *mb_step_peek(lua_State *L) {
+    mb_view_check(L, 1, MB_VIEW_STEP);
+    mb_sim *sim = mb_host_of(L)->sim;
+    if (!sim->building) luaL_error(L, "a step can only be filled while `schedule` runs");
+    return sim;
+}
+
+mb_sim *mb_step_open(lua_State *L, const char *call) {
+    mb_sim *sim = mb_step_peek(L);
+    mb_host_check_fence(L, MB_FENCE_STEP, call);
+    return sim;
+}

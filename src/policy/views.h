@@ -23,6 +23,10 @@ typedef struct mb_view {
 void mb_view_new(lua_State *L, mb_view_kind kind, uint32_t index, int metatable); // pushes it
 // The view at `index` of the given kind; else a Lua error that says what was expected.
 mb_view *mb_view_check(lua_State *L, int index, mb_view_kind kind);
+// The simulation while the step at 1 is open; a Lua error else, and of the second where a callback may not
+// fill it.
+mb_sim *mb_step_peek(lua_State *L);
+mb_sim *mb_step_open(lua_State *L, const char *call);
 // Text of anything without addresses; pushes a string.
 void mb_view_describe(lua_State *L, int index);
 // Rank of a request or view among keys of a table; false for other values.
@@ -79,6 +83,11 @@ uint32_t mb_step_view_limit(lua_State *L, int index, const char *call);
 // "needed" or "spare": what a decode must find free to go on.
 bool mb_step_view_spare(lua_State *L, int index, const char *call);
 void mb_sim_view_open(lua_State *L);
+
+// src/policy/view_slo.c: the bounds that requests of a class are promised, one table for all of them (no
+// class: the scenario's).
+void mb_slo_push(lua_State *L, uint32_t class_index);
+int mb_rank_call(lua_State *L); // step:rank{...}, src/policy/view_rank.c
 
 // src/policy/view_client.c: pushes sim.clients.
 void mb_clients_push(lua_State *L);

@@ -20,6 +20,9 @@ static const char *const KEY_NAMES[MB_KEY_COUNT] = {
     [MB_KEY_PREDICTED_OUTPUT] = "predicted_output",
     [MB_KEY_PREDICTED_TOTAL] = "predicted_total",
     [MB_KEY_PREDICTED_REMAINING] = "predicted_remaining",
+    [MB_KEY_EXPECTED_OUTPUT] = "expected_output",
+    [MB_KEY_EXPECTED_REMAINING] = "expected_remaining",
+    [MB_KEY_RANK] = "rank",
     [MB_KEY_OUTPUT_TOKENS] = "output_tokens",
     [MB_KEY_PRIORITY] = "priority",
     [MB_KEY_DEADLINE] = "deadline",
@@ -48,6 +51,12 @@ double mb_key_of(mb_key order, const mb_request *request) {
         return (double)request->prompt_tokens + request->predicted_output;
     case MB_KEY_PREDICTED_REMAINING:
         return (double)request->predicted_output - request->generated;
+    case MB_KEY_EXPECTED_OUTPUT:
+        return mb_request_expected(request);
+    case MB_KEY_EXPECTED_REMAINING:
+        return mb_request_expected(request) - request->generated;
+    case MB_KEY_RANK:
+        return mb_request_rank(request);
     case MB_KEY_OUTPUT_TOKENS:
         return request->output_tokens;
     case MB_KEY_PRIORITY:

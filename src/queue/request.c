@@ -82,3 +82,11 @@ mb_kv_names mb_request_names(const mb_request *request) {
                          .prompt_tokens = request->prompt_tokens,
                          .session = request->session};
 }
+
+mb_request *mb_request_note(mb_request *request) {
+    if (request->noted == request->id + 1) return request;
+    request->noted = request->id + 1;
+    request->rank = 0;
+    request->expected = 0;
+    return request;
+}

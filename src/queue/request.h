@@ -66,6 +66,12 @@ typedef struct mb_request {
     uint64_t session;
     uint64_t *prefix_ids; // owned
     uint32_t prefix_count, prefix_unit_tokens;
+    // --- what the policy says of request number noted - 1; of another one these are of an earlier request
+    // here
+    uint64_t noted;
+    double rank;
+    uint32_t expected;  // tokens of the whole output; 0: what was predicted
+    uint64_t set_aside; // by ranking number ... of the simulation
 } mb_request;
 
 typedef struct mb_request_store {
@@ -82,6 +88,17 @@ void mb_request_store_deinit(mb_request_store *store);
 // A free slot, phase and links reset, and what engines need if `engine`; MB_NONE when out of memory.
 uint32_t mb_request_new(mb_request_store *store, bool engine);
 void mb_request_recycle(mb_request_store *store, uint32_t slot);
+// Ready to take what the policy says of it.
+mb_request *mb_request_note(mb_request *request);
+// The output that the policy expects: at least one token more than there are.
+static inline uint32_t mb_request_expected(const mb_request *request) {
+    const bool said = request->noted == request->id + 1 && request->expected;
+    const uint32_t tokens = said ? request->expected : request->predicted_output;
+    return tokens > request->generated ? tokens : request->generated + 1;
+}
+static inline double mb_request_rank(const mb_request *request) {
+    return request->noted == request->id + 1 ? request->rank : 0;
+}
 // What a KV memory knows its content by.
 mb_kv_names mb_request_names(const mb_request *request);
 

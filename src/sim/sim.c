@@ -59,6 +59,7 @@ void mb_sim_deinit(mb_sim *sim) {
     free(sim->bins);
     free(sim->clients);
     free(sim->queues);
+    free(sim->candidates);
     mb_heap_deinit(&sim->heap);
     mb_request_store_deinit(&sim->requests);
     mb_metrics_deinit(&sim->metrics);

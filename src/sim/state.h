@@ -79,6 +79,12 @@ typedef struct mb_sim_config {
     double swap_s_per_token;
 } mb_sim_config;
 
+// A request that a ranking puts in order.
+typedef struct mb_candidate {
+    double key, left;     // to the next edge of the keys
+    uint32_t slot, place; // place: of equals the lower comes first
+} mb_candidate;
+
 // What a client was served so far, and has in the system.
 typedef struct mb_client {
     uint64_t prompt_tokens; // of requests that started, each once
@@ -147,12 +153,15 @@ struct mb_sim {
     mb_lockstep *groups; // of replicas that step together; NULL: there are none
     mb_bits touched;     // groups of which a run ended or a step is held at this instant
     mb_engine **ranks;   // room for those of a group
-    double first_boundary_s; // or rather, the first of them will, at this time; INFINITY: all
-    mb_replica *building;    // whose step is open for mb_step_* calls; NULL outside `schedule`
-    uint32_t taken_in;       // requests that were admitted to it,
-    mb_stop stop;            // what ended that,
-    mb_stop limited_by;      // and what the policy's own numbers are due to
-    uint32_t *scratch;       // room for the numbers of all replicas
+    double first_boundary_s;         // or rather, the first of them will, at this time; INFINITY: all
+    mb_replica *building;            // whose step is open for mb_step_* calls; NULL outside `schedule`
+    uint32_t taken_in;               // requests that were admitted to it,
+    mb_stop stop;                    // what ended that,
+    mb_stop limited_by;              // and what the policy's own numbers are due to
+    struct mb_candidate *candidates; // room for those of a ranking
+    uint32_t candidate_capacity;
+    uint64_t rankings; // made so far
+    uint32_t *scratch; // room for the numbers of all replicas
     uint32_t idle_count, idle_on_purpose_count;
     uint32_t idle_holding_count; // engines left idle, not on purpose, while requests run on them
     uint64_t arrived, waiting, running;

@@ -160,7 +160,7 @@ END
     schedule 'step:carry() step:admit(self.sim.queue) step:quantum(0)'
     fails "step:quantum: expected a number of steps of at least 1"
     schedule 'replica.reserve = "everything"'
-    fails 'replica.reserve is "chunk", "sequence", "prompt", "predicted" or "maximum", not "everything"'
+    fails 'replica.reserve is "chunk", "sequence", "prompt", "predicted", "expected" or "maximum", not "everything"'
     schedule 'replica.reserve = "maximum"'
     fails 'replica.reserve = "maximum" needs cluster.kv_max_length'
     schedule 'replica.watermark = 1'
@@ -169,6 +169,26 @@ END
     fails 'step:preempt: expected "recompute", "swap" or "pause", not "throw"'
     schedule 'step:carry("all") step:admit(self.sim.queue)'
     fails 'what a decode must find free is "needed"'
+    schedule 'step:carry() step:rank{}'
+    fails "step:rank: it stands instead of step:carry and step:barrier, not after them"
+    schedule 'step:rank{ form = self.sim.queue }'
+    fails "step:rank: there is no option 'form'; expected from, by, per_token, edges, most, preempt and to"
+    schedule 'step:rank{ by = "length" }'
+    fails 'step:rank: by = length is unknown; expected "rank", a key that queues are ordered by, or a function(req)'
+    schedule 'step:rank{ by = function() return 0 / 0 end }'
+    fails 'step:rank: the function `by` must return a number, and returned NaN'
+    schedule 'step:rank{ by = function(req) req:rank(1) return 1 end }'
+    fails 'req:rank: refused inside the function `by`'
+    schedule 'step:rank{ preempt = "throw" }'
+    fails 'step:rank: preempt = "recompute", "swap" or "pause", not "throw"'
+    schedule 'step:rank{ edges = { 3, 2 }, per_token = 1 }'
+    fails "step:rank: edge 2 is not a number at least as large as the one before"
+    schedule 'self.sim.queue:peek():expect(-1)'
+    fails "req:expect: expected a number of tokens of at least 0"
+    schedule 'self.sim.queue:peek():rank(0 / 0)'
+    fails "req:rank: the rank is NaN"
+    schedule 'local own = self.sim:queue{ by = "rank", of = replica } self.sim:queue{ of = replica } step:admit(own)'
+    fails "queue: replica 1 has a queue of its own already; make it before replica.queue is read"
     schedule 'step:add(self.sim.queue:peek(), 0)'
     fails "step:add: the tokens must be a whole number of at least 1"
     schedule 'replica:estimate{ decodes = -1 }'

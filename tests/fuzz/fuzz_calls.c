@@ -43,13 +43,14 @@ static void text(params *p, const char *name, const char *value) {
 }
 
 static void choose_params(bytes *b, params *p) {
-    static const char *const reserves[] = {"chunk", "sequence", "prompt", "predicted", "maximum"};
+    static const char *const reserves[] = {"chunk", "sequence", "prompt", "predicted", "expected", "maximum"};
     static const char *const ways[] = {"recompute", "swap", "pause", "any"};
     static const char *const orders[] = {
-        "none", "function", "bins", "predicted_output", "predicted_remaining", "priority"};
+        "none", "function", "bins", "predicted_output", "predicted_remaining", "expected_remaining",
+        "rank", "priority"};
     number(p, "budget", PICK(b, 0, 4, 16, 64));
     number(p, "requests", PICK(b, 0, 3, 12));
-    text(p, "reserve", reserves[take(b, 5)]);
+    text(p, "reserve", reserves[take(b, 6)]);
     number(p, "watermark", PICK(b, 0, 0.01, 0.1));
     p->list[p->count++] = (mb_param){
         .name = (char *)(uintptr_t) "chunked", .kind = MB_PARAM_BOOLEAN, .boolean = take(b, 4) > 0};
@@ -58,11 +59,12 @@ static void choose_params(bytes *b, params *p) {
     text(p, "how", ways[take(b, 4)]);
     number(p, "skip", PICK(b, 0, 0.2));
     number(p, "single", PICK(b, 0, 0.2));
+    number(p, "rank", PICK(b, 0, 0.3, 1));
     number(p, "quantum", PICK(b, 0, 0.3));
     number(p, "idle", PICK(b, 0, 0.2));
     number(p, "barrier", PICK(b, 0, 0.3));
     number(p, "timer", PICK(b, 0, 0.3, 2));
-    text(p, "order", orders[take(b, 6)]);
+    text(p, "order", orders[take(b, 8)]);
     text(p, "carry", take(b, 2) ? "spare" : "needed");
     number(p, "meddle", PICK(b, 0, 0.02, 0.1));
     number(p, "ask", PICK(b, 0, 0.2, 1));

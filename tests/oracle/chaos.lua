@@ -15,6 +15,7 @@ local Chaos = { params = {
   skip = 0,                       -- chance of leaving the decodes out of a step
   single = 0,                     -- chance of adding requests one by one
   carry = "needed",               -- what a decode must find free
+  rank = 0,                       -- chance of a step by rank
   quantum = 0,                    -- chance of a quantum
   idle = 0, barrier = 0, timer = 0,
   order = "none",                 -- of the queue; or "function", or "bins"
@@ -44,6 +45,7 @@ function Chaos:init()
   self.state, self.drawn = 1 + params.seed * 7919, -20
   for i = 1, 20 do self:draw() end -- luacheck: ignore i
   self.asker = { sim = sim, requests = {}, queues = { sim.queue }, draw = function() return self:draw() end }
+  if params.ask > 0 then sim:sample() end -- what is read of files is read now
   self:ask("init")
   self.queue = sim.queue
   if params.order == "bins" then
@@ -110,6 +112,24 @@ function Chaos:preempt_some(replica, step)
   end
 end
 
+-- A step by rank, with options by chance.
+function Chaos:ranked(replica, step)
+  local function pick(list) return list[1 + math.floor(self:draw() * #list)] end
+  local edges = pick{ false, { 3, 10, 20 }, { 0, 5 } }
+  local from = pick{ self:source(), self:source(), replica.queue }
+  local rows, preempted, steps = step:rank{
+    from = from,
+    by = pick{ "rank", "expected_remaining", "predicted_remaining", "priority", "arrival",
+      function(req) return req.predicted_output + 3 * req:generated() end, nil },
+    per_token = pick{ 0, 1, 0.5, edges and 2 or -1 }, edges = edges or nil, most = pick{ 2, 7, 100 },
+    preempt = pick{ false, "swap", "recompute", "pause" },
+    to = pick{ self.queue, self.queue, replica.queue },
+  }
+  self.sim:observe("ranked", rows + 1000 * preempted)
+  self.sim:observe("edge", steps or 0)
+  if steps and self:draw() < 0.7 then step:quantum(steps) end
+end
+
 -- Paused requests hold memory: if nothing else can go on, one of them must.
 function Chaos:schedule(replica, step)
   local params = self.params
@@ -119,6 +139,10 @@ function Chaos:schedule(replica, step)
     if step.requests > 0 then return step:barrier() end
   end
   if self:chance(params.preempt) then self:preempt_some(replica, step) end
+  if self:chance(params.rank) then
+    self:ranked(replica, step)
+    if step.requests > 0 then return end
+  end
   if self:chance(params.single) then
     local list = {}
     for req in replica:each_running() do list[#list + 1] = req end

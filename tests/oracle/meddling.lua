@@ -33,6 +33,14 @@ local CHANGES = {
     local low = math.floor(asker.draw() * 15)
     if asker.bins then asker.bins:set_edges{ low, 15 + low } end
   end,
+  function(asker)
+    local req = #asker.requests > 0 and pick(asker.draw, asker.requests)
+    if req then req:expect(asker.draw() * 50) end
+  end,
+  function(asker)
+    local req = #asker.requests > 0 and pick(asker.draw, asker.requests)
+    if req then req:rank(asker.draw() * 9) end
+  end,
   function(asker) pick(asker.draw, asker.sim.replicas).max_requests = 1 + math.floor(asker.draw() * 9) end,
   function(asker) pick(asker.draw, asker.sim.replicas).token_budget = 4 + math.floor(asker.draw() * 60) end,
   function(asker) pick(asker.draw, asker.sim.replicas).watermark = asker.draw() * 0.05 end,
@@ -47,6 +55,7 @@ local FORBIDDEN = {
   function(step, asker) if asker.requests[1] then step:add(asker.requests[1]) end end,
   function(step, asker) if asker.requests[1] then step:preempt(asker.requests[1]) end end,
   function(step) step:barrier() end,
+  function(step) step:rank{} end,
   function(step) step:quantum(3) end,
   function(step) step:idle() end,
 }

@@ -111,6 +111,105 @@ local URGENT = { { 0, 2, 9, 0 }, { 1, 2, 1, 5 } }
 case("the urgent one interrupts", "priority", "", limited(1), URGENT, { { 0, 12, 114 }, { 12, 24, 24 } })
 case("or waits", "priority", "preempt = false", limited(1), URGENT, { { 0, 12, 100 }, { 100, 112, 112 } })
 
+-- mlfq: levels of 1, 2, 4 ... tokens. A's first token, 11, uses up the first; B: 11 -> 22. A: 33, as C comes, new: 44, and it
+-- stays, since both are in the second level now: 55, 66. A, put aside without loss: 77, 88.
+case("who has had most waits", "mlfq", "", limited(1) .. ", swap = { tokens = 100, seconds_per_token = 0 }",
+     { { 0, 1, 4 }, { 1, 1, 1 }, { 30, 1, 3 } }, { { 0, 11, 88 }, { 11, 22, 22 }, { 33, 44, 66 } })
+-- B's prompt of 5, 15, takes longer than the first level's 11: it joins the second, behind A, which came to it with a token.
+case("a long prompt joins a lower level", "mlfq", "", limited(1), { { 0, 1, 2 }, { 1, 5, 1 } },
+     { { 0, 11, 22 }, { 22, 37, 37 } })
+-- ltr: as srpt above, by the whole prediction. B, with 2, before A with 9, which computes 3 tokens again: no host to swap to.
+case("the shorter first", "ltr", "", limited(1), LONG_SHORT, { { 0, 12, 125 }, { 12, 24, 35 } })
+-- C, 35 -> 47 -> 58, and D, 58 -> 70, come before A, which waits since 12; the look at 60 ms finds it too long. A computes 3
+-- again: 83; 7 x 11 -> 160. Then D, which lost its 3 tokens: 13 -> 173.
+case("until it was passed over for too long", "ltr", "starve = 0.04, period = 10", limited(1),
+     { { 0, 2, 9 }, { 1, 2, 2 }, { 30, 2, 2 }, { 50, 2, 2 } },
+     { { 0, 12, 160 }, { 12, 24, 35 }, { 35, 47, 58 }, { 58, 70, 173 } })
+
+-- step:rank is the same by a key and by a function, and, where no two are equal, in an ordered queue and in a plain one.
+do
+  local load = "synthetic { arrivals = arrivals.gamma{ rate = 20, cv = 3 }, prompt = lengths.uniform(1, 40), "
+    .. "output = lengths.uniform(1, 30), limit = 200 }"
+  local small = "kv_block = 2, kv_blocks = 130, max_requests = 20"
+  local function ends(queue, options)
+    write("ranked.lua", ([[
+local P = {}
+function P:init() self.queue = %s self.sim.inbox = self.queue end
+function P:schedule(_, step)
+  step:rank{ from = self.queue, preempt = "recompute", %s }
+  step:quantum(1)
+end
+return P
+]]):format(queue, options))
+    local rows, list = run(folder .. "/ranked.lua", "", small, load, nil, nil, "ranked")
+    for i = 0, 199 do list[#list + 1] = rows[i].end_s end
+    return table.concat(list, " ")
+  end
+  local plain = ends("self.sim:queue()", 'by = "expected_remaining"')
+  local left = "function(req) return req.predicted_output - req:generated() end"
+  tap.ok(ends("self.sim:queue()", "by = " .. left) == plain, "step:rank: a function")
+  tap.ok(ends('self.sim:queue{ by = "expected_remaining" }', "") == ends("self.sim:queue{ by = " .. left .. " }", ""),
+    "step:rank: the queue's order, and its function")
+  local unequal = "function(req) return req.predicted_output - req:generated() + req.id / 1024 end"
+  tap.ok(ends("self.sim:queue{ by = " .. unequal .. " }", "") == ends("self.sim:queue()", "by = " .. unequal),
+    "step:rank: ordered or plain")
+  tap.ok(ends("self.sim:queue()", 'by = "predicted_output", per_token = -1') == plain, "step:rank: per_token")
+  -- In Lua, as policies had to: all in one list, sorted; add, or set aside the last behind that runs and is not in the step.
+  write("ranked.lua", [[
+local P = {}
+function P:schedule(replica, step)
+  local all, queue = {}, self.sim.queue
+  local function take(req, runs) all[#all + 1] = { req = req, left = req.predicted_output - req:generated(), runs = runs } end
+  for req in replica:each_running() do take(req, true) end
+  for req in queue:each() do take(req, false) end
+  table.sort(all, function(a, b) return a.left < b.left end)
+  local last = #all
+  for i, one in ipairs(all) do
+    local good, why = one.gone, nil
+    if not good then good, why = step:add(one.req) end
+    while not good and (why == "memory" or why == "requests") do
+      while last > i and (not all[last].runs or all[last].gone) do last = last - 1 end
+      if last <= i then break end
+      all[last].gone = true
+      step:preempt(all[last].req, "recompute", queue, "back")
+      good, why = step:add(one.req)
+    end
+    if not good then break end
+  end
+  step:quantum(1)
+end
+return P
+]])
+  local rows, list = run(folder .. "/ranked.lua", "", small, load, nil, nil, "ranked")
+  for i = 0, 199 do list[#list + 1] = rows[i].end_s end
+  tap.ok(table.concat(list, " ") == plain, "step:rank: what a loop in Lua does")
+end
+
+-- What a request shows: a class's bounds, or where it has none the scenario's; what the policy said of it.
+do
+  write("shows.lua", [[
+local P = {}
+function P:arrive(req)
+  local bound = req.class == "a" and 1 or 3
+  assert(req.slo.ttft == bound and req.slo == req.slo and (req.class == "a" or req.slo.e2e == 9))
+  req:expect(0)
+  self.one = self.one or self.sim:queue{ by = "expected_output" }
+  self.one:push(req)
+  req:expect(17.5)
+  req:rank(-2)
+  self.sim.queue:push(req)
+end
+function P:schedule(_, step) if step:carry() == 0 then step:admit(self.sim.queue) end end
+return P
+]])
+  local load = "synthetic { arrivals = arrivals.poisson{ rate = 9 }, limit = 40, "
+    .. "classes = { { name = 'a', share = 1, prompt = 3, output = 2, slo = { ttft = 1 } }, "
+    .. "{ name = 'b', share = 1, prompt = 3, output = 2 } } }"
+  local rows = run(folder .. "/shows.lua", "", "kv_blocks = 100", load,
+    "slo = { ttft = 3, e2e = 9 },", nil, "shows")
+  tap.ok(rows[39], "req.class, req.slo")
+end
+
 -- Two at a time; the bin of short answers first: 14, 12 -> 26. Then the long ones: 14 -> 40, 8 x 12 -> 136.
 case("one bin at a time", "multi_bin_continuous", "edges = { 5 }", limited(2),
      { { 0, 2, 2 }, { 0, 2, 9 }, { 0, 2, 2 }, { 0, 2, 9 } }, { { 0, 14, 26 }, { 26, 40, 136 }, { 0, 14, 26 }, { 26, 40, 136 } })

@@ -96,6 +96,8 @@ local QUESTIONS = {
     phase = function(req) return req:phase() end,
     session = function(req) return req.session end,
     prefix = function(req) return req.prefix and #req.prefix end,
+    class = function(req) return req.class end,
+    slo = function(req) return req.slo.e2e end,
     deadline = function(req) return req.deadline end,
     facts = function(req) return req.arrival + req.prompt_tokens + req.predicted_output + req.client + req.priority end,
   },

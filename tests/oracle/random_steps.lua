@@ -25,11 +25,13 @@ return function(seed, folder, meddle)
   local function chaos_policy(number, longest, together)
     local params = {
       seed = whole(1, 1e6), budget = pick{ 0, 0, 4, 16, 64 }, requests = pick{ 0, 0, 3, 12 },
-      reserve = pick{ "chunk", "sequence", "prompt", "predicted", "maximum" }, watermark = pick{ 0, 0, 0.01, 0.1 },
+      reserve = pick{ "chunk", "sequence", "prompt", "predicted", "expected", "maximum" }, watermark = pick{ 0, 0, 0.01, 0.1 },
       chunked = chance(0.8), routed = pick{ 0, 0, 0.5, 1 }, preempt = pick{ 0, 0, 0.1 },
       how = pick{ "recompute", "swap", "pause", "any" }, skip = pick{ 0, 0, 0.2 }, single = pick{ 0, 0, 0.2 },
-      quantum = pick{ 0, 0, 0.3 }, idle = pick{ 0, 0.2 }, barrier = pick{ 0, 0, 0.3 }, timer = pick{ 0, 0, 0.3, 2 },
-      order = pick{ "none", "none", "predicted_output", "predicted_remaining", "priority", "function", "bins" },
+      rank = pick{ 0, 0, 0.3, 1 }, quantum = pick{ 0, 0, 0.3 },
+      idle = pick{ 0, 0.2 }, barrier = pick{ 0, 0, 0.3 }, timer = pick{ 0, 0, 0.3, 2 },
+      order = pick{ "none", "none", "rank", "expected_remaining", "predicted_output", "predicted_remaining", "priority",
+        "function", "bins" },
       carry = pick{ "needed", "spare" }, meddle = (meddle or chance(0.2)) and 0.1 or 0, ask = pick{ 0, 0.2, 1 },
       plain = pick{ 0, 0, 0, 0.1 },
     }
@@ -40,11 +42,14 @@ return function(seed, folder, meddle)
   end
 
   local BUNDLED = { "fcfs", "orca", "vllm_v0", "vllm_v1", "sarathi", "sjf", "srpt", "edf", "priority", "pang",
-    "multi_bin_continuous", "round_robin", "random", "least_loaded", "power_of_two", "static_fifo", "dynamic_no_bins",
+    "multi_bin_continuous", "mlfq", "ltr", "round_robin", "random", "least_loaded", "power_of_two", "static_fifo",
+    "dynamic_no_bins",
     "multi_bin_dynamic", "multi_bin" }
 
   local ROUTERS = { round_robin = true, random = true, least_loaded = true, power_of_two = true }
   local STATIC = { static_fifo = true, dynamic_no_bins = true, multi_bin_dynamic = true, multi_bin = true }
+
+  local ENGINES = { "", 'engine = "fcfs", ', 'engine = "sarathi", ', 'engine = "srpt", ', 'engine = "pang", ' }
 
   local function exists(path)
     local file = io.open(path)
@@ -124,7 +129,7 @@ return function(seed, folder, meddle)
       if chance(0.65) or meddle or not exists("policies/" .. name .. ".lua") or (together and STATIC[name]) then
         list[i] = chaos_policy(i, 80, together)
       else
-        local engine = ROUTERS[name] and pick{ "", 'engine = "sarathi", ', 'engine = "srpt", ', 'engine = "pang", ' } or ""
+        local engine = ROUTERS[name] and pick(ENGINES) or ""
         list[i] = ('{ "%s", %slabel = "%s%d" }'):format(name, engine, name, i)
       end
     end

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+// step:rank{ from =, by =, per_token =, edges =, most =, preempt =, to = }
+#include "policy/views.h"
+#include "sim/rank.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { OPTIONS = 2, BY = 3 }; // places on the stack
+
+static void check_names(lua_State *L) {
+    static const char *const known[] = {"from", "by", "per_token", "edges", "most", "preempt", "to"};
+    lua_pushnil(L);
+    while (lua_next(L, OPTIONS)) {
+        lua_pop(L, 1);
+        const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, -1);
+        size_t i = 0;
+        while (i < sizeof known / sizeof *known && strcmp(known[i], name) != 0)
+            i++;
+        if (i == sizeof known / sizeof *known)
+            luaL_error(
+                L,
+                "step:rank: there is no option '%s'; expected from, by, per_token, edges, most, preempt "
+                "and to",
+                name);
+    }
+}
+
+static uint32_t read_queue(lua_State *L, const char *name, uint32_t otherwise) {
+    lua_getfield(L, OPTIONS, name);
+    const uint32_t queue =
+        lua_isnil(L, -1) ? otherwise : mb_view_check(L, lua_gettop(L), MB_VIEW_QUEUE)->index;
+    lua_pop(L, 1);
+    return queue;
+}
+
+static lua_Number read_number(lua_State *L, const char *name, lua_Number otherwise) {
+    lua_getfield(L, OPTIONS, name);
+    const lua_Number number = lua_isnil(L, -1)                 ? otherwise
+                              : lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1)
+                                                               : (lua_Number)NAN;
+    if (isnan(number)) luaL_error(L, "step:rank: %s must be a number", name);
+    lua_pop(L, 1);
+    return number;
+}
+
+static void read_edges(lua_State *L, mb_ranking *ranking) {
+    lua_getfield(L, OPTIONS, "edges");
+    if (!lua_isnil(L, -1)) {
+        if (!lua_istable(L, -1) || lua_rawlen(L, -1) > MB_MAX_RANK_EDGES)
+            luaL_error(L, "step:rank: edges is a list of at most %d ascending numbers", MB_MAX_RANK_EDGES);
+        ranking->edge_count = (uint32_t)lua_rawlen(L, -1);
+        for (uint32_t i = 0; i < ranking->edge_count; i++) {
+            lua_rawgeti(L, -1, (int)i + 1);
+            ranking->edges[i] = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : (double)NAN;
+            if (isnan(ranking->edges[i]) || (i && ranking->edges[i] < ranking->edges[i - 1]))
+                luaL_error(L, "step:rank: edge %d is not a number at least as large as the one before",
+                           (int)i + 1);
+            lua_pop(L, 1);
+        }
+    }
+    lua_pop(L, 1);
+}
+
+static void read_preempt(lua_State *L, mb_ranking *ranking) {
+    lua_getfield(L, OPTIONS, "preempt");
+    if (lua_toboolean(L, -1)) {
+        const char *how = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, -1);
+        for (mb_preemption i = MB_PREEMPT_RECOMPUTE; i <= MB_PREEMPT_PAUSE && !ranking->preempts; i++) {
+            ranking->preempts = strcmp(how, mb_preemption_name(i)) == 0;
+            ranking->how = i;
+        }
+        if (!ranking->preempts)
+            luaL_error(L, "step:rank: preempt = \"recompute\", \"swap\" or \"pause\", not \"%s\"", how);
+    }
+    lua_pop(L, 1);
+}
+
+// The key of those that run, and of those that wait in a plain queue; by default that of the queue. Leaves
+// `by` at BY where it is a function.
+static void read_by(lua_State *L, mb_ranking *ranking) {
+    const mb_host *host = mb_host_of(L);
+    const mb_key order = host->sim->queues[ranking->from].order;
+    lua_getfield(L, OPTIONS, "by");
+    if (lua_isnil(L, BY) && order == MB_KEY_GIVEN) { // the queue's own function
+        lua_rawgeti(L, LUA_REGISTRYINDEX, host->keys);
+        lua_rawgeti(L, -1, (int)ranking->from + 1);
+        lua_replace(L, BY);
+        lua_settop(L, BY);
+    }
+    if (lua_isnil(L, BY))
+        ranking->by = order == MB_KEY_NONE ? MB_KEY_ARRIVAL : order;
+    else if (lua_isfunction(L, BY))
+        ranking->by = MB_KEY_GIVEN;
+    else
+        ranking->by = lua_type(L, BY) == LUA_TSTRING ? mb_key_from_name(lua_tostring(L, BY)) : MB_KEY_COUNT;
+    if (ranking->by == MB_KEY_COUNT)
+        luaL_error(L,
+                   "step:rank: by = %s is unknown; expected \"rank\", a key that queues are ordered by, or a "
+                   "function(req)",
+                   lua_type(L, BY) == LUA_TSTRING ? lua_tostring(L, BY) : luaL_typename(L, BY));
+    if (ranking->by == MB_KEY_OUTPUT_TOKENS && !host->oracle)
+        luaL_error(L, "step:rank: by = \"output_tokens\" needs oracle = true in the scenario");
+}
+
+static void call_by(lua_State *L, uint32_t slot) {
+    mb_host *host = mb_host_of(L);
+    lua_pushvalue(L, BY);
+    mb_request_view_push(host, slot);
+    lua_call(L, 1, 1);
+    const double key = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : (double)NAN;
+    if (isnan(key))
+        luaL_error(L, "step:rank: the function `by` must return a number, and returned %s",
+                   lua_type(L, -1) == LUA_TNUMBER ? "NaN" : luaL_typename(L, -1));
+    mb_request_at(&host->sim->requests, slot)->key = key;
+    lua_pop(L, 1);
+}
+
+// Ask the function of everyone that it is to put in order.
+static void ask_keys(lua_State *L, const mb_ranking *ranking) {
+    mb_host *host = mb_host_of(L);
+    mb_sim *sim = host->sim;
+    const mb_engine *engine = &sim->building->engine;
+    const mb_queue *queue = &sim->queues[ranking->from];
+    const mb_fence outer = mb_host_fence(host, MB_FENCE_ALL, "the function `by`");
+    mb_host_enter(L);
+    for (uint32_t slot = sim->by_steps ? mb_engine_oldest(engine) : MB_NONE; slot != MB_NONE;
+         slot = mb_request_at(&sim->requests, slot)->next)
+        call_by(L, slot);
+    const bool plain = queue->order == MB_KEY_NONE;
+    for (uint32_t slot = plain ? mb_queue_peek(queue, &sim->requests) : MB_NONE; slot != MB_NONE;
+         slot = mb_queue_after(queue, &sim->requests, slot))
+        call_by(L, slot);
+    mb_host_leave(L);
+    host->fence = outer;
+}
+
+int mb_rank_call(lua_State *L) {
+    mb_sim *sim = mb_step_open(L, "step:rank");
+    luaL_checktype(L, OPTIONS, LUA_TTABLE);
+    lua_settop(L, OPTIONS);
+    if (mb_engine_carried(&sim->building->engine))
+        return luaL_error(L, "step:rank: it stands instead of step:carry and step:barrier, not after them");
+    check_names(L);
+    mb_ranking ranking = {.from = read_queue(L, "from", 0), .per_token = read_number(L, "per_token", 0)};
+    ranking.to = read_queue(L, "to", ranking.from);
+    const lua_Number most = read_number(L, "most", HUGE_VAL);
+    ranking.most = most <= 0 ? 0 : most >= UINT32_MAX ? UINT32_MAX : (uint32_t)most;
+    read_edges(L, &ranking);
+    read_preempt(L, &ranking);
+    read_by(L, &ranking);
+    if (ranking.by == MB_KEY_GIVEN) ask_keys(L, &ranking);
+    mb_ranked ranked;
+    mb_error error = {0};
+    mb_host_enter(L); // a queue's `by` function may be asked
+    if (mb_step_rank(sim, &ranking, &ranked, &error) != MB_OK) return mb_host_raise(L, &error);
+    mb_host_leave(L);
+    lua_pushinteger(L, ranked.rows);
+    lua_pushinteger(L, ranked.preempted);
+    if (ranked.steps == 0) return 2;
+    mb_lua_push_quantity(L, (double)ranked.steps);
+    return 3;
+}

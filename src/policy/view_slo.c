@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// What requests are promised, as a policy sees it.
+#include "policy/views.h"
+
+#include <math.h>
+
+static void set_bound(lua_State *L, const char *name, double seconds) {
+    if (isinf(seconds)) return; // absent where the scenario has none
+    mb_lua_push_quantity(L, seconds);
+    lua_setfield(L, -2, name);
+}
+
+static void push_bounds(lua_State *L, const mb_slo *slo) {
+    lua_newtable(L);
+    set_bound(L, "ttft", slo->ttft_s);
+    set_bound(L, "tbt", slo->tbt_s);
+    set_bound(L, "e2e", slo->e2e_s);
+}
+
+void mb_slo_push(lua_State *L, uint32_t class_index) {
+    const mb_host *host = mb_host_of(L);
+    const mb_sim_config *config = host->sim->config;
+    const bool classed = class_index < config->class_count;
+    const int index = classed ? (int)class_index + 1 : 0;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, host->slo_views);
+    lua_rawgeti(L, -1, index);
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        push_bounds(L, classed ? &config->classes[class_index].slo : &config->slo);
+        lua_pushvalue(L, -1);
+        lua_rawseti(L, -3, index);
+    }
+    lua_remove(L, -2);
+}

@@ -1,0 +1,49 @@
+-- Bundled scenarios that hold policies of the literature against what was published of them: the direction, and the size
+-- within a band.
+package.path = "tests/lua/?.lua;tests/oracle/?.lua;" .. package.path
+local tap = require "tap"
+local binary = os.getenv("MBSAND") or "build/mbsand"
+
+-- Means over the seeds of measures, by policy.
+local function means(command, measures)
+  local rows, names = {}, nil
+  local pipe = assert(io.popen(binary .. " " .. command .. " --quiet --format csv"))
+  for line in pipe:lines() do
+    local cells = {}
+    for cell in (line:gsub('"([^"]*)"', function(text) return (text:gsub(",", ";")) end) .. ","):gmatch("([^,]*),") do
+      cells[#cells + 1] = cell
+    end
+    if not names or cells[1] == names[1] then
+      names = cells
+    else
+      local row = {}
+      for i, name in ipairs(names) do row[name] = cells[i] end
+      local sum = rows[row.policy] or { count = 0 }
+      for _, measure in ipairs(measures) do sum[measure] = (sum[measure] or 0) + tonumber(row[measure]) end
+      sum.count = sum.count + 1
+      rows[row.policy] = sum
+    end
+  end
+  pipe:close()
+  for _, sum in pairs(rows) do
+    for _, measure in ipairs(measures) do sum[measure] = sum[measure] / sum.count end
+  end
+  return rows
+end
+
+local function within(name, value, low, high)
+  tap.ok(value >= low and value <= high, name, ("%g, not %g to %g"):format(value, low, high))
+end
+
+-- FastServe and LTR: the first token at least 20 times as soon, no answer later in the mean, the same throughput.
+do
+  local rows = means("starvation", { "ttft_mean_s", "e2e_mean_s", "throughput_tps" })
+  local fcfs = rows.fcfs
+  for _, name in ipairs{ "mlfq", "ltr" } do
+    within(name .. ": TTFT", fcfs.ttft_mean_s / rows[name].ttft_mean_s, 20, 1000)
+    within(name .. ": E2E", fcfs.e2e_mean_s / rows[name].e2e_mean_s, 1.3, 3)
+    within(name .. ": throughput", rows[name].throughput_tps / fcfs.throughput_tps, 0.97, 1.05)
+  end
+end
+
+tap.done()
