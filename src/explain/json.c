@@ -54,6 +54,10 @@ static json_t *wait_json(bool *lost, const mb_wait *wait, const unsigned char *o
     mb_json_set(lost, object, "busy_with", others_json(lost, others, count, MB_WAIT_BUSY));
     mb_json_set(lost, object, "behind", others_json(lost, others, count, MB_WAIT_BEHIND));
     mb_json_set(lost, object, "overtaken_by", others_json(lost, others, count, MB_WAIT_OVERTAKEN));
+    json_t *hindered = json_object();
+    for (int i = 0; i < MB_HINDRANCES; i++)
+        mb_json_set(lost, hindered, mb_hindrance_names[i], json_integer((json_int_t)wait->hindered[i]));
+    mb_json_set(lost, object, "turned_away", hindered);
     return object;
 }
 
@@ -95,6 +99,11 @@ static mb_status policy_json(bool *lost, const mb_explanation *e, int policy, js
         mb_json_set(lost, one, "first_token_s", mb_json_number(service->first_token_s));
         mb_json_set(lost, one, "end_s", mb_json_number(service->end_s));
         mb_json_set(lost, one, "preemptions", json_integer(service->preemptions));
+        const mb_taken *taken = &record->taken[i];
+        mb_json_set(lost, one, "queue",
+                    isnan(service->start_s) || taken->queue == MB_NONE ? json_null()
+                                                                       : json_integer(taken->queue));
+        mb_json_set(lost, one, "bin", taken->bin ? json_integer(taken->bin) : json_null());
         if (status == MB_OK) mb_json_set(lost, one, "waited", wait_json(lost, &wait, others, stretch->count));
         mb_json_set(lost, one, "pieces", pieces_json(lost, &e->timelines[policy], i, &at));
         mb_json_append(lost, list, one);

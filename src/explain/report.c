@@ -163,7 +163,28 @@ static void put_number(mb_sheet *sheet, char **cell, double value, int digits) {
     mb_sheet_put(sheet, cell, text);
 }
 
-static void put_request(const mb_explanation *e, mb_sheet *sheet, size_t index) {
+// Where it waited: "2 of 4" of bins, "queue 3", "own 1"; "" in the simulation's first queue.
+static void write_queue(const mb_taken *taken, char text[MB_TEXT_SIZE]) {
+    *text = '\0';
+    if (taken->bin)
+        snprintf(text, MB_TEXT_SIZE, "bin %u of %u", taken->bin, taken->bins);
+    else if (taken->owner != MB_NONE)
+        snprintf(text, MB_TEXT_SIZE, "of replica %u", taken->owner + 1);
+    else if (taken->queue != MB_NONE)
+        snprintf(text, MB_TEXT_SIZE, "%u", taken->queue);
+}
+
+// Is there more than one queue to wait in?
+static bool has_queues(const mb_record *record) {
+    bool any = false;
+    for (size_t i = 0; i < record->count; i++)
+        any = any || record->taken[i].bin || record->taken[i].queue != record->taken[0].queue;
+    return any;
+}
+
+enum { FIXED = 6 }; // columns before those of the policies
+
+static void put_request(const mb_explanation *e, mb_sheet *sheet, size_t index, const bool queues[2]) {
     const mb_trial *stretch = &e->found->stretch;
     const mb_arrival *arrival = &e->duel->requests->arrivals[stretch->numbers[index]];
     char **cells = &sheet->cells[index * sheet->columns];
@@ -174,31 +195,51 @@ static void put_request(const mb_explanation *e, mb_sheet *sheet, size_t index) 
     put_number(sheet, &cells[3], arrival->prompt_tokens, 10);
     put_number(sheet, &cells[4], arrival->output_tokens, 10);
     put_number(sheet, &cells[5], arrival->predicted_output, 10);
-    for (int p = 0; p < 2; p++)
-        put_number(
-            sheet, &cells[6 + p],
-            mb_explain_value(e->duel->measure, &stretch->records[p].services[index], e->arrivals[index]), 4);
+    cells += FIXED;
+    for (int p = 0; p < 2; p++) {
+        char text[MB_TEXT_SIZE];
+        const mb_record *record = &stretch->records[p];
+        write_queue(&record->taken[index], text);
+        if (queues[p]) mb_sheet_put(sheet, cells++, text);
+        put_number(sheet, cells++,
+                   mb_explain_value(e->duel->measure, &record->services[index], e->arrivals[index]), 4);
+    }
+}
+
+static void put_heads(const mb_explanation *e, mb_sheet *sheet, const bool queues[2]) {
+    static const char *const names[FIXED] = {"", "request", "arrival", "prompt", "output", "predicted"};
+    static const char *const units[FIXED] = {"", "id", "s", "tokens", "tokens", "tokens"};
+    size_t at = 0;
+    for (; at < FIXED; at++) {
+        mb_sheet_put(sheet, &sheet->heads[at], names[at]);
+        mb_sheet_put(sheet, &sheet->units[at], units[at]);
+    }
+    for (int p = 0; p < 2; p++) {
+        char head[MB_TEXT_SIZE];
+        if (queues[p]) {
+            mb_sheet_put(sheet, &sheet->heads[at], "queue");
+            mb_sheet_put(sheet, &sheet->units[at++], "");
+        }
+        snprintf(head, sizeof head, "%s %.40s", heads[e->duel->measure], label_of(e, p));
+        mb_sheet_put(sheet, &sheet->heads[at], head);
+        mb_sheet_put(sheet, &sheet->units[at++], "s");
+    }
 }
 
 static mb_status print_requests(const mb_explanation *e, const mb_chart_style *style, FILE *out,
                                 mb_error *error) {
-    const char *const names[] = {"", "request", "arrival", "prompt", "output", "predicted"};
-    const char *const units[] = {"", "id", "s", "tokens", "tokens", "tokens"};
-    const size_t count = e->found->stretch.count, shown = count < MOST_LISTED ? count : MOST_LISTED;
-    mb_sheet sheet = {.text_columns = 1, .columns = 8, .rows = shown};
+    const mb_trial *stretch = &e->found->stretch;
+    const size_t count = stretch->count, shown = count < MOST_LISTED ? count : MOST_LISTED;
+    const bool queues[2] = {has_queues(&stretch->records[0]), has_queues(&stretch->records[1])};
+    mb_sheet sheet = {
+        .text_columns = 1, .columns = FIXED + 2 + (size_t)queues[0] + (size_t)queues[1], .rows = shown};
     if (!mb_sheet_allocate(&sheet)) {
         mb_sheet_deinit(&sheet);
         return mb_fail_memory(error);
     }
-    for (size_t i = 0; i < 8; i++) {
-        char head[MB_TEXT_SIZE];
-        snprintf(head, sizeof head, "%s %.40s", heads[e->duel->measure],
-                 i < 6 ? "" : label_of(e, (int)i - 6));
-        mb_sheet_put(&sheet, &sheet.heads[i], i < 6 ? names[i] : head);
-        mb_sheet_put(&sheet, &sheet.units[i], i < 6 ? units[i] : "s");
-    }
+    put_heads(e, &sheet, queues);
     for (size_t i = 0; i < shown; i++)
-        put_request(e, &sheet, i);
+        put_request(e, &sheet, i, queues);
     const bool failed = sheet.failed;
     fputc('\n', out);
     if (!failed) mb_print_sheet(&sheet, out, style->color);
@@ -225,6 +266,15 @@ static size_t add_letters(mb_strbuf *text, const unsigned char *others, size_t c
     return all;
 }
 
+static const char *const hindrances[MB_HINDRANCES] = {
+    [MB_HINDER_MEMORY] = "its KV memory was not free",
+    [MB_HINDER_REQUESTS] = "as many ran as may",
+    [MB_HINDER_TOKENS] = "the step's token budget was used up",
+    [MB_HINDER_LATE] = "the next step had been composed",
+    [MB_HINDER_CAP] = "the batch was at the policy's limit",
+    [MB_HINDER_SLA] = "the batch was at the policy's limit for the time between tokens",
+    [MB_HINDER_PLANNED] = "the batch was at the policy's limit for the memory that it expects to need"};
+
 static void add_wait(mb_strbuf *text, const mb_explanation *e, int policy, size_t request,
                      const mb_wait *wait, const unsigned char *others) {
     const size_t count = e->found->stretch.count;
@@ -235,7 +285,9 @@ static void add_wait(mb_strbuf *text, const mb_explanation *e, int policy, size_
         return;
     }
     const char *join = ": ";
-    const bool passed = add_letters(NULL, others, count, MB_WAIT_BEHIND | MB_WAIT_OVERTAKEN) > 0;
+    bool passed = add_letters(NULL, others, count, MB_WAIT_BEHIND | MB_WAIT_OVERTAKEN) > 0;
+    for (int i = 0; i < MB_HINDRANCES; i++)
+        passed = passed || wait->hindered[i];
     if (wait->steps == 1 && !passed && wait->idle_s == 0) {
         mb_strbuf_add(text, " for what ");
         add_letters(text, others, count, MB_WAIT_BUSY);
@@ -256,6 +308,11 @@ static void add_wait(mb_strbuf *text, const mb_explanation *e, int policy, size_
         mb_strbuf_printf(text, "%sovertaken by ", join);
         add_letters(text, others, count, MB_WAIT_OVERTAKEN);
         mb_strbuf_add(text, ", which came later");
+        join = "; ";
+    }
+    for (int i = 0; i < MB_HINDRANCES; i++) {
+        if (!wait->hindered[i]) continue;
+        mb_strbuf_printf(text, "%s%s", join, hindrances[i]);
         join = "; ";
     }
     if (wait->idle_s > 0) {

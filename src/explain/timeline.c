@@ -40,7 +40,7 @@ static void put(maker *m, size_t request, uint32_t replica, double from_s, doubl
 }
 
 static int by_request(const void *left, const void *right) {
-    const mb_part *a = left, *b = right;
+    const mb_work *a = left, *b = right;
     if (a->request != b->request) return a->request < b->request ? -1 : 1;
     if (a->from_s != b->from_s) return a->from_s < b->from_s ? -1 : 1;
     return a->batch < b->batch ? -1 : a->batch > b->batch;
@@ -60,7 +60,7 @@ static mb_doing between(const mb_record *record, size_t request, double from_s, 
 }
 
 // A batch serves from the prompt to the end at one go.
-static void put_part(maker *m, const mb_part *part) {
+static void put_part(maker *m, const mb_work *part) {
     if (!part->whole_batch) {
         put(m, part->request, part->replica, part->from_s, part->to_s,
             part->prompt ? MB_DOING_PROMPT : MB_DOING_DECODE);
@@ -75,7 +75,7 @@ static void put_part(maker *m, const mb_part *part) {
 // All of one request's parts, from number `at` on; where those of the next begin.
 static size_t put_request(maker *m, size_t request, double arrival_s, size_t at) {
     const mb_record *record = m->record;
-    const mb_part *parts = record->parts;
+    const mb_work *parts = record->parts;
     const double end_s = record->services[request].end_s;
     double now_s = arrival_s;
     uint32_t replica = MB_NONE;

@@ -153,6 +153,8 @@ mb_status mb_trials_run(mb_duel *duel, mb_trial *trials, size_t count, mb_error 
     for (size_t i = 0; i < count; i++) {
         match *one = &all.list[i];
         if (status == MB_OK) conclude(duel, &trials[i], one);
+        if (status == MB_OK && (trials[i].records[0].failed || trials[i].records[1].failed))
+            status = mb_fail_memory(error);
         for (int p = 0; p < 2; p++)
             mb_outcome_deinit(&one->sides[p].outcome);
         free(one->picked);

@@ -2,6 +2,7 @@
 #include "explain/waits.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,41 @@ static double uncovered(interval *list, size_t count, double from_s, double to_s
     return idle_s + fmax(to_s - until_s, 0);
 }
 
+const char *const mb_hindrance_names[MB_HINDRANCES] = {"memory", "requests", "tokens", "late",
+                                                       "cap",    "b_sla",    "b_mem"};
+
+static int hindrance_of(const mb_turned *turned) {
+    if (turned->request == SIZE_MAX)
+        return turned->stop == MB_STOP_B_SLA   ? MB_HINDER_SLA
+               : turned->stop == MB_STOP_B_MEM ? MB_HINDER_PLANNED
+                                               : MB_HINDER_CAP;
+    switch (turned->why) {
+    case MB_REFUSED_MEMORY:
+        return MB_HINDER_MEMORY;
+    case MB_REFUSED_REQUESTS:
+        return MB_HINDER_REQUESTS;
+    case MB_REFUSED_TOKENS:
+        return MB_HINDER_TOKENS;
+    case MB_REFUSED_LATE:
+        return MB_HINDER_LATE;
+    default:
+        return -1;
+    }
+}
+
+// While it waited, and (of what concerns all who wait) on the replica that took it.
+static void count_hindrances(const mb_record *record, size_t request, double from_s, double to_s,
+                             mb_wait *wait) {
+    for (size_t i = 0; i < record->turned_count; i++) {
+        const mb_turned *turned = &record->turned[i];
+        const bool own = turned->request == request;
+        const bool all = turned->request == SIZE_MAX && turned->replica == wait->replica;
+        if ((!own && !all) || turned->time_s < from_s || turned->time_s >= to_s) continue;
+        const int what = hindrance_of(turned);
+        if (what >= 0) wait->hindered[what]++;
+    }
+}
+
 mb_status mb_wait_of(const mb_record *record, const double *arrivals, size_t request, unsigned char *others,
                      mb_wait *wait, mb_error *error) {
     const mb_service *services = record->services;
@@ -44,13 +80,22 @@ mb_status mb_wait_of(const mb_record *record, const double *arrivals, size_t req
         others[i] |= arrivals[i] > from_s || (arrivals[i] == from_s && i > request) ? MB_WAIT_OVERTAKEN
                                                                                     : MB_WAIT_BEHIND;
     }
+    // Who did not fit held up those behind it, also where all went on at the same time.
+    for (size_t i = 0; i < record->turned_count; i++) {
+        const mb_turned *turned = &record->turned[i];
+        if (turned->request < record->count && turned->request != request && turned->time_s >= from_s &&
+            turned->time_s < to_s && services[turned->request].start_s == to_s &&
+            arrivals[turned->request] <= from_s)
+            others[turned->request] |= MB_WAIT_BEHIND;
+    }
     for (size_t i = 0; i < record->part_count && wait->replica == MB_NONE; i++)
         if (record->parts[i].request == request) wait->replica = record->parts[i].replica;
+    count_hindrances(record, request, from_s, to_s, wait);
     interval *busy = malloc((record->part_count + 1) * sizeof *busy);
     if (!busy) return mb_fail_memory(error);
     size_t count = 0;
     for (size_t i = 0; i < record->part_count; i++) {
-        const mb_part *part = &record->parts[i];
+        const mb_work *part = &record->parts[i];
         if (part->replica != wait->replica || part->to_s <= from_s || part->from_s >= to_s) continue;
         busy[count++] = (interval){part->from_s, part->to_s, part->batch};
         others[part->request] |= MB_WAIT_BUSY;

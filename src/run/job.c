@@ -65,6 +65,21 @@ static mb_status pass_preempted(void *self, const mb_preempted *record, mb_error
     return dump->preempted(dump->self, record, error);
 }
 
+static void pass_taken(void *self, const mb_taken *record) {
+    const mb_observer *dump = &((relay *)self)->dump;
+    dump->taken(dump->self, record);
+}
+
+static void pass_refused(void *self, double now_s, uint32_t replica, uint64_t id, mb_refusal why) {
+    const mb_observer *dump = &((relay *)self)->dump;
+    dump->refused(dump->self, now_s, replica, id, why);
+}
+
+static void pass_asked(void *self, double now_s, uint32_t replica, uint32_t taken, mb_stop stop) {
+    const mb_observer *dump = &((relay *)self)->dump;
+    dump->asked(dump->self, now_s, replica, taken, stop);
+}
+
 static mb_status pass_decision(void *self, double now_s, uint32_t replica, const char *name, double value,
                                mb_error *error) {
     const mb_observer *dump = &((relay *)self)->dump;
@@ -77,6 +92,9 @@ static mb_observer make_observer(relay *passing) {
                          .batch = dump->batch ? pass_batch : NULL,
                          .member = dump->member ? pass_member : NULL,
                          .preempted = dump->preempted ? pass_preempted : NULL,
+                         .taken = dump->taken ? pass_taken : NULL,
+                         .refused = dump->refused ? pass_refused : NULL,
+                         .asked = dump->asked ? pass_asked : NULL,
                          .decision = dump->decision ? pass_decision : NULL,
                          .stop = passing->watch.state->stop,
                          .ready = on_ready,

@@ -125,6 +125,8 @@ static mb_status schedule(mb_sim *sim, mb_replica *replica, mb_error *error) {
     sim->operations++;
     mb_status status = build(sim, replica, error);
     if (status != MB_OK) return status;
+    if (sim->observer.asked)
+        sim->observer.asked(sim->observer.self, sim->now_s, engine->id, sim->taken_in, sim->stop);
     const bool holds = mb_engine_holds_requests(engine);
     if (holds)
         mb_bits_add(&sim->loaded, engine->id);

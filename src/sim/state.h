@@ -27,12 +27,27 @@ typedef struct mb_finished {
     const char *why;             // "done", "rejected", "unfinished"
 } mb_finished;
 
+// A request that a replica took from where it waited.
+typedef struct mb_taken {
+    double time_s;
+    uint32_t replica;
+    uint64_t id;
+    uint32_t queue, owner; // its index; the replica whose own it is, or MB_NONE. MB_NONE: it was in none
+    uint32_t bin, bins;    // of a set of bins, from 1; 0: the queue is none of them
+} mb_taken;
+
 // Somebody who wants to see each event; NULL members cost nothing. A failure ends the run.
 typedef struct mb_observer {
     mb_status (*finished)(void *self, const mb_finished *record, mb_error *error);
     mb_status (*batch)(void *self, const mb_batch_record *record, mb_error *error);
     mb_status (*member)(void *self, const mb_member_record *record, mb_error *error); // after its batch
     mb_status (*preempted)(void *self, const mb_preempted *record, mb_error *error);
+    // These three cannot fail: who has no room for them says so at the end.
+    void (*taken)(void *self, const mb_taken *record);
+    // A request that waits was to be taken, and was not.
+    void (*refused)(void *self, double now_s, uint32_t replica, uint64_t id, mb_refusal why);
+    // A replica was asked, took `taken` requests, and `stop` ended that.
+    void (*asked)(void *self, double now_s, uint32_t replica, uint32_t taken, mb_stop stop);
     mb_status (*decision)(void *self, double now_s, uint32_t replica, const char *name, double value,
                           mb_error *error);
     // Set from outside (Ctrl-C): the run fails at its next instant.

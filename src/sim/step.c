@@ -38,6 +38,8 @@ mb_refusal mb_step_add(mb_sim *sim, uint32_t slot, uint32_t chunk) {
     const uint32_t queue = request->queue;
     const mb_refusal refusal = mb_engine_add(&sim->building->engine, slot, chunk);
     if (waiting) note_stop(sim, refusal, queue);
+    if (waiting && refusal != MB_FITS && sim->observer.refused)
+        sim->observer.refused(sim->observer.self, sim->now_s, sim->building->engine.id, request->id, refusal);
     return refusal;
 }
 

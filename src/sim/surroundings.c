@@ -18,10 +18,25 @@ static bool wake(void *self, const mb_engine *engine, double time_s) {
     return mb_heap_push(&sim->heap, time_s, MB_EVENT_STEP_END, engine->id);
 }
 
+static void show_taken(const mb_sim *sim, const mb_engine *engine, const mb_request *request) {
+    mb_taken taken = {.time_s = sim->now_s,
+                      .replica = engine->id,
+                      .id = request->id,
+                      .queue = request->queue,
+                      .owner = request->queue == MB_NONE ? MB_NONE : sim->queues[request->queue].owner};
+    for (uint32_t i = 0; i < sim->bins_count && request->queue != MB_NONE; i++) {
+        const mb_bins *bins = &sim->bins[i];
+        if (request->queue < bins->first_queue || request->queue - bins->first_queue >= bins->count) continue;
+        taken.bin = request->queue - bins->first_queue + 1;
+        taken.bins = bins->count;
+    }
+    sim->observer.taken(sim->observer.self, &taken);
+}
+
 static void took(void *self, const mb_engine *engine, uint32_t slot) {
-    (void)engine;
     mb_sim *sim = self;
     const mb_request *request = mb_request_at(&sim->requests, slot);
+    if (sim->observer.taken) show_taken(sim, engine, request);
     mb_sim_integrate(sim);
     if (request->queue != MB_NONE) mb_queue_remove(&sim->queues[request->queue], &sim->requests, slot);
     if (request->stamp) mb_sim_unstamp(sim, slot);

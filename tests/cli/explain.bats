@@ -41,12 +41,31 @@ A prefill, a decode, . waits
 END
     "$MBSAND" explain three.lua | sed -n '/^  *0 /,/^A prefill/p' >got.txt
     diff want.txt got.txt
-    says "B waited 9 s for what A had under way on replica 1 C waited 28 s: replica 1 was busy with A and B; queued behind B"
-    says "B waited 11 s: replica 1 was busy with A and C; overtaken by C, which came later C waited 8 s for what A had under way on replica 1"
+    says "B waited 9 s for what A had under way on replica 1 C waited 28 s: replica 1 was busy with A and B; queued behind B; the batch was at the policy's limit"
+    says "B waited 11 s: replica 1 was busy with A and C; overtaken by C, which came later; the batch was at the policy's limit C waited 8 s for what A had under way on replica 1"
     says "B 1 1 5 15 15 29 31"
     LC_ALL=C.UTF-8 run -0 "$MBSAND" explain three.lua
     says "·········Bbbb"
     [[ $output != *$'\e'* ]]
+}
+
+@test "what turned them away: memory, limits of the policy and of the engine; and the bins that they waited in" {
+    # 20 tokens of memory: B (15) and C (6) do not fit together.
+    printf 't,in,out\n0,5,5\n1,5,10\n2,3,3\n' >three.csv
+    run -0 "$MBSAND" explain three.lua --set cluster.kv_tokens=20 -p static_fifo,batch_size=8 -p sjf
+    says "C waited 23 s: replica 1 was busy with A and B; queued behind B; its KV memory was not free"
+    says "B waited 15 s: replica 1 was busy with A and C; overtaken by C, which came later; the batch was at the policy's limit"
+    # Steps of a second, two requests at most.
+    cat >steps.lua <<'END'
+return scenario { workload = trace.csv "three.csv" { columns = { time = "t", prompt = "in", output = "out" } },
+  latency = latency.step { base = 1 }, cluster = { gpus = 1, kv_blocks = 100, max_requests = 2 }, policies = { "fcfs", "srpt" } }
+END
+    run -0 "$MBSAND" explain steps.lua
+    says "C waited 3 s: replica 1 was busy with A and B; as many ran as may"
+    run -0 "$MBSAND" explain three.lua -p static_fifo -p multi_bin_dynamic,bins=2
+    says "bin 2 of 2"
+    "$MBSAND" explain three.lua -p static_fifo -p multi_bin_dynamic,bins=2 --format json >bins.json
+    [ "$(jq -c '[.policies[].requests[].bin | select(. != null)] | unique' bins.json)" = "[1,2]" ]
 }
 
 @test "the three are found among many, and nothing that does not matter stays" {
