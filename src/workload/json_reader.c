@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "workload/json_reader.h"
 
-#include "workload/json_text.h"
-
 #include <jansson.h>
 #include <string.h>
 
@@ -43,12 +41,13 @@ static mb_status fail_unsound(const mb_json_reader *reader, const char *text, si
     return status;
 }
 
-static mb_status check_object(const mb_json_reader *reader, const char *text, size_t length,
-                              mb_error *error) {
+static mb_status read_object(const mb_json_reader *reader, const char *text, size_t length,
+                             const mb_json_wanted *wanted, mb_error *error) {
     if (memchr(text, '\0', length))
         return mb_fail_at(error, MB_BAD_INPUT, reader->file.path, reader->line,
                           "a NUL byte; expected one object { ... } a line");
-    if (!mb_json_is_sound(text, length)) return fail_unsound(reader, text, length, error);
+    if (!mb_json_read(text, length, wanted->paths, wanted->count, wanted->places))
+        return fail_unsound(reader, text, length, error);
     if (*text == '{') return MB_OK;
     return mb_fail_at(error, MB_BAD_INPUT, reader->file.path, reader->line,
                       "%s; expected one object { ... } a line", *text == '[' ? "an array" : "a lone value");
@@ -56,18 +55,19 @@ static mb_status check_object(const mb_json_reader *reader, const char *text, si
 
 // ---- an object a line
 
-static mb_status next_line(mb_json_reader *reader, const char **text, bool *end, mb_error *error) {
+static mb_status next_line(mb_json_reader *reader, const mb_json_wanted *wanted, bool *end, mb_error *error) {
+    const char *text;
     size_t length;
     do { // blank lines and comments are none
         reader->line = reader->file.line;
-        const mb_status status = mb_text_next_line(&reader->file, MAX_LINE, text, &length, end, error);
+        const mb_status status = mb_text_next_line(&reader->file, MAX_LINE, &text, &length, end, error);
         if (status || *end) return status;
-        for (; length && (**text == ' ' || **text == '\t'); length--)
-            ++*text;
-        while (length && ((*text)[length - 1] == ' ' || (*text)[length - 1] == '\t'))
+        for (; length && (*text == ' ' || *text == '\t'); length--)
+            ++text;
+        while (length && (text[length - 1] == ' ' || text[length - 1] == '\t'))
             length--;
-    } while (length == 0 || **text == '#');
-    return check_object(reader, *text, length, error);
+    } while (length == 0 || *text == '#');
+    return read_object(reader, text, length, wanted, error);
 }
 
 // ---- objects over several lines
@@ -150,7 +150,8 @@ static mb_status take_object(mb_json_reader *reader, mb_error *error) {
     return MB_OK;
 }
 
-static mb_status next_object(mb_json_reader *reader, const char **text, bool *end, mb_error *error) {
+static mb_status next_object(mb_json_reader *reader, const mb_json_wanted *wanted, bool *end,
+                             mb_error *error) {
     int c;
     mb_status status = skip_between(reader, &c, error);
     if (status) return status;
@@ -178,8 +179,7 @@ static mb_status next_object(mb_json_reader *reader, const char **text, bool *en
         return status;
     }
     status = take_object(reader, error);
-    *text = reader->object.text;
-    return status ? status : check_object(reader, *text, reader->object.length, error);
+    return status ? status : read_object(reader, reader->object.text, reader->object.length, wanted, error);
 }
 
 // ---- which of the two
@@ -226,12 +226,12 @@ static mb_status find_layout(mb_json_reader *reader, mb_error *error) {
     return MB_OK;
 }
 
-mb_status mb_json_next(mb_json_reader *reader, const char **text, bool *end, mb_error *error) {
+mb_status mb_json_next(mb_json_reader *reader, const mb_json_wanted *wanted, bool *end, mb_error *error) {
     *end = false;
     if (reader->layout == MB_JSON_UNSEEN) {
         const mb_status status = find_layout(reader, error);
         if (status) return status;
     }
-    return reader->layout == MB_JSON_LINES ? next_line(reader, text, end, error)
-                                           : next_object(reader, text, end, error);
+    return reader->layout == MB_JSON_LINES ? next_line(reader, wanted, end, error)
+                                           : next_object(reader, wanted, end, error);
 }

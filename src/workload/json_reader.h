@@ -3,6 +3,7 @@
 // in one list. Memory grows with the largest object, not with the file.
 #pragma once
 #include "base/strbuf.h"
+#include "workload/json_text.h"
 #include "workload/text_file.h"
 
 typedef struct mb_json_reader {
@@ -16,5 +17,12 @@ typedef struct mb_json_reader {
 // Close it whether or not this fails.
 mb_status mb_json_open(mb_json_reader *reader, const char *path, mb_error *error);
 void mb_json_close(mb_json_reader *reader);
-// The text of the next object, which is sound, until the next call; *end is set instead when there is none.
-mb_status mb_json_next(mb_json_reader *reader, const char **text, bool *end, mb_error *error);
+typedef struct mb_json_wanted {
+    const char *const *paths;
+    mb_json_place *places; // of as many
+    size_t count;
+} mb_json_wanted;
+
+// The next object: the places of what is wanted hold until the next call; *end is set instead when there is
+// none.
+mb_status mb_json_next(mb_json_reader *reader, const mb_json_wanted *wanted, bool *end, mb_error *error);

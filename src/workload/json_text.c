@@ -23,7 +23,7 @@ static bool is_hex(char c) {
 }
 
 static const char *spaces(const char *text, const char *end) {
-    while (text < end && is_space(*text))
+    while (text < end && (unsigned char)*text <= ' ' && is_space(*text)) // one look where there is none
         text++;
     return text;
 }
@@ -76,23 +76,90 @@ static const char *sound_word(const char *text, const char *end) {
     return NULL;
 }
 
-static const char *sound_value(const char *text, const char *end, unsigned depth);
+// Nearly all numbers are whole, and not the last thing in a text: a look at what follows tells.
+static const char *sound_whole(const char *text, const char *end) {
+    const char *after = text + 1;
+    while (after < end && is_digit(*after))
+        after++;
+    if (*text != '0' && after < end && (*after == ',' || *after == ']' || *after == '}')) return after;
+    return sound_number(text, end);
+}
 
-static const char *sound_container(const char *text, const char *end, unsigned depth) {
+typedef struct search {
+    size_t count;
+    mb_json_place *places;
+} search;
+
+static const char *read_container(const search *s, const char *text, const char *end, unsigned depth,
+                                  const char *const *rests);
+
+static const char *sound_value(const char *text, const char *end, unsigned depth) {
+    if (text == end || depth == MOST_DEPTH) return NULL;
+    if (is_digit(*text)) return sound_whole(text, end);
+    if (*text == '{' || *text == '[') return read_container(NULL, text, end, depth + 1, NULL);
+    if (*text == '"') return sound_string(text, end);
+    return *text == '-' ? sound_number(text, end) : sound_word(text, end);
+}
+
+// ---- values by their paths
+
+// The value at `text` has the name `key`: those paths that lead to it find it, and it is read for those that
+// go on below. `rests` are what is left of each path here; NULL: it does not lead here.
+static const char *read_member(const search *s, const char *key, size_t length, const char *text,
+                               const char *end, unsigned depth, const char *const *rests) {
+    if (text == end) return NULL;
+    const char *below[MOST_PATHS] = {NULL};
+    bool goes_on = false, found = false;
+    for (size_t i = 0; i < s->count; i++) {
+        const char *rest = rests[i];
+        if (!rest || (length && *rest != *key) || strncmp(rest, key, length) != 0) continue;
+        mb_json_place *place = &s->places[i];
+        const bool leads_on = rest[length] == '.', is_null = *text == 'n';
+        if (rest[length] == '\0' || (leads_on && is_null && !place->text)) {
+            place->doubled = place->text != NULL && rest[length] == '\0' && *place->text != 'n';
+            place->text = text;
+            found = true;
+        } else if (leads_on) {
+            below[i] = rest + length + 1;
+            goes_on = true;
+        }
+    }
+    const bool look_into = goes_on && (*text == '{' || *text == '[') && depth < MOST_DEPTH;
+    const char *after =
+        look_into ? read_container(s, text, end, depth + 1, below) : sound_value(text, end, depth);
+    for (size_t i = 0; found && i < s->count; i++)
+        if (s->places[i].text == text) s->places[i].end = after;
+    return after;
+}
+
+// `s` NULL: nothing in it is wanted.
+static const char *read_container(const search *s, const char *text, const char *end, unsigned depth,
+                                  const char *const *rests) {
     const bool is_object = *text == '{';
     const char close = is_object ? '}' : ']';
     text = spaces(text + 1, end);
     if (text < end && *text == close) return text + 1;
-    for (;;) {
+    for (unsigned long number = 0;; number++) {
+        const char *key = text;
+        size_t length = 0;
         if (is_object) {
             if (text == end || *text != '"') return NULL;
             text = sound_string(text, end);
             if (!text) return NULL;
+            length = (size_t)(text - ++key) - 1;
             text = spaces(text, end);
             if (text == end || *text != ':') return NULL;
             text = spaces(text + 1, end);
         }
-        text = sound_value(text, end, depth);
+        if (!s) {
+            text = sound_value(text, end, depth);
+        } else if (is_object) {
+            text = read_member(s, key, length, text, end, depth, rests);
+        } else {
+            char place[24];
+            length = (size_t)snprintf(place, sizeof place, "%lu", number);
+            text = read_member(s, place, length, text, end, depth, rests);
+        }
         if (!text) return NULL;
         text = spaces(text, end);
         if (text < end && *text == close) return text + 1;
@@ -101,16 +168,14 @@ static const char *sound_container(const char *text, const char *end, unsigned d
     }
 }
 
-static const char *sound_value(const char *text, const char *end, unsigned depth) {
-    if (text == end || depth == MOST_DEPTH) return NULL;
-    if (*text == '{' || *text == '[') return sound_container(text, end, depth + 1);
-    if (*text == '"') return sound_string(text, end);
-    return *text == '-' || is_digit(*text) ? sound_number(text, end) : sound_word(text, end);
-}
-
-bool mb_json_is_sound(const char *text, size_t length) {
+bool mb_json_read(const char *text, size_t length, const char *const *paths, size_t count,
+                  mb_json_place *places) {
+    const search s = {count < MOST_PATHS ? count : MOST_PATHS, places};
+    for (size_t i = 0; i < count; i++)
+        places[i] = (mb_json_place){0};
     const char *end = text + length;
-    text = sound_value(spaces(text, end), end, 0);
+    text = spaces(text, end);
+    text = text < end && *text == '{' ? read_container(&s, text, end, 1, paths) : sound_value(text, end, 0);
     return text && spaces(text, end) == end;
 }
 
@@ -145,64 +210,4 @@ const char *mb_json_skip(const char *text) {
         if ((*text == '}' || *text == ']') && --depth == 0) return text + 1;
         text++;
     }
-}
-
-typedef struct search {
-    size_t count;
-    mb_json_place *places;
-} search;
-
-// What is left of each path below the value; NULL: it does not lead there. All paths that end at it find it.
-static void look_into(const search *s, const char *value, const char *const *rests);
-
-// The member `key` of what the paths lead to: those that go on there.
-static void take_member(const search *s, const char *key, size_t length, const char *value, const char *end,
-                        const char *const *rests) {
-    const char *below[MOST_PATHS] = {NULL};
-    bool goes_on = false;
-    for (size_t i = 0; i < s->count; i++) {
-        const char *rest = rests[i];
-        if (!rest || strncmp(rest, key, length) != 0) continue;
-        mb_json_place *place = &s->places[i];
-        const bool leads_on = rest[length] == '.', is_null = *value == 'n';
-        if (rest[length] == '\0' || (leads_on && is_null && !place->text)) {
-            place->doubled = place->text != NULL && rest[length] == '\0' && *place->text != 'n';
-            place->text = value;
-            place->end = end;
-        } else if (leads_on) {
-            below[i] = rest + length + 1;
-            goes_on = true;
-        }
-    }
-    if (goes_on && (*value == '{' || *value == '[')) look_into(s, value, below);
-}
-
-static void look_into(const search *s, const char *value, const char *const *rests) {
-    const bool is_object = *value == '{';
-    const char close = is_object ? '}' : ']';
-    const char *text = mb_json_skip_space(value + 1);
-    for (unsigned long number = 0; *text != close; number++) {
-        char place[24];
-        const char *key = place;
-        size_t length;
-        if (is_object) {
-            const char *after = skip_string(text);
-            key = text + 1;
-            length = (size_t)(after - key) - 1;
-            text = mb_json_skip_space(mb_json_skip_space(after) + 1);
-        } else {
-            length = (size_t)snprintf(place, sizeof place, "%lu", number);
-        }
-        const char *end = mb_json_skip(text);
-        take_member(s, key, length, text, end, rests);
-        text = mb_json_skip_space(end);
-        if (*text == ',') text = mb_json_skip_space(text + 1);
-    }
-}
-
-void mb_json_find(const char *text, const char *const *paths, size_t count, mb_json_place *places) {
-    const search s = {count < MOST_PATHS ? count : MOST_PATHS, places};
-    for (size_t i = 0; i < count; i++)
-        places[i] = (mb_json_place){0};
-    look_into(&s, mb_json_skip_space(text), paths);
 }

@@ -2,7 +2,6 @@
 // Traces as JSON: an object a row, by Mooncake's names or those that the scenario gives; or an object of
 // lists, whose elements of the same place are a row.
 #include "workload/json_reader.h"
-#include "workload/json_text.h"
 #include "workload/trace_rows.h"
 
 #include <jansson.h>
@@ -91,10 +90,9 @@ static mb_status next_elements(json_rows *rows, bool *end, mb_error *error) {
 // ---- reading
 
 static mb_status next_object(json_rows *rows, bool *end, mb_error *error) {
-    const char *text;
-    const mb_status status = mb_json_next(&rows->reader, &text, end, error);
+    const mb_json_wanted wanted = {rows->keys, rows->places, MB_ROLES};
+    const mb_status status = mb_json_next(&rows->reader, &wanted, end, error);
     if (status || *end) return status;
-    mb_json_find(text, rows->keys, MB_ROLES, rows->places);
     begin_lists(rows);
     for (mb_role role = 0; role < MB_ROLES; role++)
         if (rows->places[role].doubled)

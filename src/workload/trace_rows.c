@@ -237,7 +237,10 @@ static bool reserve_ids(mb_rows *rows, size_t count) {
 // A whole number below 2^64 at the start of the text; where it ends, or NULL.
 static const char *read_id(const char *text, const char *end, uint64_t *id) {
     const char *start = text;
+    const char *safe = end - text > 19 ? text + 19 : end; // 19 digits are less than 2^64
     uint64_t sum = 0;
+    for (; text < safe && *text >= '0' && *text <= '9'; text++)
+        sum = sum * 10 + (uint64_t)(*text - '0');
     for (; text < end && *text >= '0' && *text <= '9'; text++) {
         const uint64_t digit = (uint64_t)(*text - '0');
         if (sum > (UINT64_MAX - digit) / 10) return NULL;
@@ -247,17 +250,23 @@ static const char *read_id(const char *text, const char *end, uint64_t *id) {
     return text > start ? text : NULL;
 }
 
+static bool is_between_ids(char c) {
+    static const bool between[256] = {[','] = true, [' '] = true,  ['['] = true,  [']'] = true,
+                                      [';'] = true, ['\t'] = true, ['\r'] = true, ['\n'] = true};
+    return between[(unsigned char)c];
+}
+
 // "[1, 2, 3]", or the same without brackets and with spaces or semicolons between: at most `most` of them are
 // kept, all are counted.
 static bool read_ids(mb_rows *rows, mb_cell at, size_t most, size_t *count) {
     const char *text = at.text, *end = text + at.length;
     for (*count = 0;; ++*count) {
-        while (text < end && strchr("[], ;\t\r\n", *text) && *text)
+        while (text < end && is_between_ids(*text))
             text++;
         if (text == end) return true;
         uint64_t id;
         text = read_id(text, end, &id);
-        if (!text || (text < end && !strchr("[], ;\t\r\n", *text))) return false;
+        if (!text || (text < end && !is_between_ids(*text))) return false;
         if (*count < most) rows->ids[*count] = id;
     }
 }
