@@ -192,6 +192,7 @@ local section = record {
   stop_time = seconds(),
   oracle = flag(false),
   exact_percentiles = flag(false),
+  why = flag(false),
   columns = { type = "list", least = 1, single = true, of = { type = "text" }, expected = "a list of measures" },
   over = { type = "any" }, -- read by scenario.lua
   limits = record {

@@ -568,3 +568,11 @@ function report.print_grid(results, policy, down, across, measure, format) end
 ---@field usd_per_mtok number? cost of a million output tokens, USD
 ---@field sim_wall_s number? wall-clock time of the simulation itself, s
 ---@field sim_requests_per_s number? simulated requests per second of wall-clock time
+---@field why_waiting_s number? mean time spent waiting for the first start, s; this and the next where `why = true`
+---@field why_prefill_s number? mean time in steps that compute the prompt, s
+---@field why_decode_s number? mean time in steps that compute the answer, as long as decodes alone would take, s
+---@field why_stalled_s number? mean time that others' prompts add to that, s
+---@field why_again_s number? mean time spent computing again what a preemption lost, s
+---@field why_moved_s number? mean time with memory on the host or being moved, s
+---@field why_aside_s number? mean time interrupted: waiting to go on, or left out of steps, s
+---@field why_padding_s number? mean time that a whole batch took for longer members, s

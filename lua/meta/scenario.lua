@@ -23,6 +23,7 @@
 ---@field warmup? integer|mbsand.Warmup simulated and not measured; an integer is a number of requests; 0
 ---@field oracle? boolean policies may see the true output lengths; false
 ---@field exact_percentiles? boolean keep every sample; false
+---@field why? boolean where did the time of requests go? false
 ---@field columns? string[] measures that the table shows
 ---@field over? any[] a sweep: { { "cluster.gpus", { 1, 2, 4 } }, ... }
 ---@field limits? mbsand.Limits

@@ -55,7 +55,8 @@ static mb_status open_dump(void *context, const mb_experiment *experiment, const
                            const mb_source *source, mb_observer *observer, mb_error *error) {
     const run_context *all = context;
     const mb_section *section = mb_scenario_section(all->scenario, all->count);
-    const mb_dump_options options = {.what = all->arguments->dump,
+    const mb_dump_options options = {.why = experiment->why,
+                                     .what = all->arguments->dump,
                                      .dir = all->dump_dir,
                                      .policy = experiment->policies[outcome->policy].label,
                                      .seed = outcome->seed_index + 1,
@@ -177,7 +178,7 @@ static mb_status print_section(const run_context *all, const mb_results *results
         return mb_report_table(results, stdout, mb_wants_color(stdout), error);
     mb_print_warnings(results);
     const mb_status status = print_own_report(results, error);
-    if (status != MB_OK || mb_report_regret(results, stdout, mb_wants_color(stdout))) return status;
+    if (status != MB_OK || mb_report_extras(results, stdout, mb_wants_color(stdout))) return status;
     return mb_fail_memory(error);
 }
 

@@ -34,6 +34,7 @@ enum {
     OPTION_MEMORY,
     OPTION_JIT,
     OPTION_STEP,
+    OPTION_WHY,
     OPTION_LIVE,
     OPTION_NO_SANDBOX,
     OPTION_BASELINE,
@@ -60,7 +61,8 @@ void mb_sweep_arguments_help(void) {
           "      --bound              and how far each point is from the best possible, as of `mbsand run`\n"
           "  -j, --jobs N             threads (default: all processors); the results do not depend on it\n"
           "      --format FORMAT      what is printed at the end: table (default), csv, json or md\n"
-          "      --hook-seconds X, --hook-instructions N, --jit, --memory-mb N, --step, --no-os-sandbox\n"
+          "      --hook-seconds X, --hook-instructions N, --jit, --memory-mb N, --step, --why, "
+          "--no-os-sandbox\n"
           "                           as of `mbsand run`\n"
           "  -q, --quiet              no progress bar, and no table at the end\n"
           "  -h, --help               this text\n\n"
@@ -69,20 +71,20 @@ void mb_sweep_arguments_help(void) {
 }
 
 void mb_pack_arguments_help(void) {
-    fputs(
-        "usage: mbsand pack SCENARIO.lua -o CASE.mbs [options]\n\n"
-        "Run a scenario and put everything that its results rest on - scenario, policies, modules, whole "
-        "files "
-        "of\n"
-        "data, options - and the results into one file, an SQLite archive. `mbsand run CASE.mbs` runs it "
-        "elsewhere,\n"
-        "with more options where wanted; `mbsand verify CASE.mbs` says whether it gives the same bits.\n\n"
-        "  -o, --output FILE        the case\n"
-        "  -p, -s, -j, --seeds, --seed, --only, --over, --step, --hook-seconds, --hook-instructions, --jit,\n"
-        "  --memory-mb, --no-os-sandbox   as of `mbsand run`; kept in the case\n"
-        "  -h, --help               this text\n\n"
-        "Exit code: 0 written, 1 a run failed, 2 the command or its input is wrong.\n",
-        stdout);
+    fputs("usage: mbsand pack SCENARIO.lua -o CASE.mbs [options]\n\n"
+          "Run a scenario and put everything that its results rest on - scenario, policies, modules, whole "
+          "files "
+          "of\n"
+          "data, options - and the results into one file, an SQLite archive. `mbsand run CASE.mbs` runs it "
+          "elsewhere,\n"
+          "with more options where wanted; `mbsand verify CASE.mbs` says whether it gives the same bits.\n\n"
+          "  -o, --output FILE        the case\n"
+          "  -p, -s, -j, --seeds, --seed, --only, --over, --step, --why, --hook-seconds, "
+          "--hook-instructions, --jit,\n"
+          "  --memory-mb, --no-os-sandbox   as of `mbsand run`; kept in the case\n"
+          "  -h, --help               this text\n\n"
+          "Exit code: 0 written, 1 a run failed, 2 the command or its input is wrong.\n",
+          stdout);
 }
 
 void mb_verify_arguments_help(void) {
@@ -113,6 +115,9 @@ void mb_run_arguments_help(void) {
         "      --baseline NAME      compare every policy with this one\n"
         "      --control            again with unlimited memory and twice the GPUs: is anything scarce at "
         "all?\n"
+        "      --why                where the time of requests went, policy by policy: waiting, stalled, "
+        "computing\n"
+        "                           again, ...\n"
         "      --bound              how far from the best possible: a bound that no policy beats, policies "
         "that\n"
         "                           know every length, and what each policy leaves to gain\n"
@@ -246,6 +251,9 @@ static int take(mb_run_arguments *arguments, int option) {
     case OPTION_NO_SANDBOX:
         arguments->no_walls = true;
         return 0;
+    case OPTION_WHY:
+        arguments->sets[arguments->set_count++] = "why=true";
+        return 0;
     case OPTION_STEP:
         arguments->stepwise = true;
         return 0;
@@ -351,6 +359,7 @@ static const struct option run_options[] = {
     {"jit", no_argument, NULL, OPTION_JIT},
     {"memory-mb", required_argument, NULL, OPTION_MEMORY},
     {"step", no_argument, NULL, OPTION_STEP},
+    {"why", no_argument, NULL, OPTION_WHY},
     {"no-os-sandbox", no_argument, NULL, OPTION_NO_SANDBOX},
     {"live", required_argument, NULL, OPTION_LIVE},
     {"baseline", required_argument, NULL, OPTION_BASELINE},
@@ -379,6 +388,7 @@ static const struct option sweep_options[] = {
     {"jit", no_argument, NULL, OPTION_JIT},
     {"memory-mb", required_argument, NULL, OPTION_MEMORY},
     {"step", no_argument, NULL, OPTION_STEP},
+    {"why", no_argument, NULL, OPTION_WHY},
     {"no-os-sandbox", no_argument, NULL, OPTION_NO_SANDBOX},
     {"quiet", no_argument, NULL, 'q'},
     {"help", no_argument, NULL, 'h'},
@@ -398,6 +408,7 @@ static const struct option pack_options[] = {
     {"jit", no_argument, NULL, OPTION_JIT},
     {"memory-mb", required_argument, NULL, OPTION_MEMORY},
     {"step", no_argument, NULL, OPTION_STEP},
+    {"why", no_argument, NULL, OPTION_WHY},
     {"no-os-sandbox", no_argument, NULL, OPTION_NO_SANDBOX},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0}};

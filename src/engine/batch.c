@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "engine/batch.h"
 
+#include "engine/spend.h"
 #include "engine/stepper.h"
 #include "engine/timing.h"
 
@@ -58,6 +59,7 @@ bool mb_batch_from_rows(mb_engine *engine) {
         engine->output_tokens += output;
         engine->predicted_tokens += prompt + request->predicted_output;
         stepper->resident_tokens += prompt + output - request->computed;
+        if (stepper->around->times) mb_spend_turn(stepper, slot);
         request->computed = prompt + output;
         request->chunk = 0;
         request->stage = MB_STAGE_PREFILL;
@@ -104,6 +106,12 @@ static mb_status end_request(mb_engine *engine, uint32_t slot, mb_error *error) 
         const double ttft = served.first_token_s - request->arrival_s;
         served.tpot_s = (*around->clock - request->arrival_s - ttft) / (output - 1);
         served.gaps = output - 1 - (engine->stepper ? request->generated : 0);
+    }
+    int64_t parts[MB_PARTS];
+    if (around->times) {
+        const mb_status status = mb_spend_batch(engine, slot, parts, error);
+        if (status != MB_OK) return status;
+        served.parts = parts;
     }
     if (!free_memory(engine, slot)) return mb_fail_memory(error);
     return around->done(around->self, engine, slot, &served, error);
@@ -152,7 +160,10 @@ mb_status mb_batch_end(mb_engine *engine, mb_step_report *report, mb_error *erro
                                .prefill_tokens = engine->prompt_tokens,
                                .decode_tokens = engine->output_tokens,
                                .longest_tokens = engine->longest_tokens};
-    if (engine->stepper) mb_stepper_account(engine->stepper);
+    if (engine->stepper) {
+        mb_stepper_account(engine->stepper);
+        if (engine->around->times) engine->stepper->accounted_ns = mb_nanoseconds(mb_engine_now(engine));
+    }
     count_batch(engine->around->metrics, engine);
     mb_status status = show(engine, error);
     for (uint32_t i = 0; i < count && status == MB_OK; i++)

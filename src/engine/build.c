@@ -2,6 +2,7 @@
 // Building a step of an iteration-level engine: who is in it, with how many tokens, in which memory.
 #include "engine/build.h"
 
+#include "engine/spend.h"
 #include "engine/stepper.h"
 #include "engine/visit.h"
 
@@ -11,6 +12,7 @@
 
 void mb_build_begin(mb_stepper *stepper) {
     mb_stepper_account(stepper);
+    if (stepper->around->times) mb_spend_idle(stepper);
     stepper->row_count = stepper->selected_count = stepper->built = 0;
     stepper->tokens = stepper->quantum = 0;
     stepper->with_decodes = stepper->barrier = stepper->spare = stepper->late = false;
@@ -168,6 +170,7 @@ static void take_in(mb_engine *engine, uint32_t slot) {
     const mb_surroundings *around = engine->around;
     mb_request *request = mb_request_at(around->requests, slot);
     const double now_s = *around->clock;
+    if (around->times) mb_spend_take_in(engine->stepper, slot);
     request->home = request->queue;
     request->phase = MB_PHASE_RUNNING;
     request->replica = engine->id;
@@ -349,6 +352,7 @@ static mb_status set_aside(mb_engine *engine, uint32_t slot, mb_preemption how, 
         *refusal = MB_REFUSED_HOST;
         return MB_OK;
     }
+    if (around->times) mb_spend_aside(engine->stepper, slot);
     withdraw(engine->stepper, slot);
     request->attained_s += now_s - request->since_s;
     request->since_s = now_s;

@@ -6,6 +6,7 @@
 // which of the steps anybody looked. Else each step is a piece.
 #include "engine/run.h"
 
+#include "engine/spend.h"
 #include "engine/stepper.h"
 #include "engine/timing.h"
 #include "engine/visit.h"
@@ -106,6 +107,7 @@ void mb_run_set_piece(mb_engine *engine, const mb_step_shape *shape, const mb_ru
     stepper->piece_start_s = mb_engine_now(engine);
     stepper->first_s = piece->first_s;
     stepper->slope_s = piece->slope_s;
+    if (engine->around->times) mb_spend_begin(stepper, shape, piece->alone_s);
     stepper->transfer_s = 0;
     stepper->piece_decodes = shape->decode_requests;
     stepper->run_prefill_tokens += shape->prefill_tokens;
@@ -122,7 +124,11 @@ mb_status mb_run_time(const mb_engine *engine, const mb_step_shape *shape, mb_ru
     const mb_stepper *stepper = engine->stepper;
     double seconds = 0;
     piece->extrapolated = false;
-    const mb_status status = mb_time_step(engine, shape, &seconds, &piece->extrapolated, error);
+    piece->alone_s = 0;
+    mb_status status = mb_time_step(engine, shape, &seconds, &piece->extrapolated, error);
+    const bool mixed = shape->decode_requests > 0 && (shape->prefill_requests > 0 || shape->group_prompts);
+    if (status == MB_OK && mixed && engine->around->times)
+        status = mb_time_decodes(engine, shape, seconds, &piece->alone_s, error);
     if (status != MB_OK) return status;
     piece->single = shape->prefill_requests > 0 || stepper->transfer_s != 0 || !mb_latency_is_affine(latency);
     piece->first_s = seconds + stepper->transfer_s;
@@ -167,6 +173,8 @@ void mb_run_close_piece(mb_stepper *stepper) {
     metrics->batch_requests += counted * (stepper->row_count + decodes);
     stepper->computed_tokens += counted * decodes;
     if (stepper->extrapolated) metrics->extrapolated_batches += counted;
+    if (stepper->around->times && steps && (stepper->prompted || stepper->moved_s > 0))
+        mb_spend_step(stepper);
     if (!decodes || !steps) return;
     add_gaps(stepper, steps);
     stepper->groups[0] = (mb_token_group){mb_piece_time(stepper, steps), (uint32_t)decodes};
@@ -361,8 +369,11 @@ static mb_status finish(mb_engine *engine, uint32_t slot, mb_error *error) {
     if (!mb_stepper_let_leave(stepper, slot)) return mb_fail_memory(error);
     const uint32_t output = request->output_tokens;
     const double tbt_s = output > 1 ? (request->last_token_s - request->first_token_s) / (output - 1) : 0;
-    const mb_served served = {
-        .first_token_s = request->first_token_s, .tbt_s = tbt_s, .tpot_s = output > 1 ? tbt_s : (double)NAN};
+    const mb_request_times *times = engine->around->times;
+    const mb_served served = {.first_token_s = request->first_token_s,
+                              .tbt_s = tbt_s,
+                              .tpot_s = output > 1 ? tbt_s : (double)NAN,
+                              .parts = times ? mb_request_time_at(times, slot)->parts : NULL};
     return engine->around->done(engine->around->self, engine, slot, &served, error);
 }
 
@@ -371,6 +382,7 @@ static mb_status finish(mb_engine *engine, uint32_t slot, mb_error *error) {
 static bool advance_row(mb_stepper *stepper, uint32_t slot, bool *failed) {
     const double now_s = *stepper->around->clock;
     mb_request *request = mb_request_at(stepper->requests, slot);
+    if (stepper->around->times) mb_spend_row(stepper, slot, request->computed, request->chunk);
     request->computed += request->chunk;
     stepper->resident_tokens += request->chunk;
     stepper->computed_tokens += request->chunk;
@@ -469,6 +481,7 @@ mb_status mb_run_end(mb_engine *engine, mb_step_report *report, mb_error *error)
     stepper->stepping = false;
     stepper->last_start_s = mb_piece_time(stepper, stepper->steps - 1);
     stepper->last_end_s = mb_engine_now(engine);
+    if (engine->around->times) stepper->accounted_ns = mb_nanoseconds(stepper->last_end_s);
     engine->event_s = INFINITY;
     stepper->boundary_s = INFINITY;
     const uint64_t steps = stepper->run_steps;

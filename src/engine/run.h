@@ -15,6 +15,7 @@ typedef struct mb_run_piece {
     double first_s, slope_s;
     bool single; // what repetitions of the step would take does not follow from it
     bool extrapolated;
+    double alone_s; // what its decodes would take without prompts; 0: not known, there are none
 } mb_run_piece;
 
 // --- the parts of a piece, for ranks that begin as one

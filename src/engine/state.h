@@ -94,6 +94,11 @@ typedef struct mb_stepper {
     double sums_start_s;                     // of the run, or when the warm-up ended in it
     double blocks_at_start, tokens_at_start; // then, for the averages of memory
     double accounted_s;                      // the averages hold up to here, while no run is on
+    // --- where time goes (spend.c)
+    mb_step_spending spent, before; // up to accounted_ns; before the last step with prompts or transfers
+    int64_t accounted_ns;           // end of the last run or batch, or when idleness was last counted
+    double moved_s, alone_s;        // of the step: moving blocks; what its decodes alone would take
+    bool prompted;                  // it has prompts in it, or those of a rank that steps with this one
     // --- averages
     double reserved_integral, used_integral;
     uint64_t computed_tokens;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "engine/stepper.h"
 
+#include "engine/spend.h"
 #include "engine/visit.h"
 
 #include <assert.h>
@@ -239,6 +240,7 @@ static bool push_decode(mb_stepper *stepper, uint32_t slot, mb_request *request)
 
 bool mb_stepper_join(mb_stepper *stepper, uint32_t slot) {
     mb_request *request = mb_request_at(stepper->requests, slot);
+    if (stepper->around->times) mb_spend_turn(stepper, slot);
     request->stage = MB_STAGE_DECODE;
     request->joined = stepper->iteration;
     if (!mb_stepper_count_token(stepper, request->last_token_s, 1)) return false;
@@ -272,6 +274,7 @@ void mb_stepper_part(mb_stepper *stepper, uint32_t slot) {
         discount(stepper, request);
         take_out(stepper, request->place);
     }
+    if (stepper->around->times) mb_spend_turn(stepper, slot);
     mb_stepper_count_token(stepper, request->last_token_s, -1);
     request->stage = MB_STAGE_PARKED;
 }

@@ -4,6 +4,7 @@
 #pragma once
 #include "engine/words.h"
 #include "metrics/metrics.h"
+#include "metrics/why.h"
 #include "model/latency.h"
 #include "queue/request.h"
 
@@ -47,10 +48,11 @@ typedef struct mb_preempted {
 // What became of a request that is done.
 typedef struct mb_served {
     double first_token_s;
-    double tbt_s;   // time between its tokens, as judged
-    double tpot_s;  // the same as a mean; NAN where there is none
-    uint64_t gaps;  // of tbt_s each, that have not been counted yet
-    uint32_t batch; // that served it, from 1; 0: none
+    double tbt_s;         // time between its tokens, as judged
+    double tpot_s;        // the same as a mean; NAN where there is none
+    uint64_t gaps;        // of tbt_s each, that have not been counted yet
+    uint32_t batch;       // that served it, from 1; 0: none
+    const int64_t *parts; // [MB_PARTS] of its time; NULL: nobody asked
 } mb_served;
 
 typedef struct mb_surroundings {
@@ -73,6 +75,7 @@ typedef struct mb_surroundings {
     uint32_t batches;              // numbers batches and runs alike
     uint64_t kv_reserved, kv_used; // tokens of whole batches
     uint64_t host_used;            // tokens
+    mb_request_times *times;       // where the time of requests goes; NULL: nobody asked
     bool out_of_memory;            // of the machine that runs this: set where only a refusal can be answered
     // --- what it says. `self` comes first in each call.
     void *self;

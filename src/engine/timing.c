@@ -27,6 +27,68 @@ mb_status mb_time_step(const mb_engine *engine, const mb_step_shape *shape, doub
     return status == MB_OK ? MB_OK : untimed(engine, shape, error);
 }
 
+// Noise is a factor: what a part of a step or batch took of it is found from exact times.
+static mb_latency without_noise(const mb_latency *latency) {
+    mb_latency exact = *latency;
+    exact.noise = 0;
+    return exact;
+}
+
+mb_status mb_time_decodes(const mb_engine *engine, const mb_step_shape *shape, double seconds, double *alone,
+                          mb_error *error) {
+    const mb_surroundings *around = engine->around;
+    const mb_step_shape decodes = {.decode_requests = shape->decode_requests,
+                                   .decode_context = shape->decode_context};
+    bool ignored;
+    if (!(around->latency->noise > 0))
+        return mb_latency_step(around->latency, &decodes, NULL, alone, &ignored, error);
+    const mb_latency exact = without_noise(around->latency);
+    double whole;
+    mb_status status = mb_latency_step(&exact, shape, NULL, &whole, &ignored, error);
+    if (status == MB_OK) status = mb_latency_step(&exact, &decodes, NULL, alone, &ignored, error);
+    if (status == MB_OK) *alone *= seconds / whole;
+    return status;
+}
+
+// Without noise, of a batch of the present size.
+static mb_status exact_batch(const mb_engine *engine, uint32_t prompt, uint32_t output, double service_s,
+                             mb_batch_time *time, mb_error *error) {
+    const mb_latency *latency = engine->around->latency;
+    mb_latency exact;
+    if (latency->noise > 0) {
+        exact = without_noise(latency);
+        latency = &exact;
+    }
+    if (engine->stepper)
+        return mb_latency_barrier(latency, engine->count, prompt, output, engine->token_budget, NULL, time,
+                                  error);
+    *time = mb_latency_batch(latency, engine->count, prompt + output, service_s, NULL);
+    return MB_OK;
+}
+
+mb_status mb_time_own(const mb_engine *engine, const mb_request *request, mb_batch_time *own,
+                      mb_error *error) {
+    const uint32_t generated = engine->stepper ? request->generated : 0;
+    const uint32_t prompt = request->prompt_tokens + generated, output = request->output_tokens - generated;
+    const bool longest =
+        engine->stepper
+            ? prompt == engine->longest_prompt && output == engine->longest_output
+            : prompt + output == engine->longest_tokens && request->service_s == engine->longest_service_s;
+    *own = engine->time;
+    if (longest) return MB_OK;
+    const mb_status status = exact_batch(engine, prompt, output, request->service_s, own, error);
+    if (status != MB_OK || !(engine->around->latency->noise > 0)) return status;
+    mb_batch_time whole;
+    const uint32_t longest_prompt = engine->stepper ? engine->longest_prompt : engine->longest_tokens;
+    const uint32_t longest_output = engine->stepper ? engine->longest_output : 0;
+    const mb_status known =
+        exact_batch(engine, longest_prompt, longest_output, engine->longest_service_s, &whole, error);
+    const double factor = engine->time.duration_s / whole.duration_s;
+    own->duration_s *= factor;
+    own->first_token_s *= factor;
+    return known;
+}
+
 mb_status mb_time_batch(mb_engine *engine, mb_error *error) {
     const mb_surroundings *around = engine->around;
     if (!engine->stepper) {

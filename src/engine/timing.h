@@ -9,3 +9,9 @@ mb_status mb_time_step(const mb_engine *engine, const mb_step_shape *shape, doub
 // The whole batch that was built, into engine->time. Under a step model: its prefill, and a step for every
 // token of the longest answer.
 mb_status mb_time_batch(mb_engine *engine, mb_error *error);
+// What the decodes of a step that takes `seconds` would have taken without its prompts; the same noise.
+mb_status mb_time_decodes(const mb_engine *engine, const mb_step_shape *shape, double seconds, double *alone,
+                          mb_error *error);
+// What the batch that is served would take if all its members were as long as this one; the same noise.
+mb_status mb_time_own(const mb_engine *engine, const mb_request *request, mb_batch_time *own,
+                      mb_error *error);

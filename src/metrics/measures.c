@@ -72,6 +72,16 @@ const mb_measure mb_measures[MB_MEASURE_COUNT] = {
     {"usd_per_mtok", "cost of a million output tokens, USD", MB_BETTER_LOWER, false},
     {"sim_wall_s", "wall-clock time of the simulation itself, s", MB_BETTER_NEITHER, false},
     {"sim_requests_per_s", "simulated requests per second of wall-clock time", MB_BETTER_NEITHER, false},
+    {"why_waiting_s", "mean time spent waiting for the first start, s", MB_BETTER_LOWER, false},
+    {"why_prefill_s", "mean time in steps that compute the prompt, s", MB_BETTER_LOWER, false},
+    {"why_decode_s", "mean time in steps that compute the answer, as long as decodes alone would take, s",
+     MB_BETTER_LOWER, false},
+    {"why_stalled_s", "mean time that others' prompts add to that, s", MB_BETTER_LOWER, false},
+    {"why_again_s", "mean time spent computing again what a preemption lost, s", MB_BETTER_LOWER, false},
+    {"why_moved_s", "mean time with memory on the host or being moved, s", MB_BETTER_LOWER, false},
+    {"why_aside_s", "mean time interrupted: waiting to go on, or left out of steps, s", MB_BETTER_LOWER,
+     false},
+    {"why_padding_s", "mean time that a whole batch took for longer members, s", MB_BETTER_LOWER, false},
 };
 
 static double ratio(double a, double b) {
@@ -150,6 +160,10 @@ void mb_measure_all(const mb_metrics *metrics, const mb_slo *slo, double values[
                                       : (double)NAN;
     *at++ = metrics->sim_wall_s;
     *at++ = ratio((double)metrics->requests, metrics->sim_wall_s);
+    for (int i = 0; i < MB_PARTS; i++)
+        *at++ = metrics->why
+                    ? ratio(mb_part_seconds(&metrics->parts, (mb_time_part)i), (double)metrics->measured)
+                    : (double)NAN;
 }
 
 int mb_measure_index(const char *name) {
@@ -167,6 +181,12 @@ int mb_measure_find(const char *text, size_t length) {
         if (*at == ' ') *at = '_';
     const int index = mb_measure_index(name);
     return index < 0 ? mb_measure_index(strcat(name, "_s")) : index;
+}
+
+bool mb_measures_ask_why(char *const *names) {
+    for (; names && *names; names++)
+        if (strncmp(*names, "why_", 4) == 0) return true;
+    return false;
 }
 
 mb_scale mb_measure_scale(int measure) {

@@ -4,6 +4,7 @@
 #pragma once
 #include "base/sketch.h"
 #include "metrics/slo.h"
+#include "metrics/why.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -56,6 +57,8 @@ typedef struct mb_metrics {
     uint64_t slo_met, censored;
     mb_bound_metrics ttft_bound, tbt_bound, e2e_bound;
     mb_sketch ttft, tpot, e2e, queue;   // seconds
+    bool why;                           // somebody asked where their time went
+    mb_part_sums parts;                 // of the measured
     struct mb_batch_means *batch_means; // NULL: nobody asked; owned
     mb_class_metrics *classes;          // [class_count]; owned
     size_t class_count;

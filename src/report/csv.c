@@ -36,7 +36,26 @@ static void add_slice(mb_strbuf *line, mb_slice slice) {
     mb_strbuf_deinit(&text);
 }
 
-static void add_header(mb_strbuf *line, const key_list *keys, bool several, bool reference) {
+// The measures that are there always, or that some run has.
+typedef struct measure_set {
+    bool measures[MB_MEASURE_COUNT];
+} measure_set;
+
+static measure_set measures_of(const mb_results *const *sections, size_t count) {
+    measure_set found;
+    for (size_t m = 0; m < MB_MEASURE_COUNT; m++)
+        found.measures[m] = m < MB_MEASURES_ALWAYS;
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < sections[i]->count; k++) {
+            const mb_outcome *outcome = &sections[i]->outcomes[k];
+            for (size_t m = MB_MEASURES_ALWAYS; outcome->finished && m < MB_MEASURE_COUNT; m++)
+                found.measures[m] = found.measures[m] || !isnan(outcome->values[m]);
+        }
+    return found;
+}
+
+static void add_header(mb_strbuf *line, const key_list *keys, const measure_set *there, bool several,
+                       bool reference) {
     if (several) mb_strbuf_add(line, "section,");
     for (size_t i = 0; i < keys->count; i++) {
         add_slice(line, keys->names[i]);
@@ -44,7 +63,7 @@ static void add_header(mb_strbuf *line, const key_list *keys, bool several, bool
     }
     mb_strbuf_add(line, "policy,seed");
     for (size_t i = 0; i < MB_MEASURE_COUNT; i++)
-        mb_strbuf_printf(line, ",%s", mb_measures[i].name);
+        if (there->measures[i]) mb_strbuf_printf(line, ",%s", mb_measures[i].name);
     for (const char *const *name = mb_bound_measures; reference && *name; name++)
         mb_strbuf_printf(line, ",bound_%s,regret_%s,clairvoyant_%s", *name, *name, *name);
     mb_strbuf_add(line, "\n");
@@ -65,10 +84,10 @@ static void add_number(mb_strbuf *line, double value) {
     if (!isnan(value)) mb_strbuf_printf(line, "%.17g", value);
 }
 
-static void add_outcome(mb_strbuf *line, const mb_outcome *outcome) {
+static void add_outcome(mb_strbuf *line, const mb_outcome *outcome, const measure_set *there) {
     mb_strbuf_printf(line, ",%u", outcome->seed_index + 1);
     for (size_t i = 0; i < MB_MEASURE_COUNT; i++)
-        add_number(line, outcome->finished ? outcome->values[i] : (double)NAN);
+        if (there->measures[i]) add_number(line, outcome->finished ? outcome->values[i] : (double)NAN);
 }
 
 static void add_reference(mb_strbuf *line, const mb_results *results, const mb_outcome *outcome) {
@@ -83,8 +102,8 @@ static void add_reference(mb_strbuf *line, const mb_results *results, const mb_o
 }
 
 // Line by line, so that memory stays small; false when out of memory. A failed write shows at the end.
-static bool write_section(const mb_results *results, size_t number, const key_list *keys, mb_strbuf *line,
-                          FILE *out) {
+static bool write_section(const mb_results *results, size_t number, const key_list *keys,
+                          const measure_set *there, mb_strbuf *line, FILE *out) {
     const mb_section *section = mb_results_section(results);
     const mb_label_columns columns = mb_label_columns_of(section);
     for (size_t i = 0; i < results->count && !ferror(out) && !line->failed; i++) {
@@ -95,7 +114,7 @@ static bool write_section(const mb_results *results, size_t number, const key_li
         if (number) mb_strbuf_printf(line, "%zu,", number);
         add_keys(line, keys, &columns, point->label);
         mb_add_csv(line, point->experiment.policies[outcome->policy].label);
-        add_outcome(line, outcome);
+        add_outcome(line, outcome, there);
         add_reference(line, results, outcome);
         mb_strbuf_add(line, "\n");
         if (!line->failed) fwrite(line->text, 1, line->length, out);
@@ -108,11 +127,12 @@ mb_status mb_report_csv(const mb_results *const *sections, size_t count, FILE *o
     const char *reason;
     if (!collect_keys(sections, count, &keys)) return mb_fail_memory(error);
     mb_strbuf line = {0};
-    add_header(&line, &keys, count > 1, count && sections[0]->reference);
+    const measure_set there = measures_of(sections, count);
+    add_header(&line, &keys, &there, count > 1, count && sections[0]->reference);
     bool complete = !line.failed;
     if (complete) fwrite(line.text, 1, line.length, out);
     for (size_t i = 0; i < count && complete; i++)
-        complete = write_section(sections[i], count > 1 ? i + 1 : 0, &keys, &line, out);
+        complete = write_section(sections[i], count > 1 ? i + 1 : 0, &keys, &there, &line, out);
     mb_strbuf_deinit(&line);
     free(keys.names);
     if (!complete) return mb_fail_memory(error);

@@ -29,6 +29,7 @@ struct mb_dump {
     mb_output_file files[KINDS]; // file NULL: not asked for
     const char *(*client_name)(void *self, uint32_t client);
     void *client_self;
+    bool why;
     mb_strbuf quoted; // for names
 };
 
@@ -63,7 +64,12 @@ static mb_status open_one(const mb_dump_options *options, file_kind kind, mb_out
     const mb_status status =
         name.failed ? mb_fail_memory(error) : mb_output_open(options->dir, name.text, file, error);
     mb_strbuf_deinit(&name);
-    if (status == MB_OK) fputs(headers[kind], file->file);
+    if (status != MB_OK) return status;
+    const char *header = headers[kind];
+    fprintf(file->file, "%.*s", (int)strcspn(header, "\n"), header);
+    for (int i = 0; options->why && kind == REQUESTS && i < MB_PARTS; i++)
+        fprintf(file->file, ",%s_s", mb_time_part_name((mb_time_part)i));
+    fputc('\n', file->file);
     return status;
 }
 
@@ -73,6 +79,7 @@ mb_status mb_dump_open(const mb_dump_options *options, mb_dump **dump, mb_error 
     if (!made) return mb_fail_memory(error);
     made->client_name = options->client_name;
     made->client_self = options->client_self;
+    made->why = options->why;
     mb_status status = MB_OK;
     for (int kind = 0; kind < KINDS && status == MB_OK; kind++)
         if (options->what & 1u << kind)
@@ -133,6 +140,15 @@ static void put_time(csv_row *row, double value) {
     row->text[row->length++] = ',';
 }
 
+// Whole nanoseconds, as seconds with all their digits.
+static void put_part(csv_row *row, const int64_t *parts, int part) {
+    row->text[row->length++] = ',';
+    if (!parts) return;
+    row->length +=
+        (size_t)snprintf(row->text + row->length, 32, "%lld.%09lld", (long long)(parts[part] / 1000000000),
+                         (long long)(parts[part] % 1000000000));
+}
+
 static mb_status write_row(mb_output_file *file, const csv_row *row, mb_error *error) {
     if (fwrite(row->text, 1, row->length, file->file) == row->length) return MB_OK;
     return mb_fail(error, MB_FAILED, "cannot write %s: %s", file->path, strerror(errno));
@@ -179,6 +195,8 @@ static mb_status dump_request(void *self, const mb_finished *record, mb_error *e
         put_text(&row, ",");
     put_count(&row, request->preemptions);
     put_text(&row, record->why);
+    for (int i = 0; dump->why && i < MB_PARTS; i++)
+        put_part(&row, record->parts, i);
     put_text(&row, "\n");
     return write_row(file, &row, error);
 }

@@ -4,6 +4,8 @@
 //   requests-POLICY-SEED.csv
 //   id,client,arrival_s,prompt_tokens,output_tokens,predicted_output,replica,start_s,
 //                              first_token_s,end_s,batch,preemptions,why
+//                              and, with `why`, where its time went: waiting_s,prefill_s,decode_s,stalled_s,
+//                              again_s,moved_s,aside_s,padding_s
 //   batches-POLICY-SEED.csv batch,replica,start_s,end_s,tbt_s,requests,longest_tokens,useful_tokens,padding,
 //                              kv_reserved
 //   members-POLICY-SEED.csv  batch,request,prompt_tokens,output_tokens
@@ -24,11 +26,12 @@ enum {
 };
 
 typedef struct mb_dump_options {
-    unsigned what;                                           // MB_DUMP_* or-ed
-    const char *dir;                                         // exists (mb_output_dir)
-    const char *policy;                                      // its label
-    uint32_t seed;                                           // from 1
-    size_t point;                                            // from 1 in a sweep; 0: nothing is swept
+    bool why;           // where the time of requests went as well, in the requests' file
+    unsigned what;      // MB_DUMP_* or-ed
+    const char *dir;    // exists (mb_output_dir)
+    const char *policy; // its label
+    uint32_t seed;      // from 1
+    size_t point;       // from 1 in a sweep; 0: nothing is swept
     const char *(*client_name)(void *self, uint32_t client); // NULL: the client's index
     void *client_self;
 } mb_dump_options;

@@ -7,6 +7,7 @@
 #include "report/labels.h"
 #include "report/notes.h"
 #include "report/standing.h"
+#include "report/time_table.h"
 #include "report/verdict.h"
 #include "run/reference.h"
 
@@ -17,7 +18,8 @@
 static json_t *measures_json(bool *lost, const double values[MB_MEASURE_COUNT]) {
     json_t *object = json_object();
     for (size_t i = 0; i < MB_MEASURE_COUNT; i++)
-        mb_json_set(lost, object, mb_measures[i].name, mb_json_number(values[i]));
+        if (i < MB_MEASURES_ALWAYS || !isnan(values[i]))
+            mb_json_set(lost, object, mb_measures[i].name, mb_json_number(values[i]));
     return object;
 }
 
@@ -234,6 +236,16 @@ static void append_notes(bool *lost, json_t *list, const mb_results *results, si
     mb_notes_deinit(&notes);
 }
 
+// What a reader of the table is told of where time went; NULL: nothing.
+static json_t *why_json(bool *lost, const mb_results *results) {
+    mb_strbuf text = {0};
+    mb_time_compare(results, &text);
+    *lost = *lost || text.failed;
+    json_t *value = text.length ? mb_json_text(text.text) : NULL;
+    mb_strbuf_deinit(&text);
+    return value;
+}
+
 static json_t *point_json(bool *lost, const mb_results *results, size_t section_number, size_t index) {
     const mb_section *section = mb_results_section(results);
     const mb_point *point = &section->points[index];
@@ -255,6 +267,8 @@ static json_t *point_json(bool *lost, const mb_results *results, size_t section_
     if (results->reference) mb_json_set(lost, object, "best_possible", reference_json(lost, results, index));
     mb_json_set(lost, object, "baseline", mb_json_text(results->baseline));
     mb_json_set(lost, object, "comparisons", comparisons_json(lost, results, index));
+    json_t *why = why_json(lost, results);
+    if (why) mb_json_set(lost, object, "why", why);
     if (results->until.width > 0) mb_json_set(lost, object, "until", until_json(lost, results, index));
     return object;
 }

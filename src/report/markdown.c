@@ -4,6 +4,7 @@
 #include "report/regret.h"
 #include "report/sheet.h"
 #include "report/table.h"
+#include "report/time_table.h"
 #include "report/verdict.h"
 
 #include <string.h>
@@ -67,19 +68,21 @@ static bool add_notes(mb_strbuf *text, const mb_results *results) {
     return !failed;
 }
 
-static bool add_regret(mb_strbuf *text, const mb_results *results) {
+static bool add_extra(mb_strbuf *text, const mb_results *results,
+                      void (*build)(const mb_results *, mb_sheet *),
+                      void (*explain)(const mb_results *, mb_strbuf *)) {
     mb_sheet sheet;
     mb_strbuf explanation = {0};
-    mb_regret_sheet(results, &sheet);
-    const bool complete = !sheet.failed;
-    if (complete && sheet.columns) {
+    build(results, &sheet);
+    if (!sheet.failed && sheet.columns) {
         mb_strbuf_add(text, "\n");
         mb_markdown_sheet(&sheet, text);
-        mb_regret_explain(results, &explanation);
+        explain(results, &explanation);
         mb_strbuf_add(text, "\n");
         if (explanation.text) add_sentence(text, explanation.text);
         mb_strbuf_add(text, "\n");
     }
+    const bool complete = !sheet.failed && !explanation.failed;
     mb_strbuf_deinit(&explanation);
     mb_sheet_deinit(&sheet);
     return complete;
@@ -118,9 +121,10 @@ static bool compose(const mb_results *results, const mb_sheet *sheet, mb_strbuf 
     mb_sheet_explain_levels(sheet, results, &levels);
     if (levels.text) mb_strbuf_printf(text, "\n%s\n", levels.text);
     mb_strbuf_deinit(&levels);
-    const bool regret = add_regret(text, results);
+    const bool extras = add_extra(text, results, mb_time_sheet, mb_time_explain) &&
+                        add_extra(text, results, mb_regret_sheet, mb_regret_explain);
     const bool complete =
-        add_notes(text, results) && regret && !description.failed && !verdict.failed && !text->failed;
+        add_notes(text, results) && extras && !description.failed && !verdict.failed && !text->failed;
     mb_strbuf_deinit(&description);
     mb_strbuf_deinit(&verdict);
     return complete;

@@ -5,6 +5,7 @@
 #include "report/notes.h"
 #include "report/regret.h"
 #include "report/sheet.h"
+#include "report/time_table.h"
 #include "report/verdict.h"
 
 #include <stdlib.h>
@@ -188,17 +189,21 @@ void mb_print_sheet(const mb_sheet *sheet, FILE *out, bool color) {
     print_pieces(out, sheet, color ? &colors : &plain);
 }
 
-static void print_verdict(FILE *out, const mb_results *results, const palette *paint) {
-    mb_strbuf verdict = {0};
-    mb_verdict(results, &verdict);
-    if (verdict.length) fprintf(out, "\n%s", paint->bold);
-    for (char *line = verdict.text; line && *line;) {
+static void print_lines(FILE *out, char *text) {
+    for (char *line = text; line && *line;) {
         const size_t length = strcspn(line, "\n");
         const bool more = line[length] == '\n';
         line[length] = '\0';
         mb_print_wrapped(out, line, 0);
         line += length + more;
     }
+}
+
+static void print_verdict(FILE *out, const mb_results *results, const palette *paint) {
+    mb_strbuf verdict = {0};
+    mb_verdict(results, &verdict);
+    if (verdict.length) fprintf(out, "\n%s", paint->bold);
+    print_lines(out, verdict.text);
     if (verdict.length) fputs(paint->off, out);
     mb_strbuf_deinit(&verdict);
 }
@@ -241,22 +246,29 @@ static bool print_notes(FILE *out, const mb_results *results, const palette *pai
     return !failed;
 }
 
-bool mb_report_regret(const mb_results *results, FILE *out, bool color) {
+bool mb_report_extras(const mb_results *results, FILE *out, bool color) {
+    static const struct {
+        void (*build)(const mb_results *results, mb_sheet *sheet);
+        void (*explain)(const mb_results *results, mb_strbuf *text);
+    } extras[] = {{mb_time_sheet, mb_time_explain}, {mb_regret_sheet, mb_regret_explain}};
     const palette *paint = color ? &colors : &plain;
-    mb_sheet sheet;
-    mb_strbuf text = {0};
-    mb_regret_sheet(results, &sheet);
-    const bool complete = !sheet.failed;
-    if (complete && sheet.columns) {
-        fputc('\n', out);
-        print_pieces(out, &sheet, paint);
-        mb_regret_explain(results, &text);
-        fputs(paint->dim, out);
-        if (text.text) mb_print_wrapped(out, text.text, 0);
-        fputs(paint->off, out);
+    bool complete = true;
+    for (size_t i = 0; i < sizeof extras / sizeof *extras; i++) {
+        mb_sheet sheet;
+        mb_strbuf text = {0};
+        extras[i].build(results, &sheet);
+        if (!sheet.failed && sheet.columns) {
+            fputc('\n', out);
+            print_pieces(out, &sheet, paint);
+            extras[i].explain(results, &text);
+            fputs(paint->dim, out);
+            print_lines(out, text.text);
+            fputs(paint->off, out);
+        }
+        complete = complete && !sheet.failed && !text.failed;
+        mb_strbuf_deinit(&text);
+        mb_sheet_deinit(&sheet);
     }
-    mb_strbuf_deinit(&text);
-    mb_sheet_deinit(&sheet);
     return complete;
 }
 
@@ -299,6 +311,6 @@ mb_status mb_report_table(const mb_results *results, FILE *out, bool color, mb_e
     mb_strbuf_deinit(&levels);
     fputs(paint->off, out);
     mb_sheet_deinit(&sheet);
-    const bool complete = mb_report_regret(results, out, color);
+    const bool complete = mb_report_extras(results, out, color);
     return finish(out, print_notes(out, results, paint) && complete, error);
 }

@@ -11,8 +11,9 @@
 mb_status mb_report_table(const mb_results *results, FILE *out, bool color, mb_error *error);
 mb_status mb_report_markdown(const mb_results *results, FILE *out, mb_error *error);
 
-// The table of regrets, where somebody asked for one (report/regret.h); false when out of memory.
-bool mb_report_regret(const mb_results *results, FILE *out, bool color);
+// The tables that somebody asked for besides: where time went (report/time_table.h), regrets
+// (report/regret.h); false when out of memory.
+bool mb_report_extras(const mb_results *results, FILE *out, bool color);
 
 // The table alone.
 void mb_print_sheet(const mb_sheet *sheet, FILE *out, bool color);

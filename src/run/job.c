@@ -130,6 +130,7 @@ static mb_sim_config make_config(const mb_experiment *experiment, const mb_laten
                            .slo = experiment->slo,
                            .seed = experiment->seed,
                            .replication = outcome->seed_index,
+                           .why = experiment->why,
                            .batch_means = experiment->seeds == 1,
                            .warmup_requests = experiment->warmup_requests,
                            .warmup_s = experiment->warmup_s,
@@ -227,7 +228,8 @@ static mb_status run_simulation(running *r) {
 static mb_status simulate(const mb_experiment *experiment, const mb_job_observer *watcher,
                           mb_job_state *state, const mb_latency *latency, mb_source *source,
                           mb_lua_policy *policy, mb_outcome *outcome, mb_error *error) {
-    const mb_sim_config config = make_config(experiment, latency, outcome);
+    mb_sim_config config = make_config(experiment, latency, outcome);
+    if (watcher->clock) config.why = false; // a device would run steps to tell what a part of one takes
     relay passing = {.watch = {.state = state, .host = &policy->host}};
     mb_status status = MB_OK;
     if (watcher->open)

@@ -33,7 +33,7 @@ typedef struct mb_experiment {
     mb_slo slo;
     uint64_t warmup_requests;
     double warmup_s;
-    bool exact_percentiles, oracle;
+    bool exact_percentiles, oracle, why;
     mb_policy_spec *policies;
     size_t policy_count;
     uint32_t seeds;

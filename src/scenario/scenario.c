@@ -270,6 +270,7 @@ static void read_section(lua_State *L, int table, mb_scenario *scenario, const m
         section->points[i].experiment.section_index = (size_t)(section - scenario->sections);
         section->points[i].experiment.point_index = i;
         read_point(L, lua_gettop(L), scenario, overrides, &section->points[i]);
+        if (mb_measures_ask_why(section->columns)) section->points[i].experiment.why = true;
         lua_pop(L, 1);
     }
     lua_pop(L, 2);

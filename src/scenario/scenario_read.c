@@ -198,6 +198,7 @@ void mb_scenario_read_experiment(lua_State *L, int index, mb_experiment *experim
     }
     lua_settop(L, top);
     read_policies(L, table, experiment);
+    experiment->why = boolean(L, table, "why");
     experiment->exact_percentiles = boolean(L, table, "exact_percentiles");
     experiment->oracle = boolean(L, table, "oracle");
     experiment->stop_s = number(L, table, "stop_time");

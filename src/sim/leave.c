@@ -58,6 +58,7 @@ mb_status mb_sim_serve(mb_sim *sim, uint32_t slot, const mb_served *served, mb_e
         mb_sketch_add(&metrics->ttft, ttft);
         mb_sketch_add(&metrics->e2e, e2e);
         if (!isnan(served->tpot_s)) mb_sketch_add(&metrics->tpot, served->tpot_s);
+        if (served->parts) mb_part_sums_add(&metrics->parts, served->parts);
         if (served->gaps) mb_sketch_add_many(&metrics->itl, served->tbt_s, served->gaps);
     }
     const mb_status status = count_finished(sim, request, error);
@@ -66,6 +67,7 @@ mb_status mb_sim_serve(mb_sim *sim, uint32_t slot, const mb_served *served, mb_e
                                 .first_token_s = served->first_token_s,
                                 .end_s = sim->now_s,
                                 .batch = served->batch,
+                                .parts = served->parts,
                                 .why = "done"};
     return leave(sim, slot, MB_END_DONE, &record, error);
 }

@@ -35,6 +35,7 @@ mb_status mb_sim_init(mb_sim *sim, const mb_sim_config *config, mb_source *sourc
     mb_rng_init(&sim->noise, config->seed, config->replication, "latency");
     mb_window_init(sim);
     sim->metrics.replicas = config->replicas;
+    sim->metrics.why = config->why;
     sim->metrics.usd_per_hour = config->usd_per_hour;
     sim->metrics.kv_capacity = config->kv_capacity;
     if (config->kv_capacity != MB_KV_UNLIMITED) sim->metrics.kv_capacity *= config->replicas;
@@ -62,6 +63,7 @@ void mb_sim_deinit(mb_sim *sim) {
     free(sim->candidates);
     mb_heap_deinit(&sim->heap);
     mb_request_store_deinit(&sim->requests);
+    mb_request_times_deinit(&sim->times);
     mb_metrics_deinit(&sim->metrics);
 }
 

@@ -24,6 +24,7 @@ typedef struct mb_finished {
     const mb_request *request;
     double first_token_s, end_s; // NAN where there was none
     uint32_t batch;              // number of the batch that served it, from 1; 0: none
+    const int64_t *parts;        // [MB_PARTS] of its time; NULL: not known
     const char *why;             // "done", "rejected", "unfinished"
 } mb_finished;
 
@@ -70,6 +71,7 @@ typedef struct mb_sim_config {
     const mb_latency *latency;
     mb_slo slo;
     uint64_t seed, replication;
+    bool why;                 // where did the time of requests go?
     bool batch_means;         // keep means of batches of requests: intervals within one run
     uint64_t warmup_requests; // observation starts when so many have arrived and the next one comes,
     double warmup_s;          // or so long after the first arrival; one of them is 0
@@ -149,6 +151,7 @@ struct mb_sim {
     uint32_t inbox; // index of a queue or of bins
     mb_replica *replicas;
     bool by_steps;          // their engines go step by step, not by whole batches
+    mb_request_times times; // where it goes, if anybody asked
     mb_surroundings around; // of the engines
     mb_bits idle;           // replicas
     mb_bits calls;          // of the idle, those that were not asked since they became so,

@@ -99,6 +99,7 @@ void mb_sim_surround(mb_sim *sim) {
                                     .seed = config->seed,
                                     .replication = config->replication,
                                     .metrics = &sim->metrics,
+                                    .times = config->why ? &sim->times : NULL,
                                     .self = sim,
                                     .wake = wake,
                                     .took = took,

@@ -15,7 +15,7 @@
 
 enum {
     APPLICATION = 0x6d627364, // "mbsd"
-    FORMAT = 1,
+    FORMAT = 2,
     PATIENCE_MS = 20000, // how long somebody else may hold the database
 };
 

@@ -264,7 +264,7 @@ END
     "$MBSAND" sweep "$small" --db ok.db -q 2>/dev/null
     sqlite3 ok.db "PRAGMA user_version = 9"
     run -2 "$MBSAND" show ok.db
-    says "ok.db is of format 9, and this mbsand reads format 1"
+    says "ok.db is of format 9, and this mbsand reads format 2"
     run -2 "$MBSAND" sweep "$small" --db new.db -q --over cluster.gpus=0
     says "cluster.gpus is 0"
     [ ! -e new.db ] && [ ! -e new.db.lock ] # nothing came of it

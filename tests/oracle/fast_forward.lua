@@ -79,6 +79,40 @@ local function difference(fast, slow)
   end
 end
 
+local PARTS = { "waiting_s", "prefill_s", "decode_s", "stalled_s", "again_s", "moved_s", "aside_s", "padding_s" }
+
+local function nanoseconds(text)
+  local s, ns = text:match("^(%d+)%.(%d+)$")
+  assert(#ns == 9, text)
+  return s * 1e9 + ns -- exact: these runs are short
+end
+
+-- Requests of a dump that say where their time went; what does not add up is printed.
+local function add_up(path)
+  local count, wrong, at = 0, 0, nil
+  for line in io.lines(path) do
+    local cells = {}
+    for cell in (line .. ","):gmatch("([^,]*),") do cells[#cells + 1] = cell end
+    if not at then
+      at = {}
+      for i, name in ipairs(cells) do at[name] = i end
+      if not at.waiting_s then return 0, 0 end
+    elseif cells[at.why] == "done" then
+      local sum, least = 0, 0
+      for _, part in ipairs(PARTS) do
+        if cells[at[part]]:sub(1, 1) == "-" then least = -1 else sum = sum + nanoseconds(cells[at[part]]) end
+      end
+      count = count + 1
+      local function rounded(name) return math.floor(cells[at[name]] * 1e9 + 0.5) end
+      if least < 0 or sum ~= rounded("end_s") - rounded("arrival_s") then
+        wrong = wrong + 1
+        print(("# %s: %s"):format(path, line))
+      end
+    end
+  end
+  return count, wrong
+end
+
 -- Policies that claim never to leave a replica idle while the head of its queue would fit.
 local CONSERVING = {}
 for name in ("fcfs orca vllm_v0 vllm_v1 sarathi sjf srpt edf priority pang multi_bin_continuous round_robin random "
@@ -101,7 +135,7 @@ local function idleness(path)
 end
 
 local conserving, idle = 0, 0
-local done, number, served, failed = 0, 0, 0, 0
+local done, number, served, failed, summed, wrong = 0, 0, 0, 0, 0, 0
 while done < wanted do
   number = number + 1
   local policies, seeds = whole(4, 8), whole(2, 4)
@@ -120,7 +154,9 @@ while done < wanted do
     idle, conserving = idle + seconds, conserving + runs
     for _, name in ipairs(files(out .. ".fast")) do
       if name:find("^requests") then
-        for _ in read(out .. ".fast/" .. name):gmatch(",done\n") do served = served + 1 end
+        for _ in read(out .. ".fast/" .. name):gmatch(",done[,\n]") do served = served + 1 end
+        local count, bad = add_up(out .. ".fast/" .. name)
+        summed, wrong = summed + count, wrong + bad
       end
     end
     if seconds == 0 then os.execute(("rm -r %s.fast %s.slow %s*.txt %s"):format(out, out, out, path)) end
@@ -129,6 +165,7 @@ while done < wanted do
 end
 tap.equal(failed, 0, ("%d triples of scenario, policy and seed: jumping = stepping (%d requests served)"):format(done, served))
 tap.equal(meddle or served > (done < 100 and 1 or 10) * done, true, "most requests were served") -- a single file may have few
+tap.equal(wrong, 0, ("the time of %d requests adds up, no part below 0"):format(summed))
 tap.equal(idle, 0, conserving .. " runs of policies that conserve work: no replica idle with work")
 if failed == 0 and idle == 0 then os.execute("rm -r " .. folder) end
 tap.done()

@@ -139,6 +139,7 @@ return function(seed, folder, meddle)
     if chance(0.15) and not together then hardware, times = roofline() end
     file:write(("return scenario {\n  workload = %s,\n  cluster = %s,\n  latency = %s,\n  slo = { tbt = 0.05, e2e = 5 },\n")
       :format(workload(whole(5, 60)), cluster(hardware, together), times))
+    if chance(0.5) then file:write("  why = true,\n") end
     if chance(0.25) then file:write(("  stop_time = %.3f,\n"):format(draw() * 5)) end
     if chance(0.3) then
       file:write(pick{ ("  warmup = %d,\n"):format(whole(1, 10)),

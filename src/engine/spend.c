@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+#include "engine/spend.h"
+
+#include "engine/timing.h"
+
+static int64_t now_ns(const mb_stepper *stepper) {
+    return mb_nanoseconds(*stepper->around->clock);
+}
+
+static mb_request_time *time_of(const mb_stepper *stepper, uint32_t slot) {
+    return mb_request_time_at(stepper->around->times, slot);
+}
+
+// From since_ns up to `until_ns` it ran, by when the engine had spent so much; `rest` is what it did when it
+// was neither stalled nor had to wait for blocks to be moved.
+static void charge(mb_request_time *time, int64_t until_ns, const mb_step_spending *spent,
+                   mb_time_part rest) {
+    const int64_t stalled = spent->stalled_ns - time->seen.stalled_ns;
+    const int64_t moved = spent->moved_ns - time->seen.moved_ns;
+    const int64_t idle = spent->idle_ns - time->seen.idle_ns;
+    time->parts[rest] += until_ns - time->since_ns - stalled - moved - idle;
+    time->parts[MB_PART_STALLED] += stalled;
+    time->parts[MB_PART_MOVED] += moved;
+    time->parts[MB_PART_ASIDE] += idle;
+    time->since_ns = until_ns;
+    time->seen = *spent;
+}
+
+void mb_spend_take_in(const mb_stepper *stepper, uint32_t slot) {
+    const mb_request *request = mb_request_at(stepper->requests, slot);
+    mb_request_time *time = time_of(stepper, slot);
+    const mb_time_part part = isnan(request->start_s)              ? MB_PART_WAITING
+                              : request->stage == MB_STAGE_SWAPPED ? MB_PART_MOVED
+                                                                   : MB_PART_ASIDE;
+    const int64_t now = now_ns(stepper);
+    time->parts[part] += now - time->since_ns;
+    time->since_ns = now;
+    time->seen = stepper->spent;
+}
+
+void mb_spend_turn(const mb_stepper *stepper, uint32_t slot) {
+    const mb_request *request = mb_request_at(stepper->requests, slot);
+    const bool decode = request->stage == MB_STAGE_DECODE;
+    mb_request_time *time = time_of(stepper, slot);
+    charge(time, now_ns(stepper), &stepper->spent, decode ? MB_PART_DECODE : MB_PART_ASIDE);
+}
+
+void mb_spend_aside(const mb_stepper *stepper, uint32_t slot) {
+    mb_spend_turn(stepper, slot);
+    const mb_request *request = mb_request_at(stepper->requests, slot);
+    mb_request_time *time = time_of(stepper, slot);
+    if (request->computed > time->known) time->known = request->computed;
+}
+
+void mb_spend_idle(mb_stepper *stepper) {
+    const int64_t now = now_ns(stepper);
+    stepper->spent.idle_ns += now - stepper->accounted_ns;
+    stepper->accounted_ns = now;
+}
+
+void mb_spend_begin(mb_stepper *stepper, const mb_step_shape *shape, double alone_s) {
+    if (stepper->run_steps == 0) mb_spend_idle(stepper); // it may have waited for others that step with it
+    stepper->prompted = shape->prefill_requests > 0 || shape->group_prompts;
+    stepper->moved_s = stepper->transfer_s;
+    stepper->alone_s = alone_s;
+}
+
+void mb_spend_step(mb_stepper *stepper) {
+    const double start_s = stepper->piece_start_s;
+    const int64_t end = now_ns(stepper);
+    int64_t moved_until = mb_nanoseconds(start_s + stepper->moved_s);
+    if (moved_until > end) moved_until = end;
+    int64_t alone_until = mb_nanoseconds(start_s + stepper->moved_s + stepper->alone_s);
+    if (alone_until > end || !stepper->prompted) alone_until = end;
+    stepper->before = stepper->spent;
+    stepper->spent.moved_ns += moved_until - mb_nanoseconds(start_s);
+    stepper->spent.stalled_ns += end - alone_until;
+}
+
+void mb_spend_row(const mb_stepper *stepper, uint32_t slot, uint32_t computed, uint32_t chunk) {
+    mb_request_time *time = time_of(stepper, slot);
+    charge(time, mb_nanoseconds(stepper->piece_start_s), &stepper->before, MB_PART_ASIDE);
+    const int64_t now = now_ns(stepper), moved = stepper->spent.moved_ns - stepper->before.moved_ns;
+    const int64_t own = now - time->since_ns - moved;
+    int64_t again = 0;
+    if (time->known > computed) {
+        const uint32_t known = time->known - computed;
+        again = known >= chunk ? own : own / chunk * known + own % chunk * known / chunk;
+    }
+    time->parts[MB_PART_MOVED] += moved;
+    time->parts[MB_PART_AGAIN] += again;
+    time->parts[MB_PART_PREFILL] += own - again;
+    time->since_ns = now;
+    time->seen = stepper->spent;
+}
+
+// How much of `all` the part up to `seconds` after the start is.
+static int64_t up_to(double start_s, double seconds, int64_t all) {
+    const int64_t part = mb_nanoseconds(start_s + seconds) - mb_nanoseconds(start_s);
+    return part < all ? part : all;
+}
+
+mb_status mb_spend_batch(const mb_engine *engine, uint32_t slot, int64_t parts[MB_PARTS], mb_error *error) {
+    const mb_request *request = mb_request_at(engine->around->requests, slot);
+    const double start_s = engine->start_s;
+    const int64_t start = mb_nanoseconds(start_s), all = mb_nanoseconds(mb_engine_now(engine)) - start;
+    mb_batch_time own;
+    const mb_status status = mb_time_own(engine, request, &own, error);
+    if (status != MB_OK) return status;
+    const int64_t served = up_to(start_s, own.duration_s, all);
+    const int64_t prompt = up_to(start_s, own.first_token_s, served);
+    int64_t again = 0;
+    if (engine->stepper) {
+        const mb_request_time *time = mb_request_time_at(engine->around->times, slot);
+        const uint32_t tokens = request->prompt_tokens + request->generated;
+        for (int i = 0; i < MB_PARTS; i++)
+            parts[i] = time->parts[i];
+        again = prompt / tokens * time->known + prompt % tokens * time->known / tokens;
+    } else {
+        for (int i = 0; i < MB_PARTS; i++)
+            parts[i] = 0;
+        parts[MB_PART_WAITING] = start - mb_nanoseconds(request->arrival_s);
+    }
+    parts[MB_PART_AGAIN] += again;
+    parts[MB_PART_PREFILL] += prompt - again;
+    parts[MB_PART_DECODE] += served - prompt;
+    parts[MB_PART_PADDING] += all - served;
+    return MB_OK;
+}
