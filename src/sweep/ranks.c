@@ -12,6 +12,7 @@
 #include "sweep/stretch.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,12 @@
 
 enum { TO_ROOT = 1, TO_RANK = 2 };                       // tags
 enum { ASK = 'a', RESULT = 'r', FAIL = 'f', BYE = 'b' }; // first byte of a message to rank 0
-#define PAUSE_NS 200000L  // between two looks for messages, so that rank 0 can run jobs as well
+// Between two looks of rank 0 for messages, so that it can run jobs as well: a hundredth of what an answer's
+// jobs take, within these. A look costs some 10 us and a rank waits half a pause: both stay below 1 % of a
+// processor.
+#define LEAST_PAUSE_S 1e-4
+#define MOST_PAUSE_S 5e-3
+#define LISTEN_NS 100000L // between two looks of another rank, which has nothing else to do
 #define WAIT_NS 20000000L // until a rank asks again
 
 static void pause_for(long nanoseconds) {
@@ -87,6 +93,18 @@ static void take_result(const mb_rank_host *host, const char *bytes, size_t size
     mb_outcome_deinit(&outcome);
 }
 
+static void hand_out(const mb_rank_host *host, int rank) {
+    mb_rank_job jobs[MB_RANK_BATCH];
+    double ignored;
+    size_t most = host->batch(host->context, &ignored), count = 0;
+    do
+        jobs[count] = host->take(host->context, rank);
+    while (jobs[count++].kind == MB_RANK_JOB && count < most);
+    // What comes after a job and is none, the rank is told when it asks again.
+    if (count > 1 && jobs[count - 1].kind != MB_RANK_JOB) count--;
+    MPI_Send(jobs, (int)(count * sizeof *jobs), MPI_BYTE, rank, TO_RANK, MPI_COMM_WORLD);
+}
+
 // One message, if there is one; whether it was a goodbye.
 static bool answer(const mb_rank_host *host, const MPI_Status *waiting) {
     int size = 0;
@@ -100,10 +118,7 @@ static bool answer(const mb_rank_host *host, const MPI_Status *waiting) {
     MPI_Recv(bytes, size, MPI_BYTE, rank, TO_ROOT, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
     bytes[size] = '\0';
     const char kind = size ? bytes[0] : '\0';
-    if (kind == ASK) {
-        const mb_rank_job job = host->take(host->context, rank);
-        MPI_Send(&job, sizeof job, MPI_BYTE, rank, TO_RANK, MPI_COMM_WORLD);
-    }
+    if (kind == ASK) hand_out(host, rank);
     if (kind == RESULT) take_result(host, bytes, (size_t)size, rank);
     if (kind == FAIL) host->fail(host->context, rank, bytes + 1);
     free(bytes);
@@ -124,7 +139,9 @@ bool mb_ranks_serve(const mb_ranks *ranks, const mb_rank_host *host) {
         }
         const double patience_s = host->patience_s(host->context); // below 0: there is still something to do
         if (patience_s >= 0 && mb_clock_wall() - heard > patience_s) return false;
-        pause_for(PAUSE_NS);
+        double batch_s = 0;
+        host->batch(host->context, &batch_s);
+        pause_for((long)(1e9 * fmin(fmax(batch_s / 100, LEAST_PAUSE_S), MOST_PAUSE_S)));
     }
     return true;
 }
@@ -144,6 +161,8 @@ typedef struct helper {
     size_t told; // of the inputs
     mb_stretch *stretch;
     slot *slots;
+    mb_rank_job jobs[MB_RANK_BATCH]; // of the last answer, from `next` on
+    size_t job_count, next;
     bool failed;
 } helper;
 
@@ -189,6 +208,22 @@ static mb_status begin(helper *all, slot *own, mb_job_state *state, mb_job *job,
     return MB_OK;
 }
 
+// The next job of the last answer, or of a new one. MPI_Recv would take a whole processor while it waits.
+static mb_rank_job take(helper *all) {
+    if (all->next == all->job_count) {
+        int there = 0, size = 0;
+        MPI_Status status;
+        send_text(ASK, NULL);
+        while (MPI_Iprobe(0, TO_RANK, MPI_COMM_WORLD, &there, MPI_STATUS_IGNORE) == MPI_SUCCESS && !there)
+            pause_for(LISTEN_NS);
+        MPI_Recv(all->jobs, sizeof all->jobs, MPI_BYTE, 0, TO_RANK, MPI_COMM_WORLD, &status);
+        MPI_Get_count(&status, MPI_BYTE, &size);
+        all->next = 0;
+        all->job_count = size > 0 ? (size_t)size / sizeof *all->jobs : 0;
+    }
+    return all->next < all->job_count ? all->jobs[all->next++] : (mb_rank_job){.kind = MB_RANK_END};
+}
+
 static bool next_job(void *context, unsigned worker, mb_job_state *state, mb_job *job) {
     helper *all = context;
     slot *own = &all->slots[worker];
@@ -198,10 +233,7 @@ static bool next_job(void *context, unsigned worker, mb_job_state *state, mb_job
          own->job.kind == MB_RANK_WAIT && !atomic_load(all->options->run.stop);) {
         pthread_mutex_lock(&all->mutex);
         own->job.kind = MB_RANK_END;
-        if (!all->failed) {
-            send_text(ASK, NULL);
-            MPI_Recv(&own->job, sizeof own->job, MPI_BYTE, 0, TO_RANK, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
-        }
+        if (!all->failed) own->job = take(all);
         if (own->job.kind == MB_RANK_JOB) {
             found = begin(all, own, state, job, &error) == MB_OK;
             if (!found) give_up(all, &error);

@@ -23,9 +23,13 @@ typedef struct mb_rank_job {
     uint32_t seed; // from 0
 } mb_rank_job;
 
+enum { MB_RANK_BATCH = 16 }; // jobs that one answer holds at most
+
 // What rank 0 does for the others; called by one thread.
 typedef struct mb_rank_host {
     mb_rank_job (*take)(void *context, int rank);
+    // How many jobs to give at once, so that a rank is not always asking; *batch_s: what they take.
+    size_t (*batch)(void *context, double *batch_s);
     // The outcome is the callee's. `inputs` is a JSON array: [kind, name, path, hash] of what the rank has
     // read.
     void (*give)(void *context, const mb_rank_job *job, mb_outcome *outcome, const struct json_t *inputs,

@@ -20,6 +20,7 @@
 
 #define SILENCE 3.0       // a rank is lost that took so many times as long as any run yet,
 #define LEAST_SILENCE 2.0 // and at least so many seconds
+#define BATCH_S 0.1       // what a rank is given at once is to take
 
 // What a worker is at.
 typedef struct slot {
@@ -50,6 +51,8 @@ typedef struct sweep {
     size_t handed_count, handed_capacity;
     atomic_size_t elsewhere; // jobs that other ranks have done
     double longest_s;        // of these
+    double run_s;            // what `runs` runs took together, wherever they were
+    size_t runs, left;       // left: not handed out yet, about
     bool served, whole;      // the other ranks were served; all were there at the end
     double store_s, wall_s;
     bool failed;
@@ -135,6 +138,7 @@ static mb_status find_job(sweep *all, slot *own, mb_job *job, bool *found, mb_er
                 .point = all->cursor.local, .policy = all->cursor.policy, .seed_index = all->cursor.seed};
             *job = (mb_job){all->cursor.experiment, &own->outcome};
             *found = true;
+            all->left -= all->left > 0;
             return MB_OK;
         }
         if (all->next_point >= all->points) { // the end
@@ -212,6 +216,19 @@ static mb_rank_job take_for_rank(void *context, int rank) {
     }
     pthread_mutex_unlock(&all->mutex);
     return result;
+}
+
+// Short jobs go out several at a time, but in the end no rank is to have many while others have none.
+static size_t batch_of(void *context, double *batch_s) {
+    sweep *all = context;
+    pthread_mutex_lock(&all->mutex);
+    const double run_s = all->runs ? all->run_s / (double)all->runs : BATCH_S;
+    const double share = (double)all->left / (2 * (double)all->options->ranks->size);
+    const double count = fmin(fmin(BATCH_S / fmax(run_s, 1e-6), share), MB_RANK_BATCH);
+    const size_t batch = count > 1 ? (size_t)count : 1;
+    *batch_s = run_s * (double)batch;
+    pthread_mutex_unlock(&all->mutex);
+    return batch;
 }
 
 static double patience_of(void *context) {
@@ -333,6 +350,11 @@ static mb_status record(sweep *all, const slot *own, const json_t *inputs, mb_er
     if (status == MB_OK) status = mb_store_execute(&all->store, "COMMIT", error);
     if (status != MB_OK) sqlite3_exec(all->store.db, "ROLLBACK", NULL, NULL, NULL);
     if (status == MB_OK) forget(all, own->run);
+    const double took_s = outcome->values[mb_measure_index("sim_wall_s")];
+    if (took_s > 0) { // (it may have failed)
+        all->run_s += took_s;
+        all->runs++;
+    }
     return status;
 }
 
@@ -354,7 +376,7 @@ static void give_for_rank(void *context, const mb_rank_job *job, mb_outcome *out
 
 static void *serve(void *context) {
     sweep *all = context;
-    const mb_rank_host host = {take_for_rank, give_for_rank, fail_for_rank, patience_of, all};
+    const mb_rank_host host = {take_for_rank, batch_of, give_for_rank, fail_for_rank, patience_of, all};
     all->whole = mb_ranks_serve(all->options->ranks, &host);
     return NULL;
 }
@@ -425,6 +447,7 @@ static mb_status run_jobs(sweep *all, const mb_sweep_result *result, mb_error *e
     const size_t left = result->total - result->before;
     unsigned threads = mb_pool_threads(&all->options->run);
     if (threads > left) threads = left ? (unsigned)left : 1;
+    all->left = left;
     all->slots = calloc(threads, sizeof *all->slots);
     if (!all->slots) return mb_fail_memory(error);
     pthread_t server;
