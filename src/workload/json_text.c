@@ -23,7 +23,7 @@ static bool is_hex(char c) {
 }
 
 static const char *spaces(const char *text, const char *end) {
-    while (text < end && (unsigned char)*text <= ' ' && is_space(*text)) // one look where there is none
+    while (text < end && is_space(*text))
         text++;
     return text;
 }

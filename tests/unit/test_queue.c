@@ -156,6 +156,26 @@ static void test_slots_are_reused(void **state) {
     mb_request_store_deinit(&store);
 }
 
+// Many chunks: every slot is its own memory, zero at first, and nothing is freed twice.
+static void test_many_slots(void **state) {
+    (void)state;
+    enum { MANY = 60 * MB_CHUNK_SIZE };
+    mb_request_store store;
+    mb_request_store_init(&store);
+    for (uint32_t i = 0; i < MANY; i++) {
+        const uint32_t slot = mb_request_new(&store, false);
+        assert_int_equal(slot, i);
+        mb_request *request = mb_request_at(&store, slot);
+        assert_true(request->id == 0 && request->order == 0 && !request->prefix_ids && !request->generation);
+        request->id = request->order = i + 1;
+    }
+    for (uint32_t i = 0; i < MANY; i++) {
+        const mb_request *request = mb_request_at(&store, i);
+        assert_true(request->id == i + 1 && request->order == i + 1);
+    }
+    mb_request_store_deinit(&store);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fifo),
@@ -163,6 +183,7 @@ int main(void) {
         cmocka_unit_test(test_key_names),
         cmocka_unit_test(test_bins_route),
         cmocka_unit_test(test_slots_are_reused),
+        cmocka_unit_test(test_many_slots),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
