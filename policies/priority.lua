@@ -8,26 +8,15 @@ function Priority:init()
   self.sim.inbox = self.queue
 end
 
-local function lowest(replica, below)
-  local victim
-  for req in replica:each_running() do -- in order of admission: of equals, the last is the newest
-    if req.priority < below and (not victim or req.priority <= victim.priority) then victim = req end
-  end
-  return victim
+function Priority:serve(_, step, queue)
+  if step:carry() > 0 then return end
+  if self.params.preempt then step:displace(queue, "newest") else step:admit(queue) end
 end
 
-function Priority:serve(replica, step, queue)
-  if step:carry() > 0 then return end
-  local _, why = step:admit(queue)
-  while self.params.preempt and (why == "requests" or why == "memory") do
-    local victim = lowest(replica, queue:peek().priority)
-    if not victim then return end
-    step:preempt(victim)
-    _, why = step:admit(queue)
-  end
-end
+function Priority:plain(queue) return { queue = queue, displace = self.params.preempt and "newest" or nil } end
 
 function Priority:schedule(replica, step)
+  replica:plain(self:plain(self.queue)) -- it is not asked again
   self:serve(replica, step, self.queue)
 end
 

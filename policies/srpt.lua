@@ -10,30 +10,14 @@ function Srpt:init()
   self.sim.inbox = self.queue
 end
 
-local function remaining(req) return req.predicted_output - req:generated() end
-
--- The running request with the most left, if that is more than `least` and it is young enough.
-local function find_victim(replica, least, age)
-  local victim
-  for req in replica:each_running() do
-    local left = remaining(req)
-    if left > least and req:generated() < age * req.predicted_output then victim, least = req, left end
-  end
-  return victim
+function Srpt:serve(_, step, queue)
+  if step:carry() == 0 then step:displace(queue, "oldest", self.params.age) end
 end
 
-function Srpt:serve(replica, step, queue)
-  if step:carry() > 0 then return end
-  local _, why = step:admit(queue)
-  while why == "requests" or why == "memory" do
-    local victim = find_victim(replica, remaining(queue:peek()), self.params.age)
-    if not victim then return end
-    step:preempt(victim)
-    _, why = step:admit(queue)
-  end
-end
+function Srpt:plain(queue) return { queue = queue, displace = "oldest", age = self.params.age } end
 
 function Srpt:schedule(replica, step)
+  replica:plain(self:plain(self.queue)) -- it is not asked again
   self:serve(replica, step, self.queue)
 end
 

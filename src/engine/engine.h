@@ -6,6 +6,7 @@
 #include "engine/build.h"
 #include "engine/run.h"
 #include "engine/stepper.h"
+#include "engine/victim.h"
 
 // Under a step model of `around->latency` it goes step by step, else it serves whole batches. `naive`: it
 // visits every running request at every iteration (--step). `around` must outlive it. Release with
@@ -41,6 +42,11 @@ static inline mb_status mb_engine_carry(mb_engine *engine, bool spare, uint32_t 
 static inline mb_status mb_engine_preempt(mb_engine *engine, uint32_t slot, mb_preemption how, uint32_t queue,
                                           bool front, mb_refusal *refusal, mb_error *error) {
     return mb_build_preempt(engine, slot, how, queue, front, refusal, error);
+}
+// The last of those that run here, see victim.h. False when out of memory.
+static inline bool mb_engine_find_victim(mb_engine *engine, const mb_victim_rule *rule, double above,
+                                         uint32_t *slot) {
+    return mb_victim_find(engine->stepper, rule, above, slot);
 }
 // The step becomes a static batch; how many rows went back to their queues because their ends do not fit.
 mb_status mb_engine_barrier(mb_engine *engine, uint32_t *returned, mb_error *error);

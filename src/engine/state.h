@@ -6,6 +6,7 @@
 #pragma once
 #include "engine/surroundings.h"
 #include "model/kv_pool.h"
+#include "queue/queue.h"
 
 #include <math.h>
 
@@ -31,6 +32,21 @@ typedef struct mb_decode {
     bool ends;
 } mb_decode;
 
+// One that may be asked to go, see victim.h.
+typedef struct mb_victim {
+    double key;
+    uint64_t order; // of admission
+    uint32_t slot;
+} mb_victim;
+
+typedef struct mb_victims {
+    bool kept, newest;
+    mb_key key;
+    double age;
+    mb_victim *heap;
+    uint32_t count, capacity;
+} mb_victims;
+
 // Decodes that emitted their last token at the same time.
 typedef struct mb_token_group {
     double time_s;
@@ -54,6 +70,7 @@ typedef struct mb_stepper {
     uint32_t *due;      // [block]: decodes that need a block at iterations i with i % block = index
     uint32_t due_total;
     uint64_t resident_tokens; // computed tokens in memory, of all requests here
+    mb_victims victims;
     mb_token_group *groups;
     uint32_t group_count, group_capacity;
     double last_decode_s; // end of the last step with decodes

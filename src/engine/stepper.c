@@ -2,6 +2,7 @@
 #include "engine/stepper.h"
 
 #include "engine/spend.h"
+#include "engine/victim.h"
 #include "engine/visit.h"
 
 #include <assert.h>
@@ -37,6 +38,7 @@ void mb_stepper_deinit(mb_stepper *stepper) {
     free(stepper->rows);
     free(stepper->chunks);
     free(stepper->selected);
+    free(stepper->victims.heap);
 }
 
 bool mb_slots_grow(uint32_t **slots, uint32_t *capacity) {
@@ -246,7 +248,7 @@ bool mb_stepper_join(mb_stepper *stepper, uint32_t slot) {
     if (!mb_stepper_count_token(stepper, request->last_token_s, 1)) return false;
     if (stepper->naive) return true;
     stepper->context += request->computed + UINT64_C(1);
-    return push_decode(stepper, slot, request);
+    return push_decode(stepper, slot, request) && mb_victim_joined(stepper, slot);
 }
 
 void mb_stepper_materialize(const mb_stepper *stepper, mb_request *request) {

@@ -270,6 +270,7 @@ void mb_step_view_open(lua_State *L) {
     static const mb_member members[] = {{"admit", admit, 0},
                                         {"add", add, 0},
                                         {"carry", carry, 0},
+                                        {"displace", mb_step_displace_call, 0},
                                         {"rank", mb_rank_call, 0},
                                         {"barrier", barrier, 0},
                                         {"quantum", quantum, 0},

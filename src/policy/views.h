@@ -78,6 +78,7 @@ int mb_replica_plain(lua_State *L); // replica:plain{ ... }; src/policy/view_pla
 
 // src/policy/view_step.c, view_sim.c
 void mb_step_view_open(lua_State *L);
+int mb_step_displace_call(lua_State *L); // step:displace; src/policy/view_plain.c
 // A count of requests: at least 0; nil and infinity mean all.
 uint32_t mb_step_view_limit(lua_State *L, int index, const char *call);
 // "needed" or "spare": what a decode must find free to go on.

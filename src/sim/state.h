@@ -114,7 +114,9 @@ typedef struct mb_plain {
     bool declared;
     bool spare;            // carry: a decode must find a free block, whether it needs one or not
     bool after_preemption; // admit although carry had to preempt
-    uint32_t queue, most;  // admit from here, so many
+    bool displace, newest; // the running make room for the first in line (mb_step_displace)
+    double age;
+    uint32_t queue, most; // admit from here, so many
 } mb_plain;
 
 struct mb_replica {

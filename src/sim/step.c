@@ -56,6 +56,27 @@ uint32_t mb_step_admit(mb_sim *sim, uint32_t queue, uint32_t limit, mb_refusal *
     return taken;
 }
 
+mb_status mb_step_displace(mb_sim *sim, uint32_t queue, uint32_t limit, bool newest, double age,
+                           mb_displaced *done, mb_error *error) {
+    const mb_victim_rule rule = {.key = sim->queues[queue].order, .newest = newest, .age = age};
+    mb_status status = MB_OK;
+    done->preempted = 0;
+    done->taken = mb_step_admit(sim, queue, limit, &done->refusal);
+    while (status == MB_OK && (done->refusal == MB_REFUSED_REQUESTS || done->refusal == MB_REFUSED_MEMORY)) {
+        const uint32_t first = mb_queue_peek(&sim->queues[queue], &sim->requests);
+        const double above = mb_key_of(rule.key, mb_request_at(&sim->requests, first));
+        uint32_t victim;
+        mb_refusal ignored; // who is to compute again can always be set aside
+        if (!mb_engine_find_victim(&sim->building->engine, &rule, above, &victim))
+            return mb_fail_memory(error);
+        if (victim == MB_NONE) break;
+        done->preempted++;
+        status = mb_step_preempt(sim, victim, MB_PREEMPT_RECOMPUTE, MB_NONE, true, &ignored, error);
+        if (status == MB_OK) done->taken += mb_step_admit(sim, queue, limit - done->taken, &done->refusal);
+    }
+    return status;
+}
+
 bool mb_step_idle(mb_sim *sim, double until_s) {
     mb_replica *replica = sim->building;
     if (!replica->idle_on_purpose) {

@@ -3,6 +3,11 @@
 #pragma once
 #include "sim/state.h"
 
+typedef struct mb_displaced {
+    uint32_t taken, preempted;
+    mb_refusal refusal;
+} mb_displaced;
+
 // Call the policy's timer hook at `time_s` (not before now). False when out of memory.
 bool mb_sim_set_timer(mb_sim *sim, double time_s, uint32_t timer);
 
@@ -10,6 +15,10 @@ bool mb_sim_set_timer(mb_sim *sim, double time_s, uint32_t timer);
 void mb_step_limited_by(mb_sim *sim, mb_stop why);
 // Take from the head of a queue while it fits, at most `limit`; the number taken, and why it stopped early.
 uint32_t mb_step_admit(mb_sim *sim, uint32_t queue, uint32_t limit, mb_refusal *refusal);
+// The same, but where the first in line does not fit for want of memory or places, the last of the running in
+// the order of the queue, if it stands behind that one, is preempted; again until it fits or nobody does.
+mb_status mb_step_displace(mb_sim *sim, uint32_t queue, uint32_t limit, bool newest, double age,
+                           mb_displaced *done, mb_error *error);
 // One request, waiting in any queue or in none, or running on this replica. `tokens`: 0, or the chunk wanted.
 mb_refusal mb_step_add(mb_sim *sim, uint32_t slot, uint32_t tokens);
 // Deliberately leave the replica idle; until_s: wake it then (INFINITY: at the next change).

@@ -63,6 +63,19 @@ plain_steps() { # plain_steps ARGUMENTS [more lines]
     ends 1 "./my.lua:2: replica:plain: after_preemption is true or false, not number"
     plain_steps '{ queue = self.sim.queue, carry = 2 }'
     ends 1 './my.lua:2: replica:plain: what a decode must find free is "needed"'
+    plain_steps '{ queue = self.sim.queue, displace = "newest" }'
+    ends 1 "./my.lua:2: replica:plain: who runs makes room by the order of the queue, which must be one of the named ones"
+    plain_steps '{ queue = self.sim.queue, displace = true }'
+    ends 1 './my.lua:2: replica:plain: of equals the "newest" makes room, or the "oldest", not "boolean"'
+    plain_steps '{ queue = self.sim.queue, age = 0.5 }'
+    ends 1 "./my.lua:2: replica:plain: age needs displace beside it"
+    plain_steps '{ queue = self.sim:queue{ by = "priority" }, displace = "oldest", age = -1 }'
+    ends 1 "./my.lua:2: replica:plain: the age is a share of the predicted output, at least 0"
+}
+
+@test "running requests make room by an order that has a name" {
+    policy 'local P = {}' 'function P:schedule(_, step) step:displace(self.sim.queue) end' 'return P'
+    ends 1 "./my.lua:2: step:displace: who runs makes room by the order of the queue"
 }
 
 @test "no schedule, and not every replica has a plain step" {
@@ -146,7 +159,7 @@ plain_steps() { # plain_steps ARGUMENTS [more lines]
     schedule 'local id = replica.id; return replica[1]'
     ends 1 "./my.lua:3: a replica has no field of type number"
     schedule 'local id = replica.id; return replica.zzzzzzzzz'
-    ends 1 "./my.lua:3: a replica has no field 'zzzzzzzzz'; it has cached, chunked, each_running, estimate, id, kv, max_requests, queue, reserve, role, running, token_budget, waiting, watermark"
+    ends 1 "./my.lua:3: a replica has no field 'zzzzzzzzz'; it has cached, chunked, each_running, estimate, id, kv, max_requests, plain, queue, reserve, role, running, token_budget, waiting, watermark"
     schedule 'step:carry(); return step.admitt'
     ends 1 "./my.lua:3: a step has no field 'admitt'; did you mean 'admit'?"
     schedule 'local bins = self.bins or self.sim:bins{ edges = { 50 } }; self.bins = bins; bins:next(); return bins[1].pull'

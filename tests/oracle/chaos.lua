@@ -20,6 +20,7 @@ local Chaos = { params = {
   idle = 0, barrier = 0, timer = 0,
   order = "none",                 -- of the queue; or "function", or "bins"
   plain = 0,                      -- chance of making a replica's steps plain, or not plain any more
+  displace = 0,                   -- chance of letting running requests make room, where the queue has an order
   ask = 0,                        -- chance of questions at the beginning of a hook
   meddle = 0,                     -- chance of changing something there
 } }
@@ -58,7 +59,7 @@ function Chaos:init()
       return req.predicted_output - 2 * req:generated()
     end }
   elseif params.order ~= "none" then
-    self.queue = sim:queue{ by = params.order }
+    self.queue, self.ordered = sim:queue{ by = params.order }, true
   end
   table.insert(self.asker.queues, self.queue)
   sim.inbox = self.bins or self.queue
@@ -93,6 +94,9 @@ end
 function Chaos:be_plain(replica)
   if not self:chance(self.params.plain) then return end
   if self:draw() < 0.5 then return replica:plain(false) end
+  if self.ordered and self:draw() < 0.5 then
+    return replica:plain{ queue = self.queue, displace = self:draw() < 0.5 and "newest" or "oldest", age = self:draw() }
+  end
   replica:plain{
     queue = self:draw() < 0.3 and replica.queue or self:source(), carry = self.params.carry,
     most = self:draw() < 0.5 and 1 + math.floor(self:draw() * 4) or nil, after_preemption = self:draw() < 0.5,
@@ -161,6 +165,9 @@ function Chaos:schedule(replica, step)
   end
   step:admit(replica.queue)
   if self:draw() < 0.8 then step:admit(self:source(), 1 + math.floor(self:draw() * 6)) end
+  if self.ordered and self:chance(params.displace) then
+    step:displace(self.queue, self:draw() < 0.5 and "newest" or "oldest", self:draw() < 0.5 and self:draw() or nil)
+  end
   self:ask("middle", step)
   if self:chance(params.quantum) then step:quantum(1 + math.floor(self:draw() * 20)) end
   if step.requests == 0 then

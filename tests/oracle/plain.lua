@@ -21,16 +21,50 @@ end
 local NAMES = lines_of("grep -l replica:plain policies/*.lua | sed 's/.*\\///; s/\\.lua//'")
 for _, name in ipairs{ "round_robin", "random", "least_loaded", "power_of_two" } do NAMES[#NAMES + 1] = name end
 
+-- step:displace, written out: a walk over the running.
+local WALKS = { priority = [[
+local function victim(replica, head)
+  local one
+  for req in replica:each_running() do -- in order of admission: of equals, the last is the newest
+    if req.priority < head.priority and (not one or req.priority <= one.priority) then one = req end
+  end
+  return one
+end
+]], srpt = [[
+local function remaining(req) return req.predicted_output - req:generated() end
+local function victim(replica, head, age)
+  local one, least = nil, remaining(head)
+  for req in replica:each_running() do
+    local left = remaining(req)
+    if left > least and req:generated() < age * req.predicted_output then one, least = req, left end
+  end
+  return one
+end
+]] }
+local LOOP = [[
+function P:serve(replica, step, queue)
+  if step:carry() > 0 then return end
+  local _, why = step:admit(queue)
+  while rawget(self.params, "preempt") ~= false and (why == "requests" or why == "memory") do
+    local one = victim(replica, queue:peek(), rawget(self.params, "age"))
+    if not one then return end
+    step:preempt(one)
+    _, why = step:admit(queue)
+  end
+end
+]]
+
 local function write_out(name)
   program.write(("%s/written_%s.lua"):format(folder, name), ([[
 local P = require "%s"
+%s
 function P:schedule(replica, step)
   local engine = self.engine
   if engine then return engine.serve(self, replica, step, replica.queue) end
   self:serve(replica, step, self.queue or self.sim.queue)
 end
 return P
-]]):format(name))
+]]):format(name, WALKS[name] and WALKS[name] .. LOOP or ""))
 end
 for _, name in ipairs(NAMES) do write_out(name) end
 
@@ -38,6 +72,8 @@ for _, name in ipairs(NAMES) do write_out(name) end
 local PARAMS = {
   sarathi = { "", "chunk = 16", 'chunk = 8, decode_needs = "needed"', "chunk = 30, watermark = 0" },
   orca = { "", "max_requests = 3" },
+  priority = { "", "", "preempt = false" },
+  srpt = { "", "age = 1", "age = 0.3" },
   vllm_v1 = { "", "max_tokens = 16", 'reserve = "chunk", max_requests = 5', "long_prefill = 3" },
   round_robin = { "", "max_tokens = 24", "long_prefill = 4", 'engine = "sarathi"' },
   least_loaded = { "", 'engine = "sjf"', 'engine = "srpt"' },

@@ -33,7 +33,7 @@ return function(seed, folder, meddle)
       order = pick{ "none", "none", "rank", "expected_remaining", "predicted_output", "predicted_remaining", "priority",
         "function", "bins" },
       carry = pick{ "needed", "spare" }, meddle = (meddle or chance(0.2)) and 0.1 or 0, ask = pick{ 0, 0.2, 1 },
-      plain = pick{ 0, 0, 0, 0.1 },
+      plain = pick{ 0, 0, 0, 0.1 }, displace = pick{ 0, 0.5 },
     }
     if meddle and chance(0.4) then params.order, params.routed, params.preempt = "function", 0, 0.2 end
     if together then params.barrier = 0 end
@@ -66,7 +66,12 @@ return function(seed, folder, meddle)
         ("lengths.lognormal{ mean = %g, median = %g, min = 1, max = %d }"):format(most / 4, most / 8, most) }
     end
     local more = {}
-    if chance(0.3) then more[#more + 1] = "clients = 3" end
+    if chance(0.3) then
+      more[#more + 1] = "clients = 3"
+    elseif chance(0.4) then
+      more[#more + 1] = 'classes = { { name = "a", share = 2 }, { name = "b", share = 1, priority = 1 }, '
+        .. ('{ name = "c", share = 1, priority = 2, output = %s, slo = { e2e = 0.5 } } }'):format(lengths(20))
+    end
     if chance(0.5) then more[#more + 1] = "predictor = predict.lognormal(0.5)" end
     local who = "arrivals = " .. arrivals
     if chance(0.2) then who = ("users = %d, think = lengths.exponential(0.5)"):format(whole(1, 12)) end
