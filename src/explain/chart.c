@@ -7,7 +7,7 @@
 #include <string.h>
 
 // Columns before the axis, and after it, where its last label ends; columns between two ticks, at least.
-enum { LABEL = 12, MARGIN = 6, TICK = 10, MOST_ROWS = 60 };
+enum { LABEL = 12, MARGIN = 6, TICK = 10, MOST_ROWS = 40 };
 
 typedef struct mark {
     const char *utf8, *ascii; // NULL: the request's letter

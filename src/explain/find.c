@@ -10,7 +10,7 @@
 
 enum {
     MOST_TRIALS = 500,   // pairs of runs
-    MOST_WORK = 50,      // requests in them, as a multiple of the whole run's,
+    MOST_WORK = 20,      // requests in them, as a multiple of the whole run's,
     LEAST_WORK = 100000, // and at least so many
     CANDIDATES = 4,      // windows of a length
     MOST_WINDOWS = 64 * CANDIDATES
@@ -28,6 +28,7 @@ typedef struct finder {
         *losses; // [requests]: what the winner saves of each request in the whole run, s; 0: not comparable
     window windows[MOST_WINDOWS]; // that were tried
     size_t window_count;
+    double least;  // difference that is enough, where the stretch is chosen for its length; 0: it is not
     mb_trial best; // the stretch so far
 } finder;
 
@@ -44,7 +45,8 @@ static double share_of(const finder *f, const mb_trial *trial) {
 
 static bool enough(const finder *f, const mb_trial *trial) {
     const double share = share_of(f, trial);
-    return share > 0 && share >= MB_EXPLAIN_KEPT * f->found->largest;
+    const double least = f->least > 0 ? f->least : MB_EXPLAIN_KEPT * f->found->largest;
+    return share > 0 && share >= least;
 }
 
 static void note_largest(finder *f, const mb_trial *trial) {
@@ -234,6 +236,25 @@ static mb_status shrink(finder *f, mb_error *error) {
     return status;
 }
 
+// Too long to be drawn: the window of a length that is not, with the largest difference, and what shrinks of
+// it.
+static mb_status prefer_short(finder *f, mb_error *error) {
+    const window *best = NULL;
+    for (size_t i = 0; i < f->window_count; i++) {
+        const window *one = &f->windows[i];
+        const bool shown =
+            one->count <= MB_EXPLAIN_DRAWN && one->share >= MB_EXPLAIN_LEAST * f->found->largest;
+        if (shown && one->share > 0 && (!best || one->share > best->share)) best = one;
+    }
+    if (!best) return MB_OK;
+    mb_trial_deinit(&f->best);
+    f->found->lesser = true;
+    f->found->cut_short = false;
+    f->least = MB_EXPLAIN_KEPT * best->share;
+    const mb_status status = take_window(best->first, best->count, &f->best, error);
+    return status == MB_OK ? shrink(f, error) : status;
+}
+
 // Once more, to be drawn.
 static mb_status show(finder *f, mb_error *error) {
     mb_trial *stretch = &f->found->stretch;
@@ -252,6 +273,7 @@ static mb_status find(finder *f, mb_error *error) {
     if (status != MB_OK || found->same_values) return status;
     status = find_window(f, error);
     if (status == MB_OK) status = shrink(f, error);
+    if (status == MB_OK && f->best.count > MB_EXPLAIN_DRAWN && !stopped(f)) status = prefer_short(f, error);
     if (status == MB_OK && stopped(f) && f->best.count)
         return mb_fail(
             error, MB_FAILED,

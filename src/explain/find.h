@@ -3,8 +3,11 @@
 #pragma once
 #include "explain/trial.h"
 
-// A stretch is short enough to be shown when it keeps this share of the largest difference found.
+// The shortest stretch is wanted that keeps this share of the largest difference found; where it is longer
+// than MB_EXPLAIN_DRAWN requests, one that is not, if some keeps MB_EXPLAIN_LEAST of it.
 #define MB_EXPLAIN_KEPT 0.5
+#define MB_EXPLAIN_LEAST 0.1
+enum { MB_EXPLAIN_DRAWN = 26 };
 
 typedef struct mb_found {
     size_t requests;    // of the whole run
@@ -15,7 +18,8 @@ typedef struct mb_found {
     double largest;     // difference of all stretches that were tried (mb_gap_share)
     mb_trial stretch;   // numbers, gap and records with parts; no numbers where nothing differs
     size_t trials;      // pairs of runs that it took
-    bool cut_short;     // the bound on these ended the search
+    bool lesser;        // chosen for its length: it may keep less than MB_EXPLAIN_KEPT
+    bool cut_short;     // the bound on the trials ended the search
 } mb_found;
 
 // Reads, runs and shrinks. Release with mb_found_deinit in any case. After an interruption it fails, and the

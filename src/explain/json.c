@@ -138,6 +138,7 @@ mb_status mb_explain_json(const mb_explanation *e, FILE *out, mb_error *error) {
                 found->winner < 0 ? json_null()
                                   : mb_json_text(e->duel->experiment->policies[found->winner].label));
     mb_json_set(lost, root, "pairs_of_runs", json_integer((json_int_t)found->trials));
+    mb_json_set(lost, root, "chosen_for_length", json_boolean(found->lesser));
     mb_json_set(lost, root, "cut_short", json_boolean(found->cut_short));
     if (found->stretch.count) {
         mb_json_set(lost, root, "largest_difference", mb_json_number(found->largest));

@@ -109,12 +109,18 @@ static mb_status print_winner(const mb_explanation *e, FILE *out, mb_error *erro
     mb_strbuf_add(&text, ".");
     mb_status status = print_sentence(&text, 0, out, error);
     if (status != MB_OK) return status;
-    mb_strbuf_printf(
-        &text,
-        "No shorter stretch was found that keeps half of the largest difference (%.3g %%), by %zu "
-        "pairs of runs%s.",
-        100 * found->largest, found->trials,
-        found->cut_short ? "; their bound ended the search, so one may exist" : "");
+    if (found->lesser)
+        mb_strbuf_printf(
+            &text,
+            "No stretch of at most %d requests was found that keeps half of the largest difference "
+            "(%.3g %%); this one is for its length",
+            MB_EXPLAIN_DRAWN, 100 * found->largest);
+    else
+        mb_strbuf_printf(&text,
+                         "No shorter stretch was found that keeps half of the largest difference (%.3g %%)",
+                         100 * found->largest);
+    mb_strbuf_printf(&text, ", by %zu pairs of runs%s.", found->trials,
+                     found->cut_short ? "; their bound ended the search, so one may exist" : "");
     if (e->duel->experiment->latency.noise > 0)
         mb_strbuf_add(&text, " Step times have noise here, so that a part of the difference is chance.");
     return print_sentence(&text, 0, out, error);
