@@ -184,11 +184,21 @@ function Bins:set_edges(edges) end
 ---@field chunked boolean settable: may a prompt be computed in chunks
 ---@field reserve "chunk"|"sequence"|"prompt"|"predicted"|"expected"|"maximum" settable: what admission takes of the pool
 ---@field watermark number settable: share of the blocks that admission leaves free
+---@field decodes integer running requests that decode
+---@field prefills integer running requests with tokens of their prompt still to compute
+---@field prefill_left integer those tokens
+---@field context integer tokens that the next step of all decodes reads
+---@field due integer tokens of KV memory that it takes, whole blocks
 ---@field kv mbsand.Kv
 local Replica = {}
 
 ---@return fun(): mbsand.Request?
 function Replica:each_running() end
+
+---The most tokens that the running, and those, ever hold if each ends as expected and nobody else comes.
+---@param options? { with?: mbsand.Request|mbsand.Request[] }
+---@return integer
+function Replica:peak(options) end
 
 ---Tokens of the request that the prefix cache holds; 0 under a batch model.
 ---@param req mbsand.Request
@@ -241,6 +251,11 @@ function Step:barrier() end
 ---Call `schedule` again after n steps at the latest. No effect under a batch model.
 ---@param n integer
 function Step:quantum(n) end
+
+---Seconds of the step as it is filled, and with one more chunk of a prompt; nil while it is empty.
+---@param more? { prefill?: integer, prefix?: integer }
+---@return number?
+function Step:estimate(more) end
 
 ---@class mbsand.Ranking
 ---@field from? mbsand.Queue who waits; sim.queue. An ordered one keeps its order

@@ -4,10 +4,13 @@
 
 #ifdef MB_DEBUG
 #include "engine/stepper.h"
+#include "engine/sums.h"
 
 // While a run jumps, the sums stand where they were last looked at, and so does every request: the two agree
 // at any time.
-static const char *broken_sums(const mb_stepper *stepper) {
+static const char *broken_sums(const mb_engine *engine) {
+    const mb_stepper *stepper = engine->stepper;
+    uint64_t prefill_left = 0, parked_context = 0;
     uint64_t context = 0, due = 0, decodes = 0, prefills = 0, parked = 0, resident = 0, own = 0;
     for (uint32_t slot = stepper->oldest; slot != MB_NONE;) {
         mb_request request =
@@ -20,6 +23,8 @@ static const char *broken_sums(const mb_stepper *stepper) {
         own += request.hold.own;
         prefills += request.stage == MB_STAGE_PREFILL;
         parked += request.stage == MB_STAGE_PARKED;
+        if (request.stage == MB_STAGE_PREFILL) prefill_left += mb_todo(&request);
+        if (request.stage == MB_STAGE_PARKED) parked_context += request.computed + UINT64_C(1);
         if (request.stage == MB_STAGE_DECODE) {
             decodes++;
             context += request.computed + UINT64_C(1);
@@ -33,6 +38,9 @@ static const char *broken_sums(const mb_stepper *stepper) {
     if (own > mb_stepper_blocks_used(stepper) && stepper->begun <= stepper->steps)
         return "blocks held <= blocks taken";
     if (stepper->naive) return NULL;
+    if (prefill_left != mb_sum_prefill_left(engine) || context + parked_context != mb_sum_context(engine) ||
+        decodes + parked != mb_sum_decodes(engine) || prefills != mb_sum_prefills(engine))
+        return "what policies see of decodes and prefills";
     if (decodes != stepper->decode_count || context != stepper->context) return "decodes and their context";
     if (due != stepper->due[stepper->iteration % stepper->kv.block_tokens]) return "blocks due";
     return stepper->paused == 0 && resident != stepper->resident_tokens ? "tokens in memory" : NULL;
@@ -48,6 +56,6 @@ const char *mb_engine_broken(const mb_engine *engine, bool busy) {
     if (stepper->running == 0 && stepper->paused == 0 &&
         (stepper->kv.free != stepper->kv.total || stepper->resident_tokens > 0))
         return "an empty engine holds no blocks";
-    return stepper->stepping || !busy ? broken_sums(stepper) : NULL;
+    return stepper->stepping || !busy ? broken_sums(engine) : NULL;
 }
 #endif

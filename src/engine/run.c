@@ -433,6 +433,7 @@ static mb_status leave_done(mb_engine *engine, mb_error *error) {
         stepper->selected[count++] = stepper->rows[i];
     }
     if (failed) return mb_fail_memory(error);
+    stepper->with_decodes = false; // the step is over: whoever is told of the ends stands before the next
     mb_status status = MB_OK;
     for (uint32_t i = 0; i < count && status == MB_OK; i++)
         status = finish(engine, stepper->selected[i], error);

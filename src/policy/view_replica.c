@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Replicas and their KV memory as a policy sees them.
+#include "engine/sums.h"
 #include "policy/views.h"
 
 #include <math.h>
@@ -202,12 +203,29 @@ enum {
     REPLICA_TOKEN_BUDGET,
     REPLICA_CHUNKED,
     REPLICA_RESERVE,
-    REPLICA_WATERMARK
+    REPLICA_WATERMARK,
+    REPLICA_DECODES,
+    REPLICA_PREFILLS,
+    REPLICA_PREFILL_LEFT,
+    REPLICA_CONTEXT,
+    REPLICA_DUE
 };
+
+static int read_sum(lua_State *L, mb_engine *engine, int property) {
+    if (engine->stepper) mb_engine_settle(engine);
+    const uint64_t sum = property == REPLICA_DECODES        ? mb_sum_decodes(engine)
+                         : property == REPLICA_PREFILLS     ? mb_sum_prefills(engine)
+                         : property == REPLICA_PREFILL_LEFT ? mb_sum_prefill_left(engine)
+                         : property == REPLICA_CONTEXT      ? mb_sum_context(engine)
+                                                            : mb_sum_due(engine);
+    mb_lua_push_quantity(L, (double)sum);
+    return 1;
+}
 
 static int read_replica(lua_State *L, const mb_view *view, int property) {
     mb_host *host = mb_host_of(L);
     const mb_replica *replica = replica_at(L, view);
+    if (property >= REPLICA_DECODES) return read_sum(L, &host->sim->replicas[view->index].engine, property);
     switch (property) {
     case REPLICA_ID:
         lua_pushinteger(L, (lua_Integer)view->index + 1);
@@ -333,6 +351,12 @@ void mb_replica_views_open(lua_State *L) {
                                         {"cached", cached, 0},
                                         {"estimate", estimate, 0},
                                         {"plain", mb_replica_plain, 0},
+                                        {"peak", mb_peak_call, 0},
+                                        {"decodes", NULL, REPLICA_DECODES},
+                                        {"prefills", NULL, REPLICA_PREFILLS},
+                                        {"prefill_left", NULL, REPLICA_PREFILL_LEFT},
+                                        {"context", NULL, REPLICA_CONTEXT},
+                                        {"due", NULL, REPLICA_DUE},
                                         {"id", NULL, MB_CONSTANT | REPLICA_ID},
                                         {"role", NULL, REPLICA_ROLE},
                                         {"running", NULL, REPLICA_RUNNING},

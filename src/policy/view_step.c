@@ -272,6 +272,7 @@ void mb_step_view_open(lua_State *L) {
                                         {"carry", carry, 0},
                                         {"displace", mb_step_displace_call, 0},
                                         {"rank", mb_rank_call, 0},
+                                        {"estimate", mb_step_estimate_call, 0},
                                         {"barrier", barrier, 0},
                                         {"quantum", quantum, 0},
                                         {"preempt", preempt, 0},

@@ -88,7 +88,10 @@ void mb_sim_view_open(lua_State *L);
 // src/policy/view_slo.c: the bounds that requests of a class are promised, one table for all of them (no
 // class: the scenario's).
 void mb_slo_push(lua_State *L, uint32_t class_index);
-int mb_rank_call(lua_State *L); // step:rank{...}, src/policy/view_rank.c
+// src/policy/view_sums.c
+int mb_peak_call(lua_State *L);          // replica:peak{...}
+int mb_step_estimate_call(lua_State *L); // step:estimate{...}
+int mb_rank_call(lua_State *L);          // step:rank{...}, src/policy/view_rank.c
 
 // src/policy/view_client.c: pushes sim.clients.
 void mb_clients_push(lua_State *L);

@@ -61,6 +61,7 @@ void mb_sim_deinit(mb_sim *sim) {
     free(sim->clients);
     free(sim->queues);
     free(sim->candidates);
+    free(sim->places.list);
     mb_heap_deinit(&sim->heap);
     mb_request_store_deinit(&sim->requests);
     mb_request_times_deinit(&sim->times);

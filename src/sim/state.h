@@ -6,6 +6,7 @@
 #include "base/min_tree.h"
 #include "engine/engine.h"
 #include "engine/lockstep.h"
+#include "engine/sums.h"
 #include "metrics/metrics.h"
 #include "queue/bins.h"
 #include "sim/policy.h"
@@ -178,6 +179,7 @@ struct mb_sim {
     uint32_t taken_in;               // requests that were admitted to it,
     mb_stop stop;                    // what ended that,
     mb_stop limited_by;              // and what the policy's own numbers are due to
+    mb_places places;                // room of mb_peak
     struct mb_candidate *candidates; // room for those of a ranking
     uint32_t candidate_capacity;
     uint64_t rankings; // made so far

@@ -46,4 +46,14 @@ do
   end
 end
 
+-- Past-Future: the throughput of aggressive admission with far fewer preemptions, and twice that of conservative admission.
+do
+  local rows = means("peak_memory", { "throughput_tps", "preemptions" })
+  local aggressive, own = rows.aggressive, rows.past_future
+  within("past_future: throughput", own.throughput_tps / aggressive.throughput_tps, 0.98, 1.02)
+  within("past_future: preemptions", aggressive.preemptions / own.preemptions, 3, 6)
+  within("past_future: against conservative", own.throughput_tps / rows.conservative.throughput_tps, 2, 3)
+  within("mc_sf: preemptions", aggressive.preemptions / rows.mc_sf.preemptions, 10, 100)
+end
+
 tap.done()

@@ -210,6 +210,86 @@ return P
   tap.ok(rows[39], "req.class, req.slo")
 end
 
+-- mc_sf: unit steps, memory for 10 tokens, prompts of 1. Answers of 2, 2, 8: peak max(1 + 8, 2 + 4, 3 + 6) = 9, all start at
+-- once. Of 4, 4, 4 two do (2 + 8 = 10); three would need 15.
+do
+  local function ends(policy, outputs)
+    local requests, list = {}, {}
+    for i, output in ipairs(outputs) do requests[i] = { 0, 1, output } end
+    local rows, row = run(policy, "", "kv_block = 1, kv_blocks = 10, prefix_cache = false", trace(requests), "", 0)
+    for i = 1, #outputs do list[i] = ("%g"):format(tonumber(rows[i - 1].end_s) * 100) end
+    return table.concat(list, " ") .. ", " .. row.preemptions .. " preempted"
+  end
+  tap.equal(ends("mc_sf", { 2, 2, 8 }), "2 2 8, 0 preempted", "mc_sf: all at once")
+  tap.equal(ends("mc_sf", { 4, 4, 4 }), "4 4 8, 0 preempted", "mc_sf: two, then the third")
+  tap.equal(ends("fcfs", { 4, 4, 4 }), "4 4 5, 1 preempted", "fcfs: three, of whom one is set aside")
+end
+
+-- past_future: before anything has ended, 2,048 tokens are expected: with a pool of 3,000 one at a time. Then answers of 20:
+-- all others together.
+do
+  local rows = run("past_future", "", "kv_block = 10, kv_blocks = 300",
+    trace{ { 0, 10, 20 }, { 0, 10, 20 }, { 0, 10, 20 }, { 0, 10, 20 } }, "", 0)
+  local told = {}
+  for i = 0, 3 do told[i + 1] = ("%g"):format(tonumber(rows[i].start_s) * 1000) end
+  tap.equal(table.concat(told, " "), "0 200 200 200", "past_future: by the answers that have ended")
+end
+
+-- Sums of a replica, and what would happen. Three that emitted a token hold 5, 8 and 20 tokens and expect 10, 4 and 1 more:
+-- 5 + 10 = 15, 13 + 2 x 4 = 21, 33 + 3 x 1 = 36; with one of 3 that expects 6: 15, 8 + 12 = 20, 16 + 12 = 28, 36 + 4 = 40.
+do
+  local function see(requests, check, cluster, latency)
+    write("sums.lua", ([[
+local P = { calls = 0 }
+function P:arrive(req)
+  req:expect(({ [4] = 11, [7] = 5, [19] = 2, [3] = 6 })[req.prompt_tokens] or 9)
+  self.sim.queue:push(req)
+end
+local function is(got, want, what)
+  if got ~= want then error(what .. " is " .. tostring(got) .. ", not " .. tostring(want)) end
+end
+function P:schedule(replica, step)
+  self.seen = (self.seen or 0) + 1
+  if self.seen == 1 then
+    is(replica.decodes + replica.prefills + replica.context + replica.due + replica.prefill_left + replica:peak(), 0, "empty")
+    is(step:estimate(), nil, "an empty step")
+  end
+  if self.seen == 2 then
+    %s
+  end
+  if step:carry() == 0 then step:admit(self.sim.queue) end
+  step:quantum(1)
+end
+return P
+]]):format(check))
+    write("sums_scenario.lua", ([[return scenario { workload = %s, cluster = { %s }, latency = latency.step { %s },
+      policies = { "%s/sums.lua" }, seeds = 1 }]]):format(trace(requests), cluster, latency, folder))
+    for _, how in ipairs{ "", " --step" } do
+      local status = os.execute(("%s %s/sums_scenario.lua --quiet%s >%s/said 2>&1"):format(binary, folder, how, folder))
+      local said = io.open(folder .. "/said"):read("a"):match("warning:[^\n]*") or ""
+      tap.ok((status == true or status == 0), "sums of a replica" .. how, said)
+    end
+  end
+  local plain = "kv_block = 16, kv_blocks = 100, prefix_cache = false"
+  see({ { 0, 4, 20 }, { 0, 7, 20 }, { 0, 19, 20 }, { 5, 3, 20 } }, [[
+    is(replica:peak(), 36, "peak") is(replica:peak{ with = self.sim.queue:peek() }, 40, "peak with one more")
+    is(replica:peak{ with = { self.sim.queue:peek() } }, 40, "peak with a list")
+    is(replica.decodes, 3, "decodes") is(replica.prefills, 0, "prefills")]], plain, "base = 0.010")
+  -- Computed 15, 16 and 32: those at a multiple need a block.
+  see({ { 0, 15, 20 }, { 0, 16, 20 }, { 0, 32, 20 } }, [[
+    is(replica.due, 32, "due") is(replica.context, 16 + 17 + 33, "context")
+    step:carry() is(replica.due, 16, "due after this step: the one at 15")]], plain, "base = 0.010")
+  -- Four that read 100 each: 10 ms and 400 us; a prompt of 7 more: 7 us. (Four tokens are computed in any case: 4 us.)
+  see({ { 0, 99, 5 }, { 0, 99, 5 }, { 0, 99, 5 }, { 0, 99, 5 } }, [[
+    step:carry()
+    is(("%.9f"):format(step:estimate()), "0.010400000", "estimate")
+    is(("%.9f"):format(step:estimate{ prefill = 7 }), "0.010407000", "estimate with a prompt")]], plain,
+    "base = 0.010 - 4e-6, per_context = 1e-6, per_token = 1e-6")
+  -- A budget of 10: 6 of a prompt of 16 are left.
+  see({ { 0, 16, 5 } }, [[is(replica.prefill_left, 6, "prefill_left") is(replica.prefills, 1, "prefills")]],
+    plain .. ", token_budget = 10", "base = 0.010")
+end
+
 -- Two at a time; the bin of short answers first: 14, 12 -> 26. Then the long ones: 14 -> 40, 8 x 12 -> 136.
 case("one bin at a time", "multi_bin_continuous", "edges = { 5 }", limited(2),
      { { 0, 2, 2 }, { 0, 2, 9 }, { 0, 2, 2 }, { 0, 2, 9 } }, { { 0, 14, 26 }, { 26, 40, 136 }, { 0, 14, 26 }, { 26, 40, 136 } })

@@ -65,6 +65,12 @@ local QUESTIONS = {
     estimate = function(replica, draw)
       return replica:estimate{ prefill = math.floor(draw() * 9), decodes = math.floor(draw() * 9), context = 100 }
     end,
+    decodes = function(replica) return replica.decodes end,
+    prefills = function(replica) return replica.prefills end,
+    prefill_left = function(replica) return replica.prefill_left end,
+    context = function(replica) return replica.context end,
+    due = function(replica) return replica.due end,
+    peak = function(replica) return replica:peak() end,
     each = function(replica) return all(replica:each_running(), function(req) return req end) end,
     computed = function(replica) return all(replica:each_running(), function(req) return req:computed() end) end,
     generated = function(replica) return all(replica:each_running(), function(req) return req:generated() end) end,
@@ -105,6 +111,9 @@ local QUESTIONS = {
     tokens = function(step) return step.tokens end,
     requests = function(step) return step.requests end,
     budget = function(step) return step.budget end,
+    seconds = function(step, draw)
+      return step:estimate{ prefill = math.floor(draw() * 9), prefix = math.floor(draw() * 9) }
+    end,
   },
   report = {
     tokens = function(step) return step.tokens end,

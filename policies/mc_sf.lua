@@ -1,0 +1,21 @@
+-- mc_sf: memory-constrained shortest first. The shortest predicted answer is admitted first, and only if at no future end of a
+-- request the memory would be asked for more than it has; so nobody is preempted where predictions hold.
+-- Source: Jaillet et al., "Online scheduling for LLM inference with KV cache constraints", arXiv 2502.07115, algorithm MC-SF.
+local McSf = { order = "predicted_output", params = { share = 1 } } -- of the pool that may be planned with
+
+function McSf:init()
+  self.queue = self.sim:queue{ by = self.order }
+  self.sim.inbox = self.queue
+end
+
+function McSf:serve(replica, step, queue)
+  if step:carry() > 0 then return end
+  local most, head = self.params.share * replica.kv.capacity, queue:peek()
+  while head and (replica.running == 0 or replica:peak{ with = head } <= most) and step:add(head) do head = queue:peek() end
+end
+
+function McSf:schedule(replica, step)
+  self:serve(replica, step, self.queue)
+end
+
+return McSf

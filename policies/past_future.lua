@@ -1,0 +1,51 @@
+-- past_future: admission by what the memory will be asked for. The answer of each request that is not done is drawn from those
+-- of the last `history` that are done and were longer than it is now; a waiting one is admitted while the peak of memory, if
+-- all those end so, stays below `share` of the pool.
+-- Source: Gong et al., "Past-Future scheduler for LLM serving under SLA guarantees" (LightLLM), arXiv 2507.10150, ASPLOS 2025:
+-- the distribution of the past, the peak over the future ends. Before anything has ended, `longest` tokens are expected.
+local PastFuture = { params = {
+  history = 1000,                              -- answers remembered
+  longest = 2048,
+  share = 0.95,                                -- of the pool
+  renew = 20,                                  -- steps after which everybody's draw is made anew at the latest
+} }
+
+function PastFuture:init()
+  self.past, self.count = {}, 0
+end
+
+-- An answer longer than `least`, drawn from the past.
+function PastFuture:draw(least)
+  if self.count == 0 then return math.max(least + 1, self.params.longest) end
+  for _ = 1, 8 do
+    local tokens = self.past[math.random(#self.past)]
+    if tokens > least then return tokens end
+  end
+  return least + 1
+end
+
+function PastFuture:serve(replica, step, queue)
+  if step:carry() > 0 then return end
+  local head = queue:peek()
+  if not head then return end
+  for req in replica:each_running() do req:expect(self:draw(req:generated())) end
+  local most = self.params.share * replica.kv.capacity
+  while head do
+    head:expect(self:draw(head:generated()))
+    if replica.running > 0 and replica:peak{ with = head } > most or not step:add(head) then break end
+    head = queue:peek()
+  end
+  if head then step:quantum(self.params.renew) end
+end
+
+function PastFuture:schedule(replica, step)
+  self:serve(replica, step, self.sim.queue)
+end
+
+function PastFuture:finish(req, why)
+  if why ~= "done" then return end
+  self.count = self.count + 1
+  self.past[(self.count - 1) % self.params.history + 1] = req.output_tokens
+end
+
+return PastFuture

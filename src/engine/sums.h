@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// Sums over what runs on an engine, as of the last mb_engine_settle, and what would happen. All 0 of whole
+// batches.
+#pragma once
+#include "engine/engine.h"
+
+// Requests that decode, and that have tokens of their prompt (or of what they lost) still to compute.
+uint32_t mb_sum_decodes(const mb_engine *engine);
+uint32_t mb_sum_prefills(const mb_engine *engine);
+uint64_t mb_sum_prefill_left(const mb_engine *engine); // those tokens
+// Tokens that the next step of all decodes reads,
+uint64_t mb_sum_context(const mb_engine *engine);
+// and takes of the memory (whole blocks), if it did not yet.
+uint64_t mb_sum_due(const mb_engine *engine);
+
+// The most tokens that the running and `count` others hold at any time, if each ends as expected and nobody
+// else comes. Room for all of them is kept in *places. False when out of memory.
+typedef struct mb_place {
+    uint64_t held, left; // tokens
+} mb_place;
+typedef struct mb_places {
+    mb_place *list;
+    size_t count, capacity;
+} mb_places;
+bool mb_peak_begin(mb_places *places, const mb_engine *engine);
+bool mb_peak_add(mb_places *places, const mb_request *request);
+uint64_t mb_peak(mb_places *places);
+
+// Seconds of the step that is being built with one more chunk (tokens 0: none), without noise; 0: nothing is
+// in it. `chunks` has room for one more than the step has rows of prompts (mb_step_rows).
+uint32_t mb_step_rows(const mb_engine *engine);
+mb_status mb_step_seconds(const mb_engine *engine, mb_chunk more, mb_chunk *chunks, double *seconds,
+                          mb_error *error);
