@@ -16,9 +16,9 @@ local batch_limit = {}
 
 -- Only what a rule uses is asked for: a look at the step costs as much as the rule itself.
 local function observe(self, step)
-  local memory_limit, control, requests = self.memory, self.sla, step.requests
-  if memory_limit.limited then memory_limit:observe(requests, step.prefill_tokens, step.decode_tokens) end
-  if control then control:observe(step.tbt, requests) end
+  local memory_limit, control = self.memory, self.sla
+  if memory_limit.limited then memory_limit:observe(step.requests, step.prefill_tokens, step.decode_tokens) end
+  if control then control:observe(step.tbt, step.requests) end
 end
 
 local function size(self, decoding)

@@ -24,24 +24,28 @@
 -- the paper is silent: the interval moves once per observation, not once per question, so that asking twice changes
 -- nothing; and alpha is never wider than [min, max], else a small max would drive low below min.
 
-local floor, max, min = math.floor, math.max, math.min -- locals: this runs once per batch
+local floor = math.floor -- a local, and comparisons instead of math.min and math.max: this runs once per batch
 
 local sla = {}
 
 -- One decision of Algorithm 2 for a recent mean time and mean batch size.
 local function move(self, time, batch)
-  local low, high = self.low, self.high
+  local low, high, least, most = self.low, self.high, self.min, self.max
   if time > self.target + self.tolerance then
-    self.high = max(batch, low + self.width)
-    self.low = max(low - self.step, self.min)
+    high, low = low + self.width, low - self.step
+    if batch > high then high = batch end
+    if low < least then low = least end
   elseif time < self.target - self.tolerance then
-    self.low = min(batch, high - self.width)
-    self.high = min(high + self.step, self.max)
+    low, high = high - self.width, high + self.step
+    if batch < low then low = batch end
+    if high > most then high = most end
   else
     local half = floor(self.width / 2)
-    self.high = min(batch + half, self.max)
-    self.low = max(batch - half, self.min)
+    low, high = batch - half, batch + half
+    if low < least then low = least end
+    if high > most then high = most end
   end
+  self.low, self.high = low, high
 end
 
 function sla.controller(options)
@@ -54,7 +58,7 @@ function sla.controller(options)
   local control = {
     target = options.target,
     tolerance = options.tolerance or 0.05 * options.target,
-    width = min(options.width or 16, highest - lowest),
+    width = math.min(options.width or 16, highest - lowest),
     step = options.step or 4,
     min = lowest, max = highest, low = lowest, high = highest,
     move = move,
@@ -78,9 +82,11 @@ function sla.controller(options)
     if fresh then
       fresh = false
       if samples > 0 then self:move(time_sum / samples, batch_sum / samples) end
-      size = max(lowest, min(floor((self.low + self.high) / 2), highest))
+      size = floor((self.low + self.high) / 2)
+      if size > highest then size = highest end
+      if size < lowest then size = lowest end
     end
-    if decoding and decoding > size then return min(decoding, highest) end
+    if decoding and decoding > size then return decoding < highest and decoding or highest end
     return size
   end
 
