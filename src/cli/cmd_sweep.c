@@ -54,8 +54,7 @@ static int help(const mb_ranks *ranks, const mb_sweep_options *options) {
     return mb_ranks_help(ranks, options, &error) == MB_OK ? 0 : 1;
 }
 
-static int sweep(const mb_run_arguments *arguments, const mb_ranks *ranks, bool *whole, int argc,
-                 char **argv) {
+static int sweep(const mb_run_arguments *arguments, const mb_ranks *ranks, int argc, char **argv) {
     mb_error error = {0};
     char *root = NULL, *path = NULL;
     watch w = {0};
@@ -89,7 +88,6 @@ static int sweep(const mb_run_arguments *arguments, const mb_ranks *ranks, bool 
             return code;
         }
         status = mb_sweep_run(&options, &result, &error);
-        *whole = !result.lost_ranks;
     }
     mb_progress_clear(&w.progress);
     if (result.total) say_done(arguments, &result);
@@ -111,15 +109,14 @@ static int sweep(const mb_run_arguments *arguments, const mb_ranks *ranks, bool 
 int mb_cmd_sweep(int argc, char **argv) {
     mb_run_arguments arguments;
     const mb_ranks ranks = mb_ranks_begin();
-    bool whole = ranks.size == 1;
     int code = mb_sweep_arguments_parse(argc, argv, &arguments);
     if (code == 0 && arguments.help)
         mb_sweep_arguments_help();
     else if (code == 0)
-        code = sweep(&arguments, &ranks, &whole, argc, argv);
+        code = sweep(&arguments, &ranks, argc, argv);
     mb_run_arguments_deinit(&arguments);
     const int written = mb_cli_finish();
     if (!code) code = written;
-    mb_ranks_end(&ranks, whole, code);
+    mb_ranks_end();
     return code;
 }

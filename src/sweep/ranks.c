@@ -27,8 +27,9 @@ enum { ASK = 'a', RESULT = 'r', FAIL = 'f', BYE = 'b' }; // first byte of a mess
 // processor.
 #define LEAST_PAUSE_S 1e-4
 #define MOST_PAUSE_S 5e-3
-#define LISTEN_NS 100000L // between two looks of another rank, which has nothing else to do
-#define WAIT_NS 20000000L // until a rank asks again
+#define LISTEN_NS 100000L    // between two looks of another rank, which has nothing else to do
+#define WAIT_NS 20000000L    // until a rank asks again
+#define MOST_SILENCE_S 600.0 // of rank 0, which otherwise answers at once
 
 static void pause_for(long nanoseconds) {
     nanosleep(&(struct timespec){.tv_nsec = nanoseconds}, NULL);
@@ -39,6 +40,9 @@ mb_ranks mb_ranks_begin(void) {
     int level;
     // Set by mpirun, Slurm's srun, and PMIx; a program that is started by hand is not to wait for peers.
     if (!getenv("OMPI_COMM_WORLD_SIZE") && !getenv("PMIX_RANK") && !getenv("PMI_RANK")) return ranks;
+    // Who finalizes waits for all others, also for one that is lost, unless this is set; so the goodbye of a
+    // rank is sent in a way that it is known to have come.
+    setenv("OMPI_MCA_async_mpi_finalize", "1", 0);
     MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &level);
     if (level < MPI_THREAD_SERIALIZED) return ranks;
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN); // a rank may be lost
@@ -47,16 +51,10 @@ mb_ranks mb_ranks_begin(void) {
     return ranks;
 }
 
-void mb_ranks_end(const mb_ranks *ranks, bool whole, int code) {
+void mb_ranks_end(void) {
     int begun = 0;
     MPI_Initialized(&begun);
-    if (!begun) return;
-    if (whole || ranks->rank > 0)
-        MPI_Finalize();
-    else { // which would wait for the lost
-        fflush(NULL);
-        MPI_Abort(MPI_COMM_WORLD, code);
-    }
+    if (begun) MPI_Finalize();
 }
 
 // --- rank 0 ----------------------------------------------------------------------------------------------
@@ -170,7 +168,10 @@ static void send_text(char kind, const char *text) {
     mb_strbuf message = {0};
     mb_strbuf_add_bytes(&message, &kind, 1);
     if (text) mb_strbuf_add(&message, text);
-    if (!message.failed) MPI_Send(message.text, (int)message.length, MPI_BYTE, 0, TO_ROOT, MPI_COMM_WORLD);
+    if (!message.failed && kind == BYE)
+        MPI_Ssend(message.text, (int)message.length, MPI_BYTE, 0, TO_ROOT, MPI_COMM_WORLD);
+    else if (!message.failed)
+        MPI_Send(message.text, (int)message.length, MPI_BYTE, 0, TO_ROOT, MPI_COMM_WORLD);
     mb_strbuf_deinit(&message);
 }
 
@@ -214,8 +215,12 @@ static mb_rank_job take(helper *all) {
         int there = 0, size = 0;
         MPI_Status status;
         send_text(ASK, NULL);
-        while (MPI_Iprobe(0, TO_RANK, MPI_COMM_WORLD, &there, MPI_STATUS_IGNORE) == MPI_SUCCESS && !there)
+        const double asked_s = mb_clock_wall();
+        while (MPI_Iprobe(0, TO_RANK, MPI_COMM_WORLD, &there, MPI_STATUS_IGNORE) == MPI_SUCCESS && !there) {
+            if (mb_clock_wall() - asked_s > MOST_SILENCE_S)
+                _exit(1); // it took this rank for lost, and is gone
             pause_for(LISTEN_NS);
+        }
         MPI_Recv(all->jobs, sizeof all->jobs, MPI_BYTE, 0, TO_RANK, MPI_COMM_WORLD, &status);
         MPI_Get_count(&status, MPI_BYTE, &size);
         all->next = 0;
@@ -333,9 +338,7 @@ mb_ranks mb_ranks_begin(void) {
     return (mb_ranks){.size = 1};
 }
 
-void mb_ranks_end(const mb_ranks *ranks, bool whole, int code) {
-    (void)ranks, (void)whole, (void)code;
-}
+void mb_ranks_end(void) {}
 
 bool mb_ranks_serve(const mb_ranks *ranks, const mb_rank_host *host) {
     (void)ranks, (void)host;

@@ -11,9 +11,7 @@ typedef struct mb_ranks {
 } mb_ranks;
 
 mb_ranks mb_ranks_begin(void);
-// `whole`: every rank has come to its end; else those that have not are given up. `code` is the program's
-// exit code.
-void mb_ranks_end(const mb_ranks *ranks, bool whole, int code);
+void mb_ranks_end(void); // whether or not the others have come to their end
 
 // A job by its numbers.
 typedef struct mb_rank_job {
