@@ -21,6 +21,9 @@ done
 echo
 tests/bench/steps.sh "$out/mbsand"
 echo
+echo "growth: tables for docs/performance.md"
+tests/bench/growth.sh "$out/mbsand"
+echo
 echo "CSV replay, one thread"
 awk -v n=2000000 'BEGIN {
     print "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type"

@@ -35,9 +35,3 @@ for n in 1 10 100; do
     POLICY=round_robin REPLICAS=$n run "$n replicas, round_robin" --set workload.limit=300000
 done
 for n in 10000 100000 1000000; do LOAD=all run "$n requests waiting at once" --set workload.limit="$n"; done
-echo "growth: what planning costs should not depend on these"
-for n in 100 1000 10000; do REPLICAS=$n run "$n replicas, 100,000 requests" --set workload.limit=100000; done
-for n in 40000 160000; do
-    POLICY=fcfs LOAD=all run "$n requests that run at once" --set workload.limit="$n" --set cluster.kv_blocks=100000000 \
-        --set cluster.max_requests=1000000 --set cluster.token_budget=1000000000
-done

@@ -5,6 +5,7 @@
 
 package.path = "tests/lua/?.lua;tests/oracle/?.lua;" .. package.path
 local tap = require "tap"
+local program = require "program"
 
 local wanted, seed = tonumber(arg[1]) or 1000, tonumber(arg[2]) or 1
 local binary, meddle = arg[3] or "build/mbsand", arg[4] == "meddle"
@@ -22,29 +23,6 @@ local function run(path, out, option)
     binary, path, out, option, out)
   local first, _, code = os.execute(command)
   return type(first) == "number" and first / 256 or code or 0 -- Lua 5.1 gives the status itself
-end
-
--- The summary without what a clock measured.
-local function summary(path)
-  local rows = {}
-  local drop = {}
-  for line in io.lines(path) do
-    local cells, i = {}, 0
-    for cell in (line .. ","):gmatch("([^,]*),") do
-      i = i + 1
-      if #rows == 0 and cell:find("^sim_") then drop[i] = true end
-      if not drop[i] then cells[#cells + 1] = cell end
-    end
-    rows[#rows + 1] = table.concat(cells, ",")
-  end
-  return table.concat(rows, "\n")
-end
-
-local function read(path)
-  local file = assert(io.open(path))
-  local all = file:read("*a")
-  file:close()
-  return all
 end
 
 -- What was said on standard error and beside the numbers, without what a clock measured.
@@ -71,9 +49,9 @@ local function difference(fast, slow)
   for _, name in ipairs(names) do
     local same = true
     if name == "summary.csv" then
-      same = summary(fast .. "/" .. name) == summary(slow .. "/" .. name)
+      same = program.untimed_summary(fast .. "/" .. name) == program.untimed_summary(slow .. "/" .. name)
     elseif name:find("%.csv$") then
-      same = read(fast .. "/" .. name) == read(slow .. "/" .. name)
+      same = program.read(fast .. "/" .. name) == program.read(slow .. "/" .. name)
     end
     if not same then return name end
   end
@@ -143,7 +121,7 @@ while done < wanted do
   local out = folder .. "/" .. number
   local a, b = run(path, out .. ".fast", ""), run(path, out .. ".slow", "--step")
   local different = a ~= b or a > 1 or said(out .. ".fast") ~= said(out .. ".slow")
-  local what = different and ("exit codes %d and %d: %s"):format(a, b, read(out .. ".fast.txt"):sub(1, 400))
+  local what = different and ("exit codes %d and %d: %s"):format(a, b, program.read(out .. ".fast.txt"):sub(1, 400))
     or difference(out .. ".fast", out .. ".slow")
   if what then
     failed = failed + 1
@@ -154,7 +132,7 @@ while done < wanted do
     idle, conserving = idle + seconds, conserving + runs
     for _, name in ipairs(files(out .. ".fast")) do
       if name:find("^requests") then
-        for _ in read(out .. ".fast/" .. name):gmatch(",done[,\n]") do served = served + 1 end
+        for _ in program.read(out .. ".fast/" .. name):gmatch(",done[,\n]") do served = served + 1 end
         local count, bad = add_up(out .. ".fast/" .. name)
         summed, wrong = summed + count, wrong + bad
       end

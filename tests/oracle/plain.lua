@@ -10,15 +10,8 @@ local wanted, seed = tonumber(arg[1]) or 40, tonumber(arg[2]) or 1
 local folder = program.temporary_folder()
 local draws = require("random_steps")(seed, folder, false)
 
-local function lines_of(command)
-  local list, pipe = {}, assert(io.popen(command))
-  for line in pipe:lines() do list[#list + 1] = line end
-  pipe:close()
-  return list
-end
-
 -- Those that say so, the routers over two engines, and beside each the policy that never does.
-local NAMES = lines_of("grep -l replica:plain policies/*.lua | sed 's/.*\\///; s/\\.lua//'")
+local NAMES = program.lines("grep -l replica:plain policies/*.lua | sed 's/.*\\///; s/\\.lua//'")
 for _, name in ipairs{ "round_robin", "random", "least_loaded", "power_of_two" } do NAMES[#NAMES + 1] = name end
 
 -- step:displace, written out: a walk over the running.
@@ -115,7 +108,7 @@ local function difference(out, name)
   local one, found = measures(out .. "/summary.csv", name .. "_one")
   if one ~= measures(out .. "/summary.csv", name .. "_two") then return "summary.csv" end
   runs = runs + found
-  for _, file in ipairs(lines_of(("cd %s && ls *%s_one*"):format(out, name))) do
+  for _, file in ipairs(program.lines(("cd %s && ls *%s_one*"):format(out, name))) do
     local text = text_of(out .. "/" .. file)
     if text ~= text_of(out .. "/" .. file:gsub("_one", "_two")) then return file end
     local _, count = text:gsub("\n", "\n")

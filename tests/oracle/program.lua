@@ -82,6 +82,36 @@ function program.read_table(path)
   return rows
 end
 
+function program.lines(command)
+  local list, pipe = {}, assert(io.popen(command))
+  for line in pipe:lines() do list[#list + 1] = line end
+  pipe:close()
+  return list
+end
+
+function program.read(path)
+  local file = assert(io.open(path))
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+-- A summary in CSV without the columns that a clock measured.
+function program.untimed_summary(path)
+  local drop, rows = {}, {}
+  for line in io.lines(path) do
+    local cells, i = {}, 0
+    local plain = line:gsub('"[^"]*"', function(quoted) return (quoted:gsub(",", ";")) end)
+    for cell in (plain .. ","):gmatch("([^,]*),") do
+      i = i + 1
+      if #rows == 0 and cell:find("^sim_") then drop[i] = true end
+      if not drop[i] then cells[#cells + 1] = cell end
+    end
+    rows[#rows + 1] = table.concat(cells, ",")
+  end
+  return table.concat(rows, "\n")
+end
+
 -- A cell and a number, or an empty cell and nil.
 function program.same(text, value)
   local got = tonumber(text)

@@ -11,32 +11,10 @@ local before, after = assert(arg[1], "BEFORE AFTER are missing"), assert(arg[2],
 local wanted, seed = tonumber(arg[3]) or 300, tonumber(arg[4]) or 1
 local folder = program.temporary_folder()
 
-local function lines_of(command)
-  local list, pipe = {}, assert(io.popen(command))
-  for line in pipe:lines() do list[#list + 1] = line end
-  pipe:close()
-  return list
-end
-
--- Without the columns of summary.csv and the values of summary.json that a clock measured, its manifest, and paths.
+-- Without what a clock measured, the manifest of a summary in JSON, and paths.
 local function text_of(path)
-  local file = assert(io.open(path))
-  local text = file:read("a")
-  file:close()
-  if path:find("summary%.csv$") then
-    local drop, rows = {}, {}
-    for line in text:gmatch("[^\n]+") do
-      local cells, i = {}, 0
-      local plain = line:gsub('"[^"]*"', function(quoted) return (quoted:gsub(",", ";")) end)
-      for cell in (plain .. ","):gmatch("([^,]*),") do
-        i = i + 1
-        if #rows == 0 and cell:find("^sim_") then drop[i] = true end
-        if not drop[i] then cells[#cells + 1] = cell end
-      end
-      rows[#rows + 1] = table.concat(cells, ",")
-    end
-    return table.concat(rows, "\n")
-  end
+  if path:find("summary%.csv$") then return program.untimed_summary(path) end
+  local text = program.read(path)
   if not path:find("%.json$") then return text end
   return (text:match('"results":.*'):gsub('"sim_[%w_]+": [%w%.%-+]+', ""):gsub('"path": "[^"]*"', ""))
 end
@@ -47,8 +25,8 @@ local function difference(command, name)
     os.execute(("%s %s --quiet --jobs 1 --format csv --dump requests,batches,decisions --out %s/%s/out >%s/%s/said 2>&1")
       :format(which == "one" and before or after, command, folder, which, folder, which))
   end
-  local one = lines_of(("cd %s/one && find . -type f | sort"):format(folder))
-  local two = lines_of(("cd %s/two && find . -type f | sort"):format(folder))
+  local one = program.lines(("cd %s/one && find . -type f | sort"):format(folder))
+  local two = program.lines(("cd %s/two && find . -type f | sort"):format(folder))
   if table.concat(one, " ") ~= table.concat(two, " ") then return name .. ": other files" end
   for _, file in ipairs(one) do
     if file ~= "./said" and text_of(folder .. "/one/" .. file) ~= text_of(folder .. "/two/" .. file) then
@@ -68,7 +46,7 @@ local function compare(command, name)
   end
 end
 
-local scenarios = lines_of("ls scenarios/*.lua")
+local scenarios = program.lines("ls scenarios/*.lua")
 for _, path in ipairs(scenarios) do compare(path .. " --seeds 1", path) end
 tap.equal(#failed, 0, #scenarios .. " bundled scenarios, " .. files .. " files")
 
