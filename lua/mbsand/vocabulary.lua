@@ -113,6 +113,13 @@ local gib = function() return need(number { min = 0, unit = "GiB" }) end
 
 local precision = function() return { type = "word", "fp32", "fp16", "bf16", "fp8", "int8", "int4" } end
 
+-- What lies before the replicas: seconds, or seconds and more for each token of the prompt.
+local front_end = record {
+  base = number { min = 0, default = 0, unit = "seconds" },
+  per_token = number { min = 0, default = 0, unit = "seconds per token of the prompt" },
+}
+front_end.shorthand, front_end.expected = "base", "a number of seconds, or a table with base and per_token"
+
 local cluster = record({
   gpus = number { min = 1, max = 2 ^ 20, whole = true, default = 1 },
   name = { type = "text" },
@@ -136,6 +143,7 @@ local cluster = record({
   reserve = { type = "word", "chunk", "sequence", "prompt", "predicted", "expected", "maximum" },
   prefix_cache = flag(true),
   async_scheduling = flag(false),
+  front_end = front_end,
   experts = record { parallel = need(number { min = 1, whole = true, max = 4096, unit = "GPUs" }) },
   max_requests = number { min = 1, whole = true, max = 2 ^ 31 },
   token_budget = number { min = 1, whole = true, max = 1e15 },

@@ -67,6 +67,7 @@
 ---@field prefix_cache? boolean freed blocks keep their content; true
 ---@field async_scheduling? boolean who arrives in a step enters the next but one, not the next; false
 ---@field experts? { parallel: integer } a mixture's experts are dealt out to so many GPUs, whose replicas step together
+---@field front_end? number|{ base?: number, per_token?: number } s until a request that was sent is seen; 0
 ---@field swap? mbsand.Swap host memory for preemption by swapping
 ---@field memory? mbsand.Memory instead of kv_tokens
 ---@field oversize? "reject"|"block" a request larger than the whole memory; "reject"

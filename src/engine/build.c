@@ -263,7 +263,9 @@ static mb_refusal resume(mb_engine *engine, uint32_t slot, uint32_t wanted) {
 static bool is_late(const mb_engine *engine, const mb_request *request) {
     const mb_stepper *stepper = engine->stepper;
     return engine->around->async && !stepper->fresh && stepper->running > 0 &&
-           stepper->last_end_s == mb_engine_now(engine) && request->arrival_s > stepper->last_start_s;
+           stepper->last_end_s == mb_engine_now(engine) &&
+           mb_front_end_passed(&engine->around->front_end, request->arrival_s, request->prompt_tokens) >
+               stepper->last_start_s;
 }
 
 mb_refusal mb_build_add(mb_engine *engine, uint32_t slot, uint32_t wanted) {

@@ -66,8 +66,9 @@ typedef struct mb_surroundings {
     uint32_t kv_max_length; // tokens of MB_RESERVE_MAXIMUM
     bool async; // a step is composed while the one before it runs: who arrives in a step enters the next but
                 // one
-    bool together;        // engines are ranks of groups, whose steps begin as one: see engine/lockstep.h
-    uint64_t host_tokens; // that fit on the host, for MB_PREEMPT_SWAP
+    bool together;          // engines are ranks of groups, whose steps begin as one: see engine/lockstep.h
+    mb_front_end front_end; // that requests pass before they are here
+    uint64_t host_tokens;   // that fit on the host, for MB_PREEMPT_SWAP
     double swap_s_per_token;
     uint64_t seed, replication; // for messages
     // --- sums over all engines, which each keeps up

@@ -74,6 +74,17 @@ typedef struct mb_request {
     uint64_t set_aside; // by ranking number ... of the simulation
 } mb_request;
 
+// What lies before the replicas: tokenising a prompt, HTTP.
+typedef struct mb_front_end {
+    double base_s, per_token_s; // of the prompt
+} mb_front_end;
+
+// When the replicas and their policy see a request that was sent at `arrival_s`.
+static inline double mb_front_end_passed(const mb_front_end *front, double arrival_s,
+                                         uint32_t prompt_tokens) {
+    return arrival_s + (front->base_s + front->per_token_s * prompt_tokens);
+}
+
 typedef struct mb_request_store {
     mb_request **chunks;
     uint32_t chunk_count, capacity_chunks;

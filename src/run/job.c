@@ -107,6 +107,7 @@ static mb_sim_config make_config(const mb_experiment *experiment, const mb_laten
     const mb_policy_spec *spec = &experiment->policies[outcome->policy];
     return (mb_sim_config){.replicas = experiment->replicas,
                            .group = experiment->group,
+                           .front_end = experiment->front_end,
                            .kv_kind = experiment->kv_kind,
                            .kv_capacity = spec->unlimited_memory ? MB_KV_UNLIMITED : experiment->kv_capacity,
                            .kv_max_length = experiment->kv_max_length,

@@ -11,6 +11,7 @@ typedef struct mb_experiment {
     mb_grid *grid;              // of latency.table; owned
     struct mb_profile *profile; // of latency.profile; owned
     uint32_t replicas, group;   // group: so many of them step together; 1: each by itself
+    mb_front_end front_end;
     mb_kv_kind kv_kind;
     uint64_t kv_capacity;
     uint32_t kv_max_length, kv_block;

@@ -87,6 +87,11 @@ static mb_reserve read_reserve(lua_State *L, int table) {
 static void read_cluster(lua_State *L, int table, mb_experiment *experiment) {
     experiment->replicas = small(L, table, "replicas");
     experiment->group = small(L, table, "group");
+    if (enter(L, table, "front_end")) {
+        experiment->front_end =
+            (mb_front_end){number(L, lua_gettop(L), "base"), number(L, lua_gettop(L), "per_token")};
+        lua_pop(L, 1);
+    }
     read_text(L, table, "model_path", &experiment->model_path);
     experiment->usd_per_hour = number(L, table, "all_usd_per_hour");
     const bool contiguous = is(L, table, "kv", "contiguous"), paged = is(L, table, "kv", "paged");

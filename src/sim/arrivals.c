@@ -2,6 +2,7 @@
 #include "sim/arrivals.h"
 
 #include "sim/clients.h"
+#include "sim/front.h"
 #include "sim/gauges.h"
 #include "sim/leave.h"
 #include "sim/news.h"
@@ -40,8 +41,9 @@ static void fill_request(mb_request *request, const mb_arrival *arrival, uint64_
 }
 
 // For engines: when it began to wait, and what a prefix cache knows its prompt by.
-static bool fill_for_engine(mb_request *request, const mb_arrival *arrival) {
-    request->since_s = arrival->time_s;
+static bool fill_for_engine(const mb_sim *sim, mb_request *request) {
+    const mb_arrival *arrival = &sim->pending;
+    request->since_s = mb_sim_seen_s(sim, request);
     request->session = arrival->session;
     request->prefix_count = arrival->prefix_count;
     request->prefix_unit_tokens = arrival->prefix_unit_tokens;
@@ -54,14 +56,16 @@ static bool fill_for_engine(mb_request *request, const mb_arrival *arrival) {
 
 mb_status mb_sim_arrive(mb_sim *sim, uint64_t id, mb_error *error) {
     bool end = false;
-    mb_status status = sim->closed ? mb_source_next(sim->source, &sim->pending, &end, error) : MB_OK;
+    if (sim->front) mb_front_leave(sim);
+    mb_status status =
+        sim->closed && !sim->front ? mb_source_next(sim->source, &sim->pending, &end, error) : MB_OK;
     if (status != MB_OK || end) return status;
     const uint32_t slot = mb_request_new(&sim->requests, sim->by_steps);
     if (slot == MB_NONE) return mb_fail_memory(error);
     mb_request *request = mb_request_at(&sim->requests, slot);
     if (sim->by_steps && sim->around.times && !mb_request_times_open(&sim->times, slot, sim->pending.time_s))
         return mb_fail_memory(error);
-    mb_window_arrival(sim, sim->pending.time_s);
+    mb_window_arrival(sim, sim->front ? sim->now_s : sim->pending.time_s);
     sim->arrived++;
     fill_request(request, &sim->pending, id, sim->config->slo.e2e_s);
     mb_sim_integrate(sim);
@@ -69,7 +73,7 @@ mb_status mb_sim_arrive(mb_sim *sim, uint64_t id, mb_error *error) {
     if (!mb_client_arrives(sim, request)) return mb_fail_memory(error);
     if (sim->by_steps && request->prompt_tokens == 0)
         request->prompt_tokens = 1; // a step must compute something
-    if (sim->by_steps && !fill_for_engine(request, &sim->pending)) return mb_fail_memory(error);
+    if (sim->by_steps && !fill_for_engine(sim, request)) return mb_fail_memory(error);
     const uint64_t final_tokens = (uint64_t)request->prompt_tokens + request->output_tokens;
     if (final_tokens > UINT32_MAX)
         return mb_fail(error, MB_BAD_INPUT, "request %llu has %llu tokens; at most %u are possible",

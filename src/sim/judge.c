@@ -4,6 +4,7 @@
 #include "sim/judge.h"
 
 #include "metrics/batch_means.h"
+#include "sim/gauges.h"
 
 typedef enum verdict { KEPT, MISSED, OPEN } verdict;
 
@@ -27,7 +28,8 @@ static double missed(verdict found) {
 // ttft, e2e: NAN unless it was served.
 static void count(mb_sim *sim, const mb_request *request, const judgement *found, double ttft, double e2e) {
     mb_metrics *metrics = &sim->metrics;
-    const double waited_s = (isnan(request->start_s) ? sim->now_s : request->start_s) - request->arrival_s;
+    const double waited_s =
+        (isnan(request->start_s) ? sim->now_s : request->start_s) - mb_sim_seen_s(sim, request);
     metrics->counted++;
     const bool waited = mb_exceeds(waited_s, 0, sim->now_s);
     metrics->waited += waited;

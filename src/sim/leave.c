@@ -15,7 +15,7 @@
 static mb_status leave(mb_sim *sim, uint32_t slot, mb_end why, const mb_finished *record, mb_error *error) {
     mb_request *request = mb_request_at(&sim->requests, slot);
     mb_status status = MB_OK;
-    sim->metrics.sojourn_s += sim->now_s - request->arrival_s;
+    sim->metrics.sojourn_s += sim->now_s - mb_sim_seen_s(sim, request);
     mb_client_leaves(sim, request);
     mb_departure departure = {.time_s = sim->now_s, .rejected = why == MB_END_REJECTED};
     if (sim->closed) {
@@ -54,7 +54,7 @@ mb_status mb_sim_serve(mb_sim *sim, uint32_t slot, const mb_served *served, mb_e
     const double ttft = served->first_token_s - request->arrival_s, e2e = sim->now_s - request->arrival_s;
     mb_judge_served(sim, request, ttft, served->tbt_s, e2e);
     if (mb_sim_counts(sim, request)) {
-        mb_sketch_add(&metrics->queue, request->start_s - request->arrival_s);
+        mb_sketch_add(&metrics->queue, request->start_s - mb_sim_seen_s(sim, request));
         mb_sketch_add(&metrics->ttft, ttft);
         mb_sketch_add(&metrics->e2e, e2e);
         if (!isnan(served->tpot_s)) mb_sketch_add(&metrics->tpot, served->tpot_s);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "sim/pending.h"
 
+#include "sim/front.h"
 #include "sim/news.h"
 
 static void end_arrivals(mb_sim *sim) {
@@ -13,6 +14,11 @@ static void end_arrivals(mb_sim *sim) {
 // bring another before it.
 mb_status mb_sim_fetch_arrival(mb_sim *sim, mb_error *error) {
     bool end = false;
+    if (sim->front) {
+        const mb_status status = mb_front_next_time(sim, &sim->pending.time_s, &end, error);
+        if (end) end_arrivals(sim);
+        return status;
+    }
     if (sim->closed) {
         sim->pending.time_s = mb_source_next_time(sim->source);
         if (mb_source_over(sim->source)) end_arrivals(sim);

@@ -5,6 +5,7 @@
 #include "sim/arrivals.h"
 #include "sim/check.h"
 #include "sim/dispatch.h"
+#include "sim/front.h"
 #include "sim/lockstep.h"
 #include "sim/news.h"
 #include "sim/pending.h"
@@ -48,13 +49,15 @@ mb_status mb_sim_init(mb_sim *sim, const mb_sim_config *config, mb_source *sourc
     }
     if (mb_sim_add_queue(sim, MB_KEY_NONE) == MB_NONE) return mb_fail_memory(error);
     mb_sim_surround(sim);
-    const mb_status status = mb_lockstep_init(sim, error);
+    mb_status status = mb_lockstep_init(sim, error);
+    if (status == MB_OK) status = mb_front_init(sim, error);
     return status == MB_OK ? mb_replicas_init(sim, error) : status;
 }
 
 void mb_sim_deinit(mb_sim *sim) {
     mb_replicas_deinit(sim);
     mb_lockstep_deinit(sim);
+    mb_front_deinit(sim);
     for (uint32_t i = 0; i < sim->bins_count; i++)
         free(sim->bins[i].edges);
     free(sim->bins);
@@ -146,7 +149,10 @@ static mb_status take_arrivals(mb_sim *sim, mb_error *error) {
     mb_status status = MB_OK;
     while (status == MB_OK && !sim->arrivals_ended && sim->pending.time_s <= sim->now_s) {
         sim->timers_alone = 0;
-        status = mb_sim_arrive(sim, sim->arrived, error);
+        if (sim->front && mb_front_is_sent_next(sim))
+            status = mb_front_enter(sim, error);
+        else
+            status = mb_sim_arrive(sim, sim->arrived, error);
         if (status == MB_OK) status = look(sim, error);
         if (status == MB_OK) status = mb_sim_fetch_arrival(sim, error);
     }
@@ -266,7 +272,7 @@ static mb_status run_events(mb_sim *sim, mb_error *error) {
     if (status == MB_OK && sim->policy.ops->init)
         status = sim->policy.ops->init(sim->policy.self, sim, error);
     if (status == MB_OK && sim->observer.ready) status = sim->observer.ready(sim->observer.self, error);
-    if (status == MB_OK && sim->policy.ops->python_ties && !sim->by_steps && !sim->closed)
+    if (status == MB_OK && sim->policy.ops->python_ties && !sim->by_steps && !sim->closed && !sim->front)
         return run_python(sim, &(python_run){0}, error);
     while (status == MB_OK) {
         drop_stale(sim);

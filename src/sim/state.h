@@ -71,6 +71,7 @@ typedef struct mb_sim_config {
                             // else rejected
     const mb_latency *latency;
     mb_slo slo;
+    mb_front_end front_end; // that each request passes before it is seen
     uint64_t seed, replication;
     bool why;                 // where did the time of requests go?
     bool batch_means;         // keep means of batches of requests: intervals within one run
@@ -102,6 +103,8 @@ typedef struct mb_candidate {
     double key, left;     // to the next edge of the keys
     uint32_t slot, place; // place: of equals the lower comes first
 } mb_candidate;
+
+typedef struct mb_front mb_front; // sim/front.h
 
 // What a client was served so far, and has in the system.
 typedef struct mb_client {
@@ -199,6 +202,7 @@ struct mb_sim {
     uint64_t first_counted; // statistics of requests are of those from this id on; UINT64_MAX: not known yet
     double warmup_end_s;    // when a warm-up in seconds ends; INFINITY: it has, or is none
     mb_arrival pending;     // the next arrival, not yet in the system
+    mb_front *front;        // what is on its way to it; NULL: nothing lies before it
     mb_rng noise;
     uint32_t wakes;        // events of mb_step_idle to come
     uint32_t timers_alone; // timers fired since anything else happened, or since somebody asked about them:

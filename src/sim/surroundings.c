@@ -94,6 +94,7 @@ void mb_sim_surround(mb_sim *sim) {
                                     .kv_max_length = config->kv_max_length,
                                     .async = config->async,
                                     .together = config->group > 1,
+                                    .front_end = config->front_end,
                                     .host_tokens = config->swap_tokens,
                                     .swap_s_per_token = config->swap_s_per_token,
                                     .seed = config->seed,

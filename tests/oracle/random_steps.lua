@@ -101,6 +101,7 @@ return function(seed, folder, meddle)
     parts[#parts + 1] = hardware
     if together then parts[#parts + 1] = ("experts = { parallel = %d }"):format(together) end
     if chance(0.3) then parts[#parts + 1] = "async_scheduling = true" end
+    if chance(0.15) then parts[#parts + 1] = pick{ "front_end = 0.0625", "front_end = { base = 0.01, per_token = 0.003 }" } end
     if chance(0.3) then parts[#parts + 1] = "token_budget = " .. whole(1, 40) end
     if chance(0.3) then parts[#parts + 1] = "max_requests = " .. whole(2, 20) end
     if chance(0.5) then parts[#parts + 1] = "swap = { tokens = 500, seconds_per_token = 0.0002 }" end
