@@ -105,6 +105,11 @@ static mb_status policy_json(bool *lost, const mb_explanation *e, int policy, js
                                                                        : json_integer(taken->queue));
         mb_json_set(lost, one, "bin", taken->bin ? json_integer(taken->bin) : json_null());
         if (status == MB_OK) mb_json_set(lost, one, "waited", wait_json(lost, &wait, others, stretch->count));
+        json_t *spent = json_object();
+        for (int k = 0; k < MB_PARTS && service->served; k++)
+            mb_json_set(lost, spent, mb_time_part_name((mb_time_part)k),
+                        mb_json_number((double)service->spent_ns[k] / 1e9));
+        mb_json_set(lost, one, "spent_s", spent);
         mb_json_set(lost, one, "pieces", pieces_json(lost, &e->timelines[policy], i, &at));
         mb_json_append(lost, list, one);
     }

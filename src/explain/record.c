@@ -25,14 +25,16 @@ static mb_status take_finished(void *self, const mb_finished *finished, mb_error
     mb_record *record = self;
     const mb_request *request = finished->request;
     if (request->id >= record->count) return MB_OK;
-    record->services[request->id] = (mb_service){.start_s = request->start_s,
-                                                 .first_token_s = finished->first_token_s,
-                                                 .end_s = finished->end_s,
-                                                 .output_tokens = request->output_tokens,
-                                                 .replica = request->replica,
-                                                 .preemptions = request->preemptions,
-                                                 .seen = true,
-                                                 .served = strcmp(finished->why, "done") == 0};
+    mb_service *service = &record->services[request->id];
+    *service = (mb_service){.start_s = request->start_s,
+                            .first_token_s = finished->first_token_s,
+                            .end_s = finished->end_s,
+                            .output_tokens = request->output_tokens,
+                            .replica = request->replica,
+                            .preemptions = request->preemptions,
+                            .seen = true,
+                            .served = strcmp(finished->why, "done") == 0};
+    if (finished->parts) memcpy(service->spent_ns, finished->parts, sizeof service->spent_ns);
     return MB_OK;
 }
 

@@ -8,7 +8,8 @@ typedef struct mb_service {
     double start_s, first_token_s, end_s; // NAN where there was none
     uint32_t output_tokens, replica;      // the last that it ran on
     uint32_t preemptions;
-    bool seen, served; // it left (or the run ended); it was served to its end
+    int64_t spent_ns[MB_PARTS]; // where its time went; all 0 without parts
+    bool seen, served;          // it left (or the run ended); it was served to its end
 } mb_service;
 
 // It was among those that a step (or a run of equal steps, or a batch) worked on.

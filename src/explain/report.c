@@ -254,6 +254,49 @@ static mb_status print_requests(const mb_explanation *e, const mb_chart_style *s
     return failed ? mb_fail_memory(error) : MB_OK;
 }
 
+// --- where their time went
+
+static double mean_spent(const mb_record *record, int part) {
+    double sum = 0, served = 0;
+    for (size_t i = 0; i < record->count; i++) {
+        if (!record->services[i].served) continue;
+        sum += (double)record->services[i].spent_ns[part] / 1e9;
+        served++;
+    }
+    return served > 0 ? sum / served : (double)NAN;
+}
+
+// A row for each policy, a column for each part that some request spent time in.
+static mb_status print_spent(const mb_explanation *e, const mb_chart_style *style, FILE *out,
+                             mb_error *error) {
+    const mb_record *records = e->found->stretch.records;
+    int parts[MB_PARTS], count = 0;
+    for (int i = 0; i < MB_PARTS; i++)
+        if (mean_spent(&records[0], i) > 0 || mean_spent(&records[1], i) > 0) parts[count++] = i;
+    mb_sheet sheet = {.text_columns = 1, .columns = (size_t)count + 1, .rows = 2};
+    if (!mb_sheet_allocate(&sheet)) {
+        mb_sheet_deinit(&sheet);
+        return mb_fail_memory(error);
+    }
+    mb_sheet_put(&sheet, &sheet.heads[0], "mean time spent in");
+    mb_sheet_put(&sheet, &sheet.units[0], "");
+    for (int i = 0; i < count; i++) {
+        mb_sheet_put(&sheet, &sheet.heads[1 + i], mb_time_part_name((mb_time_part)parts[i]));
+        mb_sheet_put(&sheet, &sheet.units[1 + i], "s");
+    }
+    for (int p = 0; p < 2; p++) {
+        char **cells = &sheet.cells[(size_t)p * sheet.columns];
+        mb_sheet_put(&sheet, &cells[0], label_of(e, p));
+        for (int i = 0; i < count; i++)
+            put_number(&sheet, &cells[1 + i], mean_spent(&records[p], parts[i]), 4);
+    }
+    const bool failed = sheet.failed;
+    fputc('\n', out);
+    if (!failed) mb_print_sheet(&sheet, out, style->color);
+    mb_sheet_deinit(&sheet);
+    return failed ? mb_fail_memory(error) : MB_OK;
+}
+
 // --- what they waited for
 
 // "A, C and 3 more".
@@ -380,6 +423,7 @@ mb_status mb_explain_text(const mb_explanation *e, mb_chart_style style, FILE *o
     status = print_winner(e, out, error);
     if (status == MB_OK) status = print_charts(e, &style, out, error);
     if (status == MB_OK) status = print_requests(e, &style, out, error);
+    if (status == MB_OK) status = print_spent(e, &style, out, error);
     if (status == MB_OK) status = print_waits(e, out, error);
     return status;
 }

@@ -69,6 +69,7 @@ static mb_status prepare(const mb_duel *duel, mb_trial *trial, match *one, mb_er
     const mb_requests *requests = duel->requests;
     const size_t count = trial->numbers ? trial->count : requests->count;
     one->experiment = *duel->experiment;
+    one->experiment.why = trial->wants_parts;
     for (int i = 0; i < 2; i++) {
         one->sides[i] = (side){.outcome = {.policy = (size_t)i}, .record = &trial->records[i]};
         const mb_status status = mb_record_init(&trial->records[i], count, trial->wants_parts, error);

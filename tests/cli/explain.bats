@@ -44,6 +44,8 @@ END
     says "B waited 9 s for what A had under way on replica 1 C waited 28 s: replica 1 was busy with A and B; queued behind B; the batch was at the policy's limit"
     says "B waited 11 s: replica 1 was busy with A and C; overtaken by C, which came later; the batch was at the policy's limit C waited 8 s for what A had under way on replica 1"
     says "B 1 1 5 15 15 29 31"
+    # (10 + 20 + 2) / 3 s of service; 37 / 3 s of waiting, 19 / 3 s.
+    says "fcfs 12.33 10.67 sjf 6.333 10.67"
     LC_ALL=C.UTF-8 run -0 "$MBSAND" explain three.lua
     says "·········Bbbb"
     [[ $output != *$'\e'* ]]
@@ -116,6 +118,8 @@ name, sums = e["measure"], {}
 for policy in e["policies"]:
     values = []
     for r in policy["requests"]:
+        spent = sum(r["spent_s"].values())
+        assert abs(spent - (r["end_s"] - asked[r["id"]]["arrival_s"])) < 1e-8, r
         pieces = r["pieces"]
         assert pieces[0]["from_s"] == asked[r["id"]]["arrival_s"] and pieces[-1]["to_s"] == r["end_s"], r
         assert all(a["to_s"] == b["from_s"] for a, b in zip(pieces, pieces[1:])), r
