@@ -88,6 +88,7 @@ void mb_leave_case(mb_entered *entered) {
         free(*path);
     free(entered->renamed);
     free(entered->words);
-    mb_case_close(&entered->opened);
+    mb_error error = {0};
+    if (mb_case_close(&entered->opened, &error) != MB_OK) mb_cli_fail(&error); // and what was done stands
     entered->renamed = entered->words = NULL;
 }

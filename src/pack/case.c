@@ -164,8 +164,14 @@ static int remove_one(const char *path, const struct stat *info, int type, struc
     return 0;
 }
 
-void mb_case_close(mb_case *opened) {
-    if (opened->folder) nftw(opened->folder, remove_one, OPEN_FILES, FTW_DEPTH | FTW_PHYS);
+mb_status mb_case_close(mb_case *opened, mb_error *error) {
+    mb_status status = MB_OK;
+    // Memory or handles may be short once, and there again.
+    for (int i = 0; opened->folder && i < 2 && access(opened->folder, F_OK) == 0; i++)
+        errno = 0, nftw(opened->folder, remove_one, OPEN_FILES, FTW_DEPTH | FTW_PHYS);
+    if (opened->folder && access(opened->folder, F_OK) == 0)
+        status = mb_fail(error, MB_FAILED, "%s, with the files of the case, could not be removed: %s",
+                         opened->folder, strerror(errno));
     for (size_t i = 0; i < opened->option_count; i++)
         free(opened->options[i]);
     free(opened->options);
@@ -177,6 +183,7 @@ void mb_case_close(mb_case *opened) {
     free(opened->made_by);
     free(opened->results);
     *opened = (mb_case){0};
+    return status;
 }
 
 static mb_status covers(const mb_case *opened, const char *path, mb_error *error) {

@@ -24,7 +24,7 @@ mb_status mb_case_open(mb_case *opened, const char *path, const char *root, cons
 // From here on names mean what they meant where it was packed: changes the current folder and the
 // environment.
 mb_status mb_case_enter(const mb_case *opened, mb_error *error);
-void mb_case_close(mb_case *opened);
+mb_status mb_case_close(mb_case *opened, mb_error *error); // fails where files of it are left
 
 // The sections of a scenario, run to their end; all runs must finish.
 typedef struct mb_case_run {

@@ -173,3 +173,22 @@ END
     says "schedule ran longer than 1 s of CPU time"
     grep -q '^static_fifo  *[0-9]' out
 }
+
+@test "no file handle in the middle of a case: its files are removed, or named" {
+    mkdir room
+    export TMPDIR=$PWD/room
+    cp "$small" ./small.lua
+    "$MBSAND" pack ./small.lua -o small.mbs
+    faulty MB_FAIL_CALL=open:0:1 MB_FAULTS_LOG="$PWD/counts" "$MBSAND" verify small.mbs
+    [ "$code" -eq 0 ] || wrong "without a fault"
+    read -r _ total <counts
+    for ((k = 1; k <= total; k += 4)); do
+        faulty "MB_FAIL_CALL=open:$k:24" MB_FAULTS_LOG="$PWD/counts" "$MBSAND" verify small.mbs
+        ((code <= 2)) || wrong "open:$k"
+        [ -z "$(ls room)" ] || wrong "open:$k: $(ls room) is left"
+    done
+    faulty "MB_FAIL_CALL=open:$((total - 20))+:24" MB_FAULTS_LOG="$PWD/counts" "$MBSAND" verify small.mbs # nothing can be opened to the end
+    for folder in room/*; do
+        [ ! -e "$folder" ] || grep -q "^mbsand: .*/$folder, with the files of the case, could not be removed" err || wrong "$folder"
+    done
+}

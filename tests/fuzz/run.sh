@@ -39,5 +39,7 @@ fuzz fuzz_log tests/corpus/log
 fuzz fuzz_safetensors tests/corpus/weights
 fuzz fuzz_figures tests/corpus/figures
 fuzz fuzz_scenario tests/corpus/tables -max_len=6000
+fuzz fuzz_results tests/corpus/results -max_len=40000
+fuzz fuzz_case tests/corpus/case -max_len=40000
 fuzz fuzz_policy policies
 fuzz fuzz_calls tests/corpus/calls -max_len=1500
