@@ -212,8 +212,7 @@ function Replica:cached(req) end
 ---@overload fun(self: mbsand.Replica, step: { prefill?: integer, prefix?: integer, decodes?: integer, context?: integer }): number
 function Replica:estimate(batch) end
 
----From now on the core fills this replica's steps by itself, and `schedule` is not called for it: carry, and unless that had
----to preempt, admit from the queue. Under a batch model: admit. False: `schedule` is called again.
+---From now on the core fills this replica's steps: carry, and unless that had to preempt, admit. False: `schedule` is called again.
 ---@param step false|{ queue: mbsand.Queue, most?: number, carry?: "needed"|"spare", after_preemption?: boolean, displace?: "newest"|"oldest", age?: number }
 function Replica:plain(step) end
 
@@ -287,14 +286,11 @@ function Step:carry(rule) end
 ---@return "host"? reason host memory is full
 function Step:preempt(req, how, queue, place) end
 
----Admit; where the first in line does not fit, the last of the running in the queue's order makes room (recompute), if it would
----stand behind that one; again until it fits or nobody does.
+---Admit; where the first in line does not fit, who of the running would stand last in the queue, behind it, makes room.
 ---@param queue mbsand.Queue ordered by a name
 ---@param equals? "newest"|"oldest" who of equals goes; "newest"
 ---@param age? number who has generated this share of its predicted output stays
----@return integer taken
----@return mbsand.Refusal? reason
----@return integer preempted
+---@return integer taken, mbsand.Refusal? reason, integer preempted
 function Step:displace(queue, equals, age) end
 
 ---The step that `stepped` reads.

@@ -5,8 +5,6 @@
 // a step left out, are few, and walked through.
 #include "engine/victim.h"
 
-#include "engine/stepper.h"
-
 #include <assert.h>
 #include <stdlib.h>
 
@@ -20,11 +18,18 @@ static bool further(bool newest, const mb_victim *a, const mb_victim *b) {
     return newest ? a->order > b->order : a->order < b->order;
 }
 
+// A copy as of now, as far as keys and ages ask; looking changes nothing.
+static mb_request as_of_now(const mb_stepper *stepper, uint32_t slot) {
+    mb_request request = *mb_request_at(stepper->requests, slot);
+    if (!stepper->naive && request.stage == MB_STAGE_DECODE)
+        request.generated += (uint32_t)(stepper->iteration - request.joined);
+    return request;
+}
+
 // --- by a walk
 
 static void consider(const mb_stepper *stepper, const mb_victim_rule *rule, uint32_t slot, mb_victim *best) {
-    mb_request request = *mb_request_at(stepper->requests, slot); // a copy: looking changes nothing
-    if (!stepper->naive) mb_stepper_materialize(stepper, &request);
+    const mb_request request = as_of_now(stepper, slot);
     const mb_victim one = {.key = mb_key_of(rule->key, &request), .order = request.order, .slot = slot};
     const bool better = best->slot == MB_NONE ? one.key > best->key : further(rule->newest, &one, best);
     if (better && may_go(rule, &request)) *best = one;
@@ -137,9 +142,8 @@ static void ask_heap(mb_stepper *stepper, const mb_victim_rule *rule, mb_victim 
     for (; victims->count > 0; drop_first(victims)) {
         mb_victim first = victims->heap[0];
         if (!stands(stepper, &first)) continue;
-        mb_request *request = mb_request_at(stepper->requests, first.slot);
-        mb_stepper_materialize(stepper, request);
-        if (!may_go(rule, request)) continue;
+        const mb_request request = as_of_now(stepper, first.slot);
+        if (!may_go(rule, &request)) continue;
         first.key -= shift(victims, stepper->iteration);
         if (best->slot == MB_NONE ? first.key > best->key : further(rule->newest, &first, best))
             *best = first;

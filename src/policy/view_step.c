@@ -5,15 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-uint32_t mb_step_view_limit(lua_State *L, int index, const char *call) {
-    if (lua_isnoneornil(L, index)) return UINT32_MAX;
-    if (!lua_isnumber(L, index))
-        luaL_error(L, "%s: expected a number of requests, not %s", call, luaL_typename(L, index));
-    const lua_Number n = lua_tonumber(L, index);
-    if (isnan(n)) luaL_error(L, "%s: the number of requests is NaN", call);
-    return n <= 0 ? 0 : n >= UINT32_MAX ? UINT32_MAX : (uint32_t)n;
-}
-
 // What the policy's number is due to: for the shares of admissions that ended at it.
 static void check_why(lua_State *L, mb_sim *sim, int index) {
     mb_step_limited_by(sim, MB_STOP_CAP);
@@ -76,18 +67,6 @@ static int add(lua_State *L) {
     if (refusal == MB_FITS) return 1;
     lua_pushstring(L, mb_refusal_name(refusal));
     return 2;
-}
-
-bool mb_step_view_spare(lua_State *L, int index, const char *call) {
-    if (lua_isnoneornil(L, index)) return false;
-    const char *rule = lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : luaL_typename(L, index);
-    const bool spare = strcmp(rule, "spare") == 0;
-    if (!spare && strcmp(rule, "needed") != 0)
-        luaL_error(L,
-                   "%s: what a decode must find free is \"needed\" (the block that it needs, if it "
-                   "does) or \"spare\" (a block in any case), not \"%s\"",
-                   call, rule);
-    return spare;
 }
 
 // Under a batch model nothing runs at a boundary, so nothing is carried or preempted.

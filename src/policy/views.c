@@ -3,6 +3,7 @@
 
 #include "base/strbuf.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -233,4 +234,25 @@ mb_sim *mb_step_open(lua_State *L, const char *call) {
     mb_sim *sim = mb_step_peek(L);
     mb_host_check_fence(L, MB_FENCE_STEP, call);
     return sim;
+}
+
+uint32_t mb_step_view_limit(lua_State *L, int index, const char *call) {
+    if (lua_isnoneornil(L, index)) return UINT32_MAX;
+    if (!lua_isnumber(L, index))
+        luaL_error(L, "%s: expected a number of requests, not %s", call, luaL_typename(L, index));
+    const lua_Number n = lua_tonumber(L, index);
+    if (isnan(n)) luaL_error(L, "%s: the number of requests is NaN", call);
+    return n <= 0 ? 0 : n >= UINT32_MAX ? UINT32_MAX : (uint32_t)n;
+}
+
+bool mb_step_view_spare(lua_State *L, int index, const char *call) {
+    if (lua_isnoneornil(L, index)) return false;
+    const char *rule = lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : luaL_typename(L, index);
+    const bool spare = strcmp(rule, "spare") == 0;
+    if (!spare && strcmp(rule, "needed") != 0)
+        luaL_error(L,
+                   "%s: what a decode must find free is \"needed\" (the block that it needs, if it "
+                   "does) or \"spare\" (a block in any case), not \"%s\"",
+                   call, rule);
+    return spare;
 }
