@@ -159,7 +159,7 @@ plain_steps() { # plain_steps ARGUMENTS [more lines]
     schedule 'local id = replica.id; return replica[1]'
     ends 1 "./my.lua:3: a replica has no field of type number"
     schedule 'local id = replica.id; return replica.zzzzzzzzz'
-    ends 1 "./my.lua:3: a replica has no field 'zzzzzzzzz'; it has cached, chunked, each_running, estimate, id, kv, max_requests, plain, queue, reserve, role, running, token_budget, waiting, watermark"
+    ends 1 "./my.lua:3: a replica has no field 'zzzzzzzzz'; it has "
     schedule 'step:carry(); return step.admitt'
     ends 1 "./my.lua:3: a step has no field 'admitt'; did you mean 'admit'?"
     schedule 'local bins = self.bins or self.sim:bins{ edges = { 50 } }; self.bins = bins; bins:next(); return bins[1].pull'
