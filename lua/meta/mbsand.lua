@@ -256,17 +256,11 @@ function Step:quantum(n) end
 ---@return number?
 function Step:estimate(more) end
 
----@class mbsand.Ranking
----@field from? mbsand.Queue who waits; sim.queue. An ordered one keeps its order
----@field by? mbsand.Order|(fun(req: mbsand.Request): number) the key, ascending; the queue's
----@field per_token? number added to the key for each token generated; 0
----@field edges? number[] the key becomes the number of those at or below it
----@field most? integer rows
----@field preempt? "swap"|"recompute"|"pause"|false set aside the last that runs where memory or a place is missing
----@field to? mbsand.Queue for those set aside; `from`
+---@alias mbsand.RankKey mbsand.Order|(fun(req: mbsand.Request): number)
+---@alias mbsand.RankHow "swap"|"recompute"|"pause"|false
 
 ---Fill the step by rank, instead of `carry`: the running and the waiting in one order.
----@param ranking mbsand.Ranking
+---@param ranking { from?: mbsand.Queue, by?: mbsand.RankKey, per_token?: number, edges?: number[], most?: integer, preempt?: mbsand.RankHow, to?: mbsand.Queue }
 ---@return integer rows that were added
 ---@return integer preempted
 ---@return integer? steps after which the first row comes to its next edge
