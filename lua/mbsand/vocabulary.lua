@@ -192,7 +192,7 @@ local section = record {
   workload = workloads.workload,
   cluster = cluster,
   latency = latency,
-  slo = record { ttft = seconds(), tbt = seconds(), e2e = seconds() },
+  slo = record { ttft = seconds(), tbt = seconds(), gap = seconds(), e2e = seconds() },
   policies = { type = "any" }, -- read by policies.lua
   seeds = number { min = 1, max = 1e6, whole = true, default = 5 },
   seed = natural(42),

@@ -423,7 +423,7 @@ local classes = {
     output = outputs,
     lengths = pairs_of,
     priority = number { min = -2 ^ 31 + 1, max = 2 ^ 31 - 1, whole = true, default = 0 },
-    slo = record { ttft = seconds(), tbt = seconds(), e2e = seconds() },
+    slo = record { ttft = seconds(), tbt = seconds(), gap = seconds(), e2e = seconds() },
   },
 }
 

@@ -34,6 +34,7 @@
 
 ---@class mbsand.Slo
 ---@field tbt number? bound on a request's time between tokens, s; nil: none
+---@field gap number? bound on its largest time between tokens, s; nil: none
 ---@field e2e number? bound on a whole request, s; nil: none
 
 ---@class mbsand.Sim
@@ -591,3 +592,6 @@ function report.print_grid(results, policy, down, across, measure, format) end
 ---@field why_moved_s number? mean time with memory on the host or being moved, s
 ---@field why_aside_s number? mean time interrupted: waiting to go on, or left out of steps, s
 ---@field why_padding_s number? mean time that a whole batch took for longer members, s
+---@field gap_mean_s number? mean over requests of the largest gap between a request's tokens, s; this and the next where `slo.gap`
+---@field gap_p99_s number? 99th percentile over requests of that, s
+---@field gap_violation number? fraction of requests with a gap between tokens above slo.gap

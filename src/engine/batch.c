@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "engine/batch.h"
 
+#include "engine/gaps.h"
 #include "engine/spend.h"
 #include "engine/stepper.h"
 #include "engine/timing.h"
@@ -60,6 +61,7 @@ bool mb_batch_from_rows(mb_engine *engine) {
         engine->predicted_tokens += prompt + request->predicted_output;
         stepper->resident_tokens += prompt + output - request->computed;
         if (stepper->around->times) mb_spend_turn(stepper, slot);
+        if (stepper->around->gaps && request->stage == MB_STAGE_DECODE) mb_gaps_part(stepper, slot);
         request->computed = prompt + output;
         request->chunk = 0;
         request->stage = MB_STAGE_PREFILL;
@@ -102,6 +104,12 @@ static mb_status end_request(mb_engine *engine, uint32_t slot, mb_error *error) 
                         .tpot_s = NAN,
                         .batch = engine->batch_number};
     const uint32_t output = request->output_tokens;
+    if (output > 1) served.gap_s = served.tbt_s; // all are alike
+    if (earlier) {
+        const double again_s = engine->start_s + engine->time.first_token_s - request->last_token_s;
+        served.gap_s =
+            fmax(fmax(request->gap_s, again_s), output > request->generated + 1 ? served.tbt_s : 0);
+    }
     if (output > 1 && served.tbt_s > 0) {
         const double ttft = served.first_token_s - request->arrival_s;
         served.tpot_s = (*around->clock - request->arrival_s - ttft) / (output - 1);

@@ -6,6 +6,7 @@
 // which of the steps anybody looked. Else each step is a piece.
 #include "engine/run.h"
 
+#include "engine/gaps.h"
 #include "engine/spend.h"
 #include "engine/stepper.h"
 #include "engine/timing.h"
@@ -176,6 +177,8 @@ void mb_run_close_piece(mb_stepper *stepper) {
     if (stepper->around->times && steps && (stepper->prompted || stepper->moved_s > 0))
         mb_spend_step(stepper);
     if (!decodes || !steps) return;
+    if (stepper->around->gaps)
+        mb_gaps_piece(stepper, mb_piece_time(stepper, 1), mb_piece_time(stepper, steps));
     add_gaps(stepper, steps);
     stepper->groups[0] = (mb_token_group){mb_piece_time(stepper, steps), (uint32_t)decodes};
     stepper->group_count = 1;
@@ -372,6 +375,7 @@ static mb_status finish(mb_engine *engine, uint32_t slot, mb_error *error) {
     const mb_request_times *times = engine->around->times;
     const mb_served served = {.first_token_s = request->first_token_s,
                               .tbt_s = tbt_s,
+                              .gap_s = request->gap_s,
                               .tpot_s = output > 1 ? tbt_s : (double)NAN,
                               .parts = times ? mb_request_time_at(times, slot)->parts : NULL};
     return engine->around->done(engine->around->self, engine, slot, &served, error);
@@ -395,8 +399,10 @@ static bool advance_row(mb_stepper *stepper, uint32_t slot, bool *failed) {
     if (todo > 0) return false;
     if (request->generated++ == 0)
         request->first_token_s = now_s;
-    else
+    else {
         mb_sketch_add(&stepper->around->metrics->itl, now_s - request->last_token_s);
+        request->gap_s = fmax(request->gap_s, now_s - request->last_token_s);
+    }
     request->last_token_s = now_s;
     mb_stepper_drop_prefill(stepper, slot);
     if (request->generated >= request->output_tokens) return true;

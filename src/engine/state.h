@@ -53,6 +53,26 @@ typedef struct mb_token_group {
     uint32_t count;
 } mb_token_group;
 
+// Of decode step number `iteration`: the time since the one before it.
+typedef struct mb_token_gap {
+    uint64_t iteration;
+    double seconds;
+} mb_token_gap;
+
+// A decode that has made no step with the others yet, and when it emitted its last token.
+typedef struct mb_gap_start {
+    uint32_t slot;
+    double since_s;
+} mb_gap_start;
+
+typedef struct mb_gaps { // see gaps.h
+    mb_token_gap *stack; // gaps fall, iterations rise
+    mb_gap_start *joined;
+    uint32_t count, capacity, joined_count, joined_capacity;
+    double last_s;      // end of the last step with decodes
+    bool out_of_memory; // the next to join is told
+} mb_gaps;
+
 typedef struct mb_stepper {
     const mb_surroundings *around;
     mb_request_store *requests;
@@ -111,6 +131,7 @@ typedef struct mb_stepper {
     double sums_start_s;                     // of the run, or when the warm-up ended in it
     double blocks_at_start, tokens_at_start; // then, for the averages of memory
     double accounted_s;                      // the averages hold up to here, while no run is on
+    mb_gaps gaps;
     // --- where time goes (spend.c)
     mb_step_spending spent, before; // up to accounted_ns; before the last step with prompts or transfers
     int64_t accounted_ns;           // end of the last run or batch, or when idleness was last counted

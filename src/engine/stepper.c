@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "engine/stepper.h"
 
+#include "engine/gaps.h"
 #include "engine/spend.h"
 #include "engine/victim.h"
 #include "engine/visit.h"
@@ -15,7 +16,7 @@ mb_status mb_stepper_init(mb_stepper *stepper, const mb_surroundings *around, co
         .around = around, .requests = around->requests, .oldest = MB_NONE, .newest = MB_NONE, .naive = naive};
     mb_stepper_clear_prefills(stepper);
     stepper->far_s = stepper->boundary_s = INFINITY;
-    stepper->last_decode_s = NAN;
+    stepper->last_decode_s = stepper->gaps.last_s = NAN;
     stepper->last_start_s = stepper->last_end_s = NAN;
     const uint32_t block = memory->block;
     const uint64_t blocks =
@@ -39,6 +40,8 @@ void mb_stepper_deinit(mb_stepper *stepper) {
     free(stepper->chunks);
     free(stepper->selected);
     free(stepper->victims.heap);
+    free(stepper->gaps.stack);
+    free(stepper->gaps.joined);
 }
 
 bool mb_slots_grow(uint32_t **slots, uint32_t *capacity) {
@@ -246,6 +249,7 @@ bool mb_stepper_join(mb_stepper *stepper, uint32_t slot) {
     request->stage = MB_STAGE_DECODE;
     request->joined = stepper->iteration;
     if (!mb_stepper_count_token(stepper, request->last_token_s, 1)) return false;
+    if (stepper->around->gaps && !mb_gaps_join(stepper, slot)) return false;
     if (stepper->naive) return true;
     stepper->context += request->computed + UINT64_C(1);
     return push_decode(stepper, slot, request) && mb_victim_joined(stepper, slot);
@@ -277,6 +281,7 @@ void mb_stepper_part(mb_stepper *stepper, uint32_t slot) {
         take_out(stepper, request->place);
     }
     if (stepper->around->times) mb_spend_turn(stepper, slot);
+    if (stepper->around->gaps) mb_gaps_part(stepper, slot);
     mb_stepper_count_token(stepper, request->last_token_s, -1);
     request->stage = MB_STAGE_PARKED;
 }

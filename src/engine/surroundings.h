@@ -49,6 +49,7 @@ typedef struct mb_preempted {
 typedef struct mb_served {
     double first_token_s;
     double tbt_s;         // time between its tokens, as judged
+    double gap_s;         // the largest, where around->gaps
     double tpot_s;        // the same as a mean; NAN where there is none
     uint64_t gaps;        // of tbt_s each, that have not been counted yet
     uint32_t batch;       // that served it, from 1; 0: none
@@ -76,6 +77,7 @@ typedef struct mb_surroundings {
     uint32_t batches;              // numbers batches and runs alike
     uint64_t kv_reserved, kv_used; // tokens of whole batches
     uint64_t host_used;            // tokens
+    bool gaps;                     // keep the largest gap between tokens of each request
     mb_request_times *times;       // where the time of requests goes; NULL: nobody asked
     bool out_of_memory;            // of the machine that runs this: set where only a refusal can be answered
     // --- what it says. `self` comes first in each call.

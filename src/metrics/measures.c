@@ -82,6 +82,10 @@ const mb_measure mb_measures[MB_MEASURE_COUNT] = {
     {"why_aside_s", "mean time interrupted: waiting to go on, or left out of steps, s", MB_BETTER_LOWER,
      false},
     {"why_padding_s", "mean time that a whole batch took for longer members, s", MB_BETTER_LOWER, false},
+    {"gap_mean_s", "mean over requests of the largest gap between a request's tokens, s", MB_BETTER_LOWER,
+     false},
+    {"gap_p99_s", "99th percentile over requests of that, s", MB_BETTER_LOWER, false},
+    {"gap_violation", "fraction of requests with a gap between tokens above slo.gap", MB_BETTER_LOWER, true},
 };
 
 static double ratio(double a, double b) {
@@ -164,6 +168,9 @@ void mb_measure_all(const mb_metrics *metrics, const mb_slo *slo, double values[
         *at++ = metrics->why
                     ? ratio(mb_part_seconds(&metrics->parts, (mb_time_part)i), (double)metrics->measured)
                     : (double)NAN;
+    *at++ = mb_sketch_mean(&metrics->gap);
+    *at++ = mb_sketch_quantile(&metrics->gap, 0.99);
+    *at++ = share_missed(metrics, &metrics->gap_bound, slo->gap_s > 0 ? slo->gap_s : INFINITY);
 }
 
 int mb_measure_index(const char *name) {
@@ -183,9 +190,9 @@ int mb_measure_find(const char *text, size_t length) {
     return index < 0 ? mb_measure_index(strcat(name, "_s")) : index;
 }
 
-bool mb_measures_ask_why(char *const *names) {
+bool mb_measures_ask(char *const *names, const char *beginning) {
     for (; names && *names; names++)
-        if (strncmp(*names, "why_", 4) == 0) return true;
+        if (strncmp(*names, beginning, strlen(beginning)) == 0) return true;
     return false;
 }
 

@@ -17,7 +17,7 @@ typedef struct mb_measure {
 
 // Those from MB_MEASURES_ALWAYS on are there if somebody asked for them, or the scenario gives what they
 // need; CSV and JSON leave out those that no run has.
-enum { MB_MEASURES_ALWAYS = 66, MB_MEASURE_COUNT = 74 };
+enum { MB_MEASURES_ALWAYS = 66, MB_MEASURE_COUNT = 77 };
 extern const mb_measure mb_measures[MB_MEASURE_COUNT];
 
 // All values of a run; NAN where one is undefined (no finished request, no SLO).
@@ -26,8 +26,8 @@ void mb_measure_all(const mb_metrics *metrics, const mb_slo *slo, double values[
 int mb_measure_index(const char *name);
 // The same for what people write: "e2e_mean" is e2e_mean_s, "slo attainment" slo_attainment.
 int mb_measure_find(const char *text, size_t length);
-// Do some of these names ask where time went? NULL after the last; NULL: none.
-bool mb_measures_ask_why(char *const *names);
+// Do some of these names begin so? NULL after the last; NULL: none.
+bool mb_measures_ask(char *const *names, const char *beginning);
 // What its values can be: intervals follow.
 mb_scale mb_measure_scale(int measure);
 // A time that requests wait or take: it is of those that were served.

@@ -11,6 +11,7 @@ void mb_metrics_deinit(mb_metrics *metrics) {
     mb_sketch_deinit(&metrics->itl);
     mb_sketch_deinit(&metrics->e2e);
     mb_sketch_deinit(&metrics->queue);
+    mb_sketch_deinit(&metrics->gap);
     free(metrics->client_tokens);
     free(metrics->classes);
     free(metrics->batch_means);
@@ -18,7 +19,7 @@ void mb_metrics_deinit(mb_metrics *metrics) {
 }
 
 void mb_metrics_keep_samples(mb_metrics *metrics) {
-    mb_sketch *sketches[] = {&metrics->ttft, &metrics->tpot, &metrics->e2e, &metrics->queue};
+    mb_sketch *sketches[] = {&metrics->ttft, &metrics->tpot, &metrics->e2e, &metrics->queue, &metrics->gap};
     for (size_t i = 0; i < sizeof sketches / sizeof *sketches; i++)
         mb_sketch_keep_samples(sketches[i]);
 }

@@ -8,6 +8,7 @@ typedef struct mb_slo {
     double ttft_s; // time to first token
     double tbt_s;  // mean time between tokens
     double e2e_s;  // the whole request
+    double gap_s;  // the largest gap between tokens; 0: none
 } mb_slo;
 
 // Is a span of time longer than a bound? Times are sums of many terms, so a span that equals its bound may

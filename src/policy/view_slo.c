@@ -15,6 +15,7 @@ static void push_bounds(lua_State *L, const mb_slo *slo) {
     set_bound(L, "ttft", slo->ttft_s);
     set_bound(L, "tbt", slo->tbt_s);
     set_bound(L, "e2e", slo->e2e_s);
+    set_bound(L, "gap", slo->gap_s > 0 ? slo->gap_s : INFINITY);
 }
 
 void mb_slo_push(lua_State *L, uint32_t class_index) {

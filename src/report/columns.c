@@ -18,6 +18,7 @@ static const struct {
     {"goodput_rps", "goodput", "req/s", 1},
     {"ttft_violation", "TTFT viol", "%", 100},
     {"tbt_violation", "TBT viol", "%", 100},
+    {"gap_violation", "gap viol", "%", 100},
     {"e2e_violation", "E2E viol", "%", 100},
     {"slo_attainment", "SLO met", "%", 100},
     {"gpu_util", "GPU util", "%", 100},
@@ -84,10 +85,12 @@ mb_column mb_column_of(int measure, double largest) {
 
 static const char *const usual[] = {"goodput_rps",   "throughput_rps", "throughput_tps", "e2e_mean_s",
                                     "e2e_p99_s",     "ttft_p99_s",     "ttft_violation", "tbt_violation",
-                                    "e2e_violation", "batch_mean",     "gpu_util"};
+                                    "gap_violation", "e2e_violation",  "batch_mean",     "gpu_util"};
 
 static bool shown(const char *name, const mb_slo *slo) {
-    const bool any = isfinite(slo->ttft_s) || isfinite(slo->tbt_s) || isfinite(slo->e2e_s);
+    const bool gap = slo->gap_s > 0 && isfinite(slo->gap_s);
+    if (strcmp(name, "gap_violation") == 0) return gap;
+    const bool any = gap || isfinite(slo->ttft_s) || isfinite(slo->tbt_s) || isfinite(slo->e2e_s);
     if (strcmp(name, "goodput_rps") == 0) return any;
     if (strcmp(name, "throughput_tps") == 0 || strcmp(name, "ttft_p99_s") == 0)
         return !any; // no room beside the others

@@ -36,6 +36,7 @@ static double clairvoyant_level(const mb_results *results, size_t point, int mea
 static void choose(layout *l) {
     const mb_slo *slo = &l->section->points[0].experiment.slo;
     const bool promised = isfinite(slo->ttft_s) || isfinite(slo->tbt_s) || isfinite(slo->e2e_s) ||
+                          (slo->gap_s > 0 && isfinite(slo->gap_s)) ||
                           l->section->points[0].experiment.workload.class_count;
     for (size_t i = 0; i < MOST; i++) {
         const int measure = mb_measure_index(shown[i]);

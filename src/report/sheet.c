@@ -158,7 +158,7 @@ static void mark_best(builder *b, size_t row, size_t point) {
 }
 
 static void choose_columns(builder *b) {
-    static const mb_slo none = {INFINITY, INFINITY, INFINITY};
+    static const mb_slo none = {INFINITY, INFINITY, INFINITY, INFINITY};
     int measures[MB_MAX_COLUMNS];
     const mb_slo *slo = b->section->point_count ? &b->section->points[0].experiment.slo : &none;
     b->measure_count = mb_choose_columns(b->section->columns, slo, measures);

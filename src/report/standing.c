@@ -77,7 +77,8 @@ size_t mb_headlines(const mb_section *section, int measures[MB_MAX_HEADLINES]) {
     }
     if (section->columns) return count;
     const mb_slo *slo = &section->points[0].experiment.slo;
-    const bool has_slo = isfinite(slo->ttft_s) || isfinite(slo->tbt_s) || isfinite(slo->e2e_s);
+    const bool has_slo = isfinite(slo->ttft_s) || isfinite(slo->tbt_s) || isfinite(slo->e2e_s) ||
+                         (slo->gap_s > 0 && isfinite(slo->gap_s));
     measures[count++] = mb_measure_index(has_slo ? "goodput_rps" : "throughput_rps");
     measures[count++] = mb_measure_index("e2e_p99_s");
     measures[count++] = mb_measure_index("e2e_mean_s");

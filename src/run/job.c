@@ -131,6 +131,7 @@ static mb_sim_config make_config(const mb_experiment *experiment, const mb_laten
                            .slo = experiment->slo,
                            .seed = experiment->seed,
                            .replication = outcome->seed_index,
+                           .gaps = experiment->gaps,
                            .why = experiment->why,
                            .batch_means = experiment->seeds == 1,
                            .warmup_requests = experiment->warmup_requests,

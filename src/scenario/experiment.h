@@ -35,6 +35,7 @@ typedef struct mb_experiment {
     uint64_t warmup_requests;
     double warmup_s;
     bool exact_percentiles, oracle, why;
+    bool gaps; // each request's largest gap between tokens is wanted
     mb_policy_spec *policies;
     size_t policy_count;
     uint32_t seeds;

@@ -253,6 +253,15 @@ static void read_point(lua_State *L, int table, mb_scenario *scenario, const mb_
     if (overrides->has_seed) experiment->seed = overrides->seed;
 }
 
+// What is kept for some measures only.
+static void ask_for_columns(char *const *columns, mb_experiment *experiment) {
+    const mb_workload *workload = &experiment->workload;
+    experiment->why = experiment->why || mb_measures_ask(columns, "why_");
+    experiment->gaps = isfinite(experiment->slo.gap_s) || mb_measures_ask(columns, "gap_");
+    for (size_t i = 0; i < workload->class_count; i++)
+        experiment->gaps = experiment->gaps || isfinite(workload->classes[i].slo.gap_s);
+}
+
 static void read_section(lua_State *L, int table, mb_scenario *scenario, const mb_overrides *overrides,
                          mb_section *section) {
     read_text(L, table, "title", &section->title);
@@ -270,7 +279,7 @@ static void read_section(lua_State *L, int table, mb_scenario *scenario, const m
         section->points[i].experiment.section_index = (size_t)(section - scenario->sections);
         section->points[i].experiment.point_index = i;
         read_point(L, lua_gettop(L), scenario, overrides, &section->points[i]);
-        if (mb_measures_ask_why(section->columns)) section->points[i].experiment.why = true;
+        ask_for_columns(section->columns, &section->points[i].experiment);
         lua_pop(L, 1);
     }
     lua_pop(L, 2);

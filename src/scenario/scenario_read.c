@@ -184,11 +184,12 @@ void mb_scenario_read_experiment(lua_State *L, int index, mb_experiment *experim
     if (enter(L, table, "workload")) mb_scenario_read_workload(L, lua_gettop(L), &experiment->workload);
     if (enter(L, table, "latency")) read_latency(L, lua_gettop(L), experiment, draft);
     if (enter(L, table, "cluster")) read_cluster(L, lua_gettop(L), experiment);
-    experiment->slo = (mb_slo){INFINITY, INFINITY, INFINITY};
+    experiment->slo = (mb_slo){INFINITY, INFINITY, INFINITY, INFINITY};
     if (enter(L, table, "slo")) {
         experiment->slo.ttft_s = number_or(L, lua_gettop(L), "ttft", INFINITY);
         experiment->slo.tbt_s = number_or(L, lua_gettop(L), "tbt", INFINITY);
         experiment->slo.e2e_s = number_or(L, lua_gettop(L), "e2e", INFINITY);
+        experiment->slo.gap_s = number_or(L, lua_gettop(L), "gap", INFINITY);
     }
     if (enter(L, table, "warmup")) {
         experiment->warmup_requests = whole(L, lua_gettop(L), "requests");

@@ -214,7 +214,7 @@ static void read_class(lua_State *L, int table, mb_class *class) {
     read_text(L, table, "name", &class->name);
     class->share = number(L, table, "share");
     class->priority = (int32_t)number(L, table, "priority");
-    class->slo = (mb_slo){INFINITY, INFINITY, INFINITY};
+    class->slo = (mb_slo){INFINITY, INFINITY, INFINITY, INFINITY};
     read_distribution_of(L, table, "prompt", &class->prompt);
     read_distribution_of(L, table, "output", &class->output);
     read_pairs(L, table, &class->pairs);
@@ -222,7 +222,8 @@ static void read_class(lua_State *L, int table, mb_class *class) {
     const int slo = lua_gettop(L);
     class->slo = (mb_slo){.ttft_s = number_or(L, slo, "ttft", INFINITY),
                           .tbt_s = number_or(L, slo, "tbt", INFINITY),
-                          .e2e_s = number_or(L, slo, "e2e", INFINITY)};
+                          .e2e_s = number_or(L, slo, "e2e", INFINITY),
+                          .gap_s = number_or(L, slo, "gap", INFINITY)};
     lua_pop(L, 1);
 }
 

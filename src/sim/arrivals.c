@@ -44,6 +44,7 @@ static void fill_request(mb_request *request, const mb_arrival *arrival, uint64_
 static bool fill_for_engine(const mb_sim *sim, mb_request *request) {
     const mb_arrival *arrival = &sim->pending;
     request->since_s = mb_sim_seen_s(sim, request);
+    request->gap_s = 0;
     request->session = arrival->session;
     request->prefix_count = arrival->prefix_count;
     request->prefix_unit_tokens = arrival->prefix_unit_tokens;

@@ -3,14 +3,20 @@
 // leaves or when the run ends (docs/models.md, "What a request was promised").
 #include "sim/judge.h"
 
+#include "engine/gaps.h"
 #include "metrics/batch_means.h"
 #include "sim/gauges.h"
 
 typedef enum verdict { KEPT, MISSED, OPEN } verdict;
 
 typedef struct judgement {
-    verdict ttft, tbt, e2e, all;
+    verdict ttft, tbt, e2e, gap, all;
 } judgement;
+
+// INFINITY: none.
+static double gap_bound(const mb_sim *sim, const mb_slo *slo) {
+    return sim->config->gaps && slo->gap_s > 0 ? slo->gap_s : INFINITY;
+}
 
 static const mb_slo *slo_of(const mb_sim *sim, const mb_request *request) {
     return sim->config->classes ? &sim->config->classes[request->class_index].slo : &sim->config->slo;
@@ -36,6 +42,7 @@ static void count(mb_sim *sim, const mb_request *request, const judgement *found
     count_bound(&metrics->ttft_bound, found->ttft);
     count_bound(&metrics->tbt_bound, found->tbt);
     count_bound(&metrics->e2e_bound, found->e2e);
+    count_bound(&metrics->gap_bound, found->gap);
     metrics->slo_met += found->all == KEPT;
     metrics->censored += found->all == OPEN;
     if (metrics->batch_means) {
@@ -56,13 +63,16 @@ static void count(mb_sim *sim, const mb_request *request, const judgement *found
     of_class->censored += found->all == OPEN;
 }
 
-void mb_judge_served(mb_sim *sim, const mb_request *request, double ttft, double tbt, double e2e) {
+void mb_judge_served(mb_sim *sim, const mb_request *request, double ttft, double tbt, double gap,
+                     double e2e) {
     mb_metrics *metrics = &sim->metrics;
     const mb_slo *slo = slo_of(sim, request);
     judgement found = {.ttft = mb_exceeds(ttft, slo->ttft_s, sim->now_s) ? MISSED : KEPT,
                        .tbt = mb_exceeds(tbt, slo->tbt_s, sim->now_s) ? MISSED : KEPT,
-                       .e2e = mb_exceeds(e2e, slo->e2e_s, sim->now_s) ? MISSED : KEPT};
-    found.all = found.ttft == KEPT && found.tbt == KEPT && found.e2e == KEPT ? KEPT : MISSED;
+                       .e2e = mb_exceeds(e2e, slo->e2e_s, sim->now_s) ? MISSED : KEPT,
+                       .gap = mb_exceeds(gap, gap_bound(sim, slo), sim->now_s) ? MISSED : KEPT};
+    const bool kept = found.ttft == KEPT && found.tbt == KEPT && found.e2e == KEPT && found.gap == KEPT;
+    found.all = kept ? KEPT : MISSED;
     metrics->completed++;
     metrics->good += found.all == KEPT;
     if (!mb_sim_counts(sim, request)) return;
@@ -84,7 +94,7 @@ void mb_judge_rejected(mb_sim *sim, const mb_request *request) {
     if (!mb_sim_counts(sim, request)) return;
     const mb_slo *slo = slo_of(sim, request);
     const judgement found = {missed_if_bound(slo->ttft_s), missed_if_bound(slo->tbt_s),
-                             missed_if_bound(slo->e2e_s), MISSED};
+                             missed_if_bound(slo->e2e_s), missed_if_bound(gap_bound(sim, slo)), MISSED};
     count(sim, request, &found, NAN, NAN);
 }
 
@@ -111,6 +121,16 @@ static progress progress_of(const mb_sim *sim, mb_request *request) {
     return seen;
 }
 
+// The least that its largest gap can become: those that are over, and the one that is open.
+static double gap_so_far(const mb_sim *sim, const mb_request *request, const progress *seen) {
+    if (!sim->by_steps || isnan(seen->first_token_s)) return seen->tbt_s;
+    const mb_engine *engine =
+        request->phase == MB_PHASE_RUNNING ? &sim->replicas[request->replica].engine : NULL;
+    if (request->generated == 0 || (engine && engine->stepper->barrier)) return seen->tbt_s;
+    const double over = engine ? mb_gaps_so_far(engine->stepper, request) : request->gap_s;
+    return fmax(over, sim->now_s - request->last_token_s);
+}
+
 void mb_judge_unfinished(mb_sim *sim, mb_request *request) {
     if (!mb_sim_counts(sim, request)) return;
     if (sim->by_steps && request->phase == MB_PHASE_RUNNING)
@@ -121,13 +141,16 @@ void mb_judge_unfinished(mb_sim *sim, mb_request *request) {
     const bool begun = !isnan(seen.first_token_s), never = !sim->stopped;
     judgement found = {.ttft = never ? missed_if_bound(slo->ttft_s) : OPEN,
                        .tbt = never ? missed_if_bound(slo->tbt_s) : OPEN,
-                       .e2e = never ? missed_if_bound(slo->e2e_s) : OPEN};
+                       .e2e = never ? missed_if_bound(slo->e2e_s) : OPEN,
+                       .gap = never ? missed_if_bound(gap_bound(sim, slo)) : OPEN};
     if (begun) found.ttft = KEPT;
     if (mb_exceeds(begun ? seen.first_token_s - request->arrival_s : so_far, slo->ttft_s, now))
         found.ttft = MISSED;
     if (mb_exceeds(seen.tbt_s, slo->tbt_s, now)) found.tbt = MISSED;
     if (mb_exceeds(so_far, slo->e2e_s, now)) found.e2e = MISSED;
-    const bool too_late = never || found.ttft == MISSED || found.tbt == MISSED || found.e2e == MISSED;
+    if (mb_exceeds(gap_so_far(sim, request, &seen), gap_bound(sim, slo), now)) found.gap = MISSED;
+    const bool too_late =
+        never || found.ttft == MISSED || found.tbt == MISSED || found.e2e == MISSED || found.gap == MISSED;
     found.all = too_late ? MISSED : OPEN;
     count(sim, request, &found, NAN, NAN);
 }

@@ -7,7 +7,7 @@
 static inline bool mb_sim_counts(const mb_sim *sim, const mb_request *request) {
     return request->id >= sim->first_counted;
 }
-void mb_judge_served(mb_sim *sim, const mb_request *request, double ttft, double tbt, double e2e);
+void mb_judge_served(mb_sim *sim, const mb_request *request, double ttft, double tbt, double gap, double e2e);
 void mb_judge_rejected(mb_sim *sim, const mb_request *request);
 // The run is over, and it is still in the system.
 void mb_judge_unfinished(mb_sim *sim, mb_request *request);

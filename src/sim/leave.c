@@ -52,12 +52,13 @@ mb_status mb_sim_serve(mb_sim *sim, uint32_t slot, const mb_served *served, mb_e
     const mb_request *request = mb_request_at(&sim->requests, slot);
     mb_metrics *metrics = &sim->metrics;
     const double ttft = served->first_token_s - request->arrival_s, e2e = sim->now_s - request->arrival_s;
-    mb_judge_served(sim, request, ttft, served->tbt_s, e2e);
+    mb_judge_served(sim, request, ttft, served->tbt_s, served->gap_s, e2e);
     if (mb_sim_counts(sim, request)) {
         mb_sketch_add(&metrics->queue, request->start_s - mb_sim_seen_s(sim, request));
         mb_sketch_add(&metrics->ttft, ttft);
         mb_sketch_add(&metrics->e2e, e2e);
         if (!isnan(served->tpot_s)) mb_sketch_add(&metrics->tpot, served->tpot_s);
+        if (sim->config->gaps) mb_sketch_add(&metrics->gap, served->gap_s);
         if (served->parts) mb_part_sums_add(&metrics->parts, served->parts);
         if (served->gaps) mb_sketch_add_many(&metrics->itl, served->tbt_s, served->gaps);
     }

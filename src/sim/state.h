@@ -73,6 +73,7 @@ typedef struct mb_sim_config {
     mb_slo slo;
     mb_front_end front_end; // that each request passes before it is seen
     uint64_t seed, replication;
+    bool gaps;                // keep the largest gap between tokens of each request
     bool why;                 // where did the time of requests go?
     bool batch_means;         // keep means of batches of requests: intervals within one run
     uint64_t warmup_requests; // observation starts when so many have arrived and the next one comes,

@@ -100,6 +100,7 @@ void mb_sim_surround(mb_sim *sim) {
                                     .seed = config->seed,
                                     .replication = config->replication,
                                     .metrics = &sim->metrics,
+                                    .gaps = config->gaps,
                                     .times = config->why ? &sim->times : NULL,
                                     .self = sim,
                                     .wake = wake,

@@ -52,6 +52,8 @@ static json_t *facts_json(bool *lost, const mb_experiment *experiment) {
     json_t *facts = json_object(), *classes = json_array();
     mb_json_set(lost, facts, "slo_ttft_s", mb_json_number(experiment->slo.ttft_s));
     mb_json_set(lost, facts, "slo_tbt_s", mb_json_number(experiment->slo.tbt_s));
+    if (isfinite(experiment->slo.gap_s))
+        mb_json_set(lost, facts, "slo_gap_s", mb_json_number(experiment->slo.gap_s));
     mb_json_set(lost, facts, "slo_e2e_s", mb_json_number(experiment->slo.e2e_s));
     mb_json_set(lost, facts, "oracle", json_boolean(experiment->oracle));
     mb_json_set(lost, facts, "seed", json_integer((json_int_t)experiment->seed));

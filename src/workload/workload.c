@@ -137,7 +137,8 @@ static mb_status check_class(const mb_workload *workload, size_t index, mb_error
         return mb_fail(error, MB_BAD_INPUT,
                        "workload: the share of class \"%s\" is %g; expected a positive number", class->name,
                        class->share);
-    if (!is_bound(class->slo.ttft_s) || !is_bound(class->slo.tbt_s) || !is_bound(class->slo.e2e_s))
+    if (!is_bound(class->slo.ttft_s) || !is_bound(class->slo.tbt_s) || !is_bound(class->slo.e2e_s) ||
+        class->slo.gap_s < 0)
         return mb_fail(error, MB_BAD_INPUT,
                        "workload: a bound of class \"%s\" is not above 0; expected positive seconds",
                        class->name);

@@ -144,8 +144,8 @@ return function(seed, folder, meddle)
     local file = assert(io.open(path, "w"))
     local hardware, times = nil, latency()
     if chance(0.15) and not together then hardware, times = roofline() end
-    file:write(("return scenario {\n  workload = %s,\n  cluster = %s,\n  latency = %s,\n  slo = { tbt = 0.05, e2e = 5 },\n")
-      :format(workload(whole(5, 60)), cluster(hardware, together), times))
+    file:write(("return scenario {\n  workload = %s,\n  cluster = %s,\n  latency = %s,\n  slo = { tbt = 0.05, e2e = 5%s },\n")
+      :format(workload(whole(5, 60)), cluster(hardware, together), times, chance(0.5) and ", gap = 0.06" or ""))
     if chance(0.5) then file:write("  why = true,\n") end
     if chance(0.25) then file:write(("  stop_time = %.3f,\n"):format(draw() * 5)) end
     if chance(0.3) then

@@ -53,7 +53,7 @@ static mb_class *three_classes(void) {
         classes[i] = (mb_class){.name = mb_strdup(names[i]),
                                 .share = shares[i],
                                 .priority = 1 - i,
-                                .slo = {1, 0.1, i < 2 ? 10 + i : (double)INFINITY},
+                                .slo = {1, 0.1, i < 2 ? 10 + i : (double)INFINITY, INFINITY},
                                 .prompt = exponential(100 * (i + 1)),
                                 .output = fixed(i + 1)};
     return classes;

@@ -99,7 +99,7 @@ static void run_cell(const cell *c, uint64_t margin, double values[REPLICATIONS]
         .latency = {.kind = MB_LATENCY_BATCH, .law = {.beta_s_per_token = 1 / TOKENS_PER_S}},
         .config = {.replicas = c->servers,
                    .kv_capacity = MB_KV_UNLIMITED,
-                   .slo = {INFINITY, INFINITY, INFINITY},
+                   .slo = {INFINITY, INFINITY, INFINITY, INFINITY},
                    .seed = seed_of_cell++},
         .lua = {.label = "multi_bin", .path = "policies/multi_bin.lua", .params = params, .param_count = 3}};
     if (c->flip > 0) {
