@@ -324,6 +324,7 @@ mb_status mb_run_continue(mb_engine *engine, mb_error *error) {
         mb_kv_blocks_take(&stepper->kv, mb_stepper_due_now(stepper));
     else
         begin_until(stepper, stepper->steps + 1);
+    stepper->begun = stepper->steps + 1; // though it may still wait for the other ranks
     if (engine->around->together) {
         stepper->held = true;
         return MB_OK;

@@ -78,7 +78,7 @@ uint64_t mb_sum_due(const mb_engine *engine) {
     const mb_stepper *stepper = engine->stepper;
     if (!stepper) return 0;
     // A step with decodes that has begun, or is filled, has its blocks.
-    const bool begun = stepper->stepping && (stepper->naive || stepper->begun > stepper->steps);
+    const bool begun = stepper->stepping && stepper->begun > stepper->steps;
     uint64_t due = due_together(stepper, stepper->with_decodes && (begun || !stepper->stepping));
     for (uint32_t i = 0; i < stepper->selected_count && !stepper->naive;
          i++) { // added one by one: they have theirs
