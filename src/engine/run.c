@@ -251,7 +251,11 @@ double mb_run_next_boundary(const mb_engine *engine) {
 
 double mb_run_interrupt(mb_engine *engine) {
     const mb_stepper *stepper = engine->stepper;
-    if (stepper->naive || stepper->limit - stepper->steps <= 1) return INFINITY; // it stops there anyway
+    // A question may have settled it at this very boundary, before its turn: it can still stop here.
+    const bool here = stepper->steps > 0 && !has_planned(engine) &&
+                      mb_piece_time(stepper, stepper->steps) == mb_engine_now(engine);
+    if (stepper->naive || (stepper->limit - stepper->steps <= 1 && !here))
+        return INFINITY; // it stops there anyway
     const double boundary = mb_run_next_boundary(engine);
     if (boundary >= engine->event_s) return INFINITY;
     if (boundary == mb_engine_now(engine))

@@ -24,6 +24,15 @@ void mb_metrics_keep_samples(mb_metrics *metrics) {
         mb_sketch_keep_samples(sketches[i]);
 }
 
+bool mb_metrics_lost(const mb_metrics *metrics) {
+    const mb_sketch *sketches[] = {&metrics->ttft, &metrics->tpot,  &metrics->itl,
+                                   &metrics->e2e,  &metrics->queue, &metrics->gap};
+    bool lost = false;
+    for (size_t i = 0; i < sizeof sketches / sizeof *sketches; i++)
+        lost |= sketches[i]->failed;
+    return lost;
+}
+
 bool mb_metrics_keep_batches(mb_metrics *metrics) {
     metrics->batch_means = calloc(1, sizeof *metrics->batch_means);
     return metrics->batch_means;

@@ -84,6 +84,9 @@ typedef struct mb_metrics {
     uint32_t clients;
 } mb_metrics;
 
+// Was there no memory for what was measured? Then percentiles are not known.
+bool mb_metrics_lost(const mb_metrics *metrics);
+
 void mb_metrics_deinit(mb_metrics *metrics);
 // Keep every latency, but of ITL, so that percentiles are exact.
 void mb_metrics_keep_samples(mb_metrics *metrics);

@@ -321,6 +321,7 @@ mb_status mb_sim_run(mb_sim *sim, mb_error *error) {
     if (status == MB_OK) status = look_back(sim, error);
     mb_window_close(sim);
     if (status == MB_OK) mb_sim_check_end(sim);
+    if (status == MB_OK && mb_metrics_lost(&sim->metrics)) status = mb_fail_memory(error);
     const mb_source_counts counts = mb_source_get_counts(sim->source);
     sim->metrics.skipped_zero = counts.skipped_zero;
     sim->metrics.skipped_empty = counts.skipped_empty;

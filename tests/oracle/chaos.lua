@@ -62,6 +62,7 @@ function Chaos:init()
     self.queue, self.ordered = sim:queue{ by = params.order }, true
   end
   table.insert(self.asker.queues, self.queue)
+  self.preempted, self.stands = 0, 0
   sim.inbox = self.bins or self.queue
   for _, replica in ipairs(sim.replicas) do
     if params.routed > 0 then table.insert(self.asker.queues, replica.queue) end
@@ -69,7 +70,14 @@ function Chaos:init()
     if params.requests > 0 then replica.max_requests = params.requests end
     replica.reserve, replica.watermark, replica.chunked = params.reserve, params.watermark, params.chunked
   end
-  if params.timer > 0 then sim:every(params.timer, function() self:ask("every") end) end
+  if params.timer > 0 then
+    sim:every(params.timer, function()
+      self:ask("every")
+      for _, replica in ipairs(sim.replicas) do -- a plain step may have nothing more to take
+        if params.plain > 0 and replica.running == 0 then replica:plain(false) end
+      end
+    end)
+  end
 end
 
 function Chaos:arrive(req)
@@ -103,11 +111,15 @@ function Chaos:be_plain(replica)
   }
 end
 
+-- Prompts that are preempted again and again are never computed to their end: there is an end to that.
+function Chaos:may_preempt() return self.preempted < 1000 end
+
 function Chaos:preempt_some(replica, step)
   local victims = {}
   for req in replica:each_running() do
     if self:draw() < 0.3 then victims[#victims + 1] = req end
   end
+  self.preempted = self.preempted + #victims
   for _, req in ipairs(victims) do
     local how = self.params.how
     if how == "any" then how = ({ "recompute", "swap", "pause" })[1 + math.floor(self:draw() * 3)] end
@@ -126,12 +138,21 @@ function Chaos:ranked(replica, step)
     by = pick{ "rank", "expected_remaining", "predicted_remaining", "priority", "arrival",
       function(req) return req.predicted_output + 3 * req:generated() end, nil },
     per_token = pick{ 0, 1, 0.5, edges and 2 or -1 }, edges = edges or nil, most = pick{ 2, 7, 100 },
-    preempt = pick{ false, "swap", "recompute", "pause" },
+    preempt = self:may_preempt() and pick{ false, "swap", "recompute", "pause" } or false,
     to = pick{ self.queue, self.queue, replica.queue },
   }
+  self.preempted = self.preempted + preempted
   self.sim:observe("ranked", rows + 1000 * preempted)
   self.sim:observe("edge", steps or 0)
   if steps and self:draw() < 0.7 then step:quantum(steps) end
+end
+
+-- Where paused requests stand behind one that their memory keeps out, nothing would ever go on.
+function Chaos:turn_one_away(replica)
+  self.stands = self.stands + 1
+  if self.stands % 200 > 0 then return end
+  local req = replica.queue:peek() or self:source():peek()
+  if req then self.sim:reject(req) end
 end
 
 -- Paused requests hold memory: if nothing else can go on, one of them must.
@@ -142,7 +163,7 @@ function Chaos:schedule(replica, step)
     step:admit(self:source(), 1 + math.floor(self:draw() * 4))
     if step.requests > 0 then return step:barrier() end
   end
-  if self:chance(params.preempt) then self:preempt_some(replica, step) end
+  if self:chance(params.preempt) and self:may_preempt() then self:preempt_some(replica, step) end
   if self:chance(params.rank) then
     self:ranked(replica, step)
     if step.requests > 0 then return end
@@ -165,8 +186,10 @@ function Chaos:schedule(replica, step)
   end
   step:admit(replica.queue)
   if self:draw() < 0.8 then step:admit(self:source(), 1 + math.floor(self:draw() * 6)) end
-  if self.ordered and self:chance(params.displace) then
-    step:displace(self.queue, self:draw() < 0.5 and "newest" or "oldest", self:draw() < 0.5 and self:draw() or nil)
+  if self.ordered and self:chance(params.displace) and self:may_preempt() then
+    local _, _, preempted = step:displace(self.queue, self:draw() < 0.5 and "newest" or "oldest",
+      self:draw() < 0.5 and self:draw() or nil)
+    self.preempted = self.preempted + preempted
   end
   self:ask("middle", step)
   if self:chance(params.quantum) then step:quantum(1 + math.floor(self:draw() * 20)) end
@@ -174,7 +197,10 @@ function Chaos:schedule(replica, step)
     if self:chance(params.idle) then return step:idle(self.sim.now + 0.01 + self:draw()) end
     step:carry(params.carry)
     if step.requests == 0 then step:admit(self:source()) end
-    if step.requests == 0 then step:idle(self.sim.now + 0.05) end
+    if step.requests == 0 then
+      self:turn_one_away(replica)
+      step:idle(self.sim.now + 0.05)
+    end
   end
 end
 
