@@ -26,6 +26,7 @@ mb_refusal mb_batch_add(mb_engine *engine, uint32_t slot) {
     }
     if (!mb_slots_room(&engine->batch, engine->count, &engine->capacity)) {
         mb_kv_release(&engine->kv, tokens);
+        around->out_of_memory = true; // the machine's, not the replica's: the run fails
         return MB_REFUSED_MEMORY;
     }
     request->phase = MB_PHASE_RUNNING;

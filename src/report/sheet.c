@@ -26,6 +26,7 @@ static char *copy_slice(const char *text, size_t length) {
     mb_strbuf_add_bytes(&whole, text, length);
     if (whole.text) mb_add_printable(&clean, whole.text);
     mb_strbuf_add(&clean, "");
+    if (whole.failed || clean.failed) mb_strbuf_deinit(&clean);
     mb_strbuf_deinit(&whole);
     return clean.text;
 }

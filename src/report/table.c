@@ -54,11 +54,18 @@ void mb_print_wrapped(FILE *out, const char *text, size_t indent) {
     fputc('\n', out);
 }
 
-static void print_printable(FILE *out, const char *text, size_t indent) {
+// Prints what was composed, and frees it; false if there was no memory for all of it.
+static bool print_composed(FILE *out, mb_strbuf *text, size_t indent) {
+    const bool whole = !text->failed;
+    if (text->length) mb_print_wrapped(out, text->text, indent);
+    mb_strbuf_deinit(text);
+    return whole;
+}
+
+static bool print_printable(FILE *out, const char *text, size_t indent) {
     mb_strbuf clean = {0};
-    mb_add_printable(&clean, text);
-    if (clean.text) mb_print_wrapped(out, clean.text, indent);
-    mb_strbuf_deinit(&clean);
+    if (text) mb_add_printable(&clean, text);
+    return print_composed(out, &clean, indent);
 }
 
 // --- the terminal's table --------------------------------------------------------------------------------
@@ -199,16 +206,19 @@ static void print_lines(FILE *out, char *text) {
     }
 }
 
-static void print_verdict(FILE *out, const mb_results *results, const palette *paint) {
+static bool print_verdict(FILE *out, const mb_results *results, const palette *paint) {
     mb_strbuf verdict = {0};
     mb_verdict(results, &verdict);
     if (verdict.length) fprintf(out, "\n%s", paint->bold);
     print_lines(out, verdict.text);
     if (verdict.length) fputs(paint->off, out);
+    const bool whole = !verdict.failed;
     mb_strbuf_deinit(&verdict);
+    return whole;
 }
 
-static void print_trace(FILE *out, const char *text, const char *indent) {
+static bool print_trace(FILE *out, const char *text, const char *indent) {
+    bool whole = true;
     while (*text) {
         const size_t length = strcspn(text, "\n");
         mb_strbuf raw = {0}, clean = {0};
@@ -217,33 +227,34 @@ static void print_trace(FILE *out, const char *text, const char *indent) {
             if (*c == '\t') *c = ' ';
         if (raw.text) mb_add_printable(&clean, raw.text);
         fprintf(out, "%s%s\n", indent, clean.text ? clean.text : "");
+        whole = whole && !raw.failed && !clean.failed;
         mb_strbuf_deinit(&raw);
         mb_strbuf_deinit(&clean);
         text += length + (text[length] == '\n');
     }
+    return whole;
 }
 
 static bool print_notes(FILE *out, const mb_results *results, const palette *paint) {
     mb_notes notes = {0};
     mb_notes_collect(results, &notes);
     if (notes.count) fputc('\n', out);
+    bool whole = !notes.failed;
     for (size_t i = 0; i < notes.count; i++) {
         const mb_note *note = &notes.items[i];
         if (note->kind == MB_NOTE_TRACE) {
-            print_trace(out, note->text, "    ");
+            whole = print_trace(out, note->text, "    ") && whole;
             continue;
         }
         const bool warning = note->kind == MB_NOTE_WARNING;
         fputs(warning ? paint->warning : "", out);
         mb_strbuf line = {0};
         mb_strbuf_printf(&line, "%s: %s", warning ? "warning" : "note", note->text);
-        if (line.text) mb_print_wrapped(out, line.text, 2);
-        mb_strbuf_deinit(&line);
+        whole = print_composed(out, &line, 2) && whole;
         fputs(warning ? paint->off : "", out);
     }
-    const bool failed = notes.failed;
     mb_notes_deinit(&notes);
-    return !failed;
+    return whole;
 }
 
 bool mb_report_extras(const mb_results *results, FILE *out, bool color) {
@@ -288,29 +299,26 @@ mb_status mb_report_table(const mb_results *results, FILE *out, bool color, mb_e
         mb_sheet_deinit(&sheet);
         return mb_fail_memory(error);
     }
+    mb_strbuf description = {0}, star = {0}, levels = {0};
     fputs(paint->bold, out);
-    if (section->title) print_printable(out, section->title, 0);
+    bool whole = print_printable(out, section->title, 0);
     fputs(paint->off, out);
-    if (section->question) print_printable(out, section->question, 0);
-    mb_strbuf description = {0};
+    whole = print_printable(out, section->question, 0) && whole;
     mb_sheet_describe(&sheet, results, &description);
-    if (description.length) mb_print_wrapped(out, description.text, 0);
-    mb_strbuf_deinit(&description);
+    whole = print_composed(out, &description, 0) && whole;
     fputc('\n', out);
     print_pieces(out, &sheet, paint);
-    print_verdict(out, results, paint);
+    whole = print_verdict(out, results, paint) && whole;
     fputs(paint->dim, out);
-    mb_strbuf star = {0};
-    mb_strbuf_add(&star, "* ");
-    mb_sheet_explain_star(results, &star);
-    if (sheet.any_best && star.text) mb_print_wrapped(out, star.text, 2);
-    mb_strbuf_deinit(&star);
-    mb_strbuf levels = {0};
+    if (sheet.any_best) {
+        mb_strbuf_add(&star, "* ");
+        mb_sheet_explain_star(results, &star);
+    }
+    whole = print_composed(out, &star, 2) && whole;
     mb_sheet_explain_levels(&sheet, results, &levels);
-    if (levels.text) mb_print_wrapped(out, levels.text, 0);
-    mb_strbuf_deinit(&levels);
+    whole = print_composed(out, &levels, 0) && whole;
     fputs(paint->off, out);
     mb_sheet_deinit(&sheet);
-    const bool complete = mb_report_extras(results, out, color);
-    return finish(out, print_notes(out, results, paint) && complete, error);
+    whole = mb_report_extras(results, out, color) && whole;
+    return finish(out, print_notes(out, results, paint) && whole, error);
 }
