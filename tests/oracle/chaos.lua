@@ -102,7 +102,8 @@ end
 function Chaos:be_plain(replica)
   if not self:chance(self.params.plain) then return end
   if self:draw() < 0.5 then return replica:plain(false) end
-  if self.ordered and self:draw() < 0.5 then
+  if self.ordered and self:draw() < 0.5 and self:may_preempt() then
+    self.preempted = self.preempted + 5
     return replica:plain{ queue = self.queue, displace = self:draw() < 0.5 and "newest" or "oldest", age = self:draw() }
   end
   replica:plain{
@@ -112,7 +113,7 @@ function Chaos:be_plain(replica)
 end
 
 -- Prompts that are preempted again and again are never computed to their end: there is an end to that.
-function Chaos:may_preempt() return self.preempted < 1000 end
+function Chaos:may_preempt() return self.preempted < 200 end
 
 function Chaos:preempt_some(replica, step)
   local victims = {}
@@ -147,10 +148,14 @@ function Chaos:ranked(replica, step)
   if steps and self:draw() < 0.7 then step:quantum(steps) end
 end
 
--- Where paused requests stand behind one that their memory keeps out, nothing would ever go on.
+-- Where paused requests stand behind one that their memory keeps out, or plain replicas look at other queues than their
+-- own, nothing would ever go on.
 function Chaos:turn_one_away(replica)
   self.stands = self.stands + 1
   if self.stands % 200 > 0 then return end
+  if self.params.plain > 0 then
+    for _, other in ipairs(self.sim.replicas) do other:plain(false) end
+  end
   local req = replica.queue:peek() or self:source():peek()
   if req then self.sim:reject(req) end
 end
