@@ -59,7 +59,7 @@ within() { if [ "$(id -u)" = 0 ]; then chroot "$@"; else unshare -r chroot "$@";
 
 @test "pack, then run in an empty root directory, with the program, its libraries and lua/ alone: the same bits" {
     jail=$BATS_TEST_TMPDIR/jail
-    mkdir -p "$jail"/{bin,tmp,usr/local/share/mbsand,work}
+    mkdir -p "$jail"/{bin,tmp,usr/local/share/mbsand,cases}
     # What the case does not hold: the program, what it is linked with, and its own part in Lua.
     cp "$MBSAND" "$jail/bin/mbsand"
     ldd "$MBSAND" | grep -oE '/[^ ]+' | sort -u | while read -r library; do
@@ -85,13 +85,13 @@ END
         "$MBSAND" $case -q --format csv 2>err | bits >before.csv
         [ "$(wc -l <before.csv)" -gt 2 ]
         # shellcheck disable=SC2086
-        "$MBSAND" pack $case -o "$jail/work/case.mbs"
-        within "$jail" /bin/mbsand run /work/case.mbs --format csv -q 2>err | bits >after.csv
+        "$MBSAND" pack $case -o "$jail/cases/case.mbs"
+        within "$jail" /bin/mbsand run /cases/case.mbs --format csv -q 2>err | bits >after.csv
         cmp before.csv after.csv || { head -3 err; false; }
-        run within "$jail" /bin/mbsand verify /work/case.mbs
+        run within "$jail" /bin/mbsand verify /cases/case.mbs
         [ "$status" -eq 0 ]
         says "the same bits in all"
-        rm "$jail/work/case.mbs"
+        rm "$jail/cases/case.mbs"
         [ -z "$(ls "$jail/tmp")" ]
     done
 }
