@@ -174,7 +174,7 @@ static mb_status offer(mb_sim *sim, mb_replica *replica, mb_error *error) {
     if (!replica->busy) {
         catch_up(sim, replica);
         // (Ranks of a group are asked later than the news came: others may have taken what it was about.)
-        const bool news = mb_sim_concerns(replica, sim->by_steps ? mb_sim_newest_change(sim) : sim->version);
+        const bool news = mb_sim_concerns(replica, sim->groups ? mb_sim_newest_change(sim) : sim->version);
         if (!replica->needs_call && !news) return MB_OK;
         if (sim->groups && !mb_lockstep_may_start(sim, replica)) return MB_OK;
         if (has_work(sim, replica)) return schedule(sim, replica, error);
