@@ -51,7 +51,9 @@ end
 local pages = list_of("ls docs/*.md README.md CONTRIBUTING.md")
 local writing, scenarios = read("docs/writing-policies.md"), read("docs/scenarios.md")
 local policies = read("docs/policies.md")
-local meta, scenario_meta = read("lua/meta/mbsand.lua"), read("lua/meta/scenario.lua")
+local meta_files = list_of("ls lua/meta/*.lua")
+local meta, scenario_meta = "", read("lua/meta/scenario.lua")
+for _, path in ipairs(meta_files) do meta = meta .. read(path) end
 
 -- Examples ---------------------------------------------------------------------------------------------------
 
@@ -223,20 +225,20 @@ end
 local constants = {} -- of the simulation: set beside the methods
 for name in read("src/policy/view_sim.c"):gmatch('lua_setfield%(L, %-2, "(%l[%l_]*)"%)') do constants[#constants + 1] = name end
 all_named(writing, constants, "docs/writing-policies.md names every constant of sim")
-all_named(meta, constants, "lua/meta/mbsand.lua names every constant of sim")
+all_named(meta, constants, "lua/meta names every constant of sim")
 
 local request = read("src/policy/view_request.c"):match("known%[%] = (%b{})")
 local fields = {}
 for name in request:gmatch('"([%w_]+)"') do fields[#fields + 1] = name end
 all_named(writing, fields, "docs/writing-policies.md names every field of a request")
-all_named(meta, fields, "lua/meta/mbsand.lua names every field of a request")
+all_named(meta, fields, "lua/meta names every field of a request")
 
 local hooks = {}
 for name in read("src/policy/hook_names.c"):match("mb_hook_names%[MB_HOOK_COUNT%] = (%b{})"):gmatch('"(%l+)"') do
   hooks[#hooks + 1] = name
 end
 all_named(writing, hooks, "docs/writing-policies.md names every hook")
-all_named(meta, hooks, "lua/meta/mbsand.lua names every hook")
+all_named(meta, hooks, "lua/meta names every hook")
 
 local sandbox = read("src/policy/sandbox.c")
 local allowed = {}
@@ -254,11 +256,11 @@ for _, module in ipairs { "memory", "sla", "ewma", "batch_limit", "report" } do
     if type(value) == "function" then list[#list + 1] = module .. "." .. name end
   end
   table.sort(list)
-  all_named(meta, list, "lua/meta/mbsand.lua names every function of mbsand." .. module)
+  all_named(meta, list, "lua/meta names every function of mbsand." .. module)
   tap.ok(names(module == "report" and scenarios or writing, "mbsand." .. module), "the docs name mbsand." .. module)
 end
 
-for _, path in ipairs { "lua/meta/mbsand.lua", "lua/meta/scenario.lua" } do
+for _, path in ipairs(meta_files) do
   local chunk, message = loadfile(path)
   tap.ok(chunk, path .. " is Lua", message)
 end
@@ -288,7 +290,7 @@ keys.segments, keys.parts, keys.value, keys.path = nil, nil, nil, nil -- written
 all_named(scenarios, sorted_keys(keys), "docs/scenarios.md names every key of a scenario")
 all_named(scenarios, sorted_keys(kinds), "docs/scenarios.md names every word of a scenario")
 keys["repeat"] = nil
-all_named(meta .. scenario_meta, sorted_keys(keys), "lua/meta names every key of a scenario")
+all_named(meta, sorted_keys(keys), "lua/meta names every key of a scenario")
 all_named(scenario_meta, sorted_keys(kinds), "lua/meta/scenario.lua names every word of a scenario")
 
 -- What is bundled --------------------------------------------------------------------------------------------

@@ -1,0 +1,74 @@
+---@meta mbsand.helpers
+-- What policies require: require "mbsand.<name>", for editors; see mbsand.lua beside it.
+
+---@class mbsand.ewma
+local ewma = {}
+---@class mbsand.Ewma
+---@field value number?
+---@field weight number
+---@field add fun(self: mbsand.Ewma, x: number): number
+---@param weight number share of the newest sample, 0 < weight <= 1
+---@param initial? number
+---@return mbsand.Ewma
+function ewma.new(weight, initial) end
+
+---@class mbsand.memory
+local memory = {}
+---The standard normal quantile.
+---@param p number
+---@return number
+function memory.quantile(p) end
+---The largest batch (real) with mean b + theta deviation sqrt(b) <= capacity.
+---@param capacity number
+---@param mean number
+---@param deviation number
+---@param theta number
+---@return number
+function memory.exact(capacity, mean, deviation, theta) end
+---@param deviation number
+---@param theta number
+---@param b number
+---@return number tokens
+function memory.buffer(deviation, theta, b) end
+---@param capacity number
+---@param buffer number
+---@param mean number
+---@return number
+function memory.linear(capacity, buffer, mean) end
+---@class mbsand.Moments
+---@field batches integer
+---@field requests integer
+---@field prompt number
+---@field output number
+---@field add fun(self: mbsand.Moments, requests: integer, prompt_tokens: number, output_tokens: number)
+---@field deviation fun(self: mbsand.Moments): number
+---@return mbsand.Moments
+function memory.moments() end
+---@class mbsand.MemoryLimit
+---@field observe fun(self: mbsand.MemoryLimit, requests: integer, prompt_tokens: number, output_tokens: number)
+---@field batch_size fun(self: mbsand.MemoryLimit, decoding?: integer): integer
+---@param options { rule?: "exact"|"linear"|"margin"|"off", capacity: number, overflow?: number, margin?: number, period?: integer, min?: integer, max?: integer }
+---@return mbsand.MemoryLimit
+function memory.limit(options) end
+
+---@class mbsand.sla
+local sla = {}
+---@class mbsand.SlaController
+---@field low number
+---@field high number
+---@field observe fun(self: mbsand.SlaController, tbt: number, requests: integer)
+---@field move fun(self: mbsand.SlaController, time: number, batch: number)
+---@field batch_size fun(self: mbsand.SlaController, decoding?: integer): integer
+---@param options { target: number, tolerance?: number, width?: integer, step?: integer, window?: integer, min?: integer, max?: integer }
+---@return mbsand.SlaController
+function sla.controller(options) end
+
+---@class mbsand.batch_limit
+local batch_limit = {}
+---@class mbsand.BatchLimit
+---@field observe fun(self: mbsand.BatchLimit, step: mbsand.EndedStep)
+---@field size fun(self: mbsand.BatchLimit, decoding?: integer): integer, integer, integer, string b*, b_mem, b_SLA, and which it is: for step:admit
+---@param sim mbsand.Sim
+---@param params table as policies/dynamic_no_bins.lua declares them
+---@return mbsand.BatchLimit
+function batch_limit.new(sim, params) end

@@ -1,0 +1,52 @@
+---@meta mbsand.replica
+-- Replicas and their memory, for editors; see mbsand.lua beside it.
+
+---@class mbsand.Kv
+---@field capacity number tokens; math.huge: no limit
+---@field used number tokens reserved now
+---@field free number tokens; math.huge: no limit
+---@field block integer tokens of a block; 1 under a batch model
+---@field fits fun(tokens: number): boolean would a request of this final length fit now?
+
+---@class mbsand.Replica
+---@field id integer from 1
+---@field role "both"
+---@field running integer requests that run on it; 0 where `schedule` is called under a batch model
+---@field waiting integer requests in its own queue
+---@field queue mbsand.Queue its own queue: a push there concerns no other replica
+---@field max_requests number settable: most requests that run; math.huge: no limit
+---@field token_budget number settable: most tokens of a step (prompt tokens under a batch model); math.huge: no limit
+---@field chunked boolean settable: may a prompt be computed in chunks
+---@field reserve "chunk"|"sequence"|"prompt"|"predicted"|"expected"|"maximum" settable: what admission takes of the pool
+---@field watermark number settable: share of the blocks that admission leaves free
+---@field decodes integer running requests that decode
+---@field prefills integer running requests with tokens of their prompt still to compute
+---@field prefill_left integer those tokens
+---@field context integer tokens that the next step of all decodes reads
+---@field due integer tokens of KV memory that it takes, whole blocks
+---@field kv mbsand.Kv
+local Replica = {}
+
+---@return fun(): mbsand.Request?
+function Replica:each_running() end
+
+---The most tokens that the running, and those, ever hold if each ends as expected and nobody else comes.
+---@param options? { with?: mbsand.Request|mbsand.Request[] }
+---@return integer
+function Replica:peak(options) end
+
+---Tokens of the request that the prefix cache holds; 0 under a batch model.
+---@param req mbsand.Request
+---@return integer
+function Replica:cached(req) end
+
+---What the latency model says of a batch, without noise: its time and its time between tokens, s.
+---@param batch { requests?: integer, longest?: integer, service?: number } requests, longest prompt + output, service time
+---@return number duration
+---@return number tbt of a batch; nothing for a step, which is given by { prefill, prefix, decodes, context }, tokens and requests
+---@overload fun(self: mbsand.Replica, step: { prefill?: integer, prefix?: integer, decodes?: integer, context?: integer }): number
+function Replica:estimate(batch) end
+
+---From now on the core fills this replica's steps: carry, and unless that had to preempt, admit. False: `schedule` is called again.
+---@param step false|{ queue: mbsand.Queue, most?: number, carry?: "needed"|"spare", after_preemption?: boolean, displace?: "newest"|"oldest", age?: number }
+function Replica:plain(step) end
