@@ -343,121 +343,81 @@ static int take(mb_run_arguments *arguments, int option) {
     }
 }
 
-static const struct option run_options[] = {
-    {"policy", required_argument, NULL, 'p'},
-    {"set", required_argument, NULL, 's'},
-    {"seeds", required_argument, NULL, OPTION_SEEDS},
-    {"seed", required_argument, NULL, OPTION_SEED},
-    {"jobs", required_argument, NULL, 'j'},
-    {"only", required_argument, NULL, OPTION_ONLY},
-    {"over", required_argument, NULL, OPTION_OVER},
-    {"out", required_argument, NULL, OPTION_OUT},
-    {"dump", required_argument, NULL, OPTION_DUMP},
-    {"format", required_argument, NULL, OPTION_FORMAT},
-    {"hook-seconds", required_argument, NULL, OPTION_HOOK_SECONDS},
-    {"hook-instructions", required_argument, NULL, OPTION_HOOK_INSTRUCTIONS},
-    {"jit", no_argument, NULL, OPTION_JIT},
-    {"memory-mb", required_argument, NULL, OPTION_MEMORY},
-    {"step", no_argument, NULL, OPTION_STEP},
-    {"why", no_argument, NULL, OPTION_WHY},
-    {"no-os-sandbox", no_argument, NULL, OPTION_NO_SANDBOX},
-    {"live", required_argument, NULL, OPTION_LIVE},
-    {"baseline", required_argument, NULL, OPTION_BASELINE},
-    {"control", no_argument, NULL, OPTION_CONTROL},
-    {"bound", no_argument, NULL, OPTION_BOUND},
-    {"until", required_argument, NULL, OPTION_UNTIL},
-    {"max-seeds", required_argument, NULL, OPTION_MAX_SEEDS},
-    {"quiet", no_argument, NULL, 'q'},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0}};
+enum {
+    RUN = 1,
+    SWEEP = 2,
+    SEARCH = 4,
+    EXPLAIN = 8,
+    PACK = 16,
+    VERIFY = 32,
+    GRIDS = RUN | SWEEP | PACK,   // run every policy at every point
+    POLICIES = GRIDS | EXPLAIN,   // have a policy's limits
+    SCENARIOS = POLICIES | SEARCH // change a scenario
+};
 
-static const struct option sweep_options[] = {
-    {"policy", required_argument, NULL, 'p'},
-    {"db", required_argument, NULL, OPTION_DB},
-    {"shard", required_argument, NULL, OPTION_SHARD},
-    {"set", required_argument, NULL, 's'},
-    {"seeds", required_argument, NULL, OPTION_SEEDS},
-    {"seed", required_argument, NULL, OPTION_SEED},
-    {"jobs", required_argument, NULL, 'j'},
-    {"only", required_argument, NULL, OPTION_ONLY},
-    {"over", required_argument, NULL, OPTION_OVER},
-    {"bound", no_argument, NULL, OPTION_BOUND},
-    {"format", required_argument, NULL, OPTION_FORMAT},
-    {"hook-seconds", required_argument, NULL, OPTION_HOOK_SECONDS},
-    {"hook-instructions", required_argument, NULL, OPTION_HOOK_INSTRUCTIONS},
-    {"jit", no_argument, NULL, OPTION_JIT},
-    {"memory-mb", required_argument, NULL, OPTION_MEMORY},
-    {"step", no_argument, NULL, OPTION_STEP},
-    {"why", no_argument, NULL, OPTION_WHY},
-    {"no-os-sandbox", no_argument, NULL, OPTION_NO_SANDBOX},
-    {"quiet", no_argument, NULL, 'q'},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0}};
+// Which verbs know an option.
+static const struct {
+    struct option option;
+    unsigned verbs;
+} known_options[] = {{{"policy", required_argument, NULL, 'p'}, SCENARIOS},
+                     {{"set", required_argument, NULL, 's'}, SCENARIOS},
+                     {{"seed", required_argument, NULL, OPTION_SEED}, SCENARIOS},
+                     {{"seeds", required_argument, NULL, OPTION_SEEDS}, GRIDS | SEARCH},
+                     {{"only", required_argument, NULL, OPTION_ONLY}, GRIDS | SEARCH},
+                     {{"over", required_argument, NULL, OPTION_OVER}, GRIDS | SEARCH},
+                     {{"jobs", required_argument, NULL, 'j'}, SCENARIOS | VERIFY},
+                     {{"format", required_argument, NULL, OPTION_FORMAT}, RUN | SWEEP | SEARCH | EXPLAIN},
+                     {{"hook-seconds", required_argument, NULL, OPTION_HOOK_SECONDS}, POLICIES},
+                     {{"hook-instructions", required_argument, NULL, OPTION_HOOK_INSTRUCTIONS}, POLICIES},
+                     {{"jit", no_argument, NULL, OPTION_JIT}, POLICIES},
+                     {{"memory-mb", required_argument, NULL, OPTION_MEMORY}, POLICIES},
+                     {{"step", no_argument, NULL, OPTION_STEP}, POLICIES},
+                     {{"why", no_argument, NULL, OPTION_WHY}, GRIDS},
+                     {{"no-os-sandbox", no_argument, NULL, OPTION_NO_SANDBOX}, SCENARIOS | VERIFY},
+                     {{"bound", no_argument, NULL, OPTION_BOUND}, RUN | SWEEP},
+                     {{"db", required_argument, NULL, OPTION_DB}, SWEEP | SEARCH},
+                     {{"shard", required_argument, NULL, OPTION_SHARD}, SWEEP},
+                     {{"slo", required_argument, NULL, OPTION_SLO}, SEARCH},
+                     {{"tolerance", required_argument, NULL, OPTION_TOLERANCE}, SEARCH},
+                     {{"tune", required_argument, NULL, OPTION_TUNE}, SEARCH},
+                     {{"runs", required_argument, NULL, OPTION_RUNS}, SEARCH},
+                     {{"fresh", required_argument, NULL, OPTION_FRESH}, SEARCH},
+                     {{"measure", required_argument, NULL, OPTION_MEASURE}, SEARCH | EXPLAIN},
+                     {{"output", required_argument, NULL, 'o'}, EXPLAIN | PACK},
+                     {{"out", required_argument, NULL, OPTION_OUT}, RUN},
+                     {{"dump", required_argument, NULL, OPTION_DUMP}, RUN},
+                     {{"live", required_argument, NULL, OPTION_LIVE}, RUN},
+                     {{"baseline", required_argument, NULL, OPTION_BASELINE}, RUN},
+                     {{"control", no_argument, NULL, OPTION_CONTROL}, RUN},
+                     {{"until", required_argument, NULL, OPTION_UNTIL}, RUN},
+                     {{"max-seeds", required_argument, NULL, OPTION_MAX_SEEDS}, RUN},
+                     {{"quiet", no_argument, NULL, 'q'}, RUN | SWEEP | SEARCH | EXPLAIN},
+                     {{"help", no_argument, NULL, 'h'}, SCENARIOS | VERIFY}};
 
-static const struct option pack_options[] = {
-    {"output", required_argument, NULL, 'o'},
-    {"policy", required_argument, NULL, 'p'},
-    {"set", required_argument, NULL, 's'},
-    {"seeds", required_argument, NULL, OPTION_SEEDS},
-    {"seed", required_argument, NULL, OPTION_SEED},
-    {"jobs", required_argument, NULL, 'j'},
-    {"only", required_argument, NULL, OPTION_ONLY},
-    {"over", required_argument, NULL, OPTION_OVER},
-    {"hook-seconds", required_argument, NULL, OPTION_HOOK_SECONDS},
-    {"hook-instructions", required_argument, NULL, OPTION_HOOK_INSTRUCTIONS},
-    {"jit", no_argument, NULL, OPTION_JIT},
-    {"memory-mb", required_argument, NULL, OPTION_MEMORY},
-    {"step", no_argument, NULL, OPTION_STEP},
-    {"why", no_argument, NULL, OPTION_WHY},
-    {"no-os-sandbox", no_argument, NULL, OPTION_NO_SANDBOX},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0}};
+enum { KNOWN_OPTIONS = sizeof known_options / sizeof *known_options };
 
-static const struct option verify_options[] = {{"jobs", required_argument, NULL, 'j'},
-                                               {"no-os-sandbox", no_argument, NULL, OPTION_NO_SANDBOX},
-                                               {"help", no_argument, NULL, 'h'},
-                                               {NULL, 0, NULL, 0}};
+// What getopt_long takes for one verb.
+typedef struct verb_options {
+    char letters[2 * KNOWN_OPTIONS + 1];
+    struct option list[KNOWN_OPTIONS + 1];
+} verb_options;
 
-static const struct option search_options[] = {{"policy", required_argument, NULL, 'p'},
-                                               {"set", required_argument, NULL, 's'},
-                                               {"seeds", required_argument, NULL, OPTION_SEEDS},
-                                               {"seed", required_argument, NULL, OPTION_SEED},
-                                               {"jobs", required_argument, NULL, 'j'},
-                                               {"only", required_argument, NULL, OPTION_ONLY},
-                                               {"over", required_argument, NULL, OPTION_OVER},
-                                               {"slo", required_argument, NULL, OPTION_SLO},
-                                               {"tolerance", required_argument, NULL, OPTION_TOLERANCE},
-                                               {"tune", required_argument, NULL, OPTION_TUNE},
-                                               {"measure", required_argument, NULL, OPTION_MEASURE},
-                                               {"runs", required_argument, NULL, OPTION_RUNS},
-                                               {"fresh", required_argument, NULL, OPTION_FRESH},
-                                               {"db", required_argument, NULL, OPTION_DB},
-                                               {"format", required_argument, NULL, OPTION_FORMAT},
-                                               {"no-os-sandbox", no_argument, NULL, OPTION_NO_SANDBOX},
-                                               {"quiet", no_argument, NULL, 'q'},
-                                               {"help", no_argument, NULL, 'h'},
-                                               {NULL, 0, NULL, 0}};
+static verb_options options_of(unsigned verb) {
+    verb_options of = {0};
+    size_t count = 0, letters = 0;
+    for (size_t i = 0; i < KNOWN_OPTIONS; i++) {
+        const struct option *option = &known_options[i].option;
+        if (!(known_options[i].verbs & verb)) continue;
+        of.list[count++] = *option;
+        if (option->val >= OPTION_SEEDS) continue; // without a letter
+        of.letters[letters++] = (char)option->val;
+        if (option->has_arg) of.letters[letters++] = ':';
+    }
+    return of;
+}
 
-static const struct option explain_options[] = {
-    {"policy", required_argument, NULL, 'p'},
-    {"measure", required_argument, NULL, OPTION_MEASURE},
-    {"output", required_argument, NULL, 'o'},
-    {"set", required_argument, NULL, 's'},
-    {"seed", required_argument, NULL, OPTION_SEED},
-    {"jobs", required_argument, NULL, 'j'},
-    {"format", required_argument, NULL, OPTION_FORMAT},
-    {"hook-seconds", required_argument, NULL, OPTION_HOOK_SECONDS},
-    {"hook-instructions", required_argument, NULL, OPTION_HOOK_INSTRUCTIONS},
-    {"jit", no_argument, NULL, OPTION_JIT},
-    {"memory-mb", required_argument, NULL, OPTION_MEMORY},
-    {"step", no_argument, NULL, OPTION_STEP},
-    {"no-os-sandbox", no_argument, NULL, OPTION_NO_SANDBOX},
-    {"quiet", no_argument, NULL, 'q'},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0}};
-
-static int parse(int argc, char **argv, const char *verb, const char *letters, const struct option *options,
-                 mb_run_arguments *arguments) {
+static int parse(int argc, char **argv, const char *verb, unsigned which, mb_run_arguments *arguments) {
+    const verb_options options = options_of(which);
     *arguments = (mb_run_arguments){.verb = verb, .until_measure = -1, .shards = 1, .tolerance = 0.02};
     arguments->policies = calloc((size_t)argc + 1, sizeof *arguments->policies);
     arguments->sets = calloc((size_t)argc + 1, sizeof *arguments->sets);
@@ -471,7 +431,7 @@ static int parse(int argc, char **argv, const char *verb, const char *letters, c
         return mb_cli_fail(&error);
     }
     optind = 1;
-    for (int option; (option = getopt_long(argc, argv, letters, options, NULL)) != -1;) {
+    for (int option; (option = getopt_long(argc, argv, options.letters, options.list, NULL)) != -1;) {
         const int code = take(arguments, option);
         if (code) return code;
     }
@@ -484,7 +444,7 @@ static int parse(int argc, char **argv, const char *verb, const char *letters, c
 }
 
 int mb_run_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
-    const int code = parse(argc, argv, "run", "p:s:j:qh", run_options, arguments);
+    const int code = parse(argc, argv, "run", RUN, arguments);
     if (code || arguments->help) return code;
     if (arguments->until > 0 && arguments->live)
         return mb_cli_usage(
@@ -501,7 +461,7 @@ int mb_run_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
 }
 
 int mb_search_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
-    const int code = parse(argc, argv, "search", "p:s:j:qh", search_options, arguments);
+    const int code = parse(argc, argv, "search", SEARCH, arguments);
     if (code || arguments->help) return code;
     if (arguments->tune_count) {
         if (arguments->over_count || arguments->slo_count)
@@ -523,7 +483,7 @@ int mb_search_arguments_parse(int argc, char **argv, mb_run_arguments *arguments
 }
 
 int mb_explain_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
-    const int code = parse(argc, argv, "explain", "p:s:j:o:qh", explain_options, arguments);
+    const int code = parse(argc, argv, "explain", EXPLAIN, arguments);
     if (code || arguments->help) return code;
     if (arguments->policy_count != 0 && arguments->policy_count != 2)
         return mb_cli_usage("explain",
@@ -540,7 +500,7 @@ int mb_explain_arguments_parse(int argc, char **argv, mb_run_arguments *argument
 }
 
 int mb_sweep_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
-    const int code = parse(argc, argv, "sweep", "p:s:j:qh", sweep_options, arguments);
+    const int code = parse(argc, argv, "sweep", SWEEP, arguments);
     if (code || arguments->help) return code;
     if (!arguments->db) return mb_cli_usage("sweep", "which database? For example: --db results.db");
     if (arguments->limits.jit && arguments->limits.hook_instructions)
@@ -550,7 +510,7 @@ int mb_sweep_arguments_parse(int argc, char **argv, mb_run_arguments *arguments)
 }
 
 int mb_pack_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
-    const int code = parse(argc, argv, "pack", "o:p:s:j:h", pack_options, arguments);
+    const int code = parse(argc, argv, "pack", PACK, arguments);
     if (code || arguments->help) return code;
     if (!arguments->output)
         return mb_cli_usage("pack", "where to? For example: mbsand pack burst -o burst.mbs");
@@ -558,7 +518,7 @@ int mb_pack_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) 
 }
 
 int mb_verify_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
-    return parse(argc, argv, "verify", "j:h", verify_options, arguments);
+    return parse(argc, argv, "verify", VERIFY, arguments);
 }
 
 void mb_run_arguments_deinit(mb_run_arguments *arguments) {
