@@ -65,7 +65,7 @@ static mb_status check(const mb_section *section, mb_error *error) {
     if (!experiment->model_path)
         return mb_fail(error, MB_BAD_INPUT,
                        "--live needs cluster.model (and cluster.gpu): whose layers are to run?");
-    if (experiment->kv_capacity == MB_KV_UNLIMITED)
+    if (experiment->kv_capacity == MB_UNLIMITED)
         return mb_fail(error, MB_BAD_INPUT, "--live needs a limit of KV memory, such as cluster.kv_blocks");
     return MB_OK;
 }

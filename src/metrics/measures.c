@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "metrics/measures.h"
 
-#include "model/kv_pool.h"
+#include "base/unlimited.h"
 
 #include <math.h>
 #include <string.h>
@@ -123,7 +123,7 @@ static double *put_stops(double *at, const mb_metrics *metrics) {
 
 void mb_measure_all(const mb_metrics *metrics, const mb_slo *slo, double values[MB_MEASURE_COUNT]) {
     const double duration = metrics->end_s - metrics->start_s, counted = (double)metrics->counted;
-    const bool limited = metrics->kv_capacity != MB_KV_UNLIMITED;
+    const bool limited = metrics->kv_capacity != MB_UNLIMITED;
     const double output = (double)metrics->output_tokens;
     double *at = values;
     *at++ = (double)metrics->requests;

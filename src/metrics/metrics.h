@@ -45,7 +45,7 @@ typedef struct mb_metrics {
     bool past_end;       // as in mb_source_counts
     bool cold;           // the warm-up did not end
     uint32_t replicas;
-    uint64_t kv_capacity;                               // tokens over all replicas; MB_KV_UNLIMITED: no limit
+    uint64_t kv_capacity;                               // tokens over all replicas; MB_UNLIMITED: no limit
     uint64_t skipped_zero, skipped_empty, skipped_long; // rows of the trace left out
     char first_rejection[256];
     double usd_per_hour; // of all replicas; 0: not known

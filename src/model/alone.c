@@ -25,7 +25,7 @@ static void alone_in_batch(const mb_alone *where, const mb_alone_request *reques
                                     : mb_latency_batch(where->latency, 1, tokens, request->service_s, NULL);
     time->ttft_s = least.first_token_s;
     time->e2e_s = least.duration_s;
-    if (where->kv_capacity == MB_KV_UNLIMITED) return;
+    if (where->kv_capacity == MB_UNLIMITED) return;
     const double held = where->kv_kind == MB_KV_CONTIGUOUS ? where->kv_max_length : tokens;
     time->work_s = least.duration_s * held / (double)where->kv_capacity;
 }
@@ -120,9 +120,8 @@ static affine_parts parts_of(const mb_latency *latency) {
 static double work_of(const mb_alone *where, const mb_alone_request *request, uint32_t hit) {
     const affine_parts parts = parts_of(where->latency);
     const double block = where->kv_block;
-    const double blocks = where->kv_capacity == MB_KV_UNLIMITED
-                              ? (double)INFINITY
-                              : (double)(where->kv_capacity / where->kv_block);
+    const double blocks = where->kv_capacity == MB_UNLIMITED ? (double)INFINITY
+                                                             : (double)(where->kv_capacity / where->kv_block);
     const double held_by_all = request->shared ? request->named_tokens : 0;
     const uint32_t prompt = request->prompt_tokens, last = prompt + request->output_tokens - 1;
     double work = parts.prompt_token * (prompt - hit) + parts.prompt_row;

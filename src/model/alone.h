@@ -9,7 +9,7 @@
 typedef struct mb_alone {
     const mb_latency *latency;
     mb_kv_kind kv_kind;
-    uint64_t kv_capacity; // of a replica, tokens; MB_KV_UNLIMITED: no limit
+    uint64_t kv_capacity; // of a replica, tokens; MB_UNLIMITED: no limit
     uint32_t kv_max_length;
     uint32_t kv_block; // of engines
     bool prefix_cache; // likewise

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // KV-cache memory of one replica, in tokens. (The paged pool joins it here.)
 #pragma once
+#include "base/unlimited.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -9,11 +11,9 @@ typedef enum mb_kv_kind {
     MB_KV_CONTIGUOUS, // a request reserves max_length, whatever it uses
 } mb_kv_kind;
 
-#define MB_KV_UNLIMITED UINT64_MAX
-
 typedef struct mb_kv_pool {
     mb_kv_kind kind;
-    uint64_t capacity;   // tokens; MB_KV_UNLIMITED: no limit
+    uint64_t capacity;   // tokens; MB_UNLIMITED: no limit
     uint32_t max_length; // tokens reserved per request under MB_KV_CONTIGUOUS
     uint64_t reserved;   // tokens set aside now
     uint64_t

@@ -21,7 +21,7 @@ static void push_kv(lua_State *L, const mb_view *replica) {
 }
 
 static void push_capacity(lua_State *L, uint64_t tokens) {
-    mb_lua_push_quantity(L, tokens == MB_KV_UNLIMITED ? HUGE_VAL : (double)tokens);
+    mb_lua_push_quantity(L, tokens == MB_UNLIMITED ? HUGE_VAL : (double)tokens);
 }
 
 enum { KV_CAPACITY, KV_USED, KV_FREE, KV_BLOCK, KV_FITS };
@@ -67,8 +67,8 @@ static int read_kv(lua_State *L, const mb_view *view, int property) {
         mb_lua_push_quantity(L, (double)known_use(L, engine));
         break;
     case KV_FREE:
-        push_capacity(L, pool->capacity == MB_KV_UNLIMITED ? MB_KV_UNLIMITED
-                                                           : pool->capacity - known_use(L, engine));
+        push_capacity(L,
+                      pool->capacity == MB_UNLIMITED ? MB_UNLIMITED : pool->capacity - known_use(L, engine));
         break;
     case KV_FITS:
         push_kv(L, view);

@@ -21,7 +21,7 @@ static const char *refusal_of(const mb_experiment *experiment) {
 
 // A pool that every policy has: one that runs without a limit sets it for all.
 static bool unlimited(const mb_experiment *experiment) {
-    bool any = experiment->kv_capacity == MB_KV_UNLIMITED;
+    bool any = experiment->kv_capacity == MB_UNLIMITED;
     for (size_t i = 0; i < experiment->policy_count; i++)
         any = any || experiment->policies[i].unlimited_memory;
     return any;
@@ -30,7 +30,7 @@ static bool unlimited(const mb_experiment *experiment) {
 static mb_alone where_of(const mb_experiment *experiment) {
     return (mb_alone){.latency = &experiment->latency,
                       .kv_kind = experiment->kv_kind,
-                      .kv_capacity = unlimited(experiment) ? MB_KV_UNLIMITED : experiment->kv_capacity,
+                      .kv_capacity = unlimited(experiment) ? MB_UNLIMITED : experiment->kv_capacity,
                       .kv_max_length = experiment->kv_max_length,
                       .kv_block = experiment->kv_block,
                       .prefix_cache = experiment->prefix_cache};
@@ -50,7 +50,7 @@ typedef struct walk {
 // Whoever is larger than an empty pool is turned away under every policy.
 static bool is_served(const walk *w, const mb_arrival *arrival) {
     const mb_alone *where = &w->where;
-    if (where->kv_capacity == MB_KV_UNLIMITED || w->experiment->block_oversize) return true;
+    if (where->kv_capacity == MB_UNLIMITED || w->experiment->block_oversize) return true;
     const bool steps = mb_latency_is_step(where->latency);
     const uint32_t prompt = steps && arrival->prompt_tokens == 0 ? 1 : arrival->prompt_tokens;
     const uint64_t final = (uint64_t)prompt + arrival->output_tokens;

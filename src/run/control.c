@@ -18,7 +18,7 @@ static mb_section *relax(const mb_section *section) {
         mb_experiment *experiment = &points[i].experiment;
         experiment->replicas *= 2;
         experiment->usd_per_hour *= 2;
-        experiment->kv_capacity = MB_KV_UNLIMITED;
+        experiment->kv_capacity = MB_UNLIMITED;
     }
     *relaxed = *section;
     relaxed->points = points;

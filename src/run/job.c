@@ -109,7 +109,7 @@ static mb_sim_config make_config(const mb_experiment *experiment, const mb_laten
                            .group = experiment->group,
                            .front_end = experiment->front_end,
                            .kv_kind = experiment->kv_kind,
-                           .kv_capacity = spec->unlimited_memory ? MB_KV_UNLIMITED : experiment->kv_capacity,
+                           .kv_capacity = spec->unlimited_memory ? MB_UNLIMITED : experiment->kv_capacity,
                            .kv_max_length = experiment->kv_max_length,
                            .kv_block = experiment->kv_block,
                            .prefix_cache = experiment->prefix_cache,
@@ -153,7 +153,7 @@ static void read_metrics(mb_metrics *metrics, const mb_experiment *experiment, m
     outcome->cold = metrics->cold;
     outcome->memory_stops = metrics->memory_stops;
     outcome->extrapolated_batches = metrics->extrapolated_batches;
-    outcome->memory_peak = metrics->kv_capacity == MB_KV_UNLIMITED ? NAN : metrics->kv_peak;
+    outcome->memory_peak = metrics->kv_capacity == MB_UNLIMITED ? NAN : metrics->kv_peak;
     outcome->computed_tokens = metrics->padded_tokens;
     outcome->recomputed_tokens = metrics->recomputed_tokens;
     outcome->classes = metrics->classes;

@@ -97,7 +97,7 @@ static void read_cluster(lua_State *L, int table, mb_experiment *experiment) {
     const bool contiguous = is(L, table, "kv", "contiguous"), paged = is(L, table, "kv", "paged");
     experiment->kv_kind = contiguous ? MB_KV_CONTIGUOUS : MB_KV_TOKENS;
     const double capacity = number(L, table, "capacity");
-    experiment->kv_capacity = capacity > 0 ? (uint64_t)capacity : MB_KV_UNLIMITED;
+    experiment->kv_capacity = capacity > 0 ? (uint64_t)capacity : MB_UNLIMITED;
     experiment->kv_max_length = small(L, table, "kv_max_length");
     // An engine's pool is always of blocks: of a token, with the final length reserved, or of the longest
     // request.

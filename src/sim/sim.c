@@ -39,7 +39,7 @@ mb_status mb_sim_init(mb_sim *sim, const mb_sim_config *config, mb_source *sourc
     sim->metrics.why = config->why;
     sim->metrics.usd_per_hour = config->usd_per_hour;
     sim->metrics.kv_capacity = config->kv_capacity;
-    if (config->kv_capacity != MB_KV_UNLIMITED) sim->metrics.kv_capacity *= config->replicas;
+    if (config->kv_capacity != MB_UNLIMITED) sim->metrics.kv_capacity *= config->replicas;
     if (config->exact_percentiles) mb_metrics_keep_samples(&sim->metrics);
     if (config->batch_means && !mb_metrics_keep_batches(&sim->metrics)) return mb_fail_memory(error);
     if (config->class_count) {

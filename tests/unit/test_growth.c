@@ -49,7 +49,7 @@ static double operations(const mb_latency *latency, uint32_t replicas, double ga
         .until_s = INFINITY};
     const mb_sim_config config = {.replicas = replicas,
                                   .latency = latency,
-                                  .kv_capacity = MB_KV_UNLIMITED,
+                                  .kv_capacity = MB_UNLIMITED,
                                   .kv_block = 16,
                                   .slo = {.ttft_s = INFINITY, .tbt_s = INFINITY, .e2e_s = INFINITY}};
     mb_error error = {0};

@@ -68,7 +68,7 @@ static void random_operations(mb_kv_kind kind, uint64_t capacity, uint64_t seed)
 
 static void against_a_list(void **state) {
     (void)state;
-    const uint64_t capacities[] = {0, 1, 99, 100, 1000, 5050, MB_KV_UNLIMITED};
+    const uint64_t capacities[] = {0, 1, 99, 100, 1000, 5050, MB_UNLIMITED};
     for (size_t i = 0; i < sizeof capacities / sizeof *capacities; i++) {
         random_operations(MB_KV_TOKENS, capacities[i], i);
         random_operations(MB_KV_CONTIGUOUS, capacities[i], i);
@@ -85,7 +85,7 @@ static void at_the_edges(void **state) {
     assert_true(mb_kv_ever_fits(&pool, 1));
 
     // Sums pass 2^32 without wrapping.
-    mb_kv_pool_init(&pool, MB_KV_TOKENS, MB_KV_UNLIMITED, 0);
+    mb_kv_pool_init(&pool, MB_KV_TOKENS, MB_UNLIMITED, 0);
     for (int i = 0; i < 3; i++)
         assert_true(mb_kv_reserve(&pool, UINT32_MAX));
     assert_true(pool.reserved == 3 * (uint64_t)UINT32_MAX && pool.peak == pool.reserved);

@@ -98,7 +98,7 @@ static void run_cell(const cell *c, uint64_t margin, double values[REPLICATIONS]
                      .limit = c->requests},
         .latency = {.kind = MB_LATENCY_BATCH, .law = {.beta_s_per_token = 1 / TOKENS_PER_S}},
         .config = {.replicas = c->servers,
-                   .kv_capacity = MB_KV_UNLIMITED,
+                   .kv_capacity = MB_UNLIMITED,
                    .slo = {INFINITY, INFINITY, INFINITY, INFINITY},
                    .seed = seed_of_cell++},
         .lua = {.label = "multi_bin", .path = "policies/multi_bin.lua", .params = params, .param_count = 3}};
@@ -343,7 +343,7 @@ static void worked_example(void **unused) {
                                 .output = {.kind = MB_DIST_FIXED, .a = 1},
                                 .limit = 4},
                    .latency = {.kind = MB_LATENCY_BATCH, .law = {.beta_s_per_token = 1e-6}},
-                   .config = {.replicas = 1, .kv_capacity = MB_KV_UNLIMITED, .slo = {INFINITY, INFINITY}},
+                   .config = {.replicas = 1, .kv_capacity = MB_UNLIMITED, .slo = {INFINITY, INFINITY}},
                    .lua = {.label = "multi_bin",
                            .path = "policies/multi_bin.lua",
                            .params = params,

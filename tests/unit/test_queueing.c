@@ -84,7 +84,7 @@ static trial make_trial(mb_distribution service, double mean_service, double rho
                             .limit = length.requests},
                .latency = {.kind = MB_LATENCY_JOBS},
                .config = {.replicas = servers,
-                          .kv_capacity = MB_KV_UNLIMITED,
+                          .kv_capacity = MB_UNLIMITED,
                           .slo = {INFINITY, INFINITY},
                           .seed = seed_of_cell++,
                           .warmup_requests = length.warmup},

@@ -180,7 +180,7 @@ static void fills_in_defaults(void **state) {
     (void)state;
     mb_scenario *scenario = load(FOLDER "minimal.lua", NULL);
     const mb_experiment *e = experiment(scenario, 0, 0);
-    assert_true(e->replicas == 1 && e->kv_capacity == MB_KV_UNLIMITED && !e->block_oversize);
+    assert_true(e->replicas == 1 && e->kv_capacity == MB_UNLIMITED && !e->block_oversize);
     assert_true(isinf(e->slo.tbt_s) && isinf(e->slo.e2e_s) && e->seeds == 5 && e->seed == 42);
     assert_int_equal(e->workload.predictor.kind, MB_PREDICT_EXACT);
     assert_true(isinf(e->workload.arrivals.rate));

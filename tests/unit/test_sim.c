@@ -71,7 +71,7 @@ static void open_bench(bench *b, const row *rows, size_t count) {
     // T(b, L) = 1 + 0.01 L (1 + (b - 1) / b)
     b->latency = (mb_latency){.law = {.alpha_s = 1, .beta_s_per_token = 0.01, .gamma = 1}};
     b->config = (mb_sim_config){.replicas = 1,
-                                .kv_capacity = MB_KV_UNLIMITED,
+                                .kv_capacity = MB_UNLIMITED,
                                 .slo = {.ttft_s = INFINITY, .tbt_s = INFINITY, .e2e_s = INFINITY}};
 }
 
