@@ -17,7 +17,7 @@ void mb_job_interrupt(void) {
     if (host) mb_host_interrupt(host);
 }
 
-// The observer that the simulation sees: the dump's hooks, and a progress hook that counts and stops.
+// What the hooks of a job's own work on.
 typedef struct job_watch {
     mb_job_state *state;
     mb_host *host;
@@ -37,69 +37,6 @@ static mb_status on_ready(void *self, mb_error *error) {
     job_watch *watch = self;
     watch->host->sealed = true;
     return watch->state->walls ? mb_walls_close(error) : MB_OK;
-}
-
-// The dump's observer has its own `self`; these pass its calls on.
-typedef struct relay {
-    job_watch watch;
-    mb_observer dump;
-} relay;
-
-static mb_status pass_finished(void *self, const mb_finished *record, mb_error *error) {
-    const mb_observer *dump = &((relay *)self)->dump;
-    return dump->finished(dump->self, record, error);
-}
-
-static mb_status pass_batch(void *self, const mb_batch_record *record, mb_error *error) {
-    const mb_observer *dump = &((relay *)self)->dump;
-    return dump->batch(dump->self, record, error);
-}
-
-static mb_status pass_member(void *self, const mb_member_record *record, mb_error *error) {
-    const mb_observer *dump = &((relay *)self)->dump;
-    return dump->member(dump->self, record, error);
-}
-
-static mb_status pass_preempted(void *self, const mb_preempted *record, mb_error *error) {
-    const mb_observer *dump = &((relay *)self)->dump;
-    return dump->preempted(dump->self, record, error);
-}
-
-static void pass_taken(void *self, const mb_taken *record) {
-    const mb_observer *dump = &((relay *)self)->dump;
-    dump->taken(dump->self, record);
-}
-
-static void pass_refused(void *self, double now_s, uint32_t replica, uint64_t id, mb_refusal why) {
-    const mb_observer *dump = &((relay *)self)->dump;
-    dump->refused(dump->self, now_s, replica, id, why);
-}
-
-static void pass_asked(void *self, double now_s, uint32_t replica, uint32_t taken, mb_stop stop) {
-    const mb_observer *dump = &((relay *)self)->dump;
-    dump->asked(dump->self, now_s, replica, taken, stop);
-}
-
-static mb_status pass_decision(void *self, double now_s, uint32_t replica, const char *name, double value,
-                               mb_error *error) {
-    const mb_observer *dump = &((relay *)self)->dump;
-    return dump->decision(dump->self, now_s, replica, name, value, error);
-}
-
-static mb_observer make_observer(relay *passing) {
-    const mb_observer *dump = &passing->dump;
-    return (mb_observer){.finished = dump->finished ? pass_finished : NULL,
-                         .batch = dump->batch ? pass_batch : NULL,
-                         .member = dump->member ? pass_member : NULL,
-                         .preempted = dump->preempted ? pass_preempted : NULL,
-                         .taken = dump->taken ? pass_taken : NULL,
-                         .refused = dump->refused ? pass_refused : NULL,
-                         .asked = dump->asked ? pass_asked : NULL,
-                         .decision = dump->decision ? pass_decision : NULL,
-                         .stop = passing->watch.state->stop,
-                         .ready = on_ready,
-                         .progress = on_progress,
-                         .self = passing};
 }
 
 static mb_sim_config make_config(const mb_experiment *experiment, const mb_latency *latency,
@@ -232,19 +169,23 @@ static mb_status simulate(const mb_experiment *experiment, const mb_job_observer
                           mb_lua_policy *policy, mb_outcome *outcome, mb_error *error) {
     mb_sim_config config = make_config(experiment, latency, outcome);
     if (watcher->clock) config.why = false; // a device would run steps to tell what a part of one takes
-    relay passing = {.watch = {.state = state, .host = &policy->host}};
+    job_watch watch = {.state = state, .host = &policy->host};
+    mb_observer observer = {0};
     mb_status status = MB_OK;
     if (watcher->open)
-        status = watcher->open(watcher->context, experiment, outcome, source, &passing.dump, error);
+        status = watcher->open(watcher->context, experiment, outcome, source, &observer, error);
     if (status != MB_OK) return status;
-    const mb_observer observer = make_observer(&passing);
+    observer.stop = state->stop;
+    observer.ready = on_ready;
+    observer.progress = on_progress;
+    observer.watch = &watch;
     mb_sim sim;
     status = mb_sim_init(&sim, &config, source, (mb_policy){&policy->ops, &policy->host}, &observer, error);
     if (status == MB_OK) {
         running r = {
             .experiment = experiment, .state = state, .host = &policy->host, .sim = &sim, .error = error};
         status = run_simulation(&r);
-        atomic_fetch_add_explicit(&state->arrived, sim.arrived - passing.watch.seen, memory_order_relaxed);
+        atomic_fetch_add_explicit(&state->arrived, sim.arrived - watch.seen, memory_order_relaxed);
         if (status == MB_OK && sim.arrived && sim.metrics.rejected == sim.arrived)
             status =
                 mb_fail(error, MB_BAD_INPUT, "no request could be served: %s", sim.metrics.first_rejection);
@@ -253,10 +194,10 @@ static mb_status simulate(const mb_experiment *experiment, const mb_job_observer
         read_cuts(&sim, &policy->host, outcome);
     }
     mb_sim_deinit(&sim);
-    if (watcher->close && passing.dump.self) {
+    if (watcher->close && observer.self) {
         mb_error ignored;
         const mb_status closed =
-            watcher->close(watcher->context, &passing.dump, status == MB_OK || outcome->finished,
+            watcher->close(watcher->context, &observer, status == MB_OK || outcome->finished,
                            status == MB_OK ? error : &ignored);
         if (status == MB_OK) status = closed;
     }

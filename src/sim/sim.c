@@ -86,7 +86,8 @@ static mb_status look(mb_sim *sim, mb_error *error) {
     if (sim->observer.stop && atomic_load_explicit(sim->observer.stop, memory_order_relaxed))
         return mb_fail(error, MB_FAILED, "interrupted at t = %.6g s", sim->now_s);
     if (++sim->looks % PROGRESS_EVERY || !sim->observer.progress) return MB_OK;
-    return sim->observer.progress(sim->observer.self, sim->arrived, sim->metrics.finished, sim->now_s, error);
+    return sim->observer.progress(sim->observer.watch, sim->arrived, sim->metrics.finished, sim->now_s,
+                                  error);
 }
 
 // Is the next event of this kind, and now?
@@ -271,7 +272,7 @@ static mb_status run_events(mb_sim *sim, mb_error *error) {
     mb_status status = mb_sim_fetch_arrival(sim, error);
     if (status == MB_OK && sim->policy.ops->init)
         status = sim->policy.ops->init(sim->policy.self, sim, error);
-    if (status == MB_OK && sim->observer.ready) status = sim->observer.ready(sim->observer.self, error);
+    if (status == MB_OK && sim->observer.ready) status = sim->observer.ready(sim->observer.watch, error);
     if (status == MB_OK && sim->policy.ops->python_ties && !sim->by_steps && !sim->closed && !sim->front)
         return run_python(sim, &(python_run){0}, error);
     while (status == MB_OK) {

@@ -52,13 +52,15 @@ typedef struct mb_observer {
     void (*asked)(void *self, double now_s, uint32_t replica, uint32_t taken, mb_stop stop);
     mb_status (*decision)(void *self, double now_s, uint32_t replica, const char *name, double value,
                           mb_error *error);
-    // Set from outside (Ctrl-C): the run fails at its next instant.
+    void *self;
+    // Who runs the simulation looks on beside them. Set from outside (Ctrl-C): the run fails at its next
+    // instant.
     const atomic_bool *stop;
     // Called once, when the policy's `init` has returned.
-    mb_status (*ready)(void *self, mb_error *error);
+    mb_status (*ready)(void *watch, mb_error *error);
     // Called every few thousand events; returning MB_FAILED stops the run.
-    mb_status (*progress)(void *self, uint64_t arrived, uint64_t finished, double now_s, mb_error *error);
-    void *self;
+    mb_status (*progress)(void *watch, uint64_t arrived, uint64_t finished, double now_s, mb_error *error);
+    void *watch;
 } mb_observer;
 
 typedef struct mb_sim_config {
