@@ -6,7 +6,7 @@
 #include "cli/options.h"
 #include "cli/stop.h"
 #include "policy/policy_lua.h"
-#include "report/csv.h"
+#include "report/runs_csv.h"
 #include "run/params.h"
 
 #include <errno.h>

@@ -4,7 +4,7 @@
 
 #include "base/paths.h"
 #include "pack/archive.h"
-#include "report/csv.h"
+#include "report/runs_csv.h"
 
 #include <errno.h>
 #include <ftw.h>

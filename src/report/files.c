@@ -2,9 +2,9 @@
 #include "report/files.h"
 
 #include "base/strbuf.h"
-#include "report/csv.h"
 #include "report/format.h"
 #include "report/json.h"
+#include "report/runs_csv.h"
 
 #include <errno.h>
 #include <fcntl.h>

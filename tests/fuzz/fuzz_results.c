@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // libFuzzer: no database of results makes `show` crash, whatever it holds.
 #include "fuzz.h"
-#include "report/csv.h"
+#include "report/runs_csv.h"
 #include "report/table.h"
 #include "sweep/export.h"
 #include "sweep/record.h"

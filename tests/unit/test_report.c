@@ -2,7 +2,6 @@
 // What people and other programs read: tables, verdicts, notes, CSV, JSON, dumps, files.
 #include "base/rng.h"
 #include "report/columns.h"
-#include "report/csv.h"
 #include "report/dump.h"
 #include "report/exact.h"
 #include "report/files.h"
@@ -10,6 +9,7 @@
 #include "report/hash.h"
 #include "report/json.h"
 #include "report/progress.h"
+#include "report/runs_csv.h"
 #include "report/table.h"
 #include "report/verdict.h"
 

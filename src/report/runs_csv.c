@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "report/csv.h"
+#include "report/runs_csv.h"
 
 #include "report/format.h"
 #include "report/labels.h"
