@@ -5,26 +5,10 @@ load helpers
 
 setup() {
     cd "$BATS_TEST_TMPDIR" || return 1
-    printf 't,p,o\n0,100,5\n0.025,100,2\n' >two.csv
-    printf 't,p,o\n0,100,4\n' >one.csv
-    printf 't,p,o\n0,10,10\n0,10,90\n' >batch.csv
+    small_traces
 }
 
-# scenario TRACE GAP
-scenario() {
-    cat >s.lua <<END
-return scenario {
-  workload = trace.csv "$1" { columns = { time = "t", prompt = "p", output = "o" } },
-  cluster = { gpus = 1, kv_block = 1, kv_blocks = 10000, prefix_cache = false },
-  latency = latency.step { base = 0.01, per_token = 0.0001 },
-  slo = { gap = $2 },
-  policies = { "./my.lua" },
-  seeds = 1,
-}
-END
-}
-
-policy() { printf 'local P = {}\nfunction P:schedule(replica, step)\n  %s\nend\nreturn P\n' "$1" >my.lua; }
+scenario() { step_scenario "$1" "" "slo = { gap = $2 },"; } # scenario TRACE GAP
 
 # gaps MEAN VIOLATION MET: of the run, jumping and step by step
 gaps() {
@@ -56,15 +40,7 @@ gaps() {
     # Tokens at 20, 30.1; set aside until 40.1; recompute: the next at 60.3, pause: at 50.2.
     scenario one.csv 0.025
     for how in recompute pause; do
-        policy "self.calls = (self.calls or 0) + 1
-  if self.calls == 3 then
-    for req in replica:each_running() do step:preempt(req, '$how') end
-    step:idle(0.0401)
-    return
-  end
-  step:carry()
-  if self.calls == 2 then step:quantum(1) end
-  step:admit(self.sim.queue)"
+        interrupting $how
         [ $how = pause ] || gaps 0.0302 1 0
         [ $how = recompute ] || gaps 0.0201 0 1
     done

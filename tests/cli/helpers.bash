@@ -18,3 +18,41 @@ says() {
     flat=$(tr -s ' \n\t' ' ' <<<"$output")
     [[ $flat == *"$1"* ]] || { echo "expected: $1"; echo "printed:  $output"; return 1; }
 }
+
+# The next four are for times that are worked by hand, step by step.
+
+small_traces() { # two.csv, one.csv and batch.csv
+    printf 't,p,o\n0,100,5\n0.025,100,2\n' >two.csv
+    printf 't,p,o\n0,100,4\n' >one.csv
+    printf 't,p,o\n0,10,10\n0,10,90\n' >batch.csv
+}
+
+step_scenario() { # step_scenario TRACE CLUSTER MORE: s.lua with my.lua, steps of 10 ms + 0.1 ms T
+    cat >s.lua <<END
+return scenario {
+  workload = trace.csv "$1" { columns = { time = "t", prompt = "p", output = "o" } },
+  cluster = { gpus = 1, kv_block = 1, kv_blocks = 10000, prefix_cache = false $2 },
+  latency = latency.step { base = 0.01, per_token = 0.0001 },
+  $3
+  policies = { "./my.lua" },
+  seeds = 1,
+}
+END
+}
+
+policy() { # policy BODY: my.lua
+    printf 'local P = {}\nfunction P:schedule(replica, step)\n  %s\nend\nreturn P\n' "$1" >my.lua
+}
+
+# interrupting HOW: sets a running request aside at the third call, and leaves the replica idle until 40.1 ms.
+interrupting() {
+    policy "self.calls = (self.calls or 0) + 1
+  if self.calls == 3 then
+    for req in replica:each_running() do step:preempt(req, '$1') end
+    step:idle(0.0401)
+    return
+  end
+  step:carry()
+  if self.calls == 2 then step:quantum(1) end
+  step:admit(self.sim.queue)"
+}

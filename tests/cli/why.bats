@@ -5,39 +5,10 @@ load helpers
 
 setup() {
     cd "$BATS_TEST_TMPDIR" || return 1
-    printf 't,p,o\n0,100,5\n0.025,100,2\n' >two.csv
-    printf 't,p,o\n0,100,4\n' >one.csv
-    printf 't,p,o\n0,10,10\n0,10,90\n' >batch.csv
+    small_traces
 }
 
-# scenario TRACE MORE: s.lua with my.lua, steps of 10 ms + 0.1 ms T
-scenario() {
-    cat >s.lua <<END
-return scenario {
-  workload = trace.csv "$1" { columns = { time = "t", prompt = "p", output = "o" } },
-  cluster = { gpus = 1, kv_block = 1, kv_blocks = 10000, prefix_cache = false $2 },
-  latency = latency.step { base = 0.01, per_token = 0.0001 },
-  policies = { "./my.lua" },
-  seeds = 1,
-}
-END
-}
-
-# policy BODY
-policy() { printf 'local P = {}\nfunction P:schedule(replica, step)\n  %s\nend\nreturn P\n' "$1" >my.lua; }
-
-# Sets a running request aside at the third call, and leaves the replica idle for 10 ms.
-interrupting() {
-    policy "self.calls = (self.calls or 0) + 1
-  if self.calls == 3 then
-    for req in replica:each_running() do step:preempt(req, '$1') end
-    step:idle(0.0401)
-    return
-  end
-  step:carry()
-  if self.calls == 2 then step:quantum(1) end
-  step:admit(self.sim.queue)"
-}
+scenario() { step_scenario "$1" "$2"; } # scenario TRACE CLUSTER
 
 # parts [--step]: the parts of each request in seconds, without those that it spent nothing on
 parts() {
