@@ -9,13 +9,8 @@
 
 package.path = "tests/lua/?.lua;tests/oracle/?.lua;tests/fidelity/?.lua;" .. package.path
 local tap = require "tap"
+local data = require "data"
 local runs = require "runs"
-
-if not runs.data then
-  tap.skip("fidelity of experts", "no perf/llmservingsim in ../shared/data or $MBSAND_DATA")
-  tap.done()
-end
-
 local csv = require "csv"
 local program = require "program"
 
@@ -64,19 +59,6 @@ local function write_trace()
 end
 write_trace()
 
-local function percentile(sorted, share)
-  local rank = 1 + (#sorted - 1) * share
-  local low = math.floor(rank)
-  return sorted[low] + (rank - low) * ((sorted[low + 1] or sorted[low]) - sorted[low])
-end
-
-local function summary(values)
-  local sum = 0
-  for _, value in ipairs(values) do sum = sum + value end
-  table.sort(values)
-  return { sum / #values, percentile(values, 0.5), percentile(values, 0.9), percentile(values, 0.99) }
-end
-
 -- Relative errors in %, by measure and figure.
 local function errors(cluster, latency)
   program.write(folder .. "/scenario.lua", SCENARIO:format(folder .. "/trace.jsonl", BLOCKS, cluster, PROFILE, LAYERS, HIDDEN,
@@ -93,7 +75,7 @@ local function errors(cluster, latency)
   local found = {}
   for name, values in pairs(got) do
     found[name] = {}
-    for i, value in ipairs(summary(values)) do found[name][i] = 100 * (value / MEASURED[name][i] - 1) end
+    for i, value in ipairs(data.summary(values)) do found[name][i] = 100 * (value / MEASURED[name][i] - 1) end
   end
   return found
 end

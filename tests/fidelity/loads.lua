@@ -8,24 +8,10 @@ package.path = "tests/lua/?.lua;tests/oracle/?.lua;tests/fidelity/?.lua;" .. pac
 local tap = require "tap"
 local csv = require "csv"
 local program = require "program"
+local data = require "data"
 
-local function find()
-  local own = os.getenv("MBSAND_DATA")
-  for _, folder in ipairs { own and own ~= "" and own .. "/" or "data/", "data/", "../shared/data/" } do
-    local path = folder .. "perf/served/blis_h100_vllm.csv"
-    local file = io.open(path)
-    if file then
-      file:close()
-      return path
-    end
-  end
-end
-
-local path = find()
-if not path then
-  tap.skip("fidelity of loads", "no perf/served in ../shared/data or $MBSAND_DATA")
-  tap.done()
-end
+local FILE = "perf/served/blis_h100_vllm.csv"
+local path = data.folder("fidelity of loads", FILE) .. FILE
 
 -- Prompts of 100 kinds, cycled: after the first round all of each but its end is in the cache.
 local SCENARIO = [[

@@ -1,6 +1,7 @@
 -- Plays a measured run's requests through mbsand and compares them one by one.
 
 local program = require "program"
+local data = require "data"
 local csv = require "csv"
 local runs = require "runs"
 
@@ -128,19 +129,6 @@ end
 
 -- --- comparison
 
-local function percentile(sorted, share)
-  local rank = 1 + (#sorted - 1) * share
-  local low = math.floor(rank)
-  return sorted[low] + (rank - low) * ((sorted[low + 1] or sorted[low]) - sorted[low])
-end
-
-local function summarize(values)
-  local sum = 0
-  for _, value in ipairs(values) do sum = sum + value end
-  table.sort(values)
-  return { sum / #values, percentile(values, 0.5), percentile(values, 0.9), percentile(values, 0.99) }
-end
-
 replay.measures = { "TTFT", "TPOT", "E2E" }
 
 local function times(arrival, first, last, output)
@@ -168,7 +156,7 @@ local function compare(run, rows)
   end
   local errors = { mape = sum / #rows, placed = placed[1], placed_TTFT = placed[2] / placed[3] - 1 }
   for _, measure in ipairs(replay.measures) do
-    local a, b = summarize(got[measure]), summarize(want[measure])
+    local a, b = data.summary(got[measure]), data.summary(want[measure])
     errors[measure] = {}
     for k = 1, 4 do errors[measure][k] = a[k] / b[k] - 1 end
   end

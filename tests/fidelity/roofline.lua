@@ -3,26 +3,12 @@
 --
 --   lua5.4 tests/fidelity/roofline.lua        (from the repository root; half a minute)
 
-package.path = "tests/lua/?.lua;tests/oracle/?.lua;" .. package.path
+package.path = "tests/lua/?.lua;tests/oracle/?.lua;tests/fidelity/?.lua;" .. package.path
 local tap = require "tap"
 local program = require "program"
+local data = require "data"
 
-local function find()
-  local own = os.getenv("MBSAND_DATA")
-  for _, folder in ipairs { own and own ~= "" and own .. "/" or "data/", "../shared/data/" } do
-    local file = io.open(folder .. "perf/splitwise/perf_model.csv")
-    if file then
-      file:close()
-      return folder
-    end
-  end
-end
-
-local data = find()
-if not data then
-  tap.skip("the roofline", "no perf/splitwise in ../shared/data or $MBSAND_DATA")
-  tap.done()
-end
+local measurements = data.folder("the roofline", "perf/splitwise/perf_model.csv")
 
 local function read(path)
   local file = assert(io.open(path))
@@ -32,7 +18,7 @@ local function read(path)
 end
 
 local folder = program.temporary_folder()
-assert(os.execute(("lua5.4 data/make_roofline.lua %s %s/roofline.csv >%s/printed"):format(data, folder, folder)))
+assert(os.execute(("lua5.4 data/make_roofline.lua %s %s/roofline.csv >%s/printed"):format(measurements, folder, folder)))
 tap.equal(read(folder .. "/roofline.csv"), read("data/roofline.csv"), "the fitted efficiencies are those of the measurements")
 
 -- Of what was left out, kernels and whole steps on the GPUs that were fitted: at most 15 %.
@@ -48,7 +34,7 @@ os.execute("rm -rf " .. folder)
 
 local function measured(hardware, tp)
   local sums = {}
-  for line in io.lines(data .. "perf/splitwise/perf_model.csv") do
+  for line in io.lines(measurements .. "perf/splitwise/perf_model.csv") do
     local cells = {}
     for cell in line:gmatch "[^,]+" do table.insert(cells, cell) end
     if cells[1] == "llama2-70b" and cells[2] == hardware and cells[5] == "128" and tonumber(cells[11]) == tp then

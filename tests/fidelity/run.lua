@@ -7,12 +7,6 @@
 package.path = "tests/lua/?.lua;tests/oracle/?.lua;tests/fidelity/?.lua;" .. package.path
 local tap = require "tap"
 local runs = require "runs"
-
-if not runs.data then
-  tap.skip("fidelity", "no perf/llmservingsim in ../shared/data or $MBSAND_DATA")
-  tap.done()
-end
-
 local replay = require "replay"
 local measured = require "measured"
 for _, run in ipairs(runs) do replay.read(run) end

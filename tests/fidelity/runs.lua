@@ -1,19 +1,10 @@
--- Measured runs: what the publication says about them, and the data's folder (nil where it is absent).
+-- Measured runs: what the publication says about them, and the data's folder.
+
+local data = require "data"
 
 local FOLDER = "perf/llmservingsim/"
 local BLOCK = 16
 local GPU_BYTES = 96e9 * 0.9 -- memory x gpu_memory_utilization, config.json of each run; 2 GiB of it for activations
-
-local function find_data()
-  local own = os.getenv("MBSAND_DATA")
-  for _, folder in ipairs { own and own ~= "" and own .. "/" or "data/", "data/", "../shared/data/" } do
-    local file = io.open(folder .. FOLDER .. "examples/RTXPRO6000/Qwen3-32B/vllm/requests.jsonl")
-    if file then
-      file:close()
-      return folder
-    end
-  end
-end
 
 -- What a GPU has left for KV memory, in blocks; both models keep 131,072 bytes per token on a GPU
 -- (2 x layers x KV heads of the GPU x 128 x 2 bytes).
@@ -31,7 +22,7 @@ local function all_reduce(layers, hidden, gpus)
 end
 
 local runs = {
-  data = find_data(), block = BLOCK,
+  data = data.folder("measured runs", FOLDER .. "examples/RTXPRO6000/Qwen3-32B/vllm/requests.jsonl"), block = BLOCK,
   {
     name = "Llama-3.1-8B, 1 GPU", model = "llama-3.1-8b", gpus = 1,
     requests = FOLDER .. "examples/RTXPRO6000/Llama-3.1-8B/vllm/requests.jsonl",

@@ -10,24 +10,9 @@ package.path = "tests/lua/?.lua;tests/oracle/?.lua;tests/fidelity/?.lua;" .. pac
 local tap = require "tap"
 local csv = require "csv"
 local program = require "program"
+local data = require "data"
 
-local function find(name)
-  local own = os.getenv("MBSAND_DATA")
-  for _, folder in ipairs { own and own ~= "" and own .. "/" or "data/", "../shared/data/" } do
-    local path = folder .. "perf/served/" .. name
-    local file = io.open(path)
-    if file then
-      file:close()
-      return path
-    end
-  end
-end
-
-if not find "fpm_qwen3_32b_tp1_sweep.csv" then
-  tap.skip("fits of served sweeps", "no perf/served in ../shared/data or $MBSAND_DATA")
-  tap.done()
-end
-
+local SERVED = data.folder("fits of served sweeps", "perf/served/fpm_qwen3_32b_tp1_sweep.csv") .. "perf/served/"
 local folder = program.temporary_folder()
 
 local SCENARIO = [[
@@ -43,12 +28,12 @@ return scenario {
 -- Steps left out, and the relative error of the mean E2E.
 local function replay(tp, option)
   local name = ("fpm_qwen3_32b_tp%d_"):format(tp)
-  local command = ("%s fit %s --split %s -o %s/law.lua"):format(program.path, find(name .. "sweep.csv"), option, folder)
+  local command = ("%s fit %s --split %s -o %s/law.lua"):format(program.path, SERVED .. name .. "sweep.csv", option, folder)
   local pipe = assert(io.popen(command))
   local left_out = tonumber(pipe:read("a"):match "(%d+) of %d+ steps left out") or 0
   assert(pipe:close())
   local trace, measured = { "t,prompt,output" }, {}
-  for line in io.lines(find(name .. "requests.csv")) do
+  for line in io.lines(SERVED .. name .. "requests.csv") do
     local prompt, output, e2e = line:match "^%d+,(%d+),(%d+),([%d.]*)"
     if prompt then
       table.insert(trace, ("0,%s,%s"):format(prompt, output))
