@@ -2,9 +2,5 @@
 -- equals to the first. Each replica serves its queue as the policy `engine` (vllm_v1) does. Parameters are those of it.
 -- Source: join the shortest queue (Winston 1977), as in the "least outstanding requests" routers of serving gateways.
 local LeastLoaded = require "mbsand.router".new()
-
-function LeastLoaded:arrive(req)
-  self.sim:least("load").queue:push(req)
-end
-
+LeastLoaded.route = "load"
 return LeastLoaded

@@ -4,15 +4,5 @@
 -- Source: Vvedenskaya, Dobrushin & Karpelevich 1996; Mitzenmacher, "The power of two choices in randomized load
 -- balancing", 1996.
 local PowerOfTwo = require "mbsand.router".new()
-
-function PowerOfTwo:arrive(req)
-  local replicas = self.sim.replicas
-  local a = math.random(#replicas)
-  local b = math.random(math.max(1, #replicas - 1))
-  if b >= a and #replicas > 1 then b = b + 1 end
-  a, b = replicas[a], replicas[b]
-  local chosen = b.running + b.waiting < a.running + a.waiting and b or a
-  chosen.queue:push(req)
-end
-
+PowerOfTwo.route = "two"
 return PowerOfTwo

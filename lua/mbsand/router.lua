@@ -1,7 +1,7 @@
 -- mbsand.router: what routers have in common. A router sends arrivals to the replicas' own queues; each replica serves its
 -- queue as the policy that the parameter `engine` names. Such a policy has a function serve(self, replica, step, queue); it may
 -- have plain(self, queue), which gives what replica:plain is to be told instead, or false; and as `order` the key by which
--- its queue is ordered. A router of yours is a few lines:
+-- its queue is ordered. Where arrivals go says the field `route`, a rule that sim:route knows, or a hook `arrive`, which wins:
 --   local Mine = require "mbsand.router".new()
 --   function Mine:arrive(req) self.sim.replicas[1].queue:push(req) end
 --   return Mine
@@ -32,6 +32,7 @@ function router.new(own)
       if engine.order then self.sim:queue{ by = engine.order, of = replica } end
     end
     if engine.init then engine.init(self) end
+    if not self.arrive and self.route then self.sim:route(self.route) end
   end
 
   function policy:schedule(replica, step)

@@ -75,6 +75,10 @@ function Sim:sample(key) end
 ---@return mbsand.Replica
 function Sim:least(what) end
 
+---From now on arrivals go to the replicas' own queues by this rule, and `arrive` is not called. False: it is again.
+---@param rule false|"turns"|"random"|"two"|"load"|"running"|"waiting" "two": the less loaded of two that are drawn; "load" and on: Sim:least
+function Sim:route(rule) end
+
 ---Call `fn` once, `dt` seconds from now.
 ---@param dt number at least 0
 ---@param fn fun()

@@ -149,31 +149,6 @@ static int read_sim(lua_State *L, const mb_view *view, int property) {
     return 1;
 }
 
-static double own_waiting(const mb_sim *sim, const mb_replica *replica) {
-    return replica->own_queue == MB_NONE ? 0 : sim->queues[replica->own_queue].count;
-}
-
-// sim:least(what): the replica with the least of it; of equals the first. A walk over the replicas, without
-// Lua.
-static int least(lua_State *L) {
-    static const char *const whats[] = {"load", "running", "waiting", NULL};
-    const mb_sim *sim = check_sim(L);
-    const int what = luaL_checkoption(L, 2, "load", whats);
-    uint32_t best = 0;
-    double fewest = INFINITY;
-    mb_host_work(L, sim->config->replicas / 16);
-    for (uint32_t i = 0; i < sim->config->replicas && fewest > 0; i++) {
-        const mb_replica *replica = &sim->replicas[i];
-        const double running = what == 2 ? 0 : mb_engine_running(&replica->engine);
-        const double count = running + (what == 1 ? 0 : own_waiting(sim, replica));
-        if (count >= fewest) continue;
-        fewest = count;
-        best = i;
-    }
-    mb_replica_view_push(mb_host_of(L), best);
-    return 1;
-}
-
 static int index_sim(lua_State *L) {
     return mb_view_index(L, "sim", read_sim);
 }
@@ -222,7 +197,8 @@ void mb_sim_view_open(lua_State *L) {
                                         {"bins", mb_bins_make, 0},
                                         {"after", after, 0},
                                         {"every", every, 0},
-                                        {"least", least, 0},
+                                        {"least", mb_least_call, 0},
+                                        {"route", mb_route_call, 0},
                                         {"sample", sample, 0},
                                         {"log", log_line, 0},
                                         {"observe", observe, 0},

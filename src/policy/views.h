@@ -84,6 +84,9 @@ uint32_t mb_step_view_limit(lua_State *L, int index, const char *call);
 // "needed" or "spare": what a decode must find free to go on.
 bool mb_step_view_spare(lua_State *L, int index, const char *call);
 void mb_sim_view_open(lua_State *L);
+// sim:least(what), sim:route(rule); src/policy/view_route.c
+int mb_least_call(lua_State *L);
+int mb_route_call(lua_State *L);
 
 // src/policy/view_slo.c: the bounds that requests of a class are promised, one table for all of them (no
 // class: the scenario's).

@@ -6,6 +6,7 @@
 #include "sim/gauges.h"
 #include "sim/leave.h"
 #include "sim/news.h"
+#include "sim/route.h"
 #include "sim/waiting.h"
 #include "sim/window.h"
 
@@ -83,6 +84,7 @@ mb_status mb_sim_arrive(mb_sim *sim, uint64_t id, mb_error *error) {
     if (!sim->config->block_oversize &&
         !mb_engine_ever_fits(&sim->replicas[0].engine, (uint32_t)final_tokens))
         return reject_oversize(sim, slot, error);
+    if (sim->route.kind != MB_ROUTE_NONE) return mb_route(sim, slot, error);
     if (!sim->policy.ops->arrive) return mb_sim_push_to_inbox(sim, slot, error);
     status = sim->policy.ops->arrive(sim->policy.self, sim, slot, error);
     // A request that the policy holds is in no queue that would have told.

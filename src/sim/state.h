@@ -126,6 +126,23 @@ typedef struct mb_plain {
     uint32_t queue, most; // admit from here, so many
 } mb_plain;
 
+// Where arrivals go (route.h).
+typedef enum mb_route_kind {
+    MB_ROUTE_NONE, // the policy is asked, or they go to the inbox
+    MB_ROUTE_TURNS,
+    MB_ROUTE_RANDOM,
+    MB_ROUTE_TWO,  // the less loaded of two that are drawn
+    MB_ROUTE_LOAD, // to who has the least of it
+    MB_ROUTE_RUNNING,
+    MB_ROUTE_WAITING
+} mb_route_kind;
+
+typedef struct mb_route_said {
+    mb_route_kind kind;
+    uint32_t last;  // in turn, from 1; 0: nobody yet
+    mb_rng *random; // the policy's own stream
+} mb_route_said;
+
 struct mb_replica {
     mb_engine engine;
     mb_plain plain;
@@ -158,6 +175,7 @@ struct mb_sim {
     uint32_t bins_count;
     bool inbox_is_bins;
     uint32_t inbox; // index of a queue or of bins
+    mb_route_said route;
     mb_replica *replicas;
     bool by_steps;          // their engines go step by step, not by whole batches
     mb_request_times times; // where it goes, if anybody asked

@@ -127,15 +127,16 @@ static mb_status give_key(mb_sim *sim, uint32_t queue, uint32_t slot, mb_error *
     return status;
 }
 
-mb_status mb_sim_push_to_inbox(mb_sim *sim, uint32_t slot, mb_error *error) {
-    const uint32_t inbox = sim->inbox; // the policy's key function may change it
-    if (sim->inbox_is_bins) {
-        mb_sim_push_bins(sim, inbox, slot);
-        return MB_OK;
-    }
-    const mb_status status = give_key(sim, inbox, slot, error);
-    if (status == MB_OK) mb_sim_push(sim, inbox, slot, false);
+mb_status mb_sim_file(mb_sim *sim, uint32_t queue, uint32_t slot, mb_error *error) {
+    const mb_status status = give_key(sim, queue, slot, error);
+    if (status == MB_OK) mb_sim_push(sim, queue, slot, false);
     return status;
+}
+
+mb_status mb_sim_push_to_inbox(mb_sim *sim, uint32_t slot, mb_error *error) {
+    if (!sim->inbox_is_bins) return mb_sim_file(sim, sim->inbox, slot, error);
+    mb_sim_push_bins(sim, sim->inbox, slot);
+    return MB_OK;
 }
 
 mb_status mb_sim_file_again(mb_sim *sim, uint32_t queue, uint32_t slot, bool front, mb_error *error) {

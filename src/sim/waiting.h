@@ -17,6 +17,8 @@ uint32_t mb_replica_make_queue(mb_sim *sim, mb_replica *replica, mb_key order);
 // set.
 void mb_sim_push(mb_sim *sim, uint32_t queue, uint32_t slot, bool front);
 void mb_sim_push_bins(mb_sim *sim, uint32_t bins, uint32_t slot);
+// The same with the key that the policy gives, where the queue's order asks it.
+mb_status mb_sim_file(mb_sim *sim, uint32_t queue, uint32_t slot, mb_error *error);
 mb_status mb_sim_push_to_inbox(mb_sim *sim, uint32_t slot, mb_error *error);
 // Back to a queue, ordered by its key as it is now; replicas may react.
 mb_status mb_sim_file_again(mb_sim *sim, uint32_t queue, uint32_t slot, bool front, mb_error *error);

@@ -73,6 +73,25 @@ plain_steps() { # plain_steps ARGUMENTS [more lines]
     ends 1 "./my.lua:2: replica:plain: the age is a share of the predicted output, at least 0"
 }
 
+@test "a route" {
+    route() { # route RULE [more lines]
+        local rule=$1
+        shift
+        policy 'local P = {}' "function P:init() self.sim:route($rule) end" \
+            'function P:schedule(replica, step) step:admit(replica.queue) end' "$@" 'return P'
+    }
+    route '"turns"'
+    [ "$status" -eq 0 ]
+    route '"turns"' 'function P:arrive() error("asked") end'
+    [ "$status" -eq 0 ]
+    route '"turns"' 'function P:finish() self.sim:route(false) end' 'function P:arrive() error("asked", 0) end'
+    ends 1 "asked"
+    route '"trun"'
+    ends 1 './my.lua:2: sim:route: arrivals go to the replica with the least "load", "running" or "waiting", in "turns", to a "random" one or the less loaded of "two" drawn at random, and false takes it back; not "trun"'
+    route ''
+    ends 1 './my.lua:2: sim:route: arrivals go to the replica with the least "load", "running" or "waiting", in "turns", to a "random" one or the less loaded of "two" drawn at random, and false takes it back; not "no value"'
+}
+
 @test "running requests make room by an order that has a name" {
     policy 'local P = {}' 'function P:schedule(_, step) step:displace(self.sim.queue) end' 'return P'
     ends 1 "./my.lua:2: step:displace: who runs makes room by the order of the queue"

@@ -1,5 +1,6 @@
 -- Bundled policies that say a plain step once (replica:plain) do what they do when their function `serve` is called at every
--- boundary: every measure, and every row of every dump, on random scenarios, jumping and step by step.
+-- boundary, and routers that say where arrivals go (sim:route) what the hook `arrive` does that says so each time: every
+-- measure, and every row of every dump, on random scenarios, jumping and step by step.
 --   lua5.4 tests/oracle/plain.lua [SCENARIOS [SEED]]
 
 package.path = "tests/lua/?.lua;tests/oracle/?.lua;" .. package.path
@@ -12,7 +13,50 @@ local draws = require("random_steps")(seed, folder, false)
 
 -- Those that say so, the routers over two engines, and beside each the policy that never does.
 local NAMES = program.lines("grep -l replica:plain policies/*.lua | sed 's/.*\\///; s/\\.lua//'")
-for _, name in ipairs{ "round_robin", "random", "least_loaded", "power_of_two" } do NAMES[#NAMES + 1] = name end
+for _, name in ipairs{ "round_robin", "random", "least_loaded", "power_of_two", "fewest_running", "fewest_waiting" } do
+  NAMES[#NAMES + 1] = name
+end
+for _, what in ipairs{ "running", "waiting" } do -- those that are not bundled
+  program.write(("%s/fewest_%s.lua"):format(folder, what), ([[
+local P = require "mbsand.router".new()
+P.route = "%s"
+return P
+]]):format(what))
+end
+
+-- sim:route, written out.
+local FEWEST = [[
+function P:arrive(req)
+  local best, fewest
+  for _, replica in ipairs(self.sim.replicas) do
+    local count = %s
+    if not best or count < fewest then best, fewest = replica, count end
+  end
+  best.queue:push(req)
+end
+]]
+local ROUTES = { round_robin = [[
+function P:arrive(req)
+  local replicas = self.sim.replicas
+  self.last = (self.last or 0) % #replicas + 1
+  replicas[self.last].queue:push(req)
+end
+]], random = [[
+function P:arrive(req)
+  local replicas = self.sim.replicas
+  replicas[math.random(#replicas)].queue:push(req)
+end
+]], power_of_two = [[
+function P:arrive(req)
+  local replicas = self.sim.replicas
+  local a, b = math.random(#replicas), math.random(math.max(1, #replicas - 1))
+  if b >= a and #replicas > 1 then b = b + 1 end
+  a, b = replicas[a], replicas[b]
+  local chosen = b.running + b.waiting < a.running + a.waiting and b or a
+  chosen.queue:push(req)
+end
+]], least_loaded = FEWEST:format("replica.running + replica.waiting"),
+  fewest_running = FEWEST:format("replica.running"), fewest_waiting = FEWEST:format("replica.waiting") }
 
 -- step:displace, written out: a walk over the running.
 local WALKS = { priority = [[
@@ -57,7 +101,7 @@ function P:schedule(replica, step)
   self:serve(replica, step, self.queue or self.sim.queue)
 end
 return P
-]]):format(name, WALKS[name] and WALKS[name] .. LOOP or ""))
+]]):format(name, ROUTES[name] or WALKS[name] and WALKS[name] .. LOOP or ""))
 end
 for _, name in ipairs(NAMES) do write_out(name) end
 
@@ -75,7 +119,9 @@ local PARAMS = {
 local function pair(name)
   local params = draws.pick(PARAMS[name] or { "" })
   local function entry(what, label) return ('{ "%s", label = "%s", %s }'):format(what, label, params) end
-  return entry(name, name .. "_one"), entry(("%s/written_%s.lua"):format(folder, name), name .. "_two")
+  local own = ("%s/%s.lua"):format(folder, name)
+  local one = entry(name:find("^fewest") and own or name, name .. "_one")
+  return one, entry(("%s/written_%s.lua"):format(folder, name), name .. "_two")
 end
 
 local function text_of(path)
@@ -136,7 +182,7 @@ for number = 1, wanted do
   end
 end
 tap.equal(failed, 0,
-  ("%d runs of %d policies, %d rows of dumps: a plain step = its hook written out"):format(runs, #NAMES, rows))
+  ("%d runs of %d policies, %d rows of dumps: a plain step, a route = its hook written out"):format(runs, #NAMES, rows))
 tap.ok(runs == wanted * #NAMES * 4 and rows > 50 * runs, "all of them ran")
 if failed == 0 then os.execute("rm -r " .. folder) end
 tap.done()

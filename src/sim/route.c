@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+#include "sim/route.h"
+
+#include "sim/waiting.h"
+
+static uint32_t own_waiting(const mb_sim *sim, const mb_replica *replica) {
+    return replica->own_queue == MB_NONE ? 0 : sim->queues[replica->own_queue].count;
+}
+
+static uint64_t measure(const mb_sim *sim, uint32_t id, mb_measured what) {
+    const mb_replica *replica = &sim->replicas[id];
+    const uint64_t running = what == MB_BY_WAITING ? 0 : mb_engine_running(&replica->engine);
+    return running + (what == MB_BY_RUNNING ? 0 : own_waiting(sim, replica));
+}
+
+uint32_t mb_least_replica(const mb_sim *sim, mb_measured what) {
+    uint32_t best = 0;
+    uint64_t fewest = UINT64_MAX;
+    for (uint32_t i = 0; i < sim->config->replicas && fewest > 0; i++) {
+        const uint64_t count = measure(sim, i, what);
+        if (count >= fewest) continue;
+        fewest = count;
+        best = i;
+    }
+    return best;
+}
+
+// The less loaded of two that are drawn, if there are two; of equals the one drawn first.
+static uint32_t draw_two(const mb_sim *sim, mb_rng *random) {
+    const uint32_t n = sim->config->replicas;
+    const uint32_t a = (uint32_t)mb_rng_below(random, n);
+    uint32_t b = (uint32_t)mb_rng_below(random, n > 1 ? n - 1 : 1);
+    if (b >= a && n > 1) b++;
+    return measure(sim, b, MB_BY_LOAD) < measure(sim, a, MB_BY_LOAD) ? b : a;
+}
+
+static uint32_t choose(mb_sim *sim) {
+    mb_route_said *route = &sim->route;
+    switch (route->kind) {
+    case MB_ROUTE_TURNS:
+        route->last = route->last % sim->config->replicas + 1;
+        return route->last - 1;
+    case MB_ROUTE_RANDOM:
+        return (uint32_t)mb_rng_below(route->random, sim->config->replicas);
+    case MB_ROUTE_TWO:
+        return draw_two(sim, route->random);
+    case MB_ROUTE_RUNNING:
+        return mb_least_replica(sim, MB_BY_RUNNING);
+    case MB_ROUTE_WAITING:
+        return mb_least_replica(sim, MB_BY_WAITING);
+    default:
+        return mb_least_replica(sim, MB_BY_LOAD);
+    }
+}
+
+mb_status mb_route(mb_sim *sim, uint32_t slot, mb_error *error) {
+    return mb_sim_file(sim, sim->replicas[choose(sim)].own_queue, slot, error);
+}
