@@ -112,6 +112,12 @@ int mb_cmd_sweep(int argc, char **argv) {
     int code = mb_sweep_arguments_parse(argc, argv, &arguments);
     if (code == 0 && arguments.help)
         mb_sweep_arguments_help();
+    else if (code == 0 && ranks.size == 1 && mb_ranks_started() > 1)
+        code = mb_cli_usage(
+            "sweep",
+            "%u ranks were started, and this mbsand cannot share runs between them: `make MPI=1` "
+            "builds one that can",
+            mb_ranks_started());
     else if (code == 0)
         code = sweep(&arguments, &ranks, argc, argv);
     mb_run_arguments_deinit(&arguments);

@@ -376,7 +376,7 @@ static const struct {
                      {{"no-os-sandbox", no_argument, NULL, OPTION_NO_SANDBOX}, SCENARIOS | VERIFY},
                      {{"bound", no_argument, NULL, OPTION_BOUND}, RUN | SWEEP},
                      {{"db", required_argument, NULL, OPTION_DB}, SWEEP | SEARCH},
-                     {{"shard", required_argument, NULL, OPTION_SHARD}, SWEEP},
+                     {{"shard", required_argument, NULL, OPTION_SHARD}, SWEEP | SEARCH},
                      {{"slo", required_argument, NULL, OPTION_SLO}, SEARCH},
                      {{"tolerance", required_argument, NULL, OPTION_TOLERANCE}, SEARCH},
                      {{"tune", required_argument, NULL, OPTION_TUNE}, SEARCH},
@@ -463,6 +463,10 @@ int mb_run_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
 int mb_search_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
     const int code = parse(argc, argv, "search", SEARCH, arguments);
     if (code || arguments->help) return code;
+    if (arguments->shards > 1)
+        return mb_cli_usage("search",
+                            "--shard parts the runs of a sweep, which are known beforehand; a search goes on "
+                            "from what it finds. Give each machine a policy of its own with --only");
     if (arguments->tune_count) {
         if (arguments->over_count || arguments->slo_count)
             return mb_cli_usage("search",
@@ -470,15 +474,15 @@ int mb_search_arguments_parse(int argc, char **argv, mb_run_arguments *arguments
                                 "may go within an --slo: give one of them");
         return 0;
     }
-    if (arguments->objective || arguments->runs || arguments->fresh || arguments->db)
-        return mb_cli_usage("search",
-                            "--measure, --runs, --fresh and --db belong to --tune, which is not given");
+    if (arguments->db)
+        return mb_cli_usage("search", "--db keeps the runs of --tune; those behind an answer of --over are "
+                                      "all in --format csv and json");
+    if (arguments->objective || arguments->runs || arguments->fresh)
+        return mb_cli_usage("search", "--measure, --runs and --fresh belong to --tune, which is not given");
     if (!arguments->over_count)
         return mb_cli_usage("search", "over which key? For example: --over workload.arrivals.rate=1..100");
     if (!arguments->slo_count)
         return mb_cli_usage("search", "what is to be met? For example: --slo 'ttft_p99<=0.5'");
-    if (arguments->format == MB_OUTPUT_JSON || arguments->format == MB_OUTPUT_MD)
-        return mb_cli_usage("search", "--format: expected table or csv");
     return 0;
 }
 

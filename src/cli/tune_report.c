@@ -2,9 +2,9 @@
 #include "cli/tune_report.h"
 
 #include "base/strbuf.h"
+#include "cli/answer.h"
 #include "report/format.h"
 #include "report/json_values.h"
-#include "report/table.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -217,32 +217,12 @@ static mb_status build(const mb_tune_options *options, const mb_tune_result *res
     return sheet->failed ? mb_fail_memory(error) : MB_OK;
 }
 
-static void print_notes(char *notes, bool markdown) {
-    for (char *line = notes, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
-        *end = '\0';
-        if (markdown)
-            printf("\n%s\n", line);
-        else
-            mb_print_wrapped(stdout, line, strncmp(line, "warning: ", 9) == 0 ? 2 : 0);
-    }
-}
-
 static mb_status print_table(const mb_tune_options *options, const mb_tune_result *result, bool markdown,
-                             char *notes, mb_error *error) {
+                             const char *notes, mb_error *error) {
     mb_sheet sheet;
-    mb_strbuf text = {0};
     mb_status status = build(options, result, &sheet, error);
-    if (status == MB_OK && markdown) {
-        mb_markdown_sheet(&sheet, &text);
-        if (text.failed) status = mb_fail_memory(error);
-        if (status == MB_OK) fputs(text.text, stdout);
-    } else if (status == MB_OK) {
-        mb_print_sheet(&sheet, stdout, mb_wants_color(stdout));
-        putchar('\n');
-    }
+    if (status == MB_OK) status = mb_answer_print(&sheet, notes, markdown, error);
     mb_sheet_deinit(&sheet);
-    mb_strbuf_deinit(&text);
-    if (status == MB_OK) print_notes(notes, markdown);
     return status;
 }
 
@@ -278,7 +258,7 @@ static void print_row(const mb_tune_options *options, const mb_tuned *policy, si
     mb_strbuf_deinit(&text);
 }
 
-static void print_csv(const mb_tune_options *options, const mb_tune_result *result, char *notes) {
+static void print_csv(const mb_tune_options *options, const mb_tune_result *result, const char *notes) {
     mb_strbuf head = {0};
     mb_strbuf_add(&head, "policy,role,seed");
     for (size_t i = 0; i < options->axis_count; i++) {
@@ -298,10 +278,7 @@ static void print_csv(const mb_tune_options *options, const mb_tune_result *resu
                 print_row(options, policy, which ? policy->best : SIZE_MAX, which ? "tuned" : "as it is",
                           result->seeds + seed + 1, &policy->judged[which][seed]);
     }
-    for (char *line = notes, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
-        *end = '\0';
-        if (strncmp(line, "warning: ", 9) == 0) fprintf(stderr, "mbsand: %s\n", line);
-    }
+    mb_answer_warn(notes);
 }
 
 static json_t *estimate_json(bool *lost, const mb_estimate *e) {
@@ -344,10 +321,10 @@ static json_t *policy_json(bool *lost, const mb_tune_options *options, const mb_
     return object;
 }
 
-static mb_status print_json(const mb_tune_options *options, const mb_tune_result *result, char *notes,
+static mb_status print_json(const mb_tune_options *options, const mb_tune_result *result, const char *notes,
                             mb_error *error) {
     bool lost = false;
-    json_t *whole = json_object(), *policies = json_array(), *lines = json_array();
+    json_t *whole = json_object(), *policies = json_array();
     mb_json_set(&lost, whole, "measure", mb_json_text(mb_measures[options->measure].name));
     mb_json_set(&lost, whole, "seeds", json_integer((json_int_t)result->seeds));
     mb_json_set(&lost, whole, "fresh_seeds", json_integer((json_int_t)options->fresh));
@@ -356,15 +333,8 @@ static mb_status print_json(const mb_tune_options *options, const mb_tune_result
     for (size_t i = 0; i < result->policy_count; i++)
         mb_json_append(&lost, policies, policy_json(&lost, options, result, &result->policies[i]));
     mb_json_set(&lost, whole, "policies", policies);
-    for (char *line = notes, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
-        *end = '\0';
-        mb_json_append(&lost, lines, mb_json_text(line));
-    }
-    mb_json_set(&lost, whole, "notes", lines);
-    const bool good = !lost && json_dumpf(whole, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17)) == 0;
-    json_decref(whole);
-    putchar('\n');
-    return good ? MB_OK : mb_fail_memory(error);
+    mb_json_set(&lost, whole, "notes", mb_answer_json(&lost, notes));
+    return mb_answer_print_json(whole, lost, error);
 }
 
 mb_status mb_tune_print(const mb_tune_options *options, const mb_tune_result *result, mb_output_format format,

@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "sweep/ranks.h"
 
+#include <stdlib.h>
+
+unsigned mb_ranks_started(void) {
+    const char *size = getenv("OMPI_COMM_WORLD_SIZE");
+    if (!size) size = getenv("PMI_SIZE");
+    const long count = size ? strtol(size, NULL, 10) : 1;
+    return count > 1 && count < 1000000 ? (unsigned)count : 1;
+}
+
 #ifdef MB_MPI
 
 #include "base/clock.h"
@@ -15,7 +24,6 @@
 #include <math.h>
 #include <mpi.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>

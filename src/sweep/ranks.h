@@ -10,6 +10,8 @@ typedef struct mb_ranks {
     int rank, size;
 } mb_ranks;
 
+// How many mpirun (or srun) has started of this program, whether it was built with MPI or not; 1 without.
+unsigned mb_ranks_started(void);
 mb_ranks mb_ranks_begin(void);
 void mb_ranks_end(void); // whether or not the others have come to their end
 

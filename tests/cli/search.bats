@@ -47,6 +47,22 @@ END
     done
 }
 
+@test "JSON has what CSV has, Markdown what the table has" {
+    search=("$MBSAND" search gpus.lua --over cluster.gpus=1..40 --over workload.arrivals.rate=10,20 --slo 'e2e_p99<=3')
+    "${search[@]}" --format csv >s.csv
+    "${search[@]}" --format json >s.json
+    "${search[@]}" --format md >s.md
+    jq -r '.answers[] as $a | $a.seeds[] | .runs[] as $r | [$a.keys["workload.arrivals.rate"], $a.policy, .seed, "run", $r.value,
+        ($r.e2e_p99_s * 1e6 | round), (if $r.met then 1 else 0 end)] | join(",")' s.json >a
+    awk -F, '$4 == "run" { printf "%s,%s,%s,run,%s,%.0f,%s\n", $1, $2, $3, $5, $6 * 1e6, $7 }' s.csv >b
+    cmp a b
+    [ "$(wc -l <a)" -gt 50 ]
+    [ "$(jq -r '.answers[].seeds[] | select(.end == "found") | .value' s.json)" = "$(awk -F, '$4 == "found" { print $5 }' s.csv)" ]
+    [ "$(jq -r '.answers[].answer' s.json)" = "$("${search[@]}" | awk '/static_/ { match($0, /(from|up to) [0-9]+/); print substr($0, RSTART, RLENGTH) }')" ]
+    jq -r '.answers[] | "| \(.keys["workload.arrivals.rate"]) | \(.policy | sub("_"; "\\_")) | \(.answer) |"' s.json |
+        while read -r row; do grep -qF "$row" s.md || { echo "$row"; cat s.md; return 1; }; done
+}
+
 @test "the cheapest of several kinds of GPUs is that of a grid" {
     cat >kinds.lua <<'END'
 return scenario { workload = synthetic { arrivals = arrivals.poisson { rate = 40 }, prompt = 600, output = 200, limit = 400 },
@@ -119,6 +135,14 @@ END
     says "over which key?"
     run -2 "$MBSAND" search gpus.lua --over cluster.gpus=1..4
     says "what is to be met?"
+    run -2 "$MBSAND" search gpus.lua --over cluster.gpus=1..4 --slo 'e2e_p99<=1' --db s.db
+    says "--db keeps the runs of --tune"
+    run -2 "$MBSAND" search gpus.lua --tune params.batch_size=1..4 --shard 1/2
+    says "a search goes on from what it finds"
+    OMPI_COMM_WORLD_SIZE=2 run -2 "$MBSAND" search gpus.lua --over cluster.gpus=1..4 --slo 'e2e_p99<=1'
+    says "2 ranks were started, and each would do the whole search"
+    OMPI_COMM_WORLD_SIZE=2 run -2 "$MBSAND" sweep gpus.lua --db s.db
+    says "this mbsand cannot share runs between them"
     echo 'return { schedule = function() error("boom") end }' >bad.lua
     run -1 "$MBSAND" search gpus.lua --over cluster.gpus=1..4 --slo 'e2e_p99<=1' --policy ./bad.lua
     says "bad.lua:1: boom"
