@@ -285,7 +285,9 @@ end
 
 -- One of several kinds, each made by its constructor: spec.kinds[name] = record.
 function check.choice(spec, value, place)
-  if spec.shorthand and type(value) == "number" then value = spec.shorthand(value) end
+  if spec.shorthand and (type(value) == "number" or (spec.plain and type(value) == "table" and not tags[value])) then
+    value = spec.shorthand(value)
+  end
   local tag = schema.tag_of(value)
   if not tag or tag.family ~= spec.family or not spec.kinds[tag.kind] then wrong(place, value, schema.expected(spec)) end
   local result = check.record(spec.kinds[tag.kind], value, place, tag.kind)

@@ -131,6 +131,17 @@ outputs.kinds["lengths.by_prompt"] = record(bounded {
     "{ up_to =, lengths = }, ..., { lengths = }"),
 }, prompt_ranges)
 
+-- The caller's bound on the output: tokens, drawn or fixed, or so many times the output.
+local max_output = required(lengths)
+max_output.required, max_output.plain = false, true -- a table without a word is { factor = }
+max_output.expected = lengths.expected:gsub("^a number, or ", "a number, { factor = }, or ")
+max_output.kinds = { max_output = record { factor = need(number { min = 1, max = 1e6 }) } }
+for kind, spec in pairs(lengths.kinds) do max_output.kinds[kind] = spec end
+max_output.shorthand = function(value)
+  if type(value) == "table" then return schema.tag(schema.copy(value), "lengths", "max_output") end
+  return lengths.shorthand(value)
+end
+
 -- Prompts and outputs that were measured together.
 local pairs_of = {
   type = "choice",
@@ -253,7 +264,7 @@ end
 local predictor = {
   type = "choice",
   family = "predictor",
-  expected = "predict.exact, lognormal, bin_flip, confusion, constant, column or origin",
+  expected = "predict.exact, lognormal, bin_flip, confusion, constant, column, refined, bins or origin",
   kinds = {
     ["predict.exact"] = record {},
     ["predict.lognormal"] = record { sigma = need(number { min = 0, max = 10 }) },
@@ -276,6 +287,16 @@ local predictor = {
     }, confusion_matrix),
     ["predict.constant"] = record { value = need(number { min = 1, whole = true, max = MOST_TOKENS }) },
     ["predict.column"] = record {},
+    ["predict.refined"] = record {
+      sigma = need(number { min = 0, max = 10 }),
+      every = number { min = 1, whole = true, max = MOST_TOKENS, default = 1, unit = "tokens" },
+      floor = number { min = 0, max = 10, default = 0 },
+    },
+    ["predict.bins"] = record({
+      edges = edges(),
+      lowest = number { min = 0, default = 1 },
+      highest = need(positive()),
+    }, ascending),
     ["predict.origin"] = record {
       seed = number { min = 0, max = 2 ^ 32 - 1, whole = true, default = 42 },
       sigma = number { min = 0, max = 10, default = 0.1 },
@@ -379,6 +400,7 @@ local function check_lengths(result, place)
     end
     names[class.name] = i
     check_pairs(class, place, ('class "%s"'):format(class.name))
+    class.max_output = class.max_output or schema.copy(result.max_output)
     if not class.prompt and not class.output then class.lengths = class.lengths or schema.copy(result.lengths) end
     for _, key in ipairs { "prompt", "output" } do
       if not class.lengths then class[key] = class[key] or schema.copy(result[key]) end
@@ -422,6 +444,7 @@ local classes = {
     prompt = lengths,
     output = outputs,
     lengths = pairs_of,
+    max_output = max_output,
     priority = number { min = -2 ^ 31 + 1, max = 2 ^ 31 - 1, whole = true, default = 0 },
     slo = record { ttft = seconds(), tbt = seconds(), gap = seconds(), e2e = seconds() },
   },
@@ -435,6 +458,7 @@ local columns = function()
     predicted = column(), client = column(), priority = column(), service = column(), prefix = column(),
     ["end"] = column(), duration = column(),
     session = column(), id = column(), parent = column(), delay = column(),
+    max_output = column(),
   })
 end
 
@@ -504,6 +528,7 @@ local workload = {
       prompt = lengths,
       output = outputs,
       lengths = pairs_of,
+      max_output = max_output,
       service = lengths,
       clients = number { min = 0, whole = true, max = 1e6, default = 0 },
       limit = number { min = 1, whole = true, max = 1e15 },

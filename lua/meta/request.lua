@@ -21,6 +21,7 @@
 ---@field prefix { [integer]: integer|string, unit: integer }? ids that name the prompt's content, `unit` tokens each; digits above 2^53
 ---@field class string? name of its class
 ---@field slo mbsand.Slo what it is promised: its class's bounds, or the scenario's
+---@field max_output integer? the caller's bound on the output, tokens
 ---@field user any yours
 local Request = {}
 
@@ -58,3 +59,9 @@ function Request:expect(tokens) end
 ---The number for `by = "rank"`; 0 at first.
 ---@param number number
 function Request:rank(number) end
+
+---What the predictor says of the whole output now, tokens; more than `predicted_output` where that is `predict.refined` or
+---`predict.bins`.
+---@param what? "output"|"low"|"high"|number "output"; a number: a quantile between 0 and 1
+---@return integer
+function Request:predict(what) end

@@ -8,6 +8,7 @@
 ---@class mbsand.Latency
 ---@class mbsand.Section
 ---@alias mbsand.Tokens number|mbsand.Lengths
+---@alias mbsand.MaxOutput mbsand.Tokens|{ factor: number } tokens, or so many times the output
 
 ---@class mbsand.Scenario
 ---@field title? string
@@ -198,6 +199,7 @@ trace, arrivals, lengths, predict, latency = {}, {}, {}, {}, {}
 ---@field id? string with parent
 ---@field parent? string id of the request that a request follows
 ---@field delay? string from the answer to that one, in units of time_unit
+---@field max_output? string the caller's bound on the output, tokens
 
 ---@class mbsand.CsvOptions : mbsand.TraceOptions
 ---@field columns mbsand.Columns
@@ -244,6 +246,7 @@ function trace.jsonl(path) end
 ---@field prompt? mbsand.Tokens with sessions: the new tokens of a turn
 ---@field output? mbsand.Tokens
 ---@field lengths? mbsand.Lengths pairs, instead of prompt and output
+---@field max_output? mbsand.MaxOutput the caller's bound on the output
 ---@field service? mbsand.Tokens s, for latency.jobs
 ---@field clients? integer
 ---@field limit? integer requests
@@ -267,6 +270,7 @@ function trace.jsonl(path) end
 ---@field prompt? mbsand.Tokens else the workload's
 ---@field output? mbsand.Tokens else the workload's
 ---@field lengths? mbsand.Lengths pairs, instead of prompt and output
+---@field max_output? mbsand.MaxOutput else the workload's
 ---@field priority? integer 0
 ---@field slo? mbsand.Slo e2e sets the deadline
 
@@ -366,6 +370,14 @@ function predict.constant(value) end
 ---@param keys? {}
 ---@return mbsand.Predictor
 function predict.column(keys) end
+---Refined after every `every` tokens (1), with an error that falls from sigma to `floor` (0).
+---@param keys { sigma: number, every?: integer, floor?: number }
+---@return mbsand.Predictor
+function predict.refined(keys) end
+---The bounds of the true bin; lowest: 1.
+---@param keys { edges: number[], lowest?: number, highest: number }
+---@return mbsand.Predictor
+function predict.bins(keys) end
 ---@param keys { seed?: integer, sigma?: number } 42, 0.1
 ---@return mbsand.Predictor
 function predict.origin(keys) end

@@ -13,7 +13,7 @@ enum { SAMPLE = 5000 }; // rows that policies may look at before the run (policy
 
 // Which columns the requests need.
 typedef struct columns {
-    bool client, priority, service, prefix, session, empty;
+    bool client, priority, service, prefix, session, empty, max_output;
     uint32_t prefix_unit;
 } columns;
 
@@ -30,6 +30,7 @@ static void look_at(columns *has, const mb_arrival *arrival, char *const *client
     has->priority = has->priority || arrival->priority != 0;
     has->service = has->service || arrival->service_s > 0;
     has->session = has->session || arrival->session != 0;
+    has->max_output = has->max_output || arrival->max_output != 0;
     has->empty = has->empty || !arrival->prompt_tokens || !arrival->output_tokens;
     if (!arrival->prefix_count) return;
     has->prefix = true;
@@ -56,6 +57,8 @@ static void add_row(const saver *s, mb_strbuf *text, const mb_arrival *arrival, 
     if (s->has.priority) mb_strbuf_printf(text, ",%d", arrival->priority);
     if (s->has.service) mb_strbuf_printf(text, ",%.17g", arrival->service_s);
     if (s->has.session) mb_strbuf_printf(text, ",%llu", (unsigned long long)arrival->session);
+    if (s->has.max_output && !arrival->max_output) mb_strbuf_add(text, ",");
+    if (s->has.max_output && arrival->max_output) mb_strbuf_printf(text, ",%u", arrival->max_output);
     if (s->has.prefix) add_prefix(text, arrival);
     mb_strbuf_add(text, "\n");
 }
@@ -68,6 +71,7 @@ static void add_trace(const saver *s, mb_strbuf *text) {
     mb_strbuf_add(text, s->has.priority ? ",priority" : "");
     mb_strbuf_add(text, s->has.service ? ",service_s" : "");
     mb_strbuf_add(text, s->has.session ? ",session" : "");
+    mb_strbuf_add(text, s->has.max_output ? ",max_output" : "");
     mb_strbuf_add(text, s->has.prefix ? ",prefix\n" : "\n");
     for (size_t i = 0; i < s->before_count; i++)
         add_row(s, text, &s->before[i], 0);
@@ -101,6 +105,7 @@ static void add_workload(const saver *s, mb_strbuf *text, const char *csv) {
     if (s->has.priority) mb_strbuf_add(text, ", priority = \"priority\"");
     if (s->has.service) mb_strbuf_add(text, ", service = \"service_s\"");
     if (s->has.session) mb_strbuf_add(text, ", session = \"session\"");
+    if (s->has.max_output) mb_strbuf_add(text, ", max_output = \"max_output\"");
     if (s->has.prefix) mb_strbuf_add(text, ", prefix = \"prefix\"");
     mb_strbuf_add(text, " },\n    predictor = predict.column {},");
     if (s->has.prefix) mb_strbuf_printf(text, " prefix_unit = %u,", s->has.prefix_unit);

@@ -207,6 +207,41 @@ static int rank(lua_State *L) {
     return 0;
 }
 
+static mb_saying read_saying(lua_State *L, double *quantile) {
+    static const char *const words[] = {"output", "low", "high"};
+    *quantile = 0;
+    if (lua_isnoneornil(L, 2)) return MB_SAYS_OUTPUT;
+    if (lua_type(L, 2) == LUA_TNUMBER) {
+        *quantile = lua_tonumber(L, 2);
+        if (*quantile > 0 && *quantile < 1) return MB_SAYS_QUANTILE;
+    } else if (lua_type(L, 2) == LUA_TSTRING)
+        for (int i = 0; i < 3; i++)
+            if (strcmp(lua_tostring(L, 2), words[i]) == 0) return (mb_saying)i;
+    mb_view_describe(L, 2);
+    luaL_error(L, "req:predict: expected \"output\", \"low\", \"high\" or a quantile between 0 and 1, not %s",
+               lua_tostring(L, -1));
+    return MB_SAYS_OUTPUT;
+}
+
+// predict([what]): what the predictor says of the whole output now.
+static int predict(lua_State *L) {
+    const mb_host *host = mb_host_of(L);
+    const uint32_t slot = mb_request_view_check(L, 1);
+    const mb_request *request = mb_request_at(&host->sim->requests, slot);
+    double quantile;
+    const mb_saying what = read_saying(L, &quantile);
+    if (!host->workload || !mb_predictor_refines(&host->workload->predictor)) {
+        lua_pushinteger(L, request->predicted_output);
+        return 1;
+    }
+    uint32_t computed, generated;
+    mb_request_progress(host->sim, slot, &computed, &generated);
+    const mb_refinement of = {
+        .noise = request->noise, .output = request->output_tokens, .generated = generated};
+    lua_pushinteger(L, mb_predictor_refine(&host->workload->predictor, &of, what, quantile));
+    return 1;
+}
+
 typedef enum request_field {
     FIELD_ID,
     FIELD_ARRIVAL,
@@ -219,6 +254,7 @@ typedef enum request_field {
     FIELD_PREFIX,
     FIELD_CLASS,
     FIELD_SLO,
+    FIELD_MAX_OUTPUT,
     FIELD_OUTPUT,
     FIELD_USER
 } request_field;
@@ -237,6 +273,7 @@ static const struct {
               {"prefix", FIELD_PREFIX},
               {"class", FIELD_CLASS},
               {"slo", FIELD_SLO},
+              {"max_output", FIELD_MAX_OUTPUT},
               {"output_tokens", FIELD_OUTPUT},
               {"user", FIELD_USER}};
 
@@ -282,6 +319,12 @@ static void push_field(lua_State *L, request_field field, const mb_request *requ
     case FIELD_SLO:
         mb_slo_push(L, request->class_index);
         return;
+    case FIELD_MAX_OUTPUT:
+        if (request->max_output)
+            lua_pushinteger(L, request->max_output);
+        else
+            lua_pushnil(L);
+        return;
     case FIELD_OUTPUT:
         if (!mb_host_of(L)->oracle)
             luaL_error(L, "a request has no 'output_tokens' before it finished: nobody knows it; use "
@@ -299,7 +342,7 @@ static int unknown_field(lua_State *L) {
                                         "prefix", "user",          "generated",     "computed",
                                         "waited", "attained",      "preemptions",   "first_token_at",
                                         "phase",  "output_tokens", "class",         "slo",
-                                        "expect", "rank"};
+                                        "expect", "rank",          "predict",       "max_output"};
     const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
     const char *nearest = mb_nearest_word(name, known, sizeof known / sizeof *known);
     if (nearest) return luaL_error(L, "a request has no field '%s'; did you mean '%s'?", name, nearest);
@@ -336,7 +379,8 @@ void mb_request_views_open(lua_State *L) {
                                        {"phase", phase},
                                        {"first_token_at", first_token_at},
                                        {"expect", expect},
-                                       {"rank", rank}};
+                                       {"rank", rank},
+                                       {"predict", predict}};
     lua_newtable(L);
     lua_newtable(L);
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {

@@ -74,6 +74,9 @@ typedef struct mb_request {
     double rank;
     uint32_t expected;  // tokens of the whole output; 0: what was predicted
     uint64_t set_aside; // by ranking number ... of the simulation
+    // --- of workloads that say it
+    uint32_t max_output; // the caller's bound on the output; 0: none
+    uint64_t noise;      // of its predictions
 } mb_request;
 
 // What lies before the replicas: tokenising a prompt, HTTP.

@@ -157,9 +157,11 @@ static void read_confusion(lua_State *L, int table, mb_predictor *predictor) {
 static void read_predictor(lua_State *L, int table, mb_predictor *predictor) {
     static const char *const names[] = {"predict.exact",     "predict.lognormal", "predict.bin_flip",
                                         "predict.confusion", "predict.constant",  "predict.column",
-                                        "predict.origin"};
+                                        "predict.origin",    "predict.refined",   "predict.bins"};
     predictor->kind = (mb_predictor_kind)CHOOSE(L, table, names);
     predictor->sigma = number(L, table, "sigma");
+    predictor->floor = number(L, table, "floor");
+    predictor->every = small(L, table, "every");
     predictor->flip = number(L, table, "p");
     predictor->lowest = number(L, table, "lowest");
     predictor->highest = number(L, table, "highest");
@@ -200,13 +202,25 @@ static void read_trace(lua_State *L, int table, mb_trace *trace) {
     const struct {
         const char *key;
         char **name;
-    } roles[] = {{"time", &into->time},           {"prompt", &into->prompt},   {"output", &into->output},
-                 {"predicted", &into->predicted}, {"client", &into->client},   {"priority", &into->priority},
-                 {"service", &into->service},     {"prefix", &into->prefix},   {"end", &into->end},
-                 {"duration", &into->duration},   {"session", &into->session}, {"id", &into->id},
-                 {"parent", &into->parent},       {"delay", &into->delay}};
+    } roles[] = {
+        {"time", &into->time},           {"prompt", &into->prompt},   {"output", &into->output},
+        {"predicted", &into->predicted}, {"client", &into->client},   {"priority", &into->priority},
+        {"service", &into->service},     {"prefix", &into->prefix},   {"end", &into->end},
+        {"duration", &into->duration},   {"session", &into->session}, {"id", &into->id},
+        {"parent", &into->parent},       {"delay", &into->delay},     {"max_output", &into->max_output}};
     for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
         read_text(L, columns, roles[i].key, roles[i].name);
+    lua_pop(L, 1);
+}
+
+static void read_max_output(lua_State *L, int table, mb_output_bound *bound) {
+    if (!enter(L, table, "max_output")) return;
+    const int at = lua_gettop(L);
+    bound->given = true;
+    if (is(L, at, "kind", "max_output"))
+        bound->factor = number(L, at, "factor");
+    else
+        read_distribution(L, at, &bound->tokens);
     lua_pop(L, 1);
 }
 
@@ -218,6 +232,7 @@ static void read_class(lua_State *L, int table, mb_class *class) {
     read_distribution_of(L, table, "prompt", &class->prompt);
     read_distribution_of(L, table, "output", &class->output);
     read_pairs(L, table, &class->pairs);
+    read_max_output(L, table, &class->max_output);
     if (!enter(L, table, "slo")) return;
     const int slo = lua_gettop(L);
     class->slo = (mb_slo){.ttft_s = number_or(L, slo, "ttft", INFINITY),
@@ -269,6 +284,7 @@ static void read_synthetic(lua_State *L, int table, mb_workload *workload) {
     read_distribution_of(L, table, "output", &workload->output);
     read_pairs(L, table, &workload->pairs);
     workload->has_service = read_distribution_of(L, table, "service", &workload->service);
+    read_max_output(L, table, &workload->max_output);
     workload->clients = small(L, table, "clients");
     read_sessions(L, table, &workload->sessions);
     read_prefix(L, table, &workload->prefix);

@@ -39,6 +39,9 @@ static void fill_request(mb_request *request, const mb_arrival *arrival, uint64_
     request->priority = arrival->priority;
     request->class_index = arrival->class_index;
     request->user = arrival->user;
+    if (!arrival->says_more) return; // nor was it said of who had this place before
+    request->max_output = arrival->max_output;
+    request->noise = arrival->noise;
 }
 
 // For engines: when it began to wait, and what a prefix cache knows its prompt by.

@@ -21,8 +21,8 @@ typedef struct place {
     uint64_t sessions; // that this user began
     uint32_t turns;    // of the session
     uint32_t class_index, client;
-    uint32_t prompt_tokens, output_tokens; // of the next request, once it is drawn
-    bool waiting;                          // for an answer
+    uint32_t prompt_tokens, output_tokens, max_output; // of the next request, once it is drawn
+    bool waiting;                                      // for an answer
     uint32_t next_free;
 } place;
 
@@ -71,11 +71,14 @@ static bool draw_request(const mb_closed *closed, place *at, uint64_t context) {
         mb_rng choice = stream(at->key, at->number, "class");
         at->class_index = mb_draw_class(workload, &choice);
     }
-    mb_rng prompt = stream(at->key, at->number, "prompt"), output = stream(at->key, at->number, "output");
+    mb_length_streams streams = {.prompt = stream(at->key, at->number, "prompt"),
+                                 .output = stream(at->key, at->number, "output"),
+                                 .bound = stream(at->key, at->number, "max_output")};
     mb_arrival drawn;
-    mb_draw_lengths(workload, at->class_index, &prompt, &output, &drawn);
+    mb_draw_lengths(workload, at->class_index, &streams, &drawn);
     const uint64_t prompt_tokens = context + drawn.prompt_tokens;
     at->output_tokens = drawn.output_tokens;
+    at->max_output = drawn.max_output;
     const uint32_t most = workload->sessions.max_context;
     if (at->number > 0 && workload->sessions.on &&
         prompt_tokens + at->output_tokens > (most && most < MB_MAX_TOKENS ? most : MB_MAX_TOKENS))
@@ -233,6 +236,7 @@ mb_status mb_closed_next(mb_closed *closed, mb_arrival *arrival, mb_draw_key *ke
     *arrival = (mb_arrival){.time_s = time_s,
                             .prompt_tokens = at->prompt_tokens,
                             .output_tokens = at->output_tokens,
+                            .max_output = at->max_output,
                             .client = at->client,
                             .deadline_s = INFINITY,
                             .user = index + 1,

@@ -32,6 +32,9 @@ typedef struct mb_arrival {
     uint32_t prompt_tokens;
     uint32_t output_tokens;    // the true length, hidden from policies
     uint32_t predicted_output; // what the predictor says
+    bool says_more;            // of all requests of a workload or of none: the next two mean something
+    uint32_t max_output;       // the caller's bound on the output; 0: none
+    uint64_t noise;            // what later predictions of a refining predictor are drawn from
     uint32_t client;           // index of the client (see mb_source_client_name); 0 where there is none
     int32_t priority;          // larger is more urgent; 0 where there is none
     double service_s;          // for latency.jobs; 0 elsewhere
@@ -82,6 +85,13 @@ typedef struct mb_arrivals {
     mb_distribution on, off;    // seconds
 } mb_arrivals;
 
+// The caller's bound on the output (max_tokens), which the output does not exceed.
+typedef struct mb_output_bound {
+    bool given;
+    double factor;          // so many times the output, rounded up; 0:
+    mb_distribution tokens; // a draw, which may cut the output
+} mb_output_bound;
+
 // A share of the synthetic requests with lengths and promises of its own.
 typedef struct mb_class {
     char *name;   // owned
@@ -90,6 +100,7 @@ typedef struct mb_class {
     int32_t priority;
     mb_distribution prompt, output;
     mb_length_pairs pairs; // instead of the two
+    mb_output_bound max_output;
 } mb_class;
 
 // Conversations: each turn's prompt is all that was said before and new tokens.
@@ -119,6 +130,7 @@ typedef struct mb_trace_columns {
     char *session;        // rows of the same one follow each other; or
     char *id, *parent;    // the row follows the one whose id its parent is
     char *delay;          // from the answer to that one
+    char *max_output;
 } mb_trace_columns;
 
 typedef enum mb_trace_layout {
@@ -183,6 +195,7 @@ typedef struct mb_workload {
     mb_length_pairs pairs;          // instead of the two
     mb_distribution service;        // synthetic, for latency.jobs
     bool has_service;
+    mb_output_bound max_output;
     bool origin;          // synthetic: the requests of origin_requests.h, which make arrivals and lengths
     uint32_t origin_seed; // of replication 0
     uint32_t clients; // synthetic: requests belong to "client-0" .. "client-N", uniformly; 0 or 1: to none

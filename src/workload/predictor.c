@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "workload/predictor.h"
 
+#include "base/student.h"
 #include "workload/distribution.h"
 #include "workload/mt19937.h"
 
@@ -90,6 +91,16 @@ mb_status mb_predictor_prepare(mb_predictor *p, mb_error *error) {
             return mb_fail(
                 error, MB_BAD_INPUT,
                 "predictor: the flip probability is %g; expected 0 to 0.5 (it holds for each side)", p->flip);
+        return make_bins(p, error);
+    case MB_PREDICT_REFINED:
+        if (!(p->sigma >= 0 && p->floor >= 0) || !isfinite(p->sigma + p->floor) || p->every < 1)
+            return mb_fail(
+                error, MB_BAD_INPUT,
+                "predictor: sigma %g and floor %g, every %u tokens; expected numbers of at least 0, "
+                "and at least 1 token",
+                p->sigma, p->floor, p->every);
+        return MB_OK;
+    case MB_PREDICT_BINS:
         return make_bins(p, error);
     case MB_PREDICT_CONFUSION:
         status = make_bins(p, error);
@@ -202,6 +213,49 @@ uint32_t mb_predictor_draw(mb_predictor_state *state, uint32_t prompt, uint32_t 
         return column ? column : 1;
     case MB_PREDICT_ORIGIN:
         return draw_origin(state, prompt);
+    case MB_PREDICT_REFINED: // mb_predictor_refine
+    case MB_PREDICT_BINS:
+        break;
     }
     return 1;
+}
+
+// ---- while the answer comes
+
+mb_status mb_predictor_check(const mb_predictor *p, uint32_t output, mb_error *error) {
+    if (p->kind != MB_PREDICT_BINS || (output >= p->bin_min[0] && output <= p->bin_max[p->bins - 1]))
+        return MB_OK;
+    return mb_fail(error, MB_BAD_INPUT,
+                   "predict.bins: a request has an output of %u tokens; expected all of them to be between "
+                   "lowest (%g) and highest (%g)",
+                   output, p->bin_min[0], p->bin_max[p->bins - 1]);
+}
+
+static uint32_t at_least_next(double tokens, uint32_t generated) {
+    const uint32_t whole = to_tokens(tokens);
+    return whole > generated ? whole : generated + 1;
+}
+
+static uint32_t refine(const mb_predictor *p, const mb_refinement *of, double normal) {
+    const uint32_t looks = of->generated / p->every, seen = looks * p->every;
+    const uint32_t output = of->output ? of->output : 1, rest = output - seen;
+    const double sigma = fmax(p->floor, p->sigma * rest / output);
+    mb_rng rng;
+    mb_rng_init(&rng, of->noise, looks, "predict");
+    const double guess = rest * exp(sigma * (mb_rng_normal(&rng) + normal));
+    return at_least_next(seen + fmax(1, floor(guess + 0.5)), of->generated);
+}
+
+uint32_t mb_predictor_refine(const mb_predictor *p, const mb_refinement *of, mb_saying what,
+                             double quantile) {
+    if (of->output && of->generated >= of->output) return of->output;
+    if (p->kind == MB_PREDICT_REFINED)
+        return refine(p, of, what == MB_SAYS_QUANTILE ? mb_normal_quantile(quantile) : 0);
+    const size_t bin = bin_of(p, of->output);
+    const double low = fmax(p->bin_min[bin], of->generated + 1.0), high = p->bin_max[bin];
+    const double share = what == MB_SAYS_LOW      ? 0
+                         : what == MB_SAYS_HIGH   ? 1
+                         : what == MB_SAYS_OUTPUT ? 0.5
+                                                  : quantile;
+    return at_least_next(low + share * (high - low), of->generated);
 }

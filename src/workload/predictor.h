@@ -19,13 +19,18 @@ typedef enum mb_predictor_kind {
     MB_PREDICT_ORIGIN,    // clamp(int(1.5 prompt^0.7 X), 1, 4096), X log-normal(0, sigma) from the legacy
                           // MT19937 generator with polar Gaussians, seeded with `origin_seed` + replication;
                           // sigma 0: X = 1
+    // --- these say more when more of the answer is there, and what they are sure of
+    MB_PREDICT_REFINED, // after every `every` tokens: those, and the rest of the answer x exp(s Z), where s =
+                        // max(floor, sigma x the share of the answer that is missing)
+    MB_PREDICT_BINS,    // the true bin: its bounds
 } mb_predictor_kind;
 
 typedef struct mb_predictor {
     mb_predictor_kind kind;
-    double sigma;
-    double flip;   // p_e
-    double *edges; // BIN_FLIP, CONFUSION: ascending, bins - 1 of them; owned
+    double sigma, floor; // the last of REFINED, as
+    uint32_t every;      // tokens
+    double flip;         // p_e
+    double *edges;       // BIN_FLIP, CONFUSION, BINS: ascending, bins - 1 of them; owned
     size_t bins;
     double *confusion; // bins x bins, row-major; owned
     double *bin_min,
@@ -47,3 +52,22 @@ uint32_t mb_predictor_draw(mb_predictor_state *state, uint32_t prompt, uint32_t 
 // Let the next draw be that of request `number` of the user or session `key`, whatever was drawn before.
 void mb_predictor_reseed(mb_predictor_state *state, uint64_t key, uint64_t number);
 void mb_predictor_close(mb_predictor_state *state);
+
+// --- what is said while the answer comes
+
+static inline bool mb_predictor_refines(const mb_predictor *predictor) {
+    return predictor->kind == MB_PREDICT_REFINED || predictor->kind == MB_PREDICT_BINS;
+}
+typedef enum mb_saying { MB_SAYS_OUTPUT, MB_SAYS_LOW, MB_SAYS_HIGH, MB_SAYS_QUANTILE } mb_saying;
+typedef struct mb_refinement {
+    uint64_t noise;     // the request's own
+    uint32_t output;    // the true one
+    uint32_t generated; // so far
+} mb_refinement;
+// Tokens of the whole output: the same answer whoever asks, when, and how often. `quantile` of
+// MB_SAYS_QUANTILE, between 0 and 1: the output is at most this with so much probability. More than there
+// are, unless it is all.
+uint32_t mb_predictor_refine(const mb_predictor *predictor, const mb_refinement *of, mb_saying what,
+                             double quantile);
+// An error for an output that its bins do not hold.
+mb_status mb_predictor_check(const mb_predictor *predictor, uint32_t output, mb_error *error);

@@ -19,6 +19,8 @@ typedef struct client_name {
 struct mb_source {
     const mb_workload *workload;
     mb_predictor_state *predictor;
+    bool says_more;
+    uint64_t noise; // that those of the requests are drawn from, where nobody waits for answers
     uint64_t given_out;
     bool finished;   // an open one has ended, or any has failed
     bool past_until; // an open one had more after `until_s`
@@ -61,12 +63,28 @@ static mb_status open_synthetic(mb_source *source, uint64_t seed, uint64_t repli
     return MB_OK;
 }
 
+// Is more said of the requests than what they all have? (Of those of a list, it was.)
+static bool says_more(const mb_workload *workload) {
+    bool bounds = workload->trace.columns.max_output || workload->max_output.given;
+    for (size_t i = 0; i < workload->class_count; i++)
+        bounds = bounds || workload->classes[i].max_output.given;
+    return bounds || mb_predictor_refines(&workload->predictor);
+}
+
+static uint64_t draw_noise(uint64_t key, uint64_t number) {
+    mb_rng rng;
+    mb_rng_init(&rng, key, number, "predict");
+    return mb_rng_bits(&rng);
+}
+
 mb_status mb_source_open(const mb_workload *workload, uint64_t seed, uint64_t replication, mb_source **out,
                          mb_error *error) {
     *out = NULL;
     mb_source *source = calloc(1, sizeof *source);
     if (!source) return mb_fail_memory(error);
     source->workload = workload;
+    source->says_more = says_more(workload);
+    source->noise = draw_noise(seed, replication);
     mb_status status = mb_predictor_open(&workload->predictor, seed, replication, &source->predictor, error);
     if (!status && workload->kind == MB_WORKLOAD_TRACE)
         status = open_trace(source, seed, replication, error);
@@ -109,6 +127,7 @@ static mb_status next_closed(mb_source *source, mb_arrival *arrival, bool *end, 
                                              : mb_closed_next(source->closed, arrival, &key, error);
     source->finished = status != MB_OK;
     if (!status) mb_predictor_reseed(source->predictor, key.key, key.number);
+    if (!status && source->says_more) arrival->noise = draw_noise(key.key, key.number);
     return status;
 }
 
@@ -122,6 +141,18 @@ static bool at_limit(const mb_source *source) {
     return source->finished || (source->workload->limit && source->given_out == source->workload->limit);
 }
 
+static mb_status predict(const mb_source *source, mb_arrival *arrival, mb_error *error) {
+    const mb_predictor *predictor = &source->workload->predictor;
+    if (!mb_predictor_refines(predictor)) {
+        arrival->predicted_output = mb_predictor_draw(source->predictor, arrival->prompt_tokens,
+                                                      arrival->output_tokens, arrival->predicted_output);
+        return MB_OK;
+    }
+    const mb_refinement told = {.noise = arrival->noise, .output = arrival->output_tokens};
+    arrival->predicted_output = mb_predictor_refine(predictor, &told, MB_SAYS_OUTPUT, 0);
+    return mb_predictor_check(predictor, arrival->output_tokens, error);
+}
+
 mb_status mb_source_next(mb_source *source, mb_arrival *arrival, bool *end, mb_error *error) {
     *end = true;
     if (at_limit(source)) return MB_OK;
@@ -132,10 +163,11 @@ mb_status mb_source_next(mb_source *source, mb_arrival *arrival, bool *end, mb_e
     const mb_status status = mb_source_closed(source) ? next_closed(source, arrival, end, error)
                                                       : next_open(source, arrival, end, error);
     if (status || *end) return status;
-    arrival->predicted_output = mb_predictor_draw(source->predictor, arrival->prompt_tokens,
-                                                  arrival->output_tokens, arrival->predicted_output);
+    arrival->says_more = source->says_more;
+    if (source->says_more && !mb_source_closed(source))
+        arrival->noise = draw_noise(source->noise, source->given_out);
     source->given_out++;
-    return MB_OK;
+    return predict(source, arrival, error);
 }
 
 bool mb_source_closed(const mb_source *source) {

@@ -8,16 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-typedef struct length_streams {
-    mb_rng prompt, output;
-} length_streams;
-
 struct mb_open_state {
     const mb_workload *workload;
     mb_arrivals_state arrivals;
     mb_rng service, client, class_choice, prefix;
     uint64_t prefix_id;
-    length_streams *lengths;    // of each class, or one
+    mb_length_streams *lengths; // of each class, or one
     mb_origin_requests *origin; // instead of all this; or NULL
 };
 
@@ -44,19 +40,35 @@ void mb_set_class(const mb_workload *workload, uint32_t class_index, mb_arrival 
     arrival->deadline_s = arrival->time_s + class->slo.e2e_s;
 }
 
-void mb_draw_lengths(const mb_workload *workload, uint32_t class_index, mb_rng *prompt, mb_rng *output,
+// The caller's bound on the output, which ends there.
+static void draw_bound(const mb_output_bound *bound, mb_rng *rng, mb_arrival *arrival) {
+    arrival->max_output = 0;
+    if (!bound->given) return;
+    if (bound->factor > 0) {
+        const double most = ceil(bound->factor * arrival->output_tokens);
+        arrival->max_output = most < 1 ? 1 : most < MB_MAX_TOKENS ? (uint32_t)most : MB_MAX_TOKENS;
+        return;
+    }
+    arrival->max_output = mb_distribution_draw_tokens(&bound->tokens, rng);
+    if (arrival->max_output < 1) arrival->max_output = 1;
+    if (arrival->output_tokens > arrival->max_output) arrival->output_tokens = arrival->max_output;
+}
+
+void mb_draw_lengths(const mb_workload *workload, uint32_t class_index, mb_length_streams *streams,
                      mb_arrival *arrival) {
     const mb_class *class = class_index < workload->class_count ? &workload->classes[class_index] : NULL;
     const mb_length_pairs *pairs = class ? &class->pairs : &workload->pairs;
     if (pairs->count) {
-        const size_t i = (size_t)mb_rng_below(prompt, pairs->count);
+        const size_t i = (size_t)mb_rng_below(&streams->prompt, pairs->count);
         arrival->prompt_tokens = pairs->prompt[i];
         arrival->output_tokens = pairs->output[i];
-        return;
+    } else {
+        arrival->prompt_tokens =
+            mb_distribution_draw_tokens(class ? &class->prompt : &workload->prompt, &streams->prompt);
+        arrival->output_tokens = mb_distribution_draw_output(class ? &class->output : &workload->output,
+                                                             arrival->prompt_tokens, &streams->output);
     }
-    arrival->prompt_tokens = mb_distribution_draw_tokens(class ? &class->prompt : &workload->prompt, prompt);
-    arrival->output_tokens = mb_distribution_draw_output(class ? &class->output : &workload->output,
-                                                         arrival->prompt_tokens, output);
+    draw_bound(class ? &class->max_output : &workload->max_output, &streams->bound, arrival);
 }
 
 void mb_add_prefix(const mb_workload *workload, mb_rng *rng, mb_arrival *arrival, uint64_t *id) {
@@ -79,12 +91,15 @@ static mb_status open_lengths(mb_open_state *state, uint64_t seed, uint64_t repl
     if (!state->lengths) return mb_fail_memory(error);
     mb_rng_init(&state->lengths[0].prompt, seed, replication, "prompt");
     mb_rng_init(&state->lengths[0].output, seed, replication, "output");
+    mb_rng_init(&state->lengths[0].bound, seed, replication, "max_output");
     for (size_t i = 0; i < classes; i++) { // by name: another class more, or another order, changes nothing
         char name[128];
         snprintf(name, sizeof name, "prompt/%s", workload->classes[i].name);
         mb_rng_init(&state->lengths[i].prompt, seed, replication, name);
         snprintf(name, sizeof name, "output/%s", workload->classes[i].name);
         mb_rng_init(&state->lengths[i].output, seed, replication, name);
+        snprintf(name, sizeof name, "max_output/%s", workload->classes[i].name);
+        mb_rng_init(&state->lengths[i].bound, seed, replication, name);
     }
     return MB_OK;
 }
@@ -119,9 +134,8 @@ bool mb_open_next(mb_open_state *state, mb_arrival *arrival) {
     if (!mb_arrivals_next(&state->arrivals, &time_s)) return false;
     *arrival = (mb_arrival){.time_s = time_s, .deadline_s = INFINITY};
     const uint32_t class_index = mb_draw_class(workload, &state->class_choice);
-    length_streams *lengths = &state->lengths[class_index];
     mb_set_class(workload, class_index, arrival);
-    mb_draw_lengths(workload, class_index, &lengths->prompt, &lengths->output, arrival);
+    mb_draw_lengths(workload, class_index, &state->lengths[class_index], arrival);
     if (workload->clients > 1) arrival->client = (uint32_t)mb_rng_below(&state->client, workload->clients);
     if (workload->has_service) arrival->service_s = mb_distribution_draw(&workload->service, &state->service);
     mb_add_prefix(workload, &state->prefix, arrival, &state->prefix_id);

@@ -7,8 +7,12 @@
 uint32_t mb_draw_class(const mb_workload *workload, mb_rng *rng);
 // Priority, deadline and index of the class; needs the arrival's time.
 void mb_set_class(const mb_workload *workload, uint32_t class_index, mb_arrival *arrival);
+// The random streams of lengths.
+typedef struct mb_length_streams {
+    mb_rng prompt, output, bound; // the last of the caller's bound on the output
+} mb_length_streams;
 // The lengths of one request; a pair is chosen by the prompt's stream.
-void mb_draw_lengths(const mb_workload *workload, uint32_t class_index, mb_rng *prompt, mb_rng *output,
+void mb_draw_lengths(const mb_workload *workload, uint32_t class_index, mb_length_streams *streams,
                      mb_arrival *arrival);
 // Let the prompt begin with a shared prefix, if the workload has one. *id is where the arrival will find it.
 void mb_add_prefix(const mb_workload *workload, mb_rng *rng, mb_arrival *arrival, uint64_t *id);

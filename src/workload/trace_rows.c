@@ -11,13 +11,13 @@
 
 const char *const mb_role_names[MB_ROLES] = {"time",     "prompt",  "output", "predicted", "client",
                                              "priority", "service", "prefix", "end",       "duration",
-                                             "session",  "id",      "parent", "delay"};
+                                             "session",  "id",      "parent", "delay",     "max_output"};
 
 const char *mb_role_column(const mb_trace_columns *columns, mb_role role) {
     const char *const names[MB_ROLES] = {
         columns->time,     columns->prompt,  columns->output, columns->predicted, columns->client,
         columns->priority, columns->service, columns->prefix, columns->end,       columns->duration,
-        columns->session,  columns->id,      columns->parent, columns->delay};
+        columns->session,  columns->id,      columns->parent, columns->delay,     columns->max_output};
     return names[role];
 }
 
@@ -325,11 +325,24 @@ static mb_status read_turn(mb_rows *rows, mb_turn *turn, mb_error *error) {
     return status;
 }
 
+// Where a cell is empty the caller gave none.
+static mb_status read_max_output(mb_rows *rows, mb_arrival *arrival, mb_error *error) {
+    const mb_cell at = cell(rows, MB_ROLE_MAX_OUTPUT);
+    if (is_absent(at)) return MB_OK;
+    const mb_status status = read_tokens(rows, MB_ROLE_MAX_OUTPUT, at, &arrival->max_output, error);
+    if (status || (arrival->max_output && arrival->max_output >= arrival->output_tokens)) return status;
+    char expected[80];
+    snprintf(expected, sizeof expected, "at least the %u tokens of the output, or nothing",
+             arrival->output_tokens > 1 ? arrival->output_tokens : 1);
+    return bad(rows, MB_ROLE_MAX_OUTPUT, expected, error);
+}
+
 mb_status mb_rows_extras(mb_rows *rows, mb_stamp time, mb_arrival *arrival, mb_error *error) {
     mb_status status = MB_OK;
     if (rows->has[MB_ROLE_CLIENT]) status = read_client(rows, &arrival->client, error);
     if (!status && rows->has[MB_ROLE_PRIORITY]) status = read_priority(rows, &arrival->priority, error);
     if (!status && rows->has[MB_ROLE_PREFIX]) status = read_prefix(rows, arrival, error);
+    if (!status && rows->has[MB_ROLE_MAX_OUTPUT]) status = read_max_output(rows, arrival, error);
     if (status) return status;
     if (rows->has[MB_ROLE_ID] || rows->has[MB_ROLE_SESSION]) status = read_turn(rows, &arrival->turn, error);
     if (status) return status;

@@ -32,11 +32,13 @@ void mb_workload_deinit(mb_workload *workload) {
     free(columns->id);
     free(columns->parent);
     free(columns->delay);
+    free(columns->max_output);
     mb_arrivals_deinit(&workload->arrivals);
     mb_length_pairs_deinit(&workload->pairs);
     mb_distribution_deinit(&workload->prompt);
     mb_distribution_deinit(&workload->output);
     mb_distribution_deinit(&workload->service);
+    mb_distribution_deinit(&workload->max_output.tokens);
     mb_distribution_deinit(&workload->think);
     mb_distribution_deinit(&workload->sessions.turns);
     mb_distribution_deinit(&workload->sessions.think);
@@ -45,6 +47,7 @@ void mb_workload_deinit(mb_workload *workload) {
         free(workload->classes[i].name);
         mb_distribution_deinit(&workload->classes[i].prompt);
         mb_distribution_deinit(&workload->classes[i].output);
+        mb_distribution_deinit(&workload->classes[i].max_output.tokens);
         mb_length_pairs_deinit(&workload->classes[i].pairs);
     }
     free(workload->classes);
@@ -116,6 +119,14 @@ static mb_status prepare_lengths(mb_distribution *distribution, const char *what
     return mb_distribution_prepare(distribution, what, error);
 }
 
+static mb_status prepare_bound(mb_output_bound *bound, const char *what, mb_error *error) {
+    if (!bound->given) return MB_OK;
+    if (bound->factor == 0) return prepare_lengths(&bound->tokens, what, error);
+    if (bound->factor >= 1 && isfinite(bound->factor)) return MB_OK;
+    return mb_fail(error, MB_BAD_INPUT, "%s: the factor is %g; expected a number of at least 1", what,
+                   bound->factor);
+}
+
 static bool is_bound(double x) {
     return x > 0; // INFINITY: none
 }
@@ -157,6 +168,8 @@ static mb_status prepare_classes(mb_workload *workload, mb_error *error) {
         if (!status) status = prepare_lengths(&class->prompt, what, error);
         snprintf(what, sizeof what, "workload.classes[%zu].output", i + 1);
         if (!status) status = prepare_lengths(&class->output, what, error);
+        snprintf(what, sizeof what, "workload.classes[%zu].max_output", i + 1);
+        if (!status) status = prepare_bound(&class->max_output, what, error);
         if (status) return status;
     }
     return MB_OK;
@@ -219,6 +232,7 @@ static mb_status prepare_synthetic(mb_workload *workload, mb_error *error) {
                                  : mb_arrivals_prepare(&workload->arrivals, error);
     if (!status) status = prepare_lengths(&workload->prompt, "workload.prompt", error);
     if (!status) status = prepare_lengths(&workload->output, "workload.output", error);
+    if (!status) status = prepare_bound(&workload->max_output, "workload.max_output", error);
     if (!status && workload->has_service)
         status = mb_distribution_prepare(&workload->service, "workload.service", error);
     if (!status) status = prepare_classes(workload, error);

@@ -104,6 +104,11 @@ local QUESTIONS = {
     prefix = function(req) return req.prefix and #req.prefix end,
     class = function(req) return req.class end,
     slo = function(req) return req.slo.e2e end,
+    max_output = function(req) return req.max_output end,
+    predict = function(req, draw)
+      local what = ({ "output", "low", "high" })[1 + math.floor(draw() * 4)]
+      return req:predict(what or 0.01 + 0.98 * draw())
+    end,
     deadline = function(req) return req.deadline end,
     facts = function(req) return req.arrival + req.prompt_tokens + req.predicted_output + req.client + req.priority end,
   },

@@ -73,7 +73,11 @@ return function(seed, folder, meddle)
       more[#more + 1] = 'classes = { { name = "a", share = 2 }, { name = "b", share = 1, priority = 1 }, '
         .. ('{ name = "c", share = 1, priority = 2, output = %s, slo = { e2e = 0.5 } } }'):format(lengths(20))
     end
-    if chance(0.5) then more[#more + 1] = "predictor = predict.lognormal(0.5)" end
+    if chance(0.7) then
+      more[#more + 1] = "predictor = " .. pick{ "predict.lognormal(0.5)", "predict.lognormal(0.5)",
+        "predict.refined{ sigma = 0.7, every = 3, floor = 0.1 }", "predict.bins{ edges = { 8, 20 }, highest = 40 }" }
+    end
+    if chance(0.3) then more[#more + 1] = "max_output = " .. pick{ "25", "lengths.uniform(1, 60)", "{ factor = 1.5 }" } end
     local who = "arrivals = " .. arrivals
     if chance(0.2) then who = ("users = %d, think = lengths.exponential(0.5)"):format(whole(1, 12)) end
     if chance(0.2) then

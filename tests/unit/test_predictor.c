@@ -293,12 +293,109 @@ static void test_origin_trace(void **unused) {
     }
 }
 
+// ---- what is said while the answer comes
+
+static uint32_t refined(const mb_predictor *p, uint64_t noise, uint32_t output, uint32_t generated) {
+    const mb_refinement of = {.noise = noise, .output = output, .generated = generated};
+    return mb_predictor_refine(p, &of, MB_SAYS_OUTPUT, 0);
+}
+
+static void test_refined(void **unused) {
+    (void)unused;
+    mb_predictor p = {.kind = MB_PREDICT_REFINED, .every = 1};
+    mb_error error;
+    assert_int_equal(mb_predictor_prepare(&p, &error), MB_OK);
+    for (uint32_t generated = 0; generated <= 77; generated++) // sigma 0: the truth
+        assert_int_equal(refined(&p, 5, 77, generated), 77);
+    p.sigma = 0.5;
+    // Of the first look: ln(prediction / output) is normal with this deviation.
+    const int requests = 100000;
+    const uint32_t output = 1000000;
+    double logs = 0, squares = 0;
+    int below = 0;
+    for (int i = 0; i < requests; i++) {
+        const mb_refinement of = {.noise = (uint64_t)i * 2654435761u, .output = output};
+        const double log_ratio = log(refined(&p, of.noise, output, 0) / (double)output);
+        logs += log_ratio;
+        squares += log_ratio * log_ratio;
+        below += output <= mb_predictor_refine(&p, &of, MB_SAYS_QUANTILE, 0.9);
+    }
+    check_near(sqrt(squares / requests), 0.5, 0.005, "the deviation of the logarithm");
+    check_near(logs / requests, 0, 5 * 0.5 / sqrt(requests), "the mean logarithm");
+    check_near(below / (double)requests, 0.9, 5 * sqrt(0.09 / requests), "outputs within the quantile 0.9");
+    // Half way with a quarter of the deviation left over: sigma = max(floor, 0.5 x 0.5).
+    squares = 0;
+    for (int i = 0; i < requests; i++) {
+        const double rest = refined(&p, (uint64_t)i * 2654435761u, output, output / 2) - output / 2.0;
+        squares += pow(log(rest / (output / 2.0)), 2);
+    }
+    check_near(sqrt(squares / requests), 0.25, 0.0025, "the deviation half way");
+    p.floor = 0.4;
+    squares = 0;
+    for (int i = 0; i < requests; i++) {
+        const double rest = refined(&p, (uint64_t)i * 2654435761u, output, output / 2) - output / 2.0;
+        squares += pow(log(rest / (output / 2.0)), 2);
+    }
+    check_near(sqrt(squares / requests), 0.4, 0.004, "the deviation half way, with a floor");
+}
+
+// Between two looks it says the same, if that was not too little; and the same again.
+static void test_looks(void **unused) {
+    (void)unused;
+    mb_predictor p = {.kind = MB_PREDICT_REFINED, .every = 10, .sigma = 2};
+    int changes = 0;
+    for (uint64_t noise = 0; noise < 50; noise++) {
+        for (uint32_t generated = 0; generated < 100; generated++) {
+            const uint32_t said = refined(&p, noise, 100, generated - generated % 10);
+            const uint32_t now = refined(&p, noise, 100, generated);
+            assert_int_equal(now, said > generated ? said : generated + 1);
+            assert_int_equal(now, refined(&p, noise, 100, generated));
+            if (generated % 10 == 0 && generated) changes += now != refined(&p, noise, 100, generated - 1);
+        }
+        assert_int_equal(refined(&p, noise, 100, 100), 100);
+    }
+    assert_true(changes > 300); // of 450
+}
+
+static void test_bounds(void **unused) {
+    (void)unused;
+    const double edges[] = {10, 50};
+    mb_predictor p = {
+        .kind = MB_PREDICT_BINS, .edges = copy_of(edges, 2), .bins = 3, .lowest = 2, .highest = 200};
+    mb_error error;
+    assert_int_equal(mb_predictor_prepare(&p, &error), MB_OK);
+    mb_refinement of = {.output = 30};
+    assert_int_equal(mb_predictor_refine(&p, &of, MB_SAYS_LOW, 0), 10);
+    assert_int_equal(mb_predictor_refine(&p, &of, MB_SAYS_HIGH, 0), 49);
+    assert_int_equal(mb_predictor_refine(&p, &of, MB_SAYS_OUTPUT, 0), 30);      // 29.5
+    assert_int_equal(mb_predictor_refine(&p, &of, MB_SAYS_QUANTILE, 0.25), 20); // 19.75
+    of.generated = 19;                                                          // it is at least 20 then
+    assert_int_equal(mb_predictor_refine(&p, &of, MB_SAYS_LOW, 0), 20);
+    assert_int_equal(mb_predictor_refine(&p, &of, MB_SAYS_HIGH, 0), 49);
+    assert_int_equal(mb_predictor_refine(&p, &of, MB_SAYS_OUTPUT, 0), 35); // 34.5
+    of.generated = 30;
+    assert_int_equal(mb_predictor_refine(&p, &of, MB_SAYS_LOW, 0), 30);
+    assert_int_equal(mb_predictor_check(&p, 200, &error), MB_OK);
+    assert_int_equal(mb_predictor_check(&p, 201, &error), MB_BAD_INPUT);
+    assert_non_null(strstr(error.message,
+                           "an output of 201 tokens; expected all of them to be between lowest "
+                           "(2) and highest (200)"));
+    assert_int_equal(mb_predictor_check(&p, 1, &error), MB_BAD_INPUT);
+    mb_predictor_deinit(&p);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mt19937),           cmocka_unit_test(test_origin_requests),
-        cmocka_unit_test(test_simple_predictors), cmocka_unit_test(test_bin_predictors),
-        cmocka_unit_test(test_bad_predictors),    cmocka_unit_test(test_origin_predictor),
+        cmocka_unit_test(test_mt19937),
+        cmocka_unit_test(test_origin_requests),
+        cmocka_unit_test(test_simple_predictors),
+        cmocka_unit_test(test_bin_predictors),
+        cmocka_unit_test(test_bad_predictors),
+        cmocka_unit_test(test_origin_predictor),
         cmocka_unit_test(test_origin_trace),
+        cmocka_unit_test(test_refined),
+        cmocka_unit_test(test_looks),
+        cmocka_unit_test(test_bounds),
     };
     return cmocka_run_group_tests_name("predictor", tests, NULL, NULL);
 }
