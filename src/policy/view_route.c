@@ -12,9 +12,9 @@ static mb_sim *check_sim(lua_State *L) {
 
 int mb_least_call(lua_State *L) { // (sim, what)
     static const char *const whats[] = {"load", "running", "waiting", NULL};
-    const mb_sim *sim = check_sim(L);
+    mb_sim *sim = check_sim(L);
     const int what = luaL_checkoption(L, 2, "load", whats);
-    mb_host_work(L, sim->config->replicas / 16);
+    if (!mb_least_begin(sim, (mb_measured)what)) return luaL_error(L, "not enough memory");
     mb_replica_view_push(mb_host_of(L), mb_least_replica(sim, (mb_measured)what));
     return 1;
 }
@@ -39,10 +39,12 @@ int mb_route_call(lua_State *L) { // (sim, rule or false)
             "\"waiting\", in \"turns\", to a \"random\" one or the less loaded of \"two\" drawn "
             "at random, and false takes it back; not \"%s\"",
             rule);
+    const mb_route_kind kind = (mb_route_kind)(at + MB_ROUTE_TURNS);
+    if (kind >= MB_ROUTE_LOAD && !mb_least_begin(sim, (mb_measured)(kind - MB_ROUTE_LOAD)))
+        return luaL_error(L, "not enough memory");
     for (uint32_t i = 0; i < sim->config->replicas; i++)
         if (mb_replica_own_queue(sim, &sim->replicas[i]) == MB_NONE)
             return luaL_error(L, "not enough memory");
-    sim->route =
-        (mb_route_said){.kind = (mb_route_kind)(at + MB_ROUTE_TURNS), .random = &mb_host_of(L)->random};
+    sim->route = (mb_route_said){.kind = kind, .random = &mb_host_of(L)->random};
     return 0;
 }

@@ -3,6 +3,7 @@
 // array of FIFO queues that a length routes to. Links live in the requests, so a queue costs nothing per
 // request.
 #pragma once
+#include "base/bits.h"
 #include "queue/request.h"
 
 typedef enum mb_key {
@@ -22,13 +23,19 @@ typedef enum mb_key {
     MB_KEY_COUNT
 } mb_key;
 
+// What queues that have an owner tell.
+typedef struct mb_owned {
+    uint64_t count;   // requests in all of them
+    mb_bits *changed; // owners whose queue changed; NULL: nobody asks
+} mb_owned;
+
 typedef struct mb_queue {
     mb_key order;
     uint32_t head, tail; // FIFO; a keyed queue's root is `head`
     uint32_t index;      // its place in the simulation's list of queues, written into requests
     uint32_t owner;      // the replica whose own queue it is, or MB_NONE
     uint32_t count;
-    uint64_t *all_owned; // counts the requests in queues with an owner; NULL in the others
+    mb_owned *owned;                          // NULL where there is no owner
     uint64_t prompt_tokens, predicted_tokens; // sums over the waiting
     uint32_t random;                          // state of the treap's balancing priorities
 } mb_queue;

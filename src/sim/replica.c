@@ -48,6 +48,9 @@ void mb_replicas_deinit(mb_sim *sim) {
     mb_bits_deinit(&sim->loaded);
     mb_bits_deinit(&sim->boundary);
     mb_bits_deinit(&sim->dozing);
+    mb_bits_deinit(&sim->recounted);
+    for (int i = 0; i < MB_MEASURED_COUNT; i++)
+        mb_min_tree_deinit(&sim->least[i]);
     free(sim->scratch);
 }
 
@@ -55,6 +58,7 @@ void mb_replica_mark_idle(mb_sim *sim, mb_replica *replica) {
     const uint32_t id = replica->engine.id;
     mb_sim_integrate(sim);
     replica->busy = false;
+    mb_replica_recount(sim, id);
     replica->needs_call = true;
     replica->idle_plan = sim->plans;
     mb_bits_add(&sim->calls, id);
@@ -67,6 +71,7 @@ void mb_replica_mark_idle(mb_sim *sim, mb_replica *replica) {
 void mb_replica_mark_busy(mb_sim *sim, mb_replica *replica) {
     mb_sim_integrate(sim);
     replica->busy = true;
+    mb_replica_recount(sim, replica->engine.id);
     mb_bits_remove(&sim->idle, replica->engine.id);
     mb_bits_remove(&sim->loaded, replica->engine.id);
     sim->idle_count--;

@@ -3,6 +3,10 @@
 #pragma once
 #include "sim/gauges.h"
 
+// What runs on the replica has changed: who counts its requests counts again.
+static inline void mb_replica_recount(mb_sim *sim, uint32_t id) {
+    if (sim->owned.changed) mb_bits_add(sim->owned.changed, id);
+}
 mb_status mb_replicas_init(mb_sim *sim, mb_error *error);
 void mb_replicas_deinit(mb_sim *sim);
 void mb_replica_mark_idle(mb_sim *sim, mb_replica *replica);

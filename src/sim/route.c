@@ -13,16 +13,30 @@ static uint64_t measure(const mb_sim *sim, uint32_t id, mb_measured what) {
     return running + (what == MB_BY_RUNNING ? 0 : own_waiting(sim, replica));
 }
 
-uint32_t mb_least_replica(const mb_sim *sim, mb_measured what) {
-    uint32_t best = 0;
-    uint64_t fewest = UINT64_MAX;
-    for (uint32_t i = 0; i < sim->config->replicas && fewest > 0; i++) {
-        const uint64_t count = measure(sim, i, what);
-        if (count >= fewest) continue;
-        fewest = count;
-        best = i;
+bool mb_least_begin(mb_sim *sim, mb_measured what) {
+    const uint32_t n = sim->config->replicas;
+    if (sim->least[what].nodes) return true;
+    if (!sim->owned.changed && !mb_bits_init(&sim->recounted, n)) return false;
+    sim->owned.changed = &sim->recounted;
+    if (!mb_min_tree_init(&sim->least[what], n)) return false;
+    for (uint32_t i = 0; i < n; i++)
+        mb_bits_add(&sim->recounted, i);
+    return true;
+}
+
+// Count those again whose requests have changed since somebody asked.
+static void recount(mb_sim *sim) {
+    for (uint32_t id; (id = mb_bits_next(&sim->recounted, 0)) != MB_BITS_NONE;) {
+        mb_bits_remove(&sim->recounted, id);
+        for (int i = 0; i < MB_MEASURED_COUNT; i++)
+            if (sim->least[i].nodes)
+                mb_min_tree_set(&sim->least[i], id, (double)measure(sim, id, (mb_measured)i));
     }
-    return best;
+}
+
+uint32_t mb_least_replica(mb_sim *sim, mb_measured what) {
+    recount(sim);
+    return mb_min_tree_first(&sim->least[what]);
 }
 
 // The less loaded of two that are drawn, if there are two; of equals the one drawn first.

@@ -4,9 +4,10 @@
 #pragma once
 #include "sim/state.h"
 
+// To be called once before the first mb_least_replica of the kind; false when out of memory.
+bool mb_least_begin(mb_sim *sim, mb_measured what);
 // The replica that has the least of it; of equals the first.
-typedef enum mb_measured { MB_BY_LOAD, MB_BY_RUNNING, MB_BY_WAITING } mb_measured; // load: both
-uint32_t mb_least_replica(const mb_sim *sim, mb_measured what);
+uint32_t mb_least_replica(mb_sim *sim, mb_measured what);
 
 // Every replica has an own queue.
 mb_status mb_route(mb_sim *sim, uint32_t slot, mb_error *error);

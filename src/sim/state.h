@@ -137,6 +137,9 @@ typedef enum mb_route_kind {
     MB_ROUTE_WAITING
 } mb_route_kind;
 
+// Of what a replica may have the least; load: both.
+typedef enum mb_measured { MB_BY_LOAD, MB_BY_RUNNING, MB_BY_WAITING, MB_MEASURED_COUNT } mb_measured;
+
 typedef struct mb_route_said {
     mb_route_kind kind;
     uint32_t last;  // in turn, from 1; 0: nobody yet
@@ -176,6 +179,8 @@ struct mb_sim {
     bool inbox_is_bins;
     uint32_t inbox; // index of a queue or of bins
     mb_route_said route;
+    mb_min_tree least[MB_MEASURED_COUNT]; // of the replicas, once somebody has asked,
+    mb_bits recounted;                    // but for these, whose requests were not counted since they changed
     mb_replica *replicas;
     bool by_steps;          // their engines go step by step, not by whole batches
     mb_request_times times; // where it goes, if anybody asked
@@ -211,7 +216,7 @@ struct mb_sim {
     uint32_t idle_count, idle_on_purpose_count;
     uint32_t idle_holding_count; // engines left idle, not on purpose, while requests run on them
     uint64_t arrived, waiting, running;
-    uint64_t routed;    // of the waiting, those in a replica's own queue
+    mb_owned owned;     // queues of the replicas' own
     mb_client *clients; // by index
     uint32_t client_count, client_capacity;
     double clients_counted_s; // output_tokens of running requests are counted up to here

@@ -5,6 +5,7 @@
 #include "sim/gauges.h"
 #include "sim/leave.h"
 #include "sim/news.h"
+#include "sim/replica.h"
 #include "sim/waiting.h"
 
 // An engine that looks up at an early boundary leaves the event of its run's end behind; it is good for
@@ -42,15 +43,16 @@ static void took(void *self, const mb_engine *engine, uint32_t slot) {
     if (request->stamp) mb_sim_unstamp(sim, slot);
     sim->waiting--;
     sim->running++;
+    mb_replica_recount(sim, engine->id);
     mb_client_starts(sim, request);
 }
 
 static mb_status gave_back(void *self, const mb_engine *engine, uint32_t slot, uint32_t queue, bool front,
                            mb_error *error) {
-    (void)engine;
     mb_sim *sim = self;
     const mb_request *request = mb_request_at(&sim->requests, slot);
     mb_sim_integrate(sim);
+    mb_replica_recount(sim, engine->id);
     sim->running--;
     sim->waiting++;
     mb_client_stops(sim, request);
@@ -66,7 +68,7 @@ static void forget(void *self, uint32_t slot) {
 
 static mb_status done(void *self, const mb_engine *engine, uint32_t slot, const mb_served *served,
                       mb_error *error) {
-    (void)engine;
+    mb_replica_recount(self, engine->id);
     return mb_sim_serve(self, slot, served, error);
 }
 

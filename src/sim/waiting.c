@@ -46,7 +46,7 @@ uint32_t mb_replica_make_queue(mb_sim *sim, mb_replica *replica, mb_key order) {
     if (queue == MB_NONE) return MB_NONE;
     sim->queues[queue].owner = replica->engine.id;
     sim->own_queues++;
-    sim->queues[queue].all_owned = &sim->routed;
+    sim->queues[queue].owned = &sim->owned;
     return replica->own_queue = queue;
 }
 

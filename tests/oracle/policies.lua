@@ -420,6 +420,65 @@ return P
   tap.ok(by_walk:find "5", "sim:least: " .. what .. ": all replicas serve")
 end
 
+-- sim:least is right in whatever hook it is asked: where requests come and start, are preempted, filed again, and leave. The
+-- policy ends with an error if it is not, and the run with it.
+do
+  write("asks.lua", [[
+local P = {}
+local whats = { "load", "running", "waiting" }
+local function ask(self)
+  self.asked = (self.asked or 0) + 1
+  for i = 1, self.asked % 4 do -- not always all of them, nor in one order
+    local what = whats[(i + self.asked) % 3 + 1]
+    local best, least = nil, math.huge
+    for _, replica in ipairs(self.sim.replicas) do
+      local count = (what ~= "waiting" and replica.running or 0) + (what ~= "running" and replica.waiting or 0)
+      if count < least then best, least = replica, count end
+    end
+    if self.sim:least(what) ~= best then error(what .. ": not the one that a walk finds") end
+  end
+end
+function P:init()
+  ask(self)
+  for _, replica in ipairs(self.sim.replicas) do
+    self.sim:queue{ of = replica, by = function(req) ask(self) return -req.predicted_output end }
+  end
+  self.sim:every(0.13, function() ask(self) end)
+end
+function P:arrive(req)
+  ask(self)
+  local all = self.sim.replicas
+  local queue = req.id % 3 == 0 and self.sim.queue or all[1 + req.id % #all].queue
+  queue:push(req)
+  ask(self)
+end
+function P:schedule(replica, step)
+  ask(self)
+  step:carry()
+  ask(self)
+  step:admit(replica.queue, 2)
+  ask(self)
+  step:admit(self.sim.queue, 1)
+  ask(self)
+  step:quantum(3)
+  if self.asked % 7 == 0 then
+    local first = replica:each_running()()
+    if first then step:preempt(first) end
+    ask(self)
+  end
+end
+function P:stepped() ask(self) end
+function P:finish() ask(self) end
+function P:done() self.sim:observe("asked", self.asked) end
+return P
+]])
+  local load = "synthetic { arrivals = arrivals.gamma{ rate = 50, cv = 2 }, prompt = lengths.uniform(1, 40), "
+    .. "output = lengths.uniform(1, 30), limit = 300 }"
+  local rows, row = run(folder .. "/asks.lua", "", "gpus = 5, max_requests = 3, kv_block = 2, kv_blocks = 60", load,
+    nil, nil, "asks")
+  tap.ok(#rows == 299 and tonumber(row.preemptions) > 50, "sim:least in every hook", row.preemptions)
+end
+
 -- On one replica a router does nothing: each engine behind one serves as it does without.
 do
   local load = "synthetic { arrivals = arrivals.gamma{ rate = 20, cv = 3 }, prompt = lengths.uniform(1, 40), "
