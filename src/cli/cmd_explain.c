@@ -27,6 +27,7 @@ static void print_help(void) {
         "                           without: the scenario's own, where it has two\n"
         "      --measure MEASURE    what they differ in: e2e (default), ttft or tbt\n"
         "  -s, --set KEY=VALUE      change a value of the scenario\n"
+        "      --section N          of a file that returns several scenarios, this one\n"
         "      --seed S             the seed (of several, the first is looked at)\n"
         "  -j, --jobs N             threads (default: all processors); the results do not depend on it\n"
         "      --format FORMAT      table (default), or json: all that is drawn, in numbers\n"
@@ -54,15 +55,16 @@ static bool is_own(const mb_experiment *experiment, const char *word, size_t *in
     return false;
 }
 
-static mb_status check_scenario(const mb_scenario *scenario, mb_error *error) {
+// `asked`: from 1; 0: not said.
+static mb_status check_scenario(const mb_scenario *scenario, uint32_t asked, mb_error *error) {
     const size_t sections = mb_scenario_section_count(scenario);
-    if (sections != 1)
+    if ((sections > 1 && !asked) || asked > sections)
         return mb_fail(
             error, MB_BAD_INPUT,
-            "%s: explain is for one scenario, and this file returns %zu (a file of its own can return "
-            "one of them)",
-            mb_scenario_path(scenario), sections);
-    const mb_section *section = mb_scenario_section(scenario, 0);
+            "%s: explain is for one scenario, and this file returns %zu; --section names one, from 1 to "
+            "%zu",
+            mb_scenario_path(scenario), sections, sections);
+    const mb_section *section = mb_scenario_section(scenario, asked ? asked - 1 : 0);
     if (section->point_count != 1)
         return mb_fail(
             error, MB_BAD_INPUT,
@@ -80,6 +82,7 @@ static mb_status check_scenario(const mb_scenario *scenario, mb_error *error) {
 
 typedef struct chosen {
     mb_scenario *scenario;
+    uint32_t asked;     // which of its sections, from 1; 0: its only one
     size_t policies[2]; // their numbers
 } chosen;
 
@@ -87,11 +90,16 @@ static mb_status load(const char *path, const mb_overrides *overrides, chosen *c
     mb_scenario_free(c->scenario);
     c->scenario = NULL;
     const mb_status status = mb_scenario_load(path, overrides, &c->scenario, error);
-    return status != MB_OK || mb_scenario_skipped(c->scenario) ? status : check_scenario(c->scenario, error);
+    return status != MB_OK || mb_scenario_skipped(c->scenario) ? status
+                                                               : check_scenario(c->scenario, c->asked, error);
+}
+
+static const mb_section *section_of(const chosen *c) {
+    return mb_scenario_section(c->scenario, c->asked ? c->asked - 1 : 0);
 }
 
 static const mb_experiment *experiment_of(const chosen *c) {
-    return &mb_scenario_section(c->scenario, 0)->points[0].experiment;
+    return &section_of(c)->points[0].experiment;
 }
 
 // The scenario alone says which labels are its own; what is none of them is added to it.
@@ -150,8 +158,7 @@ static size_t width_of_terminal(void) {
 static mb_status report(const mb_run_arguments *arguments, const chosen *c, mb_duel *duel, mb_found *found,
                         mb_error *error) {
     mb_explanation explanation;
-    mb_status status =
-        mb_explanation_make(duel, found, mb_scenario_section(c->scenario, 0)->title, &explanation, error);
+    mb_status status = mb_explanation_make(duel, found, section_of(c)->title, &explanation, error);
     const mb_chart_style style = {
         .width = width_of_terminal(), .utf8 = speaks_utf8(), .color = mb_wants_color(stdout)};
     if (status == MB_OK && arguments->format == MB_OUTPUT_JSON)
@@ -209,7 +216,7 @@ static mb_status explain(const mb_run_arguments *arguments, const chosen *c, mb_
 static int run(const mb_run_arguments *arguments) {
     mb_error error = {0};
     char *root = NULL, *path = NULL;
-    chosen c = {0};
+    chosen c = {.asked = arguments->section};
     mb_status status = mb_paths_root(&root, &error);
     if (status == MB_OK) status = mb_paths_find_scenario(root, arguments->scenario, &path, &error);
     if (status == MB_OK) status = choose(arguments, path, &c, &error);

@@ -41,7 +41,8 @@ enum {
     OPTION_CONTROL,
     OPTION_BOUND,
     OPTION_UNTIL,
-    OPTION_MAX_SEEDS
+    OPTION_MAX_SEEDS,
+    OPTION_SECTION
 };
 
 void mb_sweep_arguments_help(void) {
@@ -241,6 +242,11 @@ static int take(mb_run_arguments *arguments, int option) {
             return wrong_number(arguments, "fresh", optarg, "a whole number from 2 to 100000");
         arguments->fresh = (uint32_t)number;
         return 0;
+    case OPTION_SECTION:
+        if (!parse_whole(optarg, 1, 1000000, &number))
+            return wrong_number(arguments, "section", optarg, "a whole number of at least 1");
+        arguments->section = (uint32_t)number;
+        return 0;
     case OPTION_TOLERANCE:
         return parse_tolerance(optarg, arguments);
     case OPTION_SHARD:
@@ -383,6 +389,7 @@ static const struct {
                      {{"runs", required_argument, NULL, OPTION_RUNS}, SEARCH},
                      {{"fresh", required_argument, NULL, OPTION_FRESH}, SEARCH},
                      {{"measure", required_argument, NULL, OPTION_MEASURE}, SEARCH | EXPLAIN},
+                     {{"section", required_argument, NULL, OPTION_SECTION}, EXPLAIN},
                      {{"output", required_argument, NULL, 'o'}, EXPLAIN | PACK},
                      {{"out", required_argument, NULL, OPTION_OUT}, RUN},
                      {{"dump", required_argument, NULL, OPTION_DUMP}, RUN},

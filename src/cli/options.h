@@ -26,6 +26,7 @@ typedef struct mb_run_arguments {
     const char *output;     // of a pack
     uint32_t shard, shards; // of a sweep: part number `shard`, from 0
     const char *out;
+    uint32_t section;      // of an explanation: which of the file's, from 1; 0: not given
     const char *live;      // a backend, or NULL
     const char *baseline;  // a policy's label, or NULL
     double tolerance;      // of a search, as a share

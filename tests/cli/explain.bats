@@ -249,7 +249,9 @@ END
     run -2 "$MBSAND" explain chunked_prefill
     says "explain is for one point, and this scenario is a sweep of 7; give each swept key one value with --set"
     run -2 "$MBSAND" explain continuous_burst
-    says "explain is for one scenario, and this file returns 2"
+    says "explain is for one scenario, and this file returns 2; --section names one, from 1 to 2"
+    run -2 "$MBSAND" explain continuous_burst --section 3
+    says "--section names one, from 1 to 2"
     sed 's/arrivals = arrivals.poisson { rate = 2 }/users = 4/' steps.lua >users.lua
     run -2 "$MBSAND" explain users.lua
     says "here requests wait for answers before they come, so that each policy sees others"
@@ -264,4 +266,20 @@ END
     wait $! || code=$?
     [ "$code" = 1 ]
     grep -q "interrupted before both policies had run once" out.txt
+}
+
+@test "one of several scenarios in a file" {
+    for rate in 5 20; do
+        cat >$rate.lua <<END
+return scenario { title = "rate $rate", workload = synthetic { arrivals = arrivals.poisson { rate = $rate }, prompt = 100,
+    output = lengths.uniform { low = 5, high = 100 }, limit = 300 }, latency = latency.step { base = 0.01, per_token = 0.0001 },
+  cluster = { gpus = 1, max_requests = 4 }, policies = { "fcfs", "sjf" }, seeds = 1 }
+END
+    done
+    { echo 'return {'; sed -s 's/^return //; $s/$/,/' 5.lua 20.lua; echo '}'; } >both.lua
+    "$MBSAND" explain 5.lua --format json >5.json
+    "$MBSAND" explain 20.lua --format json >20.json
+    ! cmp -s 5.json 20.json
+    "$MBSAND" explain both.lua --section 1 --format json | cmp - 5.json
+    "$MBSAND" explain both.lua --section 2 --format json | cmp - 20.json
 }
