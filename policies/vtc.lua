@@ -13,10 +13,14 @@ function Vtc:init()
   self.last = 0                                -- the counter of the last client whose requests were all admitted
 end
 
-function Vtc:counter(client)
+-- What a client was served, weighed.
+function Vtc:service(client)
   local seen, params = self.sim.clients[client.number], self.params
-  local served = seen and params.w_prompt * seen.prompt_tokens + params.w_output * seen.output_tokens or 0
-  return client.lift + served / client.weight
+  return seen and params.w_prompt * seen.prompt_tokens + params.w_output * seen.output_tokens or 0
+end
+
+function Vtc:counter(client)
+  return client.lift + self:service(client) / client.weight
 end
 
 -- The client with the least counter of those who wait, and that.
@@ -31,13 +35,19 @@ function Vtc:least()
   return best, least
 end
 
-function Vtc:arrive(req)
+-- The client of a request, who may be new.
+function Vtc:client(req)
   local client = self.of[req.client]
   if not client then
     client = { number = req.client, queue = self.sim:queue(), lift = 0, weight = self.params.weights[req.client + 1] or 1 }
     self.of[req.client] = client
     table.insert(self.clients, client)
   end
+  return client
+end
+
+function Vtc:arrive(req)
+  local client = self:client(req)
   if #client.queue == 0 then
     local best, least = self:least()
     client.lift = client.lift + math.max(0, (best and least or self.last) - self:counter(client))

@@ -1,60 +1,11 @@
 -- The bundled policies of continuous batching on cases worked by hand. All times in ms; a step takes 10 + T, T tokens computed.
 
-package.path = "tests/lua/?.lua;" .. package.path
+package.path = "tests/lua/?.lua;tests/oracle/?.lua;" .. package.path
 local tap = require "tap"
-local csv = require "csv"
+local by_hand = require "by_hand"
 
-local binary = os.getenv("MBSAND") or "build/mbsand"
-local folder = os.tmpname()
-os.remove(folder)
-assert(os.execute("mkdir " .. folder))
-
-local function write(name, text)
-  local file = assert(io.open(folder .. "/" .. name, "w"))
-  file:write(text)
-  file:close()
-end
-
--- Run a policy; rows of the requests' dump by id, and the summary's row.
-local function run(policy, params, cluster, workload, more, per_token, label)
-  write("scenario.lua", ([[
-return scenario {
-  workload = %s,
-  cluster = { %s },
-  latency = latency.step { base = 0.010, per_token = %g },
-  policies = { { "%s", %s } },
-  seeds = 1,
-  %s
-}
-]]):format(workload, cluster, per_token or 0.001, policy, params, more or ""))
-  local command = ("%s %s/scenario.lua --quiet --out %s/out --dump requests >/dev/null"):format(binary, folder, folder)
-  local status = os.execute(command)
-  assert(status == true or status == 0, command)
-  local requests = csv.rows(("%s/out/requests-%s-1.csv"):format(folder, label or policy))
-  local by_id = {}
-  for _, row in ipairs(requests) do by_id[tonumber(row.id)] = row end
-  return by_id, csv.rows(folder .. "/out/summary.csv")[1]
-end
-
--- requests: { arrival, prompt, output[, priority] }; predictions are exact.
-local function trace(requests)
-  local lines = { "t,p,o,u" }
-  for _, r in ipairs(requests) do lines[#lines + 1] = ("%.17g,%d,%d,%d"):format(r[1] / 1000, r[2], r[3], r[4] or 0) end
-  write("trace.csv", table.concat(lines, "\n") .. "\n")
-  return ('trace.csv "%s/trace.csv" { columns = { time = "t", prompt = "p", output = "o", priority = "u" } }'):format(folder)
-end
-
--- expect[i]: start, first token, end of request i - 1.
-local function case(name, policy, params, cluster, requests, expect)
-  local rows, good, got = run(policy, params, cluster, trace(requests)), true, {}
-  for i, want in ipairs(expect) do
-    local row = rows[i - 1]
-    local times = { tonumber(row.start_s), tonumber(row.first_token_s), tonumber(row.end_s) }
-    for k = 1, 3 do good = good and math.abs(times[k] * 1000 - want[k]) < 1e-9 end
-    got[i] = ("%g %g %g"):format(times[1] * 1000, times[2] * 1000, times[3] * 1000)
-  end
-  tap.ok(good, policy .. ": " .. name, table.concat(got, "; "))
-end
+local binary, folder = by_hand.binary, by_hand.folder
+local write, run, trace, case = by_hand.write, by_hand.run, by_hand.trace, by_hand.case
 
 local ONE = "kv_block = 2, kv_blocks = 1000, prefix_cache = false"
 local function limited(n) return ONE .. ", max_requests = " .. n end
@@ -208,54 +159,6 @@ return P
   local rows = run(folder .. "/shows.lua", "", "kv_blocks = 100", load,
     "slo = { ttft = 3, e2e = 9 },", nil, "shows")
   tap.ok(rows[39], "req.class, req.slo")
-end
-
--- vtc: A's first is admitted at 0 (counter 2), B comes at 1 and is lifted to 2. At 23 A has 2 + 2 x 2 = 6: B, 35,
--- 46, and has 2 + 6 = 8: A's second, 58, 69, and 12: B's, and so on. With weight 4 A has 1/2 as B comes, and 3/2 at 23: B, to
--- 1/2 + 6; then both of A, at 3 and 9/2.
-do
-  local function clients(lines)
-    write("clients.csv", "t,p,o,c\n" .. lines)
-    return ('trace.csv "%s/clients.csv" { columns = { time = "t", prompt = "p", output = "o", client = "c" } }'):format(folder)
-  end
-  local six = clients("0,2,2,A\n0,2,2,A\n0,2,2,A\n0.001,2,2,B\n0.001,2,2,B\n0.001,2,2,B\n")
-  local function ends(params)
-    local rows, list = run("vtc", params, limited(1), six), {}
-    for i = 0, 5 do list[i + 1] = ("%g"):format(tonumber(rows[i].end_s) * 1000) end
-    return table.concat(list, " ")
-  end
-  tap.equal(ends "", "23 69 115 46 92 138", "vtc: the client that was served least")
-  tap.equal(ends "weights = { 4 }", "23 69 92 46 115 138", "vtc: weights")
-  -- Two clients who ask for more than there is, one twice as much: after a minute their services stay within
-  -- 2 max(256, 2 x 10,240) of each other, and under first come, first served they part without end.
-  local lines = {}
-  for i = 0, 60 * 18 * 3 - 1 do lines[#lines + 1] = ("%.4f,256,256,%s"):format(i / 18, i % 3 == 0 and "slow" or "fast") end
-  local flood = clients(table.concat(lines, "\n") .. "\n")
-  local function gap(policy)
-    write("gap.lua", ([[
-local P = {}
-for name, value in pairs(require "%s") do P[name] = value end
-local init = P.init
-function P:init()
-  if init then init(self) end
-  self.most = 0
-  self.sim:every(10, function()
-    local a, b = self.sim.clients.slow, self.sim.clients.fast
-    local apart = math.abs(b.prompt_tokens + 2 * b.output_tokens - a.prompt_tokens - 2 * a.output_tokens)
-    if self.sim.now > 60 then self.most = math.max(self.most, apart) end
-  end)
-end
-function P:done() error("most apart: " .. self.most) end
-return P
-]]):format(policy))
-    write("scenario.lua", ([[return scenario { workload = %s, cluster = { kv_blocks = 640 }, stop_time = 180, seeds = 1,
-  latency = latency.step { base = 0.0113, per_token = 41.8e-6, per_context = 71.6e-9, host = 0.0015 },
-  policies = { "%s/gap.lua" } }]]):format(flood, folder))
-    os.execute(("%s %s/scenario.lua --quiet >%s/said 2>&1"):format(binary, folder, folder))
-    return tonumber(io.open(folder .. "/said"):read("a"):match("most apart: (%d+)"))
-  end
-  local fair, first = gap "vtc", gap "fcfs"
-  tap.ok(fair and fair <= 40960 and first > 150000, "vtc: the bound on the gap of service", ("%s, %s"):format(fair, first))
 end
 
 -- mc_sf: unit steps, memory for 10 tokens, prompts of 1. Answers of 2, 2, 8: peak max(1 + 8, 2 + 4, 3 + 6) = 9, all start at
@@ -499,5 +402,4 @@ do
     "an engine in a file of one's own")
 end
 
-os.execute("rm -r " .. folder)
-tap.done()
+by_hand.done()

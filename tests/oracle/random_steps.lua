@@ -42,7 +42,7 @@ return function(seed, folder, meddle)
   end
 
   local BUNDLED = { "fcfs", "orca", "vllm_v0", "vllm_v1", "sarathi", "sjf", "srpt", "edf", "priority", "pang",
-    "multi_bin_continuous", "mlfq", "ltr", "vtc", "mc_sf",
+    "multi_bin_continuous", "mlfq", "ltr", "vtc", "mc_sf", "drr", "rpm_limit", "fairserve", "equinox", "plas",
     "past_future", "round_robin", "random", "least_loaded", "power_of_two", "static_fifo",
     "dynamic_no_bins",
     "multi_bin_dynamic", "multi_bin" }

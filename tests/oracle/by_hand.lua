@@ -1,0 +1,91 @@
+-- Small runs of policies on cases worked by hand. All times in ms; a step takes 10 + T, T tokens computed. Each is run three
+-- times, with --step and on the other Lua engine (MBSAND_LUAJIT) as well, and must give the same rows.
+local tap = require "tap"
+local csv = require "csv"
+
+local by_hand = { binary = os.getenv("MBSAND") or "build/mbsand", folder = os.tmpname() }
+os.remove(by_hand.folder)
+assert(os.execute("mkdir " .. by_hand.folder))
+
+function by_hand.write(name, text)
+  local file = assert(io.open(by_hand.folder .. "/" .. name, "w"))
+  file:write(text)
+  file:close()
+end
+
+local function read(path)
+  local file = assert(io.open(path))
+  local text = file:read "a"
+  file:close()
+  return text
+end
+
+-- Run a policy; rows of the requests' dump by id, and the summary's row.
+function by_hand.run(policy, params, cluster, workload, more, per_token, label)
+  local folder = by_hand.folder
+  by_hand.write("scenario.lua", ([[
+return scenario {
+  workload = %s,
+  cluster = { %s },
+  latency = latency.step { base = 0.010, per_token = %g },
+  policies = { { "%s", %s } },
+  seeds = 1,
+  %s
+}
+]]):format(workload, cluster, per_token or 0.001, policy, params, more or ""))
+  local function rows_of(binary, options, out)
+    local command = ("%s %s/scenario.lua --quiet %s --out %s/%s --dump requests >/dev/null"):format(
+      binary, folder, options, folder, out)
+    local status = os.execute(command)
+    assert(status == true or status == 0, command)
+    return ("%s/%s/requests-%s-1.csv"):format(folder, out, label or policy)
+  end
+  local path = rows_of(by_hand.binary, "", "out")
+  local text, other = read(path), os.getenv("MBSAND_LUAJIT")
+  if text ~= read(rows_of(by_hand.binary, "--step", "stepped")) then tap.ok(false, policy .. ": jumping = stepping") end
+  if other and text ~= read(rows_of(other, "", "other")) then tap.ok(false, policy .. ": the same on both Lua engines") end
+  local by_id = {}
+  for _, row in ipairs(csv.rows(path)) do by_id[tonumber(row.id)] = row end
+  return by_id, csv.rows(folder .. "/out/summary.csv")[1]
+end
+
+-- A trace of requests { arrival, prompt, output[, more] }, `more` in a column of that name ("priority"); predictions are exact.
+function by_hand.trace(requests, more)
+  local lines = { "time,prompt,output,more" }
+  for _, r in ipairs(requests) do
+    lines[#lines + 1] = ("%.17g,%d,%d,%s"):format(r[1] / 1000, r[2], r[3], r[4] or 0)
+  end
+  by_hand.write("trace.csv", table.concat(lines, "\n") .. "\n")
+  return ([[trace.csv "%s/trace.csv" { %s
+    columns = { time = "time", prompt = "prompt", output = "output", %s = "more" } }]]):format(
+    by_hand.folder, more == "session" and 'context = "grow", ' or "", more or "priority")
+end
+
+-- expect[i]: start, first token, end of request i - 1.
+function by_hand.case(name, policy, params, cluster, requests, expect, more)
+  local rows, good, got = by_hand.run(policy, params, cluster, by_hand.trace(requests, more)), true, {}
+  for i, want in ipairs(expect) do
+    local row = rows[i - 1]
+    local times = { tonumber(row.start_s), tonumber(row.first_token_s), tonumber(row.end_s) }
+    for k = 1, 3 do good = good and math.abs(times[k] * 1000 - want[k]) < 1e-9 end
+    got[i] = ("%g %g %g"):format(times[1] * 1000, times[2] * 1000, times[3] * 1000)
+  end
+  tap.ok(good, policy .. ": " .. name, table.concat(got, "; "))
+end
+
+-- When the requests end, in ms, as a text; "-" for one that was turned away.
+function by_hand.ends(policy, params, cluster, requests, more)
+  local rows, list = by_hand.run(policy, params, cluster, by_hand.trace(requests, more)), {}
+  for i = 1, #requests do
+    local stop = tonumber(rows[i - 1].end_s)
+    list[i] = stop and rows[i - 1].start_s ~= "" and ("%g"):format(stop * 1000) or "-"
+  end
+  return table.concat(list, " ")
+end
+
+function by_hand.done()
+  os.execute("rm -r " .. by_hand.folder)
+  tap.done()
+end
+
+return by_hand
