@@ -418,6 +418,7 @@ local function check_together(checked, place)
     work.prompt, work.output = work.prompt or one, work.output or one
     for _, class in ipairs(work.classes or {}) do
       class.prompt, class.output, class.slo = class.prompt or one, class.output or one, class.slo or checked.slo
+      class.qoe = class.qoe or checked.qoe
     end
   end
   check_memory(checked, place)

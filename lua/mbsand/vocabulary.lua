@@ -193,6 +193,7 @@ local section = record {
   cluster = cluster,
   latency = latency,
   slo = record { ttft = seconds(), tbt = seconds(), gap = seconds(), e2e = seconds() },
+  qoe = workloads.reader,
   policies = { type = "any" }, -- read by policies.lua
   seeds = number { min = 1, max = 1e6, whole = true, default = 5 },
   seed = natural(42),

@@ -434,10 +434,16 @@ local prefix = record {
   theta = number { min = 0, max = 100, default = 0 },
 }
 
+-- Who reads the answers.
+local reader = record {
+  speed = need(number { above = 0, unit = "tokens per second" }),
+  ttft = need(number { min = 0, unit = "seconds" }),
+}
+
 local classes = {
   type = "list",
   least = 1,
-  expected = "classes { { name =, share =, prompt =, output =, priority =, slo = }, ... }",
+  expected = "classes { { name =, share =, prompt =, output =, priority =, slo =, qoe = }, ... }",
   of = record {
     name = need { type = "text", expected = "a name in quotes" },
     share = need(positive()),
@@ -447,6 +453,7 @@ local classes = {
     max_output = max_output,
     priority = number { min = -2 ^ 31 + 1, max = 2 ^ 31 - 1, whole = true, default = 0 },
     slo = record { ttft = seconds(), tbt = seconds(), gap = seconds(), e2e = seconds() },
+    qoe = reader,
   },
 }
 
@@ -543,4 +550,5 @@ local workload = {
 
 return {
   workload = workload, lengths = lengths, outputs = outputs, pairs = pairs_of, arrivals = arrivals, predictor = predictor,
+  reader = reader,
 }

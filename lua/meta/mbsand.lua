@@ -38,6 +38,7 @@
 ---@field tbt number? bound on a request's time between tokens, s; nil: none
 ---@field gap number? bound on its largest time between tokens, s; nil: none
 ---@field e2e number? bound on a whole request, s; nil: none
+---@field qoe { speed: number, ttft: number }? how its answer is read, tokens per second, and from when, s
 
 ---@class mbsand.Sim
 ---@field now number the simulation's time, s

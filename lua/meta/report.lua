@@ -161,5 +161,7 @@ function report.print_grid(results, policy, down, across, measure, format) end
 ---@field gap_mean_s number? mean over requests of the largest gap between a request's tokens, s; this and the next where `slo.gap`
 ---@field gap_p99_s number? 99th percentile over requests of that, s
 ---@field gap_violation number? fraction of requests with a gap between tokens above slo.gap
+---@field qoe_mean number? mean over requests of how well the tokens' times suit their readers; this and the next where `qoe`
+---@field qoe_p10 number? 10th percentile over requests of that
 
 return report

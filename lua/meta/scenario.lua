@@ -16,7 +16,8 @@
 ---@field workload mbsand.Workload
 ---@field cluster? mbsand.Cluster
 ---@field latency mbsand.Latency
----@field slo? mbsand.Slo bounds, s
+---@field slo? mbsand.Bounds s
+---@field qoe? mbsand.Reader of answers
 ---@field policies (string|mbsand.PolicyEntry)[] names, files, or tables with parameters
 ---@field seeds? integer 5
 ---@field seed? integer 42
@@ -29,6 +30,16 @@
 ---@field over? any[] a sweep: { { "cluster.gpus", { 1, 2, 4 } }, ... }
 ---@field limits? mbsand.Limits
 ---@field report? fun(results: mbsand.Row[]) prints the results itself
+
+---@class mbsand.Bounds
+---@field ttft? number on the first token
+---@field tbt? number on the mean time between a request's tokens
+---@field gap? number on the largest
+---@field e2e? number on a whole request
+
+---@class mbsand.Reader
+---@field speed number tokens per second
+---@field ttft number s from the arrival to when he expects the first
 
 ---@class mbsand.Warmup one of the two
 ---@field requests? integer the first so many arrivals
@@ -272,7 +283,8 @@ function trace.jsonl(path) end
 ---@field lengths? mbsand.Lengths pairs, instead of prompt and output
 ---@field max_output? mbsand.MaxOutput else the workload's
 ---@field priority? integer 0
----@field slo? mbsand.Slo e2e sets the deadline
+---@field slo? mbsand.Bounds e2e sets the deadline
+---@field qoe? mbsand.Reader else the scenario's
 
 ---@param keys mbsand.Synthetic
 ---@return mbsand.Workload

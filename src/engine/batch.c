@@ -2,6 +2,7 @@
 #include "engine/batch.h"
 
 #include "engine/gaps.h"
+#include "engine/pieces.h"
 #include "engine/spend.h"
 #include "engine/stepper.h"
 #include "engine/timing.h"
@@ -63,6 +64,7 @@ bool mb_batch_from_rows(mb_engine *engine) {
         stepper->resident_tokens += prompt + output - request->computed;
         if (stepper->around->times) mb_spend_turn(stepper, slot);
         if (stepper->around->gaps && request->stage == MB_STAGE_DECODE) mb_gaps_part(stepper, slot);
+        if (stepper->around->readings && request->stage == MB_STAGE_DECODE) mb_pieces_part(stepper, slot);
         request->computed = prompt + output;
         request->chunk = 0;
         request->stage = MB_STAGE_PREFILL;
@@ -97,7 +99,7 @@ static bool free_memory(mb_engine *engine, uint32_t slot) {
 
 static mb_status end_request(mb_engine *engine, uint32_t slot, mb_error *error) {
     const mb_surroundings *around = engine->around;
-    const mb_request *request = mb_request_at(around->requests, slot);
+    mb_request *request = mb_request_at(around->requests, slot);
     const bool earlier = engine->stepper && request->generated > 0; // before it was preempted into this batch
     mb_served served = {.first_token_s =
                             earlier ? request->first_token_s : engine->start_s + engine->time.first_token_s,
@@ -115,6 +117,10 @@ static mb_status end_request(mb_engine *engine, uint32_t slot, mb_error *error) 
         const double ttft = served.first_token_s - request->arrival_s;
         served.tpot_s = (*around->clock - request->arrival_s - ttft) / (output - 1);
         served.gaps = output - 1 - (engine->stepper ? request->generated : 0);
+    }
+    if (around->readings) {
+        const mb_token_times times = {engine->start_s + engine->time.first_token_s, served.tbt_s, 0};
+        mb_reading_add(&request->reading, &times, 0, output - (earlier ? request->generated : 0));
     }
     int64_t parts[MB_PARTS];
     if (around->times) {

@@ -7,6 +7,7 @@
 #include "engine/run.h"
 
 #include "engine/gaps.h"
+#include "engine/pieces.h"
 #include "engine/spend.h"
 #include "engine/stepper.h"
 #include "engine/timing.h"
@@ -179,6 +180,7 @@ void mb_run_close_piece(mb_stepper *stepper) {
     if (!decodes || !steps) return;
     if (stepper->around->gaps)
         mb_gaps_piece(stepper, mb_piece_time(stepper, 1), mb_piece_time(stepper, steps));
+    if (stepper->around->readings) mb_pieces_close(stepper);
     add_gaps(stepper, steps);
     stepper->groups[0] = (mb_token_group){mb_piece_time(stepper, steps), (uint32_t)decodes};
     stepper->group_count = 1;
@@ -374,7 +376,7 @@ void mb_run_reach(mb_engine *engine) {
 static mb_status finish(mb_engine *engine, uint32_t slot, mb_error *error) {
     mb_stepper *stepper = engine->stepper;
     const mb_request *request = mb_request_at(stepper->requests, slot);
-    if (!mb_stepper_let_leave(stepper, slot)) return mb_fail_memory(error);
+    if (!mb_stepper_let_leave(stepper, slot) || stepper->pieces.out_of_memory) return mb_fail_memory(error);
     const uint32_t output = request->output_tokens;
     const double tbt_s = output > 1 ? (request->last_token_s - request->first_token_s) / (output - 1) : 0;
     const mb_request_times *times = engine->around->times;
@@ -409,6 +411,7 @@ static bool advance_row(mb_stepper *stepper, uint32_t slot, bool *failed) {
         request->gap_s = fmax(request->gap_s, now_s - request->last_token_s);
     }
     request->last_token_s = now_s;
+    if (stepper->around->readings) mb_pieces_token(stepper, slot);
     mb_stepper_drop_prefill(stepper, slot);
     if (request->generated >= request->output_tokens) return true;
     if (!mb_stepper_join(stepper, slot)) *failed = true;

@@ -73,6 +73,19 @@ typedef struct mb_gaps { // see gaps.h
     bool out_of_memory; // the next to join is told
 } mb_gaps;
 
+// Steps that the decodes made as one piece of a run, up to iteration `end`; step k of it ended at time number
+// k of `times`.
+typedef struct mb_past_piece {
+    uint64_t end, steps;
+    mb_token_times times;
+} mb_past_piece;
+
+typedef struct mb_pieces { // see pieces.h
+    mb_past_piece *list;
+    uint32_t count, capacity;
+    bool out_of_memory; // the next that is done is told
+} mb_pieces;
+
 typedef struct mb_stepper {
     const mb_surroundings *around;
     mb_request_store *requests;
@@ -132,6 +145,7 @@ typedef struct mb_stepper {
     double blocks_at_start, tokens_at_start; // then, for the averages of memory
     double accounted_s;                      // the averages hold up to here, while no run is on
     mb_gaps gaps;
+    mb_pieces pieces;
     // --- where time goes (spend.c)
     mb_step_spending spent, before; // up to accounted_ns; before the last step with prompts or transfers
     int64_t accounted_ns;           // end of the last run or batch, or when idleness was last counted

@@ -2,6 +2,7 @@
 #include "engine/stepper.h"
 
 #include "engine/gaps.h"
+#include "engine/pieces.h"
 #include "engine/spend.h"
 #include "engine/victim.h"
 #include "engine/visit.h"
@@ -41,6 +42,7 @@ void mb_stepper_deinit(mb_stepper *stepper) {
     free(stepper->victims.heap);
     free(stepper->gaps.stack);
     free(stepper->gaps.joined);
+    free(stepper->pieces.list);
 }
 
 bool mb_slots_grow(uint32_t **slots, uint32_t *capacity) {
@@ -249,6 +251,7 @@ bool mb_stepper_join(mb_stepper *stepper, uint32_t slot) {
     request->joined = stepper->iteration;
     if (!mb_stepper_count_token(stepper, request->last_token_s, 1)) return false;
     if (stepper->around->gaps && !mb_gaps_join(stepper, slot)) return false;
+    if (stepper->around->readings) mb_pieces_join(stepper, slot);
     if (stepper->naive) return true;
     stepper->context += request->computed + UINT64_C(1);
     return push_decode(stepper, slot, request) && mb_victim_joined(stepper, slot);
@@ -281,6 +284,7 @@ void mb_stepper_part(mb_stepper *stepper, uint32_t slot) {
     }
     if (stepper->around->times) mb_spend_turn(stepper, slot);
     if (stepper->around->gaps) mb_gaps_part(stepper, slot);
+    if (stepper->around->readings) mb_pieces_part(stepper, slot);
     mb_stepper_count_token(stepper, request->last_token_s, -1);
     request->stage = MB_STAGE_PARKED;
 }

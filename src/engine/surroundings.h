@@ -78,6 +78,7 @@ typedef struct mb_surroundings {
     uint64_t kv_reserved, kv_used; // tokens of whole batches
     uint64_t host_used;            // tokens
     bool gaps;                     // keep the largest gap between tokens of each request
+    bool readings;                 // keep when the tokens of each request came
     mb_request_times *times;       // where the time of requests goes; NULL: nobody asked
     bool out_of_memory;            // of the machine that runs this: set where only a refusal can be answered
     // --- what it says. `self` comes first in each call.

@@ -86,6 +86,9 @@ const mb_measure mb_measures[MB_MEASURE_COUNT] = {
      false},
     {"gap_p99_s", "99th percentile over requests of that, s", MB_BETTER_LOWER, false},
     {"gap_violation", "fraction of requests with a gap between tokens above slo.gap", MB_BETTER_LOWER, true},
+    {"qoe_mean", "mean over requests of how well the tokens' times suit their readers", MB_BETTER_HIGHER,
+     true},
+    {"qoe_p10", "10th percentile over requests of that", MB_BETTER_HIGHER, true},
 };
 
 static double ratio(double a, double b) {
@@ -171,6 +174,8 @@ void mb_measure_all(const mb_metrics *metrics, const mb_slo *slo, double values[
     *at++ = mb_sketch_mean(&metrics->gap);
     *at++ = mb_sketch_quantile(&metrics->gap, 0.99);
     *at++ = share_missed(metrics, &metrics->gap_bound, slo->gap_s > 0 ? slo->gap_s : INFINITY);
+    *at++ = mb_sketch_mean(&metrics->qoe);
+    *at++ = mb_sketch_quantile(&metrics->qoe, 0.1);
 }
 
 int mb_measure_index(const char *name) {

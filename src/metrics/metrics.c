@@ -12,6 +12,7 @@ void mb_metrics_deinit(mb_metrics *metrics) {
     mb_sketch_deinit(&metrics->e2e);
     mb_sketch_deinit(&metrics->queue);
     mb_sketch_deinit(&metrics->gap);
+    mb_sketch_deinit(&metrics->qoe);
     free(metrics->client_tokens);
     free(metrics->classes);
     free(metrics->batch_means);
@@ -19,14 +20,15 @@ void mb_metrics_deinit(mb_metrics *metrics) {
 }
 
 void mb_metrics_keep_samples(mb_metrics *metrics) {
-    mb_sketch *sketches[] = {&metrics->ttft, &metrics->tpot, &metrics->e2e, &metrics->queue, &metrics->gap};
+    mb_sketch *sketches[] = {&metrics->ttft,  &metrics->tpot, &metrics->e2e,
+                             &metrics->queue, &metrics->gap,  &metrics->qoe};
     for (size_t i = 0; i < sizeof sketches / sizeof *sketches; i++)
         mb_sketch_keep_samples(sketches[i]);
 }
 
 bool mb_metrics_lost(const mb_metrics *metrics) {
-    const mb_sketch *sketches[] = {&metrics->ttft, &metrics->tpot,  &metrics->itl,
-                                   &metrics->e2e,  &metrics->queue, &metrics->gap};
+    const mb_sketch *sketches[] = {&metrics->ttft,  &metrics->tpot, &metrics->itl, &metrics->e2e,
+                                   &metrics->queue, &metrics->gap,  &metrics->qoe};
     bool lost = false;
     for (size_t i = 0; i < sizeof sketches / sizeof *sketches; i++)
         lost |= sketches[i]->failed;

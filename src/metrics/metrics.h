@@ -58,6 +58,7 @@ typedef struct mb_metrics {
     mb_bound_metrics ttft_bound, tbt_bound, e2e_bound, gap_bound;
     mb_sketch ttft, tpot, e2e, queue;   // seconds
     mb_sketch gap;                      // of each its largest gap, where somebody asked, s
+    mb_sketch qoe;                      // of each whose reader is known
     bool why;                           // somebody asked where their time went
     mb_part_sums parts;                 // of the measured
     struct mb_batch_means *batch_means; // NULL: nobody asked; owned

@@ -10,12 +10,17 @@ static void set_bound(lua_State *L, const char *name, double seconds) {
     lua_setfield(L, -2, name);
 }
 
-static void push_bounds(lua_State *L, const mb_slo *slo) {
+static void push_bounds(lua_State *L, const mb_slo *slo, const mb_reader *reader) {
     lua_newtable(L);
     set_bound(L, "ttft", slo->ttft_s);
     set_bound(L, "tbt", slo->tbt_s);
     set_bound(L, "e2e", slo->e2e_s);
     set_bound(L, "gap", slo->gap_s > 0 ? slo->gap_s : INFINITY);
+    if (!(reader->speed > 0)) return;
+    lua_newtable(L);
+    set_bound(L, "speed", reader->speed);
+    set_bound(L, "ttft", reader->ttft_s);
+    lua_setfield(L, -2, "qoe");
 }
 
 void mb_slo_push(lua_State *L, uint32_t class_index) {
@@ -27,7 +32,8 @@ void mb_slo_push(lua_State *L, uint32_t class_index) {
     lua_rawgeti(L, -1, index);
     if (lua_isnil(L, -1)) {
         lua_pop(L, 1);
-        push_bounds(L, classed ? &config->classes[class_index].slo : &config->slo);
+        const mb_class *class = classed ? &config->classes[class_index] : NULL;
+        push_bounds(L, class ? &class->slo : &config->slo, class ? &class->reader : &config->reader);
         lua_pushvalue(L, -1);
         lua_rawseti(L, -3, index);
     }

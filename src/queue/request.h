@@ -4,6 +4,7 @@
 #pragma once
 #include "base/error.h"
 #include "model/kv_blocks.h"
+#include "model/reader.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -63,8 +64,9 @@ typedef struct mb_request {
     bool covered;                         // its blocks reach to its end: it needs no more
     double first_token_s, last_token_s;   // NAN before
     double since_s, waited_s, attained_s; // start of the present phase; sums over the past ones
-    double gap_s;      // largest between its tokens, up to where it joined the decodes, and
-    uint64_t gap_from; // their iteration after that (engine/gaps.h)
+    double gap_s;       // largest between its tokens, up to where it joined the decodes, and
+    uint64_t gap_from;  // their iteration after that (engine/gaps.h)
+    mb_reading reading; // of its tokens, up to where it joined the decodes (engine/pieces.h)
     uint64_t session;
     uint64_t *prefix_ids; // owned
     uint32_t prefix_count, prefix_unit_tokens;

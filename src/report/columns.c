@@ -21,6 +21,8 @@ static const struct {
     {"gap_violation", "gap viol", "%", 100},
     {"e2e_violation", "E2E viol", "%", 100},
     {"slo_attainment", "SLO met", "%", 100},
+    {"qoe_mean", "QoE mean", "%", 100},
+    {"qoe_p10", "QoE p10", "%", 100},
     {"gpu_util", "GPU util", "%", 100},
     {"batch_mean", "batch", "req", 1},
     {"at_queue", "queue out", "%", 100},
@@ -85,9 +87,11 @@ mb_column mb_column_of(int measure, double largest) {
 
 static const char *const usual[] = {"goodput_rps",   "throughput_rps", "throughput_tps", "e2e_mean_s",
                                     "e2e_p99_s",     "ttft_p99_s",     "ttft_violation", "tbt_violation",
-                                    "gap_violation", "e2e_violation",  "batch_mean",     "gpu_util"};
+                                    "gap_violation", "e2e_violation",  "qoe_mean",       "batch_mean",
+                                    "gpu_util"};
 
-static bool shown(const char *name, const mb_slo *slo) {
+static bool shown(const char *name, const mb_slo *slo, const mb_reader *reader) {
+    if (strcmp(name, "qoe_mean") == 0) return reader->speed > 0;
     const bool gap = slo->gap_s > 0 && isfinite(slo->gap_s);
     if (strcmp(name, "gap_violation") == 0) return gap;
     const bool any = gap || isfinite(slo->ttft_s) || isfinite(slo->tbt_s) || isfinite(slo->e2e_s);
@@ -100,13 +104,14 @@ static bool shown(const char *name, const mb_slo *slo) {
     return true;
 }
 
-size_t mb_choose_columns(char *const *names, const mb_slo *slo, int measures[MB_MAX_COLUMNS]) {
+size_t mb_choose_columns(char *const *names, const mb_slo *slo, const mb_reader *reader,
+                         int measures[MB_MAX_COLUMNS]) {
     size_t count = 0;
     for (size_t i = 0; names && names[i] && count < MB_MAX_COLUMNS; i++) {
         const int measure = mb_measure_index(names[i]);
         if (measure >= 0) measures[count++] = measure;
     }
     for (size_t i = 0; !names && i < sizeof usual / sizeof *usual; i++)
-        if (shown(usual[i], slo)) measures[count++] = mb_measure_index(usual[i]);
+        if (shown(usual[i], slo, reader)) measures[count++] = mb_measure_index(usual[i]);
     return count;
 }

@@ -3,6 +3,7 @@
 // ms).
 #pragma once
 #include "metrics/measures.h"
+#include "model/reader.h"
 
 typedef struct mb_column {
     int measure;
@@ -16,5 +17,7 @@ mb_column mb_column_of(int measure, double largest);
 
 enum { MB_MAX_COLUMNS = MB_MEASURE_COUNT };
 // The measures that a table shows: those named by `names` (NULL-terminated; unknown ones are left out), or,
-// where it is NULL, the usual ones, less those that need an SLO where there is none. Returns how many.
-size_t mb_choose_columns(char *const *names, const mb_slo *slo, int measures[MB_MAX_COLUMNS]);
+// where it is NULL, the usual ones, less those that need an SLO, or a reader (speed 0: none), where there is
+// none. Returns how many.
+size_t mb_choose_columns(char *const *names, const mb_slo *slo, const mb_reader *reader,
+                         int measures[MB_MAX_COLUMNS]);

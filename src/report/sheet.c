@@ -160,9 +160,11 @@ static void mark_best(builder *b, size_t row, size_t point) {
 
 static void choose_columns(builder *b) {
     static const mb_slo none = {INFINITY, INFINITY, INFINITY, INFINITY};
+    static const mb_reader nobody = {0};
     int measures[MB_MAX_COLUMNS];
-    const mb_slo *slo = b->section->point_count ? &b->section->points[0].experiment.slo : &none;
-    b->measure_count = mb_choose_columns(b->section->columns, slo, measures);
+    const mb_experiment *first = b->section->point_count ? &b->section->points[0].experiment : NULL;
+    b->measure_count = mb_choose_columns(b->section->columns, first ? &first->slo : &none,
+                                         first ? &first->reader : &nobody, measures);
     for (size_t i = 0; i < b->measure_count; i++)
         b->measures[i] = mb_column_of(measures[i], largest_mean(b, measures[i]));
 }

@@ -68,6 +68,8 @@ static mb_sim_config make_config(const mb_experiment *experiment, const mb_laten
                            .slo = experiment->slo,
                            .seed = experiment->seed,
                            .replication = outcome->seed_index,
+                           .reader = experiment->reader,
+                           .readings = experiment->readings,
                            .gaps = experiment->gaps,
                            .why = experiment->why,
                            .batch_means = experiment->seeds == 1,

@@ -32,10 +32,12 @@ typedef struct mb_experiment {
     bool stepwise; // --step
     double stop_s;
     mb_slo slo;
+    mb_reader reader; // speed 0: none is known
     uint64_t warmup_requests;
     double warmup_s;
     bool exact_percentiles, oracle, why;
-    bool gaps; // each request's largest gap between tokens is wanted
+    bool readings; // somebody, of some class, reads the answers
+    bool gaps;     // each request's largest gap between tokens is wanted
     mb_policy_spec *policies;
     size_t policy_count;
     uint32_t seeds;

@@ -258,8 +258,11 @@ static void ask_for_columns(char *const *columns, mb_experiment *experiment) {
     const mb_workload *workload = &experiment->workload;
     experiment->why = experiment->why || mb_measures_ask(columns, "why_");
     experiment->gaps = isfinite(experiment->slo.gap_s) || mb_measures_ask(columns, "gap_");
-    for (size_t i = 0; i < workload->class_count; i++)
+    experiment->readings = experiment->reader.speed > 0;
+    for (size_t i = 0; i < workload->class_count; i++) {
+        experiment->readings = experiment->readings || workload->classes[i].reader.speed > 0;
         experiment->gaps = experiment->gaps || isfinite(workload->classes[i].slo.gap_s);
+    }
 }
 
 static void read_section(lua_State *L, int table, mb_scenario *scenario, const mb_overrides *overrides,

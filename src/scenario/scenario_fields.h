@@ -3,6 +3,7 @@
 // may raise a Lua error for want of memory, so every allocation is hung on its owner at once.
 #pragma once
 #include "base/strbuf.h"
+#include "model/reader.h"
 #include "policy/lua_compat.h"
 
 #include <stdint.h>
@@ -18,6 +19,10 @@ static inline double number_or(lua_State *L, int table, const char *key, double 
 
 static inline double number(lua_State *L, int table, const char *key) {
     return number_or(L, table, key, 0);
+}
+
+static inline mb_reader reader_at(lua_State *L, int table) {
+    return (mb_reader){.speed = number(L, table, "speed"), .ttft_s = number(L, table, "ttft")};
 }
 
 static inline uint64_t whole(lua_State *L, int table, const char *key) {

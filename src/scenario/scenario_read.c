@@ -191,6 +191,7 @@ void mb_scenario_read_experiment(lua_State *L, int index, mb_experiment *experim
         experiment->slo.e2e_s = number_or(L, lua_gettop(L), "e2e", INFINITY);
         experiment->slo.gap_s = number_or(L, lua_gettop(L), "gap", INFINITY);
     }
+    if (enter(L, table, "qoe")) experiment->reader = reader_at(L, lua_gettop(L));
     if (enter(L, table, "warmup")) {
         experiment->warmup_requests = whole(L, lua_gettop(L), "requests");
         experiment->warmup_s = number(L, lua_gettop(L), "seconds");

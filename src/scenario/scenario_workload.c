@@ -233,6 +233,10 @@ static void read_class(lua_State *L, int table, mb_class *class) {
     read_distribution_of(L, table, "output", &class->output);
     read_pairs(L, table, &class->pairs);
     read_max_output(L, table, &class->max_output);
+    if (enter(L, table, "qoe")) {
+        class->reader = reader_at(L, lua_gettop(L));
+        lua_pop(L, 1);
+    }
     if (!enter(L, table, "slo")) return;
     const int slo = lua_gettop(L);
     class->slo = (mb_slo){.ttft_s = number_or(L, slo, "ttft", INFINITY),

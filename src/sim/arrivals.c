@@ -44,6 +44,13 @@ static void fill_request(mb_request *request, const mb_arrival *arrival, uint64_
     request->noise = arrival->noise;
 }
 
+static const mb_reader *reader_of(const mb_sim *sim, const mb_request *request) {
+    const mb_sim_config *config = sim->config;
+    const mb_reader *reader =
+        config->class_count ? &config->classes[request->class_index].reader : &config->reader;
+    return reader->speed > 0 ? reader : NULL;
+}
+
 // For engines: when it began to wait, and what a prefix cache knows its prompt by.
 static bool fill_for_engine(const mb_sim *sim, mb_request *request) {
     const mb_arrival *arrival = &sim->pending;
@@ -73,6 +80,8 @@ mb_status mb_sim_arrive(mb_sim *sim, uint64_t id, mb_error *error) {
     mb_window_arrival(sim, sim->front ? sim->now_s : sim->pending.time_s);
     sim->arrived++;
     fill_request(request, &sim->pending, id, sim->config->slo.e2e_s);
+    if (sim->config->readings)
+        request->reading = (mb_reading){.reader = reader_of(sim, request), .arrival_s = request->arrival_s};
     mb_sim_integrate(sim);
     sim->waiting++;
     if (!mb_client_arrives(sim, request)) return mb_fail_memory(error);

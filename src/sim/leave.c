@@ -59,6 +59,8 @@ mb_status mb_sim_serve(mb_sim *sim, uint32_t slot, const mb_served *served, mb_e
         mb_sketch_add(&metrics->e2e, e2e);
         if (!isnan(served->tpot_s)) mb_sketch_add(&metrics->tpot, served->tpot_s);
         if (sim->config->gaps) mb_sketch_add(&metrics->gap, served->gap_s);
+        if (sim->config->readings && request->reading.tokens)
+            mb_sketch_add(&metrics->qoe, mb_reading_qoe(&request->reading));
         if (served->parts) mb_part_sums_add(&metrics->parts, served->parts);
         if (served->gaps) mb_sketch_add_many(&metrics->itl, served->tbt_s, served->gaps);
     }

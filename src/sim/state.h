@@ -75,6 +75,8 @@ typedef struct mb_sim_config {
     mb_slo slo;
     mb_front_end front_end; // that each request passes before it is seen
     uint64_t seed, replication;
+    mb_reader reader;         // of answers; classes have their own
+    bool readings;            // keep when the tokens of each request came, for readers
     bool gaps;                // keep the largest gap between tokens of each request
     bool why;                 // where did the time of requests go?
     bool batch_means;         // keep means of batches of requests: intervals within one run

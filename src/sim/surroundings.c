@@ -103,6 +103,7 @@ void mb_sim_surround(mb_sim *sim) {
                                     .replication = config->replication,
                                     .metrics = &sim->metrics,
                                     .gaps = config->gaps,
+                                    .readings = config->readings,
                                     .times = config->why ? &sim->times : NULL,
                                     .self = sim,
                                     .wake = wake,

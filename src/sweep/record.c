@@ -55,6 +55,10 @@ static json_t *facts_json(bool *lost, const mb_experiment *experiment) {
     if (isfinite(experiment->slo.gap_s))
         mb_json_set(lost, facts, "slo_gap_s", mb_json_number(experiment->slo.gap_s));
     mb_json_set(lost, facts, "slo_e2e_s", mb_json_number(experiment->slo.e2e_s));
+    if (experiment->reader.speed > 0) {
+        mb_json_set(lost, facts, "qoe_speed", mb_json_number(experiment->reader.speed));
+        mb_json_set(lost, facts, "qoe_ttft_s", mb_json_number(experiment->reader.ttft_s));
+    }
     mb_json_set(lost, facts, "oracle", json_boolean(experiment->oracle));
     mb_json_set(lost, facts, "seed", json_integer((json_int_t)experiment->seed));
     mb_json_set(lost, facts, "trace", json_boolean(workload->kind == MB_WORKLOAD_TRACE));

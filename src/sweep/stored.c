@@ -57,6 +57,8 @@ static mb_status read_facts(const json_t *facts, mb_experiment *experiment, mb_e
                                .tbt_s = mb_json_number_of(facts, "slo_tbt_s", INFINITY),
                                .e2e_s = mb_json_number_of(facts, "slo_e2e_s", INFINITY),
                                .gap_s = mb_json_number_of(facts, "slo_gap_s", INFINITY)};
+    experiment->reader = (mb_reader){.speed = mb_json_number_of(facts, "qoe_speed", 0),
+                                     .ttft_s = mb_json_number_of(facts, "qoe_ttft_s", 0)};
     experiment->oracle = mb_json_truth_of(facts, "oracle");
     experiment->seed = mb_json_count_of(facts, "seed");
     experiment->stop_s = mb_json_number_of(facts, "stop_s", 0);

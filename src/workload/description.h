@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "metrics/slo.h"
+#include "model/reader.h"
 #include "workload/distribution.h"
 #include "workload/predictor.h"
 
@@ -97,6 +98,7 @@ typedef struct mb_class {
     char *name;   // owned
     double share; // relative to the sum of all shares
     mb_slo slo;   // e2e_s sets the deadline of its requests
+    mb_reader reader;
     int32_t priority;
     mb_distribution prompt, output;
     mb_length_pairs pairs; // instead of the two

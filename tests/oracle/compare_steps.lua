@@ -358,6 +358,7 @@ local function make_scenario()
   local last = s.requests[#s.requests].arrival
   s.slo = { ttft = chance(0.4) and pick{ 0.05, 0.5, 3 } or nil, tbt = chance(0.5) and pick{ 0.012, 0.02, 0.04 } or nil,
     e2e = chance(0.6) and pick{ 0.2, 1, 5 } or nil }
+  s.qoe = chance(0.7) and { speed = pick{ 5, 40, 80, 300 }, ttft = pick{ 0, 0.05, 1 } } or nil
   s.stop = chance(0.3) and 0.01 + last * 1.5 * uniform() or nil
   s.warmup = chance(0.3) and pick{ { requests = whole(1, 20) }, { seconds = 0.01 + last * 0.6 * uniform() } } or nil
   s.equal = equal
@@ -401,7 +402,8 @@ local function write_files(s, folder)
     "    columns = { time = 'arrival', prompt = 'prompt', output = 'output', predicted = 'predicted', ",
     "priority = 'priority' },\n    predictor = predict.column {},\n  },\n",
     "  cluster = ", literal(s.cluster), ",\n  latency = latency.step ", literal(s.latency), ",\n",
-    s.slo and "  slo = " .. literal(s.slo) .. ",\n" or "", s.stop and "  stop_time = " .. number(s.stop) .. ",\n" or "",
+    s.slo and "  slo = " .. literal(s.slo) .. ",\n" or "", s.qoe and "  qoe = " .. literal(s.qoe) .. ",\n" or "",
+    s.stop and "  stop_time = " .. number(s.stop) .. ",\n" or "",
     s.warmup and "  warmup = " .. literal(s.warmup) .. ",\n" or "",
     "  seeds = 1,\n  policies = {\n", table.concat(policies), "  },\n}\n" })
 end
@@ -413,7 +415,7 @@ local COLUMNS = { { "arrival_s", "arrival" }, { "start_s", "start" }, { "first_t
 local MEASURES = { "finished", "rejected", "unfinished", "censored", "served_share", "duration_s", "throughput_rps",
   "throughput_tps", "goodput_rps", "ttft_violation", "tbt_violation", "e2e_violation", "slo_attainment", "waited_fraction",
   "e2e_mean_s", "preemptions", "ttft_mean_s", "tpot_mean_s", "itl_mean_s", "kv_mean", "batch_mean", "gpu_util",
-  "idle_with_work_s" }
+  "idle_with_work_s", "qoe_mean" }
 
 local function compare_requests(rows, result)
   if not rows then return "the program wrote no dump" end
@@ -467,7 +469,7 @@ local function simulate(s, p, folder)
     group = c.experts and c.experts.parallel, blocks = c.kv_blocks,
     block = c.kv_block, watermark = c.watermark, prefix_cache = c.prefix_cache, async = c.async_scheduling,
     token_budget = c.token_budget, max_requests = c.max_requests, reserve = c.reserve, max_length = c.kv_max_length,
-    swap = c.swap, slo = s.slo, stop = s.stop, warmup = s.warmup,
+    swap = c.swap, slo = s.slo, qoe = s.qoe, stop = s.stop, warmup = s.warmup,
   }
 end
 

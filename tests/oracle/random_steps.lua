@@ -71,7 +71,7 @@ return function(seed, folder, meddle)
       more[#more + 1] = "clients = 3"
     elseif chance(0.4) then
       more[#more + 1] = 'classes = { { name = "a", share = 2 }, { name = "b", share = 1, priority = 1 }, '
-        .. ('{ name = "c", share = 1, priority = 2, output = %s, slo = { e2e = 0.5 } } }'):format(lengths(20))
+        .. ('{ name = "c", share = 1, priority = 2, output = %s, slo = { e2e = 0.5 }, qoe = { speed = 8, ttft = 0.1 } } }'):format(lengths(20))
     end
     if chance(0.7) then
       more[#more + 1] = "predictor = " .. pick{ "predict.lognormal(0.5)", "predict.lognormal(0.5)",
@@ -151,6 +151,7 @@ return function(seed, folder, meddle)
     file:write(("return scenario {\n  workload = %s,\n  cluster = %s,\n  latency = %s,\n  slo = { tbt = 0.05, e2e = 5%s },\n")
       :format(workload(whole(5, 60)), cluster(hardware, together), times, chance(0.5) and ", gap = 0.06" or ""))
     if chance(0.5) then file:write("  why = true,\n") end
+    if chance(0.5) then file:write(("  qoe = { speed = %g, ttft = %g },\n"):format(pick{ 5, 40, 300 }, pick{ 0, 0.05, 1 })) end
     if chance(0.25) then file:write(("  stop_time = %.3f,\n"):format(draw() * 5)) end
     if chance(0.3) then
       file:write(pick{ ("  warmup = %d,\n"):format(whole(1, 10)),

@@ -9,6 +9,7 @@
 
 local promises = require "promises"
 local simulator = require "simulator"
+local tokens = require "tokens"
 local steps = {}
 
 -- --- latency -----------------------------------------------------------------------------------------------------------
@@ -84,7 +85,7 @@ local function by_admission(a, b) return a.order < b.order end
 -- options: policy, requests (as simulator.run), latency; and, optional, params, replicas (1), blocks (none: no limit),
 -- group (so many replicas step together), block (16), watermark (0), prefix_cache (true), async, token_budget,
 -- max_requests, reserve ("chunk"), max_length, swap = { tokens, seconds_per_token }, oracle, slo, stop, warmup
--- (as simulator.run).
+-- (as simulator.run), qoe.
 function steps.run(options)
   local result = { requests = {}, runs = {}, rejected = {}, series = {} }
   local sim = { now = 0, running = 0, waiting = 0, slo = options.slo or {}, replicas = {}, queues = {}, arrivals_ended = false,
@@ -538,6 +539,7 @@ function steps.run(options)
         total.gaps, total.gap_time = total.gaps + record.output - 1, total.gap_time + (record.output - 1) * run.tbt
       end
       record.tbt = run.tbt
+      for j = 0, record.output - record.emitted - 1 do table.insert(record.times, run.first + j * run.tbt) end
       record.first, record.emitted = record.first or run.first, record.output
     end
   end
@@ -557,6 +559,7 @@ function steps.run(options)
         if row.decode then run.decode = run.decode + row.tokens else run.prefill, prefill = run.prefill + row.tokens, true end
         if record.computed == known(record) then
           record.emitted = record.emitted + 1
+          table.insert(record.times, sim.now)
           if record.first and observed then
             total.gaps, total.gap_time = total.gaps + 1, total.gap_time + sim.now - record.last
           end
@@ -600,6 +603,7 @@ function steps.run(options)
     record.state, record.computed, record.emitted, record.preemptions = "waiting", 0, 0, 0
     record.waited, record.attained, record.since = 0, 0, sim.now
     record.blocks, version, record.arrived = {}, version + 1, true
+    record.times = {}
     record.news = version
     table.insert(alive, record)
     count_requests()
@@ -747,6 +751,7 @@ function steps.run(options)
   local measures = promises.measures(options.requests, window, sim.slo, sim.now, stopped)
   result.measures = measures
   measures.finished, measures.rejected, measures.unfinished = finished, #result.rejected, result.unfinished
+  for name, value in pairs(tokens.measures(options.requests, window.counts, options.qoe)) do measures[name] = value end
   measures.preemptions, measures.idle_with_work_s = total.preemptions, total.idle
   measures.itl_mean_s = total.gaps > 0 and total.gap_time / total.gaps or nil
   measures.batch_mean = total.steps > 0 and total.rows / total.steps or nil

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// How well an answer suits who reads it while it comes: the quality of experience of Andes (Liu et al. 2024,
+// arXiv 2404.16283). The reader expects the first token by then, and reads so many tokens a second: never
+// faster, and nothing that is not there. QoE is the area under what he has read over the area under what he
+// expected to have read, both up to when he has read all, and at most 1 (docs/models.md).
+#pragma once
+#include <stdint.h>
+
+typedef struct mb_reader {
+    double speed;  // tokens per second; 0: nothing is known of him
+    double ttft_s; // from the arrival on
+} mb_reader;
+
+// When tokens come: number k at start_s + k first_s + k (k - 1) / 2 slope_s, slope_s >= 0.
+typedef struct mb_token_times {
+    double start_s, first_s, slope_s;
+} mb_token_times;
+static inline double mb_token_time(const mb_token_times *times, double k) {
+    return times->start_s + (k * times->first_s + times->slope_s * (k * (k - 1) / 2));
+}
+
+// One answer, so far. Set `reader` and `arrival_s`, the rest is zero.
+typedef struct mb_reading {
+    const mb_reader *reader; // NULL: nobody
+    double arrival_s;
+    uint64_t from;   // for who adds the tokens
+    uint64_t tokens; // that came
+    double read_s;   // since the arrival: when he has read them all;
+    double begun_s;  // sum over them of when he begins to
+} mb_reading;
+
+// `count` tokens more, numbers `first`, `first` + 1, ... of the times. In O(log count).
+void mb_reading_add(mb_reading *reading, const mb_token_times *times, uint64_t first, uint64_t count);
+// 0 .. 1; NAN without a reader or a token.
+double mb_reading_qoe(const mb_reading *reading);
