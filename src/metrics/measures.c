@@ -195,12 +195,6 @@ int mb_measure_find(const char *text, size_t length) {
     return index < 0 ? mb_measure_index(strcat(name, "_s")) : index;
 }
 
-bool mb_measures_ask(char *const *names, const char *beginning) {
-    for (; names && *names; names++)
-        if (strncmp(*names, beginning, strlen(beginning)) == 0) return true;
-    return false;
-}
-
 mb_scale mb_measure_scale(int measure) {
     return mb_measures[measure].share ? MB_SCALE_SHARE : MB_SCALE_POSITIVE;
 }

@@ -9,6 +9,7 @@
 #include "scenario/scenario_fields.h"
 #include "scenario/scenario_read.h"
 #include "scenario/scenario_state.h"
+#include "scenario/wanted.h"
 
 #include <errno.h>
 #include <math.h>
@@ -253,18 +254,6 @@ static void read_point(lua_State *L, int table, mb_scenario *scenario, const mb_
     if (overrides->has_seed) experiment->seed = overrides->seed;
 }
 
-// What is kept for some measures only.
-static void ask_for_columns(char *const *columns, mb_experiment *experiment) {
-    const mb_workload *workload = &experiment->workload;
-    experiment->why = experiment->why || mb_measures_ask(columns, "why_");
-    experiment->gaps = isfinite(experiment->slo.gap_s) || mb_measures_ask(columns, "gap_");
-    experiment->readings = experiment->reader.speed > 0;
-    for (size_t i = 0; i < workload->class_count; i++) {
-        experiment->readings = experiment->readings || workload->classes[i].reader.speed > 0;
-        experiment->gaps = experiment->gaps || isfinite(workload->classes[i].slo.gap_s);
-    }
-}
-
 static void read_section(lua_State *L, int table, mb_scenario *scenario, const mb_overrides *overrides,
                          mb_section *section) {
     read_text(L, table, "title", &section->title);
@@ -282,7 +271,7 @@ static void read_section(lua_State *L, int table, mb_scenario *scenario, const m
         section->points[i].experiment.section_index = (size_t)(section - scenario->sections);
         section->points[i].experiment.point_index = i;
         read_point(L, lua_gettop(L), scenario, overrides, &section->points[i]);
-        ask_for_columns(section->columns, &section->points[i].experiment);
+        mb_experiment_find_wanted(&section->points[i].experiment, section->columns);
         lua_pop(L, 1);
     }
     lua_pop(L, 2);

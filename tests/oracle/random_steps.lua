@@ -71,7 +71,8 @@ return function(seed, folder, meddle)
       more[#more + 1] = "clients = 3"
     elseif chance(0.4) then
       more[#more + 1] = 'classes = { { name = "a", share = 2 }, { name = "b", share = 1, priority = 1 }, '
-        .. ('{ name = "c", share = 1, priority = 2, output = %s, slo = { e2e = 0.5 }, qoe = { speed = 8, ttft = 0.1 } } }'):format(lengths(20))
+        .. ('{ name = "c", share = 1, priority = 2, output = %s, slo = { e2e = 0.5 }, '
+        .. "qoe = { speed = 8, ttft = 0.1 } } }"):format(lengths(20))
     end
     if chance(0.7) then
       more[#more + 1] = "predictor = " .. pick{ "predict.lognormal(0.5)", "predict.lognormal(0.5)",

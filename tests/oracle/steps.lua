@@ -9,7 +9,7 @@
 
 local promises = require "promises"
 local simulator = require "simulator"
-local tokens = require "tokens"
+local answers = require "answers"
 local steps = {}
 
 -- --- latency -----------------------------------------------------------------------------------------------------------
@@ -751,7 +751,7 @@ function steps.run(options)
   local measures = promises.measures(options.requests, window, sim.slo, sim.now, stopped)
   result.measures = measures
   measures.finished, measures.rejected, measures.unfinished = finished, #result.rejected, result.unfinished
-  for name, value in pairs(tokens.measures(options.requests, window.counts, options.qoe)) do measures[name] = value end
+  for name, value in pairs(answers.measures(options.requests, window.counts, options.qoe)) do measures[name] = value end
   measures.preemptions, measures.idle_with_work_s = total.preemptions, total.idle
   measures.itl_mean_s = total.gaps > 0 and total.gap_time / total.gaps or nil
   measures.batch_mean = total.steps > 0 and total.rows / total.steps or nil

@@ -1,10 +1,10 @@
 -- Measures of when each token of an answer came, token by token (docs/models.md): `times` are the moments of all of them.
 
-local tokens = {}
+local answers = {}
 
 -- The quality of experience of somebody who reads so many tokens a second and expects the first after `ttft` seconds: each
 -- token is read from when it is there and the one before it is read, and expected to be read as if nothing ever delayed.
-function tokens.qoe(times, arrival, speed, ttft)
+function answers.qoe(times, arrival, speed, ttft)
   local each, free, read, expected = 1 / speed, 0, 0, 0
   local begun = {}
   for i, time in ipairs(times) do
@@ -21,14 +21,14 @@ function tokens.qoe(times, arrival, speed, ttft)
 end
 
 -- Of the requests that count and were served.
-function tokens.measures(requests, counts, qoe)
+function answers.measures(requests, counts, qoe)
   local sum, served = 0, 0
   for i, r in ipairs(requests) do
     if qoe and r.stop and counts(i) then
-      served, sum = served + 1, sum + tokens.qoe(r.times, r.arrival, qoe.speed, qoe.ttft)
+      served, sum = served + 1, sum + answers.qoe(r.times, r.arrival, qoe.speed, qoe.ttft)
     end
   end
   return { qoe_mean = served > 0 and sum / served or nil }
 end
 
-return tokens
+return answers

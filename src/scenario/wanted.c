@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+#include "scenario/wanted.h"
+
+#include <math.h>
+#include <string.h>
+
+static bool begins(const char *name, const char *with) {
+    return strncmp(name, with, strlen(with)) == 0;
+}
+
+void mb_experiment_want(mb_experiment *experiment, const char *measure) {
+    if (begins(measure, "why_")) experiment->why = true;
+    if (begins(measure, "gap_")) experiment->gaps = true;
+}
+
+void mb_experiment_find_wanted(mb_experiment *experiment, char *const *columns) {
+    const mb_workload *workload = &experiment->workload;
+    experiment->gaps = isfinite(experiment->slo.gap_s);
+    experiment->readings = experiment->reader.speed > 0;
+    for (size_t i = 0; i < workload->class_count; i++) {
+        experiment->readings = experiment->readings || workload->classes[i].reader.speed > 0;
+        experiment->gaps = experiment->gaps || isfinite(workload->classes[i].slo.gap_s);
+    }
+    for (; columns && *columns; columns++)
+        mb_experiment_want(experiment, *columns);
+}
