@@ -285,6 +285,7 @@ static mb_status run_events(mb_sim *sim, mb_error *error) {
         if (sim->warmup_end_s < next) next = sim->warmup_end_s; // an instant of its own
         if (sim->config->stop_s > 0 && next > sim->config->stop_s) {
             sim->now_s = sim->config->stop_s;
+            sim->around.turn = sim->config->replicas; // all that this instant had to bring has happened
             sim->stopped = true;
             break;
         }

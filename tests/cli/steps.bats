@@ -266,6 +266,24 @@ END
     grep -q "unfinished" out/requests-vllm_v1-1.csv
 }
 
+@test "a run that is stopped where a step ends has begun the next" {
+    # A prompt of 4 tokens for 0.25 s; then decodes whose first step has 5 blocks, and whose fourth, begun at 1 s, 8:
+    # (4 * 0.25 + (5 + 8) / 2 * 0.75) / 20 blocks.
+    printf 'time,prompt,output\n0,4,10\n' >one.csv
+    cat >stop.lua <<'END'
+return scenario {
+  workload = trace.csv { path = "one.csv", columns = { time = "time", prompt = "prompt", output = "output" } },
+  cluster = { kv_block = 1, kv_blocks = 20 }, latency = latency.step { base = 0.25 }, slo = {},
+  policies = { "fcfs" }, seeds = 1, stop_time = 1, columns = { "kv_mean" },
+}
+END
+    for options in "" --step; do
+        # shellcheck disable=SC2086
+        run "$MBSAND" stop.lua --quiet $options
+        grep -q '^fcfs  *29.38$' <<<"$output"
+    done
+}
+
 @test "every scenario of continuous batching answers its question" {
     cd "$BATS_TEST_DIRNAME/../.." || return 1
     answers() { # answers SCENARIO TEXT...
