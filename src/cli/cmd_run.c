@@ -152,7 +152,6 @@ static mb_status print_own_report(const mb_results *results, mb_error *error) {
                section->point_count > 1 ? ", and other points" : "");
         mb_strbuf_deinit(&description);
         fflush(stdout); // the script has its own idea of standard output's buffer
-        mb_scenario_stop_on(results->scenario, mb_stop_flag());
         status = mb_scenario_report(results->scenario, results->section, store.rows, store.count, error);
     }
     free_rows(&store);
@@ -178,6 +177,8 @@ static mb_status print_section(const run_context *all, const mb_results *results
         return mb_report_table(results, stdout, mb_wants_color(stdout), error);
     mb_print_warnings(results);
     const mb_status status = print_own_report(results, error);
+    if (status != MB_OK && interrupted())
+        mb_report_table(results, stdout, mb_wants_color(stdout), &(mb_error){0});
     if (status != MB_OK || mb_report_extras(results, stdout, mb_wants_color(stdout))) return status;
     return mb_fail_memory(error);
 }
@@ -267,6 +268,8 @@ static mb_status run_section(run_context *all, int *code, mb_error *error) {
     mb_results *results = &all->results[all->count];
     mb_status status = run_jobs(all, &options, results, error);
     results->baseline = baseline;
+    for (size_t i = 0; all->arguments->dump && i < results->count; i++)
+        if (results->outcomes[i].left) atomic_store(&all->cut_dumps, true);
     if (status == MB_OK && all->arguments->control && !interrupted())
         status = mb_run_control(results, &options, error);
     if (status == MB_OK && all->arguments->bound && !interrupted())
@@ -291,7 +294,10 @@ static int run_sections(run_context *all, mb_error *error) {
     mb_progress_init(&all->progress, stderr, all->arguments->quiet);
     while (status == MB_OK && all->count < sections && !interrupted())
         status = run_section(all, &code, error);
-    if (status == MB_OK) status = write_all(all, error);
+    if (status == MB_OK)
+        status = write_all(all, error);
+    else if (interrupted())
+        write_all(all, &(mb_error){0}); // and what went wrong before is told
     if (status != MB_OK)
         code = mb_cli_fail(error);
     else if (interrupted())

@@ -2,12 +2,14 @@
 #include "base/paths.h"
 #include "base/strbuf.h"
 #include "cli/commands.h"
+#include "cli/stop.h"
 #include "policy/policy_lua.h"
 #include "run/walls.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct verb {
     const char *name;
@@ -61,7 +63,7 @@ static bool is_scenario(const char *argument) {
     return found;
 }
 
-int main(int argc, char **argv) {
+static int run_verb(int argc, char **argv) {
     if (argc < 2) {
         print_help();
         return 2;
@@ -85,4 +87,11 @@ int main(int argc, char **argv) {
     const char *nearest = mb_nearest_word(first, names, VERB_COUNT);
     if (nearest) return mb_cli_usage("", "unknown verb '%s'; did you mean '%s'?", first, nearest);
     return mb_cli_usage("", "unknown verb '%s'; a scenario's file ends in .lua", first);
+}
+
+int main(int argc, char **argv) {
+    const int code = run_verb(argc, argv);
+    // A thread that was left behind may hold what exit() would wait for.
+    if (atomic_load(mb_stop_flag())) _exit(code);
+    return code;
 }

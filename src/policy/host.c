@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "policy/host.h"
 
+#include "base/aside.h"
 #include "base/clock.h"
 #include "base/paths.h"
 #include "base/strbuf.h"
@@ -208,6 +209,12 @@ void mb_host_interrupt(mb_host *host) {
     lua_sethook(host->L, stop_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
 
+bool mb_host_leave_behind(mb_host *host) {
+    if (atomic_load(&host->entries) % 2 == 0 || !atomic_load(&host->stopped_late)) return false;
+    atomic_store(&host->left, true);
+    return true;
+}
+
 // Add a line, with the newline in front of it if there is one, where there is room for it as a whole.
 static void add_line(mb_error *error, const char *line) {
     const size_t used = strlen(error->traceback), length = line[0] ? 1 + strcspn(line + 1, "\n") : 0;
@@ -269,6 +276,7 @@ static void arm_limits(mb_host *host) {
 static void disarm_limits(mb_host *host) {
     const bool late = atomic_load_explicit(&host->stopped_late, memory_order_relaxed);
     if (late || host->deadline_s > 0 || host->limits.hook_instructions) lua_sethook(host->L, NULL, 0, 0);
+    if (late && atomic_load(&host->left)) mb_park();
 }
 
 // How deep hooks and our own functions may call each other. Lua 5.4 refuses at 200 C calls, of which one

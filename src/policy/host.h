@@ -45,6 +45,7 @@ typedef struct mb_host {
     atomic_ulong late_entries; // the value of `entries` whose hook has run too long
     atomic_bool stopped_late;  // the time limit was met
     atomic_bool interrupted;   // the program is to stop
+    atomic_bool left;          // the hook that runs was left behind
     lua_CFunction function;    // that mb_host_run is about to run
     bool loaded;               // the script has run: no new globals from here on
     bool sealed;               // the run has begun and `init` is over: no file may be opened
@@ -117,6 +118,8 @@ void mb_host_check_fence(lua_State *L, mb_fence_level level, const char *call);
 // Make the hook that runs end with an error at its next instruction, if it is the one of `late_entries`. May
 // be called from a signal handler of the thread that runs it.
 void mb_host_interrupt(mb_host *host);
+// For such a handler: the hook that was interrupted before, if it still runs, never goes on to anything else.
+bool mb_host_leave_behind(mb_host *host);
 
 // Raise an error if a limit is met.
 void mb_host_look(lua_State *L);

@@ -13,8 +13,22 @@
 static _Thread_local mb_job_state *current_state;
 
 void mb_job_interrupt(void) {
-    mb_host *host = current_state ? atomic_load(&current_state->host) : NULL;
+    mb_job_state *state = current_state;
+    if (!state) return;
+    mb_host *host = atomic_load(&state->host);
     if (host) mb_host_interrupt(host);
+    if (!atomic_load(&state->give_up)) return;
+    if (atomic_load(&state->call.inside) || (host && mb_host_leave_behind(host)))
+        atomic_store(&state->call.left, true);
+}
+
+void mb_job_enter_thread(mb_job_state *state) {
+    current_state = state;
+    pthread_mutex_lock(&state->gate);
+    state->thread = pthread_self();
+    pthread_getcpuclockid(state->thread, &state->cpu_clock);
+    state->in_thread = true;
+    pthread_mutex_unlock(&state->gate);
 }
 
 // What the hooks of a job's own work on.
@@ -128,15 +142,11 @@ typedef struct running {
 static void run_here(running *r) {
     mb_job_state *state = r->state;
     const double start = mb_clock_wall();
-    current_state = state;
-    state->thread = pthread_self();
-    pthread_getcpuclockid(state->thread, &state->cpu_clock);
     atomic_store(&state->host, r->host);
     r->status = mb_sim_run(r->sim, r->error);
     pthread_mutex_lock(&state->gate);
     atomic_store(&state->host, NULL);
     pthread_mutex_unlock(&state->gate);
-    current_state = NULL;
     r->sim->metrics.sim_wall_s = mb_clock_wall() - start;
 }
 
@@ -151,7 +161,11 @@ static void *run_behind_walls(void *argument) {
         if (spec->params[i].kind == MB_PARAM_TEXT && mb_paths_is_file(spec->params[i].text))
             readable[count++] = spec->params[i].text;
     r->status = mb_walls_raise(readable, count, r->error);
+    mb_job_enter_thread(r->state);
     if (r->status == MB_OK) run_here(r);
+    pthread_mutex_lock(&r->state->gate);
+    r->state->in_thread = false;
+    pthread_mutex_unlock(&r->state->gate);
     return NULL;
 }
 
@@ -159,9 +173,10 @@ static mb_status run_simulation(running *r) {
     pthread_t thread;
     if (!r->state->walls)
         run_here(r);
-    else if (pthread_create(&thread, NULL, run_behind_walls, r) == 0)
+    else if (pthread_create(&thread, NULL, run_behind_walls, r) == 0) {
         pthread_join(thread, NULL);
-    else
+        mb_job_enter_thread(r->state);
+    } else
         r->status = mb_fail(r->error, MB_FAILED, "no thread could be started");
     return r->status;
 }
@@ -208,9 +223,11 @@ static mb_status simulate(const mb_experiment *experiment, const mb_job_observer
 
 static mb_status use_clock(const mb_experiment *experiment, mb_job_state *state, mb_latency *latency,
                            mb_error *error) {
+    mb_call_begin(&state->call);
     const mb_status status =
         state->clock ? MB_OK : mb_step_clock_open(experiment->scenario, &state->clock, error);
-    if (status == MB_OK) mb_step_clock_use(state->clock, experiment, state->stop, latency);
+    mb_call_end(&state->call);
+    if (status == MB_OK) mb_step_clock_use(state->clock, experiment, state->stop, &state->call, latency);
     return status;
 }
 

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/processors.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -22,8 +23,10 @@ typedef struct worker {
     pthread_t thread;
     bool started;
     mb_job_state state;
+    mb_job job;            // that it runs
     unsigned long entries; // of the host, when last looked at
     double since_s;        // on its thread's clock, when that number was first seen
+    double stopped_s;      // the same, when the program was first seen to stop in it
 } worker;
 
 struct pool {
@@ -43,10 +46,11 @@ static void *work(void *argument) {
     worker *self = argument;
     pool *all = self->pool;
     const mb_job_feed *feed = all->feed;
-    mb_job job;
-    while (!atomic_load(all->options->stop) && feed->next(feed->context, self->number, &self->state, &job)) {
-        mb_job_run(job.experiment, &all->options->observer, &self->state, job.outcome);
-        if (feed->done) feed->done(feed->context, self->number, &job);
+    mb_job *job = &self->job;
+    mb_job_enter_thread(&self->state);
+    while (!atomic_load(all->options->stop) && feed->next(feed->context, self->number, &self->state, job)) {
+        mb_job_run(job->experiment, &all->options->observer, &self->state, job->outcome);
+        if (feed->done) feed->done(feed->context, self->number, job);
         pthread_mutex_lock(&all->mutex);
         all->done++;
         pthread_cond_signal(&all->changed);
@@ -67,30 +71,59 @@ static void look_at(worker *one, mb_host *host, bool stop) {
     const double now_s = mb_clock_read(one->state.cpu_clock);
     if (entries % 2 == 0 || entries != one->entries) {
         one->entries = entries;
-        one->since_s = now_s;
+        one->since_s = one->stopped_s = now_s;
     } else if (stop || now_s - one->since_s > host->limits.hook_s) {
         if (stop) atomic_store(&host->interrupted, true); // the program is to end: so must the hook, now
         atomic_store(&host->late_entries, entries);
         pthread_kill(one->state.thread, SIGUSR1);
         one->since_s = now_s; // again later, should the hook linger in C
     }
+    if (!stop) one->stopped_s = now_s;
 }
 
-static void watch(worker *one, bool stop) {
+// A hook of a policy ends when it is asked to, once it has had some time; one that LuaJIT compiled may not.
+// The scenario's functions may also sleep.
+#define HOOK_GRACE_S (MB_GRACE_S / 3)
+
+static bool past_grace(const worker *one, const mb_host *host) {
+    return atomic_load(&one->state.call.inside) ||
+           (host && mb_clock_read(one->state.cpu_clock) - one->stopped_s > HOOK_GRACE_S);
+}
+
+// `stopped_s`: for how long the program has been about to stop; 0: it is not.
+static void watch(worker *one, double stopped_s) {
     pthread_mutex_lock(&one->state.gate);
     mb_host *host = atomic_load(&one->state.host);
     if (host)
-        look_at(one, host, stop);
+        look_at(one, host, stopped_s > 0);
     else
         one->entries = 0;
+    if (stopped_s > MB_GRACE_S && one->state.in_thread && past_grace(one, host)) {
+        atomic_store(&one->state.give_up, true);
+        pthread_kill(one->state.thread, SIGUSR1);
+    }
     pthread_mutex_unlock(&one->state.gate);
 }
 
-static void wait_for_workers(pool *all, worker *workers, unsigned count) {
+// Of a worker that was left behind in a call of its job.
+static void say_left(worker *one) {
+    mb_outcome *outcome = one->job.outcome;
+    const bool custom = atomic_load(&one->state.call.inside);
+    outcome->status = MB_FAILED;
+    outcome->left = true;
+    outcome->error = malloc(sizeof *outcome->error);
+    if (outcome->error)
+        mb_fail(outcome->error, MB_FAILED, "%s was interrupted",
+                custom ? "latency.custom" : "a hook of the policy");
+}
+
+// How many were left behind.
+static unsigned wait_for_workers(pool *all, worker *workers, unsigned count) {
     const double start = mb_clock_wall();
-    unsigned looks = 0;
+    double stop = INFINITY; // when the program was first seen to be about to stop
+    unsigned looks = 0, left = 0;
     pthread_mutex_lock(&all->mutex);
-    while (all->running) {
+    while (all->running > left) {
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until); // the time of day may be set back
         until.tv_nsec += TICK_NS;
@@ -100,9 +133,12 @@ static void wait_for_workers(pool *all, worker *workers, unsigned count) {
         }
         pthread_cond_timedwait(&all->changed, &all->mutex, &until);
         uint64_t arrived = 0;
-        const bool stop = atomic_load(all->options->stop);
+        const double now = mb_clock_wall();
+        if (atomic_load(all->options->stop) && isinf(stop)) stop = now - TICK_NS * 1e-9;
+        left = 0;
         for (unsigned i = 0; i < count; i++) {
-            if (workers[i].started) watch(&workers[i], stop);
+            if (workers[i].started) watch(&workers[i], now - stop);
+            left += atomic_load(&workers[i].state.call.left);
             arrived += atomic_load(&workers[i].state.arrived);
         }
         const size_t elsewhere = all->feed->elsewhere ? atomic_load(all->feed->elsewhere) : 0;
@@ -111,6 +147,7 @@ static void wait_for_workers(pool *all, worker *workers, unsigned count) {
                                    arrived, mb_clock_wall() - start);
     }
     pthread_mutex_unlock(&all->mutex);
+    return left;
 }
 
 unsigned mb_pool_threads(const mb_run_options *options) {
@@ -154,9 +191,13 @@ mb_status mb_pool_run(const mb_run_options *options, const mb_job_feed *feed, un
     struct sigaction action = {.sa_handler = on_late_hook, .sa_flags = SA_RESTART}, before;
     sigaction(SIGUSR1, &action, &before);
     const mb_status status = start_workers(&all, workers, count, error);
-    if (status == MB_OK) wait_for_workers(&all, workers, count);
+    const unsigned left = status == MB_OK ? wait_for_workers(&all, workers, count) : 0;
     for (unsigned i = 0; i < count; i++)
-        if (workers[i].started) pthread_join(workers[i].thread, NULL);
+        if (atomic_load(&workers[i].state.call.left))
+            say_left(&workers[i]);
+        else if (workers[i].started)
+            pthread_join(workers[i].thread, NULL);
+    if (left) return status; // the program ends soon; these threads still look at what is theirs
     for (unsigned i = 0; i < count; i++)
         pthread_mutex_destroy(&workers[i].state.gate);
     sigaction(SIGUSR1, &before, NULL);

@@ -16,6 +16,7 @@ typedef struct mb_outcome {
     size_t point, policy;
     uint32_t seed_index; // 0 .. seeds - 1
     bool started, finished;
+    bool left; // in a call that never came back; the program is about to end
     mb_status status;
     mb_error *error; // NULL, or what ended it; of a finished run, what its hook `done` met; owned
     double values[MB_MEASURE_COUNT];

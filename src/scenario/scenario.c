@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "scenario/scenario.h"
 
+#include "base/aside.h"
 #include "base/paths.h"
 #include "base/strbuf.h"
 #include "policy/scripts.h"
 #include "scenario/modules.h"
 #include "scenario/plan_lua.h"
+#include "scenario/row_compare.h"
 #include "scenario/scenario_fields.h"
 #include "scenario/scenario_read.h"
 #include "scenario/scenario_state.h"
@@ -24,7 +26,8 @@ struct mb_scenario {
     size_t count, points;          // points: also those that were not read
     char **modules, **files;       // NULL after the last
     const mb_overrides *overrides; // as given; NULL: none
-    const atomic_bool *stop;       // ends a report; NULL: nothing does
+    const atomic_bool *stop;       // ends what runs here; NULL: nothing does
+    bool left;                     // a call was left behind, and still uses all of this
     mb_scripts *scripts;           // texts of the policies, and of what they and the scenario load
     bool copy;                     // of another scenario, whose scripts these are
     mb_scenario_draft draft;       // of the experiment that is being read
@@ -99,6 +102,32 @@ mb_status mb_scenario_call(mb_scenario *scenario, lua_CFunction function, void *
     const int failed = lua_pcall(L, 1, 0, 1);
     const mb_status status = failed ? take_error(L, error) : MB_OK;
     lua_settop(L, 0);
+    return status;
+}
+
+// A call that may have to be left behind.
+typedef struct lasting {
+    call arguments;
+    lua_CFunction function;
+    mb_status status;
+    mb_error error;
+} lasting;
+
+static void make_call(void *context) {
+    lasting *l = context;
+    l->status = mb_scenario_call(l->arguments.scenario, l->function, &l->arguments, &l->error);
+}
+
+static mb_status call_aside(const call *arguments, lua_CFunction function, mb_error *error) {
+    lasting *l = calloc(1, sizeof *l);
+    if (!l) return mb_fail_memory(error);
+    *l = (lasting){.arguments = *arguments, .function = function};
+    mb_scenario *scenario = arguments->scenario;
+    scenario->left = !mb_aside(make_call, l, scenario->stop);
+    if (scenario->left) return mb_fail(error, MB_BAD_INPUT, "the script was interrupted");
+    const mb_status status = l->status;
+    if (status && error) *error = l->error;
+    free(l);
     return status;
 }
 
@@ -177,11 +206,16 @@ static void push_overrides(lua_State *L, const mb_overrides *overrides) {
     lua_setfield(L, -2, "most");
 }
 
+// The call may have been left behind, and what it was given with it.
+static void end_if_stopped(lua_State *L, const mb_scenario *scenario) {
+    if (scenario->stop && atomic_load(scenario->stop)) luaL_error(L, "the script was interrupted");
+}
+
 // Leaves the table that the Lua side made on the stack.
 static void run_script(lua_State *L, const call *arguments) {
     mb_scenario *scenario = arguments->scenario;
     luaL_openlibs(L);
-    if (arguments->overrides && !scenario->copy) mb_scenario_end_on(L, arguments->overrides->stop);
+    mb_scenario_end_on(L, scenario->stop);
     mb_modules_open(L, scenario->scripts, scenario->root, scenario->path);
     lua_getglobal(L, "require");
     lua_pushliteral(L, "mbsand.scenario");
@@ -192,6 +226,7 @@ static void run_script(lua_State *L, const call *arguments) {
     push_native(L, scenario);
     push_overrides(L, arguments->overrides);
     lua_call(L, 4, 1);
+    end_if_stopped(L, scenario);
 }
 
 // --- reading what it made
@@ -248,6 +283,7 @@ static void read_point(lua_State *L, int table, mb_scenario *scenario, const mb_
         experiment->policies[i].scripts = scenario->scripts;
     mb_error error;
     if (mb_scenario_prepare(experiment, &scenario->draft, &error)) raise(L, &error);
+    end_if_stopped(L, scenario);
     merge_limits(&experiment->limits, overrides ? &overrides->limits : &(mb_limits){0});
     if (!overrides) return;
     experiment->stepwise = overrides->stepwise;
@@ -314,11 +350,12 @@ static mb_status open_and_load(const char *path, const mb_overrides *overrides, 
     if (!status) status = read_script(scenario, error);
     if (status) return status;
     scenario->overrides = overrides;
+    // Set already: what is read now is about what was stopped.
+    if (overrides && overrides->stop && !atomic_load(overrides->stop)) scenario->stop = overrides->stop;
     scenario->scripts = mb_scripts_new();
     scenario->L = luaL_newstate();
     if (!scenario->L || !scenario->scripts) return mb_fail_memory(error);
-    call arguments = {.scenario = scenario, .overrides = overrides};
-    return mb_scenario_call(scenario, load, &arguments, error);
+    return call_aside(&(call){.scenario = scenario, .overrides = overrides}, load, error);
 }
 
 mb_status mb_scenario_load(const char *path, const mb_overrides *overrides, mb_scenario **scenario,
@@ -346,7 +383,7 @@ static void free_section(mb_section *section) {
 }
 
 void mb_scenario_free(mb_scenario *scenario) {
-    if (!scenario) return;
+    if (!scenario || scenario->left) return;
     if (scenario->L) lua_close(scenario->L);
     for (size_t i = 0; i < scenario->count; i++)
         free_section(&scenario->sections[i]);
@@ -435,53 +472,6 @@ static void push_measures(lua_State *L, const double *values) {
     }
 }
 
-// Value of a measure in run number `seed` of the row at `index`; NAN: none.
-static double row_value(lua_State *L, int index, lua_Integer seed, const char *measure) {
-    lua_getfield(L, index, "values");
-    lua_rawgeti(L, -1, (int)seed);
-    double value = NAN;
-    if (lua_istable(L, -1)) {
-        lua_getfield(L, -1, measure);
-        value = lua_isnumber(L, -1) ? lua_tonumber(L, -1) : (double)NAN;
-        lua_pop(L, 1);
-    }
-    lua_pop(L, 2);
-    return value;
-}
-
-// row:compare(other, measure): { pairs, ratio or difference, low, high, p, real }, paired by seed.
-static int compare_rows(lua_State *L) {
-    luaL_checktype(L, 1, LUA_TTABLE);
-    luaL_checktype(L, 2, LUA_TTABLE);
-    const char *measure = luaL_checkstring(L, 3);
-    const int index = mb_measure_index(measure);
-    if (index < 0) return luaL_error(L, "compare: '%s' is no measure", measure);
-    mb_pairs pairs = {0};
-    lua_getfield(L, 1, "values");
-    luaL_checktype(L, -1, LUA_TTABLE);
-    const size_t seeds = lua_rawlen(L, -1);
-    for (size_t seed = 1; seed <= seeds; seed++) {
-        const double a = row_value(L, 1, (lua_Integer)seed, measure);
-        const double b = row_value(L, 2, (lua_Integer)seed, measure);
-        if (!isnan(a) && !isnan(b)) mb_pairs_add(&pairs, a, b);
-    }
-    const mb_difference found = mb_pairs_compare(&pairs, mb_measure_scale(index));
-    const char *const names[] = {found.ratio ? "ratio" : "difference", "low", "high", "p"};
-    const double numbers[] = {found.value, found.low, found.high, found.p};
-    lua_createtable(L, 0, 6);
-    for (size_t i = 0; i < 4; i++) {
-        if (isnan(numbers[i])) continue;
-        lua_pushnumber(L, numbers[i]);
-        lua_setfield(L, -2, names[i]);
-    }
-    lua_pushnumber(L, found.pairs);
-    lua_setfield(L, -2, "pairs");
-    if (found.pairs < 2) return 1; // `real` stays nil: nobody knows
-    lua_pushboolean(L, mb_difference_real(&found));
-    lua_setfield(L, -2, "real");
-    return 1;
-}
-
 // One row of results; `points` is the section's table of points.
 static void push_row(lua_State *L, const mb_section *section, int points, const mb_row *row) {
     lua_createtable(L, 0, 8);
@@ -504,7 +494,7 @@ static void push_row(lua_State *L, const mb_section *section, int points, const 
         push_measures(L, measures[i]);
         lua_setfield(L, -2, names[i]);
     }
-    lua_pushcfunction(L, compare_rows);
+    lua_pushcfunction(L, mb_rows_compare);
     lua_setfield(L, -2, "compare");
     lua_createtable(L, (int)point->experiment.seeds, 0);
     for (uint32_t i = 0; row->values && i < point->experiment.seeds; i++) {
@@ -533,15 +523,11 @@ static int report(lua_State *L) {
     return 0;
 }
 
-void mb_scenario_stop_on(mb_scenario *scenario, const atomic_bool *stop) {
-    scenario->stop = stop;
-}
-
 mb_status mb_scenario_report(mb_scenario *scenario, size_t section, const mb_row *rows, size_t row_count,
                              mb_error *error) {
     if (section >= scenario->count || !scenario->sections[section].has_report) return MB_OK;
-    call arguments = {.scenario = scenario, .section = section, .rows = rows, .row_count = row_count};
-    return mb_scenario_call(scenario, report, &arguments, error);
+    const call arguments = {.scenario = scenario, .section = section, .rows = rows, .row_count = row_count};
+    return call_aside(&arguments, report, error);
 }
 
 // --- for latency.custom

@@ -41,7 +41,7 @@ typedef struct mb_overrides {
     // Read `most_points` points from number `first_point` on, counted from 0 over all sections, and leave out
     // the others, so that a large sweep need not be in memory as a whole; 0: all points.
     size_t first_point, most_points;
-    const atomic_bool *stop; // ends the script while it loads; NULL: nothing does
+    const atomic_bool *stop; // ends the script while it loads or reports; NULL: nothing does
 } mb_overrides;
 
 // Load, check and prepare. Every mistake is one sentence with file, line and the nearest known key.
@@ -82,8 +82,6 @@ typedef struct mb_row {
     const double *const *values;      // [of the experiment's seeds][MB_MEASURE_COUNT]; NULL: did not finish
 } mb_row;
 
-// A flag that, once set, ends a report that is under way.
-void mb_scenario_stop_on(mb_scenario *scenario, const atomic_bool *stop);
 // Call the section's own report function; it prints to standard output.
 mb_status mb_scenario_report(mb_scenario *scenario, size_t section, const mb_row *rows, size_t row_count,
                              mb_error *error);

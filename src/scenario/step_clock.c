@@ -17,6 +17,7 @@ struct mb_step_clock {
     const mb_step_shape *shape; // of the call
     double *seconds;
     const atomic_bool *stop; // the program is to end
+    mb_call_mark *mark;
 };
 
 static void push_shape(lua_State *L, const mb_step_shape *shape) {
@@ -95,7 +96,10 @@ static mb_status call_clock(void *self, const mb_step_shape *shape, double *seco
     clock->seconds = seconds;
     clock->instructions = 0;
     lua_sethook(mb_scenario_state(clock->scenario), look_at_clock, LUA_MASKCOUNT, LOOK_EVERY);
-    if (mb_scenario_call(clock->scenario, time_step, clock, error) == MB_OK) return MB_OK;
+    mb_call_begin(clock->mark);
+    const mb_status status = mb_scenario_call(clock->scenario, time_step, clock, error);
+    mb_call_end(clock->mark);
+    if (status == MB_OK) return MB_OK;
     return error->status = MB_FAILED; // the scenario was good enough to begin with
 }
 
@@ -115,9 +119,10 @@ mb_status mb_step_clock_open(const mb_scenario *scenario, mb_step_clock **clock,
 }
 
 void mb_step_clock_use(mb_step_clock *clock, const mb_experiment *experiment, const atomic_bool *stop,
-                       mb_latency *latency) {
+                       mb_call_mark *mark, mb_latency *latency) {
     clock->experiment = experiment;
     clock->stop = stop;
+    clock->mark = mark;
     if (!experiment->limits.jit) mb_lua_interpret(mb_scenario_state(clock->scenario));
     latency->custom = call_clock;
     latency->custom_self = clock;

@@ -137,6 +137,89 @@ END
     says "latency.custom was interrupted"
 }
 
+# stuck WHAT: custom.lua, whose clock does WHAT from the second policy's run on.
+stuck() {
+    cat >custom.lua <<END
+local calls = 0
+local function stuck() $1 end
+return scenario { policies = { "fcfs", "static_fifo" }, seeds = 1, slo = {}, cluster = { kv_blocks = 1000 },
+  workload = synthetic { arrivals = arrivals.poisson { rate = 1 }, prompt = 5, output = 5, limit = 5 },
+  latency = latency.custom(function()
+    calls = calls + 1
+    if calls > 25 then io.stderr:write("begun\\n") stuck() end
+    return 0.01
+  end) }
+END
+}
+
+# begun ARGUMENTS...: run in the background until standard error has "begun".
+begun() {
+    "$MBSAND" "$@" >out 2>err 3>&- &
+    pid=$!
+    for _ in $(seq 1200); do
+        if grep -q begun err; then return 0; fi
+        sleep 0.1
+    done
+}
+
+# ended: within a minute, on the busiest machine; what was printed is in $output.
+ended() {
+    status=0
+    for _ in $(seq 600); do
+        kill -0 "$pid" 2>/dev/null || break
+        sleep 0.1
+    done
+    kill -KILL "$pid" 2>/dev/null || true
+    wait "$pid" || status=$?
+    output=$(cat out err)
+}
+
+@test "a clock that never comes back is left behind: what is finished is printed and kept" {
+    # A pattern that backtracks for years, a loop that catches every error, a pipe that nobody writes.
+    mkfifo pipe
+    for what in 'return (("a"):rep(60)):find(("a*"):rep(60) .. "b")' 'while true do pcall(function() while true do end end) end' \
+        'io.open("pipe"):read()'; do
+        stuck "$what"
+        rm -rf dump
+        begun custom.lua --quiet --jobs 1 --no-os-sandbox --hook-seconds 100000 --dump requests --out dump
+        kill -INT "$pid"
+        ended
+        [ "$status" -eq 1 ] || { echo "$what: exit code $status: $output"; return 1; }
+        grep -q '^fcfs  *[0-9]' out
+        says "static_fifo failed with seed 1: latency.custom was interrupted"
+        says "in files named *.part"
+        [ -s dump/requests-fcfs-1.csv ] && [ -s dump/summary.csv ] && [ ! -e dump/requests-static_fifo-1.csv ]
+    done
+    # The same in a sweep: what is finished is in the database.
+    stuck 'return (("a"):rep(60)):find(("a*"):rep(60) .. "b")'
+    begun sweep custom.lua --db results.db --jobs 1 --hook-seconds 100000
+    kill -TERM "$pid"
+    ended
+    [ "$status" -eq 1 ]
+    [ "$(sqlite3 results.db 'SELECT count(*) FROM runs')" = 1 ]
+}
+
+@test "a report, and a scenario that is read, that never come back are left behind" {
+    stuck='io.stderr:write("begun\\n") return (("a"):rep(60)):find(("a*"):rep(60) .. "b")'
+    sed "s/^  seeds = 1,/  seeds = 1, report = function() $stuck end,/" "$small" >report.lua
+    begun report.lua --quiet --out dump
+    kill -INT "$pid"
+    ended
+    [ "$status" -eq 2 ]
+    says "the script was interrupted"
+    grep -q '^static_fifo  *[0-9]' out # the table in its place
+    [ -s dump/summary.csv ]
+    printf '%s\n' 'io.stderr:write("begun\n")' 'return (("a"):rep(60)):find(("a*"):rep(60) .. "b")' >loop.lua
+    mkdir room
+    TMPDIR=$PWD/room begun pack ./loop.lua -o case.mbs
+    kill -INT "$pid"
+    ended
+    [ "$status" -eq 1 ]
+    says "interrupted while the scenario was read"
+    run find room -mindepth 1
+    [ -z "$output" ] && [ ! -e case.mbs ]
+}
+
 @test "a report that never ends is stopped with the program" {
     sed 's/^  seeds = 1,/  seeds = 1, report = function() print("begun") io.stdout:flush() while true do end end,/' "$small" >report.lua
     "$MBSAND" report.lua --quiet >out 2>err &
