@@ -17,7 +17,7 @@ local sandbox = {
   },
 }
 files["policies"] = sandbox
-for _, name in ipairs{ "batch_limit", "ewma", "memory", "origin", "sla" } do -- modules that policies require
+for _, name in ipairs{ "batch_limit", "chunk", "ewma", "lanes", "memory", "origin", "sla" } do -- modules that policies require
   files["lua/mbsand/" .. name .. ".lua"] = sandbox
 end
 

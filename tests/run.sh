@@ -95,6 +95,7 @@ MBSAND=$MBSAND_ASAN suite "oracle: steps with invariants" lua5.4 tests/oracle/co
 suite "oracle: plain steps = their hooks written out" lua5.4 tests/oracle/plain.lua 25
 MBSAND=$MBSAND_LUAJIT suite "oracle: plain steps (LuaJIT)" lua5.4 tests/oracle/plain.lua 8 2
 suite "oracle: policies by hand" lua5.4 tests/oracle/policies.lua
+suite "oracle: promises by hand" lua5.4 tests/oracle/policies_promises.lua
 suite "oracle: fair policies by hand" lua5.4 tests/oracle/policies_fair.lua
 suite "oracle: laws of the affine engine" lua5.4 tests/oracle/affine_law.lua
 suite "jumping = stepping, 1,000 triples" lua5.4 tests/oracle/fast_forward.lua 1000 1 "$MBSAND"

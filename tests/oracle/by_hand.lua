@@ -61,14 +61,17 @@ function by_hand.trace(requests, more)
     by_hand.folder, more == "session" and 'context = "grow", ' or "", more or "priority")
 end
 
--- expect[i]: start, first token, end of request i - 1.
-function by_hand.case(name, policy, params, cluster, requests, expect, more)
-  local rows, good, got = by_hand.run(policy, params, cluster, by_hand.trace(requests, more)), true, {}
+-- expect[i]: start, first token, end of request i - 1; {}: it was turned away. requests: as `trace` takes them, or a workload
+-- as a text; words: more of the scenario, as a text.
+function by_hand.case(name, policy, params, cluster, requests, expect, more, words)
+  local workload = type(requests) == "string" and requests or by_hand.trace(requests, more)
+  local rows, good, got = by_hand.run(policy, params, cluster, workload, words), true, {}
   for i, want in ipairs(expect) do
     local row = rows[i - 1]
+    good = good and (row.why == "rejected") == (#want == 0)
     local times = { tonumber(row.start_s), tonumber(row.first_token_s), tonumber(row.end_s) }
-    for k = 1, 3 do good = good and math.abs(times[k] * 1000 - want[k]) < 1e-9 end
-    got[i] = ("%g %g %g"):format(times[1] * 1000, times[2] * 1000, times[3] * 1000)
+    for k = 1, #want do good = good and times[k] and math.abs(times[k] * 1000 - want[k]) < 1e-9 end
+    got[i] = ("%g %g %g"):format((times[1] or 0) * 1000, (times[2] or 0) * 1000, (times[3] or 0) * 1000)
   end
   tap.ok(good, policy .. ": " .. name, table.concat(got, "; "))
 end

@@ -43,6 +43,7 @@ return function(seed, folder, meddle)
 
   local BUNDLED = { "fcfs", "orca", "vllm_v0", "vllm_v1", "sarathi", "sjf", "srpt", "edf", "priority", "pang",
     "multi_bin_continuous", "mlfq", "ltr", "vtc", "mc_sf", "drr", "rpm_limit", "fairserve", "equinox", "plas",
+    "slai", "scorpio", "qoserve",
     "past_future", "round_robin", "random", "least_loaded", "power_of_two", "static_fifo",
     "dynamic_no_bins",
     "multi_bin_dynamic", "multi_bin" }
@@ -70,7 +71,8 @@ return function(seed, folder, meddle)
     if chance(0.3) then
       more[#more + 1] = "clients = 3"
     elseif chance(0.4) then
-      more[#more + 1] = 'classes = { { name = "a", share = 2 }, { name = "b", share = 1, priority = 1 }, '
+      more[#more + 1] = 'classes = { { name = "a", share = 2, slo = { ttft = 0.4, tbt = 0.03 } }, '
+        .. '{ name = "b", share = 1, priority = 1, slo = { tbt = 0.07 } }, '
         .. ('{ name = "c", share = 1, priority = 2, output = %s, slo = { e2e = 0.5 }, '
         .. "qoe = { speed = 8, ttft = 0.1 } } }"):format(lengths(20))
     end

@@ -1,0 +1,216 @@
+-- mbsand.lanes: the running requests of one replica, for policies that decide at each step whose next token is due: prompts
+-- under way in the order of their admission, and decodes in lanes, one for each gap between tokens (`slo.tbt`) that is
+-- promised; within a lane who waits longest for a token stands first. A policy keeps one set for each replica:
+--   settle(set, now) first in `schedule`; admitted(set, req) for each request that it adds; left(req) in `finish`; carry(set,
+--   replica, step), or set `latest` of each lane and serve(set, replica, step); stepped(set, step) in `stepped`.
+local lanes = {}
+
+-- nobody: a queue that stays empty.
+function lanes.new(nobody)
+  return { prefills = {}, list = {}, by_gap = {}, steps = 0, mean = 0, ranking = { from = nobody, by = "rank", most = 0 } }
+end
+
+-- The lane of a promise; without one, the last.
+function lanes.of(set, gap)
+  gap = gap or math.huge
+  local lane = set.by_gap[gap]
+  if lane then return lane end
+  lane = { gap = gap, count = 0, share = 1, credit = 0, turn = true, all = 0, latest = 0, first = nil, last = nil }
+  set.by_gap[gap] = lane
+  set.list[#set.list + 1] = lane
+  table.sort(set.list, function(a, b) return a.gap < b.gap end)
+  return lane
+end
+
+-- What is kept of a request, as its `user`; a policy may keep more there.
+function lanes.entry(req)
+  local entry = req.user
+  if not entry then
+    local slo = req.slo
+    entry = { req = req, gap = slo and slo.tbt or nil, gone = false, last = 0, next = nil, lane = nil, from = 0 }
+    req.user = entry
+  end
+  return entry
+end
+
+-- Returns what is kept of it.
+function lanes.admitted(set, req)
+  local entry = lanes.entry(req)
+  set.prefills[#set.prefills + 1] = entry
+  req:rank(math.huge)
+  return entry
+end
+
+local function append(lane, entry)
+  entry.next = nil
+  if lane.first then lane.last.next = entry else lane.first = entry end
+  lane.last = entry
+end
+
+-- Into its lane, after its first token.
+local function join(set, entry, now)
+  local lane, req = lanes.of(set, entry.gap), entry.req
+  entry.lane, entry.last = lane, now
+  if entry.gap then entry.from = req:first_token_at() - (set.steps + 1 - req:generated()) * lane.gap end
+  lane.count = lane.count + 1
+  req:rank(lane.gap)                           -- before those without a token, see admitted
+  append(lane, entry)
+end
+
+-- What the last step brought: new decodes, and what became of who was in it.
+function lanes.settle(set, now)
+  local prefills, kept = set.prefills, 0
+  for _, lane in ipairs(set.list) do
+    if lane.served then                        -- from here on all were in it
+      local entry = lane.served
+      while entry do entry.last, entry = now, entry.next end
+      lane.served = nil
+    end
+    if lane.whole then lane.all, lane.whole = now, false end
+    while lane.first and lane.first.gone do lane.first = lane.first.next end
+    if not lane.first then lane.last = nil end
+  end
+  for i = 1, #prefills do
+    local entry = prefills[i]
+    prefills[i] = nil
+    if not entry.gone then
+      if entry.req:phase() == "decode" then join(set, entry, now) else
+        kept = kept + 1
+        prefills[kept] = entry
+      end
+    end
+  end
+end
+
+-- Afresh from what runs, after preemptions.
+function lanes.rebuild(set, replica, now)
+  for _, lane in ipairs(set.list) do
+    local entry = lane.first
+    while entry do entry.lane, entry = nil, entry.next end
+    lane.first, lane.last, lane.served, lane.count = nil, nil, nil, 0
+  end
+  set.prefills = {}
+  for req in replica:each_running() do
+    if req:phase() == "decode" then join(set, lanes.entry(req), now) else lanes.admitted(set, req) end
+  end
+end
+
+-- Everybody; returns how many had to be preempted.
+function lanes.carry(set, replica, step, now)
+  local preempted = step:carry()
+  if preempted > 0 then lanes.rebuild(set, replica, now) end
+  for _, lane in ipairs(set.list) do lane.whole = true end
+  return preempted
+end
+
+-- Whether the last token of all of a lane came at lane.latest or before.
+local function all_due(lane)
+  local last = lane.last
+  return not last or (not lane.served and math.max(last.last, lane.all) <= lane.latest)
+end
+
+-- Those of a lane whose last token came at lane.latest or before; false where memory did not suffice.
+local function serve_some(lane, step)
+  if lane.whole or lane.all > lane.latest then return true end
+  local entry, latest, stop = lane.first, lane.latest, lane.served
+  while entry and entry ~= stop and (entry.gone or entry.last <= latest) do
+    local next = entry.next
+    if not entry.gone then
+      local good, why = step:add(entry.req)
+      if not good then return why ~= "memory" end
+      lane.first = next
+      append(lane, entry)
+      lane.served = lane.served or entry
+      stop = lane.served
+      if not next then break end               -- it was alone
+    else
+      lane.first = next
+      if not next then lane.last = nil end
+    end
+    entry = next
+  end
+  return true
+end
+
+-- Of each lane, the tightest first, those whose last token came at lane.latest or before; false where memory did not suffice.
+-- Lanes that are due as a whole, from the first on, are left to step:rank.
+function lanes.serve(set, replica, step)
+  local whole, rows = 0, 0
+  if step.requests == 0 then
+    for i, lane in ipairs(set.list) do
+      if not all_due(lane) then break end
+      whole, rows = i, rows + lane.count
+    end
+  end
+  if rows > 0 then
+    set.ranking.most = rows
+    if step:rank(set.ranking) < rows then return false end
+    for i = 1, whole do set.list[i].whole = true end
+  end
+  for i = whole + 1, #set.list do
+    if set.list[i].count > 0 and not serve_some(set.list[i], step) then return false end
+  end
+  return true
+end
+
+-- How much of the steps is due to a request: 1/k to one that may be k times as slow as the tightest, all without a promise.
+function lanes.share(tightest, gap) return gap and gap < math.huge and tightest < gap and tightest / gap or 1 end
+
+-- Whose turn it is where everybody is to be in that share of the steps; sets `latest` so that `serve` serves those. Returns
+-- whether it is everybody's, and for how many steps that stays so (nil: for good).
+function lanes.turns(set)
+  local tightest, all, steps = nil, true, nil
+  for _, lane in ipairs(set.list) do
+    lane.share, lane.turn = 1, true
+    if lane.count > 0 then
+      tightest = tightest or lane.gap
+      lane.share = lanes.share(tightest, lane.gap)
+      if lane.share < 1 then
+        local wait = math.ceil((1 - lane.credit) / lane.share - 1e-9) - 1 -- steps without it
+        lane.turn = wait <= 0
+        all, steps = all and lane.turn, math.min(steps or math.huge, math.max(wait, 1))
+      end
+    end
+    lane.latest = lane.turn and math.huge or -1
+  end
+  return all, steps
+end
+
+-- When the first of the next tokens is due, if gaps are promised in the mean since the first token; all decodes have been in
+-- every step.
+function lanes.due(set)
+  local due = math.huge
+  for _, lane in ipairs(set.list) do
+    local from, entry, before = math.huge, lane.first, nil
+    while entry do
+      if not entry.gone then
+        if entry.from < from then from = entry.from end
+        before = entry
+      elseif before then
+        before.next = entry.next
+        if not entry.next then lane.last = before end
+      end
+      entry = entry.next
+    end
+    if from < math.huge and lane.gap < math.huge then due = math.min(due, from + (set.steps + 1) * lane.gap) end
+  end
+  return due
+end
+
+function lanes.left(req)
+  local entry = req.user
+  if not entry then return end
+  entry.gone = true
+  if entry.lane then entry.lane.count = entry.lane.count - 1 end
+end
+
+-- Steps done, and their mean time, the last ones counting most; what of its turns each lane has saved.
+function lanes.stepped(set, step)
+  for _, lane in ipairs(set.list) do
+    if lane.share < 1 then lane.credit = lane.credit + step.count * (lane.share - (lane.turn and 1 or 0)) end
+  end
+  set.steps = set.steps + step.count
+  set.mean = set.mean + 0.1 * (step.duration / step.count - set.mean)
+end
+
+return lanes

@@ -1,0 +1,55 @@
+-- slai: a decode waits until it is critical. In each step those come first whose next gap would otherwise exceed their promise
+-- (slo.tbt since the last token, less the time of `offset` steps), then prompts under way, then new ones, the shortest first,
+-- and with what is left of the budget the decodes that could have waited.
+-- Source: Bari, Hegde, de Veciana, "Optimal scheduling algorithms for LLM inference: theory and practice", arXiv 2508.01002,
+-- POMACS 2025, scheduler SLAI. The mean time of a step is an exponential average (weight 0.1), as in the authors' code; offset
+-- and budget are options there, the defaults ours. Left out: an offset that follows the use of memory.
+local lanes = require "mbsand.lanes"
+
+local Slai = { order = "prompt_tokens", params = {
+  chunk = 512,                                 -- tokens of a step
+  offset = 2,                                  -- steps before a token is due at which its request is critical
+  max_requests = 128,
+} }
+
+function Slai:init()
+  self.queue, self.sets = self.sim:queue{ by = self.order }, {}
+  self.sim.inbox = self.queue
+  for _, replica in ipairs(self.sim.replicas) do
+    replica.token_budget = math.min(replica.token_budget, self.params.chunk)
+    replica.max_requests = math.min(replica.max_requests, self.params.max_requests)
+    self.sets[replica.id] = lanes.new(self.sim:queue())
+  end
+end
+
+-- False where memory was short.
+local function fill(set, replica, step, queue)
+  if not lanes.serve(set, replica, step) then return false end
+  for _, entry in ipairs(set.prefills) do
+    local good, why = step:add(entry.req)
+    if not good then return why ~= "memory" end
+  end
+  local head = queue:peek()
+  while head and step:add(head) do
+    lanes.admitted(set, head)
+    head = queue:peek()
+  end
+  if step.budget == 0 then return true end
+  for _, lane in ipairs(set.list) do lane.latest = math.huge end
+  return lanes.serve(set, replica, step)
+end
+
+function Slai:serve(replica, step, queue)
+  local set, now = self.sets[replica.id], self.sim.now
+  lanes.settle(set, now)
+  for _, lane in ipairs(set.list) do lane.latest = now - lane.gap + self.params.offset * set.mean end
+  if #set.prefills + #queue == 0 or not fill(set, replica, step, queue) then lanes.carry(set, replica, step, now) end
+end
+
+function Slai:schedule(replica, step) self:serve(replica, step, self.queue) end
+
+function Slai:stepped(replica, step) lanes.stepped(self.sets[replica.id], step) end
+
+function Slai.finish(_, req) lanes.left(req) end
+
+return Slai

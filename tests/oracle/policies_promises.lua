@@ -1,0 +1,60 @@
+-- The bundled policies that look at what requests were promised, on cases worked by hand. All times in ms; a step takes 10 + T,
+-- T tokens computed.
+
+package.path = "tests/lua/?.lua;tests/oracle/?.lua;" .. package.path
+local by_hand = require "by_hand"
+local ONE = "kv_block = 2, kv_blocks = 1000, prefix_cache = false"
+local function limited(n) return ONE .. ", max_requests = " .. n end
+
+local function case(name, policy, params, cluster, requests, expect, words)
+  by_hand.case(name, policy, params, cluster, requests, expect, nil, words)
+end
+
+-- One of each class, all at once: prompts of 2, answers of 4.
+local function both(tight, loose)
+  return ([[synthetic { arrivals = arrivals.all_at_once{}, limit = 2, prompt = 2, output = 4, classes = {
+    { name = "tight", share = 1, slo = { tbt = %g } }, { name = "loose", share = 1, slo = { tbt = %g } } } }]]):format(
+    tight, loose)
+end
+
+-- slai: A's first token comes at 12, its second at 23, as B, 10 tokens, waits. Chunks of 4: 37, 51; A's third may come with the
+-- last two, 64, then 75. With a promise of 12 ms it is critical at 37: 3 of B beside it, 51; the last 3 with A's fourth, which
+-- just finds room, 65.
+local HELD = { { 0, 2, 4 }, { 13, 10, 1 } }
+case("a decode without a promise waits", "slai", "chunk = 4, offset = 0", ONE, HELD, { { 0, 12, 75 }, { 23, 64, 64 } })
+case("until it is critical", "slai", "chunk = 4, offset = 0", ONE, HELD, { { 0, 12, 65 }, { 23, 65, 65 } },
+     "slo = { tbt = 0.012 },")
+-- The mean of steps is 1.2 at 12, 2.18 at 23, 3.36 at 37: ten of them make the 63 of a promise of 40 ms critical there.
+case("by its offset", "slai", "chunk = 4, offset = 10", ONE, HELD, { { 0, 12, 65 }, { 23, 65, 65 } },
+     "slo = { tbt = 0.040 },")
+case("the shortest prompt first", "slai", "", limited(1), { { 0, 2, 1 }, { 1, 9, 1 }, { 2, 2, 1 } },
+     { { 0, 12, 12 }, { 24, 43, 43 }, { 12, 24, 24 } })
+
+-- scorpio: B may have its first token up to 31, and A holds the place until 100.
+case("who comes too late is rejected", "scorpio", "", limited(1), { { 0, 2, 9 }, { 1, 2, 1 } }, { { 0, 12, 100 }, {} },
+     "slo = { ttft = 0.030 },")
+-- Steps of two decodes take 12, of three 13: the third waits.
+case("as many as the promise bears", "scorpio", "", ONE, { { 0, 2, 2 }, { 0, 2, 2 }, { 0, 2, 2 } },
+     { { 0, 14, 26 }, { 0, 14, 26 }, { 26, 38, 49 } }, "slo = { tbt = 0.0125 },")
+-- Both prompts, 14. The loose one is in every second step: 25 without, 37 with it; at 48 the tight one has its fourth. Alone:
+-- 59, 70.
+case("a promise half as tight is half as often served", "scorpio", "", ONE, both(0.020, 0.040),
+     { { 0, 14, 48 }, { 0, 14, 70 } }, "seed = 1,")
+case("but not where both are as tight", "scorpio", "", ONE, both(0.020, 0.020), { { 0, 14, 50 }, { 0, 14, 50 } })
+
+-- qoserve: A's second token comes at 23, its third is due at 12 + 2 x 20.3 = 52.6: 18 of B's 20 fit in, 29 -> 52. The fourth is
+-- due at 72.9: the other 2, 65.
+case("the chunk is what the slack lets it be", "qoserve", "least = 1", ONE, { { 0, 2, 4 }, { 13, 20, 1 } },
+     { { 0, 12, 65 }, { 23, 65, 65 } }, "slo = { tbt = 0.0203 },")
+-- Without a promise, all: 31 -> 54.
+case("all where nothing is promised", "qoserve", "", ONE, { { 0, 2, 4 }, { 13, 20, 1 } }, { { 0, 12, 65 }, { 23, 54, 54 } })
+-- At 100 B's 51 is lost, C's 120 is not.
+case("who is late is relegated", "qoserve", "", limited(1), { { 0, 2, 9 }, { 1, 2, 1 }, { 70, 2, 1 } },
+     { { 0, 12, 100 }, { 112, 124, 124 }, { 100, 112, 112 } }, "slo = { ttft = 0.050 },")
+-- alpha: C's prompt is 8 shorter, and it came 3 ms later.
+case("a shorter prompt first", "qoserve", "alpha = 0.001", limited(1), { { 0, 2, 1 }, { 1, 10, 1 }, { 4, 2, 1 } },
+     { { 0, 12, 12 }, { 24, 44, 44 }, { 12, 24, 24 } })
+case("but not if it came long after", "qoserve", "alpha = 0.0001", limited(1), { { 0, 2, 1 }, { 1, 10, 1 }, { 4, 2, 1 } },
+     { { 0, 12, 12 }, { 12, 32, 32 }, { 32, 44, 44 } })
+
+by_hand.done()
