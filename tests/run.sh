@@ -107,6 +107,7 @@ suite "fidelity: a mixture of experts" lua5.4 tests/fidelity/experts.lua
 suite "fidelity: loads left out of a fit" lua5.4 tests/fidelity/loads.lua
 suite "fidelity: fits of served sweeps" lua5.4 tests/fidelity/served.lua
 suite "fidelity: the roofline" lua5.4 tests/fidelity/roofline.lua
+suite "fidelity: closed batches" lua5.4 tests/fidelity/batches.lua
 for test in tests/cli/*.bats tests/sandbox/*.bats; do
     [ -e "$test" ] && suite "cli: $(basename "$test" .bats)" bats --tap "$test"
 done

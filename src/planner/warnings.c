@@ -114,10 +114,16 @@ static void add_parallel(mb_plan_warnings *w, const mb_plan_row *row) {
         mb_plan_warnings_add(
             w, "experts over %u GPUs leave a node of %u: the tokens of every layer go over the network",
             p->expert_parallel, row->per_node);
+    const bool stages = p->pipeline > 1, engines = mb_plan_engines(p) > 1;
     if (row->budget.estimated && mb_plan_gpus(p) > 1 && !margin.compared)
-        mb_plan_warnings_add(w, "what an engine takes in stages, or with experts over several engines, is an "
-                                "estimate that no public log was "
-                                "compared with: give --blocks from a start-up log before buying");
+        mb_plan_warnings_add(
+            w,
+            "what an engine takes %s is an estimate that %s public log was compared with%s: give --blocks "
+            "from a start-up log before buying",
+            stages && engines ? "in stages, with experts over several engines,"
+            : stages          ? "in stages"
+                              : "with experts over several engines",
+            stages && engines ? "no" : "a single", stages && engines ? "" : " (docs/planning.md)");
     else if (row->budget.estimated && p->tp > 1)
         mb_plan_warnings_add(w,
                              "what an engine takes on several GPUs is an estimate that %d of %d public logs "

@@ -49,14 +49,20 @@ local function summary(name, errors)
   print(line:format(name, #errors, middle, within[5], within[10], within[25], errors[#errors]))
 end
 
-local groups = { all = {}, fit = {}, test = {}, one = {}, several = {} }
+local groups = { all = {}, fit = {}, test = {}, one = {}, several = {}, parted = {} }
+
+local function deployment(options)
+  if options:find "--pipeline" or options:find "--expert" then return "parted" end
+  return options:find "--tp" and "several" or "one"
+end
+
 if arg[1] == "md" then
   print "| model | GPU | options | reported | estimate | off by | |\n| --- | --- | --- | ---: | ---: | ---: | --- |"
 end
 for _, row in ipairs(rows_of(assert(io.open "tests/fidelity/pools.csv"))) do
   local value, warnings = estimate(row)
   local off = 100 * (value / tonumber(row.reported) - 1)
-  for _, name in ipairs { "all", row.use, row.options:find "--tp" and "several" or "one" } do
+  for _, name in ipairs { "all", row.use, deployment(row.options) } do
     table.insert(groups[name], math.abs(off))
   end
   local line = "%-30s %-18s %-60s %12s %12s %+7.1f %%  %s; %s"
@@ -67,6 +73,7 @@ for _, row in ipairs(rows_of(assert(io.open "tests/fidelity/pools.csv"))) do
   if math.abs(off) > 25 and warnings == "" then print "  more than 25 % off without a warning" end
 end
 for _, group in ipairs {
-  { "all", groups.all }, { "one GPU", groups.one }, { "several GPUs", groups.several }, { "fitted", groups.fit },
+  { "all", groups.all }, { "one GPU", groups.one }, { "tensor parallel", groups.several },
+  { "stages, experts over several engines", groups.parted }, { "fitted", groups.fit },
   { "left out of the fit", groups.test },
 } do summary(group[1], group[2]) end

@@ -57,9 +57,11 @@ function program.temporary_folder()
 end
 
 -- folder/scenario.lua to folder/out. A policy all of whose requests are rejected fails; its dump is there all the same.
+-- No `dumps`: none.
 function program.run(folder, dumps)
-  os.execute(string.format("%s run '%s/scenario.lua' --quiet --jobs 1 --format csv --dump %s --out '%s/out'"
-    .. " > '%s/stdout' 2> '%s/stderr'", program.path, folder, dumps, folder, folder, folder))
+  os.execute(string.format("%s run '%s/scenario.lua' --quiet --jobs 1 --format csv %s --out '%s/out'"
+    .. " > '%s/stdout' 2> '%s/stderr'",
+    program.path, folder, dumps and "--dump " .. dumps or "", folder, folder, folder))
 end
 
 -- Rows of a CSV by column name, as text; nil if there is no such file.
