@@ -32,7 +32,7 @@ function MultiBinDynamic:init()
     edges = given and params.edges or nil, rule = not given and params.rule or nil,
   }
   sim.inbox = self.bins
-  self.queues, self.limits, self.limit_of, self.last = {}, {}, {}, 0
+  self.queues, self.limits, self.limit_of, self.last, self.observing = {}, {}, {}, 0, sim.observing
   for i = 1, #self.bins do
     self.queues[i] = self.bins[i]
     self.limits[i] = params.controller == "global" and self.limits[1] or batch_limit.new(sim, params)
@@ -43,11 +43,12 @@ function MultiBinDynamic:init()
 end
 
 function MultiBinDynamic:schedule(replica, step)
-  local sim, bin = self.sim, self.choose(self.bins, self.last)
+  local bin = self.choose(self.bins, self.last)
   if not bin then return end
   local limit = self.limits[bin]
   local size, b_mem, b_sla, why = limit:size()
-  if sim.observing then
+  if self.observing then
+    local sim = self.sim
     sim:observe("bin", bin)
     sim:observe("b_mem", b_mem)
     sim:observe("b_sla", b_sla)

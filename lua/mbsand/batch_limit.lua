@@ -15,35 +15,33 @@ local sla = require "mbsand.sla"
 local batch_limit = {}
 
 -- Only what a rule uses is asked for: a look at the step costs as much as the rule itself.
-local function observe(self, step)
-  local memory_limit, control = self.memory, self.sla
-  if memory_limit.limited then memory_limit:observe(step.requests, step.prefill_tokens, step.decode_tokens) end
-  if control then control:observe(step.tbt, step.requests) end
-end
-
-local function size(self, decoding)
-  local limit, control, most = self.memory, self.sla, self.max_batch
-  local b_mem = limit.limited and limit:batch_size(decoding) or most
-  local b_sla = control and control:batch_size(decoding) or most
-  local least = b_mem < b_sla and b_mem or b_sla
-  return least, b_mem, b_sla, least >= most and "cap" or b_mem < b_sla and "b_mem" or "b_sla"
-end
-
 function batch_limit.new(sim, params)
-  local target = sim.slo.tbt
-  return {
-    max_batch = params.max_batch,
-    memory = memory.limit{
-      rule = rawget(params, "memory_rule") or "off", capacity = sim.replicas[1].kv.capacity, overflow = params.overflow,
-      margin = params.margin, min = params.min_batch, max = params.max_batch,
-    },
-    sla = target and sla.controller{
-      target = params.sla_aim * target, tolerance = params.sla_tolerance * target,
-      width = params.sla_width, step = params.sla_step, window = params.sla_window,
-      min = params.min_batch, max = params.max_batch,
-    } or nil,
-    observe = observe, size = size,
+  local target, most = sim.slo.tbt, params.max_batch
+  local limit = memory.limit{
+    rule = rawget(params, "memory_rule") or "off", capacity = sim.replicas[1].kv.capacity, overflow = params.overflow,
+    margin = params.margin, min = params.min_batch, max = most,
   }
+  local limited, control = limit.limited, nil
+  if target then control = sla.controller{
+    target = params.sla_aim * target, tolerance = params.sla_tolerance * target,
+    width = params.sla_width, step = params.sla_step, window = params.sla_window,
+    min = params.min_batch, max = most,
+  } end
+  local both = { memory = limit, sla = control }
+
+  function both:observe(step) -- luacheck: ignore self
+    if limited then limit:observe(step.requests, step.prefill_tokens, step.decode_tokens) end
+    if control then control:observe(step.tbt, step.requests) end
+  end
+
+  function both:size(decoding) -- luacheck: ignore self
+    local b_mem = limited and limit:batch_size(decoding) or most
+    local b_sla = control and control:batch_size(decoding) or most
+    local least = b_mem < b_sla and b_mem or b_sla
+    return least, b_mem, b_sla, least >= most and "cap" or b_mem < b_sla and "b_mem" or "b_sla"
+  end
+
+  return both
 end
 
 return batch_limit

@@ -24,45 +24,21 @@
 -- the paper is silent: the interval moves once per observation, not once per question, so that asking twice changes
 -- nothing; and alpha is never wider than [min, max], else a small max would drive low below min.
 
-local floor = math.floor -- a local, and comparisons instead of math.min and math.max: this runs once per batch
+local floor = math.floor -- this runs once per batch: locals, and comparisons instead of math.min and math.max
 
 local sla = {}
 
--- One decision of Algorithm 2 for a recent mean time and mean batch size.
-local function move(self, time, batch)
-  local low, high, least, most = self.low, self.high, self.min, self.max
-  if time > self.target + self.tolerance then
-    high, low = low + self.width, low - self.step
-    if batch > high then high = batch end
-    if low < least then low = least end
-  elseif time < self.target - self.tolerance then
-    low, high = high - self.width, high + self.step
-    if batch < low then low = batch end
-    if high > most then high = most end
-  else
-    local half = floor(self.width / 2)
-    low, high = batch - half, batch + half
-    if low < least then low = least end
-    if high > most then high = most end
-  end
-  self.low, self.high = low, high
-end
-
 function sla.controller(options)
   assert(options.target and options.target > 0, "sla.controller: target must be a positive time in seconds")
-  local lowest, highest = options.min or 1, options.max or 128
-  assert(lowest >= 1 and lowest <= highest, "sla.controller: 1 <= min <= max")
-  local window = options.window or 20
+  local least, most = options.min or 1, options.max or 128
+  assert(least >= 1 and least <= most, "sla.controller: 1 <= min <= max")
+  local window, tolerance = options.window or 20, options.tolerance or 0.05 * options.target
+  local slow, fast = options.target + tolerance, options.target - tolerance
+  local width, step = math.min(options.width or 16, most - least), options.step or 4
+  local half = floor(width / 2)
   local times, batches, time_sum, batch_sum, at, samples = {}, {}, 0, 0, 0, 0
-  local fresh, size = true, nil -- the answer is worked out anew only when something was observed
-  local control = {
-    target = options.target,
-    tolerance = options.tolerance or 0.05 * options.target,
-    width = math.min(options.width or 16, highest - lowest),
-    step = options.step or 4,
-    min = lowest, max = highest, low = lowest, high = highest,
-    move = move,
-  }
+  local fresh, size = false, floor((least + most) / 2) -- worked out anew only when something was observed
+  local control = { low = least, high = most }
 
   function control:observe(tbt, requests) -- luacheck: ignore self
     if tbt <= 0 then return end -- no token was generated: nothing to control
@@ -77,16 +53,30 @@ function sla.controller(options)
     fresh = true
   end
 
+  -- One decision of Algorithm 2 after each observation, for the recent mean time and mean batch size.
   -- decoding: N_decode, requests that this replica is generating for and that cannot be sent away.
   function control:batch_size(decoding)
     if fresh then
-      fresh = false
-      if samples > 0 then self:move(time_sum / samples, batch_sum / samples) end
-      size = floor((self.low + self.high) / 2)
-      if size > highest then size = highest end
-      if size < lowest then size = lowest end
+      local low, high, time, batch = self.low, self.high, time_sum / samples, batch_sum / samples
+      if time > slow then
+        high, low = low + width, low - step
+        if batch > high then high = batch end
+        if low < least then low = least end
+      else
+        if time < fast then
+          low, high = high - width, high + step
+          if batch < low then low = batch end
+        else
+          low, high = batch - half, batch + half
+          if low < least then low = least end
+        end
+        if high > most then high = most end
+      end
+      self.low, self.high, size, fresh = low, high, floor((low + high) / 2), false
+      if size > most then size = most end
+      if size < least then size = least end
     end
-    if decoding and decoding > size then return decoding < highest and decoding or highest end
+    if decoding and decoding > size then return decoding < most and decoding or most end
     return size
   end
 

@@ -13,6 +13,8 @@ echo
 echo
 "$out/bench/bench_policy"
 echo
+"$out/bench/bench_bare"
+echo
 echo "batch executor, one thread, stable load (peak memory should not grow with the requests)"
 for n in 100000 "$requests"; do
     /usr/bin/env time -f "  whole process: %e s, peak memory %M KB" \
