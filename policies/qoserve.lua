@@ -41,11 +41,11 @@ local function first(queue, replica, now)
   return head
 end
 
-function Qoserve:prompts(set, replica, step, queue, now)
+local function prompts(set, replica, step, queue, now)
   local under_way, count, at, head = set.prefills, #set.prefills, 1, first(queue, replica, now)
   table.sort(under_way, function(a, b) return a.key < b.key end)
   while step.budget > 0 and (head or at <= count) do
-    local entry, key = at <= count and under_way[at], head and self.order(head)
+    local entry, key = at <= count and under_way[at], head and Qoserve.order(head)
     if entry and not (head and key < entry.key) then
       if not step:add(entry.req) then return end
       at = at + 1
@@ -66,7 +66,7 @@ function Qoserve:serve(replica, step, queue)
     if decodes == 0 or lanes.carry(set, replica, step, now) == 0 then
       local tokens = chunk.longest(replica, lanes.due(set) - now, self.params.least, self.params.most)
       replica.token_budget = math.min(budget, decodes + tokens)
-      self:prompts(set, replica, step, queue, now)
+      prompts(set, replica, step, queue, now)
     end
     replica.token_budget = budget
   end

@@ -2,10 +2,10 @@
 -- have its first token in time even if its prompt is computed at once is rejected. TPOT guard: a request that may be k times as
 -- slow as the tightest of those that run counts as 1/k (its relative promise), in the batch whose step the tightest must bear
 -- when a request is admitted, and in the batches: it is in every k-th step (credit).
--- Source: Tang et al., "Scorpio: serving the right requests at the right time for heterogeneous SLOs in LLM inference",
--- arXiv 2505.23022, 2025. Open there, and chosen here: requests with the same promise share their credit, and with it their
--- steps; prompts come in chunks of what is left of `chunk`; the guard of the first token looks at the first in line only;
--- who has no slo.tbt is in every step.
+-- Source: Tang et al., "Scorpio: serving the right requests at the right time for heterogeneous SLOs in LLM inference", arXiv
+-- 2505.23022, 2025. Open there, and chosen here: requests with the same promise share their credit, and with it their steps;
+-- prompts come in chunks of what is left of `chunk`; the guard of the first token looks at the first in line only; who has no
+-- slo.tbt is in every step.
 local lanes = require "mbsand.lanes"
 
 local Scorpio = { order = function(req) return req.arrival + (req.slo and req.slo.ttft or math.huge) end, params = {
@@ -40,13 +40,13 @@ local function bearable(set, replica, gap)
 end
 
 -- New ones, while both guards let them in.
-function Scorpio:admit(set, replica, step, queue)
+local function admit(sim, set, replica, step, queue)
   local head = queue:peek()
   while head do
     local slo = head.slo
     local first = replica:estimate{ prefill = replica.prefill_left + head.prompt_tokens + head:generated() }
-    if slo and slo.ttft and head:generated() == 0 and self.sim.now + first > head.arrival + slo.ttft then
-      self.sim:reject(head, "ttft")
+    if slo and slo.ttft and head:generated() == 0 and sim.now + first > head.arrival + slo.ttft then
+      sim:reject(head, "ttft")
     elseif bearable(set, replica, slo and slo.tbt or math.huge) and step:add(head) then
       lanes.admitted(set, head)
     else
@@ -65,7 +65,7 @@ function Scorpio:serve(replica, step, queue)
   else
     for _, entry in ipairs(set.prefills) do step:add(entry.req) end
   end
-  self:admit(set, replica, step, queue)
+  admit(self.sim, set, replica, step, queue)
   if steps then step:quantum(steps) end
 end
 

@@ -70,4 +70,11 @@ do
   end
 end
 
+-- Andes: at least half as much experience again above saturation, none below, and no throughput lost.
+for rate, factor in pairs{ [4] = { 0.999, 1.001 }, [8] = { 1.5, 4.7 } } do
+  local rows = means("qoe --set workload.arrivals.rate=" .. rate, { "qoe_mean", "throughput_tps" })
+  within(("andes: QoE at %d/s"):format(rate), rows.andes.qoe_mean / rows.fcfs.qoe_mean, factor[1], factor[2])
+  within(("andes: throughput at %d/s"):format(rate), rows.andes.throughput_tps / rows.fcfs.throughput_tps, 0.97, 1.03)
+end
+
 tap.done()

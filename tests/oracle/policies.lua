@@ -393,7 +393,8 @@ do
     for i = 0, 199 do list[#list + 1] = rows[i].end_s end
     return table.concat(list, " ")
   end
-  for _, engine in ipairs{ "fcfs", "orca", "vllm_v0", "vllm_v1", "sarathi", "sjf", "srpt", "edf", "priority", "pang" } do
+  for _, engine in ipairs{ "fcfs", "orca", "vllm_v0", "vllm_v1", "sarathi", "sjf", "srpt", "edf", "priority", "pang", "slai",
+    "scorpio", "qoserve", "exegpt_rra" } do
     local router = engine == "srpt" and "least_loaded" or "round_robin"
     tap.equal(ends(router, ('engine = "%s"'):format(engine)), ends(engine, ""), router .. " before " .. engine)
   end

@@ -3,6 +3,7 @@
 
 package.path = "tests/lua/?.lua;tests/oracle/?.lua;" .. package.path
 local by_hand = require "by_hand"
+local tap = require "tap"
 local ONE = "kv_block = 2, kv_blocks = 1000, prefix_cache = false"
 local function limited(n) return ONE .. ", max_requests = " .. n end
 
@@ -56,5 +57,47 @@ case("a shorter prompt first", "qoserve", "alpha = 0.001", limited(1), { { 0, 2,
      { { 0, 12, 12 }, { 24, 44, 44 }, { 12, 24, 24 } })
 case("but not if it came long after", "qoserve", "alpha = 0.0001", limited(1), { { 0, 2, 1 }, { 1, 10, 1 }, { 4, 2, 1 } },
      { { 0, 12, 12 }, { 12, 32, 32 }, { 32, 44, 44 } })
+
+-- exegpt_rra: two prompts, 14; two steps of decodes, 38; the third prompt alone, 50; 13 -> 63, 11 -> 74; nobody waits: 85.
+case("encodings and decodes take turns", "exegpt_rra", "encode = 2, decode = 2", ONE, { { 0, 2, 4 }, { 0, 2, 4 }, { 0, 2, 4 } },
+     { { 0, 14, 63 }, { 0, 14, 63 }, { 38, 50, 85 } })
+-- A's prompt of 2, 12, and one step, 23; B and C are as many tokens as two of the mean then, 4 and not 6.
+case("as many tokens as so many prompts have", "exegpt_rra", "encode = 2, decode = 1", ONE,
+     { { 0, 2, 3 }, { 1, 2, 1 }, { 2, 2, 1 }, { 3, 2, 1 } }, { { 0, 12, 48 }, { 23, 37, 37 }, { 23, 37, 37 }, { 48, 60, 60 } })
+
+-- andes: both readers lose all by waiting, and B, 1/1 for its context against A's 1/2, takes the place: 23, 34. A goes on: 122.
+local SWAP = limited(1) .. ", swap = { tokens = 100, seconds_per_token = 0 }"
+case("whoever gains most for its memory", "andes", "", SWAP, { { 0, 2, 9 }, { 1, 1, 2 } }, { { 0, 12, 122 }, { 12, 23, 34 } })
+case("but not at the price of more preemptions", "andes", "preemptions = 0", SWAP, { { 0, 2, 9 }, { 1, 1, 2 } },
+     { { 0, 12, 100 }, { 100, 111, 122 } })
+-- At 50 A's reader has 362 ms of text left to read, more than the horizon: B takes the place at 56: 70, 81. A's last four: 125.
+case("who has enough to read waits", "andes", "horizon = 0.2, look = 0.05, ttft = 0", SWAP, { { 0, 2, 9 }, { 1, 4, 2 } },
+     { { 0, 12, 125 }, { 56, 70, 81 } })
+
+-- polyserve: two decodes take 12, three 13: the third request opens the second replica.
+case("a full replica before an empty one", "polyserve", "", ONE .. ", gpus = 2", { { 0, 2, 2 }, { 0, 2, 2 }, { 0, 2, 2 } },
+     { { 0, 14, 26 }, { 0, 14, 26 }, { 0, 12, 23 } }, "slo = { tbt = 0.0125 },")
+-- A tier has its replica, and four replicas are more than two tiers need here; with one they share.
+do
+  local load = [[synthetic { arrivals = arrivals.poisson{ rate = 20 }, prompt = 2, limit = 200, classes = {
+    { name = "tight", share = 1, output = 10, slo = { tbt = 0.020 } },
+    { name = "loose", share = 1, output = 11, slo = { tbt = 0.040 } } } }]]
+  local function places(gpus)
+    local most, shared, class = 0, false, {}
+    for _, row in pairs((by_hand.run("polyserve", "", ONE .. ", gpus = " .. gpus, load))) do
+      most = math.max(most, tonumber(row.replica))
+      for _, other in ipairs(class[row.replica] or {}) do
+        shared = shared or other.output_tokens ~= row.output_tokens and tonumber(other.start_s) < tonumber(row.end_s)
+          and tonumber(row.start_s) < tonumber(other.end_s)
+      end
+      class[row.replica] = class[row.replica] or {}
+      table.insert(class[row.replica], row)
+    end
+    return most, shared
+  end
+  local most, shared = places(4)
+  tap.ok(most == 2 and not shared, "polyserve: a replica for each promise", ("%d %s"):format(most, tostring(shared)))
+  tap.ok(select(2, places(1)), "polyserve: a looser promise shares a tighter one's replica where there is no other")
+end
 
 by_hand.done()
