@@ -7,10 +7,10 @@
 -- Source: Luo et al., "Autellix: an efficient serving engine for LLM agents as general programs", arXiv 2502.13965, PLAS. The
 -- paper gives no numbers for levels and `beta`; those are ours. Within a call a token counts as long as a step of it alone.
 local Plas = { params = {
-  levels = 8, quantum = 0.5, ratio = 2,        -- s of service in the first level
+  levels = 12, quantum = 0.5, ratio = 2,       -- s of service in the first level
   batch = 256,                                 -- requests that run
   preempt = "swap",                            -- or "recompute", "pause"
-  beta = 3,
+  beta = 10,
   look = 1,                                    -- s between two looks for those to promote
   forget = 3600,                               -- s after which a program that has not called is forgotten
 } }

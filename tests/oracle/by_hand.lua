@@ -49,16 +49,24 @@ return scenario {
   return by_id, csv.rows(folder .. "/out/summary.csv")[1]
 end
 
--- A trace of requests { arrival, prompt, output[, more] }, `more` in a column of that name ("priority"); predictions are exact.
+-- A trace of requests { arrival, prompt, output, ... }, what else there is in the columns `more` ("priority", or a list of
+-- names); predictions are exact.
 function by_hand.trace(requests, more)
-  local lines = { "time,prompt,output,more" }
+  local names, columns = type(more) == "table" and more or { more or "priority" }, {}
+  local lines, extra = { "time,prompt,output," .. table.concat(names, ",") }, ""
+  for _, name in ipairs(names) do
+    columns[#columns + 1] = ('%s = "%s"'):format(name, name)
+    extra = extra .. (({ session = 'context = "grow", ', prefix = "prefix_unit = 2, " })[name] or "")
+  end
   for _, r in ipairs(requests) do
-    lines[#lines + 1] = ("%.17g,%d,%d,%s"):format(r[1] / 1000, r[2], r[3], r[4] or 0)
+    local cells = { ("%.17g,%d,%d"):format(r[1] / 1000, r[2], r[3]) }
+    for i = 1, #names do cells[i + 1] = tostring(r[3 + i] or 0) end
+    lines[#lines + 1] = table.concat(cells, ",")
   end
   by_hand.write("trace.csv", table.concat(lines, "\n") .. "\n")
   return ([[trace.csv "%s/trace.csv" { %s
-    columns = { time = "time", prompt = "prompt", output = "output", %s = "more" } }]]):format(
-    by_hand.folder, more == "session" and 'context = "grow", ' or "", more or "priority")
+    columns = { time = "time", prompt = "prompt", output = "output", %s } }]]):format(
+    by_hand.folder, extra, table.concat(columns, ", "))
 end
 
 -- expect[i]: start, first token, end of request i - 1; {}: it was turned away. requests: as `trace` takes them, or a workload

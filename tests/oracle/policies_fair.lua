@@ -59,6 +59,82 @@ case("who waited for long is promoted", "plas", "quantum = 0.03, look = 0.06, be
      { { 0, 1, 3, 1 }, { 33, 1, 1, 2 }, { 34, 1, 1, 1 }, { 44, 1, 1, 3 }, { 54, 1, 1, 4 }, { 65, 1, 1, 5 } },
      { { 0, 11, 33 }, { 33, 44, 44 }, { 66, 77, 77 }, { 44, 55, 55 }, { 55, 66, 66 }, { 77, 88, 88 } }, "session")
 
+-- dlpm: without prefixes, turns of 6 as in drr, but those who have credit in order of arrival.
+tap.equal(six("dlpm", "quantum = 6"), "23 46 92 69 115 138", "dlpm: credit")
+-- A's second begins as its first, so 4 of its 6 tokens are there, and it comes before B's; not if A is in debt.
+do
+  local cached = "kv_block = 2, kv_blocks = 1000, max_requests = 1"
+  local shared = { { 0, 4, 1, "A", '"[1,2]"' }, { 1, 4, 1, "B", '"[5,6]"' }, { 2, 6, 1, "A", '"[1,2,9]"' } }
+  local names = { "client", "prefix" }
+  tap.equal(ends("dlpm", "", cached, shared, names), "14 40 26", "dlpm: the longest prefix")
+  tap.equal(ends("dlpm", "quantum = 1", cached, shared, names), "14 28 40", "dlpm: fairness first")
+  tap.equal(ends("sglang_lpm", "", cached, shared, names), "14 40 26", "sglang_lpm: the longest prefix")
+  -- Two at once that begin alike: the second waits until the first has computed it, and finds 2 of its 4 tokens (the last
+  -- block is not whole without the token that must be computed).
+  tap.equal(ends("sglang_lpm", "bound = 10", "kv_block = 2, kv_blocks = 1000, max_requests = 2",
+    { { 0, 4, 1, '"[1,2]"' }, { 0, 4, 1, '"[1,2]"' }, { 0, 4, 1, '"[5,6]"' } }, "prefix"), "18 30 18",
+    "sglang_lpm: what another is about to compute")
+end
+-- sglang_lpm: 40 tokens of memory, prompts of 4, answers bounded by 20: with all of the bound set aside one at a time. With a
+-- tenth, 4 + 20 < 34 - 1.9 when the first decodes.
+local FORTY = "kv_block = 2, kv_blocks = 20, prefix_cache = false"
+local TWO_OF_FOUR = { { 0, 4, 3, 20 }, { 0, 4, 3, 20 } }
+case("room for what the running may generate", "sglang_lpm", "ratio = 1, least = 1", FORTY, TWO_OF_FOUR,
+     { { 0, 14, 36 }, { 36, 50, 72 } }, "max_output")
+case("less of it", "sglang_lpm", "ratio = 0.1, least = 0.1", FORTY, TWO_OF_FOUR,
+     { { 0, 14, 41 }, { 14, 29, 52 } }, "max_output")
+-- Memory for 8 tokens is full after three each (14, 26, 38): the second is retracted; it computes 5 again at 49.
+local EIGHT, TWO_OF_TWO = "kv_block = 2, kv_blocks = 4, prefix_cache = false", { { 0, 2, 4 }, { 0, 2, 4 } }
+case("retracts", "sglang_lpm", "bound = 1, spare = 1", EIGHT, TWO_OF_TWO, { { 0, 14, 49 }, { 0, 14, 64 } })
+
+-- TensorRT-LLM's: the same for max_utilization. no_evict takes 2 + 6 tokens for each of three where there are 16.
+case("pauses the newest", "trt_max_utilization", "", EIGHT, TWO_OF_TWO, { { 0, 14, 49 }, { 0, 14, 64 } })
+do
+  local three = { { 0, 2, 2, 6 }, { 0, 2, 2, 6 }, { 0, 2, 2, 6 } }
+  local sixteen = "kv_block = 2, kv_blocks = 8, prefix_cache = false"
+  case("memory for the caller's bound", "trt_no_evict", "", sixteen, three, { { 0, 14, 26 }, { 0, 14, 26 }, { 26, 38, 49 } },
+       "max_output")
+  case("memory for what is there", "trt_max_utilization", "", sixteen, three, { { 0, 16, 29 }, { 0, 16, 29 }, { 0, 16, 29 } },
+       "max_output")
+end
+
+-- wait: two begin together at 30: 14, 12. The last need not wait for a second. Alone at 0, one goes at 100, when all do.
+case("a group of two", "wait", "thresholds = { 2 }", ONE, { { 0, 2, 2 }, { 30, 2, 2 }, { 50, 2, 2 } },
+     { { 30, 44, 56 }, { 30, 44, 56 }, { 56, 68, 79 } })
+case("not for ever", "wait", "thresholds = { 2 }, flush = 0.1", ONE, { { 0, 2, 2 }, { 150, 2, 2 } },
+     { { 100, 112, 123 }, { 150, 162, 173 } })
+-- Kinds, below and from 5 tokens: the long ones of 0 and 40 wait for one another, the short ones of 10 and 20.
+case("groups of a kind", "wait", "thresholds = { 2 }, edges = { 5 }", ONE,
+     { { 0, 2, 5 }, { 10, 2, 1 }, { 20, 2, 1 }, { 40, 2, 5 }, { 500, 2, 1 } },
+     { { 40, 54, 102 }, { 20, 34, 34 }, { 20, 34, 34 }, { 40, 54, 102 }, { 500, 512, 512 } })
+-- Who runs waits too: A's second token comes with B's first, 30 -> 43; then no other comes.
+case("each stage waits", "wait", "thresholds = { 1 }, hold = true", ONE, { { 0, 2, 3 }, { 30, 2, 1 } },
+     { { 0, 12, 54 }, { 30, 43, 43 } })
+
+-- nested_wait: A has a token at 12 and waits for another such, B at 32: together, 12.
+case("groups on the way", "nested_wait", "edges = { 1 }, thresholds = { 1, 2 }, look = 1", ONE,
+     { { 0, 2, 2 }, { 20, 2, 2 }, { 100, 2, 1 } }, { { 0, 12, 44 }, { 20, 32, 44 }, { 100, 112, 112 } })
+
+-- hygen: an online and an offline request come at once, no step takes more than 15 ms: 2 tokens of the online prompt, 3 of
+-- the offline one; its decode and 4; its last and the other 2, 13; then the offline answer's second token, 11.
+do
+  local load = [[synthetic { arrivals = arrivals.all_at_once{}, limit = 2, classes = {
+    { name = "online", share = 1, prompt = 2, output = 3 }, { name = "offline", share = 1, prompt = 9, output = 2 } } }]]
+  local told = {}
+  for seed = 1, 40 do -- one of each
+    local rows = by_hand.run("hygen", "budget = 0.015, margin = 1", ONE, load, "seed = " .. seed .. ",")
+    if rows[0].prompt_tokens ~= rows[1].prompt_tokens then
+      local online, offline = rows[0], rows[1]
+      if online.prompt_tokens == "9" then online, offline = offline, online end
+      for _, row in ipairs{ online, offline } do
+        told[#told + 1] = ("%g %g %g"):format(row.start_s * 1000, row.first_token_s * 1000, row.end_s * 1000)
+      end
+      break
+    end
+  end
+  tap.equal(table.concat(told, "; "), "0 15 43; 0 43 54", "hygen: what a step has left")
+end
+
 -- What was published of VTC: clients who ask for more than there is are served alike, within 2 max(256, 2 x 10,240) = 40,960
 -- tokens, weighed, of memory for 10,240; first come, first served lets them part without end. 6 and 12 requests/s of 256 + 256.
 do

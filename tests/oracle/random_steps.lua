@@ -44,6 +44,7 @@ return function(seed, folder, meddle)
   local BUNDLED = { "fcfs", "orca", "vllm_v0", "vllm_v1", "sarathi", "sjf", "srpt", "edf", "priority", "pang",
     "multi_bin_continuous", "mlfq", "ltr", "vtc", "mc_sf", "drr", "rpm_limit", "fairserve", "equinox", "plas",
     "slai", "scorpio", "qoserve", "exegpt_rra", "andes", "polyserve",
+    "dlpm", "sglang_lpm", "trt_no_evict", "trt_max_utilization", "wait", "nested_wait", "hygen",
     "past_future", "round_robin", "random", "least_loaded", "power_of_two", "static_fifo",
     "dynamic_no_bins",
     "multi_bin_dynamic", "multi_bin" }
@@ -143,7 +144,7 @@ return function(seed, folder, meddle)
       if chance(0.65) or meddle or not exists("policies/" .. name .. ".lua") or (together and STATIC[name]) then
         list[i] = chaos_policy(i, 80, together)
       else
-        local engine = ROUTERS[name] and pick(ENGINES) or ""
+        local engine = ROUTERS[name] and pick(ENGINES) or name == "hygen" and 'offline = "a", ' or ""
         list[i] = ('{ "%s", %slabel = "%s%d" }'):format(name, engine, name, i)
       end
     end

@@ -1,0 +1,79 @@
+-- hygen: online requests first come, first served; those of class `offline` take what a step has left of `budget` s: they are
+-- admitted, and their prompts cut, so that no step with them takes longer, and the newest make room where decodes alone would,
+-- or where online ones lack memory. Those that begin alike stand next to each other in their queue, for the prefix cache.
+-- Source: Sun, Wang & Lai, "HyGen: efficient LLM serving via elastic online-offline request co-location", arXiv 2501.14808,
+-- NeurIPS 2025. Chosen here: `budget` is given (false: slo.tbt), theirs is found by a profiler; times are predicted by the
+-- engine's own law; making room is by recompute; admission goes to `margin` of the budget, since contexts grow.
+local Hygen = { params = { offline = "offline", budget = false, margin = 0.9, renew = 50, preempt = "recompute" } }
+
+function Hygen:init()
+  self.budget = self.params.budget or self.sim.slo.tbt or error("give `budget`, seconds of a step, or slo.tbt", 0)
+  self.queue = self.sim:queue{ by = function(req) return req.prefix and tonumber(req.prefix[1]) or 0 end }
+  self.inside = {}                             -- by replica: offline requests that run, in order of admission
+  for i in ipairs(self.sim.replicas) do self.inside[i] = {} end
+end
+
+function Hygen:arrive(req)
+  local queue = req.class == self.params.offline and self.queue or self.sim.queue
+  req.user = { req = req, runs = false }
+  queue:push(req)
+end
+
+-- The newest offline request makes room; false where there is none.
+function Hygen:shed(step, inside)
+  local user = table.remove(inside)
+  while user and not user.runs do user = table.remove(inside) end
+  if not user then return false end
+  user.runs = false
+  return step:preempt(user.req, self.params.preempt, self.queue, "front")
+end
+
+-- The most tokens of a prompt, up to `most`, that the time allows.
+local function chunk(most, seconds, budget)
+  local low, high = 0, math.min(most, 65536)
+  while low < high do
+    local middle = math.ceil((low + high) / 2)
+    if seconds(middle) <= budget then low = middle else high = middle - 1 end
+  end
+  return low
+end
+
+function Hygen:schedule(replica, step)
+  local inside, online = self.inside[replica.id], self.sim.queue
+  local function seconds(prefill, more)        -- of a step of those that decode, a chunk, and one more with so many tokens
+    local decodes = replica.decodes + (more and 1 or 0)
+    return replica:estimate{ prefill = prefill, decodes = decodes, context = replica.context + (more or 0) }
+  end
+  while (replica.decodes > 0 and seconds(0) > self.budget or replica.due > replica.kv.free) and self:shed(step, inside) do end
+  while #online > 0 and not replica.kv.fits(online:peek().prompt_tokens) and self:shed(step, inside) do end
+  local last = inside[#inside]
+  local part = last and last.runs and last.req:phase() == "prefill"
+  if part then step:add(last.req, math.max(1, chunk(step.budget, seconds, self.budget))) end
+  if step:carry() > 0 then
+    for _, user in ipairs(inside) do user.runs = user.runs and user.req:phase() ~= "waiting" end
+  else
+    step:admit(online)
+    if not part and #online == 0 then self:fill(step, inside, seconds) end
+  end
+  if #inside > 0 then step:quantum(self.params.renew) end
+end
+
+-- Offline requests into what is left of the step; the last of them perhaps in part.
+function Hygen:fill(step, inside, seconds)
+  local req, budget = self.queue:peek(), self.params.margin * self.budget
+  while req and step.budget > 0 do
+    local todo = req.prompt_tokens + req:generated()
+    local most = chunk(math.min(step.budget, todo), function(n) return step:estimate{ prefill = n } or seconds(n) end, budget)
+    if step.requests > 0 and (most == 0 or seconds(0, todo) > budget) then return end
+    if not step:add(req, math.max(1, most)) then return end -- alone, at its own pace
+    req.user.runs = true
+    table.insert(inside, req.user)
+    req = most >= todo and self.queue:peek()
+  end
+end
+
+function Hygen.finish(_, req)
+  if req.user then req.user.runs = false end
+end
+
+return Hygen
