@@ -77,4 +77,16 @@ for rate, factor in pairs{ [4] = { 0.999, 1.001 }, [8] = { 1.5, 4.7 } } do
   within(("andes: throughput at %d/s"):format(rate), rows.andes.throughput_tps / rows.fcfs.throughput_tps, 0.97, 1.03)
 end
 
+-- TRAIL: latency and first token at 11 requests/s, nothing at 8, and never preempting is best (3 of 5 seeds).
+do
+  local function rows(rate)
+    return means("trail --seeds 3 --set workload.arrivals.rate=" .. rate, { "e2e_mean_s", "ttft_mean_s" })
+  end
+  local calm, busy = rows(8), rows(11)
+  within("trail: E2E at 8/s", calm.fcfs.e2e_mean_s / calm.trail.e2e_mean_s, 0.98, 1.02)
+  within("trail: E2E at 11/s", busy.fcfs.e2e_mean_s / busy.trail.e2e_mean_s, 1.3, 2.01)
+  within("trail: TTFT at 11/s", busy.fcfs.ttft_mean_s / busy.trail.ttft_mean_s, 7, 24)
+  within("trail: c = 0 against 0.8", busy["trail c=0"].e2e_mean_s / busy.trail.e2e_mean_s, 0.8, 1.005)
+end
+
 tap.done()

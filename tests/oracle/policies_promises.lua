@@ -100,4 +100,19 @@ do
   tap.ok(select(2, places(1)), "polyserve: a looser promise shares a tighter one's replica where there is no other")
 end
 
+-- trail: as srpt: B, with 2 left, interrupts A, with 8: 24, 35; A computes 3 tokens again, 48, and has 7 more. An A that is
+-- too old from the start stays.
+local LONG_SHORT = { { 0, 2, 9 }, { 1, 2, 2 } }
+case("the shorter interrupts", "trail", "", limited(1), LONG_SHORT, { { 0, 12, 125 }, { 12, 24, 35 } })
+case("an old request is left alone", "trail", "age = 0", limited(1), LONG_SHORT, { { 0, 12, 100 }, { 100, 112, 123 } })
+-- By what the predictor says now. Of A all that is known is that it has 20 to 40 tokens: 30 at first, and after 30 tokens 31 to
+-- 40, so that 5 or 6 are left. B has 1 to 9, 5 in the middle, and makes A compute 32 tokens again, 365 -> 407, 9 more. For
+-- srpt, A is as good as done.
+do
+  local bins = "{ predictor = predict.bins{ edges = { 10, 20 }, highest = 40 },"
+  local load = by_hand.trace{ { 0, 2, 40 }, { 325, 2, 3 } }:gsub("{", bins, 1)
+  case("by the newest prediction", "trail", "age = 2, weight = 1", limited(1), load, { { 0, 12, 506 }, { 331, 343, 365 } })
+  case("by the first prediction", "srpt", "age = 2", limited(1), load, { { 0, 12, 441 }, { 441, 453, 475 } })
+end
+
 by_hand.done()
