@@ -4,8 +4,8 @@ package.path = "tests/lua/?.lua;tests/oracle/?.lua;" .. package.path
 local tap = require "tap"
 local binary = os.getenv("MBSAND") or "build/mbsand"
 
--- Means over the seeds of measures, by policy.
-local function means(command, measures)
+-- Means over the seeds of measures, by policy; of a file of several scenarios, of the one with this number.
+local function means(command, measures, section)
   local rows, names = {}, nil
   local pipe = assert(io.popen(binary .. " " .. command .. " --quiet --format csv"))
   for line in pipe:lines() do
@@ -15,7 +15,7 @@ local function means(command, measures)
     end
     if not names or cells[1] == names[1] then
       names = cells
-    else
+    elseif not section or tonumber(cells[1]) == section then
       local row = {}
       for i, name in ipairs(names) do row[name] = cells[i] end
       local sum = rows[row.policy] or { count = 0 }
@@ -68,6 +68,40 @@ do
     end
     if rate == 9 then within("sarathi at 9/s", fixed, 0.5, 0.85) end
   end
+end
+
+-- Autellix: a call's first token two to four times as soon as first come, first served, and no throughput lost.
+do
+  local rows = means("agents", { "ttft_mean_s", "throughput_tps" })
+  within("plas: TTFT", rows.fcfs.ttft_mean_s / rows.plas.ttft_mean_s, 2, 4)
+  within("plas: throughput", rows.plas.throughput_tps / rows.fcfs.throughput_tps, 1, 1.3)
+end
+
+-- DLPM: more throughput than VTC at the same fairness where requests pile up at one engine, and no change where few wait.
+for section, factor in ipairs{ { 1.4, 2.87 }, { 0.99, 1.01 } } do
+  local rows = means("prefix_order", { "throughput_tps", "jain" }, section)
+  for _, name in ipairs{ "sglang_lpm", "dlpm" } do
+    local ratio = rows[name].throughput_tps / rows.vtc.throughput_tps
+    within(("%s: throughput %d"):format(name, section), ratio, factor[1], factor[2])
+  end
+  within("dlpm: fairness " .. section, rows.dlpm.jain, 0.99, 1)
+end
+
+-- TensorRT-LLM: gaps of the tail at least twice as long without eviction ruled out, pressed; the same where memory is plenty.
+for blocks, factor in pairs{ [4000] = { 2, 10 }, [60000] = { 0.997, 1.003 } } do
+  local rows = means("no_evict --set cluster.kv_blocks=" .. blocks, { "tpot_p99_s", "preemptions" })
+  local ratio = rows.trt_max_utilization.tpot_p99_s / rows.trt_no_evict.tpot_p99_s
+  within("trt: TPOT p99 at " .. blocks, ratio, factor[1], factor[2])
+  within("trt_no_evict: preemptions at " .. blocks, rows.trt_no_evict.preemptions, 0, 0)
+end
+
+-- HyGen: several times the tokens of online work alone, its promises kept.
+do
+  local alone = means("hybrid", { "total_tps" }, 1).fcfs
+  local rows = means("hybrid", { "slo_attainment", "total_tps" }, 2)
+  within("hygen: promises", rows.hygen.slo_attainment, 0.99, 1)
+  within("fcfs: promises", rows.fcfs.slo_attainment, 0.3, 0.7)
+  within("hygen: throughput", rows.hygen.total_tps / alone.total_tps, 3.9, 10)
 end
 
 -- Andes: at least half as much experience again above saturation, none below, and no throughput lost.
