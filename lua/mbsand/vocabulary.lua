@@ -194,6 +194,10 @@ local section = record {
   latency = latency,
   slo = record { ttft = seconds(), tbt = seconds(), gap = seconds(), e2e = seconds() },
   qoe = workloads.reader,
+  fair = record {
+    w_prompt = number { min = 0, max = 1e6, default = 1 },
+    w_output = number { min = 0, max = 1e6, default = 2 },
+  },
   policies = { type = "any" }, -- read by policies.lua
   seeds = number { min = 1, max = 1e6, whole = true, default = 5 },
   seed = natural(42),

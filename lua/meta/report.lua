@@ -163,5 +163,9 @@ function report.print_grid(results, policy, down, across, measure, format) end
 ---@field gap_violation number? fraction of requests with a gap between tokens above slo.gap
 ---@field qoe_mean number? mean over requests of how well the tokens' times suit their readers; this and the next where `qoe`
 ---@field qoe_p10 number? 10th percentile over requests of that
+---@field program_mean_s number? mean time from a session's first arrival to its last answer, s; this and the next where asked for
+---@field program_p99_s number? 99th percentile of that, s
+---@field program_tokens_s number? mean over sessions of that per output token, s
+---@field service_gap number? most that the service of two clients moved apart while both waited, tokens with their weights
 
 return report

@@ -18,6 +18,7 @@
 ---@field latency mbsand.Latency
 ---@field slo? mbsand.Bounds s
 ---@field qoe? mbsand.Reader of answers
+---@field fair? { w_prompt?: number, w_output?: number } what tokens are worth in `service_gap`; 1, 2
 ---@field policies (string|mbsand.PolicyEntry)[] names, files, or tables with parameters
 ---@field seeds? integer 5
 ---@field seed? integer 42

@@ -89,6 +89,13 @@ const mb_measure mb_measures[MB_MEASURE_COUNT] = {
     {"qoe_mean", "mean over requests of how well the tokens' times suit their readers", MB_BETTER_HIGHER,
      true},
     {"qoe_p10", "10th percentile over requests of that", MB_BETTER_HIGHER, true},
+    {"program_mean_s", "mean time from a session's first arrival to its last answer, s", MB_BETTER_LOWER,
+     false},
+    {"program_p99_s", "99th percentile of that, s", MB_BETTER_LOWER, false},
+    {"program_tokens_s", "mean over sessions of that per output token, s", MB_BETTER_LOWER, false},
+    {"service_gap",
+     "most that the service of two clients moved apart while both waited, tokens with their weights",
+     MB_BETTER_LOWER, false},
 };
 
 static double ratio(double a, double b) {
@@ -176,6 +183,10 @@ void mb_measure_all(const mb_metrics *metrics, const mb_slo *slo, double values[
     *at++ = share_missed(metrics, &metrics->gap_bound, slo->gap_s > 0 ? slo->gap_s : INFINITY);
     *at++ = mb_sketch_mean(&metrics->qoe);
     *at++ = mb_sketch_quantile(&metrics->qoe, 0.1);
+    *at++ = mb_sketch_mean(&metrics->program);
+    *at++ = mb_sketch_quantile(&metrics->program, 0.99);
+    *at++ = mb_sketch_mean(&metrics->program_token);
+    *at++ = metrics->service_compared ? metrics->service_gap : (double)NAN;
 }
 
 int mb_measure_index(const char *name) {

@@ -13,6 +13,8 @@ void mb_metrics_deinit(mb_metrics *metrics) {
     mb_sketch_deinit(&metrics->queue);
     mb_sketch_deinit(&metrics->gap);
     mb_sketch_deinit(&metrics->qoe);
+    mb_sketch_deinit(&metrics->program);
+    mb_sketch_deinit(&metrics->program_token);
     free(metrics->client_tokens);
     free(metrics->classes);
     free(metrics->batch_means);
@@ -20,15 +22,16 @@ void mb_metrics_deinit(mb_metrics *metrics) {
 }
 
 void mb_metrics_keep_samples(mb_metrics *metrics) {
-    mb_sketch *sketches[] = {&metrics->ttft,  &metrics->tpot, &metrics->e2e,
-                             &metrics->queue, &metrics->gap,  &metrics->qoe};
+    mb_sketch *sketches[] = {&metrics->ttft, &metrics->tpot, &metrics->e2e,    &metrics->queue,
+                             &metrics->gap,  &metrics->qoe,  &metrics->program};
     for (size_t i = 0; i < sizeof sketches / sizeof *sketches; i++)
         mb_sketch_keep_samples(sketches[i]);
 }
 
 bool mb_metrics_lost(const mb_metrics *metrics) {
-    const mb_sketch *sketches[] = {&metrics->ttft,  &metrics->tpot, &metrics->itl, &metrics->e2e,
-                                   &metrics->queue, &metrics->gap,  &metrics->qoe};
+    const mb_sketch *sketches[] = {&metrics->ttft, &metrics->tpot,    &metrics->itl,
+                                   &metrics->e2e,  &metrics->queue,   &metrics->gap,
+                                   &metrics->qoe,  &metrics->program, &metrics->program_token};
     bool lost = false;
     for (size_t i = 0; i < sizeof sketches / sizeof *sketches; i++)
         lost |= sketches[i]->failed;

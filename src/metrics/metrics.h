@@ -59,11 +59,15 @@ typedef struct mb_metrics {
     mb_sketch ttft, tpot, e2e, queue;   // seconds
     mb_sketch gap;                      // of each its largest gap, where somebody asked, s
     mb_sketch qoe;                      // of each whose reader is known
+    mb_sketch program, program_token;   // seconds of each program; the same by token of its answers
     bool why;                           // somebody asked where their time went
     mb_part_sums parts;                 // of the measured
     struct mb_batch_means *batch_means; // NULL: nobody asked; owned
     mb_class_metrics *classes;          // [class_count]; owned
     size_t class_count;
+    bool service_compared; // between clients
+    double service_gap;    // then
+    bool service_crowded;  // more clients waited at a time than were compared
     // --- Of the time of observation: from the first arrival, or the end of the warm-up, to the end of the
     // run. mb_metrics_restart sets these back.
     double start_s, end_s;

@@ -68,6 +68,7 @@ typedef struct mb_request {
     uint64_t gap_from;  // their iteration after that (engine/gaps.h)
     mb_reading reading; // of its tokens, up to where it joined the decodes (engine/pieces.h)
     uint64_t session;
+    uint64_t program;     // 0: none; else of this number
     uint64_t *prefix_ids; // owned
     uint32_t prefix_count, prefix_unit_tokens;
     // --- what the policy says of request number noted - 1; of another one these are of an earlier request

@@ -23,6 +23,8 @@ static const struct {
     {"slo_attainment", "SLO met", "%", 100},
     {"qoe_mean", "QoE mean", "%", 100},
     {"qoe_p10", "QoE p10", "%", 100},
+    {"program_tokens_s", "program", "s/tok", 1},
+    {"service_gap", "service gap", "tokens", 1},
     {"gpu_util", "GPU util", "%", 100},
     {"batch_mean", "batch", "req", 1},
     {"at_queue", "queue out", "%", 100},

@@ -3,6 +3,7 @@
 
 #include "model/roofline.h"
 #include "report/asked.h"
+#include "report/crowd.h"
 #include "report/format.h"
 #include "report/regret.h"
 #include "report/roofline_text.h"
@@ -564,6 +565,12 @@ static void note_refusals(mb_notes *notes, const mb_results *results) {
     if (text.length) add_note(notes, MB_NOTE_WARNING, &text);
 }
 
+static void note_crowd(mb_notes *notes, const mb_results *results) {
+    mb_strbuf text = {0};
+    mb_service_crowd(results, &text);
+    if (text.length) add_note(notes, MB_NOTE_WARNING, &text);
+}
+
 void mb_notes_collect(const mb_results *results, mb_notes *notes) {
     size_t count = 0;
     totals *sums = sum_up(results, &count);
@@ -587,5 +594,6 @@ void mb_notes_collect(const mb_results *results, mb_notes *notes) {
     note_no_randomness(notes, results);
     note_until(notes, results);
     note_refusals(notes, results);
+    note_crowd(notes, results);
     free(sums);
 }

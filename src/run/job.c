@@ -83,6 +83,8 @@ static mb_sim_config make_config(const mb_experiment *experiment, const mb_laten
                            .seed = experiment->seed,
                            .replication = outcome->seed_index,
                            .reader = experiment->reader,
+                           .programs = experiment->programs,
+                           .fair = experiment->fair,
                            .readings = experiment->readings,
                            .gaps = experiment->gaps,
                            .why = experiment->why,
@@ -105,6 +107,7 @@ static void read_metrics(mb_metrics *metrics, const mb_experiment *experiment, m
     outcome->past_end = metrics->past_end;
     outcome->cold = metrics->cold;
     outcome->memory_stops = metrics->memory_stops;
+    outcome->service_crowded = metrics->service_crowded;
     outcome->extrapolated_batches = metrics->extrapolated_batches;
     outcome->memory_peak = metrics->kv_capacity == MB_UNLIMITED ? NAN : metrics->kv_peak;
     outcome->computed_tokens = metrics->padded_tokens;

@@ -22,7 +22,8 @@ typedef struct mb_outcome {
     double values[MB_MEASURE_COUNT];
     // For the notes under a table:
     uint64_t skipped_zero, skipped_empty, skipped_long, memory_stops, extrapolated_batches;
-    double memory_peak; // highest fraction of a pool, NAN without a limit
+    bool service_crowded; // service_gap is of some of the clients only
+    double memory_peak;   // highest fraction of a pool, NAN without a limit
     double last_arrival_s;
     bool stopped, arrivals_ended, past_end, cold; // as in mb_metrics
     char first_rejection[256];

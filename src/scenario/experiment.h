@@ -36,6 +36,8 @@ typedef struct mb_experiment {
     uint64_t warmup_requests;
     double warmup_s;
     bool exact_percentiles, oracle, why;
+    bool programs; // somebody asked for their latency
+    mb_fair fair;  // weights of service
     bool readings; // somebody, of some class, reads the answers
     bool gaps;     // each request's largest gap between tokens is wanted
     mb_policy_spec *policies;

@@ -191,6 +191,11 @@ void mb_scenario_read_experiment(lua_State *L, int index, mb_experiment *experim
         experiment->slo.e2e_s = number_or(L, lua_gettop(L), "e2e", INFINITY);
         experiment->slo.gap_s = number_or(L, lua_gettop(L), "gap", INFINITY);
     }
+    experiment->fair = (mb_fair){.prompt = 1, .output = 2};
+    if (enter(L, table, "fair")) {
+        const int fair = lua_gettop(L);
+        experiment->fair = (mb_fair){number(L, fair, "w_prompt"), number(L, fair, "w_output"), true};
+    }
     if (enter(L, table, "qoe")) experiment->reader = reader_at(L, lua_gettop(L));
     if (enter(L, table, "warmup")) {
         experiment->warmup_requests = whole(L, lua_gettop(L), "requests");

@@ -6,6 +6,7 @@
 #include "sim/gauges.h"
 #include "sim/leave.h"
 #include "sim/news.h"
+#include "sim/programs.h"
 #include "sim/route.h"
 #include "sim/waiting.h"
 #include "sim/window.h"
@@ -85,6 +86,10 @@ mb_status mb_sim_arrive(mb_sim *sim, uint64_t id, mb_error *error) {
     mb_sim_integrate(sim);
     sim->waiting++;
     if (!mb_client_arrives(sim, request)) return mb_fail_memory(error);
+    if (sim->config->programs) {
+        request->program = sim->pending.program;
+        if (!mb_programs_arrive(sim, request)) return mb_fail_memory(error);
+    }
     if (sim->by_steps && request->prompt_tokens == 0)
         request->prompt_tokens = 1; // a step must compute something
     if (sim->by_steps && !fill_for_engine(sim, request)) return mb_fail_memory(error);

@@ -3,6 +3,16 @@
 
 #include <stdlib.h>
 
+static void wait(mb_sim *sim, uint32_t index) {
+    mb_client *client = &sim->clients[index];
+    mb_fairness *service = &sim->service;
+    service->changed = true;
+    if (client->waiting++ || client->comes || !sim->config->fair.measured) return;
+    client->comes = true;
+    client->next_comer = service->first_comer;
+    service->first_comer = index;
+}
+
 bool mb_client_arrives(mb_sim *sim, const mb_request *request) {
     if (request->client >= sim->client_count) {
         const uint32_t count = request->client + 1;
@@ -17,7 +27,7 @@ bool mb_client_arrives(mb_sim *sim, const mb_request *request) {
             sim->clients[i] = (mb_client){0};
         sim->client_count = count;
     }
-    sim->clients[request->client].waiting++;
+    wait(sim, request->client);
     return true;
 }
 
@@ -25,18 +35,26 @@ void mb_client_starts(mb_sim *sim, const mb_request *request) {
     mb_client *client = &sim->clients[request->client];
     client->waiting--;
     client->running++;
+    sim->service.changed = true;
     const bool again = sim->by_steps && (request->preemptions > 0 || request->start_s != sim->now_s);
     if (!again) client->prompt_tokens += request->prompt_tokens;
 }
 
-void mb_client_stops(mb_sim *sim, const mb_request *request) {
-    mb_client *client = &sim->clients[request->client];
-    client->running--;
-    client->waiting++;
+// Tokens that it emitted since the last look.
+static void count_emitted(mb_sim *sim, mb_request *request) {
+    sim->clients[request->client].output_tokens += request->generated - request->counted;
+    request->counted = request->generated;
+}
+
+void mb_client_stops(mb_sim *sim, mb_request *request) {
+    sim->clients[request->client].running--;
+    if (sim->by_steps) count_emitted(sim, request);
+    wait(sim, request->client);
 }
 
 void mb_client_leaves(mb_sim *sim, const mb_request *request) {
     mb_client *client = &sim->clients[request->client];
+    sim->service.changed = true;
     if (request->phase == MB_PHASE_WAITING) {
         client->waiting--;
         return;
@@ -45,8 +63,8 @@ void mb_client_leaves(mb_sim *sim, const mb_request *request) {
     client->output_tokens += request->output_tokens - (sim->by_steps ? request->counted : 0);
 }
 
-// Tokens emitted since the last look. Under a batch model they come with the batch's end.
-static void count_running(mb_sim *sim) {
+// Under a batch model they come with the batch's end.
+void mb_clients_count(mb_sim *sim) {
     if (!sim->by_steps || sim->clients_counted_s == sim->now_s) return;
     sim->clients_counted_s = sim->now_s;
     for (uint32_t i = 0; i < sim->config->replicas; i++) {
@@ -55,14 +73,13 @@ static void count_running(mb_sim *sim) {
         for (uint32_t slot = mb_engine_oldest(engine); slot != MB_NONE;) {
             mb_request *request = mb_request_at(&sim->requests, slot);
             mb_engine_show_progress(engine, request);
-            sim->clients[request->client].output_tokens += request->generated - request->counted;
-            request->counted = request->generated;
+            count_emitted(sim, request);
             slot = request->next;
         }
     }
 }
 
 mb_client mb_sim_client(mb_sim *sim, uint32_t client) {
-    count_running(sim);
+    mb_clients_count(sim);
     return client < sim->client_count ? sim->clients[client] : (mb_client){0};
 }

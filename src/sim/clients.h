@@ -6,7 +6,9 @@
 // A request arrives, starts (again), is set aside, leaves.
 bool mb_client_arrives(mb_sim *sim, const mb_request *request);
 void mb_client_starts(mb_sim *sim, const mb_request *request);
-void mb_client_stops(mb_sim *sim, const mb_request *request);
+void mb_client_stops(mb_sim *sim, mb_request *request);
 void mb_client_leaves(mb_sim *sim, const mb_request *request);
+// Bring what all were served up to now.
+void mb_clients_count(mb_sim *sim);
 // What a client was served up to now; zeros for one that is not known.
 mb_client mb_sim_client(mb_sim *sim, uint32_t client);

@@ -7,6 +7,7 @@
 #include "sim/judge.h"
 #include "sim/news.h"
 #include "sim/pending.h"
+#include "sim/programs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,8 @@ static mb_status leave(mb_sim *sim, uint32_t slot, mb_end why, const mb_finished
     mb_status status = MB_OK;
     sim->metrics.sojourn_s += sim->now_s - mb_sim_seen_s(sim, request);
     mb_client_leaves(sim, request);
+    const uint64_t program = sim->config->programs ? request->program : 0;
+    if (program) mb_programs_leave(sim, request, why == MB_END_REJECTED);
     mb_departure departure = {.time_s = sim->now_s, .rejected = why == MB_END_REJECTED};
     if (sim->closed) {
         departure.user = request->user;
@@ -34,6 +37,8 @@ static mb_status leave(mb_sim *sim, uint32_t slot, mb_end why, const mb_finished
     mb_request_recycle(&sim->requests, slot);
     if (status != MB_OK || !sim->closed || !departure.user) return status;
     status = mb_source_finished(sim->source, &departure, error);
+    if (program && status == MB_OK && mb_source_session_over(sim->source, departure.user))
+        mb_programs_over(sim, program);
     return status == MB_OK ? mb_sim_fetch_arrival(sim, error) : status;
 }
 

@@ -116,6 +116,8 @@ void mb_replica_set_dummy(mb_sim *sim, mb_replica *replica, bool dummy) {
 mb_status mb_replica_end(mb_sim *sim, mb_replica *replica, mb_error *error) {
     mb_step_report report;
     mb_sim_integrate(sim);
+    sim->clients_counted_s = NAN; // prompts that end now emit tokens
+    sim->service.changed = true;
     const mb_status status = mb_engine_end(&replica->engine, &report, error);
     mb_bits_remove(&sim->dozing, replica->engine.id);
     mb_replica_note_boundary(sim, replica);

@@ -9,7 +9,9 @@
 #include "sim/lockstep.h"
 #include "sim/news.h"
 #include "sim/pending.h"
+#include "sim/programs.h"
 #include "sim/replica.h"
+#include "sim/service.h"
 #include "sim/surroundings.h"
 #include "sim/window.h"
 
@@ -35,6 +37,7 @@ mb_status mb_sim_init(mb_sim *sim, const mb_sim_config *config, mb_source *sourc
     mb_request_store_init(&sim->requests);
     mb_rng_init(&sim->noise, config->seed, config->replication, "latency");
     mb_window_init(sim);
+    sim->programs.first_free = MB_NONE;
     sim->metrics.replicas = config->replicas;
     sim->metrics.why = config->why;
     sim->metrics.usd_per_hour = config->usd_per_hour;
@@ -48,6 +51,7 @@ mb_status mb_sim_init(mb_sim *sim, const mb_sim_config *config, mb_source *sourc
         sim->metrics.class_count = config->class_count;
     }
     if (mb_sim_add_queue(sim, MB_KEY_NONE) == MB_NONE) return mb_fail_memory(error);
+    if (!mb_service_init(sim)) return mb_fail_memory(error);
     mb_sim_surround(sim);
     mb_status status = mb_lockstep_init(sim, error);
     if (status == MB_OK) status = mb_front_init(sim, error);
@@ -58,6 +62,8 @@ void mb_sim_deinit(mb_sim *sim) {
     mb_replicas_deinit(sim);
     mb_lockstep_deinit(sim);
     mb_front_deinit(sim);
+    mb_programs_deinit(sim);
+    mb_service_deinit(sim);
     for (uint32_t i = 0; i < sim->bins_count; i++)
         free(sim->bins[i].edges);
     free(sim->bins);
@@ -197,6 +203,7 @@ static mb_status run_instant(mb_sim *sim, double time_s, mb_error *error) {
     if (status == MB_OK) status = take_arrivals(sim, error);
     if (status == MB_OK) status = fire_timers(sim, error);
     if (status == MB_OK) status = mb_dispatch(sim, error);
+    if (sim->config->fair.measured) mb_service_look(sim);
     if (status == MB_OK) mb_sim_check(sim); // a hook that failed may have left a step half built
     return status;
 }
@@ -256,6 +263,7 @@ static mb_status run_python(mb_sim *sim, python_run *run, mb_error *error) {
         status = look(sim, error);
         if (status == MB_OK) status = take_event(sim, run, mb_python_heap_pop(&run->heap).what, error);
         if (status == MB_OK) status = mb_dispatch(sim, error);
+        if (sim->config->fair.measured) mb_service_look(sim);
         for (; status == MB_OK && sim->heap.count; mb_heap_pop(&sim->heap)) { // batches that started, timers
             const mb_event event = mb_heap_top(&sim->heap);
             const uint64_t what = TAKEN_OUT | (uint64_t)event.kind << 32 | event.payload;

@@ -8,6 +8,7 @@
 #include "engine/lockstep.h"
 #include "engine/sums.h"
 #include "metrics/metrics.h"
+#include "model/kv_table.h"
 #include "queue/bins.h"
 #include "sim/policy.h"
 #include "workload/source.h"
@@ -63,6 +64,12 @@ typedef struct mb_observer {
     void *watch;
 } mb_observer;
 
+// How service is weighed where fairness among clients is measured.
+typedef struct mb_fair {
+    double prompt, output; // per token
+    bool measured;
+} mb_fair;
+
 typedef struct mb_sim_config {
     uint32_t replicas; // 1 .. 2^20
     uint32_t group; // so many replicas in a row step together (sim/lockstep.h), a divisor of them; 0, 1: none
@@ -75,9 +82,11 @@ typedef struct mb_sim_config {
     mb_slo slo;
     mb_front_end front_end; // that each request passes before it is seen
     uint64_t seed, replication;
-    mb_reader reader;         // of answers; classes have their own
-    bool readings;            // keep when the tokens of each request came, for readers
-    bool gaps;                // keep the largest gap between tokens of each request
+    mb_reader reader; // of answers; classes have their own
+    bool readings;    // keep when the tokens of each request came, for readers
+    bool gaps;        // keep the largest gap between tokens of each request
+    bool programs;    // measure those of sessions
+    mb_fair fair;
     bool why;                 // where did the time of requests go?
     bool batch_means;         // keep means of batches of requests: intervals within one run
     uint64_t warmup_requests; // observation starts when so many have arrived and the next one comes,
@@ -116,7 +125,42 @@ typedef struct mb_client {
     uint64_t prompt_tokens; // of requests that started, each once
     uint64_t output_tokens; // emitted
     uint32_t waiting, running;
+    uint32_t next_comer; // of those who begin to wait at this instant (service.h)
+    bool comes;
 } mb_client;
+
+// Clients that wait, at most so many at a time, and how far the service of each two has been apart since both
+// do: served [i] - served [j], j < i.
+enum { MB_SERVICE_MOST = 128 };
+typedef struct mb_service_place {
+    uint32_t client; // MB_NONE: nobody
+    double served;
+} mb_service_place;
+
+typedef struct mb_fairness { // see service.h
+    mb_service_place places[MB_SERVICE_MOST];
+    double (*low)[MB_SERVICE_MOST], (*high)[MB_SERVICE_MOST]; // owned; NULL: nobody asked
+    uint32_t used;                                            // places up to here
+    uint32_t first_comer;                                     // list of clients; MB_NONE
+    bool changed;                                             // since the last look
+    bool afresh;                                              // the next look begins
+    bool crowded;                                             // there was no place for somebody
+    double gap;
+} mb_fairness;
+
+// A session whose requests are one program.
+typedef struct mb_program {
+    double first_s, last_s; // its first arrival; when a request of it left last
+    uint64_t tokens;        // emitted
+    uint32_t in_system;     // requests; of a free place, the next one
+    bool counts;            // it began after the warm-up, and no request was rejected
+} mb_program;
+
+typedef struct mb_programs { // see programs.h
+    mb_kv_table places;      // by number of the program
+    mb_program *list;
+    uint32_t count, capacity, first_free;
+} mb_programs;
 
 // What a policy said once of a replica's steps (plain.h).
 typedef struct mb_plain {
@@ -221,6 +265,8 @@ struct mb_sim {
     mb_owned owned;     // queues of the replicas' own
     mb_client *clients; // by index
     uint32_t client_count, client_capacity;
+    mb_fairness service;
+    mb_programs programs;
     double clients_counted_s; // output_tokens of running requests are counted up to here
     bool arrivals_ended, closed;
     bool ended;             // nothing happens any more; the policy may look

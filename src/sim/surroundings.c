@@ -50,7 +50,7 @@ static void took(void *self, const mb_engine *engine, uint32_t slot) {
 static mb_status gave_back(void *self, const mb_engine *engine, uint32_t slot, uint32_t queue, bool front,
                            mb_error *error) {
     mb_sim *sim = self;
-    const mb_request *request = mb_request_at(&sim->requests, slot);
+    mb_request *request = mb_request_at(&sim->requests, slot);
     mb_sim_integrate(sim);
     mb_replica_recount(sim, engine->id);
     sim->running--;

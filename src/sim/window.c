@@ -4,6 +4,8 @@
 
 #include "sim/gauges.h"
 #include "sim/judge.h"
+#include "sim/programs.h"
+#include "sim/service.h"
 
 void mb_window_init(mb_sim *sim) {
     const mb_sim_config *config = sim->config;
@@ -33,6 +35,7 @@ void mb_window_open(mb_sim *sim) {
     sim->first_counted = sim->arrived;
     sim->warmup_end_s = INFINITY;
     sim->warm = true;
+    mb_service_restart(sim);
 }
 
 // Close the books of the engines, in order of their numbers.
@@ -51,9 +54,19 @@ static void sum_engines(mb_sim *sim) {
         metrics->useful_tokens += computed - metrics->recomputed_tokens;
 }
 
+static void close_service(mb_sim *sim) {
+    sim->service.changed = true;
+    mb_service_look(sim);
+    sim->metrics.service_compared = sim->client_count > 1 && sim->warm;
+    sim->metrics.service_gap = sim->service.gap;
+    sim->metrics.service_crowded = sim->service.crowded;
+}
+
 void mb_window_close(mb_sim *sim) {
     mb_metrics *metrics = &sim->metrics;
     mb_sim_integrate(sim);
+    if (sim->config->fair.measured) close_service(sim);
+    if (sim->config->programs) mb_programs_end(sim);
     sum_engines(sim);
     metrics->end_s = sim->now_s;
     if (!sim->warm) mb_metrics_restart(metrics, sim->now_s); // nothing was observed

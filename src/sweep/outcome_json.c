@@ -37,6 +37,7 @@ json_t *mb_outcome_json(bool *lost, const mb_outcome *o) {
     set_count(lost, object, "skipped_zero", o->skipped_zero);
     set_count(lost, object, "skipped_empty", o->skipped_empty);
     set_count(lost, object, "skipped_long", o->skipped_long);
+    if (o->service_crowded) mb_json_set(lost, object, "service_crowded", json_true());
     set_count(lost, object, "memory_stops", o->memory_stops);
     set_count(lost, object, "extrapolated_batches", o->extrapolated_batches);
     set_count(lost, object, "computed_tokens", o->computed_tokens);
@@ -111,6 +112,7 @@ bool mb_outcome_read(const json_t *details, mb_outcome *o) {
     o->skipped_zero = mb_json_count_of(details, "skipped_zero");
     o->skipped_empty = mb_json_count_of(details, "skipped_empty");
     o->skipped_long = mb_json_count_of(details, "skipped_long");
+    o->service_crowded = mb_json_truth_of(details, "service_crowded");
     o->memory_stops = mb_json_count_of(details, "memory_stops");
     o->extrapolated_batches = mb_json_count_of(details, "extrapolated_batches");
     o->computed_tokens = mb_json_count_of(details, "computed_tokens");

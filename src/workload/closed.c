@@ -240,7 +240,8 @@ mb_status mb_closed_next(mb_closed *closed, mb_arrival *arrival, mb_draw_key *ke
                             .client = at->client,
                             .deadline_s = INFINITY,
                             .user = index + 1,
-                            .session = at->session};
+                            .session = at->session,
+                            .program = at->session};
     mb_set_class(workload, at->class_index, arrival);
     mb_rng prefix = stream(at->key, at->number, "prefix"), service = stream(at->key, at->number, "service");
     mb_add_prefix(workload, &prefix, arrival, &closed->prefix_id);
@@ -282,6 +283,10 @@ static mb_status go_on(mb_closed *closed, uint32_t index, const mb_departure *de
                        error);
     free_place(closed, index);
     return MB_OK;
+}
+
+bool mb_closed_session_over(const mb_closed *closed, uint32_t user) {
+    return closed->places[user - 1].session == 0;
 }
 
 mb_status mb_closed_finished(mb_closed *closed, const mb_departure *departure, mb_error *error) {

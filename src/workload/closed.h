@@ -21,4 +21,6 @@ double mb_closed_next_time(const mb_closed *closed);
 bool mb_closed_over(const mb_closed *closed);
 // The arrival at mb_closed_next_time, which is finite.
 mb_status mb_closed_next(mb_closed *closed, mb_arrival *arrival, mb_draw_key *key, mb_error *error);
+// As mb_source_session_over.
+bool mb_closed_session_over(const mb_closed *closed, uint32_t user);
 mb_status mb_closed_finished(mb_closed *closed, const mb_departure *departure, mb_error *error);

@@ -44,6 +44,8 @@ typedef struct mb_arrival {
     uint32_t user;    // 1 + the user or session that waits for the answer (see mb_source_finished); 0: nobody
     uint64_t session; // 0: none; else requests with the same number are one conversation, in which each
                       // prompt begins with the whole prompt and answer before it
+    uint64_t program; // 0: none; else requests with the same number are one program: a session, whether its
+                      // prompts grow or not
     const uint64_t *prefix_ids; // what the prompt is made of, unit by unit, as in mb_kv_names; NULL: unknown.
     uint32_t prefix_count;      // Valid until the next call of mb_source_next
     uint32_t prefix_unit_tokens; // tokens of a unit; the last one may be shorter

@@ -170,6 +170,14 @@ mb_status mb_source_next(mb_source *source, mb_arrival *arrival, bool *end, mb_e
     return predict(source, arrival, error);
 }
 
+bool mb_source_ends_sessions(const mb_source *source) {
+    return source->closed;
+}
+
+bool mb_source_session_over(const mb_source *source, uint32_t user) {
+    return source->closed && mb_closed_session_over(source->closed, user);
+}
+
 bool mb_source_closed(const mb_source *source) {
     return source->closed || source->turns || source->users;
 }

@@ -33,6 +33,10 @@ bool mb_source_over(const mb_source *source);
 // but ends its session. Does nothing where user is 0.
 mb_status mb_source_finished(mb_source *source, const mb_departure *departure, mb_error *error);
 
+// Does it tell where sessions end? Then of the user whose request has just finished: is that session over?
+bool mb_source_ends_sessions(const mb_source *source);
+bool mb_source_session_over(const mb_source *source, uint32_t user);
+
 mb_source_counts mb_source_get_counts(const mb_source *source);
 // Name of a client index seen so far ("" when the workload has no clients). Valid until the source is closed.
 const char *mb_source_client_name(const mb_source *source, uint32_t client);

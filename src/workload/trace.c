@@ -249,6 +249,7 @@ mb_status mb_trace_next(mb_trace_reader *reader, mb_arrival *arrival, bool *end,
         turn->lasted_s /= reader->trace->rate_scale;
         turn->delay_s /= reader->trace->rate_scale;
     }
+    arrival->program = arrival->session;
     if (!reader->trace->grow) arrival->session = 0;
     reader->given_out++;
     return MB_OK;

@@ -87,7 +87,7 @@ equal("more users", good("synthetic { users = 4, " .. LENGTHS, { "workload.users
 
 local function classes(list) return "synthetic { classes = { " .. list .. " }, " .. ARRIVALS .. LENGTHS end
 mistake(classes "", "s.lua:2: workload.classes is empty; expected classes { { name =, share =, prompt =, output =, priority =, "
-  .. "slo = }, ... }")
+  .. "slo =, qoe = }, ... }")
 mistake(classes "{ share = 1 }", "s.lua:2: workload.classes[1].name is missing; expected a name in quotes")
 mistake(classes '{ name = "a" }', "s.lua:2: workload.classes[1].share is missing; expected a number above 0")
 mistake(classes '{ name = "a", share = 0 }', "s.lua:2: workload.classes[1].share is 0; expected a number above 0")

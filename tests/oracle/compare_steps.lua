@@ -317,6 +317,7 @@ local function make_requests(n, equal, longest)
   local pattern = equal and pick{ "grid", "bursts", "at_once" } or "poisson"
   local gap = equal and pick{ 0.015625, 0.0625, 0.5 } or pick{ 0.01, 0.05, 0.3 }
   local requests, time = {}, 0
+  local clients, sessions = pick{ 1, 2, 3, 6 }, pick{ 1, 4, n }
   local most = math.max(1, math.floor(longest * pick{ 0.2, 1 }))
   for i = 1, n do
     if pattern == "poisson" then time = time - gap * math.log(uniform())
@@ -324,7 +325,7 @@ local function make_requests(n, equal, longest)
     elseif pattern == "bursts" and chance(0.15) then time = time + gap * whole(1, 40) end
     local output = whole(1, most)
     requests[i] = { arrival = time, prompt = whole(1, longest), output = output, priority = whole(0, 3),
-      predicted = chance(0.5) and output or whole(1, most) }
+      predicted = chance(0.5) and output or whole(1, most), client = whole(1, clients), session = whole(1, sessions) }
   end
   local first = requests[1].arrival -- mbsand's clock starts at the first row
   for i = 1, n do requests[i].arrival = requests[i].arrival - first end
@@ -359,6 +360,7 @@ local function make_scenario()
   s.slo = { ttft = chance(0.4) and pick{ 0.05, 0.5, 3 } or nil, tbt = chance(0.5) and pick{ 0.012, 0.02, 0.04 } or nil,
     e2e = chance(0.6) and pick{ 0.2, 1, 5 } or nil }
   s.qoe = chance(0.7) and { speed = pick{ 5, 40, 80, 300 }, ttft = pick{ 0, 0.05, 1 } } or nil
+  s.fair = { w_prompt = pick{ 0, 1, 3 }, w_output = pick{ 0.5, 1, 2 } }
   s.stop = chance(0.3) and 0.01 + last * 1.5 * uniform() or nil
   s.warmup = chance(0.3) and pick{ { requests = whole(1, 20) }, { seconds = 0.01 + last * 0.6 * uniform() } } or nil
   s.equal = equal
@@ -377,7 +379,8 @@ end
 local function worked_scenario(case)
   local s = { cluster = case.cluster, requests = {}, policies = {} }
   for i, row in ipairs(case.requests) do
-    s.requests[i] = { arrival = row[1] / 1000, prompt = row[2], output = row[3], predicted = row[4] or row[3], priority = 0 }
+    s.requests[i] = { arrival = row[1] / 1000, prompt = row[2], output = row[3], predicted = row[4] or row[3], priority = 0,
+      client = 1, session = 1 }
   end
   s.latency = { base = 0.010, per_token = 0.001, per_context = 0.0001, per_request = (case.per_request or 0) / 1000,
                 host = (case.host or 0) / 1000 }
@@ -386,10 +389,10 @@ local function worked_scenario(case)
 end
 
 local function write_files(s, folder)
-  local rows = { "arrival,prompt,output,predicted,priority" }
+  local rows = { "arrival,prompt,output,predicted,priority,client,session" }
   for _, r in ipairs(s.requests) do
     table.insert(rows, table.concat({ number(r.arrival), number(r.prompt), number(r.output), number(r.predicted),
-      number(r.priority) }, ","))
+      number(r.priority), r.client, r.session }, ","))
   end
   program.write(folder .. "/requests.csv", table.concat(rows, "\n") .. "\n")
   local policies = {}
@@ -400,9 +403,10 @@ local function write_files(s, folder)
   program.write(folder .. "/scenario.lua", table.concat{
     "return scenario {\n  workload = trace.csv ", literal(folder .. "/requests.csv"), " {\n",
     "    columns = { time = 'arrival', prompt = 'prompt', output = 'output', predicted = 'predicted', ",
-    "priority = 'priority' },\n    predictor = predict.column {},\n  },\n",
+    "priority = 'priority', client = 'client', session = 'session' },\n    predictor = predict.column {},\n  },\n",
     "  cluster = ", literal(s.cluster), ",\n  latency = latency.step ", literal(s.latency), ",\n",
-    s.slo and "  slo = " .. literal(s.slo) .. ",\n" or "", s.qoe and "  qoe = " .. literal(s.qoe) .. ",\n" or "",
+    s.slo and "  slo = " .. literal(s.slo) .. ",\n" or "", s.fair and "  fair = " .. literal(s.fair) .. ",\n" or "",
+    "  columns = { 'program_mean_s' },\n", s.qoe and "  qoe = " .. literal(s.qoe) .. ",\n" or "",
     s.stop and "  stop_time = " .. number(s.stop) .. ",\n" or "",
     s.warmup and "  warmup = " .. literal(s.warmup) .. ",\n" or "",
     "  seeds = 1,\n  policies = {\n", table.concat(policies), "  },\n}\n" })
@@ -415,7 +419,7 @@ local COLUMNS = { { "arrival_s", "arrival" }, { "start_s", "start" }, { "first_t
 local MEASURES = { "finished", "rejected", "unfinished", "censored", "served_share", "duration_s", "throughput_rps",
   "throughput_tps", "goodput_rps", "ttft_violation", "tbt_violation", "e2e_violation", "slo_attainment", "waited_fraction",
   "e2e_mean_s", "preemptions", "ttft_mean_s", "tpot_mean_s", "itl_mean_s", "kv_mean", "batch_mean", "gpu_util",
-  "idle_with_work_s", "qoe_mean" }
+  "idle_with_work_s", "qoe_mean", "program_mean_s", "program_tokens_s", "service_gap" }
 
 local function compare_requests(rows, result)
   if not rows then return "the program wrote no dump" end
@@ -469,7 +473,7 @@ local function simulate(s, p, folder)
     group = c.experts and c.experts.parallel, blocks = c.kv_blocks,
     block = c.kv_block, watermark = c.watermark, prefix_cache = c.prefix_cache, async = c.async_scheduling,
     token_budget = c.token_budget, max_requests = c.max_requests, reserve = c.reserve, max_length = c.kv_max_length,
-    swap = c.swap, slo = s.slo, qoe = s.qoe, stop = s.stop, warmup = s.warmup,
+    swap = c.swap, slo = s.slo, qoe = s.qoe, fair = s.fair, stop = s.stop, warmup = s.warmup,
   }
 end
 

@@ -5,7 +5,7 @@ local csv = {}
 local NAMES = {
   id = "id", arrival = "arrival", arrival_s = "arrival", prompt = "prompt", prompt_tokens = "prompt", output = "output",
   output_tokens = "output", predicted = "predicted", predicted_output = "predicted", service = "service",
-  service_s = "service", priority = "priority",
+  service_s = "service", priority = "priority", client = "client", session = "session",
 }
 
 -- nil when the file is absent. Order of arrival; equal times keep the order of the file.

@@ -156,6 +156,8 @@ return function(seed, folder, meddle)
       :format(workload(whole(5, 60)), cluster(hardware, together), times, chance(0.5) and ", gap = 0.06" or ""))
     if chance(0.5) then file:write("  why = true,\n") end
     if chance(0.5) then file:write(("  qoe = { speed = %g, ttft = %g },\n"):format(pick{ 5, 40, 300 }, pick{ 0, 0.05, 1 })) end
+    if chance(0.5) then file:write('  columns = { "program_mean_s", "service_gap" },\n') end
+    if chance(0.2) then file:write("  fair = { w_output = 3 },\n") end
     if chance(0.25) then file:write(("  stop_time = %.3f,\n"):format(draw() * 5)) end
     if chance(0.3) then
       file:write(pick{ ("  warmup = %d,\n"):format(whole(1, 10)),

@@ -85,7 +85,7 @@ local function by_admission(a, b) return a.order < b.order end
 -- options: policy, requests (as simulator.run), latency; and, optional, params, replicas (1), blocks (none: no limit),
 -- group (so many replicas step together), block (16), watermark (0), prefix_cache (true), async, token_budget,
 -- max_requests, reserve ("chunk"), max_length, swap = { tokens, seconds_per_token }, oracle, slo, stop, warmup
--- (as simulator.run), qoe.
+-- (as simulator.run), qoe, fair.
 function steps.run(options)
   local result = { requests = {}, runs = {}, rejected = {}, series = {} }
   local sim = { now = 0, running = 0, waiting = 0, slo = options.slo or {}, replicas = {}, queues = {}, arrivals_ended = false,
@@ -98,6 +98,7 @@ function steps.run(options)
   local total = { steps = 0, rows = 0, busy = 0, memory = 0, preemptions = 0, idle = 0, gaps = 0, gap_time = 0, ends = 0,
                   peak = 0 } -- of the time of observation
   local window, stopped = promises.window(options.requests, options.warmup), false
+  local service, changed, warm = answers.new_service(options.fair or { w_prompt = 1, w_output = 2 }), false, false
   local begin_step
 
   local function count_requests()
@@ -110,6 +111,7 @@ function steps.run(options)
     for i, other in ipairs(alive) do if other == record then table.remove(alive, i) break end end
     record.state = "gone"
     count_requests()
+    changed = true
   end
 
   -- --- requests --------------------------------------------------------------------------------------------------------
@@ -269,6 +271,7 @@ function steps.run(options)
     record.state = ({ recompute = "waiting", swap = "swapped", pause = "paused" })[how]
     record.preemptions = record.preemptions + 1
     if sim.now >= window.start then total.preemptions = total.preemptions + 1 end
+    changed = true
     give_back_news(record)
     put_back(record, to or record.origin or sim.queue, place)
     count_requests()
@@ -339,6 +342,7 @@ function steps.run(options)
       record.order, record.state, record.home, record.computed = admissions, "running", replica, computed
       record.fresh = not record.start -- not served before this step
       record.start, record.replica = record.start or sim.now, replica.id
+      changed = true
       pool.reuse(record, found)
       for _, other in ipairs(sim.replicas) do other.pool.forget(record) end -- what it left elsewhere, or did not find
       count_requests()
@@ -432,7 +436,7 @@ function steps.run(options)
 
   local function report(replica)
     local run = replica.run
-    replica.run, replica.boundary = nil, false
+    replica.run, replica.boundary, changed = nil, false, true
     total.ends = total.ends + (run.used_at_start + run.used_at_end) / 2 * promises.part(window, run.start, run.stop)
     local step = { duration = run.stop - run.start, count = run.count, requests = #run.rows,
                    prefill_tokens = run.prefill, decode_tokens = run.decode }
@@ -607,6 +611,7 @@ function steps.run(options)
     record.news = version
     table.insert(alive, record)
     count_requests()
+    changed = true
     local pool = sim.replicas[1].pool
     local spare = pool.total < math.huge and math.floor(sim.replicas[1].watermark * pool.total) or 0
     if pool.blocks(record.prompt + record.output) + spare > pool.total then
@@ -637,7 +642,15 @@ function steps.run(options)
     return best
   end
 
+  -- The instant is over.
+  local function look(time)
+    local opens = not warm and window.start <= time
+    if changed or opens then service.look(options.requests, opens) end
+    changed, warm = false, warm or opens
+  end
+
   local function advance(time)
+    look(math.max(sim.now, time > window.start and window.start or 0))
     local part = promises.part(window, sim.now, time)
     for _, replica in ipairs(sim.replicas) do
       if sim.now < window.start and time >= window.start and replica.run then replica.run.used_at_start = replica.kv.used end
@@ -705,7 +718,7 @@ function steps.run(options)
   sim.queue = simulator.new_queue(sim)
   sim.inbox = sim.queue
   for id = 1, options.replicas or 1 do sim.replicas[id] = new_replica(id) end
-  for i, record in ipairs(options.requests) do record.number = i end
+  for i, record in ipairs(options.requests) do record.number, record.client = i, record.client or 0 end
   if policy.init then policy:init() end
 
   while true do
@@ -728,6 +741,8 @@ function steps.run(options)
 
   -- --- measures --------------------------------------------------------------------------------------------------------------
 
+  changed = true
+  look(sim.now)
   for _, replica in ipairs(sim.replicas) do -- a run that was cut
     local run = replica.run
     local part = run and promises.part(window, run.start, sim.now) or 0
@@ -751,7 +766,9 @@ function steps.run(options)
   local measures = promises.measures(options.requests, window, sim.slo, sim.now, stopped)
   result.measures = measures
   measures.finished, measures.rejected, measures.unfinished = finished, #result.rejected, result.unfinished
-  for name, value in pairs(answers.measures(options.requests, window.counts, options.qoe)) do measures[name] = value end
+  local more = answers.measures(options.requests, window.counts, options.qoe, stopped)
+  for name, value in pairs(more) do measures[name] = value end
+  measures.service_gap = warm and service.gap() or nil
   measures.preemptions, measures.idle_with_work_s = total.preemptions, total.idle
   measures.itl_mean_s = total.gaps > 0 and total.gap_time / total.gaps or nil
   measures.batch_mean = total.steps > 0 and total.rows / total.steps or nil

@@ -1,0 +1,97 @@
+#!/usr/bin/env bats
+# Measures of programs and of fairness among clients, against values worked by hand.
+
+load helpers
+
+setup() { cd "$BATS_TEST_TMPDIR" || return 1; }
+
+# scenario WORKLOAD MORE: steps of 10 ms
+scenario() {
+    cat >s.lua <<END
+return scenario {
+  workload = $1,
+  cluster = { gpus = 1, max_requests = 1 },
+  latency = latency.step { base = 0.01 },
+  policies = { "fcfs" },
+  seeds = 1,
+  $2
+}
+END
+}
+
+csv() { echo "trace.csv \"t.csv\" { columns = { time = \"t\", prompt = \"p\", output = \"o\", $1 }, $2 }"; }
+
+# measures NAME=VALUE...: of the first policy, jumping and step by step
+measures() {
+    for option in --quiet --step; do
+        "$MBSAND" s.lua -q $option --format json >r.json 2>/dev/null
+        for pair in "$@"; do
+            jq -e --arg name "${pair%=*}" --argjson value "${pair#*=}" \
+                '.results[0].policies[0].runs[0].values[$name] - $value | fabs < 1e-12' r.json >/dev/null ||
+                { echo "$pair: $(jq -c ".results[0].policies[0].runs[0].values.${pair%=*}" r.json)"; return 1; }
+        done
+    done
+}
+
+@test "a session from its first arrival to its last answer" {
+    # Two turns of two tokens: 0.02 s, think 0.5 s, 0.02 s.
+    scenario 'synthetic { users = 1, sessions = { turns = 2, think = 0.5 }, prompt = 10, output = 2, limit = 2 }' \
+        'columns = { "program_mean_s" }'
+    measures program_mean_s=0.54 program_p99_s=0.54 program_tokens_s=0.135
+    # The limit cuts off a third turn: that session never ended.
+    sed -i 's/turns = 2/turns = 3/' s.lua
+    "$MBSAND" s.lua -q --format json 2>/dev/null | jq -e '.results[0].policies[0].runs[0].values.program_mean_s == null'
+}
+
+@test "sessions of a trace, whether their prompts grow or not" {
+    # a: from 0 to 1.03 s, 5 tokens; b: from 0.1 to 0.11 s; who has no session is none; c has a request rejected.
+    printf 't,p,o,s\n0,1,2,a\n0.1,1,1,b\n0.5,1,1,\n0.6,1,1,c\n0.7,4000,1,c\n1,1,3,a\n' >t.csv
+    for turns in '' 'context = "grow"'; do
+        scenario "$(csv 'session = "s"' "$turns")" 'columns = { "program_mean_s" }'
+        sed -i 's/max_requests/kv_blocks = 200, max_requests/' s.lua
+        measures program_mean_s=0.52 "program_tokens_s=$(jq -n '(1.03 / 5 + 0.01) / 2')" rejected=1
+    done
+    # Where a run is stopped nobody knows whether a session of a trace goes on.
+    sed -i 's/seeds = 1/seeds = 1, stop_time = 5/; s/0.7,4000/9,1/' s.lua t.csv
+    run "$MBSAND" s.lua -q --format csv
+    [[ $output == *rejected* && $output != *program_* ]]
+}
+
+@test "no measure of programs where nobody asks" {
+    scenario 'synthetic { users = 1, sessions = { turns = 2, think = 0.5 }, prompt = 10, output = 2, limit = 2 }'
+    run "$MBSAND" s.lua -q --format csv
+    [[ $output != *program_* && $output != *service_* ]]
+}
+
+@test "two clients apart: first come, first served against fair" {
+    # Each request is worth 2 + 2 x 2. At 0 the first of A has begun: 2 apart. Its tokens, and the others of A: 4, 8, 10, 14 apart
+    # when the last of A begins, and A waits no more. By turns they are 2 to 4 apart.
+    printf 't,p,o,c\n0,2,2,A\n0,2,2,A\n0,2,2,A\n0,2,2,B\n0,2,2,B\n0,2,2,B\n' >t.csv
+    scenario "$(csv 'client = "c"')" 'fair = {},'
+    measures service_gap=12
+    sed -i 's/"fcfs"/"vtc"/' s.lua
+    measures service_gap=2
+    # Weights: the prompt alone counts, 3 a token: 6, 12 and 18 of A, while B has none.
+    sed -i 's/"vtc"/"fcfs"/; s/fair = {}/fair = { w_prompt = 3, w_output = 0 }/' s.lua
+    measures service_gap=12
+    # Without the first 0.015 s: 4 apart then, 14 at last.
+    sed -i 's/fair = .*/fair = {}, warmup = { seconds = 0.015 },/' s.lua
+    measures service_gap=10
+    # One after the other: they never wait at the same time.
+    printf 't,p,o,c\n0,2,2,A\n0,2,2,A\n1,2,2,B\n1,2,2,B\n' >t.csv
+    scenario "$(csv 'client = "c"')" 'columns = { "service_gap" },'
+    measures service_gap=0
+    sed -i 's/client = "c"//' s.lua
+    run "$MBSAND" s.lua -q --format csv
+    [[ $output != *service_gap* ]]
+}
+
+@test "more clients than are compared at a time: a warning in every format" {
+    scenario 'synthetic { arrivals = arrivals.all_at_once {}, clients = 400, prompt = 1, output = 1, limit = 600 }' 'fair = {},'
+    for format in table md; do
+        run "$MBSAND" s.lua -q --format $format
+        [[ ${output//$'\n'  / } == *"more than 128 clients waited at a time"* ]]
+    done
+    "$MBSAND" s.lua -q --format json 2>/dev/null | jq -e '.. | .notes? // empty | tostring | test("128 clients")'
+    "$MBSAND" s.lua -q --format csv 2>&1 >/dev/null | tr '\n' ' ' | grep -q "more than 128 clients"
+}
