@@ -55,6 +55,11 @@ absent_from() { # absent_from FILE: those words of standard input that the file 
     [ -z "$missing" ]
 }
 
+@test "README counts the models and GPUs that there are" {
+    models=$("$MBSAND" list models | tail -n +2 | grep -c '^  [a-z]') gpus=$("$MBSAND" list gpus | tail -n +2 | grep -c '^  [a-z]')
+    grep -q "descriptions of $models models and $gpus GPUs" README.md || { echo "$models models, $gpus GPUs"; return 1; }
+}
+
 @test "links lead somewhere" {
     for page in README.md CONTRIBUTING.md docs/*.md; do
         grep -oE '\]\([^)#:]+' "$page" | cut -c3- | grep -vE '^https?$' | while read -r link; do
