@@ -33,9 +33,7 @@ static mb_status run_all(const mb_run_arguments *arguments, mb_scenario *scenari
                          mb_error *error) {
     const mb_run_options options = {
         .threads = arguments->threads, .stop = mb_stop_flag(), .walls = !arguments->no_walls};
-    mb_status status = MB_OK;
-    for (size_t i = 0; status == MB_OK && i < mb_scenario_section_count(scenario); i++)
-        status = mb_check_params(&mb_scenario_section(scenario, i)->points[0].experiment, error);
+    const mb_status status = mb_check_scenario(scenario, error);
     return status == MB_OK ? mb_case_run_all(scenario, &options, run, error) : status;
 }
 

@@ -249,12 +249,7 @@ static mb_status run_jobs(const run_context *all, const mb_run_options *options,
 }
 
 static mb_status run_section(run_context *all, int *code, mb_error *error) {
-    const mb_status checked =
-        mb_check_params(&mb_scenario_section(all->scenario, all->count)->points[0].experiment, error);
-    if (checked != MB_OK) return checked;
     const char *baseline = all->arguments->baseline;
-    if (baseline && check_baseline(mb_scenario_section(all->scenario, all->count), baseline, error) != MB_OK)
-        return MB_BAD_INPUT;
     mb_run_options options = {.threads = all->arguments->threads,
                               .stop = mb_stop_flag(),
                               .walls = !all->arguments->no_walls,
@@ -290,6 +285,9 @@ static int run_sections(run_context *all, mb_error *error) {
     all->results = calloc(sections + 1, sizeof *all->results);
     all->finished = calloc(sections + 1, sizeof *all->finished);
     mb_status status = all->results && all->finished ? MB_OK : mb_fail_memory(error);
+    if (status == MB_OK) status = mb_check_scenario(all->scenario, error);
+    for (size_t i = 0; i < sections && status == MB_OK && all->arguments->baseline; i++)
+        status = check_baseline(mb_scenario_section(all->scenario, i), all->arguments->baseline, error);
     if (status == MB_OK && all->arguments->out) status = mb_output_dir(all->arguments->out, error);
     mb_progress_init(&all->progress, stderr, all->arguments->quiet);
     while (status == MB_OK && all->count < sections && !interrupted())

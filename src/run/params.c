@@ -3,24 +3,43 @@
 
 #include "policy/policy_lua.h"
 
-mb_status mb_check_params(const mb_experiment *experiment, mb_error *error) {
+#include <stdlib.h>
+
+// Of the first policy's parameters, which all have that were set for all, those that this one declares.
+static mb_status ask_policy(const mb_experiment *experiment, size_t number, bool *known, mb_error *error) {
     const mb_policy_spec *first = &experiment->policies[0];
+    mb_lua_policy policy;
+    const mb_status status =
+        mb_lua_policy_open(&policy, &experiment->policies[number], &experiment->limits, NULL, 0, 0, error);
+    if (status != MB_OK) return status;
     for (size_t i = 0; i < first->param_count; i++) {
-        if (!first->params[i].if_declared) continue;
-        const char *name = first->params[i].name;
-        bool known = false;
-        for (size_t j = 0; j < experiment->policy_count && !known; j++) {
-            mb_lua_policy policy;
-            if (mb_lua_policy_open(&policy, &experiment->policies[j], &experiment->limits, NULL, 0, 0,
-                                   error) != MB_OK)
-                return MB_OK; // its runs will say what is wrong with it, and the others go on
-            char text[MB_PARAM_TEXT_SIZE];
-            known = mb_lua_policy_param(&policy, name, text);
-            mb_lua_policy_close(&policy);
-        }
-        if (!known)
-            return mb_fail(error, MB_BAD_INPUT, "params.%s: no policy here has a parameter of that name",
-                           name);
+        char text[MB_PARAM_TEXT_SIZE];
+        known[i] = known[i] || mb_lua_policy_param(&policy, first->params[i].name, text);
     }
+    mb_lua_policy_close(&policy);
     return MB_OK;
+}
+
+mb_status mb_check_policies(const mb_experiment *experiment, mb_error *error) {
+    const mb_policy_spec *first = &experiment->policies[0];
+    bool *known = calloc(first->param_count + 1, sizeof *known);
+    mb_status status = known ? MB_OK : mb_fail_memory(error);
+    for (size_t i = 0; i < experiment->policy_count && status == MB_OK; i++)
+        status = ask_policy(experiment, i, known, error);
+    for (size_t i = 0; i < first->param_count && status == MB_OK; i++)
+        if (first->params[i].if_declared && !known[i])
+            status = mb_fail(error, MB_BAD_INPUT, "params.%s: no policy here has a parameter of that name",
+                             first->params[i].name);
+    free(known);
+    return status;
+}
+
+mb_status mb_check_scenario(const mb_scenario *scenario, mb_error *error) {
+    mb_status status = MB_OK;
+    for (size_t i = 0; i < mb_scenario_section_count(scenario); i++) {
+        const mb_section *section = mb_scenario_section(scenario, i);
+        for (size_t j = 0; j < section->point_count && status == MB_OK; j++)
+            status = mb_check_policies(&section->points[j].experiment, error);
+    }
+    return status;
 }

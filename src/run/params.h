@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// A check before a run.
+// A check before the first run, so that a slip of the pen is not told after all the others.
 #pragma once
 #include "scenario/scenario.h"
 
-// A parameter set for all policies (--set params.x) must be known to one of them, else it is a slip of the
-// pen.
-mb_status mb_check_params(const mb_experiment *experiment, mb_error *error);
+// Every policy loads and takes its parameters; one that was set for all (--set params.x) is known to some.
+mb_status mb_check_policies(const mb_experiment *experiment, mb_error *error);
+// All points of all sections.
+mb_status mb_check_scenario(const mb_scenario *scenario, mb_error *error);

@@ -22,11 +22,18 @@ ends() { # ends CODE SENTENCE
     says "static_fifo 19.82"
 }
 
+# A policy that does not load: nothing is run.
+refused() { # refused SENTENCE
+    [ "$status" -eq 2 ] || { echo "exit code $status: $output"; return 1; }
+    says "$1"
+    [[ $output != *static_fifo\ \ * ]]
+}
+
 @test "a typo in the name of a hook" {
     policy 'local P = {}' 'function P:shedule(replica, step) end' 'return P'
-    ends 2 "./my.lua: there is no hook 'shedule'; did you mean 'schedule'?"
+    refused "./my.lua: there is no hook 'shedule'; did you mean 'schedule'?"
     policy 'local P = {}' 'function P:schedule(replica, step) end' 'function P:arive(req) end' 'return P'
-    ends 2 "./my.lua: there is no hook 'arive'; did you mean 'arrive'?"
+    refused "./my.lua: there is no hook 'arive'; did you mean 'arrive'?"
 }
 
 @test "a function of one's own is no hook" {
@@ -37,7 +44,7 @@ ends() { # ends CODE SENTENCE
 
 @test "no schedule at all" {
     policy 'return {}'
-    ends 2 "./my.lua: the policy has no hook 'schedule'; write function Policy:schedule(replica, step) ... end"
+    refused "./my.lua: the policy has no hook 'schedule'; write function Policy:schedule(replica, step) ... end"
 }
 
 # Policy:init says this of every replica.
@@ -106,26 +113,26 @@ plain_steps() { # plain_steps ARGUMENTS [more lines]
 
 @test "a hook that is no function" {
     policy 'return { schedule = 3 }'
-    ends 2 "./my.lua: 'schedule' is a hook and must be a function, not number"
+    refused "./my.lua: 'schedule' is a hook and must be a function, not number"
 }
 
 @test "a missing comma" {
     policy 'local P = { params = {' '  size = 8' '  other = 9,' '} }' 'return P'
-    ends 2 "./my.lua:3: '}' expected (to close '{' at line 1) near 'other'"
+    refused "./my.lua:3: '}' expected (to close '{' at line 1) near 'other'"
 }
 
 @test "a missing end" {
     policy 'local P = {}' 'function P:schedule(replica, step)' 'return P'
-    ends 2 "./my.lua:4: 'end' expected (to close 'function' at line 2) near <eof>"
+    refused "./my.lua:4: 'end' expected (to close 'function' at line 2) near <eof>"
 }
 
 @test "a missing return" {
     policy 'local P = {}' 'function P:schedule(replica, step) end'
-    ends 2 './my.lua: must return a table of hooks, and returns nothing; is `return Policy` missing at the end?'
+    refused './my.lua: must return a table of hooks, and returns nothing; is `return Policy` missing at the end?'
     policy ''
-    ends 2 './my.lua: must return a table of hooks, and returns nothing'
+    refused './my.lua: must return a table of hooks, and returns nothing'
     policy 'return "static_fifo"'
-    ends 2 './my.lua: must return a table of hooks, and returns string'
+    refused './my.lua: must return a table of hooks, and returns string'
 }
 
 @test "an endless loop" {
@@ -221,11 +228,11 @@ plain_steps() { # plain_steps ARGUMENTS [more lines]
 
 @test "an unknown parameter, and one of another type" {
     run small -p static_fifo,batch_sise=3
-    ends 2 "unknown parameter 'batch_sise'; it has batch_size"
+    refused "unknown parameter 'batch_sise'; it has batch_size"
     run small -p static_fifo,batch_size=many
-    ends 2 "parameter 'batch_size' must be a number, not a string"
+    refused "parameter 'batch_size' must be a number, not a string"
     policy 'return { params = 8, schedule = function() end }'
-    ends 2 "'params' must be a table of default values, not a number"
+    refused "'params' must be a table of default values, not a number"
 }
 
 @test "an unknown policy" {
@@ -256,7 +263,7 @@ plain_steps() { # plain_steps ARGUMENTS [more lines]
 @test "compiled Lua" {
     make_bytecode lua5.4 my.lua
     run small -p ./my.lua
-    ends 2 './my.lua: is compiled Lua; a policy must be source text'
+    refused './my.lua: is compiled Lua; a policy must be source text'
 }
 
 @test "a policy that never admits anything" {
