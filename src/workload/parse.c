@@ -2,6 +2,7 @@
 #include "workload/parse.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static bool is_digit(char c) {
@@ -211,18 +212,27 @@ mb_time_unit mb_time_unit_of(double seconds) {
     return (mb_time_unit){seconds, whole ? per_second : 0};
 }
 
+// With more digits than a double has: rounded once, by who knows how.
+static double rounded(mb_stamp value) {
+    char text[48];
+    if (value.whole < 0) return (double)value.whole + (double)value.fraction / (double)MB_STAMP_ONE;
+    snprintf(text, sizeof text, "%lld.%018lld", (long long)value.whole, (long long)value.fraction);
+    return strtod(text, NULL);
+}
+
 double mb_stamp_seconds(mb_stamp value, mb_time_unit unit) {
     const double per_second = unit.per_second > 0 ? unit.per_second : 1;
     if (value.fraction == 0 && value.whole < INT64_C(1) << 53 && value.whole > -(INT64_C(1) << 53))
         return unit.per_second > 0 ? (double)value.whole / per_second : (double)value.whole * unit.seconds;
-    double result = ((double)value.whole + (double)value.fraction / (double)MB_STAMP_ONE) / per_second;
     // Decimals by threes until nothing is left: 2^53 over a whole number below that is rounded once.
     for (int64_t scale = 1, rest = MB_STAMP_ONE; scale <= 1000000000000; scale *= 1000, rest /= 1000) {
-        if (value.fraction % rest) continue;
         const int64_t most = (INT64_C(1) << 53) / scale;
-        if (value.whole < most && value.whole > -most && (double)scale * per_second <= 0x1p53)
-            result = (double)(value.whole * scale + value.fraction / rest) / ((double)scale * per_second);
-        break;
+        if (value.whole >= most || value.whole <= -most || (double)scale * per_second > 0x1p53) break;
+        if (value.fraction % rest) continue;
+        const double result =
+            (double)(value.whole * scale + value.fraction / rest) / ((double)scale * per_second);
+        return unit.per_second > 0 ? result : result * unit.seconds;
     }
+    const double result = rounded(value) / per_second;
     return unit.per_second > 0 ? result : result * unit.seconds;
 }

@@ -358,6 +358,8 @@ static void test_stamps(void **unused) {
     assert_true(mb_stamp_seconds(three, mb_time_unit_of(60)) == 180);
     assert_true(mb_stamp_seconds(three, mb_time_unit_of(0.001)) == 0.003);
     assert_true(mb_stamp_seconds((mb_stamp){123456788, 0}, mb_time_unit_of(1e-9)) == 0.123456788);
+    assert_true(mb_stamp_seconds((mb_stamp){0, 61724436714271372}, mb_time_unit_of(1)) ==
+                0.061724436714271372);
     // Whatever the digits, the difference of two decimals is the double nearest to their true difference.
     mb_rng rng;
     mb_rng_init(&rng, 3, 0, "stamps");
