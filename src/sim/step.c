@@ -60,9 +60,13 @@ mb_status mb_step_displace(mb_sim *sim, uint32_t queue, uint32_t limit, bool new
                            mb_displaced *done, mb_error *error) {
     const mb_victim_rule rule = {.key = sim->queues[queue].order, .newest = newest, .age = age};
     mb_status status = MB_OK;
+    // Who made room may be the next to be taken, and again in the way of one whose key fell while it waited:
+    // each makes room once.
+    const uint32_t most = mb_engine_running(&sim->building->engine);
     done->preempted = 0;
     done->taken = mb_step_admit(sim, queue, limit, &done->refusal);
-    while (status == MB_OK && (done->refusal == MB_REFUSED_REQUESTS || done->refusal == MB_REFUSED_MEMORY)) {
+    while (status == MB_OK && done->preempted < most &&
+           (done->refusal == MB_REFUSED_REQUESTS || done->refusal == MB_REFUSED_MEMORY)) {
         const uint32_t first = mb_queue_peek(&sim->queues[queue], &sim->requests);
         const double above = mb_key_of(rule.key, mb_request_at(&sim->requests, first));
         uint32_t victim;
