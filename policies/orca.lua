@@ -9,7 +9,7 @@ local Orca = { params = { max_requests = 128 } }
 function Orca:init()
   for _, replica in ipairs(self.sim.replicas) do
     replica.max_requests = math.min(replica.max_requests, self.params.max_requests)
-    replica.reserve, replica.chunked = reserve(self.sim, "maximum"), false
+    replica.reserve, replica.chunked = reserve(replica, "maximum"), false
   end
 end
 

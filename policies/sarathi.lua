@@ -17,7 +17,7 @@ function Sarathi:init()
     replica.token_budget = math.min(replica.token_budget, self.params.chunk)
     replica.max_requests = math.min(replica.max_requests, self.params.max_requests)
     replica.watermark = math.max(replica.watermark, self.params.watermark)
-    replica.reserve = reserve(self.sim, "prompt")
+    replica.reserve = reserve(replica, "prompt")
   end
 end
 

@@ -17,7 +17,7 @@ function VllmV0:init()
     replica.token_budget = math.min(replica.token_budget, self.params.max_tokens)
     replica.max_requests = math.min(replica.max_requests, self.params.max_requests)
     replica.watermark = math.max(replica.watermark, self.params.watermark)
-    replica.reserve, replica.chunked = reserve(self.sim, "prompt"), false
+    replica.reserve, replica.chunked = reserve(replica, "prompt"), false
   end
 end
 

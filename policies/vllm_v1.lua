@@ -18,7 +18,7 @@ function VllmV1:init()
   for _, replica in ipairs(self.sim.replicas) do
     replica.token_budget = math.min(replica.token_budget, params.max_tokens)
     replica.max_requests = math.min(replica.max_requests, params.max_requests)
-    replica.reserve = reserve(self.sim, params.reserve, "sequence")
+    replica.reserve = reserve(replica, params.reserve, "sequence")
     replica.watermark = math.max(replica.watermark, params.watermark)
   end
 end

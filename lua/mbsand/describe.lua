@@ -79,8 +79,8 @@ local function workload_text(work)
   return text
 end
 
-local function cluster_text(cluster)
-  local text, details = plural(cluster.replicas, "replica"), {}
+local function cluster_text(cluster, group)
+  local text, details = plural(cluster.replicas, (group and group .. " " or "") .. "replica"), {}
   if cluster.name then details[1] = cluster.name end
   if cluster.capacity then
     details[#details + 1] = describe.count(cluster.capacity) .. " KV tokens" .. (cluster.replicas == 1 and "" or " each")
@@ -91,7 +91,9 @@ end
 
 -- What comes before and after the latency model, whose text src/scenario/scenario_read.c knows (it may be fitted).
 function describe.experiment(experiment)
-  local before = workload_text(experiment.workload) .. ", " .. cluster_text(experiment.cluster)
+  local clusters = {}
+  for i, group in ipairs(experiment.groups) do clusters[i] = cluster_text(group.cluster, group.name) end
+  local before = workload_text(experiment.workload) .. ", " .. table.concat(clusters, " + ")
   local after = plural(experiment.seeds, "seed")
   local warmup = experiment.warmup
   if (warmup.requests or 0) > 0 then after = plural(warmup.requests, "warm-up request") .. ", " .. after end

@@ -1,6 +1,7 @@
 -- Runs a scenario's script and turns what it returns into plain, complete and checked tables, one experiment for each
 -- point of a sweep. src/scenario/scenario.c reads them.
 local describe = require "mbsand.describe"
+local groups = require "mbsand.groups"
 local hardware = require "mbsand.hardware"
 local policies = require "mbsand.policies"
 local schema = require "mbsand.schema"
@@ -183,7 +184,14 @@ local function put(node, path, value, source, fail)
   for part in (path .. "."):gmatch("([^.]*)%.") do parts[#parts + 1] = part end
   local function key(part) -- "2" is the second of a list
     local number = tonumber(part)
-    return number and at[number] ~= nil and number or part
+    if number and at[number] ~= nil then return number end
+    local names = {} -- of a list of groups or classes, whose items are found by these too
+    for i, item in ipairs(at) do
+      if type(item) == "table" and item.name == part then return i end
+      names[i] = type(item) == "table" and type(item.name) == "string" and item.name or nil
+    end
+    if #names > 0 then fail(('there is no "%s" in %s; %s'):format(part, path, schema.suggest(part, names, "there are"))) end
+    return part
   end
   for i = 1, #parts - 1 do
     local next_table = at[key(parts[i])]
@@ -329,7 +337,7 @@ local function check_measures(columns, place, native)
   end
 end
 
-local function resolve_files(context, node, checked, place)
+local function resolve_workload(context, node, checked, place)
   local work, at = checked.workload, place:key("workload", node)
   if work.path then work.path = find_file(context, work.path, at:key("path", node.workload)) end
   -- Lengths may be drawn from files, at any depth.
@@ -345,6 +353,9 @@ local function resolve_files(context, node, checked, place)
     for _, key in ipairs(schema.sorted_keys(holder)) do visit(key) end
   end
   resolve(work, node.workload, at)
+end
+
+local function resolve_tables(context, node, checked, place)
   if checked.latency.kind == "latency.profile" then -- a folder: found by a file that every one of them has
     local file = "/dense.csv"
     checked.latency.path = find_file(context, checked.latency.path:gsub("/+$", "") .. file, place:key("latency", node))
@@ -388,6 +399,9 @@ local function check_memory(checked, place)
   local tokens = cluster.kv_blocks and cluster.kv_blocks * cluster.kv_block or cluster.kv_tokens
     or (cluster.memory and cluster.memory.tokens)
   cluster.capacity = tokens ~= "unlimited" and tokens or nil
+end
+
+local function check_swap(cluster, at)
   local swap = cluster.swap
   if swap and swap.host_gib then
     if not cluster.memory then at:fail("cluster.swap.host_gib needs cluster.memory.bytes_per_token") end
@@ -402,14 +416,18 @@ local function check_together(checked, place)
   work.predictor = work.predictor or { kind = "predict.exact" }
   local named = work.columns or work.fields or {}
   local service = work.service or named.service or named["end"] or named.duration
-  if checked.latency.kind == "latency.jobs" and not service then
+  local jobs, others = false, false -- latency models
+  for _, group in ipairs(checked.groups) do
+    if group.latency.kind == "latency.jobs" then jobs = true else others = true end
+  end
+  if jobs and not service then
     place:fail("latency.jobs needs the requests' service times: workload.service of synthetic, or columns.service")
   end
   if work.predictor.kind == "predict.column" and not named.predicted then
     place:fail("predict.column needs a trace with a column of predictions: trace.csv with columns.predicted, "
       .. "or trace.jsonl with fields.predicted")
   end
-  if checked.latency.kind ~= "latency.jobs" and work.kind == "synthetic" and not (work.prompt and work.output)
+  if others and work.kind == "synthetic" and not (work.prompt and work.output)
     and not work.lengths and not (work.classes and work.classes[1].lengths) then
     place:fail("synthetic without prompt and output lengths needs latency.jobs")
   end
@@ -421,7 +439,37 @@ local function check_together(checked, place)
       class.qoe = class.qoe or checked.qoe
     end
   end
+  check_swap(checked.cluster, place:key("cluster"))
+end
+
+-- How long steps take and how much memory there is, of replicas that are alike.
+local function build_hardware(context, node, checked, place)
+  resolve_tables(context, node, checked, place)
+  hardware.apply(checked, place, context.path:match("^(.*)/[^/]*$"), context.native)
+  if checked.cluster.gpu then
+    note_file(context, checked.cluster.model_path)
+    note_file(context, context.locate(checked.cluster.gpu:match("^(.*%.csv)") or "data/gpus.csv") or "")
+  end
   check_memory(checked, place)
+end
+
+-- The parts of cluster.groups, each complete; the cluster as a whole is the sum of them.
+local function build_groups(context, parts, checked, place)
+  local cluster = checked.cluster
+  checked.groups, cluster.replicas, cluster.group, cluster.all_usd_per_hour = {}, 0, 1, 0
+  for i, part in ipairs(parts) do
+    hardware.complete(part.node)
+    local group = schema.check(vocabulary.hardware, part.node, part.place)
+    group.name = part.name
+    if group.latency.kind == "latency.custom" and group.latency.time ~= checked.latency.time then
+      part.place:fail("latency.custom stands for all groups: expected it as the scenario's latency")
+    end
+    build_hardware(context, part.node, group, part.place)
+    checked.groups[i] = group
+    cluster.replicas = cluster.replicas + group.cluster.replicas
+    cluster.all_usd_per_hour = cluster.all_usd_per_hour + group.cluster.all_usd_per_hour
+  end
+  groups.check(checked.groups, place)
 end
 
 local function build_experiment(context, original, axes, point)
@@ -440,13 +488,21 @@ local function build_experiment(context, original, axes, point)
     if not set.used then apply(set.path, set.value, { prefix = "--set " .. set.text }, forced) end
   end
   hardware.complete(node)
-  local checked = schema.check(vocabulary.section, node, place, "a scenario")
+  local parts, whole = groups.read(node, place), node
+  if parts then -- what of the cluster is no group's
+    whole = schema.copy(node)
+    whole.cluster.groups = nil
+    hardware.complete(parts[1].node)
+    whole.latency = whole.latency or parts[1].node.latency
+  end
+  local checked = schema.check(vocabulary.section, whole, place, "a scenario")
   if checked.columns then check_measures(checked.columns, place:key("columns", node), context.native) end
-  resolve_files(context, node, checked, place)
-  hardware.apply(checked, place, context.path:match("^(.*)/[^/]*$"), context.native)
-  if checked.cluster.gpu then
-    note_file(context, checked.cluster.model_path)
-    note_file(context, context.locate(checked.cluster.gpu:match("^(.*%.csv)") or "data/gpus.csv") or "")
+  resolve_workload(context, node, checked, place)
+  if parts then
+    build_groups(context, parts, checked, place)
+  else
+    build_hardware(context, node, checked, place)
+    checked.groups = { { cluster = checked.cluster, latency = checked.latency } }
   end
   check_together(checked, place)
   checked.policies = policies.read(node.policies, context.added, swept, forced, place:key("policies", node),

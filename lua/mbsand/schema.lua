@@ -22,6 +22,11 @@ function schema.set(tbl, key, value, source)
   sources[tbl][key] = source
 end
 
+-- Where the values of a table came from, by key: as schema.set was told.
+function schema.source_of(tbl)
+  return sources[tbl] or {}
+end
+
 function schema.copy(value)
   if type(value) ~= "table" then return value end
   local result = {}
@@ -131,7 +136,8 @@ end
 
 function Place:fail(format, ...)
   local text = select("#", ...) > 0 and format:format(...) or format
-  error({ mbsand = self:where() .. ": " .. text }, 0)
+  local group = self.group and ('group "%s": '):format(self.group) or "" -- of cluster.groups
+  error({ mbsand = self:where() .. ": " .. group .. text }, 0)
 end
 
 -- A mistake in a script that is running: as `error`, with the whole name of the file, and no call stack.

@@ -173,11 +173,28 @@ local cluster = record({
     end
   end),
   oversize = { type = "word", "reject", "block", default = "reject" },
+  groups = { type = "any" }, -- read by groups.lua
 }, function(result, place)
   if result.kv == "contiguous" and not result.kv_max_length then
     place:fail('cluster.kv = "contiguous" needs cluster.kv_max_length, the tokens set aside per request')
   end
 end)
+
+-- A group of replicas says what is different about it: nothing has a default, and some things are the whole cluster's.
+local function group_record()
+  local whole = { groups = true, front_end = true, experts = true, async_scheduling = true, swap = true, oversize = true }
+  local keys = {}
+  for key, spec in pairs(cluster.keys) do
+    if not whole[key] then
+      keys[key] = {}
+      for name, value in pairs(spec) do keys[key][name] = value end
+      keys[key].default, keys[key].required = nil, nil
+    end
+  end
+  keys.name = { type = "any" } -- groups.lua says what is wrong with it
+  keys.latency = { type = "any" }
+  return record(keys)
+end
 
 -- What is simulated and not measured at the start.
 local warmup = record({ requests = natural(), seconds = seconds() }, function(result, place, title)
@@ -220,7 +237,8 @@ section.keys.cluster.default = { gpus = 1, tp = 1, kv_block = 16, watermark = 0,
 section.keys.limits.default = { hook_instructions = 0, memory_mb = 64 }
 section.keys.slo.default = {}
 
-vocabulary.section = section
+vocabulary.section, vocabulary.group = section, group_record()
+vocabulary.hardware = record { cluster = cluster, latency = latency }
 
 -- Constructors -----------------------------------------------------------------------------------------------
 

@@ -40,6 +40,12 @@
 ---@field e2e number? bound on a whole request, s; nil: none
 ---@field qoe { speed: number, ttft: number }? how its answer is read, tokens per second, and from when, s
 
+---@class mbsand.Asked what the scenario asks of admission; nil where it says nothing
+---@field reserve string?
+---@field watermark number?
+---@field max_requests integer?
+---@field token_budget integer?
+
 ---@class mbsand.Sim
 ---@field now number the simulation's time, s
 ---@field running integer requests in batches, on all replicas
@@ -47,7 +53,7 @@
 ---@field inbox mbsand.Queue|mbsand.Bins where arrivals go without an `arrive` hook; settable
 ---@field arrivals_ended boolean the last request has arrived
 ---@field observing boolean somebody records `sim:observe`
----@field cluster { reserve: string?, watermark: number?, max_requests: integer?, token_budget: integer? } what the scenario says
+---@field cluster mbsand.Asked what the scenario says
 ---@field oracle boolean the scenario shows the true output lengths
 ---@field queue mbsand.Queue the default queue, first in, first out
 ---@field replicas mbsand.Replica[] numbered from 1
@@ -70,6 +76,10 @@ function Sim:bins(options) end
 ---@param key? "predicted_output"|"prompt_tokens"|"predicted_total"|"output_tokens"
 ---@return number[]
 function Sim:sample(key) end
+
+---@param name string of cluster.groups
+---@return mbsand.Replica[] in order of their numbers
+function Sim:group(name) end
 
 ---The replica with the least of it ("load": running + waiting in its own queue); of equals the first.
 ---@param what? "load"|"running"|"waiting"

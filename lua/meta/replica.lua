@@ -11,6 +11,8 @@
 ---@class mbsand.Replica
 ---@field id integer from 1
 ---@field role "both"
+---@field group string? of cluster.groups
+---@field cluster mbsand.Asked what the scenario asks of its admission
 ---@field running integer requests that run on it; 0 where `schedule` is called under a batch model
 ---@field waiting integer requests in its own queue
 ---@field queue mbsand.Queue its own queue: a push there concerns no other replica

@@ -52,7 +52,12 @@
 ---@field unlimited_memory? boolean this policy alone runs without a memory limit; false
 ---@field [string] mbsand.Value a parameter
 
+---@class mbsand.Group: mbsand.Cluster what is different about these replicas; the rest is the cluster's
+---@field name string
+---@field latency? mbsand.Latency the scenario's
+
 ---@class mbsand.Cluster
+---@field groups? mbsand.Group[] replicas of several kinds, instead of gpus
 ---@field gpus? integer GPUs; 1
 ---@field tp? integer GPUs that share a model: gpus / tp replicas; 1
 ---@field gpu? string of `mbsand list gpus`, or FILE.csv:NAME; with model

@@ -59,13 +59,16 @@ static mb_status check(const mb_section *section, mb_error *error) {
     const mb_experiment *experiment = &section->points[0].experiment;
     if (section->point_count > 1)
         return mb_fail(error, MB_BAD_INPUT, "--live is for one point, and this section is a sweep");
-    if (!mb_latency_is_step(&experiment->latency))
+    if (experiment->group_count > 1)
+        return mb_fail(error, MB_BAD_INPUT, "--live is for replicas that are alike, without cluster.groups");
+    const mb_group *group = experiment->groups;
+    if (!mb_latency_is_step(&group->latency))
         return mb_fail(error, MB_BAD_INPUT,
                        "--live needs a latency model of single steps, such as latency.step");
-    if (!experiment->model_path)
+    if (!group->model_path)
         return mb_fail(error, MB_BAD_INPUT,
                        "--live needs cluster.model (and cluster.gpu): whose layers are to run?");
-    if (experiment->kv_capacity == MB_UNLIMITED)
+    if (group->hardware.memory.capacity == MB_UNLIMITED)
         return mb_fail(error, MB_BAD_INPUT, "--live needs a limit of KV memory, such as cluster.kv_blocks");
     return MB_OK;
 }
@@ -74,16 +77,17 @@ static mb_status open_device(const mb_experiment *experiment, const char *backen
                              mb_error *error) {
     const mb_probe_backend *backend;
     mb_model_config model = {0};
-    l->rows = experiment->max_requests ? experiment->max_requests : USUAL_ROWS;
-    const uint64_t budget = experiment->token_budget ? experiment->token_budget : USUAL_BUDGET;
+    const mb_hardware *hardware = &experiment->groups->hardware;
+    l->rows = hardware->max_requests ? hardware->max_requests : USUAL_ROWS;
+    const uint64_t budget = hardware->token_budget ? hardware->token_budget : USUAL_BUDGET;
     const mb_probe_limits limits = {.tokens = (uint32_t)(budget > l->rows ? budget : l->rows),
                                     .rows = l->rows,
-                                    .kv_tokens = experiment->kv_capacity};
+                                    .kv_tokens = hardware->memory.capacity};
     l->tokens = calloc(l->rows, sizeof *l->tokens);
     l->contexts = calloc(l->rows, sizeof *l->contexts);
     mb_status status = l->tokens && l->contexts ? MB_OK : mb_fail_memory(error);
     if (!status) status = mb_probe_backend_find(backend_name, &backend, error);
-    if (!status) status = mb_model_config_read(experiment->model_path, &model, error);
+    if (!status) status = mb_model_config_read(experiment->groups->model_path, &model, error);
     if (!status)
         status =
             mb_probe_session_open(backend, &model, NULL, 1, &limits, experiment->seed, &l->session, error);

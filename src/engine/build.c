@@ -147,7 +147,7 @@ static uint64_t reserve_of(const mb_engine *engine, const mb_request *request, u
         tokens = (uint64_t)request->prompt_tokens + mb_request_expected(request);
         break;
     case MB_RESERVE_MAXIMUM:
-        tokens = engine->around->kv_max_length;
+        tokens = engine->kv.max_length;
         break;
     case MB_RESERVE_FINAL:
         tokens = (uint64_t)request->prompt_tokens + request->output_tokens;

@@ -3,16 +3,17 @@
 
 #include <stdlib.h>
 
-mb_status mb_engine_init(mb_engine *engine, uint32_t id, mb_surroundings *around,
+mb_status mb_engine_init(mb_engine *engine, uint32_t id, mb_surroundings *around, const mb_latency *latency,
                          const mb_engine_memory *memory, bool naive, mb_error *error) {
     *engine = (mb_engine){.around = around,
+                          .latency = latency,
                           .id = id,
                           .max_requests = MB_NONE,
                           .token_budget = UINT64_MAX,
                           .chunked = true,
                           .event_s = INFINITY};
     mb_kv_pool_init(&engine->kv, memory->kind, memory->capacity, memory->max_length);
-    if (!mb_latency_is_step(around->latency)) return MB_OK;
+    if (!mb_latency_is_step(latency)) return MB_OK;
     engine->stepper = calloc(1, sizeof *engine->stepper);
     if (!engine->stepper) return mb_fail_memory(error);
     return mb_stepper_init(engine->stepper, around, memory, naive, error);

@@ -8,10 +8,10 @@
 #include "engine/stepper.h"
 #include "engine/victim.h"
 
-// Under a step model of `around->latency` it goes step by step, else it serves whole batches. `naive`: it
-// visits every running request at every iteration (--step). `around` must outlive it. Release with
-// mb_engine_deinit, also after a failure.
-mb_status mb_engine_init(mb_engine *engine, uint32_t id, mb_surroundings *around,
+// Under a step model it goes step by step, else it serves whole batches. `naive`: it visits every running
+// request at every iteration (--step). `around` and `latency` must outlive it. Release with mb_engine_deinit,
+// also after a failure.
+mb_status mb_engine_init(mb_engine *engine, uint32_t id, mb_surroundings *around, const mb_latency *latency,
                          const mb_engine_memory *memory, bool naive, mb_error *error);
 void mb_engine_deinit(mb_engine *engine);
 

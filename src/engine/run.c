@@ -122,7 +122,7 @@ void mb_run_set_piece(mb_engine *engine, const mb_step_shape *shape, const mb_ru
 
 mb_status mb_run_time(const mb_engine *engine, const mb_step_shape *shape, mb_run_piece *piece,
                       mb_error *error) {
-    const mb_latency *latency = engine->around->latency;
+    const mb_latency *latency = engine->latency;
     const mb_stepper *stepper = engine->stepper;
     double seconds = 0;
     piece->extrapolated = false;

@@ -6,6 +6,7 @@
 #pragma once
 #include "engine/surroundings.h"
 #include "model/kv_pool.h"
+#include "model/latency.h"
 #include "queue/queue.h"
 
 #include <math.h>
@@ -158,6 +159,7 @@ typedef struct mb_stepper {
 
 struct mb_engine {
     mb_surroundings *around;
+    const mb_latency *latency;
     uint32_t id;
     // --- limits, which a policy may set
     uint32_t max_requests; // MB_NONE: no limit

@@ -165,7 +165,7 @@ mb_status mb_step_seconds(const mb_engine *engine, mb_chunk more, mb_chunk *chun
     }
     *seconds = 0;
     if (shape.decode_requests + shape.prefill_requests == 0) return MB_OK;
-    mb_latency quiet = *engine->around->latency;
+    mb_latency quiet = *engine->latency;
     quiet.noise = 0;
     bool extrapolated;
     const mb_status status = mb_latency_step(&quiet, &shape, NULL, seconds, &extrapolated, error);

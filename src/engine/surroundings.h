@@ -2,10 +2,10 @@
 // What an engine stands in. It knows no other replica, no policy and no simulation: what it needs of them it
 // finds here, and what concerns them it says here.
 #pragma once
+#include "base/rng.h"
 #include "engine/words.h"
 #include "metrics/metrics.h"
 #include "metrics/why.h"
-#include "model/latency.h"
 #include "queue/request.h"
 
 typedef struct mb_engine mb_engine;
@@ -62,9 +62,7 @@ typedef struct mb_surroundings {
     uint32_t
         turn; // engines of lower numbers have had their turn at this instant: what they begin now has begun
     mb_request_store *requests;
-    const mb_latency *latency;
-    mb_rng *noise;          // of latency
-    uint32_t kv_max_length; // tokens of MB_RESERVE_MAXIMUM
+    mb_rng *noise; // of latencies
     bool async; // a step is composed while the one before it runs: who arrives in a step enters the next but
                 // one
     bool together;          // engines are ranks of groups, whose steps begin as one: see engine/lockstep.h

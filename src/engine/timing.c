@@ -23,7 +23,7 @@ mb_status mb_time_step(const mb_engine *engine, const mb_step_shape *shape, doub
                        bool *extrapolated, mb_error *error) {
     const mb_surroundings *around = engine->around;
     const mb_status status =
-        mb_latency_step(around->latency, shape, around->noise, seconds, extrapolated, error);
+        mb_latency_step(engine->latency, shape, around->noise, seconds, extrapolated, error);
     return status == MB_OK ? MB_OK : untimed(engine, shape, error);
 }
 
@@ -36,13 +36,12 @@ static mb_latency without_noise(const mb_latency *latency) {
 
 mb_status mb_time_decodes(const mb_engine *engine, const mb_step_shape *shape, double seconds, double *alone,
                           mb_error *error) {
-    const mb_surroundings *around = engine->around;
     const mb_step_shape decodes = {.decode_requests = shape->decode_requests,
                                    .decode_context = shape->decode_context};
     bool ignored;
-    if (!(around->latency->noise > 0))
-        return mb_latency_step(around->latency, &decodes, NULL, alone, &ignored, error);
-    const mb_latency exact = without_noise(around->latency);
+    if (!(engine->latency->noise > 0))
+        return mb_latency_step(engine->latency, &decodes, NULL, alone, &ignored, error);
+    const mb_latency exact = without_noise(engine->latency);
     double whole;
     mb_status status = mb_latency_step(&exact, shape, NULL, &whole, &ignored, error);
     if (status == MB_OK) status = mb_latency_step(&exact, &decodes, NULL, alone, &ignored, error);
@@ -53,7 +52,7 @@ mb_status mb_time_decodes(const mb_engine *engine, const mb_step_shape *shape, d
 // Without noise, of a batch of the present size.
 static mb_status exact_batch(const mb_engine *engine, uint32_t prompt, uint32_t output, double service_s,
                              mb_batch_time *time, mb_error *error) {
-    const mb_latency *latency = engine->around->latency;
+    const mb_latency *latency = engine->latency;
     mb_latency exact;
     if (latency->noise > 0) {
         exact = without_noise(latency);
@@ -77,7 +76,7 @@ mb_status mb_time_own(const mb_engine *engine, const mb_request *request, mb_bat
     *own = engine->time;
     if (longest) return MB_OK;
     const mb_status status = exact_batch(engine, prompt, output, request->service_s, own, error);
-    if (status != MB_OK || !(engine->around->latency->noise > 0)) return status;
+    if (status != MB_OK || !(engine->latency->noise > 0)) return status;
     mb_batch_time whole;
     const uint32_t longest_prompt = engine->stepper ? engine->longest_prompt : engine->longest_tokens;
     const uint32_t longest_output = engine->stepper ? engine->longest_output : 0;
@@ -92,11 +91,11 @@ mb_status mb_time_own(const mb_engine *engine, const mb_request *request, mb_bat
 mb_status mb_time_batch(mb_engine *engine, mb_error *error) {
     const mb_surroundings *around = engine->around;
     if (!engine->stepper) {
-        engine->time = mb_latency_batch(around->latency, engine->count, engine->longest_tokens,
+        engine->time = mb_latency_batch(engine->latency, engine->count, engine->longest_tokens,
                                         engine->longest_service_s, around->noise);
         return MB_OK;
     }
-    if (mb_latency_barrier(around->latency, engine->count, engine->longest_prompt, engine->longest_output,
+    if (mb_latency_barrier(engine->latency, engine->count, engine->longest_prompt, engine->longest_output,
                            engine->token_budget, around->noise, &engine->time, error) == MB_OK)
         return MB_OK;
     const mb_step_shape shape = {.prefill_tokens = (uint64_t)engine->count * engine->longest_prompt,

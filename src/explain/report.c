@@ -121,7 +121,10 @@ static mb_status print_winner(const mb_explanation *e, FILE *out, mb_error *erro
                          100 * found->largest);
     mb_strbuf_printf(&text, ", by %zu pairs of runs%s.", found->trials,
                      found->cut_short ? "; their bound ended the search, so one may exist" : "");
-    if (e->duel->experiment->latency.noise > 0)
+    bool noise = false;
+    for (size_t i = 0; i < e->duel->experiment->group_count; i++)
+        noise = noise || e->duel->experiment->groups[i].latency.noise > 0;
+    if (noise)
         mb_strbuf_add(&text, " Step times have noise here, so that a part of the difference is chance.");
     return print_sentence(&text, 0, out, error);
 }

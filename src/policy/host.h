@@ -67,7 +67,8 @@ typedef struct mb_host {
     bool reporting;
     // References in the registry:
     int handler, runner, environment, modules, requests, request_meta, queue_views, queue_meta, bins_meta,
-        replica_views, kv_views, step_view, sim_view, timers, instance, keys, inbox_bins, slo_views;
+        replica_views, kv_views, step_view, sim_view, timers, instance, keys, inbox_bins, slo_views,
+        cluster_views;
     uint32_t timer_count, free_timer; // slots in use so far; the first of those free again, plus 1
     int hooks[8];                     // by mb_hook
     char *text;                       // of the policy's script; owned

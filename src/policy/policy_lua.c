@@ -53,7 +53,7 @@ static int open_views(lua_State *L) {
 // Without the hook, every replica must have a plain step.
 static mb_status check_served(const mb_host *host, mb_error *error) {
     if (host->hooks[MB_HOOK_SCHEDULE] != LUA_NOREF) return MB_OK;
-    for (uint32_t i = 0; i < host->sim->config->replicas; i++)
+    for (uint32_t i = 0; i < host->sim->replica_count; i++)
         if (!host->sim->replicas[i].plain.declared)
             return mb_fail(error, MB_FAILED,
                            "%s: the policy has no hook 'schedule', and after 'init' replica %u has no plain "

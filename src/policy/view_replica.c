@@ -75,7 +75,7 @@ static int read_kv(lua_State *L, const mb_view *view, int property) {
         lua_pushcclosure(L, kv_fits, 1);
         break;
     default: // a block of the batch executor's pools is one token
-        lua_pushinteger(L, mb_host_of(L)->sim->by_steps ? mb_host_of(L)->sim->config->kv_block : 1);
+        lua_pushinteger(L, mb_host_of(L)->sim->by_steps ? replica_at(L, view)->hardware->memory.block : 1);
     }
     return 1;
 }
@@ -177,9 +177,9 @@ static int estimate_step(lua_State *L, mb_latency *latency) {
 
 // estimate{ requests =, longest = [, service =] }: seconds that such a batch would take, without noise.
 static int estimate(lua_State *L) {
-    check_replica(L);
+    const mb_replica *replica = check_replica(L);
     luaL_checktype(L, 2, LUA_TTABLE);
-    mb_latency quiet = *mb_host_of(L)->sim->config->latency;
+    mb_latency quiet = *replica->engine.latency;
     quiet.noise = 0;
     if (mb_latency_is_step(&quiet)) return estimate_step(L, &quiet);
     const double requests = count_field(L, "requests", 1), longest = count_field(L, "longest", 0);
@@ -195,6 +195,8 @@ static int estimate(lua_State *L) {
 enum {
     REPLICA_ID,
     REPLICA_ROLE,
+    REPLICA_GROUP,
+    REPLICA_CLUSTER,
     REPLICA_RUNNING,
     REPLICA_WAITING,
     REPLICA_QUEUE,
@@ -232,6 +234,12 @@ static int read_replica(lua_State *L, const mb_view *view, int property) {
         break;
     case REPLICA_ROLE:
         lua_pushliteral(L, "both");
+        break;
+    case REPLICA_GROUP:
+        lua_pushstring(L, replica->hardware->group);
+        break;
+    case REPLICA_CLUSTER:
+        mb_cluster_push(L, replica->hardware);
         break;
     case REPLICA_RUNNING:
         lua_pushinteger(L, mb_engine_running(&replica->engine));
@@ -277,7 +285,7 @@ static void set_reserve(lua_State *L, mb_replica *replica) {
     if (replica->engine.reserve == MB_RESERVE_FINAL) return; // cluster.kv = "tokens": the pool itself says so
     for (mb_reserve reserve = MB_RESERVE_CHUNK; reserve < MB_RESERVE_FINAL; reserve++) {
         if (strcmp(mb_reserve_name(reserve), name) != 0) continue;
-        if (reserve == MB_RESERVE_MAXIMUM && mb_host_of(L)->sim->config->kv_max_length == 0)
+        if (reserve == MB_RESERVE_MAXIMUM && replica->hardware->memory.max_length == 0)
             luaL_error(
                 L, "replica.reserve = \"maximum\" needs cluster.kv_max_length in the scenario, the tokens to "
                    "set aside per request");
@@ -359,6 +367,8 @@ void mb_replica_views_open(lua_State *L) {
                                         {"due", NULL, REPLICA_DUE},
                                         {"id", NULL, MB_CONSTANT | REPLICA_ID},
                                         {"role", NULL, REPLICA_ROLE},
+                                        {"group", NULL, MB_CONSTANT | REPLICA_GROUP},
+                                        {"cluster", NULL, MB_CONSTANT | REPLICA_CLUSTER},
                                         {"running", NULL, REPLICA_RUNNING},
                                         {"waiting", NULL, REPLICA_WAITING},
                                         {"queue", NULL, MB_CONSTANT | REPLICA_QUEUE},
@@ -382,7 +392,7 @@ void mb_replica_views_open(lua_State *L) {
     const int replica_meta = luaL_ref(L, LUA_REGISTRYINDEX);
     mb_view_metatable(L, kv_members, index_kv);
     const int kv_meta = luaL_ref(L, LUA_REGISTRYINDEX);
-    const uint32_t count = host->sim->config->replicas;
+    const uint32_t count = host->sim->replica_count;
     lua_createtable(L, (int)count, 0);
     lua_createtable(L, (int)count, 0);
     for (uint32_t i = 0; i < count; i++) {

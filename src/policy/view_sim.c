@@ -171,27 +171,6 @@ static int set_sim(lua_State *L) {
     return 0;
 }
 
-// What the scenario's cluster asks of admission: sim.cluster. Absent where it says nothing.
-static void push_cluster(lua_State *L, const mb_sim_config *config) {
-    lua_newtable(L);
-    if (config->reserve_given) {
-        lua_pushstring(L, mb_reserve_name(config->reserve));
-        lua_setfield(L, -2, "reserve");
-    }
-    if (config->watermark > 0) {
-        lua_pushnumber(L, config->watermark);
-        lua_setfield(L, -2, "watermark");
-    }
-    if (config->max_requests) {
-        lua_pushinteger(L, (lua_Integer)config->max_requests);
-        lua_setfield(L, -2, "max_requests");
-    }
-    if (config->token_budget) {
-        lua_pushinteger(L, (lua_Integer)config->token_budget);
-        lua_setfield(L, -2, "token_budget");
-    }
-}
-
 void mb_sim_view_open(lua_State *L) {
     static const mb_member members[] = {{"reject", reject, 0},
                                         {"bins", mb_bins_make, 0},
@@ -199,6 +178,7 @@ void mb_sim_view_open(lua_State *L) {
                                         {"every", every, 0},
                                         {"least", mb_least_call, 0},
                                         {"route", mb_route_call, 0},
+                                        {"group", mb_group_call, 0},
                                         {"sample", sample, 0},
                                         {"log", log_line, 0},
                                         {"observe", observe, 0},
@@ -214,6 +194,8 @@ void mb_sim_view_open(lua_State *L) {
     host->timers = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_newtable(L);
     host->slo_views = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_newtable(L);
+    host->cluster_views = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_pushboolean(L, 0);
     host->inbox_bins = luaL_ref(L, LUA_REGISTRYINDEX);
     mb_view_metatable(L, members, index_sim);
@@ -232,7 +214,7 @@ void mb_sim_view_open(lua_State *L) {
     lua_setfield(L, -2, "replicas");
     mb_clients_push(L);
     lua_setfield(L, -2, "clients");
-    push_cluster(L, host->sim->config);
+    mb_cluster_push(L, NULL);
     lua_setfield(L, -2, "cluster");
     mb_slo_push(L, UINT32_MAX);
     lua_setfield(L, -2, "slo");

@@ -211,12 +211,15 @@ static void note_roofline(mb_notes *notes, const mb_results *results) {
     const mb_section *section = mb_results_section(results);
     const mb_roofline *before = NULL;
     for (size_t i = 0; i < section->point_count; i++) {
-        const mb_roofline *roofline = section->points[i].experiment.roofline;
-        if (!roofline || (before && mb_roofline_alike(before, roofline))) continue;
-        before = roofline;
-        mb_strbuf text = {0};
-        const bool sure = mb_roofline_text(roofline, &text);
-        add_note(notes, sure ? MB_NOTE_PLAIN : MB_NOTE_WARNING, &text);
+        const mb_experiment *experiment = &section->points[i].experiment;
+        for (size_t group = 0; group < experiment->group_count; group++) {
+            const mb_roofline *roofline = experiment->groups[group].roofline;
+            if (!roofline || (before && mb_roofline_alike(before, roofline))) continue;
+            before = roofline;
+            mb_strbuf text = {0};
+            const bool sure = mb_roofline_text(roofline, &text);
+            add_note(notes, sure ? MB_NOTE_PLAIN : MB_NOTE_WARNING, &text);
+        }
     }
 }
 

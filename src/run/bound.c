@@ -16,29 +16,34 @@ static const char *refusal_of(const mb_experiment *experiment) {
         return "with `stop_time` a run ends before all requests are served, and a policy that serves the "
                "easy "
                "ones first may look better than the bound for all";
-    return mb_alone_refusal(&experiment->latency);
+    const char *refusal = NULL;
+    for (size_t i = 0; i < experiment->group_count && !refusal; i++)
+        refusal = mb_alone_refusal(&experiment->groups[i].latency);
+    return refusal;
 }
 
 // A pool that every policy has: one that runs without a limit sets it for all.
 static bool unlimited(const mb_experiment *experiment) {
-    bool any = experiment->kv_capacity == MB_UNLIMITED;
+    bool any = false;
     for (size_t i = 0; i < experiment->policy_count; i++)
         any = any || experiment->policies[i].unlimited_memory;
     return any;
 }
 
-static mb_alone where_of(const mb_experiment *experiment) {
-    return (mb_alone){.latency = &experiment->latency,
-                      .kv_kind = experiment->kv_kind,
-                      .kv_capacity = unlimited(experiment) ? MB_UNLIMITED : experiment->kv_capacity,
-                      .kv_max_length = experiment->kv_max_length,
-                      .kv_block = experiment->kv_block,
-                      .prefix_cache = experiment->prefix_cache};
+static mb_alone where_of(const mb_experiment *experiment, const mb_group *group) {
+    const mb_engine_memory *memory = &group->hardware.memory;
+    return (mb_alone){.latency = &group->latency,
+                      .kv_kind = memory->kind,
+                      .kv_capacity = unlimited(experiment) ? MB_UNLIMITED : memory->capacity,
+                      .kv_max_length = memory->max_length,
+                      .kv_block = memory->block,
+                      .prefix_cache = memory->prefix_cache};
 }
 
 typedef struct walk {
     const mb_experiment *experiment;
-    mb_alone where;
+    bool steps; // of the latency models
+    uint64_t replicas;
     uint64_t arrived, served;
     double first_s, start_s, last_s; // of arrivals; the time of observation; NAN: it has not begun
     double end_s, busy_until_s;      // no run ends earlier: any one request's sake, all the work's
@@ -47,11 +52,10 @@ typedef struct walk {
     mb_sketch ttft, e2e;
 } walk;
 
-// Whoever is larger than an empty pool is turned away under every policy.
-static bool is_served(const walk *w, const mb_arrival *arrival) {
-    const mb_alone *where = &w->where;
+// Does it fit into an empty pool? Where it fits into none, it is turned away under every policy.
+static bool is_held(const walk *w, const mb_alone *where, const mb_arrival *arrival) {
     if (where->kv_capacity == MB_UNLIMITED || w->experiment->block_oversize) return true;
-    const bool steps = mb_latency_is_step(where->latency);
+    const bool steps = w->steps;
     const uint32_t prompt = steps && arrival->prompt_tokens == 0 ? 1 : arrival->prompt_tokens;
     const uint64_t final = (uint64_t)prompt + arrival->output_tokens;
     if (where->kv_kind == MB_KV_CONTIGUOUS && final > where->kv_max_length) return false;
@@ -100,22 +104,38 @@ static mb_alone_request request_of(const mb_arrival *arrival) {
                               .service_s = arrival->service_s};
 }
 
+// On the replica that suits it best, each of its times by itself. False: no replica can hold it.
+static bool least_of(const walk *w, const mb_arrival *arrival, mb_alone_time *least) {
+    const mb_alone_request request = request_of(arrival);
+    bool held = false;
+    *least = (mb_alone_time){INFINITY, INFINITY, INFINITY, INFINITY};
+    for (size_t i = 0; i < w->experiment->group_count; i++) {
+        const mb_alone where = where_of(w->experiment, &w->experiment->groups[i]);
+        if (!is_held(w, &where, arrival)) continue;
+        const mb_alone_time time = mb_alone_of(&where, &request);
+        held = true;
+        least->ttft_s = fmin(least->ttft_s, time.ttft_s);
+        least->e2e_s = fmin(least->e2e_s, time.e2e_s);
+        least->tbt_s = fmin(least->tbt_s, time.tbt_s);
+        least->work_s = fmin(least->work_s, time.work_s);
+    }
+    return held;
+}
+
 static void take(walk *w, const mb_arrival *arrival) {
     begin(w, arrival->time_s);
     const bool counted = !isnan(w->start_s);
     w->counted += counted;
-    if (!is_served(w, arrival)) {
+    mb_alone_time time;
+    if (!least_of(w, arrival, &time)) {
         w->ttft_missed += counted, w->tbt_missed += counted, w->e2e_missed += counted;
         return;
     }
-    const mb_alone_request request = request_of(arrival);
-    const mb_alone_time time = mb_alone_of(&w->where, &request);
     w->served++;
     w->end_s = fmax(w->end_s, arrival->time_s + time.e2e_s);
     // All replicas at work on nothing but this request and the later ones.
-    w->busy_until_s = fmax(w->busy_until_s, arrival->time_s) + time.work_s / w->experiment->replicas;
-    w->prompt_tokens +=
-        mb_latency_is_step(w->where.latency) && arrival->prompt_tokens == 0 ? 1 : arrival->prompt_tokens;
+    w->busy_until_s = fmax(w->busy_until_s, arrival->time_s) + time.work_s / (double)w->replicas;
+    w->prompt_tokens += w->steps && arrival->prompt_tokens == 0 ? 1 : arrival->prompt_tokens;
     w->output_tokens += arrival->output_tokens;
     judge(w, arrival, &time, counted);
     if (!counted) return;
@@ -192,7 +212,10 @@ mb_status mb_bound_compute(const mb_experiment *experiment, const atomic_bool *s
     }
     walk *w = calloc(1, sizeof *w);
     if (!w) return mb_fail_memory(error);
-    *w = (walk){.experiment = experiment, .where = where_of(experiment), .start_s = NAN};
+    *w = (walk){
+        .experiment = experiment, .steps = mb_latency_is_step(&experiment->groups->latency), .start_s = NAN};
+    for (size_t i = 0; i < experiment->group_count; i++)
+        w->replicas += experiment->groups[i].hardware.replicas;
     w->end_s = w->last_s = w->busy_until_s = -INFINITY;
     if (experiment->exact_percentiles) {
         mb_sketch_keep_samples(&w->ttft);

@@ -15,10 +15,8 @@ static mb_section *relax(const mb_section *section) {
     }
     memcpy(points, section->points, section->point_count * sizeof *points);
     for (size_t i = 0; i < section->point_count; i++) {
-        mb_experiment *experiment = &points[i].experiment;
-        experiment->replicas *= 2;
-        experiment->usd_per_hour *= 2;
-        experiment->kv_capacity = MB_UNLIMITED;
+        points[i].experiment.relaxed = true;
+        points[i].experiment.usd_per_hour *= 2;
     }
     *relaxed = *section;
     relaxed->points = points;

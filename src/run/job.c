@@ -53,23 +53,13 @@ static mb_status on_ready(void *self, mb_error *error) {
     return watch->state->walls ? mb_walls_close(error) : MB_OK;
 }
 
-static mb_sim_config make_config(const mb_experiment *experiment, const mb_latency *latency,
+static mb_sim_config make_config(const mb_experiment *experiment, const mb_hardware *hardware,
                                  const mb_outcome *outcome) {
-    const mb_policy_spec *spec = &experiment->policies[outcome->policy];
-    return (mb_sim_config){.replicas = experiment->replicas,
-                           .group = experiment->group,
+    return (mb_sim_config){.hardware = hardware,
+                           .hardware_count = experiment->group_count,
+                           .group = experiment->ranks,
                            .front_end = experiment->front_end,
-                           .kv_kind = experiment->kv_kind,
-                           .kv_capacity = spec->unlimited_memory ? MB_UNLIMITED : experiment->kv_capacity,
-                           .kv_max_length = experiment->kv_max_length,
-                           .kv_block = experiment->kv_block,
-                           .prefix_cache = experiment->prefix_cache,
                            .async = experiment->async,
-                           .reserve = experiment->reserve,
-                           .reserve_given = experiment->reserve_given,
-                           .watermark = experiment->watermark,
-                           .max_requests = experiment->max_requests,
-                           .token_budget = experiment->token_budget,
                            .swap_tokens = experiment->swap_tokens,
                            .swap_s_per_token = experiment->swap_s_per_token,
                            .stepwise = experiment->stepwise,
@@ -78,7 +68,6 @@ static mb_sim_config make_config(const mb_experiment *experiment, const mb_laten
                            .classes = experiment->workload.classes,
                            .class_count = experiment->workload.class_count,
                            .block_oversize = experiment->block_oversize,
-                           .latency = latency,
                            .slo = experiment->slo,
                            .seed = experiment->seed,
                            .replication = outcome->seed_index,
@@ -185,9 +174,9 @@ static mb_status run_simulation(running *r) {
 }
 
 static mb_status simulate(const mb_experiment *experiment, const mb_job_observer *watcher,
-                          mb_job_state *state, const mb_latency *latency, mb_source *source,
+                          mb_job_state *state, const mb_hardware *hardware, mb_source *source,
                           mb_lua_policy *policy, mb_outcome *outcome, mb_error *error) {
-    mb_sim_config config = make_config(experiment, latency, outcome);
+    mb_sim_config config = make_config(experiment, hardware, outcome);
     if (watcher->clock) config.why = false; // a device would run steps to tell what a part of one takes
     job_watch watch = {.state = state, .host = &policy->host};
     mb_observer observer = {0};
@@ -224,13 +213,38 @@ static mb_status simulate(const mb_experiment *experiment, const mb_job_observer
     return status;
 }
 
-static mb_status use_clock(const mb_experiment *experiment, mb_job_state *state, mb_latency *latency,
-                           mb_error *error) {
+// The replicas of a job: a latency model may be a clock of the watcher's, or a function of the scenario's.
+typedef struct cluster {
+    mb_hardware *hardware;
+    mb_latency *latencies;
+} cluster;
+
+static mb_status use_clock(const mb_experiment *experiment, const mb_job_observer *watcher,
+                           mb_job_state *state, mb_latency *latency, mb_error *error) {
+    if (watcher->clock) return watcher->clock(watcher->context, experiment, latency, error);
+    if (latency->kind != MB_LATENCY_CUSTOM) return MB_OK;
     mb_call_begin(&state->call);
     const mb_status status =
         state->clock ? MB_OK : mb_step_clock_open(experiment->scenario, &state->clock, error);
     mb_call_end(&state->call);
     if (status == MB_OK) mb_step_clock_use(state->clock, experiment, state->stop, &state->call, latency);
+    return status;
+}
+
+static mb_status make_cluster(const mb_experiment *experiment, const mb_job_observer *watcher,
+                              mb_job_state *state, bool unlimited, cluster *made, mb_error *error) {
+    const size_t n = experiment->group_count;
+    made->hardware = calloc(n, sizeof *made->hardware);
+    made->latencies = calloc(n, sizeof *made->latencies);
+    mb_status status = made->hardware && made->latencies ? MB_OK : mb_fail_memory(error);
+    for (size_t i = 0; i < n && status == MB_OK; i++) {
+        made->latencies[i] = experiment->groups[i].latency;
+        made->hardware[i] = experiment->groups[i].hardware;
+        made->hardware[i].latency = &made->latencies[i];
+        if (experiment->relaxed) made->hardware[i].replicas *= 2;
+        if (unlimited || experiment->relaxed) made->hardware[i].memory.capacity = MB_UNLIMITED;
+        status = use_clock(experiment, watcher, state, &made->latencies[i], error);
+    }
     return status;
 }
 
@@ -248,13 +262,14 @@ void mb_job_run(const mb_experiment *experiment, const mb_job_observer *watcher,
     if (status == MB_OK) {
         status =
             mb_source_open(&experiment->workload, experiment->seed, outcome->seed_index, &source, &error);
-        mb_latency latency = experiment->latency;
-        if (status == MB_OK && watcher->clock)
-            status = watcher->clock(watcher->context, experiment, &latency, &error);
-        else if (status == MB_OK && latency.kind == MB_LATENCY_CUSTOM)
-            status = use_clock(experiment, state, &latency, &error);
+        cluster replicas = {0};
         if (status == MB_OK)
-            status = simulate(experiment, watcher, state, &latency, source, &policy, outcome, &error);
+            status = make_cluster(experiment, watcher, state, spec->unlimited_memory, &replicas, &error);
+        if (status == MB_OK)
+            status =
+                simulate(experiment, watcher, state, replicas.hardware, source, &policy, outcome, &error);
+        free(replicas.hardware);
+        free(replicas.latencies);
         mb_source_close(source);
         outcome->scripts = policy.host.files; // handed over
         outcome->script_count = policy.host.file_count;

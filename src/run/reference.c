@@ -123,7 +123,8 @@ static mb_status run_clairvoyant(mb_reference *reference, const mb_results *resu
     const mb_run_options quiet = {
         .threads = options->threads, .stop = options->stop, .walls = options->walls};
     const mb_section *section = mb_results_section(results);
-    const bool steps = section->point_count && mb_latency_is_step(&section->points[0].experiment.latency);
+    const bool steps =
+        section->point_count && mb_latency_is_step(&section->points[0].experiment.groups->latency);
     mb_status status = find_oracles(reference, root, steps, error);
     if (status == MB_OK) status = make_clairvoyant(reference, results, error);
     return status == MB_OK ? mb_run_more(&quiet, &reference->clairvoyant, error) : status;

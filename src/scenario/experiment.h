@@ -4,29 +4,32 @@
 #include "policy/spec.h"
 #include "sim/sim.h"
 
+// Replicas that are alike.
+typedef struct mb_group {
+    mb_hardware hardware; // its latency is set by who runs it: `latency`, or a clock
+    mb_latency latency;
+    // --- owned
+    char *name;
+    mb_grid *grid;                   // of latency.table
+    struct mb_profile *profile;      // of latency.profile
+    uint32_t *graph_sizes;           // of a step model
+    struct mb_roofline *roofline;    // of latency.roofline
+    struct mb_link *link, *exchange; // of these two models
+    struct mb_corrections *corrections;
+    char *model_path; // of cluster.model; NULL where there is none
+} mb_group;
+
 // Everything that a set of comparable runs shares: the same requests, cluster and clocks for every policy.
 typedef struct mb_experiment {
     mb_workload workload;
-    mb_latency latency;
-    mb_grid *grid;              // of latency.table; owned
-    struct mb_profile *profile; // of latency.profile; owned
-    uint32_t replicas, group;   // group: so many of them step together; 1: each by itself
+    mb_group *groups; // of cluster.groups, in this order; one without a name where there are none. Owned
+    size_t group_count;
+    bool relaxed;   // run with twice the replicas, and no limit of memory
+    uint32_t ranks; // so many replicas step together; 1: each by itself
     mb_front_end front_end;
-    mb_kv_kind kv_kind;
-    uint64_t kv_capacity;
-    uint32_t kv_max_length, kv_block;
-    bool prefix_cache, async;
-    mb_reserve reserve;
-    bool reserve_given; // the scenario says so
-    double watermark;
-    uint32_t max_requests;
-    uint64_t token_budget, swap_tokens;
+    bool async;
+    uint64_t swap_tokens;
     double swap_s_per_token;
-    uint32_t *graph_sizes;           // of a step model; owned
-    struct mb_roofline *roofline;    // of latency.roofline; owned
-    struct mb_link *link, *exchange; // of these two models; owned
-    struct mb_corrections *corrections;
-    char *model_path;    // of cluster.model; owned, NULL where there is none
     double usd_per_hour; // of all replicas together; 0: not known
     bool block_oversize;
     bool stepwise; // --step

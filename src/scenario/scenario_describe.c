@@ -8,8 +8,8 @@ static void add_term(mb_strbuf *text, const char *before, double value, const ch
     mb_strbuf_add(text, unit);
 }
 
-void mb_scenario_describe_latency(const mb_experiment *experiment, mb_strbuf *text) {
-    const mb_latency *latency = &experiment->latency;
+void mb_scenario_describe_latency(const mb_group *group, mb_strbuf *text) {
+    const mb_latency *latency = &group->latency;
     if (latency->kind == MB_LATENCY_BATCH) {
         add_term(text, "batch law ", 1e3 * latency->law.alpha_s, " ms");
         add_term(text, " + ", 1e3 * latency->law.beta_s_per_token, " ms L");
@@ -28,8 +28,8 @@ void mb_scenario_describe_latency(const mb_experiment *experiment, mb_strbuf *te
     else if (latency->kind == MB_LATENCY_ROOFLINE)
         mb_strbuf_add(text, "steps timed by a roofline");
     else if (latency->kind == MB_LATENCY_TABLE)
-        mb_strbuf_printf(text, "table of %zu x %zu times", experiment->grid->batch_count,
-                         experiment->grid->length_count);
+        mb_strbuf_printf(text, "table of %zu x %zu times", group->grid->batch_count,
+                         group->grid->length_count);
     else
         mb_strbuf_add(text, "given service times");
     if (latency->noise > 0) mb_strbuf_printf(text, " with noise %.3g", latency->noise);

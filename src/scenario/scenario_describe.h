@@ -4,4 +4,4 @@
 #include "base/strbuf.h"
 #include "scenario/experiment.h"
 
-void mb_scenario_describe_latency(const mb_experiment *experiment, mb_strbuf *text);
+void mb_scenario_describe_latency(const mb_group *group, mb_strbuf *text);

@@ -1,115 +1,22 @@
 // SPDX-License-Identifier: MIT
 #include "scenario/scenario_read.h"
 
-#include "fit/batch.h"
-#include "model/link.h"
-#include "model/profile.h"
-#include "model/roofline.h"
-#include "scenario/plan_lua.h"
 #include "scenario/scenario_describe.h"
 #include "scenario/scenario_fields.h"
 #include "scenario/scenario_workload.h"
 
 #include <math.h>
 
-// --- latency, cluster, policies
-
-static mb_step_coefficients read_coefficients(lua_State *L, int table) {
-    return (mb_step_coefficients){number(L, table, "base"), number(L, table, "per_token"),
-                                  number(L, table, "per_context"), number(L, table, "per_request")};
-}
-
-static void read_step_model(lua_State *L, int table, mb_experiment *experiment, mb_scenario_draft *draft) {
-    mb_latency *latency = &experiment->latency;
-    const mb_step_coefficients c = read_coefficients(L, table);
-    latency->step = (mb_step_law){c.base_s, c.per_token_s, c.per_context_s, c.per_request_s, .split = false};
-    if (enter(L, table, "prompts")) {
-        latency->step.split = true;
-        latency->step.prompts = read_coefficients(L, lua_gettop(L));
-        lua_pop(L, 1);
-    }
-    latency->host_s = number(L, table, "host");
-    latency->scheduling_s_per_request = number(L, table, "scheduling");
-    draft->layers = small(L, table, "layers");
-    draft->hidden = small(L, table, "hidden");
-    draft->tp = small(L, table, "gpus");
-    draft->shared = (mb_expert_ranks){small(L, table, "expert_gpus"), small(L, table, "expert_ranks")};
-    read_text(L, table, "links", &draft->links_path);
-    read_text(L, table, "exchange", &draft->exchange_path);
-    read_text(L, table, "corrections", &draft->corrections_path);
-    double *sizes = NULL;
-    size_t count = 0;
-    read_numbers(L, table, "graph_sizes", &sizes, &count);
-    draft->graph_sizes = sizes; // released with the draft, whatever happens next
-    experiment->graph_sizes = make(L, count, sizeof *experiment->graph_sizes);
-    for (size_t i = 0; i < count; i++)
-        experiment->graph_sizes[i] = (uint32_t)sizes[i];
-    latency->graph_sizes = experiment->graph_sizes;
-    latency->graph_size_count = count;
-}
-
-// Stands in until a job opens the clock of latency.custom.
-static mb_status no_clock(void *self, const mb_step_shape *shape, double *seconds, mb_error *error) {
-    (void)self, (void)shape, (void)seconds;
-    return mb_fail(error, MB_FAILED, "latency.custom: the job has not opened the function");
-}
-
-static void read_latency(lua_State *L, int table, mb_experiment *experiment, mb_scenario_draft *draft) {
-    static const char *const names[] = {"latency.batch",   "latency.table",   "latency.jobs",
-                                        "latency.step",    "latency.profile", "latency.custom",
-                                        "latency.roofline"};
-    mb_latency *latency = &experiment->latency;
-    latency->kind = (mb_latency_kind)CHOOSE(L, table, names);
-    latency->law = (mb_batch_law){.alpha_s = number(L, table, "alpha"),
-                                  .beta_s_per_token = number(L, table, "beta"),
-                                  .gamma = number(L, table, "gamma"),
-                                  .floor_s = number(L, table, "floor")};
-    latency->tbt_s = number(L, table, "tbt");
-    latency->noise = number(L, table, "noise");
-    read_text(L, table, "path", &draft->grid_path);
-    draft->absolute_weight = is(L, table, "weight", "absolute");
-    if (latency->kind == MB_LATENCY_CUSTOM) latency->custom = no_clock;
-    if (mb_latency_is_step(latency)) read_step_model(L, table, experiment, draft);
-    if (latency->kind == MB_LATENCY_ROOFLINE && enter(L, table, "coefficients")) {
-        experiment->roofline = make(L, 1, sizeof *experiment->roofline);
-        mb_roofline_from_table(L, lua_gettop(L), experiment->roofline);
-        latency->roofline = experiment->roofline;
-        lua_pop(L, 1);
-    }
-}
-
-static mb_reserve read_reserve(lua_State *L, int table) {
-    for (mb_reserve reserve = MB_RESERVE_CHUNK; reserve < MB_RESERVE_COUNT; reserve++)
-        if (is(L, table, "reserve", mb_reserve_name(reserve))) return reserve;
-    return MB_RESERVE_COUNT;
-}
+// --- cluster, policies
 
 static void read_cluster(lua_State *L, int table, mb_experiment *experiment) {
-    experiment->replicas = small(L, table, "replicas");
-    experiment->group = small(L, table, "group");
+    experiment->ranks = small(L, table, "group");
     if (enter(L, table, "front_end")) {
         experiment->front_end =
             (mb_front_end){number(L, lua_gettop(L), "base"), number(L, lua_gettop(L), "per_token")};
         lua_pop(L, 1);
     }
-    read_text(L, table, "model_path", &experiment->model_path);
-    experiment->usd_per_hour = number(L, table, "all_usd_per_hour");
-    const bool contiguous = is(L, table, "kv", "contiguous"), paged = is(L, table, "kv", "paged");
-    experiment->kv_kind = contiguous ? MB_KV_CONTIGUOUS : MB_KV_TOKENS;
-    const double capacity = number(L, table, "capacity");
-    experiment->kv_capacity = capacity > 0 ? (uint64_t)capacity : MB_UNLIMITED;
-    experiment->kv_max_length = small(L, table, "kv_max_length");
-    // An engine's pool is always of blocks: of a token, with the final length reserved, or of the longest
-    // request.
-    experiment->kv_block = paged ? small(L, table, "kv_block") : contiguous ? experiment->kv_max_length : 1;
-    experiment->reserve = paged ? read_reserve(L, table) : contiguous ? MB_RESERVE_CHUNK : MB_RESERVE_FINAL;
-    experiment->reserve_given = experiment->reserve != MB_RESERVE_COUNT && paged;
-    if (paged && !experiment->reserve_given) experiment->reserve = MB_RESERVE_CHUNK;
-    experiment->prefix_cache = paged && boolean(L, table, "prefix_cache");
     experiment->async = boolean(L, table, "async_scheduling");
-    experiment->watermark = paged ? number(L, table, "watermark") : 0; // room to grow, which only pages need
-    experiment->max_requests = small(L, table, "max_requests");
-    experiment->token_budget = whole(L, table, "token_budget");
     if (enter(L, table, "swap")) {
         const int swap = lua_gettop(L);
         experiment->swap_tokens = whole(L, swap, "tokens");
@@ -117,6 +24,23 @@ static void read_cluster(lua_State *L, int table, mb_experiment *experiment) {
         lua_pop(L, 1);
     }
     experiment->block_oversize = is(L, table, "oversize", "block");
+}
+
+static void read_groups(lua_State *L, int table, mb_experiment *experiment, mb_scenario_draft *draft) {
+    lua_getfield(L, table, "groups");
+    const int list = lua_gettop(L);
+    const size_t n = lua_rawlen(L, list);
+    experiment->groups = make(L, n, sizeof *experiment->groups);
+    experiment->group_count = n;
+    draft->groups = make(L, n, sizeof *draft->groups);
+    draft->group_count = n;
+    for (size_t i = 0; i < n; i++) {
+        lua_rawgeti(L, list, (int)(i + 1));
+        mb_group_read(L, lua_gettop(L), &experiment->groups[i], &draft->groups[i]);
+        experiment->usd_per_hour += draft->groups[i].usd_per_hour;
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
 }
 
 static void read_param(lua_State *L, int table, mb_param *param) {
@@ -182,8 +106,8 @@ void mb_scenario_read_experiment(lua_State *L, int index, mb_experiment *experim
     read_text(L, table, "before", &draft->before);
     read_text(L, table, "after", &draft->after);
     if (enter(L, table, "workload")) mb_scenario_read_workload(L, lua_gettop(L), &experiment->workload);
-    if (enter(L, table, "latency")) read_latency(L, lua_gettop(L), experiment, draft);
     if (enter(L, table, "cluster")) read_cluster(L, lua_gettop(L), experiment);
+    read_groups(L, table, experiment, draft);
     experiment->slo = (mb_slo){INFINITY, INFINITY, INFINITY, INFINITY};
     if (enter(L, table, "slo")) {
         experiment->slo.ttft_s = number_or(L, lua_gettop(L), "ttft", INFINITY);
@@ -220,63 +144,14 @@ void mb_scenario_read_experiment(lua_State *L, int index, mb_experiment *experim
 
 // --- preparing
 
-// What was measured beside the operators. Of a roofline the table replaces its own all-reduces.
-static mb_status prepare_measured(mb_experiment *experiment, const mb_scenario_draft *draft,
-                                  mb_error *error) {
-    mb_latency *latency = &experiment->latency;
-    mb_status status = MB_OK;
-    const bool exchanged = draft->shared.ranks > 1; // not added up a second time, after the MLP
-    if (draft->links_path)
-        status = mb_link_read(draft->links_path, draft->tp, (exchanged ? 1 : 2) * draft->layers,
-                              draft->hidden, &experiment->link, error);
-    if (!status && draft->exchange_path)
-        status = mb_link_read(draft->exchange_path, draft->shared.gpus, draft->layers,
-                              (double)draft->shared.ranks * draft->hidden, &experiment->exchange, error);
-    if (!status && draft->corrections_path)
-        status = mb_corrections_read(draft->corrections_path, &experiment->corrections, error);
-    latency->link = experiment->link;
-    latency->exchange = experiment->exchange;
-    latency->corrections = experiment->corrections;
-    if (experiment->link && experiment->roofline)
-        experiment->roofline->reduce_seconds = experiment->roofline->reduce_latency_s = 0;
-    if (experiment->exchange && experiment->roofline)
-        experiment->roofline->exchange_seconds = experiment->roofline->exchange_latency_s = 0;
-    return status;
-}
-
-static mb_status prepare_latency(mb_experiment *experiment, const mb_scenario_draft *draft, mb_error *error) {
-    mb_latency *latency = &experiment->latency;
-    if (latency->kind == MB_LATENCY_PROFILE) {
-        const mb_status status =
-            mb_profile_read(draft->grid_path, draft->layers, draft->shared, &experiment->profile, error);
-        if (status) return status;
-        latency->profile = experiment->profile;
-    }
-    const mb_status measured = prepare_measured(experiment, draft, error);
-    if (measured) return measured;
-    if (draft->grid_path && !mb_latency_is_step(latency)) {
-        mb_status status = mb_grid_read(draft->grid_path, &experiment->grid, error);
-        if (status) return status;
-        if (latency->kind == MB_LATENCY_BATCH) {
-            mb_fit fit;
-            status = mb_fit_batch_law(
-                experiment->grid, draft->absolute_weight ? MB_FIT_ABSOLUTE : MB_FIT_RELATIVE, &fit, error);
-            if (status) return status;
-            fit.law.floor_s = latency->law.floor_s;
-            latency->law = fit.law;
-            latency->max_batch = fit.max_batch;
-            latency->max_length = fit.max_length;
-        } else {
-            latency->grid = experiment->grid;
-        }
-    }
-    return mb_latency_check(latency, error);
-}
-
 static mb_status describe(mb_experiment *experiment, const mb_scenario_draft *draft, mb_error *error) {
     mb_strbuf text = {0};
     mb_strbuf_printf(&text, "%s, ", draft->before);
-    mb_scenario_describe_latency(experiment, &text);
+    for (size_t i = 0; i < experiment->group_count; i++) {
+        const mb_group *group = &experiment->groups[i];
+        if (group->name) mb_strbuf_printf(&text, "%s%s: ", i > 0 ? "; " : "", group->name);
+        mb_scenario_describe_latency(group, &text);
+    }
     mb_strbuf_printf(&text, ", %s", draft->after);
     experiment->description = text.text;
     if (!text.failed) return MB_OK;
@@ -293,7 +168,9 @@ static bool has_place(const char *message) {
 
 mb_status mb_scenario_prepare(mb_experiment *experiment, const mb_scenario_draft *draft, mb_error *error) {
     mb_error own;
-    mb_status status = prepare_latency(experiment, draft, &own);
+    mb_status status = MB_OK;
+    for (size_t i = 0; i < experiment->group_count && !status; i++)
+        status = mb_group_prepare(&experiment->groups[i], &draft->groups[i], &own);
     if (!status) status = mb_workload_prepare(&experiment->workload, &own);
     if (!status) return describe(experiment, draft, error);
     if (has_place(own.message)) return mb_fail(error, status, "%s", own.message);
@@ -306,11 +183,9 @@ void mb_scenario_draft_deinit(mb_scenario_draft *draft) {
     free(draft->where);
     free(draft->before);
     free(draft->after);
-    free(draft->grid_path);
-    free(draft->graph_sizes);
-    free(draft->links_path);
-    free(draft->exchange_path);
-    free(draft->corrections_path);
+    for (size_t i = 0; i < draft->group_count; i++)
+        mb_group_draft_deinit(&draft->groups[i]);
+    free(draft->groups);
     *draft = (mb_scenario_draft){0};
 }
 
@@ -327,17 +202,12 @@ static void free_policy(mb_policy_spec *policy) {
 
 void mb_experiment_deinit(mb_experiment *experiment) {
     mb_workload_deinit(&experiment->workload);
-    mb_grid_free(experiment->grid);
-    mb_profile_free(experiment->profile);
+    for (size_t i = 0; i < experiment->group_count; i++)
+        mb_group_deinit(&experiment->groups[i]);
+    free(experiment->groups);
     for (size_t i = 0; i < experiment->policy_count; i++)
         free_policy(&experiment->policies[i]);
     free(experiment->policies);
-    free(experiment->graph_sizes);
-    free(experiment->roofline);
-    mb_link_free(experiment->link);
-    mb_link_free(experiment->exchange);
-    mb_corrections_free(experiment->corrections);
-    free(experiment->model_path);
     free(experiment->description);
     *experiment = (mb_experiment){0};
 }

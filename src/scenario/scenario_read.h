@@ -3,19 +3,14 @@
 // that runs.
 #pragma once
 #include "policy/lua_compat.h"
-#include "scenario/experiment.h"
+#include "scenario/scenario_group.h"
 
 // What an experiment needs between being read and being prepared.
 typedef struct mb_scenario_draft {
     char *where;          // "scenarios/x.lua:12", for errors found later
     char *before, *after; // the description's words around those of the latency model
-    char *grid_path;      // a grid to fit or to interpolate; NULL: none
-    bool absolute_weight;
-    uint32_t layers;     // of latency.profile
-    uint32_t tp, hidden; // of the all-reduces
-    mb_expert_ranks shared;
-    char *links_path, *exchange_path, *corrections_path; // NULL: none
-    double *graph_sizes;                                 // as read
+    mb_group_draft *groups;
+    size_t group_count;
 } mb_scenario_draft;
 
 void mb_scenario_draft_deinit(mb_scenario_draft *draft);

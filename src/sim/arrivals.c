@@ -15,13 +15,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+// Could any replica serve it, if it had nothing else? Replicas of one group are alike.
+static bool fits_somewhere(const mb_sim *sim, uint32_t final_tokens) {
+    uint32_t first = 0;
+    for (size_t i = 0; i < sim->config->hardware_count; i++) {
+        if (mb_engine_ever_fits(&sim->replicas[first].engine, final_tokens)) return true;
+        first += sim->config->hardware[i].replicas;
+    }
+    return false;
+}
+
 static mb_status reject_oversize(mb_sim *sim, uint32_t slot, mb_error *error) {
     const mb_request *request = mb_request_at(&sim->requests, slot);
-    const mb_kv_pool *pool = &sim->replicas[0].engine.kv;
+    uint64_t largest = 0;
+    for (size_t i = 0; i < sim->config->hardware_count; i++)
+        if (sim->config->hardware[i].memory.capacity > largest)
+            largest = sim->config->hardware[i].memory.capacity;
     char reason[160];
     snprintf(reason, sizeof reason, "needs %llu tokens of KV memory, and a replica's whole pool holds %llu",
              (unsigned long long)request->prompt_tokens + request->output_tokens,
-             (unsigned long long)pool->capacity);
+             (unsigned long long)largest);
     return mb_sim_reject(sim, slot, reason, error);
 }
 
@@ -98,8 +111,7 @@ mb_status mb_sim_arrive(mb_sim *sim, uint64_t id, mb_error *error) {
         return mb_fail(error, MB_BAD_INPUT, "request %llu has %llu tokens; at most %u are possible",
                        (unsigned long long)request->id, (unsigned long long)final_tokens, UINT32_MAX);
     // Can it be served at all, on an empty replica?
-    if (!sim->config->block_oversize &&
-        !mb_engine_ever_fits(&sim->replicas[0].engine, (uint32_t)final_tokens))
+    if (!sim->config->block_oversize && !fits_somewhere(sim, (uint32_t)final_tokens))
         return reject_oversize(sim, slot, error);
     if (sim->route.kind != MB_ROUTE_NONE) return mb_route(sim, slot, error);
     if (!sim->policy.ops->arrive) return mb_sim_push_to_inbox(sim, slot, error);

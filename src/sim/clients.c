@@ -67,7 +67,7 @@ void mb_client_leaves(mb_sim *sim, const mb_request *request) {
 void mb_clients_count(mb_sim *sim) {
     if (!sim->by_steps || sim->clients_counted_s == sim->now_s) return;
     sim->clients_counted_s = sim->now_s;
-    for (uint32_t i = 0; i < sim->config->replicas; i++) {
+    for (uint32_t i = 0; i < sim->replica_count; i++) {
         mb_engine *engine = &sim->replicas[i].engine;
         mb_engine_settle(engine);
         for (uint32_t slot = mb_engine_oldest(engine); slot != MB_NONE;) {

@@ -72,7 +72,7 @@ static void arrange(mb_sim *sim, bool planned) {
     const uint64_t change = mb_sim_newest_change(sim);
     if (change > sim->arranged) {
         // (Ranks of a group look up together, which the search for the first among all does not foresee.)
-        const bool for_all = sim->global_version > sim->arranged || sim->config->replicas == 1 || sim->groups;
+        const bool for_all = sim->global_version > sim->arranged || sim->replica_count == 1 || sim->groups;
         sim->arranged = change;
         if (for_all)
             interrupt_all(sim, change);
@@ -133,7 +133,8 @@ static mb_status schedule(mb_sim *sim, mb_replica *replica, mb_error *error) {
     else
         mb_bits_remove(&sim->loaded, engine->id);
     // (What blocks a queue for ever may have cost the policy a batch that it had formed.)
-    if (sim->policy.ops->alike && !holds && engine->count == 0 && !sim->config->block_oversize)
+    if (sim->policy.ops->alike && sim->config->hardware_count == 1 && !holds && engine->count == 0 &&
+        !sim->config->block_oversize)
         sim->refused_version = sim->version;
     bool started = mb_engine_built(engine);
     if (started) {
@@ -227,7 +228,7 @@ mb_status mb_dispatch(mb_sim *sim, mb_error *error) {
             if (status != MB_OK) break;
             arrange(sim, false);
         }
-        sim->around.turn = sim->config->replicas;
+        sim->around.turn = sim->replica_count;
     }
     if (sim->groups && status == MB_OK) status = mb_lockstep_start(sim, error);
     arrange(sim, true);

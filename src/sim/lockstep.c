@@ -9,12 +9,12 @@
 mb_status mb_lockstep_init(mb_sim *sim, mb_error *error) {
     const mb_sim_config *config = sim->config;
     if (config->group <= 1) return MB_OK;
-    if (!mb_latency_is_step(config->latency))
+    if (!sim->by_steps)
         return mb_fail(error, MB_BAD_INPUT, "replicas can step together under a model of single steps only");
-    if (config->replicas % config->group != 0)
+    if (sim->replica_count % config->group != 0)
         return mb_fail(error, MB_BAD_INPUT, "%u replicas cannot be dealt out to groups of %u",
-                       config->replicas, config->group);
-    const uint32_t groups = config->replicas / config->group;
+                       sim->replica_count, config->group);
+    const uint32_t groups = sim->replica_count / config->group;
     sim->groups = calloc(groups, sizeof *sim->groups);
     sim->ranks = calloc(config->group, sizeof *sim->ranks);
     if (!mb_bits_init(&sim->touched, groups) || !sim->groups || !sim->ranks) return mb_fail_memory(error);

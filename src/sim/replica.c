@@ -3,43 +3,72 @@
 
 #include <stdlib.h>
 
-mb_status mb_replicas_init(mb_sim *sim, mb_error *error) {
+// How many there are, and what they run by.
+static mb_status count_replicas(mb_sim *sim, mb_error *error) {
     const mb_sim_config *config = sim->config;
-    const uint32_t n = config->replicas;
-    if (n < 1 || n > 1u << 20)
-        return mb_fail(error, MB_BAD_INPUT, "cluster.gpus is %u; expected 1 to 1048576 replicas", n);
+    uint64_t count = 0;
+    sim->metrics.kv_capacity = 0;
+    sim->by_steps = mb_latency_is_step(config->hardware[0].latency);
+    for (size_t i = 0; i < config->hardware_count; i++) {
+        const mb_hardware *hardware = &config->hardware[i];
+        const uint64_t capacity = hardware->memory.capacity;
+        count += hardware->replicas;
+        if (capacity == MB_UNLIMITED) sim->metrics.kv_capacity = MB_UNLIMITED;
+        if (sim->metrics.kv_capacity != MB_UNLIMITED)
+            sim->metrics.kv_capacity += capacity * hardware->replicas;
+        if (mb_latency_is_step(hardware->latency) != sim->by_steps)
+            return mb_fail(
+                error, MB_BAD_INPUT,
+                "some groups of cluster.groups have a latency model of single steps, others one of "
+                "whole batches; expected one of the two for all");
+    }
+    if (count < 1 || count > 1u << 20)
+        return mb_fail(error, MB_BAD_INPUT, "cluster.gpus is %llu; expected 1 to 1048576 replicas",
+                       (unsigned long long)count);
+    sim->replica_count = sim->metrics.replicas = (uint32_t)count;
+    return MB_OK;
+}
+
+static mb_status open_replica(mb_sim *sim, uint32_t id, const mb_hardware *hardware, mb_error *error) {
+    mb_replica *replica = &sim->replicas[id];
+    mb_engine *engine = &replica->engine;
+    const mb_status status = mb_engine_init(engine, id, &sim->around, hardware->latency, &hardware->memory,
+                                            sim->config->stepwise, error);
+    if (status != MB_OK) return status;
+    if (hardware->max_requests) engine->max_requests = hardware->max_requests;
+    if (hardware->token_budget) engine->token_budget = hardware->token_budget;
+    engine->reserve = hardware->reserve;
+    engine->watermark = hardware->watermark;
+    replica->hardware = hardware;
+    replica->busy = true;
+    replica->own_queue = MB_NONE;
+    replica->far_s = INFINITY;
+    mb_replica_mark_idle(sim, replica);
+    return MB_OK;
+}
+
+mb_status mb_replicas_init(mb_sim *sim, mb_error *error) {
+    mb_status status = count_replicas(sim, error);
+    if (status != MB_OK) return status;
+    const uint32_t n = sim->replica_count;
     sim->replicas = calloc(n, sizeof *sim->replicas);
     const bool sets = mb_bits_init(&sim->idle, n) && mb_bits_init(&sim->calls, n) &&
                       mb_bits_init(&sim->loaded, n) && mb_bits_init(&sim->boundary, n) &&
                       mb_bits_init(&sim->dozing, n);
     sim->scratch = calloc(n, sizeof *sim->scratch);
     if (!sim->replicas || !sets || !sim->scratch) return mb_fail_memory(error);
-    sim->by_steps = mb_latency_is_step(config->latency);
     if (sim->by_steps && !mb_min_tree_init(&sim->boundaries, n)) return mb_fail_memory(error);
-    const mb_engine_memory memory = {.kind = config->kv_kind,
-                                     .capacity = config->kv_capacity,
-                                     .max_length = config->kv_max_length,
-                                     .block = config->kv_block,
-                                     .prefix_cache = config->prefix_cache};
-    for (uint32_t i = 0; i < n; i++) {
-        mb_replica *replica = &sim->replicas[i];
-        mb_engine *engine = &replica->engine;
-        const mb_status status = mb_engine_init(engine, i, &sim->around, &memory, config->stepwise, error);
-        if (status != MB_OK) return status;
-        if (config->max_requests) engine->max_requests = config->max_requests;
-        if (config->token_budget) engine->token_budget = config->token_budget;
-        engine->reserve = config->reserve;
-        engine->watermark = config->watermark;
-        replica->busy = true;
-        replica->own_queue = MB_NONE;
-        replica->far_s = INFINITY;
-        mb_replica_mark_idle(sim, replica);
+    const mb_hardware *hardware = sim->config->hardware;
+    for (uint32_t id = 0, left = hardware->replicas; id < n && status == MB_OK; id++, left--) {
+        for (; left == 0; left = hardware->replicas)
+            hardware++;
+        status = open_replica(sim, id, hardware, error);
     }
-    return MB_OK;
+    return status;
 }
 
 void mb_replicas_deinit(mb_sim *sim) {
-    for (uint32_t i = 0; sim->replicas && i < sim->config->replicas; i++)
+    for (uint32_t i = 0; sim->replicas && i < sim->replica_count; i++)
         mb_engine_deinit(&sim->replicas[i].engine);
     free(sim->replicas);
     mb_min_tree_deinit(&sim->boundaries);

@@ -14,7 +14,7 @@ static uint64_t measure(const mb_sim *sim, uint32_t id, mb_measured what) {
 }
 
 bool mb_least_begin(mb_sim *sim, mb_measured what) {
-    const uint32_t n = sim->config->replicas;
+    const uint32_t n = sim->replica_count;
     if (sim->least[what].nodes) return true;
     if (!sim->owned.changed && !mb_bits_init(&sim->recounted, n)) return false;
     sim->owned.changed = &sim->recounted;
@@ -41,7 +41,7 @@ uint32_t mb_least_replica(mb_sim *sim, mb_measured what) {
 
 // The less loaded of two that are drawn, if there are two; of equals the one drawn first.
 static uint32_t draw_two(const mb_sim *sim, mb_rng *random) {
-    const uint32_t n = sim->config->replicas;
+    const uint32_t n = sim->replica_count;
     const uint32_t a = (uint32_t)mb_rng_below(random, n);
     uint32_t b = (uint32_t)mb_rng_below(random, n > 1 ? n - 1 : 1);
     if (b >= a && n > 1) b++;
@@ -52,10 +52,10 @@ static uint32_t choose(mb_sim *sim) {
     mb_route_said *route = &sim->route;
     switch (route->kind) {
     case MB_ROUTE_TURNS:
-        route->last = route->last % sim->config->replicas + 1;
+        route->last = route->last % sim->replica_count + 1;
         return route->last - 1;
     case MB_ROUTE_RANDOM:
-        return (uint32_t)mb_rng_below(route->random, sim->config->replicas);
+        return (uint32_t)mb_rng_below(route->random, sim->replica_count);
     case MB_ROUTE_TWO:
         return draw_two(sim, route->random);
     case MB_ROUTE_RUNNING:

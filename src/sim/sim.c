@@ -38,11 +38,8 @@ mb_status mb_sim_init(mb_sim *sim, const mb_sim_config *config, mb_source *sourc
     mb_rng_init(&sim->noise, config->seed, config->replication, "latency");
     mb_window_init(sim);
     sim->programs.first_free = MB_NONE;
-    sim->metrics.replicas = config->replicas;
     sim->metrics.why = config->why;
     sim->metrics.usd_per_hour = config->usd_per_hour;
-    sim->metrics.kv_capacity = config->kv_capacity;
-    if (config->kv_capacity != MB_UNLIMITED) sim->metrics.kv_capacity *= config->replicas;
     if (config->exact_percentiles) mb_metrics_keep_samples(&sim->metrics);
     if (config->batch_means && !mb_metrics_keep_batches(&sim->metrics)) return mb_fail_memory(error);
     if (config->class_count) {
@@ -53,9 +50,9 @@ mb_status mb_sim_init(mb_sim *sim, const mb_sim_config *config, mb_source *sourc
     if (mb_sim_add_queue(sim, MB_KEY_NONE) == MB_NONE) return mb_fail_memory(error);
     if (!mb_service_init(sim)) return mb_fail_memory(error);
     mb_sim_surround(sim);
-    mb_status status = mb_lockstep_init(sim, error);
-    if (status == MB_OK) status = mb_front_init(sim, error);
-    return status == MB_OK ? mb_replicas_init(sim, error) : status;
+    mb_status status = mb_replicas_init(sim, error);
+    if (status == MB_OK) status = mb_lockstep_init(sim, error);
+    return status == MB_OK ? mb_front_init(sim, error) : status;
 }
 
 void mb_sim_deinit(mb_sim *sim) {
@@ -293,7 +290,7 @@ static mb_status run_events(mb_sim *sim, mb_error *error) {
         if (sim->warmup_end_s < next) next = sim->warmup_end_s; // an instant of its own
         if (sim->config->stop_s > 0 && next > sim->config->stop_s) {
             sim->now_s = sim->config->stop_s;
-            sim->around.turn = sim->config->replicas; // all that this instant had to bring has happened
+            sim->around.turn = sim->replica_count; // all that this instant had to bring has happened
             sim->stopped = true;
             break;
         }

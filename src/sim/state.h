@@ -10,6 +10,7 @@
 #include "metrics/metrics.h"
 #include "model/kv_table.h"
 #include "queue/bins.h"
+#include "sim/hardware.h"
 #include "sim/policy.h"
 #include "workload/source.h"
 
@@ -71,14 +72,11 @@ typedef struct mb_fair {
 } mb_fair;
 
 typedef struct mb_sim_config {
-    uint32_t replicas; // 1 .. 2^20
+    const mb_hardware *hardware; // replicas are numbered through, in this order; 1 .. 2^20 of them
+    size_t hardware_count;       // 1 ..
     uint32_t group; // so many replicas in a row step together (sim/lockstep.h), a divisor of them; 0, 1: none
-    mb_kv_kind kv_kind;
-    uint64_t kv_capacity;   // tokens per replica
-    uint32_t kv_max_length; // MB_KV_CONTIGUOUS
-    bool block_oversize;    // a request that no pool can ever hold stays in its queue (the origin's flaw 13);
-                            // else rejected
-    const mb_latency *latency;
+    bool block_oversize; // a request that no pool can ever hold stays in its queue (the origin's flaw 13);
+                         // else rejected
     mb_slo slo;
     mb_front_end front_end; // that each request passes before it is seen
     uint64_t seed, replication;
@@ -97,17 +95,9 @@ typedef struct mb_sim_config {
     double stop_s;            // the simulation ends here, whatever is under way; 0: when all is done
     const mb_class *classes;  // SLOs by class; NULL: `slo` for all
     size_t class_count;
-    // --- initial limits of every replica; the policy may change them
-    uint32_t max_requests; // 0: no limit
-    uint64_t token_budget; // of a step; 0: no limit
     // --- step latency models only
-    bool stepwise;      // visit every running request at every iteration (--step)
-    uint32_t kv_block;  // tokens
-    bool prefix_cache;  // freed blocks keep their content
-    bool async;         // steps are composed while the one before them runs
-    mb_reserve reserve; // initial, as is
-    bool reserve_given; // somebody asked for it, it is no default
-    double watermark;   // the share of blocks that admission leaves free
+    bool stepwise; // visit every running request at every iteration (--step)
+    bool async;    // steps are composed while the one before them runs
     uint64_t swap_tokens;
     double swap_s_per_token;
 } mb_sim_config;
@@ -194,6 +184,7 @@ typedef struct mb_route_said {
 
 struct mb_replica {
     mb_engine engine;
+    const mb_hardware *hardware;
     mb_plain plain;
     bool busy, idle_on_purpose, needs_call;
     bool ending;  // its engine's event is at this instant
@@ -228,6 +219,7 @@ struct mb_sim {
     mb_min_tree least[MB_MEASURED_COUNT]; // of the replicas, once somebody has asked,
     mb_bits recounted;                    // but for these, whose requests were not counted since they changed
     mb_replica *replicas;
+    uint32_t replica_count;
     bool by_steps;          // their engines go step by step, not by whole batches
     mb_request_times times; // where it goes, if anybody asked
     mb_surroundings around; // of the engines

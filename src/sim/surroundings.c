@@ -91,9 +91,7 @@ void mb_sim_surround(mb_sim *sim) {
     const mb_sim_config *config = sim->config;
     sim->around = (mb_surroundings){.clock = &sim->now_s,
                                     .requests = &sim->requests,
-                                    .latency = config->latency,
                                     .noise = &sim->noise,
-                                    .kv_max_length = config->kv_max_length,
                                     .async = config->async,
                                     .together = config->group > 1,
                                     .front_end = config->front_end,

@@ -33,14 +33,23 @@ mb_status mb_variant_check(const mb_scenario *scenario, const char *who, mb_erro
 }
 
 mb_status mb_variant_caution(const mb_scenario *scenario, char **text, mb_error *error) {
-    const mb_roofline *roofline = mb_scenario_section(scenario, 0)->points[0].experiment.roofline;
-    mb_strbuf said = {0}, all = {0};
+    const mb_experiment *experiment = &mb_scenario_section(scenario, 0)->points[0].experiment;
+    const mb_roofline *before = NULL;
+    mb_strbuf all = {0};
+    bool failed = false;
     *text = NULL;
-    if (!roofline) return MB_OK;
-    const bool sure = mb_roofline_text(roofline, &said);
-    mb_strbuf_printf(&all, "%s%s", sure ? "" : "warning: ", said.text ? said.text : "");
-    const bool failed = said.failed || all.failed;
-    mb_strbuf_deinit(&said);
+    for (size_t i = 0; i < experiment->group_count; i++) {
+        const mb_roofline *roofline = experiment->groups[i].roofline;
+        if (!roofline || (before && mb_roofline_alike(before, roofline))) continue;
+        before = roofline;
+        mb_strbuf said = {0};
+        const bool sure = mb_roofline_text(roofline, &said);
+        mb_strbuf_printf(&all, "%s%s%s", all.length ? "; " : "",
+                         sure ? "" : "warning: ", said.text ? said.text : "");
+        failed = failed || said.failed;
+        mb_strbuf_deinit(&said);
+    }
+    failed = failed || all.failed;
     if (failed) mb_strbuf_deinit(&all);
     *text = all.text;
     return failed ? mb_fail_memory(error) : MB_OK;

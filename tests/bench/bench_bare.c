@@ -291,15 +291,13 @@ int main(int argc, char **argv) {
     const uint64_t requests = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000;
     // As tests/bench/steps.lua where there is no trace: 70 % of what the replica can serve.
     const mb_latency steps = {.kind = MB_LATENCY_STEP, .step = LAW};
-    const mb_sim_config one_engine = {.replicas = 1,
-                                      .kv_capacity = BLOCKS * BLOCK,
-                                      .kv_block = BLOCK,
-                                      .prefix_cache = true,
-                                      .max_requests = MAX_REQUESTS,
-                                      .token_budget = TOKEN_BUDGET,
-                                      .latency = &steps,
-                                      .slo = {INFINITY, INFINITY, INFINITY},
-                                      .seed = SEED};
+    const mb_hardware engine = {.replicas = 1,
+                                .latency = &steps,
+                                .memory = {.capacity = BLOCKS * BLOCK, .block = BLOCK, .prefix_cache = true},
+                                .max_requests = MAX_REQUESTS,
+                                .token_budget = TOKEN_BUDGET};
+    const mb_sim_config one_engine = {
+        .hardware = &engine, .hardware_count = 1, .slo = {INFINITY, INFINITY, INFINITY}, .seed = SEED};
     contest batching = {
         .workload = {.kind = MB_WORKLOAD_SYNTHETIC,
                      .arrivals = {.kind = MB_ARRIVALS_POISSON, .rate = 9.19},
@@ -313,11 +311,9 @@ int main(int argc, char **argv) {
         .name = "`vllm_v1` in Lua"};
     compete(&batching);
     const mb_latency jobs = {.kind = MB_LATENCY_JOBS};
-    const mb_sim_config one_server = {.replicas = 1,
-                                      .kv_capacity = MB_UNLIMITED,
-                                      .latency = &jobs,
-                                      .slo = {INFINITY, INFINITY, INFINITY},
-                                      .seed = SEED};
+    const mb_hardware server = {.replicas = 1, .latency = &jobs, .memory = {.capacity = MB_UNLIMITED}};
+    const mb_sim_config one_server = {
+        .hardware = &server, .hardware_count = 1, .slo = {INFINITY, INFINITY, INFINITY}, .seed = SEED};
     const mb_policy_ops one_by_one = {.schedule = take_one};
     contest single = {.workload = {.kind = MB_WORKLOAD_SYNTHETIC,
                                    .arrivals = {.kind = MB_ARRIVALS_POISSON, .rate = 0.9},

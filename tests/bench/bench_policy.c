@@ -53,10 +53,10 @@ static mb_workload make_workload(uint64_t requests) {
 static double run(const mb_workload *workload, mb_policy policy, double *check) {
     const mb_latency latency = {.kind = MB_LATENCY_BATCH,
                                 .law = {.alpha_s = 0.05965, .beta_s_per_token = 0.005742, .gamma = 0.316}};
-    const mb_sim_config config = {.replicas = 32,
-                                  .kv_kind = MB_KV_TOKENS,
-                                  .kv_capacity = 73025,
-                                  .latency = &latency,
+    const mb_hardware hardware = {
+        .replicas = 32, .latency = &latency, .memory = {.kind = MB_KV_TOKENS, .capacity = 73025}};
+    const mb_sim_config config = {.hardware = &hardware,
+                                  .hardware_count = 1,
                                   .slo = {.ttft_s = INFINITY, .tbt_s = 0.01, .e2e_s = 60},
                                   .seed = 42};
     mb_error error = {0};

@@ -70,19 +70,24 @@ static void choose_params(bytes *b, params *p) {
     number(p, "ask", PICK(b, 0, 0.2, 1));
 }
 
-static mb_sim_config choose_cluster(bytes *b, const mb_latency *latency) {
-    return (mb_sim_config){.replicas = 1 + take(b, 3),
-                           .kv_kind = (mb_kv_kind)take(b, 2),
-                           .kv_capacity = 16 * (13 + take(b, 40)),
-                           .kv_max_length = 160,
-                           .kv_block = 1u << take(b, 5),
-                           .prefix_cache = take(b, 2),
-                           .token_budget = take(b, 2) ? 1 + take(b, 40) : 0,
-                           .max_requests = take(b, 2) ? 2 + take(b, 20) : 0,
+static mb_hardware choose_hardware(bytes *b, const mb_latency *latency) {
+    return (mb_hardware){.replicas = 1 + take(b, 3),
+                         .latency = latency,
+                         .memory = {.kind = (mb_kv_kind)take(b, 2),
+                                    .capacity = 16 * (13 + take(b, 40)),
+                                    .max_length = 160,
+                                    .block = 1u << take(b, 5),
+                                    .prefix_cache = take(b, 2)},
+                         .token_budget = take(b, 2) ? 1 + take(b, 40) : 0,
+                         .max_requests = take(b, 2) ? 2 + take(b, 20) : 0};
+}
+
+static mb_sim_config choose_cluster(bytes *b, const mb_hardware *hardware, size_t count) {
+    return (mb_sim_config){.hardware = hardware,
+                           .hardware_count = count,
                            .swap_tokens = take(b, 2) ? 500 : 0,
                            .swap_s_per_token = 0.0002,
                            .stop_s = take(b, 4) ? 0 : 0.5,
-                           .latency = latency,
                            .slo = {.ttft_s = INFINITY, .tbt_s = 0.05, .e2e_s = 5}};
 }
 
@@ -137,7 +142,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                          .per_context_s = PICK(&b, 0, 0x1p-14, 0.00003),
                                          .per_request_s = PICK(&b, 0, 0x1p-10)},
                                 .noise = PICK(&b, 0, 0, 0, 0.1)};
-    const mb_sim_config config = choose_cluster(&b, &latency);
+    mb_latency slower = latency; // of a second group, where there is one
+    slower.step.base_s *= 1.5;
+    const mb_hardware hardware[] = {choose_hardware(&b, &latency), choose_hardware(&b, &slower)};
+    const mb_sim_config config = choose_cluster(&b, hardware, take(&b, 3) ? 1 : 2);
     mb_workload workload = choose_workload(&b);
     mb_error error = {0};
     check(mb_workload_prepare(&workload, &error) == MB_OK);

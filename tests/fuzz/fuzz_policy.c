@@ -6,10 +6,9 @@
 
 static void simulate(mb_lua_policy *policy, const mb_workload *workload) {
     const mb_latency latency = {.law = {.alpha_s = 1, .beta_s_per_token = 0.01}};
-    const mb_sim_config config = {.replicas = 2,
-                                  .kv_capacity = 500,
-                                  .latency = &latency,
-                                  .slo = {.ttft_s = INFINITY, .tbt_s = 0.1, .e2e_s = 10}};
+    const mb_hardware hardware = {.replicas = 2, .latency = &latency, .memory = {.capacity = 500}};
+    const mb_sim_config config = {
+        .hardware = &hardware, .hardware_count = 1, .slo = {.ttft_s = INFINITY, .tbt_s = 0.1, .e2e_s = 10}};
     mb_error error = {0};
     mb_source *source;
     mb_sim sim;

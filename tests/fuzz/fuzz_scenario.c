@@ -196,7 +196,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             const mb_section *section = mb_scenario_section(scenario, i);
             for (size_t j = 0; j < section->point_count && j < 4; j++) {
                 const mb_experiment *experiment = &section->points[j].experiment;
-                check(experiment->replicas >= 1 && experiment->seeds >= 1 && experiment->policy_count >= 1);
+                check(experiment->groups->hardware.replicas >= 1 && experiment->seeds >= 1 &&
+                      experiment->policy_count >= 1);
                 check(strlen(experiment->description) > 10);
                 read_arrivals(experiment);
             }

@@ -94,10 +94,25 @@ return function(seed, folder, meddle)
       table.concat(more, ", "))
   end
 
-  local function cluster(hardware, together)
+  -- Replicas of several kinds.
+  local function groups(latency, block)
+    local list = {}
+    for i = 1, whole(2, 3) do
+      local parts = { ('name = "g%d", gpus = %d'):format(i, whole(1, 2)) }
+      if chance(0.7) then parts[#parts + 1] = "latency = " .. latency() end
+      if chance(0.5) then parts[#parts + 1] = "kv_tokens = " .. 16 * whole(13, 60) end
+      if chance(0.3) then parts[#parts + 1] = "kv_block = " .. pick{ block, 1, 4, 16 } end
+      if chance(0.3) then parts[#parts + 1] = "max_requests = " .. whole(2, 20) end
+      if chance(0.3) then parts[#parts + 1] = "token_budget = " .. whole(1, 40) end
+      list[i] = "{ " .. table.concat(parts, ", ") .. " }"
+    end
+    return "groups = { " .. table.concat(list, ", ") .. " }"
+  end
+
+  local function cluster(hardware, together, kinds)
     local block = pick{ 1, 2, 4, 16 }
     local gpus = together and together * whole(1, 3) or pick{ 1, 1, 2, 3 }
-    local parts = { "gpus = " .. gpus, "kv_max_length = 160", "kv_block = " .. block }
+    local parts = { kinds and groups(kinds, block) or "gpus = " .. gpus, "kv_max_length = 160", "kv_block = " .. block }
     local kind = pick{ "paged", "paged", "paged", "paged", "tokens", "contiguous" }
     parts[#parts + 1] = ('kv = "%s"'):format(kind)
     if kind == "paged" then
@@ -152,8 +167,9 @@ return function(seed, folder, meddle)
     local file = assert(io.open(path, "w"))
     local hardware, times = nil, latency()
     if chance(0.15) and not together then hardware, times = roofline() end
+    local kinds = not together and not hardware and chance(0.2) and latency or nil
     file:write(("return scenario {\n  workload = %s,\n  cluster = %s,\n  latency = %s,\n  slo = { tbt = 0.05, e2e = 5%s },\n")
-      :format(workload(whole(5, 60)), cluster(hardware, together), times, chance(0.5) and ", gap = 0.06" or ""))
+      :format(workload(whole(5, 60)), cluster(hardware, together, kinds), times, chance(0.5) and ", gap = 0.06" or ""))
     if chance(0.5) then file:write("  why = true,\n") end
     if chance(0.5) then file:write(("  qoe = { speed = %g, ttft = %g },\n"):format(pick{ 5, 40, 300 }, pick{ 0, 0.05, 1 })) end
     if chance(0.5) then file:write('  columns = { "program_mean_s", "service_gap" },\n') end

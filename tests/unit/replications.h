@@ -3,8 +3,8 @@
 // replications.
 #pragma once
 #include "base/student.h"
-#include "policy/policy_lua.h"
 #include "metrics/measures.h"
+#include "policy/policy_lua.h"
 #include "sim/sim.h"
 
 #include <math.h>
@@ -23,6 +23,7 @@
 typedef struct trial {
     mb_workload workload;
     mb_latency latency;
+    mb_hardware hardware;          // its latency is the one above
     mb_sim_config config;          // latency, replication and, unless given, seed are filled in
     const mb_policy_ops *c_policy; // NULL: `lua`
     void *c_self;
@@ -53,7 +54,10 @@ static inline void must(mb_status status, const mb_error *error) {
 static inline run_result run_trial(trial *t, uint64_t replication) {
     mb_error error = {0};
     mb_sim_config config = t->config;
-    config.latency = &t->latency;
+    mb_hardware hardware = t->hardware;
+    hardware.latency = &t->latency;
+    config.hardware = &hardware;
+    config.hardware_count = 1;
     config.replication = replication;
     mb_lua_policy lua;
     mb_policy policy = {t->c_policy, t->c_self};
@@ -74,8 +78,7 @@ static inline run_result run_trial(trial *t, uint64_t replication) {
     mb_measure_all(metrics, &config.slo, result.values);
     result.values[mb_measure_index("sim_wall_s")] = 0;
     result.values[mb_measure_index("sim_requests_per_s")] = 0;
-    result.in_system =
-        (metrics->in_system_integral - metrics->in_warmup_integral) / result.duration_s;
+    result.in_system = (metrics->in_system_integral - metrics->in_warmup_integral) / result.duration_s;
     result.little = metrics->in_system_integral / metrics->sojourn_s;
     assert_int_equal(metrics->requests, metrics->finished);
     assert_int_equal(metrics->unfinished, 0);

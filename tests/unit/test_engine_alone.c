@@ -82,7 +82,6 @@ static void open_world(world *w, const mb_latency *latency, uint32_t blocks, boo
     mb_request_store_init(&w->requests);
     w->around = (mb_surroundings){.clock = &w->now_s,
                                   .requests = &w->requests,
-                                  .latency = latency,
                                   .noise = &w->noise,
                                   .host_tokens = 6,
                                   .swap_s_per_token = 0.001,
@@ -96,7 +95,7 @@ static void open_world(world *w, const mb_latency *latency, uint32_t blocks, boo
                                   .preempted = preempted};
     const mb_engine_memory memory = {.capacity = 4 * (uint64_t)blocks, .block = 4};
     mb_error error = {0};
-    if (mb_engine_init(&w->engine, 3, &w->around, &memory, naive, &error) != MB_OK)
+    if (mb_engine_init(&w->engine, 3, &w->around, latency, &memory, naive, &error) != MB_OK)
         fail_msg("%s", error.message);
 }
 

@@ -47,10 +47,10 @@ static double operations(const mb_latency *latency, uint32_t replicas, double ga
                   .to_s = INFINITY,
                   .keep_zero = true},
         .until_s = INFINITY};
-    const mb_sim_config config = {.replicas = replicas,
-                                  .latency = latency,
-                                  .kv_capacity = MB_UNLIMITED,
-                                  .kv_block = 16,
+    const mb_hardware hardware = {
+        .replicas = replicas, .latency = latency, .memory = {.capacity = MB_UNLIMITED, .block = 16}};
+    const mb_sim_config config = {.hardware = &hardware,
+                                  .hardware_count = 1,
                                   .slo = {.ttft_s = INFINITY, .tbt_s = INFINITY, .e2e_s = INFINITY}};
     mb_error error = {0};
     mb_source *source = NULL;

@@ -97,10 +97,8 @@ static void run_cell(const cell *c, uint64_t margin, double values[REPLICATIONS]
                      .output = c->lengths,
                      .limit = c->requests},
         .latency = {.kind = MB_LATENCY_BATCH, .law = {.beta_s_per_token = 1 / TOKENS_PER_S}},
-        .config = {.replicas = c->servers,
-                   .kv_capacity = MB_UNLIMITED,
-                   .slo = {INFINITY, INFINITY, INFINITY, INFINITY},
-                   .seed = seed_of_cell++},
+        .hardware = {.replicas = c->servers, .memory = {.capacity = MB_UNLIMITED}},
+        .config = {.slo = {INFINITY, INFINITY, INFINITY, INFINITY}, .seed = seed_of_cell++},
         .lua = {.label = "multi_bin", .path = "policies/multi_bin.lua", .params = params, .param_count = 3}};
     if (c->flip > 0) {
         mb_predictor *predictor = &t.workload.predictor;
@@ -343,7 +341,8 @@ static void worked_example(void **unused) {
                                 .output = {.kind = MB_DIST_FIXED, .a = 1},
                                 .limit = 4},
                    .latency = {.kind = MB_LATENCY_BATCH, .law = {.beta_s_per_token = 1e-6}},
-                   .config = {.replicas = 1, .kv_capacity = MB_UNLIMITED, .slo = {INFINITY, INFINITY}},
+                   .hardware = {.replicas = 1, .memory = {.capacity = MB_UNLIMITED}},
+                   .config = {.slo = {INFINITY, INFINITY}},
                    .lua = {.label = "multi_bin",
                            .path = "policies/multi_bin.lua",
                            .params = params,

@@ -75,20 +75,18 @@ static uint64_t seed_of_cell; // each family sets the first
 // `servers` with this service time, arrivals at rho x servers / mean service.
 static trial make_trial(mb_distribution service, double mean_service, double rho, uint32_t servers) {
     const run_length length = length_of(rho);
-    trial t = {.workload = {.kind = MB_WORKLOAD_SYNTHETIC,
-                            .arrivals = {.kind = MB_ARRIVALS_POISSON, .rate = rho * servers / mean_service},
-                            .prompt = fixed(1),
-                            .output = fixed(1),
-                            .service = service,
-                            .has_service = true,
-                            .limit = length.requests},
-               .latency = {.kind = MB_LATENCY_JOBS},
-               .config = {.replicas = servers,
-                          .kv_capacity = MB_UNLIMITED,
-                          .slo = {INFINITY, INFINITY},
-                          .seed = seed_of_cell++,
-                          .warmup_requests = length.warmup},
-               .c_policy = &ONE_BY_ONE};
+    trial t = {
+        .workload = {.kind = MB_WORKLOAD_SYNTHETIC,
+                     .arrivals = {.kind = MB_ARRIVALS_POISSON, .rate = rho * servers / mean_service},
+                     .prompt = fixed(1),
+                     .output = fixed(1),
+                     .service = service,
+                     .has_service = true,
+                     .limit = length.requests},
+        .latency = {.kind = MB_LATENCY_JOBS},
+        .hardware = {.replicas = servers, .memory = {.capacity = MB_UNLIMITED}},
+        .config = {.slo = {INFINITY, INFINITY}, .seed = seed_of_cell++, .warmup_requests = length.warmup},
+        .c_policy = &ONE_BY_ONE};
     prepare_trial(&t);
     return t;
 }
@@ -222,7 +220,7 @@ static int ascending(const void *a, const void *b) {
 // server): the work left at each server, in ascending order; a request takes the first.
 static double recursion_wait(const trial *t, uint64_t replication) {
     double left[8] = {0}, previous = 0, sum = 0;
-    const uint32_t c = t->config.replicas;
+    const uint32_t c = t->hardware.replicas;
     mb_error error;
     mb_source *source;
     must(mb_source_open(&t->workload, t->config.seed, replication, &source, &error), &error);

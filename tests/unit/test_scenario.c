@@ -48,6 +48,7 @@ static void reads_every_key(void **state) {
     assert_false(section->has_report);
     assert_string_equal(section->points[0].label, "");
     const mb_experiment *e = experiment(scenario, 0, 0);
+    const mb_hardware *h = &e->groups->hardware;
     const mb_workload *w = &e->workload;
     assert_int_equal(w->kind, MB_WORKLOAD_SYNTHETIC);
     assert_int_equal(w->arrivals.kind, MB_ARRIVALS_ON_OFF);
@@ -58,9 +59,9 @@ static void reads_every_key(void **state) {
     assert_true(w->limit == 100 && w->clients == 3 && isinf(w->until_s));
     assert_int_equal(w->predictor.bins, 2);
     assert_true(w->predictor.confusion[0] == 0.75 && w->predictor.confusion[3] == 0.75); // prepared
-    assert_true(e->replicas == 2 && e->kv_kind == MB_KV_CONTIGUOUS && e->kv_capacity == 20000);
-    assert_true(e->kv_max_length == 2048 && e->block_oversize);
-    assert_true(e->latency.law.floor_s == 0.001 && e->latency.noise == 0.1);
+    assert_true(h->replicas == 2 && h->memory.kind == MB_KV_CONTIGUOUS && h->memory.capacity == 20000);
+    assert_true(h->memory.max_length == 2048 && e->block_oversize);
+    assert_true(e->groups->latency.law.floor_s == 0.001 && e->groups->latency.noise == 0.1);
     assert_true(isinf(e->slo.tbt_s) && e->slo.e2e_s == 5);
     assert_true(e->seeds == 2 && e->seed == 7 && e->warmup_requests == 10 && e->exact_percentiles &&
                 !e->oracle);
@@ -98,7 +99,7 @@ static void expands_a_sweep(void **state) {
     const mb_section *section = mb_scenario_section(scenario, 1);
     assert_int_equal(section->point_count, 6);
     assert_string_equal(section->points[3].label, "cluster.gpus=2 params.batch_size=8");
-    assert_int_equal(section->points[3].experiment.replicas, 2);
+    assert_int_equal(section->points[3].experiment.groups->hardware.replicas, 2);
     const mb_param *size = param(&section->points[3].experiment.policies[0], "batch_size");
     assert_true(size->number == 8 && size->if_declared);
     mb_scenario_free(scenario);
@@ -118,7 +119,7 @@ static void takes_overrides(void **state) {
                                     .limits = {.memory_bytes = 12345678}};
     mb_scenario *scenario = load(FOLDER "good.lua", &overrides);
     const mb_experiment *e = experiment(scenario, 0, 0);
-    assert_true(e->replicas == 9 && e->workload.arrivals.rate == 11 && e->seeds == 4 &&
+    assert_true(e->groups->hardware.replicas == 9 && e->workload.arrivals.rate == 11 && e->seeds == 4 &&
                 e->seed == UINT64_MAX);
     assert_true(e->limits.memory_bytes == 12345678 && e->limits.hook_s == 2);
     assert_int_equal(e->policy_count, 3);
@@ -133,9 +134,10 @@ static void prepares_a_trace(void **state) {
     (void)state;
     mb_scenario *scenario = load(FOLDER "trace.lua", NULL);
     const mb_experiment *e = experiment(scenario, 0, 0);
-    assert_int_equal(e->kv_capacity, 38229);
-    assert_true(fabs(e->latency.law.alpha_s - 0.0596528) < 1e-5 && e->latency.law.floor_s == 0.001);
-    assert_true(e->latency.max_batch == 32 && e->latency.max_length == 2048);
+    assert_int_equal(e->groups->hardware.memory.capacity, 38229);
+    assert_true(fabs(e->groups->latency.law.alpha_s - 0.0596528) < 1e-5 &&
+                e->groups->latency.law.floor_s == 0.001);
+    assert_true(e->groups->latency.max_batch == 32 && e->groups->latency.max_length == 2048);
     assert_string_equal(
         e->description,
         "100 requests of burst_sample.csv (x10), a window per seed, 4 replicas (38,229 KV tokens each), "
@@ -180,7 +182,8 @@ static void fills_in_defaults(void **state) {
     (void)state;
     mb_scenario *scenario = load(FOLDER "minimal.lua", NULL);
     const mb_experiment *e = experiment(scenario, 0, 0);
-    assert_true(e->replicas == 1 && e->kv_capacity == MB_UNLIMITED && !e->block_oversize);
+    assert_true(e->groups->hardware.replicas == 1 && e->groups->hardware.memory.capacity == MB_UNLIMITED &&
+                !e->block_oversize);
     assert_true(isinf(e->slo.tbt_s) && isinf(e->slo.e2e_s) && e->seeds == 5 && e->seed == 42);
     assert_int_equal(e->workload.predictor.kind, MB_PREDICT_EXACT);
     assert_true(isinf(e->workload.arrivals.rate));

@@ -29,6 +29,7 @@ typedef struct served {
 typedef struct bench {
     mb_workload workload;
     mb_latency latency;
+    mb_hardware hardware;
     mb_sim_config config;
     mb_source *source;
     mb_sim sim;
@@ -70,14 +71,15 @@ static void open_bench(bench *b, const row *rows, size_t count) {
         .until_s = INFINITY};
     // T(b, L) = 1 + 0.01 L (1 + (b - 1) / b)
     b->latency = (mb_latency){.law = {.alpha_s = 1, .beta_s_per_token = 0.01, .gamma = 1}};
-    b->config = (mb_sim_config){.replicas = 1,
-                                .kv_capacity = MB_UNLIMITED,
+    b->hardware = (mb_hardware){.replicas = 1, .memory = {.capacity = MB_UNLIMITED}};
+    b->config = (mb_sim_config){.hardware_count = 1,
                                 .slo = {.ttft_s = INFINITY, .tbt_s = INFINITY, .e2e_s = INFINITY}};
 }
 
 static void run_bench(bench *b, const mb_policy_ops *ops) {
     mb_error error = {0};
-    b->config.latency = &b->latency;
+    b->hardware.latency = &b->latency;
+    b->config.hardware = &b->hardware;
     const mb_observer observer = {.finished = on_finished, .self = b};
     if (mb_workload_prepare(&b->workload, &error) != MB_OK ||
         mb_source_open(&b->workload, 1, 0, &b->source, &error) != MB_OK ||
@@ -158,7 +160,7 @@ static void test_lowest_replica_first(void **state) {
     const row rows[] = {{0, 0, 30}, {0, 0, 30}, {0.1, 0, 30}, {0.2, 0, 30}};
     bench b;
     open_bench(&b, rows, 4);
-    b.config.replicas = 3;
+    b.hardware.replicas = 3;
     b.batch_limit = 1;
     run_bench(&b, &TAKE);
     assert_int_equal(b.of[0].replica, 0);
@@ -174,7 +176,7 @@ static void test_memory_stops_a_batch(void **state) {
     const row rows[] = {{0, 10, 30}, {0, 10, 30}, {0, 10, 11}, {0, 5, 5}};
     bench b;
     open_bench(&b, rows, 4);
-    b.config.kv_capacity = 100; // 40 + 40 fit, the next 21 do not, and nobody passes it
+    b.hardware.memory.capacity = 100; // 40 + 40 fit, the next 21 do not, and nobody passes it
     b.batch_limit = 8;
     run_bench(&b, &TAKE);
     assert_int_equal(b.of[1].batch, 1);
@@ -191,9 +193,9 @@ static void test_contiguous_pool_reserves_the_maximum(void **state) {
     const row rows[] = {{0, 10, 30}, {0, 10, 30}, {0, 10, 11}};
     bench b;
     open_bench(&b, rows, 3);
-    b.config.kv_kind = MB_KV_CONTIGUOUS;
-    b.config.kv_max_length = 50;
-    b.config.kv_capacity = 120; // two reservations of 50
+    b.hardware.memory.kind = MB_KV_CONTIGUOUS;
+    b.hardware.memory.max_length = 50;
+    b.hardware.memory.capacity = 120; // two reservations of 50
     b.batch_limit = 8;
     run_bench(&b, &TAKE);
     assert_int_equal(b.of[1].batch, 1);
@@ -211,7 +213,7 @@ static void test_oversize_is_rejected_with_a_sentence(void **state) {
     const row rows[] = {{0, 10, 30}, {0.1, 90, 30}, {0.2, 10, 30}};
     bench b;
     open_bench(&b, rows, 3);
-    b.config.kv_capacity = 100;
+    b.hardware.memory.capacity = 100;
     run_bench(&b, &TAKE);
     assert_string_equal(b.of[1].why, "rejected");
     assert_string_equal(b.of[2].why, "done");
@@ -226,7 +228,7 @@ static void test_oversize_blocks_where_asked(void **state) {
     const row rows[] = {{0, 10, 30}, {0.1, 90, 30}, {0.2, 10, 30}};
     bench b;
     open_bench(&b, rows, 3);
-    b.config.kv_capacity = 100;
+    b.hardware.memory.capacity = 100;
     b.config.block_oversize = true;
     run_bench(&b, &TAKE);
     assert_string_equal(b.of[1].why, "unfinished");
@@ -323,7 +325,7 @@ static void open_pair(bench *b, double stop_s, mb_slo slo) {
     b->batch_limit = 1;
     b->config.stop_s = stop_s;
     b->config.slo = slo;
-    b->config.kv_capacity = 100;
+    b->hardware.memory.capacity = 100;
     run_bench(b, &TAKE);
 }
 
@@ -429,7 +431,7 @@ static void run_warm(bench *b, uint64_t requests, double seconds) {
     b->config.warmup_requests = requests;
     b->config.warmup_s = seconds;
     b->config.slo = (mb_slo){INFINITY, INFINITY, 1.4, INFINITY};
-    b->config.kv_capacity = 100;
+    b->hardware.memory.capacity = 100;
     run_bench(b, &TAKE);
 }
 
@@ -559,7 +561,8 @@ static mb_error run_ticking(ticking *t) {
     const row rows[] = {{0, 10, 20}, {30000, 10, 20}};
     bench b;
     open_bench(&b, rows, 2);
-    b.config.latency = &b.latency;
+    b.hardware.latency = &b.latency;
+    b.config.hardware = &b.hardware;
     const mb_observer observer = {.finished = on_finished, .self = &b};
     mb_error error = {0};
     assert_int_equal(mb_workload_prepare(&b.workload, &error), MB_OK);

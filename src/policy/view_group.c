@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// Groups of replicas, and what the scenario's cluster asks of admission, as a policy sees them.
+#include "policy/views.h"
+
+#include <string.h>
+
+static void set_number(lua_State *L, const char *name, double value) {
+    if (!(value > 0)) return; // absent where the scenario says nothing
+    mb_lua_push_quantity(L, value);
+    lua_setfield(L, -2, name);
+}
+
+// What all from `first` on, `count` of them, ask alike.
+static void push_asked(lua_State *L, const mb_hardware *first, size_t count) {
+    mb_hardware all = *first;
+    for (size_t i = 1; i < count; i++) {
+        const mb_hardware *other = first + i;
+        if (other->reserve != all.reserve) all.reserve_given = false;
+        if (!other->reserve_given) all.reserve_given = false;
+        if (other->watermark != all.watermark) all.watermark = 0;
+        if (other->max_requests != all.max_requests) all.max_requests = 0;
+        if (other->token_budget != all.token_budget) all.token_budget = 0;
+    }
+    lua_newtable(L);
+    if (all.reserve_given) {
+        lua_pushstring(L, mb_reserve_name(all.reserve));
+        lua_setfield(L, -2, "reserve");
+    }
+    set_number(L, "watermark", all.watermark);
+    set_number(L, "max_requests", all.max_requests);
+    set_number(L, "token_budget", (double)all.token_budget);
+}
+
+void mb_cluster_push(lua_State *L, const mb_hardware *hardware) {
+    const mb_host *host = mb_host_of(L);
+    const mb_sim_config *config = host->sim->config;
+    const bool one = config->hardware_count == 1; // then a group is the cluster
+    const int index = hardware && !one ? (int)(hardware - config->hardware) + 1 : 0;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, host->cluster_views);
+    lua_rawgeti(L, -1, index);
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        if (index)
+            push_asked(L, hardware, 1);
+        else
+            push_asked(L, config->hardware, config->hardware_count);
+        lua_pushvalue(L, -1);
+        lua_rawseti(L, -3, index);
+    }
+    lua_remove(L, -2);
+}
+
+int mb_group_call(lua_State *L) {
+    mb_host *host = mb_host_of(L);
+    mb_view_check(L, 1, MB_VIEW_SIM);
+    const char *name = luaL_checkstring(L, 2);
+    const mb_sim *sim = host->sim;
+    bool known = false;
+    int count = 0;
+    lua_newtable(L);
+    mb_host_work(L, sim->replica_count / 16);
+    for (uint32_t i = 0; i < sim->replica_count; i++) {
+        const char *group = sim->replicas[i].hardware->group;
+        if (!group || strcmp(group, name) != 0) continue;
+        known = true;
+        mb_replica_view_push(host, i);
+        lua_rawseti(L, -2, ++count);
+    }
+    if (known) return 1;
+    if (!sim->config->hardware->group)
+        return luaL_error(L, "sim:group: the scenario's cluster has no groups (cluster.groups)");
+    luaL_Buffer names;
+    luaL_buffinit(L, &names);
+    for (size_t i = 0; i < sim->config->hardware_count; i++) {
+        if (i > 0) luaL_addstring(&names, ", ");
+        luaL_addstring(&names, sim->config->hardware[i].group);
+    }
+    luaL_pushresult(&names);
+    return luaL_error(L, "sim:group: the cluster has no group \"%s\"; its groups: %s", name,
+                      lua_tostring(L, -1));
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT
+#include "scenario/scenario_group.h"
+
+#include "fit/batch.h"
+#include "model/link.h"
+#include "model/profile.h"
+#include "model/roofline.h"
+#include "scenario/plan_lua.h"
+#include "scenario/scenario_fields.h"
+
+#include <math.h>
+
+static mb_step_coefficients read_coefficients(lua_State *L, int table) {
+    return (mb_step_coefficients){number(L, table, "base"), number(L, table, "per_token"),
+                                  number(L, table, "per_context"), number(L, table, "per_request")};
+}
+
+static void read_step_model(lua_State *L, int table, mb_group *group, mb_group_draft *draft) {
+    mb_latency *latency = &group->latency;
+    const mb_step_coefficients c = read_coefficients(L, table);
+    latency->step = (mb_step_law){c.base_s, c.per_token_s, c.per_context_s, c.per_request_s, .split = false};
+    if (enter(L, table, "prompts")) {
+        latency->step.split = true;
+        latency->step.prompts = read_coefficients(L, lua_gettop(L));
+        lua_pop(L, 1);
+    }
+    latency->host_s = number(L, table, "host");
+    latency->scheduling_s_per_request = number(L, table, "scheduling");
+    draft->layers = small(L, table, "layers");
+    draft->hidden = small(L, table, "hidden");
+    draft->tp = small(L, table, "gpus");
+    draft->shared = (mb_expert_ranks){small(L, table, "expert_gpus"), small(L, table, "expert_ranks")};
+    read_text(L, table, "links", &draft->links_path);
+    read_text(L, table, "exchange", &draft->exchange_path);
+    read_text(L, table, "corrections", &draft->corrections_path);
+    double *sizes = NULL;
+    size_t count = 0;
+    read_numbers(L, table, "graph_sizes", &sizes, &count);
+    draft->graph_sizes = sizes; // released with the draft, whatever happens next
+    group->graph_sizes = make(L, count, sizeof *group->graph_sizes);
+    for (size_t i = 0; i < count; i++)
+        group->graph_sizes[i] = (uint32_t)sizes[i];
+    latency->graph_sizes = group->graph_sizes;
+    latency->graph_size_count = count;
+}
+
+// Stands in until a job opens the clock of latency.custom.
+static mb_status no_clock(void *self, const mb_step_shape *shape, double *seconds, mb_error *error) {
+    (void)self, (void)shape, (void)seconds;
+    return mb_fail(error, MB_FAILED, "latency.custom: the job has not opened the function");
+}
+
+static void read_latency(lua_State *L, int table, mb_group *group, mb_group_draft *draft) {
+    static const char *const names[] = {"latency.batch",   "latency.table",   "latency.jobs",
+                                        "latency.step",    "latency.profile", "latency.custom",
+                                        "latency.roofline"};
+    mb_latency *latency = &group->latency;
+    latency->kind = (mb_latency_kind)CHOOSE(L, table, names);
+    latency->law = (mb_batch_law){.alpha_s = number(L, table, "alpha"),
+                                  .beta_s_per_token = number(L, table, "beta"),
+                                  .gamma = number(L, table, "gamma"),
+                                  .floor_s = number(L, table, "floor")};
+    latency->tbt_s = number(L, table, "tbt");
+    latency->noise = number(L, table, "noise");
+    read_text(L, table, "path", &draft->grid_path);
+    draft->absolute_weight = is(L, table, "weight", "absolute");
+    if (latency->kind == MB_LATENCY_CUSTOM) latency->custom = no_clock;
+    if (mb_latency_is_step(latency)) read_step_model(L, table, group, draft);
+    if (latency->kind == MB_LATENCY_ROOFLINE && enter(L, table, "coefficients")) {
+        group->roofline = make(L, 1, sizeof *group->roofline);
+        mb_roofline_from_table(L, lua_gettop(L), group->roofline);
+        latency->roofline = group->roofline;
+        lua_pop(L, 1);
+    }
+}
+
+static mb_reserve read_reserve(lua_State *L, int table) {
+    for (mb_reserve reserve = MB_RESERVE_CHUNK; reserve < MB_RESERVE_COUNT; reserve++)
+        if (is(L, table, "reserve", mb_reserve_name(reserve))) return reserve;
+    return MB_RESERVE_COUNT;
+}
+
+static void read_memory(lua_State *L, int table, mb_group *group) {
+    mb_hardware *hardware = &group->hardware;
+    const bool contiguous = is(L, table, "kv", "contiguous"), paged = is(L, table, "kv", "paged");
+    const double capacity = number(L, table, "capacity");
+    const uint32_t longest = small(L, table, "kv_max_length");
+    // An engine's pool is always of blocks: of a token, with the final length reserved, or of the longest
+    // request.
+    hardware->memory = (mb_engine_memory){
+        .kind = contiguous ? MB_KV_CONTIGUOUS : MB_KV_TOKENS,
+        .capacity = capacity > 0 ? (uint64_t)capacity : MB_UNLIMITED,
+        .max_length = longest,
+        .block = paged        ? small(L, table, "kv_block")
+                 : contiguous ? longest
+                              : 1,
+        .prefix_cache = paged && boolean(L, table, "prefix_cache"),
+    };
+    hardware->reserve = paged ? read_reserve(L, table) : contiguous ? MB_RESERVE_CHUNK : MB_RESERVE_FINAL;
+    hardware->reserve_given = hardware->reserve != MB_RESERVE_COUNT && paged;
+    if (paged && !hardware->reserve_given) hardware->reserve = MB_RESERVE_CHUNK;
+    hardware->watermark = paged ? number(L, table, "watermark") : 0; // room to grow, which only pages need
+}
+
+void mb_group_read(lua_State *L, int table, mb_group *group, mb_group_draft *draft) {
+    const int top = lua_gettop(L);
+    mb_hardware *hardware = &group->hardware;
+    read_text(L, table, "name", &group->name);
+    hardware->group = group->name;
+    if (enter(L, table, "latency")) read_latency(L, lua_gettop(L), group, draft);
+    if (enter(L, table, "cluster")) {
+        const int cluster = lua_gettop(L);
+        hardware->replicas = small(L, cluster, "replicas");
+        hardware->max_requests = small(L, cluster, "max_requests");
+        hardware->token_budget = whole(L, cluster, "token_budget");
+        draft->usd_per_hour = number(L, cluster, "all_usd_per_hour");
+        read_text(L, cluster, "model_path", &group->model_path);
+        read_memory(L, cluster, group);
+    }
+    lua_settop(L, top);
+}
+
+// --- preparing
+
+// What was measured beside the operators. Of a roofline the table replaces its own all-reduces.
+static mb_status prepare_measured(mb_group *group, const mb_group_draft *draft, mb_error *error) {
+    mb_latency *latency = &group->latency;
+    mb_status status = MB_OK;
+    const bool exchanged = draft->shared.ranks > 1; // not added up a second time, after the MLP
+    if (draft->links_path)
+        status = mb_link_read(draft->links_path, draft->tp, (exchanged ? 1 : 2) * draft->layers,
+                              draft->hidden, &group->link, error);
+    if (!status && draft->exchange_path)
+        status = mb_link_read(draft->exchange_path, draft->shared.gpus, draft->layers,
+                              (double)draft->shared.ranks * draft->hidden, &group->exchange, error);
+    if (!status && draft->corrections_path)
+        status = mb_corrections_read(draft->corrections_path, &group->corrections, error);
+    latency->link = group->link;
+    latency->exchange = group->exchange;
+    latency->corrections = group->corrections;
+    if (group->link && group->roofline)
+        group->roofline->reduce_seconds = group->roofline->reduce_latency_s = 0;
+    if (group->exchange && group->roofline)
+        group->roofline->exchange_seconds = group->roofline->exchange_latency_s = 0;
+    return status;
+}
+
+mb_status mb_group_prepare(mb_group *group, const mb_group_draft *draft, mb_error *error) {
+    mb_latency *latency = &group->latency;
+    if (latency->kind == MB_LATENCY_PROFILE) {
+        const mb_status status =
+            mb_profile_read(draft->grid_path, draft->layers, draft->shared, &group->profile, error);
+        if (status) return status;
+        latency->profile = group->profile;
+    }
+    const mb_status measured = prepare_measured(group, draft, error);
+    if (measured) return measured;
+    if (draft->grid_path && !mb_latency_is_step(latency)) {
+        mb_status status = mb_grid_read(draft->grid_path, &group->grid, error);
+        if (status) return status;
+        if (latency->kind == MB_LATENCY_BATCH) {
+            mb_fit fit;
+            status = mb_fit_batch_law(group->grid, draft->absolute_weight ? MB_FIT_ABSOLUTE : MB_FIT_RELATIVE,
+                                      &fit, error);
+            if (status) return status;
+            fit.law.floor_s = latency->law.floor_s;
+            latency->law = fit.law;
+            latency->max_batch = fit.max_batch;
+            latency->max_length = fit.max_length;
+        } else {
+            latency->grid = group->grid;
+        }
+    }
+    return mb_latency_check(latency, error);
+}
+
+// --- release
+
+void mb_group_draft_deinit(mb_group_draft *draft) {
+    free(draft->grid_path);
+    free(draft->graph_sizes);
+    free(draft->links_path);
+    free(draft->exchange_path);
+    free(draft->corrections_path);
+}
+
+void mb_group_deinit(mb_group *group) {
+    mb_grid_free(group->grid);
+    mb_profile_free(group->profile);
+    free(group->graph_sizes);
+    free(group->roofline);
+    mb_link_free(group->link);
+    mb_link_free(group->exchange);
+    mb_corrections_free(group->corrections);
+    free(group->model_path);
+    free(group->name);
+}

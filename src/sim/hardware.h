@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// Replicas that are alike: how long their steps take, and what memory each has.
+#pragma once
+#include "engine/state.h"
+
+typedef struct mb_hardware {
+    const char *group; // its name; NULL where the cluster has no groups
+    uint32_t replicas; // 1 ..
+    const mb_latency *latency;
+    mb_engine_memory memory; // of one replica
+    // --- initial limits, which the policy may change
+    uint32_t max_requests; // 0: no limit
+    uint64_t token_budget; // of a step; 0: no limit
+    mb_reserve reserve;    // of step models, with the next two
+    bool reserve_given;    // somebody asked for it, it is no default
+    double watermark;      // the share of blocks that admission leaves free
+} mb_hardware;
