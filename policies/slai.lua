@@ -22,11 +22,11 @@ function Slai:init()
   end
 end
 
--- False where memory was short.
+-- Who comes before the decodes that can wait; false where memory was short, or where tokens are left for those.
 local function fill(set, replica, step, queue)
   if not lanes.serve(set, replica, step) then return false end
-  for _, entry in ipairs(set.prefills) do
-    local good, why = step:add(entry.req)
+  for i = 1, #set.prefills do
+    local good, why = step:add(set.prefills[i].req)
     if not good then return why ~= "memory" end
   end
   local head = queue:peek()
@@ -34,15 +34,14 @@ local function fill(set, replica, step, queue)
     lanes.admitted(set, head)
     head = queue:peek()
   end
-  if step.budget == 0 then return true end
-  for _, lane in ipairs(set.list) do lane.latest = math.huge end
-  return lanes.serve(set, replica, step)
+  return step.budget == 0
 end
 
 function Slai:serve(replica, step, queue)
   local set, now = self.sets[replica.id], self.sim.now
   lanes.settle(set, now)
-  for _, lane in ipairs(set.list) do lane.latest = now - lane.gap + self.params.offset * set.mean end
+  local ahead = now + self.params.offset * set.mean
+  for i = 1, #set.list do set.list[i].latest = ahead - set.list[i].gap end
   if #set.prefills + #queue == 0 or not fill(set, replica, step, queue) then lanes.carry(set, replica, step, now) end
 end
 

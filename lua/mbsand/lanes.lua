@@ -60,7 +60,8 @@ end
 -- What the last step brought: new decodes, and what became of who was in it.
 function lanes.settle(set, now)
   local prefills, kept = set.prefills, 0
-  for _, lane in ipairs(set.list) do
+  for i = 1, #set.list do
+    local lane = set.list[i]
     if lane.served then                        -- from here on all were in it
       local entry = lane.served
       while entry do entry.last, entry = now, entry.next end
@@ -84,7 +85,8 @@ end
 
 -- Afresh from what runs, after preemptions.
 function lanes.rebuild(set, replica, now)
-  for _, lane in ipairs(set.list) do
+  for i = 1, #set.list do
+    local lane = set.list[i]
     local entry = lane.first
     while entry do entry.lane, entry = nil, entry.next end
     lane.first, lane.last, lane.served, lane.count = nil, nil, nil, 0
@@ -99,7 +101,7 @@ end
 function lanes.carry(set, replica, step, now)
   local preempted = step:carry()
   if preempted > 0 then lanes.rebuild(set, replica, now) end
-  for _, lane in ipairs(set.list) do lane.whole = true end
+  for i = 1, #set.list do set.list[i].whole = true end
   return preempted
 end
 
@@ -137,7 +139,8 @@ end
 function lanes.serve(set, replica, step)
   local whole, rows = 0, 0
   if step.requests == 0 then
-    for i, lane in ipairs(set.list) do
+    for i = 1, #set.list do
+      local lane = set.list[i]
       if not all_due(lane) then break end
       whole, rows = i, rows + lane.count
     end
@@ -160,7 +163,8 @@ function lanes.share(tightest, gap) return gap and gap < math.huge and tightest 
 -- whether it is everybody's, and for how many steps that stays so (nil: for good).
 function lanes.turns(set)
   local tightest, all, steps = nil, true, nil
-  for _, lane in ipairs(set.list) do
+  for i = 1, #set.list do
+    local lane = set.list[i]
     lane.share, lane.turn = 1, true
     if lane.count > 0 then
       tightest = tightest or lane.gap
@@ -180,7 +184,8 @@ end
 -- every step.
 function lanes.due(set)
   local due = math.huge
-  for _, lane in ipairs(set.list) do
+  for i = 1, #set.list do
+    local lane = set.list[i]
     local from, entry, before = math.huge, lane.first, nil
     while entry do
       if not entry.gone then
@@ -206,7 +211,8 @@ end
 
 -- Steps done, and their mean time, the last ones counting most; what of its turns each lane has saved.
 function lanes.stepped(set, step)
-  for _, lane in ipairs(set.list) do
+  for i = 1, #set.list do
+    local lane = set.list[i]
     if lane.share < 1 then lane.credit = lane.credit + step.count * (lane.share - (lane.turn and 1 or 0)) end
   end
   set.steps = set.steps + step.count

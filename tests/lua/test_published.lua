@@ -123,4 +123,17 @@ do
   within("trail: c = 0 against 0.8", busy["trail c=0"].e2e_mean_s / busy.trail.e2e_mean_s, 0.8, 1.005)
 end
 
+-- Niyama: 95 % of the promises kept at 1.2 times the load at which an engine for each class does not, and no worse than shared
+-- engines with chunks of a fixed size.
+do
+  local at_15 = means("silos --set workload.arrivals.rate=15", { "slo_attainment" })
+  local at_18 = means("silos --set workload.arrivals.rate=18", { "slo_attainment" })
+  within("silos at 15/s", math.max(at_15["silo 512"].slo_attainment, at_15["silo 2048"].slo_attainment), 0.5, 0.95)
+  within("qoserve at 18/s", at_18.qoserve.slo_attainment, 0.95, 1)
+  for _, rows in ipairs{ at_15, at_18 } do
+    local fixed = math.max(rows["shared 512"].slo_attainment, rows["shared 2048"].slo_attainment)
+    within("qoserve against fixed chunks", rows.qoserve.slo_attainment, fixed - 0.01, 1)
+  end
+end
+
 tap.done()

@@ -100,6 +100,11 @@ do
   tap.ok(select(2, places(1)), "polyserve: a looser promise shares a tighter one's replica where there is no other")
 end
 
+-- silo: each class has its replica; alone there, 12 and three steps of 11. On one replica they share it.
+case("a replica for each class", "silo", "", ONE .. ", gpus = 2", both(0.020, 0.040), { { 0, 12, 45 }, { 0, 12, 45 } },
+     "seed = 1,")
+case("and where there is one only", "silo", "", ONE, both(0.020, 0.040), { { 0, 14, 50 }, { 0, 14, 50 } }, "seed = 1,")
+
 -- trail: as srpt: B, with 2 left, interrupts A, with 8: 24, 35; A computes 3 tokens again, 48, and has 7 more. An A that is
 -- too old from the start stays.
 local LONG_SHORT = { { 0, 2, 9 }, { 1, 2, 2 } }
