@@ -1,7 +1,12 @@
 -- mc_sf: memory-constrained shortest first. The shortest predicted answer is admitted first, and only if at no future end of a
--- request the memory would be asked for more than it has; so nobody is preempted where predictions hold.
+-- request the memory would be asked for more than it has; so nobody is preempted where predictions hold. While somebody
+-- waits that is asked every `renew` steps: as those that run come nearer to their ends, the next may fit behind them before one
+-- has ended. (An answer counts with its last token, as in the paper, though an engine never stores that.)
 -- Source: Jaillet et al., "Online scheduling for LLM inference with KV cache constraints", arXiv 2502.07115, algorithm MC-SF.
-local McSf = { order = "predicted_output", params = { share = 1 } } -- of the pool that may be planned with
+local McSf = { order = "predicted_output", params = {
+  share = 1,                                   -- of the pool that may be planned with
+  renew = 1,
+} }
 
 function McSf:init()
   self.queue = self.sim:queue{ by = self.order }
@@ -12,6 +17,7 @@ function McSf:serve(replica, step, queue)
   if step:carry() > 0 then return end
   local most, head = self.params.share * replica.kv.capacity, queue:peek()
   while head and (replica.running == 0 or replica:peak{ with = head } <= most) and step:add(head) do head = queue:peek() end
+  if head then step:quantum(self.params.renew) end
 end
 
 function McSf:schedule(replica, step)

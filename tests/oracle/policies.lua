@@ -162,17 +162,20 @@ return P
 end
 
 -- mc_sf: unit steps, memory for 10 tokens, prompts of 1. Answers of 2, 2, 8: peak max(1 + 8, 2 + 4, 3 + 6) = 9, all start at
--- once. Of 4, 4, 4 two do (2 + 8 = 10); three would need 15.
+-- once. Of 4, 4, 4 two do (2 + 8 = 10); three would need 15. In memory for 12 the third starts when the others have 3: then
+-- they end with 5 each while it holds 2, and it needs 5 after them; a step before, 1 + 2 x 3 + 3 x 2 = 13.
 do
-  local function ends(policy, outputs)
+  local function ends(policy, outputs, memory)
     local requests, list = {}, {}
     for i, output in ipairs(outputs) do requests[i] = { 0, 1, output } end
-    local rows, row = run(policy, "", "kv_block = 1, kv_blocks = 10, prefix_cache = false", trace(requests), "", 0)
+    local rows, row = run(policy, "", ("kv_block = 1, kv_blocks = %d, prefix_cache = false"):format(memory or 10),
+      trace(requests), "", 0)
     for i = 1, #outputs do list[i] = ("%g"):format(tonumber(rows[i - 1].end_s) * 100) end
     return table.concat(list, " ") .. ", " .. row.preemptions .. " preempted"
   end
   tap.equal(ends("mc_sf", { 2, 2, 8 }), "2 2 8, 0 preempted", "mc_sf: all at once")
   tap.equal(ends("mc_sf", { 4, 4, 4 }), "4 4 8, 0 preempted", "mc_sf: two, then the third")
+  tap.equal(ends("mc_sf", { 4, 4, 4 }, 12), "4 4 7, 0 preempted", "mc_sf: the third behind two that run")
   tap.equal(ends("fcfs", { 4, 4, 4 }), "4 4 5, 1 preempted", "fcfs: three, of whom one is set aside")
 end
 
