@@ -16,6 +16,7 @@ static bool next_line(const char **at, mb_strbuf *line) {
     mb_strbuf_deinit(line);
     mb_strbuf_add_bytes(line, *at, (size_t)(end - *at));
     *at = end + 1;
+    if (!line->failed) mb_make_printable(line->text, ""); // labels may hold anything
     return !line->failed;
 }
 

@@ -178,7 +178,7 @@ static mb_status save(const mb_run_arguments *arguments, const chosen *c, const 
     fflush(stdout); // what is known, before what may fail
     const mb_status status = mb_stretch_save(duel, c->scenario, found, arguments->output, &same, error);
     if (status == MB_OK && !same)
-        fprintf(
+        mb_cli_say(
             stderr,
             "mbsand: warning: run alone, %s does not give the times above: its policies or its clock know "
             "more of the whole run than a trace can say\n",

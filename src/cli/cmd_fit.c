@@ -2,14 +2,13 @@
 // mbsand fit: fit a law to measured times, and show where it is wrong.
 #include "cli/commands.h"
 #include "fit/file.h"
+#include "report/files.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static const char HELP[] =
     "usage: mbsand fit FILE.csv [options]\n"
@@ -110,50 +109,18 @@ static mb_status parse_options(int argc, char **argv, options *o, mb_error *erro
     return MB_OK;
 }
 
-static mb_status write_all(FILE *file, const char *name, const mb_strbuf *text, mb_error *error) {
+static mb_status print(const mb_strbuf *text, mb_error *error) {
     errno = 0;
-    if (fwrite(text->text, 1, text->length, file) == text->length && fflush(file) == 0) return MB_OK;
-    return mb_fail(error, MB_FAILED, "cannot write %s: %s", name, strerror(errno));
-}
-
-static mb_status write_and_close(const char *path, const char *mode, const char *name, const mb_strbuf *text,
-                                 mb_error *error) {
-    FILE *file = fopen(path, mode);
-    if (!file) return mb_fail(error, MB_FAILED, "cannot write %s: %s", name, strerror(errno));
-    mb_status status = write_all(file, name, text, error);
-    // What fclose reports late (a quota, a network file system) counts too.
-    if (fclose(file) != 0 && !status)
-        status = mb_fail(error, MB_FAILED, "cannot write %s: %s", name, strerror(errno));
-    return status;
-}
-
-// Under a temporary name first, so that a file that exists is whole. A device or pipe is written as it is.
-static mb_status write_file(const char *path, const mb_strbuf *text, mb_error *error) {
-    struct stat info;
-    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
-        return write_and_close(path, "w", path, text, error);
-    mb_strbuf temporary = {0};
-    mb_strbuf_printf(&temporary, "%s.%ld.tmp", path, (long)getpid());
-    if (temporary.failed) {
-        mb_strbuf_deinit(&temporary);
-        return mb_fail_memory(error);
-    }
-    mb_status status = write_and_close(temporary.text, "wx", path, text, error);
-    if (!status && rename(temporary.text, path) != 0)
-        status = mb_fail(error, MB_FAILED, "cannot write %s: %s", path, strerror(errno));
-    if (status) remove(temporary.text);
-    mb_strbuf_deinit(&temporary);
-    return status;
+    if (fwrite(text->text, 1, text->length, stdout) == text->length && fflush(stdout) == 0) return MB_OK;
+    return mb_fail(error, MB_FAILED, "cannot write to standard output: %s", strerror(errno));
 }
 
 static mb_status deliver(const options *o, const mb_fit_texts *texts, mb_error *error) {
     const bool lua_to_stdout = o->output && strcmp(o->output, "-") == 0;
     mb_status status = MB_OK;
-    if (o->plot) status = write_file(o->plot, &texts->picture, error);
-    if (!status && o->output && !lua_to_stdout) status = write_file(o->output, &texts->lua, error);
-    if (!status)
-        status = write_all(stdout, "to standard output", lua_to_stdout ? &texts->lua : &texts->report, error);
-    return status;
+    if (o->plot) status = mb_output_text(o->plot, &texts->picture, error);
+    if (!status && o->output && !lua_to_stdout) status = mb_output_text(o->output, &texts->lua, error);
+    return status ? status : print(lua_to_stdout ? &texts->lua : &texts->report, error);
 }
 
 static mb_status fit(const options *o, mb_error *error) {

@@ -33,7 +33,7 @@ int mb_cmd_merge(int argc, char **argv) {
     if (mb_merge(argv[optind], argv + optind + 1, (size_t)(argc - optind - 1), &added, &missing, &error) !=
         MB_OK)
         return mb_cli_fail(&error);
-    fprintf(stderr, "mbsand: %zu runs were added to %s", added, argv[optind]);
+    mb_cli_say(stderr, "mbsand: %zu runs were added to %s", added, argv[optind]);
     if (missing) fprintf(stderr, "; %zu are still missing", missing);
     fputc('\n', stderr);
     return 0;

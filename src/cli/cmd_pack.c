@@ -6,10 +6,10 @@
 #include "cli/options.h"
 #include "cli/stop.h"
 #include "policy/policy_lua.h"
+#include "report/files.h"
 #include "report/runs_csv.h"
 #include "run/params.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,35 +112,38 @@ static int try_case(const char *path, const char *shown) {
 }
 
 static mb_status write_case(const mb_run_arguments *arguments, const mb_scenario *scenario,
-                            const mb_case_run *run, const char *path, mb_error *error) {
+                            const mb_case_run *run, const char *file, mb_error *error) {
     word_list words;
     mb_strbuf made_by = {0};
     mb_strbuf_printf(&made_by, "mbsand %s (%s)", MB_VERSION, mb_lua_engine());
     mb_status status = list_words(arguments, &words) && !made_by.failed ? MB_OK : mb_fail_memory(error);
     const mb_case_options options = {.root = mb_scenario_root(scenario),
                                      .words = (const char *const *)words.words,
-                                     .made_by = made_by.text};
-    if (status == MB_OK) status = mb_case_pack(path, scenario, run, &options, error);
+                                     .made_by = made_by.text,
+                                     .called = arguments->output};
+    if (status == MB_OK) status = mb_case_pack(file, scenario, run, &options, error);
     free_words(&words);
     mb_strbuf_deinit(&made_by);
     return status;
 }
 
-static int put_in_place(const char *made, const char *path, const mb_case_run *run) {
+static int put_in_place(mb_output_file *output, const mb_case_run *run) {
     struct stat info = {0};
     mb_error error = {0};
     size_t runs = 0;
     for (size_t i = 0; i < run->count; i++)
         runs += run->sections[i].count;
-    stat(made, &info);
-    if (rename(made, path) != 0) {
-        mb_fail(&error, MB_FAILED, "%s cannot be written: %s", path, strerror(errno));
-        unlink(made);
+    stat(output->temporary, &info);
+    char *path = mb_strdup(output->path);
+    if (mb_output_commit(output, &error) != MB_OK) {
+        free(path);
         return mb_cli_fail(&error);
     }
-    printf("%s: %.1f MB, whole files of data, %zu runs; `mbsand run` runs it, `mbsand verify` checks that it "
+    mb_cli_put(path ? path : "");
+    printf(": %.1f MB, whole files of data, %zu runs; `mbsand run` runs it, `mbsand verify` checks that it "
            "gives the same bits\n",
-           path, (double)info.st_size / 1e6, runs);
+           (double)info.st_size / 1e6, runs);
+    free(path);
     return 0;
 }
 
@@ -148,24 +151,21 @@ static int pack(const mb_run_arguments *arguments) {
     mb_scenario *scenario = NULL;
     mb_case_run run = {0};
     mb_error error = {0};
+    mb_output_file output = {0}; // not in its place until it was tried
     char here[PATH_MAX];
-    mb_strbuf made = {0}; // beside its place, until it was tried
     mb_status status = getcwd(here, sizeof here) ? MB_OK : mb_fail_memory(&error);
     char *path = mb_paths_join(here, arguments->output);
-    mb_strbuf_printf(&made, "%s.new", path ? path : "");
-    if (status == MB_OK && (!path || made.failed)) status = mb_fail_memory(&error);
+    if (status == MB_OK && !path) status = mb_fail_memory(&error);
     mb_stop_on_signals();
     if (status == MB_OK) status = load(arguments, &scenario, &error);
+    if (status == MB_OK) status = mb_output_at(path, &output, &error);
     if (status == MB_OK) status = run_all(arguments, scenario, &run, &error);
-    if (status == MB_OK) status = write_case(arguments, scenario, &run, made.text, &error);
-    int code = status == MB_OK ? try_case(made.text, arguments->output) : mb_cli_fail(&error);
-    if (code == 0)
-        code = put_in_place(made.text, path, &run);
-    else if (made.text)
-        unlink(made.text);
+    if (status == MB_OK) status = write_case(arguments, scenario, &run, output.temporary, &error);
+    int code = status == MB_OK ? try_case(output.temporary, arguments->output) : mb_cli_fail(&error);
+    if (code == 0) code = put_in_place(&output, &run);
+    mb_output_abandon(&output);
     mb_case_run_deinit(&run);
     mb_scenario_free(scenario);
-    mb_strbuf_deinit(&made);
     free(path);
     return code;
 }
@@ -203,15 +203,16 @@ static int judge(const char *path, const mb_case *opened, const char *results, s
     const char *maker = made_by.text ? made_by.text : "";
     int code = 0;
     if (strcmp(opened->results, results) == 0)
-        printf("%s: the same bits in all %zu runs (packed by %s, run by mbsand %s (%s))\n", path, runs, maker,
-               MB_VERSION, mb_lua_engine());
+        mb_cli_say(stdout, "%s: the same bits in all %zu runs (packed by %s, run by mbsand %s (%s))\n", path,
+                   runs, maker, MB_VERSION, mb_lua_engine());
     else {
         int length[2];
         const char *line[2];
         const size_t number = first_difference(opened->results, results, length, line);
-        printf("%s: other results: packed by %s, run by mbsand %s (%s). They differ first in line %zu of "
-               "results.csv:\npacked: ",
-               path, maker, MB_VERSION, mb_lua_engine(), number);
+        mb_cli_say(stdout,
+                   "%s: other results: packed by %s, run by mbsand %s (%s). They differ first in line %zu of "
+                   "results.csv:\npacked: ",
+                   path, maker, MB_VERSION, mb_lua_engine(), number);
         for (size_t i = 0; i < 2; i++) {
             mb_strbuf text = {0};
             mb_strbuf_add_bytes(&text, line[i], (size_t)length[i]);

@@ -159,17 +159,17 @@ static int parse(int argc, char **argv, options *o) {
 // ---------------------------------------------------------------------------------------------------
 
 static void print_summary(const options *o, const mb_probe_summary *s, uint32_t layers) {
-    printf("%s\n%zu cells measured in %.1f s", s->device, s->measured, s->seconds);
+    mb_cli_say(stdout, "%s\n%zu cells measured in %.1f s", s->device, s->measured, s->seconds);
     if (s->known) printf(", %zu were in %s already", s->known, o->output);
     if (s->skipped) printf(", %zu left out: more KV memory than the device has", s->skipped);
     if (s->complete && o->grid == MB_PROBE_PROFILE)
-        printf("\n%s is complete; next: latency = latency.profile \"%s\" { layers = %u }\n", o->output,
-               o->output, layers);
+        mb_cli_say(stdout, "\n%s is complete; next: latency = latency.profile \"%s\" { layers = %u }\n",
+                   o->output, o->output, layers);
     else if (s->complete)
-        printf("\n%s is complete; next: mbsand fit %s\n", o->output, o->output);
+        mb_cli_say(stdout, "\n%s is complete; next: mbsand fit %s\n", o->output, o->output);
     else
-        printf("\n%zu cells are still to be measured; the same command goes on\n",
-               s->cells - s->skipped - s->known - s->measured);
+        mb_cli_say(stdout, "\n%zu cells are still to be measured; the same command goes on\n",
+                   s->cells - s->skipped - s->known - s->measured);
 }
 
 static mb_status narrow(const mb_list *list, uint32_t **values, mb_error *error) {

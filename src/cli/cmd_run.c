@@ -301,7 +301,7 @@ static int run_sections(run_context *all, mb_error *error) {
     else if (interrupted())
         fputs("mbsand: interrupted; what was finished is above\n", stderr);
     if (atomic_load(&all->cut_dumps))
-        fprintf(
+        mb_cli_say(
             stderr,
             "mbsand: what runs that did not come to their end had dumped is in %s, in files named *.part\n",
             all->arguments->out);

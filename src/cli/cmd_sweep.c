@@ -31,7 +31,7 @@ static void show_progress(void *context, size_t done, size_t jobs, uint64_t arri
 }
 
 static void say_done(const mb_run_arguments *arguments, const mb_sweep_result *result) {
-    fprintf(stderr, "mbsand: %zu of %zu runs are in %s", result->done, result->total, arguments->db);
+    mb_cli_say(stderr, "mbsand: %zu of %zu runs are in %s", result->done, result->total, arguments->db);
     if (arguments->shards > 1) fprintf(stderr, " (part %u of %u)", arguments->shard + 1, arguments->shards);
     if (result->before) fprintf(stderr, ", %zu of them from before", result->before);
     if (result->failed) fprintf(stderr, "; %zu failed", result->failed);
@@ -42,9 +42,9 @@ static void say_done(const mb_run_arguments *arguments, const mb_sweep_result *r
                 result->to_bound,
                 result->bounded < result->to_bound ? "; the same command goes on from there" : "");
     if (result->store_s > SLOW_STORE * result->wall_s && result->wall_s > 1)
-        fprintf(stderr,
-                "mbsand: %.0f %% of the time somebody wrote to %s: a disk of this machine may be faster\n",
-                100 * result->store_s / result->wall_s, arguments->db);
+        mb_cli_say(stderr,
+                   "mbsand: %.0f %% of the time somebody wrote to %s: a disk of this machine may be faster\n",
+                   100 * result->store_s / result->wall_s, arguments->db);
 }
 
 // On a rank that has no database: run what rank 0 hands out.

@@ -4,6 +4,8 @@
 #pragma once
 #include "base/error.h"
 
+#include <stdio.h>
+
 int mb_cmd_run(int argc, char **argv);
 int mb_cmd_sweep(int argc, char **argv);
 int mb_cmd_search(int argc, char **argv);
@@ -26,5 +28,7 @@ int mb_cli_fail(const mb_error *error);
 int mb_cli_usage(const char *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));
 // Text of a file or a script on standard output: one line, without what would steer a terminal.
 void mb_cli_put(const char *text);
+// The same of what is made of such texts: lines, on standard output or standard error.
+void mb_cli_say(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 // Flush standard output and say so if it could not be written; the exit code.
 int mb_cli_finish(void);

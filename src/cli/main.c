@@ -90,6 +90,7 @@ static int run_verb(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+    mb_stop_not_on_full_files();
     const int code = run_verb(argc, argv);
     // A thread that was left behind may hold what exit() would wait for.
     if (atomic_load(mb_stop_flag())) _exit(code);

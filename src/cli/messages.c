@@ -21,6 +21,16 @@ void mb_cli_put(const char *text) {
     mb_strbuf_deinit(&line);
 }
 
+void mb_cli_say(FILE *out, const char *format, ...) {
+    char text[8192]; // two paths and some words
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    mb_make_printable(text, "\n");
+    fputs(text, out);
+}
+
 int mb_cli_usage(const char *verb_name, const char *format, ...) {
     char text[1024];
     va_list arguments;
@@ -34,7 +44,9 @@ int mb_cli_usage(const char *verb_name, const char *format, ...) {
 }
 
 int mb_cli_finish(void) {
-    if (fflush(stdout) == 0 && !ferror(stdout)) return 0;
-    fprintf(stderr, "mbsand: standard output cannot be written: %s\n", strerror(errno));
+    const int reason = fflush(stdout) == 0 ? 0 : errno; // of an earlier write, nobody knows any more
+    if (!reason && !ferror(stdout)) return 0;
+    fprintf(stderr, "mbsand: standard output cannot be written%s%s\n", reason ? ": " : "",
+            reason ? strerror(reason) : "");
     return 1;
 }

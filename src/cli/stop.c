@@ -14,6 +14,7 @@ static atomic_int asked;
 
 static void on_signal(int number) {
     atomic_store(&stopped, true);
+    if (number == SIGPIPE) return; // which every write brings
     if (atomic_fetch_add(&asked, 1) + 1 >= PATIENCE) _exit(128 + number);
 }
 
@@ -21,10 +22,16 @@ void mb_stop_on_signals(void) {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    struct sigaction hangup;
-    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN) // nohup asks to go on
-        sigaction(SIGHUP, &action, NULL);
-    struct sigaction ignored = {.sa_handler = SIG_IGN};
+    const int polite[] = {SIGHUP, SIGPIPE};
+    for (int i = 0; i < 2; i++) {
+        struct sigaction before;
+        if (sigaction(polite[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN) // nohup asks to go on
+            sigaction(polite[i], &action, NULL);
+    }
+}
+
+void mb_stop_not_on_full_files(void) {
+    const struct sigaction ignored = {.sa_handler = SIG_IGN};
     sigaction(SIGXFSZ, &ignored, NULL);
 }
 

@@ -118,8 +118,8 @@ int mb_tune(const mb_run_arguments *arguments, int argc, char **argv) {
         }
     }
     if (result.before)
-        fprintf(stderr, "mbsand: %zu of %zu runs were in %s before\n", result.before, result.done,
-                arguments->db);
+        mb_cli_say(stderr, "mbsand: %zu of %zu runs were in %s before\n", result.before, result.done,
+                   arguments->db);
     const bool interrupted = result.interrupted;
     mb_tune_deinit(&result);
     for (size_t i = 0; i < options.axis_count; i++)

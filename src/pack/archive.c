@@ -29,8 +29,7 @@ static mb_status fail_sql(const mb_archive *archive, mb_error *error) {
         return mb_fail(error, MB_BAD_INPUT, "%s is damaged, or no case: %s", archive->path,
                        sqlite3_errmsg(archive->db));
     const int reason = sqlite3_system_errno(archive->db);
-    return mb_fail(error, MB_FAILED, "%s cannot be %s: %s", archive->path,
-                   archive->temporary ? "written" : "read",
+    return mb_fail(error, MB_FAILED, "%s cannot be %s: %s", archive->path, archive->made ? "written" : "read",
                    code == SQLITE_FULL ? "the disk is full"
                    : reason            ? strerror(reason)
                                        : sqlite3_errmsg(archive->db));
@@ -58,18 +57,14 @@ bool mb_archive_is(const char *path) {
 
 // --- writing
 
-mb_status mb_archive_create(mb_archive *archive, const char *path, mb_error *error) {
-    mb_strbuf temporary = {0};
-    mb_strbuf_printf(&temporary, "%s.part", path);
-    *archive = (mb_archive){.path = mb_strdup(path), .temporary = temporary.text};
-    if (temporary.failed || !archive->path) return mb_fail_memory(error);
-    unlink(archive->temporary);
-    const int file = open(archive->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (file < 0) // SQLite would try to read it next, and give that error
-        return mb_fail(error, MB_FAILED, "%s cannot be written: %s", archive->path, strerror(errno));
-    close(file);
-    if (sqlite3_open(archive->temporary, &archive->db) != SQLITE_OK) return fail_sql(archive, error);
+mb_status mb_archive_create(mb_archive *archive, const char *file, const char *called, mb_error *error) {
+    *archive = (mb_archive){.path = mb_strdup(called), .made = true};
+    if (!archive->path) return mb_fail_memory(error);
+    // No lock of SQLite's, and no file beside it: what does not come to its end is removed as a whole.
+    if (sqlite3_open_v2(file, &archive->db, SQLITE_OPEN_READWRITE, "unix-none") != SQLITE_OK)
+        return fail_sql(archive, error);
     return execute(archive,
+                   "PRAGMA journal_mode = OFF; "
                    "CREATE TABLE sqlar(name TEXT PRIMARY KEY, mode INT, mtime INT, sz INT, data BLOB); BEGIN",
                    error);
 }
@@ -112,21 +107,11 @@ mb_status mb_archive_put_file(mb_archive *archive, const char *name, const char 
 }
 
 mb_status mb_archive_commit(mb_archive *archive, mb_error *error) {
-    const mb_status status = execute(archive, "COMMIT", error);
-    if (status != MB_OK) return status;
-    sqlite3_close(archive->db);
-    archive->db = NULL;
-    if (rename(archive->temporary, archive->path) != 0)
-        return mb_fail(error, MB_FAILED, "%s cannot be written: %s", archive->path, strerror(errno));
-    free(archive->temporary);
-    archive->temporary = NULL;
-    return MB_OK;
+    return execute(archive, "COMMIT", error);
 }
 
 void mb_archive_close(mb_archive *archive) {
     sqlite3_close(archive->db);
-    if (archive->temporary) unlink(archive->temporary);
-    free(archive->temporary);
     free(archive->path);
     *archive = (mb_archive){0};
 }
@@ -237,8 +222,11 @@ static mb_status write_new(const char *path, const mb_strbuf *bytes, mb_error *e
     const int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     FILE *file = descriptor >= 0 ? fdopen(descriptor, "wb") : NULL;
     bool good = file && (bytes->length == 0 || fwrite(bytes->text, 1, bytes->length, file) == bytes->length);
-    const int reason = errno;
-    if (file && fclose(file) != 0) good = false;
+    int reason = errno;
+    if (file && fclose(file) != 0 && good) {
+        good = false;
+        reason = errno;
+    }
     return good ? MB_OK : mb_fail(error, MB_FAILED, "%s cannot be written: %s", path, strerror(reason));
 }
 

@@ -41,9 +41,10 @@ typedef struct mb_case_options {
     const char *root;         // of the project's files
     const char *const *words; // options of mbsand run; NULL after the last
     const char *made_by;
+    const char *called; // the case, in sentences
 } mb_case_options;
-// Write what a run rests on to `path`, and make sure that nothing is missing in it.
-mb_status mb_case_pack(const char *path, const mb_scenario *scenario, const mb_case_run *run,
+// Write what a run rests on into an empty file, and make sure that nothing is missing in it.
+mb_status mb_case_pack(const char *file, const mb_scenario *scenario, const mb_case_run *run,
                        const mb_case_options *options, mb_error *error);
 // Does every file of the scenario lie in the case? Else a sentence names one that does not.
 mb_status mb_case_covers(const mb_case *opened, const mb_scenario *scenario, mb_error *error);

@@ -179,7 +179,7 @@ static mb_status put_description(const packing *p, const mb_case_run *run, mb_ar
     return status;
 }
 
-mb_status mb_case_pack(const char *path, const mb_scenario *scenario, const mb_case_run *run,
+mb_status mb_case_pack(const char *file, const mb_scenario *scenario, const mb_case_run *run,
                        const mb_case_options *options, mb_error *error) {
     packing *p = calloc(1, sizeof *p);
     if (!p) return mb_fail_memory(error);
@@ -196,7 +196,7 @@ mb_status mb_case_pack(const char *path, const mb_scenario *scenario, const mb_c
     if (!realpath(shared, p->data[1])) p->data[1][0] = '\0';
     if (status == MB_OK) status = collect(p, scenario, run, error);
     if (status == MB_OK) find_base(p);
-    if (status == MB_OK) status = mb_archive_create(&archive, path, error);
+    if (status == MB_OK) status = mb_archive_create(&archive, file, options->called, error);
     if (status == MB_OK) status = put_files(p, &archive, error);
     if (status == MB_OK) status = put_description(p, run, &archive, error);
     if (status == MB_OK) status = mb_archive_commit(&archive, error);

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -56,9 +57,11 @@ static void release(mb_output_file *output) {
 static FILE *open_temporary(const char *path, bool *taken) {
     const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0) return NULL;
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    // (A file system without locks does without.)
-    *taken = fcntl(fd, F_SETLK, &whole) != 0 && (errno == EACCES || errno == EAGAIN);
+    struct stat mine, there;
+    // (A file system without locks does without.) Not fcntl's: a library that reads the file would drop it.
+    *taken = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    // Who had it may just have put it in its place.
+    *taken = *taken || (fstat(fd, &mine) == 0 && (stat(path, &there) != 0 || there.st_ino != mine.st_ino));
     FILE *file = !*taken && ftruncate(fd, 0) == 0 ? fdopen(fd, "wb") : NULL;
     const int reason = errno;
     if (!file) close(fd);
@@ -66,15 +69,12 @@ static FILE *open_temporary(const char *path, bool *taken) {
     return file;
 }
 
-mb_status mb_output_open(const char *dir, const char *name, mb_output_file *output, mb_error *error) {
-    *output = (mb_output_file){0};
-    mb_strbuf path = {0}, temporary = {0};
-    mb_strbuf_printf(&path, "%s/%s", dir, name);
-    mb_strbuf_printf(&temporary, "%s/%s.part", dir, name);
-    output->path = path.text;
-    output->temporary = temporary.text;
-    output->buffer = malloc(BUFFER_SIZE);
-    if (path.failed || temporary.failed || !output->buffer) {
+mb_status mb_output_at(const char *path, mb_output_file *output, mb_error *error) {
+    mb_strbuf temporary = {0};
+    mb_strbuf_printf(&temporary, "%s.part", path);
+    *output =
+        (mb_output_file){.path = mb_strdup(path), .temporary = temporary.text, .buffer = malloc(BUFFER_SIZE)};
+    if (!output->path || temporary.failed || !output->buffer) {
         release(output);
         return mb_fail_memory(error);
     }
@@ -88,6 +88,15 @@ mb_status mb_output_open(const char *dir, const char *name, mb_output_file *outp
     }
     setvbuf(output->file, output->buffer, _IOFBF, BUFFER_SIZE);
     return MB_OK;
+}
+
+mb_status mb_output_open(const char *dir, const char *name, mb_output_file *output, mb_error *error) {
+    mb_strbuf path = {0};
+    mb_strbuf_printf(&path, "%s/%s", dir, name);
+    *output = (mb_output_file){0};
+    const mb_status status = path.failed ? mb_fail_memory(error) : mb_output_at(path.text, output, error);
+    mb_strbuf_deinit(&path);
+    return status;
 }
 
 static mb_status close_file(mb_output_file *output, bool whole, mb_error *error) {
@@ -123,6 +132,25 @@ void mb_output_abandon(mb_output_file *output) {
     fclose(output->file);
     remove(output->temporary);
     release(output);
+}
+
+mb_status mb_output_text(const char *path, const mb_strbuf *text, mb_error *error) {
+    struct stat there;
+    mb_output_file output = {0};
+    if (stat(path, &there) != 0 || S_ISREG(there.st_mode)) {
+        const mb_status status = mb_output_at(path, &output, error);
+        if (status != MB_OK) return status;
+        fwrite(text->text, 1, text->length, output.file);
+        return mb_output_commit(&output, error);
+    }
+    FILE *file = fopen(path, "w");
+    bool written = file && fwrite(text->text, 1, text->length, file) == text->length;
+    const int reason = errno;
+    if (file && fclose(file) != 0 && written) // a quota, a network file system
+        written = false;
+    else if (!written)
+        errno = reason;
+    return written ? MB_OK : mb_fail(error, MB_FAILED, "cannot write %s: %s", path, strerror(errno));
 }
 
 static mb_status write_one(const char *dir, const char *name, const mb_results *const *sections, size_t count,

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Files under --out DIR. Each is written as NAME.part and renamed when it is complete, so a file under its
+// Files that are written. Each is written as NAME.part and renamed when it is complete, so a file under its
 // own name is whole, also after a crash of the program; what did not come to its end is still there as
 // NAME.part, until the next program that writes NAME takes its place.
 #pragma once
+#include "base/strbuf.h"
 #include "report/manifest.h"
 
 #include <stdio.h>
@@ -18,6 +19,9 @@ mb_status mb_output_dir(const char *dir, mb_error *error);
 
 // Open DIR/NAME for writing. Fails where another program is writing it.
 mb_status mb_output_open(const char *dir, const char *name, mb_output_file *output, mb_error *error);
+mb_status mb_output_at(const char *path, mb_output_file *output, mb_error *error);
+// A whole file with this text; a device or pipe that is there is written as it is.
+mb_status mb_output_text(const char *path, const mb_strbuf *text, mb_error *error);
 // Close and rename. On a failure (a full disk) nothing is left under the final name but what stood there
 // before. Ends the output in any case.
 mb_status mb_output_commit(mb_output_file *output, mb_error *error);

@@ -137,7 +137,10 @@ mb_status mb_report_markdown(const mb_results *results, FILE *out, mb_error *err
     mb_sheet_build(results, &sheet);
     const bool complete = !sheet.failed && compose(results, &sheet, &text);
     mb_sheet_deinit(&sheet);
-    if (complete) fwrite(text.text, 1, text.length, out);
+    if (complete) {
+        mb_make_printable(text.text, "\n\t"); // names may hold anything, and terminals obey
+        fwrite(text.text, 1, text.length, out);
+    }
     mb_strbuf_deinit(&text);
     if (!complete) return mb_fail_memory(error);
     if (mb_flushed(out, &reason)) return MB_OK;

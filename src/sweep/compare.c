@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "sweep/compare.h"
 
+#include "base/strbuf.h"
 #include "report/asked.h"
 #include "report/columns.h"
 #include "report/format.h"
@@ -376,7 +377,10 @@ static mb_status compare_all(const mb_stored *a, const mb_stored *b, mb_compare_
         if (status == MB_OK && format == MB_COMPARE_CSV)
             status = write_csv(&p, i, out, error);
         else if (status == MB_OK && p.view.point_count) {
-            fprintf(out, "\n%s\n", p.section->title ? p.section->title : "");
+            mb_strbuf title = {0};
+            mb_add_printable(&title, p.section->title ? p.section->title : "");
+            fprintf(out, "\n%s\n", title.text ? title.text : "");
+            mb_strbuf_deinit(&title);
             status = print(&p, format, color, out, error);
         }
         let_go(&p);

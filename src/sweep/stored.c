@@ -196,8 +196,10 @@ static mb_status read_run(sqlite3_stmt *statement, mb_outcome *outcome, mb_error
         if (!outcome->error) return mb_fail_memory(error);
         outcome->error->status = outcome->status;
         snprintf(outcome->error->message, sizeof outcome->error->message, "%s", message);
+        mb_make_printable(outcome->error->message, "");
         snprintf(outcome->error->traceback, sizeof outcome->error->traceback, "%s",
                  traceback ? traceback : "");
+        mb_make_printable(outcome->error->traceback, "\n\t");
     }
     for (int i = 0; i < MB_MEASURE_COUNT; i++)
         outcome->values[i] = sqlite3_column_type(statement, 8 + i) == SQLITE_NULL

@@ -113,6 +113,73 @@ END
     says "File too large"
 }
 
+@test "in every verb, a file that grows past the limit is a sentence, and leaves nothing half-written" {
+    cp "$small" ./small.lua
+    "$MBSAND" pack ./small.lua -o case.mbs
+    "$MBSAND" sweep ./small.lua --db results.db --quiet
+    mkdir room
+    # limited SENTENCE ARGUMENTS...
+    limited() {
+        local sentence=$1
+        shift
+        run bash -c "ulimit -f 1; TMPDIR='$PWD/room' '$MBSAND' $* 2>&1 >/dev/null"
+        [ "$status" -eq 1 ] || { echo "$*: exit code $status: $output"; return 1; }
+        says "$sentence"
+        [ -z "$(find . room -mindepth 1 -name '*.part' -o -name '*.tmp' -o -name '*-journal' -o -path './room/*')" ]
+    }
+    limited "cannot write shown/results.csv: File too large" show results.db --out shown
+    limited "merged.db cannot be read or written" merge merged.db results.db
+    limited "new.mbs cannot be written" pack ./small.lua -o new.mbs
+    limited "swept.db cannot be read or written" sweep ./small.lua --db swept.db
+    limited "cannot be written: File too large" verify case.mbs
+    limited "cannot be written: File too large" run case.mbs
+    [ ! -e new.mbs ]
+}
+
+@test "where nobody reads any more, the program ends, and what it has is kept and cleaned" {
+    cp "$small" ./small.lua
+    "$MBSAND" pack ./small.lua -o case.mbs
+    mkdir room
+    # A pipe whose reader is gone before anything is written.
+    mkfifo pipe
+    sleep 1000 <pipe 3>&- &
+    reader=$!
+    exec 4>pipe
+    kill "$reader"
+    wait "$reader" || true
+    for what in "run small.lua --seeds 2" "run case.mbs" "verify case.mbs"; do
+        status=0
+        # shellcheck disable=SC2086
+        TMPDIR=$PWD/room timeout 120 "$MBSAND" $what >&4 2>err || status=$?
+        [ "$status" -eq 1 ] || { echo "$what: exit code $status: $(cat err)"; return 1; }
+        grep -q "Broken pipe" err
+        run find room -mindepth 1
+        [ -z "$output" ]
+    done
+    status=0
+    timeout 120 "$MBSAND" run small.lua --out kept >&4 2>err || status=$?
+    [ "$status" -eq 1 ] && [ -s kept/summary.csv ] && [ -s kept/summary.json ]
+}
+
+@test "two programs do not pack into one case" {
+    slow_policy
+    "$MBSAND" pack "$small" -p ./slow.lua --set workload.limit=100000 -o case.mbs >out 2>err 3>&- &
+    first=$!
+    until_exists case.mbs.part
+    run "$MBSAND" pack "$small" -o case.mbs
+    [ "$status" -eq 1 ]
+    says "case.mbs: another program is writing it"
+    kill -INT "$first"
+    status=0
+    wait "$first" || status=$?
+    [ "$status" -eq 1 ] && [ ! -e case.mbs ] && [ ! -e case.mbs.part ]
+    "$MBSAND" pack "$small" -o case.mbs # and what was left by a crash is in nobody's way
+    echo old >case.mbs.part
+    "$MBSAND" pack "$small" -o case.mbs
+    "$MBSAND" verify case.mbs
+    [ ! -e case.mbs.part ]
+}
+
 @test "a policy that changes on the disk while runs are on changes none of them" {
     mkdir -p mine
     echo 'return { most = 8 }' >mine/helper.lua
