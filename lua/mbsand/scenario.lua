@@ -198,6 +198,9 @@ local function put(node, path, value, source, fail)
     if next_table == nil then
       next_table = {}
       schema.set(at, key(parts[i]), next_table, source)
+    elseif type(next_table) == "string" and (schema.source_of(at)[key(parts[i])] or {}).prefix then -- a kind, and now its keys
+      next_table = schema.tag({}, "word", next_table)
+      schema.set(at, key(parts[i]), next_table, source)
     elseif type(next_table) ~= "table" then
       fail(("%s is %s and has no keys"):format(table.concat(parts, ".", 1, i), schema.show(next_table)))
     end

@@ -200,7 +200,9 @@ end
 
 function check.text(spec, value, place)
   -- "--set workload.path=a,b.csv" is a name and no list
-  if type(value) ~= "string" and place.prefix then value = place.prefix:match("^%-%-set [^=]*=(.*)$") or value end
+  if type(value) ~= "string" and place.prefix and not tags[value] then
+    value = place.prefix:match("^%-%-set [^=]*=(.*)$") or value
+  end
   if type(value) ~= "string" or (value == "" and not spec.empty) or value:find("%z") then
     wrong(place, value, spec.expected or "a text in quotes")
   end
@@ -289,11 +291,29 @@ function check.record(spec, value, place, kind)
   return result
 end
 
+-- From outside a kind is a word, "exact" or "predict.exact"; if keys of it were set as well, the tag of their table.
+local function named_kind(spec, value, place)
+  local tag = schema.tag_of(value)
+  local word = type(value) == "string" and value or tag and tag.family == "word" and tag.kind
+  if not word or not (place.prefix or tag) then return value end
+  for kind in pairs(spec.kinds) do
+    if kind == word or kind:match("[^.]*$") == word then
+      local node = {}
+      for key, item in pairs(type(value) == "table" and value or {}) do
+        schema.set(node, key, item, sources[value] and sources[value][key])
+      end
+      return schema.tag(node, spec.family, kind)
+    end
+  end
+  return value
+end
+
 -- One of several kinds, each made by its constructor: spec.kinds[name] = record.
 function check.choice(spec, value, place)
   if spec.shorthand and (type(value) == "number" or (spec.plain and type(value) == "table" and not tags[value])) then
     value = spec.shorthand(value)
   end
+  value = named_kind(spec, value, place)
   local tag = schema.tag_of(value)
   if not tag or tag.family ~= spec.family or not spec.kinds[tag.kind] then wrong(place, value, schema.expected(spec)) end
   local result = check.record(spec.kinds[tag.kind], value, place, tag.kind)

@@ -243,3 +243,29 @@ fails() { # fails CODE SENTENCE COMMAND...: the sentence, and nothing else, on s
         [[ $stderr == "mbsand: "*"No space left on device"* ]]
     done
 }
+
+@test "a kind can be set by its name, and its keys with it" {
+    cd "$BATS_TEST_TMPDIR"
+    scenario() { # scenario PREDICTOR
+        echo "return scenario { workload = synthetic { arrivals = arrivals.poisson { rate = 20 }, prompt = 100,
+            output = lengths.uniform { low = 5, high = 100 }, limit = 300, predictor = $1 }, cluster = { gpus = 1 },
+            latency = latency.batch { alpha = 0.02, beta = 0.001, gamma = 0.3 }, policies = { 'static_sjf' }, seeds = 2 }"
+    }
+    rows() { "$MBSAND" "$@" -q --format csv | cut -d, -f1-40; } # the clock's columns come later
+    scenario 'predict.lognormal { sigma = 0.8 }' >s.lua
+    scenario 'predict.exact {}' >exact.lua
+    scenario 'predict.constant { value = 30 }' >constant.lua
+    ! cmp -s <(rows s.lua) <(rows exact.lua)
+    cmp <(rows s.lua --set workload.predictor=exact) <(rows exact.lua)
+    cmp <(rows s.lua --set workload.predictor=predict.exact) <(rows exact.lua)
+    cmp <(rows s.lua --set workload.predictor=constant --set workload.predictor.value=30) <(rows constant.lua)
+    [ "$(rows s.lua --over workload.predictor=exact,predict.exact | grep -c '^exact,')" -eq 2 ]
+    run "$MBSAND" s.lua --set workload.predictor=constant
+    [ "$status" -eq 2 ]
+    says "workload.predictor.value is missing; expected a whole number"
+    run "$MBSAND" s.lua --set workload.predictor=exakt
+    [ "$status" -eq 2 ]
+    says 'workload.predictor is "exakt"; expected predict.exact, lognormal,'
+    run "$MBSAND" s.lua --set cluster.gpus=2 --set cluster.gpus.x=1
+    says "cluster.gpus is 2 and has no keys"
+}
