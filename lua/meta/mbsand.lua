@@ -68,7 +68,7 @@ local Sim = {}
 function Sim:queue(options) end
 
 ---Make bins: give `edges` (exclusive upper bounds, one less than bins), or a `rule` and a `count`.
----@param options { key?: mbsand.Key, edges?: number[], rule?: string, count?: integer, [string]: any }
+---@param options { key?: mbsand.Key|(fun(req: mbsand.Request): number), edges?: number[], rule?: string, count?: integer, [string]: any }
 ---@return mbsand.Bins
 function Sim:bins(options) end
 
@@ -100,7 +100,7 @@ function Sim:after(dt, fn) end
 ---@param fn fun()
 function Sim:every(dt, fn) end
 
----Turn a waiting request away; `finish` is called with "rejected".
+---Turn a request away that waits or, in `schedule`, one that runs on that replica; `finish` is called with "rejected".
 ---@param req mbsand.Request
 ---@param reason? string
 function Sim:reject(req, reason) end
@@ -178,6 +178,6 @@ function Bins:longest() end
 ---@return integer?
 function Bins:oldest() end
 
----As many other edges; the waiting are filed again, in order of arrival.
+---Other edges, as many or not; the waiting are filed again, in order of arrival.
 ---@param edges number[]
 function Bins:set_edges(edges) end

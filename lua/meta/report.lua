@@ -167,5 +167,6 @@ function report.print_grid(results, policy, down, across, measure, format) end
 ---@field program_p99_s number? 99th percentile of that, s
 ---@field program_tokens_s number? mean over sessions of that per output token, s
 ---@field service_gap number? most that the service of two clients moved apart while both waited, tokens with their weights
+---@field wasted_tokens number? output tokens that were generated and thrown away
 
 return report

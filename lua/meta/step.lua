@@ -58,7 +58,7 @@ function Step:carry(rule) end
 
 ---Set a running request aside. An error under a batch model: nothing runs at a step boundary.
 ---@param req mbsand.Request
----@param how? "recompute"|"swap"|"pause" "recompute"
+---@param how? "recompute"|"swap"|"pause"|"restart" "recompute"
 ---@param queue? mbsand.Queue the one that it came from
 ---@param place? "front"|"back" "front"
 ---@return boolean done

@@ -320,8 +320,19 @@ static void withdraw(mb_stepper *stepper, uint32_t slot) {
     mb_stepper_delist(stepper, slot);
 }
 
-static bool let_go(mb_engine *engine, mb_request *request, mb_preemption how) {
+// What it generated is thrown away: nothing of its answer was there.
+static void start_over(const mb_stepper *stepper, uint32_t slot) {
+    mb_request *request = mb_request_at(stepper->requests, slot);
+    if (stepper->around->times) mb_spend_waste(stepper, slot);
+    stepper->around->metrics->wasted_tokens += request->generated;
+    request->generated = request->counted = 0;
+    request->first_token_s = request->last_token_s = NAN;
+    request->gap_s = 0;
+}
+
+static bool let_go(mb_engine *engine, uint32_t slot, mb_preemption how) {
     mb_stepper *stepper = engine->stepper;
+    mb_request *request = mb_request_at(stepper->requests, slot);
     const mb_kv_names names = mb_request_names(request);
     if (how == MB_PREEMPT_PAUSE) {
         request->stage = MB_STAGE_PAUSED;
@@ -336,9 +347,11 @@ static bool let_go(mb_engine *engine, mb_request *request, mb_preemption how) {
         return mb_kv_blocks_release(&stepper->kv, &request->hold, &names, request->computed, MB_KV_FORGET);
     }
     request->stage = MB_STAGE_NEW;
-    request->was_computed = request->computed;
+    if (how == MB_PREEMPT_RESTART) start_over(stepper, slot);
+    const uint32_t known = request->prompt_tokens + request->generated;
+    request->was_computed = request->computed < known ? request->computed : known;
     const bool done =
-        mb_kv_blocks_release(&stepper->kv, &request->hold, &names, request->computed, MB_KV_KEEP);
+        mb_kv_blocks_release(&stepper->kv, &request->hold, &names, request->was_computed, MB_KV_KEEP);
     request->computed = 0;
     return done;
 }
@@ -361,7 +374,7 @@ static mb_status set_aside(mb_engine *engine, uint32_t slot, mb_preemption how, 
     request->preemptions++;
     request->phase = MB_PHASE_WAITING;
     around->metrics->preemptions++;
-    if (!let_go(engine, request, how)) return mb_fail_memory(error);
+    if (!let_go(engine, slot, how)) return mb_fail_memory(error);
     return around->gave_back(around->self, engine, slot, queue, front, error);
 }
 
@@ -370,15 +383,25 @@ mb_status mb_build_preempt(mb_engine *engine, uint32_t slot, mb_preemption how, 
     const mb_surroundings *around = engine->around;
     mb_request *request = mb_request_at(around->requests, slot);
     mb_stepper_materialize(engine->stepper, request);
-    const mb_preempted record = {.time_s = *around->clock,
-                                 .replica = engine->id,
-                                 .id = request->id,
-                                 .how = mb_preemption_name(how),
-                                 .computed_tokens = request->computed,
-                                 .lost_tokens = how == MB_PREEMPT_RECOMPUTE ? request->computed : 0};
+    const mb_preempted record = {
+        .time_s = *around->clock,
+        .replica = engine->id,
+        .id = request->id,
+        .how = mb_preemption_name(how),
+        .computed_tokens = request->computed,
+        .lost_tokens = how == MB_PREEMPT_RECOMPUTE || how == MB_PREEMPT_RESTART ? request->computed : 0};
     const mb_status status = set_aside(engine, slot, how, queue, front, refusal, error);
     if (status != MB_OK || *refusal != MB_FITS || !around->preempted) return status;
     return around->preempted(around->self, &record, error);
+}
+
+mb_status mb_build_cancel(mb_engine *engine, uint32_t slot, mb_error *error) {
+    mb_refusal ignored;
+    mb_request *request = mb_request_at(engine->around->requests, slot);
+    const mb_status status = set_aside(engine, slot, MB_PREEMPT_RESTART, MB_NO_QUEUE, false, &ignored, error);
+    request->preemptions--;
+    engine->around->metrics->preemptions--;
+    return status;
 }
 
 // --- carry

@@ -11,4 +11,6 @@ mb_refusal mb_build_add(mb_engine *engine, uint32_t slot, uint32_t wanted);
 mb_status mb_build_carry(mb_engine *engine, bool spare, uint32_t *preempted, mb_error *error);
 mb_status mb_build_preempt(mb_engine *engine, uint32_t slot, mb_preemption how, uint32_t queue, bool front,
                            mb_refusal *refusal, mb_error *error);
+// One that runs here leaves, to wait in no queue: it is going to be turned away.
+mb_status mb_build_cancel(mb_engine *engine, uint32_t slot, mb_error *error);
 mb_status mb_build_barrier(mb_engine *engine, uint32_t *returned, mb_error *error);

@@ -43,6 +43,10 @@ static inline mb_status mb_engine_preempt(mb_engine *engine, uint32_t slot, mb_p
                                           bool front, mb_refusal *refusal, mb_error *error) {
     return mb_build_preempt(engine, slot, how, queue, front, refusal, error);
 }
+// One that runs here leaves it, to be turned away.
+static inline mb_status mb_engine_cancel(mb_engine *engine, uint32_t slot, mb_error *error) {
+    return mb_build_cancel(engine, slot, error);
+}
 // The last of those that run here, see victim.h. False when out of memory.
 static inline bool mb_engine_find_victim(mb_engine *engine, const mb_victim_rule *rule, double above,
                                          uint32_t *slot) {

@@ -52,6 +52,12 @@ void mb_spend_aside(const mb_stepper *stepper, uint32_t slot) {
     if (request->computed > time->known) time->known = request->computed;
 }
 
+void mb_spend_waste(const mb_stepper *stepper, uint32_t slot) {
+    mb_request_time *time = time_of(stepper, slot);
+    time->parts[MB_PART_AGAIN] += time->parts[MB_PART_DECODE];
+    time->parts[MB_PART_DECODE] = 0;
+}
+
 void mb_spend_idle(mb_stepper *stepper) {
     const int64_t now = now_ns(stepper);
     stepper->spent.idle_ns += now - stepper->accounted_ns;

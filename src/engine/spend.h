@@ -10,6 +10,9 @@ void mb_spend_take_in(const mb_stepper *stepper, uint32_t slot);
 void mb_spend_turn(const mb_stepper *stepper, uint32_t slot);
 // The same for one that is set aside.
 void mb_spend_aside(const mb_stepper *stepper, uint32_t slot);
+// What it generated so far is thrown away: the time that went into it was lost, and what comes now is its
+// answer.
+void mb_spend_waste(const mb_stepper *stepper, uint32_t slot);
 // A step is going to be built: until now the engine stood idle.
 void mb_spend_idle(mb_stepper *stepper);
 // A piece of a run begins, whose decodes alone would take so many seconds.

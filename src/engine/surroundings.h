@@ -37,11 +37,13 @@ typedef struct mb_member_record {
 } mb_member_record;
 
 // A request that was set aside; lost: what it had computed, if that is to be computed again.
+#define MB_NO_QUEUE (MB_NONE - 1)
+
 typedef struct mb_preempted {
     double time_s;
     uint32_t replica;
     uint64_t id;
-    const char *how; // "recompute", "swap", "pause"
+    const char *how; // as mb_preemption_name has it
     uint32_t computed_tokens, lost_tokens;
 } mb_preempted;
 
@@ -85,7 +87,7 @@ typedef struct mb_surroundings {
     bool (*wake)(void *self, const mb_engine *engine, double time_s);
     // A request that waited runs on the engine from now on: out of its queue.
     void (*took)(void *self, const mb_engine *engine, uint32_t slot);
-    // It was set aside and waits again: back into a queue (MB_NONE: that which it came from).
+    // It was set aside and waits again: back into a queue (MB_NONE: that which it came from; MB_NO_QUEUE).
     mb_status (*gave_back)(void *self, const mb_engine *engine, uint32_t slot, uint32_t queue, bool front,
                            mb_error *error);
     // It runs here; what it left in the memory of another engine goes.

@@ -8,7 +8,7 @@ const char *mb_reserve_name(mb_reserve reserve) {
 }
 
 const char *mb_preemption_name(mb_preemption how) {
-    static const char *const names[] = {"recompute", "swap", "pause"};
+    static const char *const names[] = {"recompute", "swap", "pause", "restart"};
     return names[how];
 }
 

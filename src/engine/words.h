@@ -16,7 +16,12 @@ typedef enum mb_reserve {
 } mb_reserve;
 const char *mb_reserve_name(mb_reserve reserve);
 
-typedef enum mb_preemption { MB_PREEMPT_RECOMPUTE, MB_PREEMPT_SWAP, MB_PREEMPT_PAUSE } mb_preemption;
+typedef enum mb_preemption {
+    MB_PREEMPT_RECOMPUTE,
+    MB_PREEMPT_SWAP,
+    MB_PREEMPT_PAUSE,
+    MB_PREEMPT_RESTART // what it generated is thrown away, too
+} mb_preemption;
 const char *mb_preemption_name(mb_preemption how);
 
 // Why a request could not join a step, or could not be swapped out (HOST: no room on the host).

@@ -96,6 +96,7 @@ const mb_measure mb_measures[MB_MEASURE_COUNT] = {
     {"service_gap",
      "most that the service of two clients moved apart while both waited, tokens with their weights",
      MB_BETTER_LOWER, false},
+    {"wasted_tokens", "output tokens that were generated and thrown away", MB_BETTER_LOWER, false},
 };
 
 static double ratio(double a, double b) {
@@ -187,6 +188,7 @@ void mb_measure_all(const mb_metrics *metrics, const mb_slo *slo, double values[
     *at++ = mb_sketch_quantile(&metrics->program, 0.99);
     *at++ = mb_sketch_mean(&metrics->program_token);
     *at++ = metrics->service_compared ? metrics->service_gap : (double)NAN;
+    *at++ = metrics->wasted_tokens ? (double)metrics->wasted_tokens : (double)NAN;
 }
 
 int mb_measure_index(const char *name) {

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_BINS 4096
-
 static double length_of(mb_key key, const mb_arrival *arrival) {
     switch (key) {
     case MB_KEY_PROMPT_TOKENS:
@@ -125,8 +123,8 @@ int mb_edges_from_options(lua_State *L, int options, mb_key key, double **edges,
     const char *rule = lua_tostring(L, -2);
     const lua_Number wanted = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
     if (rule) {
-        if (!(wanted >= 1 && wanted <= MAX_BINS && wanted == floor(wanted)))
-            return luaL_error(L, "bins: count must be a whole number from 1 to %d", MAX_BINS);
+        if (!(wanted >= 1 && wanted <= MB_MAX_BINS && wanted == floor(wanted)))
+            return luaL_error(L, "bins: count must be a whole number from 1 to %d", MB_MAX_BINS);
         if (wanted > 1) {
             push_rule(L, rule);
             call_rule(L, options, key, rule, (int)wanted);
@@ -137,7 +135,7 @@ int mb_edges_from_options(lua_State *L, int options, mb_key key, double **edges,
         if (!lua_istable(L, -1))
             return luaL_error(L, "bins: expected edges = {...}, or rule = \"equal_mass\" and count = 4");
     }
-    if (lua_rawlen(L, -1) >= MAX_BINS) return luaL_error(L, "bins: more than %d edges", MAX_BINS - 1);
+    if (lua_rawlen(L, -1) >= MB_MAX_BINS) return luaL_error(L, "bins: more than %d edges", MB_MAX_BINS - 1);
     const int given = (int)lua_rawlen(L, -1);
     double *copy = lua_newuserdatauv(L, ((size_t)given + 1) * sizeof *copy, 0);
     lua_insert(L, -2);

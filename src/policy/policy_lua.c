@@ -193,7 +193,9 @@ static int call_key(lua_State *L) {
     mb_request_view_push(host, call->slot);
     lua_call(L, 1, 1);
     if (lua_type(L, -1) != LUA_TNUMBER || lua_tonumber(L, -1) != lua_tonumber(L, -1))
-        return luaL_error(L, "the queue's `by` function must return a number, and returned %s",
+        return luaL_error(L, "%s must return a number, and returned %s",
+                          call->queue < MB_BINS_KEYS ? "the queue's `by` function"
+                                                     : "the bins' `key` function",
                           luaL_typename(L, -1));
     *call->key = lua_tonumber(L, -1);
     return 0;

@@ -27,21 +27,24 @@ static uint32_t take_waiting(lua_State *L, int index, const char *call) {
     return slot;
 }
 
-// The key of a request in a queue ordered by the policy's function.
-static double call_key(lua_State *L, uint32_t queue, int request) {
+// The key that the policy's function gives the request on top of the stack, which is popped; of a queue, or
+// of bins.
+static double call_key(lua_State *L, uint32_t queue, mb_fence_level level) {
+    const char *what = queue < MB_BINS_KEYS ? "the queue's `by` function" : "the bins' `key` function";
     lua_rawgeti(L, LUA_REGISTRYINDEX, mb_host_of(L)->keys);
     lua_rawgeti(L, -1, (int)queue + 1);
-    lua_pushvalue(L, request);
-    const mb_fence outer = mb_host_fence(mb_host_of(L), MB_FENCE_STEP, "the queue's `by` function");
+    lua_remove(L, -2);
+    lua_insert(L, -2);
+    const mb_fence outer = mb_host_fence(mb_host_of(L), level, what);
     mb_host_enter(L);
     lua_call(L, 1, 1);
     mb_host_leave(L);
     mb_host_of(L)->fence = outer;
     const double key = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : NAN;
     if (isnan(key))
-        luaL_error(L, "the queue's `by` function must return a number, and returned %s",
+        luaL_error(L, "%s must return a number, and returned %s", what,
                    lua_type(L, -1) == LUA_TNUMBER ? "NaN" : luaL_typename(L, -1));
-    lua_pop(L, 2);
+    lua_pop(L, 1);
     return key;
 }
 
@@ -54,7 +57,8 @@ static int push(lua_State *L, bool front) {
     double key = 0;
     if (order == MB_KEY_GIVEN) {
         mb_request_view_check(L, 2);
-        key = call_key(L, view->index, 2);
+        lua_pushvalue(L, 2);
+        key = call_key(L, view->index, MB_FENCE_STEP);
     }
     const uint32_t slot = take_waiting(L, 2, front ? "queue:push_front" : "queue:push");
     mb_request_at(&host->sim->requests, slot)->key = key;
@@ -255,7 +259,7 @@ static const mb_bins *check_bins(lua_State *L) {
 }
 
 static uint32_t bin_count(lua_State *L, const mb_bins *bins, uint32_t bin) {
-    return mb_host_of(L)->sim->queues[bins->first_queue + bin].count;
+    return mb_host_of(L)->sim->queues[bins->queues[bin]].count;
 }
 
 static int bins_length(lua_State *L) {
@@ -300,7 +304,7 @@ static int bins_oldest(lua_State *L) {
     uint32_t best = MB_NONE;
     uint64_t lowest = UINT64_MAX;
     for (uint32_t bin = 0; bin < bins->count; bin++) {
-        const uint32_t head = mb_queue_peek(&sim->queues[bins->first_queue + bin], &sim->requests);
+        const uint32_t head = mb_queue_peek(&sim->queues[bins->queues[bin]], &sim->requests);
         if (head == MB_NONE || mb_request_at(&sim->requests, head)->id >= lowest) continue;
         lowest = mb_request_at(&sim->requests, head)->id;
         best = bin;
@@ -310,13 +314,34 @@ static int bins_oldest(lua_State *L) {
 
 static int bins_push(lua_State *L) {
     const mb_view *view = mb_view_check(L, 1, MB_VIEW_BINS);
-    const uint32_t slot = take_waiting(L, 2, "bins:push");
     mb_sim *sim = mb_host_of(L)->sim;
+    double key = 0;
+    if (sim->bins[view->index].key == MB_KEY_GIVEN) {
+        mb_request_view_check(L, 2);
+        lua_pushvalue(L, 2);
+        key = call_key(L, MB_BINS_KEYS + view->index, MB_FENCE_STEP);
+    }
+    const uint32_t slot = take_waiting(L, 2, "bins:push");
+    mb_request_at(&sim->requests, slot)->key = key;
     mb_sim_push_bins(sim, view->index, slot);
+    const mb_bins *bins = &sim->bins[view->index];
     lua_pushinteger(
-        L,
-        (lua_Integer)(mb_request_at(&sim->requests, slot)->queue - sim->bins[view->index].first_queue) + 1);
+        L, (lua_Integer)mb_bins_route(bins, mb_key_of(bins->key, mb_request_at(&sim->requests, slot))) + 1);
     return 1;
+}
+
+// Ask the policy's function of all that waits there.
+static void ask_keys(lua_State *L, uint32_t index) {
+    mb_host *host = mb_host_of(L);
+    const mb_sim *sim = host->sim;
+    for (uint32_t i = 0; i < sim->bins[index].count; i++) {
+        const mb_queue *queue = &sim->queues[sim->bins[index].queues[i]];
+        for (uint32_t slot = mb_queue_peek(queue, &sim->requests); slot != MB_NONE;
+             slot = mb_queue_after(queue, &sim->requests, slot)) {
+            mb_request_view_push(host, slot);
+            mb_request_at(&sim->requests, slot)->key = call_key(L, MB_BINS_KEYS + index, MB_FENCE_ALL);
+        }
+    }
 }
 
 static int bins_set_edges(lua_State *L) {
@@ -324,10 +349,11 @@ static int bins_set_edges(lua_State *L) {
     mb_sim *sim = mb_host_of(L)->sim;
     mb_host_check_fence(L, MB_FENCE_ALL, "bins:set_edges");
     luaL_checktype(L, 2, LUA_TTABLE);
-    const uint32_t wanted = sim->bins[view->index].count - 1;
-    if (lua_rawlen(L, 2) != wanted)
-        return luaL_error(L, "set_edges: expected %d edges for %d bins, got %d", (int)wanted, (int)wanted + 1,
-                          (int)lua_rawlen(L, 2));
+    const size_t given = lua_rawlen(L, 2);
+    if (given >= MB_MAX_BINS)
+        return luaL_error(L, "set_edges: %d edges; expected at most %d", (int)given, MB_MAX_BINS - 1);
+    const uint32_t wanted = (uint32_t)given, queues = sim->bins[view->index].queue_count;
+    if (wanted + 1 > queues) check_queue_count(L, wanted + 1 - queues);
     double *edges =
         lua_newuserdatauv(L, (wanted + 1) * sizeof *edges, 0); // freed by the collector, also on errors
     for (uint32_t i = 0; i < wanted; i++) {
@@ -338,9 +364,10 @@ static int bins_set_edges(lua_State *L) {
             return luaL_error(L, "set_edges: edge %d is not a number at least as large as the one before",
                               (int)i + 1);
     }
-    for (uint32_t i = 0; i <= wanted; i++)
-        mb_host_work(L, 1 + sim->queues[sim->bins[view->index].first_queue + i].count); // are filed again
-    mb_sim_set_edges(sim, view->index, edges);
+    for (uint32_t i = 0; i < sim->bins[view->index].count; i++)
+        mb_host_work(L, 1 + bin_count(L, &sim->bins[view->index], i)); // are filed again
+    if (sim->bins[view->index].key == MB_KEY_GIVEN) ask_keys(L, view->index);
+    if (!mb_sim_set_edges(sim, view->index, edges, wanted + 1)) return luaL_error(L, "not enough memory");
     return 0;
 }
 
@@ -365,7 +392,7 @@ static int index_bins(lua_State *L) {
     const mb_bins *bins = &host->sim->bins[view->index];
     const lua_Number i = lua_tonumber(L, 2);
     if (i >= 1 && i <= bins->count && i == floor(i))
-        mb_queue_view_push(host, bins->first_queue + (uint32_t)i - 1);
+        mb_queue_view_push(host, bins->queues[(uint32_t)i - 1]);
     else
         lua_pushnil(L); // so that ipairs ends
     return 1;
@@ -379,20 +406,23 @@ int mb_bins_make(lua_State *L) { // (sim, options)
     static const char *const options[] = {"key", "edges", "count", NULL};
     lua_getfield(L, 2, "rule"); // it is given all options, and may have some of its own
     if (lua_isnil(L, -1)) mb_view_check_options(L, 2, "bins", options);
+    const bool ruled = !lua_isnil(L, -1);
     lua_getfield(L, 2, "key");
+    const int function = lua_isfunction(L, -1) ? lua_gettop(L) : 0;
     mb_key key = MB_KEY_PREDICTED_OUTPUT;
-    if (!lua_isnil(L, -1))
-        key = lua_type(L, -1) == LUA_TSTRING ? mb_key_from_name(lua_tostring(L, -1)) : MB_KEY_COUNT;
-    if (key == MB_KEY_COUNT || key == MB_KEY_DEADLINE) {
-        const char *advice = lua_isfunction(L, -1)
-                                 ? "; a function can order a queue: sim:queue{ by = function(req) ... end }"
-                                 : "";
+    if (function)
+        key = MB_KEY_GIVEN;
+    else if (!lua_isnil(L, -1))
+        key = lua_isstring(L, -1) ? mb_key_from_name(lua_tostring(L, -1)) : MB_KEY_COUNT;
+    if (function && ruled)
+        return luaL_error(L,
+                          "bins: a rule cuts lengths that are known before the run, and what a function says "
+                          "is not; expected edges = {...}, or a key by its name");
+    if (key == MB_KEY_COUNT || key == MB_KEY_DEADLINE)
         return luaL_error(L,
                           "bins: key = %s is unknown; expected \"predicted_output\", \"prompt_tokens\", "
-                          "\"predicted_total\" or "
-                          "\"priority\"%s",
-                          push_shown(L, -1), advice);
-    }
+                          "\"predicted_total\", \"priority\", or a function(req) that returns a number",
+                          push_shown(L, -1));
     if (key == MB_KEY_OUTPUT_TOKENS && !host->oracle)
         return luaL_error(L, "bins: key = \"output_tokens\" needs oracle = true in the scenario");
     double *edges = NULL;
@@ -403,6 +433,11 @@ int mb_bins_make(lua_State *L) { // (sim, options)
     const uint32_t bins = mb_sim_add_bins(host->sim, key, count, edges);
     free(edges);
     if (bins == MB_NONE) return luaL_error(L, "not enough memory");
+    if (function) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, host->keys);
+        lua_pushvalue(L, function);
+        lua_rawseti(L, -2, (int)(MB_BINS_KEYS + bins) + 1);
+    }
     mb_view_new(L, MB_VIEW_BINS, bins, host->bins_meta);
     return 1;
 }

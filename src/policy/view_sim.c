@@ -27,13 +27,20 @@ static int reject(lua_State *L) {
     mb_sim *sim = check_going(L, "sim:reject");
     const uint32_t slot = mb_request_view_check(L, 2);
     const char *reason = luaL_optstring(L, 3, "turned away by the policy");
-    if (mb_request_at(&sim->requests, slot)->phase == MB_PHASE_RUNNING)
-        return luaL_error(L, "sim:reject: the request runs already");
+    const mb_request *request = mb_request_at(&sim->requests, slot);
+    const bool running = request->phase == MB_PHASE_RUNNING;
+    if (running && !sim->by_steps)
+        return luaL_error(L, "sim:reject: the request runs, and a whole batch is served to its end");
+    if (running && (!sim->building || request->replica != sim->building->engine.id))
+        return luaL_error(L, "sim:reject: the request runs; it can be turned away in the hook `schedule` for "
+                             "the replica that it runs on");
     mb_request_view_movable(L, slot);
     mb_host_check_fence(L, MB_FENCE_ALL, "sim:reject");
     mb_error error = {0};
     mb_host_enter(L); // `finish` may reject the next one
-    if (mb_sim_reject(sim, slot, reason, &error) != MB_OK) return mb_host_raise(L, &error);
+    const mb_status status =
+        running ? mb_step_reject(sim, slot, reason, &error) : mb_sim_reject(sim, slot, reason, &error);
+    if (status != MB_OK) return mb_host_raise(L, &error);
     mb_host_leave(L);
     return 0;
 }

@@ -123,10 +123,10 @@ static bool check_place(lua_State *L, int index) {
 
 static mb_preemption check_preemption(lua_State *L, int index) {
     const char *how = luaL_optstring(L, index, "recompute");
-    for (mb_preemption i = MB_PREEMPT_RECOMPUTE; i <= MB_PREEMPT_PAUSE; i++)
+    for (mb_preemption i = MB_PREEMPT_RECOMPUTE; i <= MB_PREEMPT_RESTART; i++)
         if (strcmp(how, mb_preemption_name(i)) == 0) return i;
     return (mb_preemption)luaL_error(
-        L, "step:preempt: expected \"recompute\", \"swap\" or \"pause\", not \"%s\"", how);
+        L, "step:preempt: expected \"recompute\", \"swap\", \"pause\" or \"restart\", not \"%s\"", how);
 }
 
 static int preempt(lua_State *L) {

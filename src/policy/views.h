@@ -103,6 +103,7 @@ int mb_rank_call(lua_State *L);          // step:rank{...}, src/policy/view_rank
 // src/policy/view_client.c: pushes sim.clients.
 void mb_clients_push(lua_State *L);
 
+#define MB_MAX_BINS 4096
 // src/policy/edges.c: edges by a bin-boundary rule; pushes nothing, gives a malloc'ed array.
 int mb_edges_from_options(lua_State *L, int options, mb_key key, double **edges, uint32_t *count);
 // src/policy/sample.c: make the sample of the workload, once.

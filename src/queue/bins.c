@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "queue/bins.h"
 
+#include <stdlib.h>
+
 uint32_t mb_bins_route(const mb_bins *bins, double key) {
     uint32_t low = 0, high = bins->count - 1; // the answer is the number of edges <= key
     while (low < high) {
@@ -11,4 +13,9 @@ uint32_t mb_bins_route(const mb_bins *bins, double key) {
             low = middle + 1;
     }
     return low;
+}
+
+void mb_bins_deinit(mb_bins *bins) {
+    free(bins->queues);
+    free(bins->edges);
 }

@@ -40,15 +40,14 @@ void mb_client_starts(mb_sim *sim, const mb_request *request) {
     if (!again) client->prompt_tokens += request->prompt_tokens;
 }
 
-// Tokens that it emitted since the last look.
-static void count_emitted(mb_sim *sim, mb_request *request) {
+void mb_client_emitted(mb_sim *sim, mb_request *request) {
     sim->clients[request->client].output_tokens += request->generated - request->counted;
     request->counted = request->generated;
 }
 
 void mb_client_stops(mb_sim *sim, mb_request *request) {
     sim->clients[request->client].running--;
-    if (sim->by_steps) count_emitted(sim, request);
+    if (sim->by_steps) mb_client_emitted(sim, request);
     wait(sim, request->client);
 }
 
@@ -73,7 +72,7 @@ void mb_clients_count(mb_sim *sim) {
         for (uint32_t slot = mb_engine_oldest(engine); slot != MB_NONE;) {
             mb_request *request = mb_request_at(&sim->requests, slot);
             mb_engine_show_progress(engine, request);
-            count_emitted(sim, request);
+            mb_client_emitted(sim, request);
             slot = request->next;
         }
     }

@@ -7,6 +7,8 @@
 bool mb_client_arrives(mb_sim *sim, const mb_request *request);
 void mb_client_starts(mb_sim *sim, const mb_request *request);
 void mb_client_stops(mb_sim *sim, mb_request *request);
+// What it has generated counts from now on, whatever becomes of it.
+void mb_client_emitted(mb_sim *sim, mb_request *request);
 void mb_client_leaves(mb_sim *sim, const mb_request *request);
 // Bring what all were served up to now.
 void mb_clients_count(mb_sim *sim);

@@ -62,7 +62,7 @@ void mb_sim_deinit(mb_sim *sim) {
     mb_programs_deinit(sim);
     mb_service_deinit(sim);
     for (uint32_t i = 0; i < sim->bins_count; i++)
-        free(sim->bins[i].edges);
+        mb_bins_deinit(&sim->bins[i]);
     free(sim->bins);
     free(sim->clients);
     free(sim->queues);

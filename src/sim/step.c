@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "sim/step.h"
 
+#include "sim/clients.h"
+#include "sim/leave.h"
+
 bool mb_sim_set_timer(mb_sim *sim, double time_s, uint32_t timer) {
     return mb_heap_push(&sim->heap, time_s, MB_EVENT_TIMER, timer);
 }
@@ -100,8 +103,22 @@ mb_status mb_step_carry(mb_sim *sim, bool spare, uint32_t *preempted, mb_error *
     return mb_engine_carry(&sim->building->engine, spare, preempted, error);
 }
 
+// What is thrown away was emitted, all the same.
+static void count_waste(mb_sim *sim, uint32_t slot) {
+    uint32_t computed, generated;
+    mb_request_progress(sim, slot, &computed, &generated);
+    mb_client_emitted(sim, mb_request_at(&sim->requests, slot));
+}
+
+mb_status mb_step_reject(mb_sim *sim, uint32_t slot, const char *reason, mb_error *error) {
+    count_waste(sim, slot);
+    const mb_status status = mb_engine_cancel(&sim->building->engine, slot, error);
+    return status == MB_OK ? mb_sim_reject(sim, slot, reason, error) : status;
+}
+
 mb_status mb_step_preempt(mb_sim *sim, uint32_t slot, mb_preemption how, uint32_t queue, bool front,
                           mb_refusal *refusal, mb_error *error) {
+    if (how == MB_PREEMPT_RESTART) count_waste(sim, slot);
     return mb_engine_preempt(&sim->building->engine, slot, how, queue, front, refusal, error);
 }
 

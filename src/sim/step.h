@@ -34,6 +34,8 @@ mb_status mb_step_carry(mb_sim *sim, bool spare, uint32_t *preempted, mb_error *
 // Set a request aside that runs on the replica being scheduled; queue MB_NONE: the one that it came from.
 mb_status mb_step_preempt(mb_sim *sim, uint32_t slot, mb_preemption how, uint32_t queue, bool front,
                           mb_refusal *refusal, mb_error *error);
+// Turn one away that runs there.
+mb_status mb_step_reject(mb_sim *sim, uint32_t slot, const char *reason, mb_error *error);
 // The step becomes a static batch; how many rows went back to their queues because their ends do not fit in
 // memory. Nothing under a batch model.
 mb_status mb_step_barrier(mb_sim *sim, uint32_t *returned, mb_error *error);

@@ -27,9 +27,11 @@ static void show_taken(const mb_sim *sim, const mb_engine *engine, const mb_requ
                       .owner = request->queue == MB_NONE ? MB_NONE : sim->queues[request->queue].owner};
     for (uint32_t i = 0; i < sim->bins_count && request->queue != MB_NONE; i++) {
         const mb_bins *bins = &sim->bins[i];
-        if (request->queue < bins->first_queue || request->queue - bins->first_queue >= bins->count) continue;
-        taken.bin = request->queue - bins->first_queue + 1;
-        taken.bins = bins->count;
+        for (uint32_t j = 0; j < bins->count; j++)
+            if (bins->queues[j] == request->queue) {
+                taken.bin = j + 1;
+                taken.bins = bins->count;
+            }
     }
     sim->observer.taken(sim->observer.self, &taken);
 }
@@ -56,6 +58,7 @@ static mb_status gave_back(void *self, const mb_engine *engine, uint32_t slot, u
     sim->running--;
     sim->waiting++;
     mb_client_stops(sim, request);
+    if (queue == MB_NO_QUEUE) return MB_OK;
     if (queue == MB_NONE) queue = request->home != MB_NONE ? request->home : 0;
     return mb_sim_file_again(sim, queue, slot, front, error);
 }

@@ -18,20 +18,31 @@ uint32_t mb_sim_add_queue(mb_sim *sim, mb_key order) {
     return sim->queue_count++;
 }
 
+// Room for so many bins. False when out of memory.
+static bool grow_bins(mb_sim *sim, mb_bins *bins, uint32_t count) {
+    if (count <= bins->queue_count) return true;
+    uint32_t *queues = realloc(bins->queues, count * sizeof *queues);
+    if (queues) bins->queues = queues;
+    double *edges = realloc(bins->edges, count * sizeof *edges);
+    if (edges) bins->edges = edges;
+    while (queues && edges && bins->queue_count < count) {
+        const uint32_t queue = mb_sim_add_queue(sim, MB_KEY_NONE);
+        if (queue == MB_NONE) break;
+        bins->queues[bins->queue_count++] = queue;
+    }
+    return bins->queue_count >= count;
+}
+
 uint32_t mb_sim_add_bins(mb_sim *sim, mb_key key, uint32_t count, const double *edges) {
     mb_bins *all = realloc(sim->bins, (sim->bins_count + 1) * sizeof *all);
     if (!all) return MB_NONE;
     sim->bins = all;
-    mb_bins bins = {.key = key, .count = count, .first_queue = sim->queue_count};
-    bins.edges = malloc(count * sizeof *bins.edges);
-    if (!bins.edges) return MB_NONE;
-    if (count > 1) memcpy(bins.edges, edges, (count - 1) * sizeof *edges);
-    for (uint32_t i = 0; i < count; i++) {
-        if (mb_sim_add_queue(sim, MB_KEY_NONE) == MB_NONE) {
-            free(bins.edges);
-            return MB_NONE;
-        }
+    mb_bins bins = {.key = key, .count = count};
+    if (!grow_bins(sim, &bins, count)) {
+        mb_bins_deinit(&bins);
+        return MB_NONE;
     }
+    if (count > 1) memcpy(bins.edges, edges, (count - 1) * sizeof *edges);
     sim->bins[sim->bins_count] = bins;
     return sim->bins_count++;
 }
@@ -88,21 +99,24 @@ static uint32_t merge(mb_sim *sim, uint32_t a, uint32_t b) {
 }
 
 // All that waits in `count` queues, by arrival, without extra memory: halves are merged.
-static uint32_t take_queues(mb_sim *sim, uint32_t first, uint32_t count) {
-    if (count == 1) return take_all(sim, first);
-    const uint32_t half = count / 2, left = take_queues(sim, first, half);
-    return merge(sim, left, take_queues(sim, first + half, count - half));
+static uint32_t take_queues(mb_sim *sim, const uint32_t *queues, uint32_t count) {
+    if (count == 1) return take_all(sim, queues[0]);
+    const uint32_t half = count / 2, left = take_queues(sim, queues, half);
+    return merge(sim, left, take_queues(sim, queues + half, count - half));
 }
 
-void mb_sim_set_edges(mb_sim *sim, uint32_t index, const double *edges) {
+bool mb_sim_set_edges(mb_sim *sim, uint32_t index, const double *edges, uint32_t count) {
     mb_bins *bins = &sim->bins[index];
-    uint32_t waiting = take_queues(sim, bins->first_queue, bins->count);
-    if (bins->count > 1) memcpy(bins->edges, edges, (bins->count - 1) * sizeof *edges);
+    if (!grow_bins(sim, bins, count)) return false;
+    uint32_t waiting = take_queues(sim, bins->queues, bins->count);
+    if (count > 1) memcpy(bins->edges, edges, (count - 1) * sizeof *edges);
+    bins->count = count;
     while (waiting != MB_NONE) {
         const uint32_t next = mb_request_at(&sim->requests, waiting)->next;
         mb_sim_push_bins(sim, index, waiting);
         waiting = next;
     }
+    return true;
 }
 
 void mb_sim_push(mb_sim *sim, uint32_t queue, uint32_t slot, bool front) {
@@ -116,11 +130,12 @@ void mb_sim_push(mb_sim *sim, uint32_t queue, uint32_t slot, bool front) {
 void mb_sim_push_bins(mb_sim *sim, uint32_t index, uint32_t slot) {
     const mb_bins *bins = &sim->bins[index];
     const double key = mb_key_of(bins->key, mb_request_at(&sim->requests, slot));
-    mb_sim_push(sim, bins->first_queue + mb_bins_route(bins, key), slot, false);
+    mb_sim_push(sim, bins->queues[mb_bins_route(bins, key)], slot, false);
 }
 
-static mb_status give_key(mb_sim *sim, uint32_t queue, uint32_t slot, mb_error *error) {
-    if (sim->queues[queue].order != MB_KEY_GIVEN) return MB_OK;
+// `order` of the queue, or of bins (MB_BINS_KEYS).
+static mb_status give_key(mb_sim *sim, mb_key order, uint32_t queue, uint32_t slot, mb_error *error) {
+    if (order != MB_KEY_GIVEN) return MB_OK;
     double key;
     const mb_status status = sim->policy.ops->key(sim->policy.self, sim, queue, slot, &key, error);
     if (status == MB_OK) mb_request_at(&sim->requests, slot)->key = key;
@@ -128,19 +143,20 @@ static mb_status give_key(mb_sim *sim, uint32_t queue, uint32_t slot, mb_error *
 }
 
 mb_status mb_sim_file(mb_sim *sim, uint32_t queue, uint32_t slot, mb_error *error) {
-    const mb_status status = give_key(sim, queue, slot, error);
+    const mb_status status = give_key(sim, sim->queues[queue].order, queue, slot, error);
     if (status == MB_OK) mb_sim_push(sim, queue, slot, false);
     return status;
 }
 
 mb_status mb_sim_push_to_inbox(mb_sim *sim, uint32_t slot, mb_error *error) {
     if (!sim->inbox_is_bins) return mb_sim_file(sim, sim->inbox, slot, error);
-    mb_sim_push_bins(sim, sim->inbox, slot);
-    return MB_OK;
+    const mb_status status = give_key(sim, sim->bins[sim->inbox].key, MB_BINS_KEYS + sim->inbox, slot, error);
+    if (status == MB_OK) mb_sim_push_bins(sim, sim->inbox, slot);
+    return status;
 }
 
 mb_status mb_sim_file_again(mb_sim *sim, uint32_t queue, uint32_t slot, bool front, mb_error *error) {
-    const mb_status status = give_key(sim, queue, slot, error);
+    const mb_status status = give_key(sim, sim->queues[queue].order, queue, slot, error);
     if (status != MB_OK) return status;
     if (front && sim->queues[queue].order == MB_KEY_NONE)
         mb_queue_push_front(&sim->queues[queue], &sim->requests, slot);

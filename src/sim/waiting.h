@@ -7,8 +7,9 @@
 uint32_t mb_sim_add_queue(mb_sim *sim, mb_key order);
 // New bins; takes a copy of `count - 1` ascending edges. Index of the bins, or MB_NONE when out of memory.
 uint32_t mb_sim_add_bins(mb_sim *sim, mb_key key, uint32_t count, const double *edges);
-// Other edges, the same number; the waiting are filed again, in order of arrival within each bin.
-void mb_sim_set_edges(mb_sim *sim, uint32_t bins, const double *edges);
+// Other edges, `count - 1` of them; the waiting are filed again, in order of arrival within each bin. For
+// MB_KEY_GIVEN their keys are set. False when out of memory: then nothing has changed.
+bool mb_sim_set_edges(mb_sim *sim, uint32_t bins, const double *edges, uint32_t count);
 // A queue of the replica's own: what is pushed there concerns no other replica. MB_NONE when out of memory.
 uint32_t mb_replica_own_queue(mb_sim *sim, mb_replica *replica);
 // The same, in an order, of a replica that has none yet.
@@ -16,6 +17,7 @@ uint32_t mb_replica_make_queue(mb_sim *sim, mb_replica *replica, mb_key order);
 // Push to a queue; wakes idle replicas unless called within `schedule`. For MB_KEY_GIVEN the request's key is
 // set.
 void mb_sim_push(mb_sim *sim, uint32_t queue, uint32_t slot, bool front);
+// Into one of the bins. For MB_KEY_GIVEN the request's key is set.
 void mb_sim_push_bins(mb_sim *sim, uint32_t bins, uint32_t slot);
 // The same with the key that the policy gives, where the queue's order asks it.
 mb_status mb_sim_file(mb_sim *sim, uint32_t queue, uint32_t slot, mb_error *error);

@@ -50,8 +50,8 @@ static void sum_engines(mb_sim *sim) {
         computed += engine->stepper->computed_tokens;
     }
     metrics->padded_tokens += computed; // what is computed again is waste, like padding
-    if (computed > metrics->recomputed_tokens)
-        metrics->useful_tokens += computed - metrics->recomputed_tokens;
+    const uint64_t lost = metrics->recomputed_tokens + metrics->wasted_tokens;
+    if (computed > lost) metrics->useful_tokens += computed - lost;
 }
 
 static void close_service(mb_sim *sim) {

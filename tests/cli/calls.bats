@@ -155,3 +155,168 @@ END
         refused 'req:predict: expected "output", "low", "high" or a quantile between 0 and 1, not '
     done
 }
+
+# value MEASURE: of the last `good`
+value() { "$MBSAND" s.lua -q --format json | grep -o "\"$1\": [-0-9.e]*" | head -1 | sed 's/.*: //'; }
+
+@test "step:preempt(req, \"restart\") throws away what was generated" {
+    scenario 'synthetic { arrivals = arrivals.all_at_once{}, limit = 1, prompt = 1, output = 4 }' "" "why = true, slo = { gap = 1 }"
+    policy <<'END'
+function P:schedule(replica, step)
+  self.calls = (self.calls or 0) + 1
+  if self.calls == 3 then -- two tokens are there
+    for req in replica:each_running() do
+      assert(req:generated() == 2)
+      assert(step:preempt(req, "restart"))
+      assert(req:generated() == 0 and req:computed() == 0 and req:phase() == "waiting" and not req:first_token_at())
+      assert(req:preemptions() == 1 and #self.sim.queue == 1 and replica.kv.used == 0)
+    end
+  end
+  step:carry()
+  step:admit(self.sim.queue)
+  step:quantum(1)
+end
+function P:finish(req)
+  near(self.sim.now, 0.06)
+  near(req:first_token_at(), 0.03)
+  assert(self.sim.clients[0].output_tokens == 4 + 2) -- emitted
+end
+END
+    sed -i 's/limit = 1,/limit = 1, clients = 2,/; ' s.lua
+    sed -i 's/self.sim.clients\[0\]/self.sim.clients[req.client]/' my.lua
+    good
+    [ "$(value wasted_tokens)" = 2 ] || [ "$(value wasted_tokens)" = 2.0 ]
+    "$MBSAND" s.lua -q --format json >s.json
+    run python3 - <<'END'
+import json
+def find(x):
+    if isinstance(x, dict):
+        if "why_again_s" in x: return x
+        x = list(x.values())
+    for y in x if isinstance(x, list) else []:
+        if find(y): return find(y)
+m = find(json.load(open("s.json")))
+def v(k): return m[k]["mean"] if isinstance(m[k], dict) else m[k]
+# 10 ms of prompt; 10 ms of an answer that was thrown away and 10 ms of prompt again; three tokens more
+for name, ms in ("prefill", 10), ("again", 20), ("decode", 30), ("aside", 0):
+    assert abs(v("why_" + name + "_s") - ms / 1000) < 1e-9, (name, v("why_" + name + "_s"))
+END
+    [ "$status" -eq 0 ] || { echo "$output"; return 1; }
+    policy <<'END'
+function P:schedule(replica, step)
+  for req in replica:each_running() do step:preempt(req, "forget") end
+  step:admit(self.sim.queue)
+  step:quantum(1)
+end
+END
+    refused 'step:preempt: expected "recompute", "swap", "pause" or "restart", not "forget"'
+}
+
+@test "sim:reject of a request that runs: only where its replica is scheduled" {
+    scenario 'synthetic { arrivals = arrivals.all_at_once{}, limit = 2, prompt = 1, output = 4, clients = 2 }'
+    policy <<'END'
+function P:schedule(replica, step)
+  self.calls = (self.calls or 0) + 1
+  if self.calls == 3 then
+    for req in replica:each_running() do
+      if req.id == 0 then self.sim:reject(req, "too slow") end
+    end
+    assert(replica.running == 1 and self.sim.running == 1 and replica.kv.used == 2 and self.gone == "rejected")
+  end
+  step:carry()
+  step:admit(self.sim.queue)
+  step:quantum(1)
+end
+function P:finish(req, why)
+  if req.id == 0 then
+    self.gone = why
+    near(self.sim.now, 0.02)
+  else
+    near(self.sim.now, 0.04)
+    assert(why == "done")
+  end
+end
+END
+    good
+    [[ $(value wasted_tokens) == 2* ]] && [[ $(value rejected) == 1* ]] && [[ $(value preemptions) == 0* ]]
+    policy <<'END'
+function P:arrive(req)
+  self.sim.inbox:push(req)
+  self.sim:after(0.015, function() self.sim:reject(req) end)
+end
+function P:schedule(replica, step) step:carry() step:admit(self.sim.queue) end
+END
+    refused 'sim:reject: the request runs; it can be turned away in the hook `schedule` for the replica that it runs on'
+    sed -i 's/, kv_block = 1, kv_blocks = 10000//; s/latency.step { base = 0.01 }/latency.batch { alpha = 1, beta = 0, gamma = 0 }/' s.lua
+    refused 'sim:reject: the request runs, and a whole batch is served to its end'
+}
+
+@test "bins by a function, and with another number of edges" {
+    scenario 'synthetic { arrivals = arrivals.constant{ rate = 100 }, limit = 9, prompt = 1, output = 4 }'
+    policy <<'END'
+function P:init()
+  self.bins = self.sim:bins{ key = function(req) return req.id % 5 end, edges = { 2, 4 } }
+  self.sim.inbox = self.bins
+end
+function P:counts()
+  local list = {}
+  for i = 1, #self.bins do list[i] = #self.bins[i] end
+  return table.concat(list, " ")
+end
+function P:schedule(replica, step)
+  step:carry()
+  if not self.sim.arrivals_ended then return step:idle() end
+  if self.sim.waiting == 9 then
+    local first = self.bins[1]
+    assert(self:counts() == "4 4 1", self:counts()) -- 0 1 5 6, 2 3 7 8, 4
+    self.bins:set_edges{ 1, 2, 3, 4 }
+    assert(#self.bins == 5 and self:counts() == "2 2 2 2 1" and self.bins[1] == first and #self.bins.edges == 4)
+    self.bins:set_edges{}
+    assert(#self.bins == 1 and self:counts() == "9" and self.bins[2] == nil and self.bins:next() == 1)
+    local last = -1
+    for req in self.bins[1]:each() do
+      assert(req.id > last)
+      last = req.id
+    end
+    self.bins:set_edges{ 3 }
+    assert(self:counts() == "6 3" and self.bins:longest() == 1) -- 0 1 2 5 6 7, 3 4 8
+    local req = self.bins[2]:pop()
+    assert(self.bins:push(req) == 2)
+  end
+  local bin = self.bins:next()
+  if bin then step:admit(self.bins[bin], 1) end
+end
+END
+    good
+    policy <<'END'
+function P:init() self.sim.inbox = self.sim:bins{ key = function() return {} end, edges = { 2 } } end
+function P:schedule(replica, step) step:carry() end
+END
+    refused "the bins' \`key\` function must return a number, and returned table"
+    policy <<'END'
+function P:init() self.sim:bins{ key = function() return 1 end, rule = "equal_mass", count = 4 } end
+function P:schedule(replica, step) step:carry() end
+END
+    refused 'bins: a rule cuts lengths that are known before the run, and what a function says is not; expected edges'
+    policy <<'END'
+function P:init() self.sim:bins{ key = {}, edges = { 2 } } end
+function P:schedule(replica, step) step:carry() end
+END
+    refused 'bins: key = a table is unknown; expected "predicted_output", "prompt_tokens", "predicted_total", "priority", or a function(req) that returns a number'
+    policy <<'END'
+function P:init() self.sim:bins{ edges = { 2 } }:set_edges{ 3, 2 } end
+function P:schedule(replica, step) step:carry() end
+END
+    refused 'set_edges: edge 2 is not a number at least as large as the one before'
+}
+
+@test "what a decode computes: step:add with more tokens says so" {
+    scenario 'synthetic { arrivals = arrivals.all_at_once{}, limit = 1, prompt = 1, output = 4 }'
+    policy <<'END'
+function P:schedule(replica, step)
+  for req in replica:each_running() do step:add(req, 5) end
+  step:admit(self.sim.queue)
+end
+END
+    refused 'step:add: the request decodes, and a decode computes one token in a step, not 5'
+}

@@ -156,8 +156,8 @@ mistake("trace.csv " .. CSV .. '{ columns = { prompt = "p", output = "o", durati
   .. 'columns.time is missing; expected a column\'s name in quotes, or both columns["end"] and columns.duration, whose '
   .. "difference it is")
 mistake("trace.csv " .. CSV .. '{ columns = { time = "t", prompt = "p", output = "o", parent_id = "x" } }',
-  's.lua:2: workload.columns has no key "parent_id"; did you mean "parent"? (its keys: client, delay, duration, end, id, max_output, '
-  .. "output, parent, predicted, prefix, priority, prompt, service, session, time)")
+  's.lua:2: workload.columns has no key "parent_id"; did you mean "parent"? (its keys: client, delay, duration, end, id, '
+  .. "max_output, output, parent, predicted, prefix, priority, prompt, service, session, time)")
 mistake("trace.csv " .. CSV .. '{ sorted = true, columns = { time = "t", prompt = "p", output = "o" } }',
   's.lua:2: trace.csv has no key "sorted"; did you mean "sort"? (its keys: columns, context, from, jitter, keep_zero, limit, '
   .. "longest, max_gap, path, predictor, prefix_unit, ramp, rate_scale, skip_rows, sort, thin, think, time_unit, to, turns, "

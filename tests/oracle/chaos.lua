@@ -12,13 +12,14 @@ local Chaos = { params = {
   reserve = "chunk", watermark = 0, chunked = true,
   routed = 0,                     -- share of arrivals that go to a replica's own queue
   preempt = 0, how = "recompute", -- chance of preempting somebody at a call
+  reject = 0,                     -- chance of turning away somebody who runs
   skip = 0,                       -- chance of leaving the decodes out of a step
   single = 0,                     -- chance of adding requests one by one
   carry = "needed",               -- what a decode must find free
   rank = 0,                       -- chance of a step by rank
   quantum = 0,                    -- chance of a quantum
   idle = 0, barrier = 0, timer = 0,
-  order = "none",                 -- of the queue; or "function", or "bins"
+  order = "none",                 -- of the queue; or "function", "bins", "function bins"
   plain = 0,                      -- chance of making a replica's steps plain, or not plain any more
   displace = 0,                   -- chance of letting running requests make room, where the queue has an order
   ask = 0,                        -- chance of questions at the beginning of a hook
@@ -49,8 +50,12 @@ function Chaos:init()
   if params.ask > 0 then sim:sample() end -- what is read of files is read now
   self:ask("init")
   self.queue = sim.queue
-  if params.order == "bins" then
-    self.bins = sim:bins{ key = "predicted_output", edges = { 10, 20 } }
+  if params.order == "bins" or params.order == "function bins" then
+    local key = params.order == "bins" and "predicted_output" or function(req)
+      self:ask("by")
+      return req.predicted_output - req:generated()
+    end
+    self.bins = sim:bins{ key = key, edges = { 10, 20 } }
     self.asker.bins = self.bins
     for bin = 1, #self.bins do table.insert(self.asker.queues, self.bins[bin]) end
   elseif params.order == "function" then
@@ -123,9 +128,15 @@ function Chaos:preempt_some(replica, step)
   self.preempted = self.preempted + #victims
   for _, req in ipairs(victims) do
     local how = self.params.how
-    if how == "any" then how = ({ "recompute", "swap", "pause" })[1 + math.floor(self:draw() * 3)] end
+    if how == "any" then how = ({ "recompute", "swap", "pause", "restart" })[1 + math.floor(self:draw() * 4)] end
     -- what is paused stays here, so it waits in this replica's own queue
     step:preempt(req, how, how == "pause" and replica.queue or nil, self:draw() < 0.5 and "back" or "front")
+  end
+end
+
+function Chaos:reject_one(replica)
+  for req in replica:each_running() do
+    if self:draw() < 0.3 then return self.sim:reject(req, "in the way") end
   end
 end
 
@@ -169,6 +180,7 @@ function Chaos:schedule(replica, step)
     if step.requests > 0 then return step:barrier() end
   end
   if self:chance(params.preempt) and self:may_preempt() then self:preempt_some(replica, step) end
+  if self:chance(params.reject) then self:reject_one(replica) end
   if self:chance(params.rank) then
     self:ranked(replica, step)
     if step.requests > 0 then return end
@@ -196,6 +208,7 @@ function Chaos:schedule(replica, step)
       self:draw() < 0.5 and self:draw() or nil)
     self.preempted = self.preempted + preempted
   end
+  if self:chance(params.reject) then self:reject_one(replica) end
   self:ask("middle", step)
   if self:chance(params.quantum) then step:quantum(1 + math.floor(self:draw() * 20)) end
   if step.requests == 0 then

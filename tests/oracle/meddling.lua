@@ -31,7 +31,10 @@ local CHANGES = {
   end,
   function(asker)
     local low = math.floor(asker.draw() * 15)
-    if asker.bins then asker.bins:set_edges{ low, 15 + low } end
+    if not asker.bins then return end
+    local edges = {}
+    for i = 1, math.floor(asker.draw() * 5) do edges[i] = low + 6 * i end
+    asker.bins:set_edges(edges)
   end,
   function(asker)
     local req = #asker.requests > 0 and pick(asker.draw, asker.requests)

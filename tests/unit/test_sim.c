@@ -501,10 +501,10 @@ static void test_set_edges_files_again(void **state) {
         request->prompt_tokens = prompts[i];
         mb_sim_push_bins(sim, bins, slot);
     }
-    const mb_queue *first = &sim->queues[sim->bins[bins].first_queue];
+    const mb_queue *first = &sim->queues[sim->bins[bins].queues[0]];
     assert_int_equal(first[0].count, 2);
     assert_int_equal(first[1].count, 2);
-    mb_sim_set_edges(sim, bins, others);
+    assert_true(mb_sim_set_edges(sim, bins, others, 3));
     assert_int_equal(first[0].count, 1);
     assert_int_equal(first[1].count, 1);
     assert_int_equal(first[2].count, 4);
@@ -513,13 +513,13 @@ static void test_set_edges_files_again(void **state) {
     for (int i = 0; i < 4; i++, slot = mb_queue_after(&first[2], &sim->requests, slot))
         assert_int_equal(mb_request_at(&sim->requests, slot)->prompt_tokens, order[i]);
     const double none[] = {100, 100}; // all in the first bin, from three
-    mb_sim_set_edges(sim, bins, none);
+    assert_true(mb_sim_set_edges(sim, bins, none, 3));
     assert_int_equal(first[0].count, 6);
     slot = mb_queue_peek(&first[0], &sim->requests);
     for (int i = 0; i < 6; i++, slot = mb_queue_after(&first[0], &sim->requests, slot))
         assert_int_equal(mb_request_at(&sim->requests, slot)->prompt_tokens, prompts[i]);
     assert_int_equal(slot, MB_NONE);
-    mb_sim_set_edges(sim, bins, edges); // and back again
+    assert_true(mb_sim_set_edges(sim, bins, edges, 3)); // and back again
     assert_int_equal(first[0].count, 2);
     assert_int_equal(first[1].count, 2);
     assert_int_equal(first[2].count, 2);
