@@ -93,12 +93,20 @@ function Sim:route(rule) end
 ---Call `fn` once, `dt` seconds from now.
 ---@param dt number at least 0
 ---@param fn fun()
+---@return integer number
 function Sim:after(dt, fn) end
 
----Call `fn` every `dt` seconds, first in `dt` seconds.
+---Call `fn` every `dt` seconds, first in `dt` seconds or at the time `at`.
 ---@param dt number above 0
 ---@param fn fun()
-function Sim:every(dt, fn) end
+---@param at? number on the simulation's clock, not before sim.now
+---@return integer number
+function Sim:every(dt, fn, at) end
+
+---A timer fires no more; true if it would have fired.
+---@param number integer what sim:after or sim:every returned
+---@return boolean
+function Sim:cancel(number) end
 
 ---Turn a request away that waits or, in `schedule`, one that runs on that replica; `finish` is called with "rejected".
 ---@param req mbsand.Request

@@ -32,6 +32,10 @@ function Step:idle(until_time) end
 ---@return integer returned
 function Step:barrier() end
 
+---Composing this step took so long: its first step, or whole batch, takes longer by it.
+---@param seconds number at least 0
+function Step:cost(seconds) end
+
 ---Call `schedule` again after n steps at the latest. No effect under a batch model.
 ---@param n integer
 function Step:quantum(n) end

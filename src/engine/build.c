@@ -328,6 +328,9 @@ static void start_over(const mb_stepper *stepper, uint32_t slot) {
     request->generated = request->counted = 0;
     request->first_token_s = request->last_token_s = NAN;
     request->gap_s = 0;
+    if (stepper->around->readings)
+        request->reading =
+            (mb_reading){.reader = request->reading.reader, .arrival_s = request->reading.arrival_s};
 }
 
 static bool let_go(mb_engine *engine, uint32_t slot, mb_preemption how) {

@@ -23,6 +23,7 @@ static inline bool mb_engine_stepping(const mb_engine *engine) {
 // --- building what runs next; nothing may be under way
 
 static inline void mb_engine_begin(mb_engine *engine) {
+    engine->cost_s = 0;
     mb_batch_begin(engine);
     if (engine->stepper) mb_build_begin(engine->stepper);
 }

@@ -110,7 +110,7 @@ void mb_run_set_piece(mb_engine *engine, const mb_step_shape *shape, const mb_ru
     stepper->first_s = piece->first_s;
     stepper->slope_s = piece->slope_s;
     if (engine->around->times) mb_spend_begin(stepper, shape, piece->alone_s);
-    stepper->transfer_s = 0;
+    stepper->transfer_s = engine->cost_s = 0;
     stepper->piece_decodes = shape->decode_requests;
     stepper->run_prefill_tokens += shape->prefill_tokens;
     stepper->steps = stepper->uncounted = 0;
@@ -132,8 +132,10 @@ mb_status mb_run_time(const mb_engine *engine, const mb_step_shape *shape, mb_ru
     if (status == MB_OK && mixed && engine->around->times)
         status = mb_time_decodes(engine, shape, seconds, &piece->alone_s, error);
     if (status != MB_OK) return status;
-    piece->single = shape->prefill_requests > 0 || stepper->transfer_s != 0 || !mb_latency_is_affine(latency);
-    piece->first_s = seconds + stepper->transfer_s;
+    if (mixed) piece->alone_s += engine->cost_s;
+    piece->single = shape->prefill_requests > 0 || stepper->transfer_s + engine->cost_s > 0 ||
+                    !mb_latency_is_affine(latency);
+    piece->first_s = seconds + (stepper->transfer_s + engine->cost_s);
     piece->slope_s = piece->single ? 0 : mb_latency_step_slope(latency, shape->decode_requests);
     return MB_OK;
 }

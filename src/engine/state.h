@@ -167,6 +167,7 @@ struct mb_engine {
     mb_reserve reserve;
     double watermark;
     uint64_t token_budget; // of a step; UINT64_MAX: no limit
+    double cost_s;         // of composing what is being built: its first step, or batch, takes so much longer
     double event_s;        // what it waits for: see mb_surroundings.wake; INFINITY: nothing
     mb_stepper *stepper;   // NULL under a batch latency model; owned
     // --- a whole batch that is being built or served

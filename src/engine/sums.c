@@ -169,6 +169,6 @@ mb_status mb_step_seconds(const mb_engine *engine, mb_chunk more, mb_chunk *chun
     quiet.noise = 0;
     bool extrapolated;
     const mb_status status = mb_latency_step(&quiet, &shape, NULL, seconds, &extrapolated, error);
-    *seconds += stepper->transfer_s;
+    *seconds += stepper->transfer_s + engine->cost_s;
     return status;
 }

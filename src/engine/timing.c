@@ -65,6 +65,22 @@ static mb_status exact_batch(const mb_engine *engine, uint32_t prompt, uint32_t 
     return MB_OK;
 }
 
+// Of the batch's members one with these lengths, as if it were the longest of them.
+static mb_status time_alone(const mb_engine *engine, uint32_t prompt, uint32_t output, double service_s,
+                            mb_batch_time *own, mb_error *error) {
+    const mb_status status = exact_batch(engine, prompt, output, service_s, own, error);
+    if (status != MB_OK || !(engine->latency->noise > 0)) return status;
+    mb_batch_time whole;
+    const uint32_t longest_prompt = engine->stepper ? engine->longest_prompt : engine->longest_tokens;
+    const uint32_t longest_output = engine->stepper ? engine->longest_output : 0;
+    const mb_status known =
+        exact_batch(engine, longest_prompt, longest_output, engine->longest_service_s, &whole, error);
+    const double factor = (engine->time.duration_s - engine->cost_s) / whole.duration_s;
+    own->duration_s *= factor;
+    own->first_token_s *= factor;
+    return known;
+}
+
 mb_status mb_time_own(const mb_engine *engine, const mb_request *request, mb_batch_time *own,
                       mb_error *error) {
     const uint32_t generated = engine->stepper ? request->generated : 0;
@@ -75,20 +91,13 @@ mb_status mb_time_own(const mb_engine *engine, const mb_request *request, mb_bat
             : prompt + output == engine->longest_tokens && request->service_s == engine->longest_service_s;
     *own = engine->time;
     if (longest) return MB_OK;
-    const mb_status status = exact_batch(engine, prompt, output, request->service_s, own, error);
-    if (status != MB_OK || !(engine->latency->noise > 0)) return status;
-    mb_batch_time whole;
-    const uint32_t longest_prompt = engine->stepper ? engine->longest_prompt : engine->longest_tokens;
-    const uint32_t longest_output = engine->stepper ? engine->longest_output : 0;
-    const mb_status known =
-        exact_batch(engine, longest_prompt, longest_output, engine->longest_service_s, &whole, error);
-    const double factor = engine->time.duration_s / whole.duration_s;
-    own->duration_s *= factor;
-    own->first_token_s *= factor;
-    return known;
+    const mb_status status = time_alone(engine, prompt, output, request->service_s, own, error);
+    own->duration_s += engine->cost_s;
+    own->first_token_s += engine->cost_s;
+    return status;
 }
 
-mb_status mb_time_batch(mb_engine *engine, mb_error *error) {
+static mb_status time_rows(mb_engine *engine, mb_error *error) {
     const mb_surroundings *around = engine->around;
     if (!engine->stepper) {
         engine->time = mb_latency_batch(engine->latency, engine->count, engine->longest_tokens,
@@ -101,4 +110,11 @@ mb_status mb_time_batch(mb_engine *engine, mb_error *error) {
     const mb_step_shape shape = {.prefill_tokens = (uint64_t)engine->count * engine->longest_prompt,
                                  .prefill_requests = engine->count};
     return untimed(engine, &shape, error);
+}
+
+mb_status mb_time_batch(mb_engine *engine, mb_error *error) {
+    const mb_status status = time_rows(engine, error);
+    engine->time.first_token_s += engine->cost_s;
+    engine->time.duration_s += engine->cost_s;
+    return status;
 }

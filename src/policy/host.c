@@ -138,6 +138,7 @@ void mb_host_close(mb_host *host) {
     free(host->directory);
     free(host->root);
     free(host->sample);
+    free(host->timers_known);
     free(host->text);
     for (size_t i = 0; i < host->file_count; i++)
         free(host->files[i]);

@@ -27,6 +27,11 @@ typedef struct mb_fence {
 // calls have a stack of their own, and find the same by references.
 enum { MB_AT_HANDLER = 1, MB_AT_INSTANCE, MB_AT_STEP, MB_AT_REPLICAS };
 
+typedef struct mb_timer {
+    uint32_t generation, next_free;
+    enum { MB_TIMER_FREE, MB_TIMER_WAITS, MB_TIMER_CANCELLED } state;
+} mb_timer;
+
 typedef struct mb_host {
     lua_State *L;
     mb_sim *sim; // NULL until the run starts
@@ -69,10 +74,11 @@ typedef struct mb_host {
     int handler, runner, environment, modules, requests, request_meta, queue_views, queue_meta, bins_meta,
         replica_views, kv_views, step_view, sim_view, timers, instance, keys, inbox_bins, slo_views,
         cluster_views;
-    uint32_t timer_count, free_timer; // slots in use so far; the first of those free again, plus 1
-    int hooks[8];                     // by mb_hook
-    char *text;                       // of the policy's script; owned
-    char **files;                     // every script that was loaded, the policy's first; owned
+    mb_timer *timers_known;                           // owned
+    uint32_t timer_count, timer_capacity, free_timer; // see view_timer.c
+    int hooks[8];                                     // by mb_hook
+    char *text;                                       // of the policy's script; owned
+    char **files; // every script that was loaded, the policy's first; owned
     size_t file_count;
     mb_arrival *sample; // made when first asked for; owned
     size_t sample_count;

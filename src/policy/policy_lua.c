@@ -153,31 +153,13 @@ static mb_status hook_stepped(void *self, mb_sim *sim, mb_replica *replica, cons
     return status;
 }
 
-// A timer's entry is { function, period }; period 0: it fires once.
-static int call_timer(lua_State *L) {
-    const uint32_t timer = *(const uint32_t *)lua_touserdata(L, 1);
-    mb_host *host = mb_host_of(L);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, host->timers);
-    lua_rawgeti(L, -1, (int)timer + 1);
-    lua_rawgeti(L, -1, 2);
-    const double period = lua_tonumber(L, -1);
-    lua_pop(L, 1);
-    if (period > 0) {
-        if (!mb_sim_set_timer(host->sim, host->sim->now_s + period, timer))
-            return luaL_error(L, "not enough memory");
-    } else {
-        lua_pushinteger(L, (lua_Integer)host->free_timer); // free for another
-        lua_rawseti(L, -3, (int)timer + 1);
-        host->free_timer = timer + 1;
-    }
-    lua_rawgeti(L, -1, 1);
-    lua_call(L, 0, 0);
-    return 0;
-}
-
 static mb_status hook_timer(void *self, mb_sim *sim, uint32_t timer, mb_error *error) {
     (void)sim;
-    return call_protected(self, call_timer, &timer, "timer", error);
+    return call_protected(self, mb_timer_call, &timer, "timer", error);
+}
+
+static bool timer_gone(void *self, uint32_t timer) {
+    return mb_timer_gone(self, timer);
 }
 
 typedef struct key_call {
@@ -319,6 +301,7 @@ static void fill_ops(mb_lua_policy *policy) {
                                   .python_ties = policy->host.python_ties,
                                   .schedule = hook_schedule,
                                   .timer = hook_timer,
+                                  .timer_gone = timer_gone,
                                   .key = hook_key,
                                   .finish = hook_finish};
     if (hooks[MB_HOOK_ARRIVE] != LUA_NOREF) policy->ops.arrive = hook_arrive;

@@ -16,15 +16,14 @@ static mb_sim *check_sim(lua_State *L) {
     return mb_host_of(L)->sim;
 }
 
-// Nothing happens after the hook `done` any more.
-static mb_sim *check_going(lua_State *L, const char *call) {
+mb_sim *mb_sim_view_going(lua_State *L, const char *call) {
     mb_sim *sim = check_sim(L);
     if (sim->ended) luaL_error(L, "%s: the run has ended; the hook 'done' can only look back", call);
     return sim;
 }
 
 static int reject(lua_State *L) {
-    mb_sim *sim = check_going(L, "sim:reject");
+    mb_sim *sim = mb_sim_view_going(L, "sim:reject");
     const uint32_t slot = mb_request_view_check(L, 2);
     const char *reason = luaL_optstring(L, 3, "turned away by the policy");
     const mb_request *request = mb_request_at(&sim->requests, slot);
@@ -43,48 +42,6 @@ static int reject(lua_State *L) {
     if (status != MB_OK) return mb_host_raise(L, &error);
     mb_host_leave(L);
     return 0;
-}
-
-static int set_timer(lua_State *L, bool repeats) {
-    mb_host *host = mb_host_of(L);
-    const char *call = repeats ? "sim:every" : "sim:after";
-    mb_sim *sim = check_going(L, call);
-    mb_host_check_fence(L, MB_FENCE_ALL, call);
-    const lua_Number delay = luaL_checknumber(L, 2);
-    luaL_checktype(L, 3, LUA_TFUNCTION);
-    if (!(delay >= 0 && delay < HUGE_VAL)) return luaL_error(L, "a timer needs a time of at least 0 seconds");
-    const double period = repeats ? delay : 0;
-    if (repeats && !(delay > 0)) return luaL_error(L, "sim:every needs a period above 0 seconds");
-    if (repeats && !(sim->now_s + period > sim->now_s))
-        return luaL_error(L, "sim:every: the period is so short that the clock would stand still");
-    lua_rawgeti(L, LUA_REGISTRYINDEX, host->timers);
-    // A free slot holds the number of the next free one, plus 1.
-    const bool reused = host->free_timer != 0;
-    const uint32_t slot = reused ? host->free_timer - 1 : host->timer_count;
-    if (slot >= MB_EVENT_MAX_PAYLOAD) return luaL_error(L, "too many timers");
-    if (reused) {
-        lua_rawgeti(L, -1, (int)slot + 1);
-        host->free_timer = (uint32_t)lua_tointeger(L, -1);
-        lua_pop(L, 1);
-    } else {
-        host->timer_count++;
-    }
-    lua_createtable(L, 2, 0);
-    lua_pushvalue(L, 3);
-    lua_rawseti(L, -2, 1);
-    lua_pushnumber(L, period);
-    lua_rawseti(L, -2, 2);
-    lua_rawseti(L, -2, (int)slot + 1);
-    if (!mb_sim_set_timer(sim, sim->now_s + delay, slot)) return luaL_error(L, "not enough memory");
-    return 0;
-}
-
-static int after(lua_State *L) {
-    return set_timer(L, false);
-}
-
-static int every(lua_State *L) {
-    return set_timer(L, true);
 }
 
 static int sample(lua_State *L) {
@@ -181,8 +138,9 @@ static int set_sim(lua_State *L) {
 void mb_sim_view_open(lua_State *L) {
     static const mb_member members[] = {{"reject", reject, 0},
                                         {"bins", mb_bins_make, 0},
-                                        {"after", after, 0},
-                                        {"every", every, 0},
+                                        {"after", mb_timer_after, 0},
+                                        {"every", mb_timer_every, 0},
+                                        {"cancel", mb_timer_cancel, 0},
                                         {"least", mb_least_call, 0},
                                         {"route", mb_route_call, 0},
                                         {"group", mb_group_call, 0},

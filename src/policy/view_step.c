@@ -113,6 +113,15 @@ static int quantum(lua_State *L) {
     return 0;
 }
 
+static int cost(lua_State *L) {
+    mb_sim *sim = mb_step_open(L, "step:cost");
+    const lua_Number seconds = luaL_checknumber(L, 2);
+    if (!(seconds >= 0 && seconds < HUGE_VAL))
+        return luaL_error(L, "step:cost: expected a number of seconds of at least 0");
+    sim->building->engine.cost_s += seconds;
+    return 0;
+}
+
 static bool check_place(lua_State *L, int index) {
     const char *place = luaL_optstring(L, index, "front");
     const bool front = strcmp(place, "front") == 0;
@@ -254,6 +263,7 @@ void mb_step_view_open(lua_State *L) {
                                         {"estimate", mb_step_estimate_call, 0},
                                         {"barrier", barrier, 0},
                                         {"quantum", quantum, 0},
+                                        {"cost", cost, 0},
                                         {"preempt", preempt, 0},
                                         {"idle", idle, 0},
                                         {"tokens", NULL, STEP_TOKENS},

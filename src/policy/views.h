@@ -88,6 +88,15 @@ void mb_sim_view_open(lua_State *L);
 int mb_least_call(lua_State *L);
 int mb_route_call(lua_State *L);
 
+// The simulation at 1; a Lua error in the hook `done`, after which nothing happens any more.
+mb_sim *mb_sim_view_going(lua_State *L, const char *call);
+// src/policy/view_timer.c
+int mb_timer_after(lua_State *L);
+int mb_timer_every(lua_State *L);
+int mb_timer_cancel(lua_State *L);
+int mb_timer_call(lua_State *L);                   // (a pointer to the timer's number in events): it fires
+bool mb_timer_gone(mb_host *host, uint32_t timer); // was it cancelled? Then it is forgotten
+
 // src/policy/view_slo.c: the bounds that requests of a class are promised, one table for all of them (no
 // class: the scenario's).
 void mb_slo_push(lua_State *L, uint32_t class_index);

@@ -29,6 +29,8 @@ typedef struct mb_policy_ops {
     // The slot is still readable, and recycled afterwards.
     mb_status (*finish)(void *self, mb_sim *sim, uint32_t slot, mb_end why, mb_error *error);
     mb_status (*timer)(void *self, mb_sim *sim, uint32_t timer, mb_error *error);
+    bool (*timer_gone)(void *self,
+                       uint32_t timer); // it was cancelled, and is nobody's now. NULL: none ever is
     // The run has come to its end; nothing happens after it. Its failure loses nothing (sim->done_failed).
     mb_status (*done)(void *self, mb_sim *sim, mb_error *error);
     // Keys of a queue ordered by MB_KEY_GIVEN, where the core itself pushes (arrivals to the inbox).

@@ -74,6 +74,12 @@ void mb_sim_deinit(mb_sim *sim) {
     mb_metrics_deinit(&sim->metrics);
 }
 
+// An event of a timer that was cancelled is none.
+static bool is_gone(const mb_sim *sim, uint32_t timer) {
+    const mb_policy_ops *ops = sim->policy.ops;
+    return timer != MB_TIMER_WAKE && ops->timer_gone && ops->timer_gone(sim->policy.self, timer);
+}
+
 static mb_status fire_timer(mb_sim *sim, uint32_t timer, mb_error *error) {
     mb_sim_change_all(sim);
     if (timer == MB_TIMER_WAKE) {
@@ -107,9 +113,13 @@ static bool is_current(const mb_replica *replica, double time_s) {
 
 // Events that count no more must not move the clock.
 static void drop_stale(mb_sim *sim) {
-    while (sim->by_steps && sim->heap.count) {
+    while (sim->heap.count) {
         const mb_event event = mb_heap_top(&sim->heap);
-        if (event.kind != MB_EVENT_STEP_END) return;
+        if (event.kind == MB_EVENT_TIMER && is_gone(sim, event.payload)) {
+            mb_heap_pop(&sim->heap);
+            continue;
+        }
+        if (!sim->by_steps || event.kind != MB_EVENT_STEP_END) return;
         mb_replica *replica = &sim->replicas[event.payload];
         if (is_current(replica, event.time_s)) return;
         if (replica->far_s == event.time_s) replica->far_s = INFINITY;
@@ -183,6 +193,7 @@ static mb_status fire_timers(mb_sim *sim, mb_error *error) {
     mb_status status = MB_OK;
     for (mb_event event; status == MB_OK && due(sim, MB_EVENT_TIMER, &event);) {
         mb_heap_pop(&sim->heap);
+        if (is_gone(sim, event.payload)) continue;
         status = may_fire(sim, error);
         if (status == MB_OK) status = fire_timer(sim, event.payload, error);
         if (status == MB_OK) status = look(sim, error);
@@ -239,7 +250,8 @@ static mb_status take_event(mb_sim *sim, const python_run *run, uint64_t what, m
         return mb_sim_arrive(sim, what, error);
     }
     const uint32_t payload = (uint32_t)what;
-    if ((what & ~TAKEN_OUT) >> 32 == MB_EVENT_TIMER) return fire_timer(sim, payload, error);
+    if ((what & ~TAKEN_OUT) >> 32 == MB_EVENT_TIMER)
+        return is_gone(sim, payload) ? MB_OK : fire_timer(sim, payload, error);
     return mb_replica_end(sim, &sim->replicas[payload], error);
 }
 

@@ -320,3 +320,112 @@ end
 END
     refused 'step:add: the request decodes, and a decode computes one token in a step, not 5'
 }
+
+@test "step:cost is added to the first step of the run, and to a whole batch" {
+    scenario 'synthetic { arrivals = arrivals.all_at_once{}, limit = 1, prompt = 1, output = 4 }' "" "why = true"
+    policy <<'END'
+function P:schedule(replica, step)
+  step:carry()
+  step:admit(self.sim.queue)
+  step:cost(0.001)
+  step:cost(0.002)
+  near(step:estimate(), 0.013)
+end
+function P:stepped(replica, step) self.sim:observe("count", step.count) self.sim:observe("took", step.duration) end
+function P:finish(req)
+  near(req:first_token_at(), 0.013)
+  near(self.sim.now, 0.013 + 0.013 + 0.02) -- schedule is called after the prompt, and then not again
+end
+END
+    good
+    near_value() { value "$1" | awk -v want="$2" '{ exit !($1 - want < 1e-9 && want - $1 < 1e-9) }'; }
+    near_value why_prefill_s 0.013 && near_value why_decode_s 0.033
+    policy <<'END'
+function P:schedule(replica, step) -- nothing is built, nothing is added later
+  if self.sim.now == 0 then
+    step:cost(5)
+    return step:idle(1)
+  end
+  step:carry()
+  step:admit(self.sim.queue)
+end
+function P:finish() near(self.sim.now, 1.04) end
+END
+    good
+    sed -i 's/, kv_block = 1, kv_blocks = 10000//; s/latency.step { base = 0.01 }/latency.batch { alpha = 1, beta = 0, gamma = 0 }/' s.lua
+    policy <<'END'
+function P:schedule(replica, step)
+  step:admit(self.sim.queue)
+  step:cost(0.5)
+end
+function P:finish() near(self.sim.now, 1.5) end
+END
+    good
+    for cost in -1 1/0 '"a"'; do
+        policy <<END
+function P:schedule(replica, step) step:cost($cost) end
+END
+        run "$MBSAND" s.lua
+        [ "$status" -eq 1 ] && says "cost"
+    done
+}
+
+@test "timers have numbers, can be cancelled, and begin at a time" {
+    scenario 'synthetic { arrivals = arrivals.constant{ rate = 1 }, limit = 3, prompt = 1, output = 4 }'
+    policy <<'END'
+function P:init()
+  local sim, seen = self.sim, {}
+  self.seen = seen
+  local function note(name) return function() seen[#seen + 1] = ("%s%g"):format(name, sim.now) end end
+  local never = sim:after(1, note("never"))
+  assert(sim:cancel(never) and not sim:cancel(never))
+  local once = sim:after(0.5, note("once"))
+  sim:after(0.75, function() assert(not sim:cancel(once)) end) -- it has fired
+  local third = 0
+  local every
+  every = sim:every(0.25, function()
+    third = third + 1
+    note("every")()
+    if third == 3 then assert(sim:cancel(every)) end
+  end, 1.5)
+  assert(every ~= never and every ~= once)
+end
+function P:schedule(replica, step)
+  self.calls = (self.calls or 0) + 1
+  step:carry()
+  step:admit(self.sim.queue)
+end
+function P:done()
+  local seen = table.concat(self.seen, " ")
+  assert(seen == "once0.5 every1.5 every1.75 every2", seen)
+end
+END
+    good
+    # a timer that was cancelled is as none: with a request that waits nobody is asked at its time
+    policy <<'END'
+P.params = { cancel = false }
+function P:init()
+  if self.params.cancel then self.sim:cancel(self.sim:after(0.25, function() end)) end
+end
+function P:schedule(replica, step)
+  self.sim:observe("asked", self.sim.now)
+  step:carry()
+  if self.sim.arrivals_ended then step:admit(self.sim.queue) else step:idle() end
+end
+END
+    good
+    "$MBSAND" s.lua --out a --dump decisions -q && "$MBSAND" s.lua --out b --dump decisions -q --set params.cancel=true
+    cmp a/decisions*.csv b/decisions*.csv
+    for call in 'cancel(0.5)' 'cancel(-1)' 'cancel(0)'; do
+        policy <<END
+function P:init() self.sim:$call end
+function P:schedule(replica, step) step:carry() step:admit(self.sim.queue) end
+END
+        refused 'sim:cancel: expected a number that sim:after or sim:every returned'
+    done
+    policy <<END
+function P:arrive(req) self.sim:every(1, function() end, self.sim.now - 1) end
+function P:schedule() end
+END
+    refused 'sim:every: the first time is one on the clock of sim.now, and must not lie before now'
+}

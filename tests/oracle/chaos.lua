@@ -19,6 +19,7 @@ local Chaos = { params = {
   rank = 0,                       -- chance of a step by rank
   quantum = 0,                    -- chance of a quantum
   idle = 0, barrier = 0, timer = 0,
+  cost = 0,                       -- chance of a step that takes time to compose
   order = "none",                 -- of the queue; or "function", "bins", "function bins"
   plain = 0,                      -- chance of making a replica's steps plain, or not plain any more
   displace = 0,                   -- chance of letting running requests make room, where the queue has an order
@@ -81,14 +82,17 @@ function Chaos:init()
       for _, replica in ipairs(sim.replicas) do -- a plain step may have nothing more to take
         if params.plain > 0 and replica.running == 0 then replica:plain(false) end
       end
-    end)
+    end, params.timer > 1 and 0.25 or nil)
   end
 end
 
 function Chaos:arrive(req)
   table.insert(self.asker.requests, req)
   self:ask("arrive")
-  if self:chance(0.1 * self.params.ask) then self.sim:after(self:draw(), function() self:ask("after") end) end
+  if self:chance(0.1 * self.params.ask) then
+    local number = self.sim:after(self:draw(), function() self:ask("after") end)
+    if self:draw() < 0.3 then self.sim:after(self:draw(), function() self.sim:cancel(number) end) end
+  end
   if self:chance(self.params.routed) then
     local replicas = self.sim.replicas
     replicas[1 + math.floor(self:draw() * #replicas)].queue:push(req)
@@ -210,6 +214,7 @@ function Chaos:schedule(replica, step)
   end
   if self:chance(params.reject) then self:reject_one(replica) end
   self:ask("middle", step)
+  if self:chance(params.cost) then step:cost(0.02 * self:draw()) end
   if self:chance(params.quantum) then step:quantum(1 + math.floor(self:draw() * 20)) end
   if step.requests == 0 then
     if self:chance(params.idle) then return step:idle(self.sim.now + 0.01 + self:draw()) end

@@ -30,7 +30,7 @@ return function(seed, folder, meddle)
       how = pick{ "recompute", "swap", "pause", "restart", "any" }, reject = pick{ 0, 0, 0, 0.02 },
       skip = pick{ 0, 0, 0.2 }, single = pick{ 0, 0, 0.2 },
       rank = pick{ 0, 0, 0.3, 1 }, quantum = pick{ 0, 0, 0.3 },
-      idle = pick{ 0, 0.2 }, barrier = pick{ 0, 0, 0.3 }, timer = pick{ 0, 0, 0.3, 2 },
+      cost = pick{ 0, 0, 0.3 }, idle = pick{ 0, 0.2 }, barrier = pick{ 0, 0, 0.3 }, timer = pick{ 0, 0, 0.3, 2 },
       order = pick{ "none", "none", "rank", "expected_remaining", "predicted_output", "predicted_remaining", "priority",
         "function", "bins", "function bins" },
       carry = pick{ "needed", "spare" }, meddle = (meddle or chance(0.2)) and 0.1 or 0, ask = pick{ 0, 0.2, 1 },
