@@ -10,9 +10,10 @@ function chunk.longest(replica, seconds, least, most)
   end
   local low, high, bottom, top = least, most, time(least), time(most)
   if top <= seconds then return most end
-  while high - low > 1 and bottom < seconds do
+  while high - low > 1 and bottom <= seconds do
     -- Most laws are straight lines: there the first guess is the answer, and the next token refutes more.
-    local guess = low + math.floor((high - low) * (seconds - bottom) / (top - bottom))
+    local share = bottom < seconds and (seconds - bottom) / (top - bottom) or 0.5
+    local guess = low + math.floor((high - low) * share)
     guess = math.min(math.max(guess, low + 1), high - 1)
     local taken = time(guess)
     if taken > seconds then

@@ -11,7 +11,7 @@ function lanes.new(nobody)
 end
 
 -- The lane of a promise; without one, the last.
-function lanes.of(set, gap)
+local function lane_of(set, gap)
   gap = gap or math.huge
   local lane = set.by_gap[gap]
   if lane then return lane end
@@ -49,7 +49,7 @@ end
 
 -- Into its lane, after its first token.
 local function join(set, entry, now)
-  local lane, req = lanes.of(set, entry.gap), entry.req
+  local lane, req = lane_of(set, entry.gap), entry.req
   entry.lane, entry.last = lane, now
   if entry.gap then entry.from = req:first_token_at() - (set.steps + 1 - req:generated()) * lane.gap end
   lane.count = lane.count + 1
@@ -84,7 +84,7 @@ function lanes.settle(set, now)
 end
 
 -- Afresh from what runs, after preemptions.
-function lanes.rebuild(set, replica, now)
+local function rebuild(set, replica, now)
   for i = 1, #set.list do
     local lane = set.list[i]
     local entry = lane.first
@@ -100,7 +100,7 @@ end
 -- Everybody; returns how many had to be preempted.
 function lanes.carry(set, replica, step, now)
   local preempted = step:carry()
-  if preempted > 0 then lanes.rebuild(set, replica, now) end
+  if preempted > 0 then rebuild(set, replica, now) end
   for i = 1, #set.list do set.list[i].whole = true end
   return preempted
 end

@@ -72,3 +72,73 @@ local batch_limit = {}
 ---@param params table as policies/dynamic_no_bins.lua declares them
 ---@return mbsand.BatchLimit
 function batch_limit.new(sim, params) end
+
+---@class mbsand.chunk
+local chunk = {}
+---The longest chunk of prompts with which a step of all decodes takes at most so long.
+---@param replica mbsand.Replica
+---@param seconds number
+---@param least integer tokens; the answer where none is short enough
+---@param most integer
+---@return integer
+function chunk.longest(replica, seconds, least, most) end
+
+---@class mbsand.lanes
+local lanes = {}
+---@class mbsand.LaneEntry what is kept of a request, as its `user`
+---@field req mbsand.Request
+---@class mbsand.Lane decodes with one promise
+---@field gap number their slo.tbt, or math.huge
+---@field count integer
+---@field latest number to be set: `serve` serves those whose last token came then or before
+---@class mbsand.Lanes of one replica
+---@field list mbsand.Lane[] the tightest first
+---@field prefills mbsand.LaneEntry[]
+---@field mean number time of a step, s
+---@param nobody? mbsand.Queue one that stays empty; for `serve`
+---@return mbsand.Lanes
+function lanes.new(nobody) end
+---@param req mbsand.Request
+---@return mbsand.LaneEntry
+function lanes.entry(req) end
+---@param set mbsand.Lanes
+---@param req mbsand.Request that was added to the step
+---@return mbsand.LaneEntry
+function lanes.admitted(set, req) end
+---First in `schedule`.
+---@param set mbsand.Lanes
+---@param now number
+function lanes.settle(set, now) end
+---Everybody goes on.
+---@param set mbsand.Lanes
+---@param replica mbsand.Replica
+---@param step mbsand.Step
+---@param now number
+---@return integer preempted
+function lanes.carry(set, replica, step, now) end
+---@param set mbsand.Lanes
+---@param replica mbsand.Replica
+---@param step mbsand.Step
+---@return boolean # false where memory did not suffice
+function lanes.serve(set, replica, step) end
+---How much of the steps is due to a request beside one with the tightest promise.
+---@param tightest number
+---@param gap? number
+---@return number
+function lanes.share(tightest, gap) end
+---Sets `latest` of each lane by whose turn it is.
+---@param set mbsand.Lanes
+---@return boolean everybody
+---@return integer? steps for which it stays so
+function lanes.turns(set) end
+---When the first of the next tokens is due.
+---@param set mbsand.Lanes
+---@return number
+function lanes.due(set) end
+---In `finish`.
+---@param req mbsand.Request
+function lanes.left(req) end
+---In `stepped`.
+---@param set mbsand.Lanes
+---@param step mbsand.EndedStep
+function lanes.stepped(set, step) end

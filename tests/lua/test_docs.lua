@@ -250,7 +250,7 @@ end
 all_named(writing, allowed, "docs/writing-policies.md names everything in the closed environment")
 
 -- Functions of the modules that policies and reports require
-for _, module in ipairs { "memory", "sla", "ewma", "batch_limit", "report" } do
+for _, module in ipairs { "memory", "sla", "ewma", "batch_limit", "chunk", "lanes", "report" } do
   local list = {}
   for name, value in pairs(require("mbsand." .. module)) do
     if type(value) == "function" then list[#list + 1] = module .. "." .. name end
