@@ -1,4 +1,4 @@
--- The batch executor under stable load: 32 replicas, log-normal lengths, at two loads. The cost of a decision is shared
+-- The batch executor under stable load: 32 replicas, log-normal lengths, at three loads. The cost of a decision is shared
 -- by its batch, so the figures depend on the mean batch. On one thread:
 --   mbsand tests/bench/batch.lua --jobs 1 --set workload.limit=10000000
 local function section(rate, policies)
@@ -19,7 +19,10 @@ local function section(rate, policies)
   }
 end
 
+local rate = tonumber(os.getenv("RATE")) -- one section, whose policy --policy says
+if rate then return section(rate, { "static_fifo" }) end
 return {
+  section(2, { "static_fifo", { "multi_bin_dynamic", bins = 4 } }), -- nearly every batch is one request
   section(14, { "static_fifo", "dynamic_no_bins", { "multi_bin_dynamic", bins = 4 } }),
   section(24, { "dynamic_no_bins", { "multi_bin_dynamic", bins = 4 } }), -- static_fifo cannot keep up with these
 }

@@ -38,9 +38,9 @@ static double measure(int pending, int operations, bool replace) {
 }
 
 int main(void) {
-    printf("event heap, ns per operation\n  pending  pop+push  replace-top\n");
+    printf("| pending events | pop + push, ns | replace the top, ns |\n| --- | --- | --- |\n");
     for (int pending = 100; pending <= 1000000; pending *= 10)
-        printf("%9d  %8.1f  %11.1f\n", pending, measure(pending, 5000000, false),
+        printf("| %d | %.0f | %.0f |\n", pending, measure(pending, 5000000, false),
                measure(pending, 5000000, true));
     return 0;
 }

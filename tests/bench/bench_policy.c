@@ -96,12 +96,13 @@ int main(int argc, char **argv) {
         for (int i = 0; i < 3; i++)
             best[i] = seconds[i] < best[i] ? seconds[i] : best[i];
     }
-    static const char *const names[] = {"C policy", "C policy + empty Lua hook", "Lua policy"};
-    printf("static_fifo, %llu requests, best of 3 (%s)\n", (unsigned long long)requests, mb_lua_engine());
+    static const char *const names[] = {"in C", "in C, with an empty Lua hook called as well", "in Lua"};
+    printf(
+        "| `static_fifo`, %llu requests, best of 3 (%s) | million requests/s | time |\n| --- | --- | --- |\n",
+        (unsigned long long)requests, mb_lua_engine());
     for (int i = 0; i < 3; i++)
-        printf("  %-26s %6.2f M requests/s  %.2f x the C policy's time%s\n", names[i],
-               (double)requests / best[i] / 1e6, best[i] / best[0],
-               check[i] == check[0] ? "" : "  RESULTS DIFFER");
+        printf("| %s | %.1f | %.2f%s |\n", names[i], (double)requests / best[i] / 1e6, best[i] / best[0],
+               check[i] == check[0] ? "" : " RESULTS DIFFER");
     mb_lua_policy_close(&empty);
     mb_lua_policy_close(&lua);
     return 0;

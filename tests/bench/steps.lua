@@ -30,7 +30,7 @@ local arrive = load == "all" and arrivals.all_at_once {} or arrivals.poisson { r
 return scenario {
   title = "continuous batching",
   workload = synthetic { arrivals = arrive, prompt = prompt, output = output, limit = 1000000 },
-  cluster = { gpus = replicas, kv_blocks = 28615, max_requests = 1024, token_budget = 8192 },
+  cluster = { gpus = replicas, kv_blocks = 28615, kv_max_length = 16384, max_requests = 1024, token_budget = 8192 },
   latency = latency.step { base = base, per_token = per_token, per_context = per_context },
   policies = { os.getenv("POLICY") or "vllm_v1" },
   columns = { "throughput_rps", "throughput_tps", "batch_mean", "gpu_util", "sim_wall_s", "sim_requests_per_s" },
