@@ -3,15 +3,17 @@
 -- all those end so, stays below `share` of the pool.
 -- Source: Gong et al., "Past-Future scheduler for LLM serving under SLA guarantees" (LightLLM), arXiv 2507.10150, ASPLOS 2025:
 -- the distribution of the past, the peak over the future ends. Before anything has ended, `longest` tokens are expected.
+-- For speed, the running keep their draws for `renew` steps (there: none), and nobody draws where even the longest would fit.
 local PastFuture = { params = {
   history = 1000,                              -- answers remembered
   longest = 2048,
   share = 0.95,                                -- of the pool
-  renew = 20,                                  -- steps after which everybody's draw is made anew at the latest
+  renew = 20,                                  -- steps after which everybody's draw is made anew
 } }
 
 function PastFuture:init()
-  self.past, self.count = {}, 0
+  self.past, self.count, self.most = {}, 0, 0
+  self.steps = {}                              -- by replica: since the draws were made
 end
 
 -- An answer longer than `least`, drawn from the past.
@@ -28,8 +30,19 @@ function PastFuture:serve(replica, step, queue)
   if step:carry() > 0 then return end
   local head = queue:peek()
   if not head then return end
-  for req in replica:each_running() do req:expect(self:draw(req:generated())) end
   local most = self.params.share * replica.kv.capacity
+  local longest = self.count == 0 and self.params.longest or self.most
+  local held = replica.kv.used + replica.prefill_left + (replica.running + 1) * longest
+  while head and held + head.prompt_tokens + head:generated() <= most do -- it fits whatever is drawn
+    held = held + head.prompt_tokens + head:generated() + longest
+    if not step:add(head) then return step:quantum(self.params.renew) end
+    head = queue:peek()
+  end
+  if not head then return end
+  if (self.steps[replica.id] or math.huge) >= self.params.renew then
+    self.steps[replica.id] = 0
+    for req in replica:each_running() do req:expect(self:draw(req:generated())) end
+  end
   while head do
     head:expect(self:draw(head:generated()))
     if replica.running > 0 and replica:peak{ with = head } > most or not step:add(head) then break end
@@ -42,9 +55,14 @@ function PastFuture:schedule(replica, step)
   self:serve(replica, step, self.sim.queue)
 end
 
+function PastFuture:stepped(replica, step)
+  self.steps[replica.id] = (self.steps[replica.id] or math.huge) + step.count
+end
+
 function PastFuture:finish(req, why)
   if why ~= "done" then return end
   self.count = self.count + 1
+  self.most = math.max(self.most, req.output_tokens)
   self.past[(self.count - 1) % self.params.history + 1] = req.output_tokens
 end
 

@@ -50,8 +50,8 @@ return scenario {
 end
 
 -- A trace of requests { arrival, prompt, output, ... }, what else there is in the columns `more` ("priority", or a list of
--- names); predictions are exact.
-function by_hand.trace(requests, more)
+-- names); predictions are exact, or `predictor`'s.
+function by_hand.trace(requests, more, predictor)
   local names, columns = type(more) == "table" and more or { more or "priority" }, {}
   local lines, extra = { "time,prompt,output," .. table.concat(names, ",") }, ""
   for _, name in ipairs(names) do
@@ -64,6 +64,7 @@ function by_hand.trace(requests, more)
     lines[#lines + 1] = table.concat(cells, ",")
   end
   by_hand.write("trace.csv", table.concat(lines, "\n") .. "\n")
+  if predictor then extra = extra .. "predictor = " .. predictor .. ", " end
   return ([[trace.csv "%s/trace.csv" { %s
     columns = { time = "time", prompt = "prompt", output = "output", %s } }]]):format(
     by_hand.folder, extra, table.concat(columns, ", "))
