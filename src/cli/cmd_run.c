@@ -2,6 +2,7 @@
 // mbsand run SCENARIO.lua: the main job.
 #include "base/paths.h"
 #include "cli/commands.h"
+#include "cli/demands.h"
 #include "cli/enter.h"
 #include "cli/live.h"
 #include "cli/options.h"
@@ -42,6 +43,8 @@ typedef struct run_context {
     char *dump_dir;        // of the section that runs
     atomic_bool cut_dumps; // some run that was dumped did not come to its end
     mb_progress progress;
+    mb_demand *demands; // [arguments->assert_count]
+    size_t broken;      // demands, at policies and points
 } run_context;
 
 // --- dumps
@@ -272,10 +275,22 @@ static mb_status run_section(run_context *all, int *code, mb_error *error) {
     mb_progress_clear(&all->progress);
     all->finished[all->count++] = results;
     if (status == MB_OK) status = print_section(all, results, error);
+    fflush(stdout); // what is not kept comes after what it is about
+    for (size_t i = 0; i < all->arguments->assert_count && status == MB_OK && !interrupted(); i++)
+        all->broken += mb_demand_check(&all->demands[i], results);
     if (status == MB_OK && all->arguments->live && !interrupted())
         status = mb_live_compare(all->scenario, results, all->arguments->live, mb_stop_flag(), error);
     const int worst = exit_code(results);
     if (worst > *code) *code = worst;
+    return status;
+}
+
+static mb_status read_demands(run_context *all, mb_error *error) {
+    const size_t count = all->arguments->assert_count;
+    all->demands = calloc(count + 1, sizeof *all->demands);
+    mb_status status = all->demands ? MB_OK : mb_fail_memory(error);
+    for (size_t i = 0; i < count && status == MB_OK; i++)
+        status = mb_demand_parse(all->arguments->asserts[i], &all->demands[i], error);
     return status;
 }
 
@@ -285,6 +300,7 @@ static int run_sections(run_context *all, mb_error *error) {
     all->results = calloc(sections + 1, sizeof *all->results);
     all->finished = calloc(sections + 1, sizeof *all->finished);
     mb_status status = all->results && all->finished ? MB_OK : mb_fail_memory(error);
+    if (status == MB_OK) status = read_demands(all, error);
     if (status == MB_OK) status = mb_check_scenario(all->scenario, error);
     for (size_t i = 0; i < sections && status == MB_OK && all->arguments->baseline; i++)
         status = check_baseline(mb_scenario_section(all->scenario, i), all->arguments->baseline, error);
@@ -305,8 +321,10 @@ static int run_sections(run_context *all, mb_error *error) {
             stderr,
             "mbsand: what runs that did not come to their end had dumped is in %s, in files named *.part\n",
             all->arguments->out);
+    if (!code && all->broken) code = MB_DEMANDS_BROKEN;
     for (size_t i = 0; i < all->count; i++)
         mb_results_deinit(&all->results[i]);
+    free(all->demands);
     free(all->results);
     free(all->finished);
     free(all->dump_dir);

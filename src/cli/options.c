@@ -42,7 +42,8 @@ enum {
     OPTION_BOUND,
     OPTION_UNTIL,
     OPTION_MAX_SEEDS,
-    OPTION_SECTION
+    OPTION_SECTION,
+    OPTION_ASSERT
 };
 
 void mb_sweep_arguments_help(void) {
@@ -113,6 +114,10 @@ void mb_run_arguments_help(void) {
         "      --until X%[,MEASURE] add seeds until the interval is that narrow (default: the verdict's "
         "first)\n"
         "      --max-seeds N        ... but not more than N (default 100)\n"
+        "      --assert 'MEASURE<X' exit code 3 unless every policy keeps it (<, <=, >, >=; the level over "
+        "the seeds); may "
+        "be\n"
+        "                           repeated\n"
         "      --baseline NAME      compare every policy with this one\n"
         "      --control            again with unlimited memory and twice the GPUs: is anything scarce at "
         "all?\n"
@@ -137,7 +142,9 @@ void mb_run_arguments_help(void) {
         "      --no-os-sandbox      run policies without the kernel's walls around them (see --version)\n"
         "  -q, --quiet              no progress bar\n"
         "  -h, --help               this text\n\n"
-        "Exit code: 0 done, 1 a run failed (the others are printed), 2 the command or its input is wrong.\n",
+        "Exit code: 0 done, 1 a run failed (the others are printed), 2 the command or its input is wrong, 3 "
+        "an "
+        "--assert\nis not kept.\n",
         stdout);
 }
 
@@ -241,6 +248,9 @@ static int take(mb_run_arguments *arguments, int option) {
         if (!parse_whole(optarg, 2, 100000, &number))
             return wrong_number(arguments, "fresh", optarg, "a whole number from 2 to 100000");
         arguments->fresh = (uint32_t)number;
+        return 0;
+    case OPTION_ASSERT:
+        arguments->asserts[arguments->assert_count++] = optarg;
         return 0;
     case OPTION_SECTION:
         if (!parse_whole(optarg, 1, 1000000, &number))
@@ -394,6 +404,7 @@ static const struct {
                      {{"out", required_argument, NULL, OPTION_OUT}, RUN},
                      {{"dump", required_argument, NULL, OPTION_DUMP}, RUN},
                      {{"live", required_argument, NULL, OPTION_LIVE}, RUN},
+                     {{"assert", required_argument, NULL, OPTION_ASSERT}, RUN},
                      {{"baseline", required_argument, NULL, OPTION_BASELINE}, RUN},
                      {{"control", no_argument, NULL, OPTION_CONTROL}, RUN},
                      {{"until", required_argument, NULL, OPTION_UNTIL}, RUN},
@@ -431,8 +442,9 @@ static int parse(int argc, char **argv, const char *verb, unsigned which, mb_run
     arguments->overs = calloc((size_t)argc + 1, sizeof *arguments->overs);
     arguments->slos = calloc((size_t)argc + 1, sizeof *arguments->slos);
     arguments->tunes = calloc((size_t)argc + 1, sizeof *arguments->tunes);
+    arguments->asserts = calloc((size_t)argc + 1, sizeof *arguments->asserts);
     if (!arguments->policies || !arguments->sets || !arguments->overs || !arguments->slos ||
-        !arguments->tunes) {
+        !arguments->tunes || !arguments->asserts) {
         mb_error error = {0};
         mb_fail_memory(&error);
         return mb_cli_fail(&error);
@@ -538,6 +550,7 @@ void mb_run_arguments_deinit(mb_run_arguments *arguments) {
     free(arguments->overs);
     free(arguments->slos);
     free(arguments->tunes);
+    free(arguments->asserts);
 }
 
 mb_overrides mb_run_overrides(const mb_run_arguments *arguments) {

@@ -14,8 +14,8 @@ typedef enum mb_output_format {
 typedef struct mb_run_arguments {
     const char *verb;
     const char *scenario;
-    const char **policies, **sets, **overs, **slos, **tunes; // arrays owned, strings are argv's
-    size_t policy_count, set_count, over_count, slo_count, tune_count;
+    const char **policies, **sets, **overs, **slos, **tunes, **asserts; // arrays owned, strings are argv's
+    size_t policy_count, set_count, over_count, slo_count, tune_count, assert_count;
     uint32_t seeds;
     uint64_t seed;
     bool has_seed, stepwise, quiet, help, control, bound;

@@ -269,3 +269,30 @@ fails() { # fails CODE SENTENCE COMMAND...: the sentence, and nothing else, on s
     run "$MBSAND" s.lua --set cluster.gpus=2 --set cluster.gpus.x=1
     says "cluster.gpus is 2 and has no keys"
 }
+
+@test "--assert: exit code 3 where a policy does not keep a measure" {
+    cd "$BATS_TEST_TMPDIR"
+    # A job takes 1 s: alone it is done after 1, the second of two at once after 2.
+    printf 't,n,s\n0,1,1\n0,1,1\n' >two.csv
+    cat >s.lua <<'END'
+return scenario { workload = trace.csv "two.csv" { columns = { time = "t", prompt = "n", output = "n", service = "s" } }, cluster = { gpus = 1 },
+  latency = latency.jobs {}, policies = { { "static_fifo", batch_size = 1 } }, seeds = 1, over = { { "cluster.gpus", { 1, 2 } } } }
+END
+    run "$MBSAND" s.lua -q --assert 'e2e_max<=2' --assert 'e2e_max_s>0.9'
+    [ "$status" -eq 0 ]
+    run "$MBSAND" s.lua -q --assert 'e2e_max<2' --assert 'e2e_mean>1'
+    [ "$status" -eq 3 ]
+    says "mbsand: --assert e2e_max<2: static_fifo at cluster.gpus=1 has 2"
+    says "mbsand: --assert e2e_mean>1: static_fifo at cluster.gpus=2 has 1"
+    ! says "e2e_max<2: static_fifo at cluster.gpus=2"
+    run "$MBSAND" s.lua -q --assert 'kv_peak<1'
+    [ "$status" -ne 0 ]
+    for wrong in 'e2e_max' 'e2e_max=2' 'e2e_max<' 'e2e_max<x' '<2'; do
+        run "$MBSAND" s.lua -q --assert "$wrong"
+        [ "$status" -eq 2 ]
+        says "--assert $wrong:"
+    done
+    run "$MBSAND" s.lua -q --assert 'e2e_p98<1'
+    [ "$status" -eq 2 ]
+    says "'e2e_p98' is no measure"
+}
