@@ -100,6 +100,19 @@ do
   tap.ok(select(2, places(1)), "polyserve: a looser promise shares a tighter one's replica where there is no other")
 end
 
+-- multi_bin_slo: two promises, two batches: 12 and three steps of 11; then the same again. With the same promise one batch.
+case("a bin for each promise", "multi_bin_slo", "", ONE, both(0.020, 0.040), { { 0, 12, 45 }, { 45, 57, 90 } }, "seed = 1,")
+case("which may be the same", "multi_bin_slo", "", ONE, both(0.020, 0.020), { { 0, 14, 50 }, { 0, 14, 50 } }, "seed = 1,")
+
+-- bucketserve: batches of two. Four wait, three of them below 6, the middle of 1 to 11: the bucket is cut there, and two of the
+-- short ones are served, 14. Of the two that are left neither bucket has too many: the short one alone, 26. One is left, and one
+-- bucket: 46. With no cut the short and the long one would be padded to 10 both, 44.
+local BUCKETS = { { 0, 2, 1 }, { 0, 2, 1 }, { 0, 2, 1 }, { 0, 10, 1 } }
+case("a crowded bucket is cut in the middle", "bucketserve", "max_batch = 2", ONE, BUCKETS,
+     { { 0, 14, 14 }, { 0, 14, 14 }, { 14, 26, 26 }, { 26, 46, 46 } })
+case("but not if most are in its upper half", "bucketserve", "max_batch = 2, split = 0.8", ONE, BUCKETS,
+     { { 0, 14, 14 }, { 0, 14, 14 }, { 14, 44, 44 }, { 14, 44, 44 } })
+
 -- silo: each class has its replica; alone there, 12 and three steps of 11. On one replica they share it.
 case("a replica for each class", "silo", "", ONE .. ", gpus = 2", both(0.020, 0.040), { { 0, 12, 45 }, { 0, 12, 45 } },
      "seed = 1,")

@@ -44,14 +44,15 @@ return function(seed, folder, meddle)
 
   local BUNDLED = { "fcfs", "orca", "vllm_v0", "vllm_v1", "sarathi", "sjf", "srpt", "edf", "priority", "pang",
     "multi_bin_continuous", "mlfq", "ltr", "vtc", "mc_sf", "drr", "rpm_limit", "fairserve", "equinox", "plas",
-    "slai", "scorpio", "qoserve", "exegpt_rra", "andes", "polyserve", "trail", "silo",
+    "slai", "scorpio", "qoserve", "exegpt_rra", "andes", "polyserve", "trail", "silo", "multi_bin_slo", "bucketserve",
     "dlpm", "sglang_lpm", "trt_no_evict", "trt_max_utilization", "wait", "nested_wait", "hygen",
     "past_future", "round_robin", "random", "least_loaded", "power_of_two", "static_fifo",
     "dynamic_no_bins",
     "multi_bin_dynamic", "multi_bin" }
 
   local ROUTERS = { round_robin = true, random = true, least_loaded = true, power_of_two = true, polyserve = true, silo = true }
-  local STATIC = { static_fifo = true, dynamic_no_bins = true, multi_bin_dynamic = true, multi_bin = true }
+  local STATIC = { static_fifo = true, dynamic_no_bins = true, multi_bin_dynamic = true, multi_bin = true,
+    multi_bin_slo = true, bucketserve = true }
 
   local ENGINES = { "", 'engine = "fcfs", ', 'engine = "sarathi", ', 'engine = "srpt", ', 'engine = "pang", ' }
 
