@@ -105,13 +105,23 @@ case("a bin for each promise", "multi_bin_slo", "", ONE, both(0.020, 0.040), { {
 case("which may be the same", "multi_bin_slo", "", ONE, both(0.020, 0.020), { { 0, 14, 50 }, { 0, 14, 50 } }, "seed = 1,")
 
 -- bucketserve: batches of two. Four wait, three of them below 6, the middle of 1 to 11: the bucket is cut there, and two of the
--- short ones are served, 14. Of the two that are left neither bucket has too many: the short one alone, 26. One is left, and one
--- bucket: 46. With no cut the short and the long one would be padded to 10 both, 44.
+-- short ones are served, 14. Of the two that are left neither bucket has too many: the short one alone, 26. One is left, and
+-- one bucket: 46. With no cut the short and the long one would be padded to 10 both, 44.
 local BUCKETS = { { 0, 2, 1 }, { 0, 2, 1 }, { 0, 2, 1 }, { 0, 10, 1 } }
 case("a crowded bucket is cut in the middle", "bucketserve", "max_batch = 2", ONE, BUCKETS,
      { { 0, 14, 14 }, { 0, 14, 14 }, { 14, 26, 26 }, { 26, 46, 46 } })
 case("but not if most are in its upper half", "bucketserve", "max_batch = 2, split = 0.8", ONE, BUCKETS,
      { { 0, 14, 14 }, { 0, 14, 14 }, { 14, 44, 44 }, { 14, 44, 44 } })
+
+-- scls: one at a time, slices of two tokens: A, 12, 23; B, 35, 46, done; A computes 4 tokens again, 60, 71. Together: 14, 26,
+-- and A goes on, since nobody waits: 37, 48.
+local SLICED = { { 0, 2, 4 }, { 0, 2, 2 } }
+case("slices take turns", "scls", "slice = 2, max_batch = 1", ONE, SLICED, { { 0, 12, 71 }, { 23, 35, 46 } })
+case("of a batch", "scls", "slice = 2", ONE, SLICED, { { 0, 14, 48 }, { 0, 14, 26 } })
+-- Steps take 10 + T: a batch costs 10 for each of its 4 steps, and padding a prompt of 2 to 60 costs 58. So the short ones are
+-- apart, and the long one, which lasts longer, is first: 70, 81, 92, 103.
+case("batches of like lengths, the longest first", "scls", "slice = 4", ONE, { { 0, 2, 4 }, { 0, 60, 4 }, { 0, 2, 4 } },
+     { { 103, 117, 153 }, { 0, 70, 103 }, { 103, 117, 153 } })
 
 -- silo: each class has its replica; alone there, 12 and three steps of 11. On one replica they share it.
 case("a replica for each class", "silo", "", ONE .. ", gpus = 2", both(0.020, 0.040), { { 0, 12, 45 }, { 0, 12, 45 } },

@@ -1,0 +1,79 @@
+-- scls: slices. A batch is served for `slice` tokens of each answer, nobody joins, and who is not done goes back to the queue
+-- and is computed again: so how long a batch lasts and what it holds is known, whatever the answers become. When no batch is
+-- left, all that wait are sorted by length (prompt and what is generated) and cut into batches, within the memory, so that the
+-- sum of their estimated times is least; an idle replica takes the one that lasts longest.
+-- Source: Cheng et al., "Slice-level scheduling for high throughput and load balanced LLM serving", arXiv 2406.13511, 2024:
+-- slices, batches by dynamic programming, max-min offloading. There all rows of a slice are padded to its end; here who is done
+-- leaves it, and its place stays empty. Chosen here: new batches are formed when none is left, instead of at intervals.
+local Scls = { params = {
+  slice = 128,                                 -- S: tokens of an answer at a time
+  max_batch = 32, window = 64,                 -- requests of a batch; that wait and are looked at
+  memory = 0.9,                                -- of the pool that a batch may take
+} }
+
+function Scls:init()
+  self.queue, self.formed, self.left = self.sim:queue(), {}, {} -- left, by replica: steps of its slice
+  self.sim.inbox = self.queue
+end
+
+-- A slice of n requests, the longest of l tokens, takes a + b n + c n l seconds, by a straight line through three estimates.
+function Scls:law(replica)
+  local slice = self.params.slice
+  local function seconds(count, longest)
+    return replica:estimate{ prefill = count * longest }
+      + (slice - 1) * replica:estimate{ decodes = count, context = count * (longest + slice / 2) }
+  end
+  local one, more, longer = seconds(1, 64), seconds(2, 64), seconds(1, 1088)
+  local c = (longer - one) / 1024
+  local b = more - one - 64 * c
+  return one - b - 64 * c, b, c
+end
+
+-- Batches of a list that is sorted by length, the one that lasts longest first.
+function Scls:form(replica, list)
+  local best, from, params, most = { [0] = 0 }, {}, self.params, self.params.memory * replica.kv.capacity
+  local a, b, c = self:law(replica)
+  for i = 1, #list do
+    local least, each, room = math.huge, b + c * list[i].length, most / (list[i].length + params.slice)
+    for first = i, math.max(1, i - params.max_batch + 1), -1 do
+      local count = i - first + 1
+      if count > 1 and count > room then break end
+      local seconds = best[first - 1] + a + each * count
+      if seconds < least then least, from[i] = seconds, first end
+    end
+    best[i] = least
+  end
+  local last = #list
+  while last > 0 do
+    local batch = { seconds = best[last] - best[from[last] - 1] }
+    for i = from[last], last do batch[#batch + 1] = list[i].req end
+    table.insert(self.formed, 1, batch)
+    last = from[last] - 1
+  end
+  table.sort(self.formed, function(x, y) return x.seconds > y.seconds end)
+end
+
+function Scls:schedule(replica, step)
+  local id, slice, list = replica.id, self.params.slice, {}
+  if replica.running > 0 and (self.left[id] > 0 or #self.queue == 0) then
+    if self.left[id] <= 0 then self.left[id] = slice end -- nobody waits: the next slice of the same batch
+    step:carry()
+    return step:quantum(self.left[id])
+  end
+  for req in replica:each_running() do step:preempt(req, "recompute", self.queue, "back") end
+  if #self.formed == 0 then
+    for req in self.queue:each() do
+      list[#list + 1] = { req = req, length = req.prompt_tokens + req:generated() }
+      if #list == self.params.window then break end
+    end
+    table.sort(list, function(x, y) return x.length < y.length end)
+    self:form(replica, list)
+  end
+  for _, req in ipairs(table.remove(self.formed, 1) or {}) do step:add(req) end
+  self.left[id] = slice
+  step:quantum(slice)
+end
+
+function Scls:stepped(replica, step) self.left[replica.id] = self.left[replica.id] - step.count end
+
+return Scls
