@@ -7,6 +7,7 @@
 #include "report/format.h"
 #include "report/regret.h"
 #include "report/roofline_text.h"
+#include "report/units.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -169,9 +170,11 @@ static void note_cold(mb_notes *notes, const totals *sums, size_t count) {
     }
 }
 
-static void note_shortfall(mb_notes *notes, const mb_results *results) {
+// A warning that is told elsewhere, if there is one.
+static void note_said(mb_notes *notes, const mb_results *results,
+                      void (*say)(const mb_results *, mb_strbuf *)) {
     mb_strbuf text = {0};
-    mb_describe_shortfall(results, &text);
+    say(results, &text);
     if (text.length) add_note(notes, MB_NOTE_WARNING, &text);
 }
 
@@ -562,18 +565,6 @@ static void note_until(mb_notes *notes, const mb_results *results) {
     add_note(notes, widest <= until->width ? MB_NOTE_PLAIN : MB_NOTE_WARNING, &text);
 }
 
-static void note_refusals(mb_notes *notes, const mb_results *results) {
-    mb_strbuf text = {0};
-    mb_regret_refusals(results, &text);
-    if (text.length) add_note(notes, MB_NOTE_WARNING, &text);
-}
-
-static void note_crowd(mb_notes *notes, const mb_results *results) {
-    mb_strbuf text = {0};
-    mb_service_crowd(results, &text);
-    if (text.length) add_note(notes, MB_NOTE_WARNING, &text);
-}
-
 void mb_notes_collect(const mb_results *results, mb_notes *notes) {
     size_t count = 0;
     totals *sums = sum_up(results, &count);
@@ -585,7 +576,8 @@ void mb_notes_collect(const mb_results *results, mb_notes *notes) {
     note_failures(notes, results);
     note_indifference(notes, results);
     note_idle(notes, sums, count);
-    note_shortfall(notes, results);
+    note_said(notes, results, mb_doubt_units);
+    note_said(notes, results, mb_describe_shortfall);
     note_cold(notes, sums, count);
     note_unfinished(notes, sums, count);
     note_cut(notes, sums, count);
@@ -596,7 +588,7 @@ void mb_notes_collect(const mb_results *results, mb_notes *notes) {
     note_skipped(notes, results);
     note_no_randomness(notes, results);
     note_until(notes, results);
-    note_refusals(notes, results);
-    note_crowd(notes, results);
+    note_said(notes, results, mb_regret_refusals);
+    note_said(notes, results, mb_service_crowd);
     free(sums);
 }

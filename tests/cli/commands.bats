@@ -296,3 +296,19 @@ END
     [ "$status" -eq 2 ]
     says "'e2e_p98' is no measure"
 }
+
+@test "times a thousandfold off bring a question, in every format" {
+    cd "$BATS_TEST_TMPDIR"
+    for law in 'latency.batch { alpha = 60, beta = 0.001, gamma = 0.3 }' 'latency.step { base = 60, per_token = 1e-6 }'; do
+        echo "return scenario { workload = synthetic { arrivals = arrivals.poisson { rate = 0.001 }, prompt = 10, output = 2, limit = 20 },
+            cluster = { gpus = 1 }, latency = $law, policies = { 'fcfs' }, seeds = 1, slo = { tbt = 25 } }" >s.lua
+        name=$([[ $law == *alpha* ]] && echo alpha || echo base)
+        for format in table csv json md; do
+            run "$MBSAND" s.lua -q --format $format
+            [ "$status" -eq 0 ]
+            says "latency.$name = 60 s, slo.tbt = 25 s: were milliseconds meant? Times are in seconds"
+        done
+    done
+    run "$MBSAND" s.lua -q --set latency.base=0.06 --set slo.tbt=0.025
+    ! says "were milliseconds meant" >/dev/null
+}
