@@ -60,7 +60,7 @@ static int setup(void **state) {
         f->points[i].experiment = (mb_experiment){.policies = policies,
                                                   .policy_count = POLICIES,
                                                   .seeds = SEEDS,
-                                                  .slo = {INFINITY, 20},
+                                                  .slo = {INFINITY, 2},
                                                   .description = description};
     f->section = (mb_section){.points = f->points, .point_count = 1};
     f->results =
