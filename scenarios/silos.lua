@@ -14,17 +14,21 @@ local POLICIES = {
 local PUBLISHED = { qoserve = { "95 % up to 1.2 x the load of the silos", "32 % more load than silos (Niyama)" } }
 
 local function answer(results)
-  local rows = {}
+  local rows, rates, header = {}, report.values(results, RATE), { "promises kept, %" }
+  for _, rate in ipairs(rates) do header[#header + 1] = ("%g/s"):format(rate) end
+  header[#header + 1] = "band"
+  header[#header + 1] = "published"
   for _, entry in ipairs(POLICIES) do
     local name = entry.label or entry
     local line, published = { name }, PUBLISHED[name] or { "", "" }
-    for _, rate in ipairs(report.values(results, RATE)) do
+    for _, rate in ipairs(rates) do
       line[#line + 1] = report.interval(report.find(results, name, { [RATE] = rate }), "slo_attainment", 3, 100)
     end
-    line[#line + 1], line[#line + 2] = published[1], published[2]
+    line[#line + 1] = published[1]
+    line[#line + 1] = published[2]
     rows[#rows + 1] = line
   end
-  report.print_table({ "promises kept, %", "12/s", "15/s", "18/s", "band", "published" }, rows)
+  report.print_table(header, rows)
   print()
 end
 
