@@ -94,6 +94,7 @@ int mb_step_displace_call(lua_State *L) { // (step, queue [, equals [, age]])
     if (mb_step_displace(sim, queue, UINT32_MAX, how.newest, how.age, &done, &error) != MB_OK)
         return mb_host_raise(L, &error);
     mb_host_leave(L);
+    mb_host_work(L, (uint64_t)done.taken + done.preempted);
     lua_pushinteger(L, done.taken);
     if (done.refusal == MB_FITS)
         lua_pushnil(L);

@@ -149,6 +149,7 @@ int mb_rank_call(lua_State *L) {
     read_edges(L, &ranking);
     read_preempt(L, &ranking);
     read_by(L, &ranking);
+    mb_host_work(L, (uint64_t)mb_engine_running(&sim->building->engine) + sim->queues[ranking.from].count);
     if (ranking.by == MB_KEY_GIVEN) ask_keys(L, &ranking);
     mb_ranked ranked;
     mb_error error = {0};

@@ -42,6 +42,7 @@ int mb_route_call(lua_State *L) { // (sim, rule or false)
     const mb_route_kind kind = (mb_route_kind)(at + MB_ROUTE_TURNS);
     if (kind >= MB_ROUTE_LOAD && !mb_least_begin(sim, (mb_measured)(kind - MB_ROUTE_LOAD)))
         return luaL_error(L, "not enough memory");
+    mb_host_work(L, sim->replica_count);
     for (uint32_t i = 0; i < sim->replica_count; i++)
         if (mb_replica_own_queue(sim, &sim->replicas[i]) == MB_NONE)
             return luaL_error(L, "not enough memory");

@@ -36,6 +36,29 @@ measures() { # all that is no time of the machine
     [ "$status" -gt 128 ] # killed
 }
 
+@test "Ctrl-C leaves such a loop behind, and what is finished is printed and kept" {
+    "$MBSAND_LUAJIT" "$small" -p "$attacks/loop_schedule.lua" --jobs 1 --jit --dump requests --out dump >out 2>err 3>&- &
+    pid=$!
+    for _ in $(seq 1200); do # its run has begun
+        if [ -e dump/requests-loop_schedule-1.csv.part ]; then break; fi
+        sleep 0.1
+    done
+    sleep 1
+    kill -INT "$pid"
+    for _ in $(seq 600); do
+        kill -0 "$pid" 2>/dev/null || break
+        sleep 0.1
+    done
+    kill -KILL "$pid" 2>/dev/null || true
+    status=0
+    wait "$pid" || status=$?
+    output=$(cat out err)
+    [ "$status" -eq 1 ]
+    says "static_fifo 19.82"
+    says "loop_schedule failed with seed 1: a hook of the policy was interrupted"
+    [ -s dump/requests-static_fifo-1.csv ] && [ -s dump/summary.csv ]
+}
+
 @test "the limit of memory holds with it" {
     run "$MBSAND_LUAJIT" "$small" -p "$attacks/tables_huge.lua" --hook-seconds 100000 --jit
     [ "$status" -eq 1 ]
