@@ -28,9 +28,11 @@ function Step:add(req, tokens) end
 function Step:idle(until_time) end
 
 ---A static batch: nobody joins until the step's requests are done. Returns how many rows went back to their queue because
----their ends do not fit in memory. No effect under a batch model, where it is always so.
+---their ends do not fit in memory. No effect under a batch model, where it is always so. With n, each gets at most n tokens;
+---who is not done then goes to the back of its queue, to be computed again.
+---@param n? integer
 ---@return integer returned
-function Step:barrier() end
+function Step:barrier(n) end
 
 ---Composing this step took so long: its first step, or whole batch, takes longer by it.
 ---@param seconds number at least 0

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "engine/batch.h"
 
+#include "engine/build.h"
 #include "engine/gaps.h"
 #include "engine/pieces.h"
 #include "engine/spend.h"
@@ -9,7 +10,7 @@
 
 void mb_batch_begin(mb_engine *engine) {
     engine->count = 0;
-    engine->longest_tokens = 0;
+    engine->longest_tokens = engine->most_output = 0;
     engine->longest_service_s = 0;
     engine->prompt_tokens = engine->output_tokens = engine->predicted_tokens = 0;
 }
@@ -55,7 +56,7 @@ bool mb_batch_from_rows(mb_engine *engine) {
         engine->batch[engine->count++] = slot;
         // One that was served in part before computes what it knows, and goes on from there.
         const uint32_t prompt = request->prompt_tokens + request->generated;
-        const uint32_t output = request->output_tokens - request->generated;
+        const uint32_t output = mb_batch_output(engine, request);
         if (prompt > engine->longest_prompt) engine->longest_prompt = prompt;
         if (output > engine->longest_output) engine->longest_output = output;
         engine->prompt_tokens += prompt;
@@ -97,31 +98,68 @@ static bool free_memory(mb_engine *engine, uint32_t slot) {
     return true;
 }
 
+// The gaps between the tokens that a slice of an answer brings, and the one before it.
+static void count_gaps(const mb_engine *engine, mb_request *request) {
+    mb_sketch *itl = &engine->around->metrics->itl;
+    const uint32_t output = mb_batch_output(engine, request);
+    const double first_s = engine->start_s + engine->time.first_token_s, tbt_s = engine->time.tbt_s;
+    if (request->generated > 0) {
+        mb_sketch_add(itl, first_s - request->last_token_s);
+        request->gap_s = fmax(request->gap_s, first_s - request->last_token_s);
+    } else
+        request->first_token_s = first_s;
+    if (output < 2) return;
+    if (tbt_s > 0) mb_sketch_add_many(itl, tbt_s, output - 1);
+    request->gap_s = fmax(request->gap_s, tbt_s);
+}
+
+static void tell_reader(const mb_engine *engine, mb_request *request) {
+    const mb_token_times times = {engine->start_s + engine->time.first_token_s, engine->time.tbt_s, 0};
+    if (engine->around->readings)
+        mb_reading_add(&request->reading, &times, 0, mb_batch_output(engine, request));
+}
+
+// It has had its tokens of this batch, and more are to come: to the back of its queue.
+static mb_status put_back(mb_engine *engine, uint32_t slot, mb_error *error) {
+    mb_stepper *stepper = engine->stepper;
+    mb_request *request = mb_request_at(stepper->requests, slot);
+    mb_refusal ignored;
+    if (stepper->around->times) {
+        const mb_status status = mb_spend_slice(engine, slot, error);
+        if (status != MB_OK) return status;
+    }
+    tell_reader(engine, request);
+    count_gaps(engine, request);
+    request->generated += mb_batch_output(engine, request);
+    request->last_token_s = mb_engine_now(engine);
+    request->computed--; // the last token
+    stepper->resident_tokens--;
+    request->stage = MB_STAGE_PARKED;
+    stepper->parked++;
+    return mb_build_preempt(engine, slot, MB_PREEMPT_RECOMPUTE, MB_NONE, false, &ignored, error);
+}
+
 static mb_status end_request(mb_engine *engine, uint32_t slot, mb_error *error) {
     const mb_surroundings *around = engine->around;
     mb_request *request = mb_request_at(around->requests, slot);
+    if (engine->stepper && mb_batch_output(engine, request) + request->generated < request->output_tokens)
+        return put_back(engine, slot, error);
     const bool earlier = engine->stepper && request->generated > 0; // before it was preempted into this batch
+    const uint32_t output = request->output_tokens;
+    tell_reader(engine, request);
+    if (earlier) count_gaps(engine, request);
     mb_served served = {.first_token_s =
                             earlier ? request->first_token_s : engine->start_s + engine->time.first_token_s,
                         .tbt_s = engine->time.tbt_s,
                         .tpot_s = NAN,
                         .batch = engine->batch_number};
-    const uint32_t output = request->output_tokens;
-    if (output > 1) served.gap_s = served.tbt_s; // all are alike
-    if (earlier) {
-        const double again_s = engine->start_s + engine->time.first_token_s - request->last_token_s;
-        served.gap_s =
-            fmax(fmax(request->gap_s, again_s), output > request->generated + 1 ? served.tbt_s : 0);
-    }
+    if (output > 1) served.gap_s = earlier ? request->gap_s : served.tbt_s; // all are alike
     if (output > 1 && served.tbt_s > 0) {
         const double ttft = served.first_token_s - request->arrival_s;
         served.tpot_s = (*around->clock - request->arrival_s - ttft) / (output - 1);
-        served.gaps = output - 1 - (engine->stepper ? request->generated : 0);
+        if (!earlier) served.gaps = output - 1;
     }
-    if (around->readings) {
-        const mb_token_times times = {engine->start_s + engine->time.first_token_s, served.tbt_s, 0};
-        mb_reading_add(&request->reading, &times, 0, output - (earlier ? request->generated : 0));
-    }
+    if (earlier && output > 1) served.tbt_s = (*around->clock - served.first_token_s) / (output - 1);
     int64_t parts[MB_PARTS];
     if (around->times) {
         const mb_status status = mb_spend_batch(engine, slot, parts, error);
@@ -159,7 +197,7 @@ static mb_status show(const mb_engine *engine, mb_error *error) {
                                          .id = request->id,
                                          .prompt_tokens =
                                              (uint64_t)request->prompt_tokens + request->generated,
-                                         .output_tokens = request->output_tokens - request->generated};
+                                         .output_tokens = mb_batch_output(engine, request)};
         status = around->member(around->self, &record, error);
     }
     return status;

@@ -513,8 +513,10 @@ mb_status mb_build_carry(mb_engine *engine, bool spare, uint32_t *preempted, mb_
 
 // --- static batches
 
-static bool hold_to_the_end(mb_stepper *stepper, mb_request *request) {
-    const uint64_t final = (uint64_t)request->prompt_tokens + request->output_tokens;
+static bool hold_to_the_end(mb_engine *engine, mb_request *request) {
+    mb_stepper *stepper = engine->stepper;
+    const uint64_t final =
+        (uint64_t)request->prompt_tokens + request->generated + mb_batch_output(engine, request);
     return mb_kv_blocks_grow(&stepper->kv, &request->hold, mb_kv_blocks_for(&stepper->kv, final));
 }
 
@@ -530,14 +532,15 @@ static mb_status return_newest(mb_engine *engine, mb_error *error) {
     return MB_OK;
 }
 
-mb_status mb_build_barrier(mb_engine *engine, uint32_t *returned, mb_error *error) {
+mb_status mb_build_barrier(mb_engine *engine, uint32_t most, uint32_t *returned, mb_error *error) {
     mb_stepper *stepper = engine->stepper;
     *returned = 0;
     stepper->barrier = true;
+    engine->most_output = most;
     // Memory for every row up to its end, the oldest first.
     for (uint32_t slot = stepper->oldest; slot != MB_NONE;) {
         mb_request *request = mb_request_at(stepper->requests, slot);
-        if (hold_to_the_end(stepper, request)) {
+        if (hold_to_the_end(engine, request)) {
             slot = request->next;
             continue;
         }

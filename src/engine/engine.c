@@ -27,8 +27,8 @@ void mb_engine_deinit(mb_engine *engine) {
 
 // --- building
 
-mb_status mb_engine_barrier(mb_engine *engine, uint32_t *returned, mb_error *error) {
-    if (engine->stepper) return mb_build_barrier(engine, returned, error);
+mb_status mb_engine_barrier(mb_engine *engine, uint32_t most, uint32_t *returned, mb_error *error) {
+    if (engine->stepper) return mb_build_barrier(engine, most, returned, error);
     *returned = 0;
     return MB_OK;
 }

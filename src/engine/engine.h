@@ -53,8 +53,9 @@ static inline bool mb_engine_find_victim(mb_engine *engine, const mb_victim_rule
                                          uint32_t *slot) {
     return mb_victim_find(engine->stepper, rule, above, slot);
 }
-// The step becomes a static batch; how many rows went back to their queues because their ends do not fit.
-mb_status mb_engine_barrier(mb_engine *engine, uint32_t *returned, mb_error *error);
+// The step becomes a static batch, which gives each row at most so many tokens (0: all); how many rows went
+// back to their queues because their ends do not fit.
+mb_status mb_engine_barrier(mb_engine *engine, uint32_t most, uint32_t *returned, mb_error *error);
 // The run ends after so many steps; 0: no limit.
 static inline void mb_engine_quantum(mb_engine *engine, uint64_t steps) {
     if (engine->stepper) engine->stepper->quantum = steps;

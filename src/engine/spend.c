@@ -133,3 +133,14 @@ mb_status mb_spend_batch(const mb_engine *engine, uint32_t slot, int64_t parts[M
     parts[MB_PART_PADDING] += all - served;
     return MB_OK;
 }
+
+mb_status mb_spend_slice(const mb_engine *engine, uint32_t slot, mb_error *error) {
+    mb_request_time *time = time_of(engine->stepper, slot);
+    int64_t parts[MB_PARTS];
+    const mb_status status = mb_spend_batch(engine, slot, parts, error);
+    for (int i = 0; i < MB_PARTS && status == MB_OK; i++)
+        time->parts[i] = parts[i];
+    time->since_ns = now_ns(engine->stepper);
+    time->seen = engine->stepper->spent;
+    return status;
+}

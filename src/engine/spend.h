@@ -21,5 +21,7 @@ void mb_spend_begin(mb_stepper *stepper, const mb_step_shape *shape, double alon
 void mb_spend_step(mb_stepper *stepper);
 // A request computed its chunk in it; computed: its tokens before that.
 void mb_spend_row(const mb_stepper *stepper, uint32_t slot, uint32_t computed, uint32_t chunk);
+// A static batch ends now for a row that goes on later.
+mb_status mb_spend_slice(const mb_engine *engine, uint32_t slot, mb_error *error);
 // A whole batch ends now: the parts of one of its members.
 mb_status mb_spend_batch(const mb_engine *engine, uint32_t slot, int64_t parts[MB_PARTS], mb_error *error);

@@ -174,6 +174,7 @@ struct mb_engine {
     mb_kv_pool kv;
     uint32_t *batch; // slots
     uint32_t count, capacity;
+    uint32_t most_output; // tokens that a static batch gives each row at most; 0: all
     uint32_t longest_tokens;
     uint32_t longest_prompt, longest_output; // under a step model
     double longest_service_s;
@@ -186,4 +187,10 @@ struct mb_engine {
 
 static inline double mb_engine_now(const mb_engine *engine) {
     return *engine->around->clock;
+}
+
+// Tokens that a batch gives a request of it.
+static inline uint32_t mb_batch_output(const mb_engine *engine, const mb_request *request) {
+    const uint32_t left = request->output_tokens - (engine->stepper ? request->generated : 0);
+    return engine->most_output && left > engine->most_output ? engine->most_output : left;
 }

@@ -84,7 +84,7 @@ static mb_status time_alone(const mb_engine *engine, uint32_t prompt, uint32_t o
 mb_status mb_time_own(const mb_engine *engine, const mb_request *request, mb_batch_time *own,
                       mb_error *error) {
     const uint32_t generated = engine->stepper ? request->generated : 0;
-    const uint32_t prompt = request->prompt_tokens + generated, output = request->output_tokens - generated;
+    const uint32_t prompt = request->prompt_tokens + generated, output = mb_batch_output(engine, request);
     const bool longest =
         engine->stepper
             ? prompt == engine->longest_prompt && output == engine->longest_output

@@ -16,12 +16,6 @@ static mb_sim *check_sim(lua_State *L) {
     return mb_host_of(L)->sim;
 }
 
-mb_sim *mb_sim_view_going(lua_State *L, const char *call) {
-    mb_sim *sim = check_sim(L);
-    if (sim->ended) luaL_error(L, "%s: the run has ended; the hook 'done' can only look back", call);
-    return sim;
-}
-
 static int reject(lua_State *L) {
     mb_sim *sim = mb_sim_view_going(L, "sim:reject");
     const uint32_t slot = mb_request_view_check(L, 2);

@@ -90,7 +90,15 @@ static int barrier(lua_State *L) { // every batch is one already
     mb_sim *sim = mb_step_open(L, "step:barrier");
     mb_error error;
     uint32_t returned;
+    const lua_Number most = luaL_optnumber(L, 2, HUGE_VAL);
+    if (!(most >= 1 && (most == HUGE_VAL || most == floor(most))))
+        return luaL_error(
+            L, "step:barrier: expected a whole number of tokens of at least 1 for each row, or nothing");
     if (!sim->by_steps) {
+        if (most < HUGE_VAL)
+            return luaL_error(L,
+                              "step:barrier: under a batch latency model a batch is served to its end; leave "
+                              "the tokens out");
         lua_pushinteger(L, 0);
         return 1;
     }
@@ -99,7 +107,8 @@ static int barrier(lua_State *L) { // every batch is one already
             L, "step:barrier: requests run here already; a static batch starts on an empty replica, "
                "with requests admitted by this call of `schedule`");
     mb_host_enter(L);
-    if (mb_step_barrier(sim, &returned, &error) != MB_OK) return mb_host_raise(L, &error);
+    if (mb_step_barrier(sim, most < UINT32_MAX ? (uint32_t)most : 0, &returned, &error) != MB_OK)
+        return mb_host_raise(L, &error);
     mb_host_leave(L);
     lua_pushinteger(L, returned);
     return 1;

@@ -223,6 +223,13 @@ void mb_view_check_options(lua_State *L, int options, const char *call, const ch
     }
 }
 
+mb_sim *mb_sim_view_going(lua_State *L, const char *call) {
+    mb_view_check(L, 1, MB_VIEW_SIM);
+    mb_sim *sim = mb_host_of(L)->sim;
+    if (sim->ended) luaL_error(L, "%s: the run has ended; the hook 'done' can only look back", call);
+    return sim;
+}
+
 mb_sim *mb_step_peek(lua_State *L) {
     mb_view_check(L, 1, MB_VIEW_STEP);
     mb_sim *sim = mb_host_of(L)->sim;

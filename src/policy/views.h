@@ -23,6 +23,8 @@ typedef struct mb_view {
 void mb_view_new(lua_State *L, mb_view_kind kind, uint32_t index, int metatable); // pushes it
 // The view at `index` of the given kind; else a Lua error that says what was expected.
 mb_view *mb_view_check(lua_State *L, int index, mb_view_kind kind);
+// The simulation at 1; a Lua error in the hook `done`, after which nothing happens any more.
+mb_sim *mb_sim_view_going(lua_State *L, const char *call);
 // The simulation while the step at 1 is open; a Lua error else, and of the second where a callback may not
 // fill it.
 mb_sim *mb_step_peek(lua_State *L);
@@ -88,8 +90,6 @@ void mb_sim_view_open(lua_State *L);
 int mb_least_call(lua_State *L);
 int mb_route_call(lua_State *L);
 
-// The simulation at 1; a Lua error in the hook `done`, after which nothing happens any more.
-mb_sim *mb_sim_view_going(lua_State *L, const char *call);
 // src/policy/view_timer.c
 int mb_timer_after(lua_State *L);
 int mb_timer_every(lua_State *L);

@@ -122,12 +122,12 @@ mb_status mb_step_preempt(mb_sim *sim, uint32_t slot, mb_preemption how, uint32_
     return mb_engine_preempt(&sim->building->engine, slot, how, queue, front, refusal, error);
 }
 
-mb_status mb_step_barrier(mb_sim *sim, uint32_t *returned, mb_error *error) {
+mb_status mb_step_barrier(mb_sim *sim, uint32_t most, uint32_t *returned, mb_error *error) {
     if (sim->groups)
         return mb_fail(error, MB_FAILED,
                        "step:barrier: the replicas of cluster.experts step together, so none of them can "
                        "serve a static batch by itself");
-    const mb_status status = mb_engine_barrier(&sim->building->engine, returned, error);
+    const mb_status status = mb_engine_barrier(&sim->building->engine, most, returned, error);
     sim->taken_in -= *returned;
     if (*returned) sim->stop = MB_STOP_MEMORY;
     return status;

@@ -36,9 +36,9 @@ mb_status mb_step_preempt(mb_sim *sim, uint32_t slot, mb_preemption how, uint32_
                           mb_refusal *refusal, mb_error *error);
 // Turn one away that runs there.
 mb_status mb_step_reject(mb_sim *sim, uint32_t slot, const char *reason, mb_error *error);
-// The step becomes a static batch; how many rows went back to their queues because their ends do not fit in
-// memory. Nothing under a batch model.
-mb_status mb_step_barrier(mb_sim *sim, uint32_t *returned, mb_error *error);
+// The step becomes a static batch, as mb_engine_barrier has it; how many rows went back to their queues
+// because their ends do not fit in memory. Nothing under a batch model.
+mb_status mb_step_barrier(mb_sim *sim, uint32_t most, uint32_t *returned, mb_error *error);
 void mb_step_quantum(mb_sim *sim, uint64_t steps);
 // Has nothing run on the replica before this step?
 bool mb_step_is_fresh(const mb_sim *sim);

@@ -429,3 +429,39 @@ function P:schedule() end
 END
     refused 'sim:every: the first time is one on the clock of sim.now, and must not lie before now'
 }
+
+@test "step:barrier(n): a static batch that gives each row n tokens at most" {
+    printf 't,p,o\n0,1,2\n0,1,5\n' >t.csv
+    scenario 'trace.csv "t.csv" { columns = { time = "t", prompt = "p", output = "o" } }' "" "why = true, slo = { gap = 1 }"
+    policy <<'END'
+function P:schedule(replica, step)
+  step:admit(self.sim.queue)
+  step:barrier(3)
+end
+function P:stepped(replica, step)
+  self.batches = (self.batches or 0) + 1
+  if self.batches == 1 then -- 10 ms for the prompts, 20 ms for two more tokens
+    near(self.sim.now, 0.03)
+    assert(step.requests == 2 and step.decode_tokens == 5 and #self.sim.queue == 1)
+    local req = self.sim.queue:peek()
+    assert(req.id == 1 and req:generated() == 3 and req:computed() == 0 and req:preemptions() == 1)
+    near(req:first_token_at(), 0.01)
+  end
+end
+function P:finish(req)
+  near(self.sim.now, req.id == 0 and 0.03 or 0.05) -- its prompt and three tokens computed again give the fourth
+end
+END
+    good
+    # the largest gap of each: of the first 10 ms; of the second 10 ms, too, and 10 ms between the batches
+    value gap_mean_s | awk '{ exit !($1 > 0.00999 && $1 < 0.01001) }'
+    policy <<'END'
+function P:schedule(replica, step) step:admit(self.sim.queue) step:barrier(0.5) end
+END
+    refused 'step:barrier: expected a whole number of tokens of at least 1 for each row, or nothing'
+    sed -i 's/, kv_block = 1, kv_blocks = 10000//; s/latency.step { base = 0.01 }/latency.batch { alpha = 1, beta = 0, gamma = 0 }/' s.lua
+    policy <<'END'
+function P:schedule(replica, step) step:admit(self.sim.queue) step:barrier(3) end
+END
+    refused 'step:barrier: under a batch latency model a batch is served to its end; leave the tokens out'
+}

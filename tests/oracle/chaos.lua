@@ -181,7 +181,7 @@ function Chaos:schedule(replica, step)
   self:ask("schedule", step)
   if replica.running == 0 and self:chance(params.barrier) then
     step:admit(self:source(), 1 + math.floor(self:draw() * 4))
-    if step.requests > 0 then return step:barrier() end
+    if step.requests > 0 then return step:barrier(self:draw() < 0.4 and 1 + math.floor(self:draw() * 15) or nil) end
   end
   if self:chance(params.preempt) and self:may_preempt() then self:preempt_some(replica, step) end
   if self:chance(params.reject) then self:reject_one(replica) end

@@ -316,7 +316,7 @@ static void test_barrier(void **state) {
     assert_int_equal(mb_engine_add(&w.engine, a, 0), MB_FITS);
     assert_int_equal(mb_engine_add(&w.engine, b, 0), MB_FITS);
     assert_int_equal(mb_engine_add(&w.engine, c, 0), MB_FITS);
-    assert_int_equal(mb_engine_barrier(&w.engine, &returned, &error), MB_OK);
+    assert_int_equal(mb_engine_barrier(&w.engine, 0, &returned, &error), MB_OK);
     assert_int_equal(returned, 1); // 2 + 2 blocks for a and b, and 3 more for c
     assert_int_equal(w.waiting, 1);
     start(&w);
