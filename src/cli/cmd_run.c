@@ -335,7 +335,8 @@ static int run(const mb_run_arguments *arguments, int argc, char **argv) {
     mb_error error = {0};
     char *root = NULL, *path = NULL;
     run_context all = {.arguments = arguments};
-    const mb_overrides overrides = mb_run_overrides(arguments);
+    mb_overrides overrides = mb_run_overrides(arguments);
+    if (arguments->until_measure >= 0) overrides.wants[arguments->until_measure] = true;
     mb_status status = mb_paths_root(&root, &error);
     if (status == MB_OK) status = mb_paths_find_scenario(root, arguments->scenario, &path, &error);
     if (status == MB_OK) status = mb_scenario_load(path, &overrides, &all.scenario, &error);

@@ -84,6 +84,8 @@ static int search(const mb_run_arguments *arguments) {
         .tolerance = arguments->tolerance,
         .run = {.threads = arguments->threads, .stop = mb_stop_flag(), .walls = !arguments->no_walls}};
     mb_status status = read_options(arguments, &options, &error);
+    for (size_t i = 0; i < options.slo_count && status == MB_OK; i++)
+        overrides.wants[options.slos[i].measure] = true;
     if (status == MB_OK) status = mb_paths_root(&root, &error);
     if (status == MB_OK) status = mb_paths_find_scenario(root, arguments->scenario, &path, &error);
     if (status == MB_OK) {

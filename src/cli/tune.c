@@ -93,7 +93,7 @@ int mb_tune(const mb_run_arguments *arguments, int argc, char **argv) {
     mb_error error = {0}, told = {0};
     mb_axis axes[MB_MOST_AXES] = {0};
     mb_tune_result result = {0};
-    const mb_overrides overrides = mb_run_overrides(arguments);
+    mb_overrides overrides = mb_run_overrides(arguments);
     mb_tune_options options = {
         .db = arguments->db,
         .overrides = &overrides,
@@ -105,6 +105,7 @@ int mb_tune(const mb_run_arguments *arguments, int argc, char **argv) {
         .run = {.threads = arguments->threads, .stop = mb_stop_flag(), .walls = !arguments->no_walls}};
     mb_status status =
         read_measure(arguments->objective ? arguments->objective : "e2e_mean", &options.measure, &error);
+    if (status == MB_OK) overrides.wants[options.measure] = true;
     if (status == MB_OK) status = read_axes(arguments, axes, &options.axis_count, &error);
     if (status == MB_OK) status = tune(arguments, &options, &result, &error);
     bool any = false; // even where a run failed, or the disk: the best so far

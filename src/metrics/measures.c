@@ -97,6 +97,10 @@ const mb_measure mb_measures[MB_MEASURE_COUNT] = {
      "most that the service of two clients moved apart while both waited, tokens with their weights",
      MB_BETTER_LOWER, false},
     {"wasted_tokens", "output tokens that were generated and thrown away", MB_BETTER_LOWER, false},
+    {"late_tokens", "fraction of the tokens that came later than slo.ttft and slo.tbt say", MB_BETTER_LOWER,
+     true},
+    {"late_mean_s", "mean over tokens of how much later than that, 0 for those in time, s", MB_BETTER_LOWER,
+     false},
 };
 
 static double ratio(double a, double b) {
@@ -189,6 +193,8 @@ void mb_measure_all(const mb_metrics *metrics, const mb_slo *slo, double values[
     *at++ = mb_sketch_mean(&metrics->program_token);
     *at++ = metrics->service_compared ? metrics->service_gap : (double)NAN;
     *at++ = metrics->wasted_tokens ? (double)metrics->wasted_tokens : (double)NAN;
+    *at++ = ratio((double)metrics->late_tokens, (double)metrics->dated_tokens);
+    *at++ = ratio(metrics->late_s, (double)metrics->dated_tokens);
 }
 
 int mb_measure_index(const char *name) {
@@ -213,7 +219,8 @@ mb_scale mb_measure_scale(int measure) {
 }
 
 bool mb_measure_is_latency(int measure) {
-    static const char *const prefixes[] = {"ttft_", "tpot_", "itl_", "e2e_", "queue_"};
+    static const char *const prefixes[] = {"ttft_",  "tpot_", "itl_",     "e2e_",
+                                           "queue_", "gap_",  "program_", "late_"};
     const char *name = mb_measures[measure].name;
     const size_t length = strlen(name);
     if (length < 2 || strcmp(name + length - 2, "_s") != 0) return false;

@@ -59,6 +59,8 @@ typedef struct mb_metrics {
     mb_sketch ttft, tpot, e2e, queue;   // seconds
     mb_sketch gap;                      // of each its largest gap, where somebody asked, s
     mb_sketch qoe;                      // of each whose reader is known
+    uint64_t dated_tokens, late_tokens; // of those that are due at a time, where somebody asked
+    double late_s;                      // added up over them
     mb_sketch program, program_token;   // seconds of each program; the same by token of its answers
     bool why;                           // somebody asked where their time went
     mb_part_sums parts;                 // of the measured

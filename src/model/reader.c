@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "model/reader.h"
 
+#include "base/exceeds.h"
+
 #include <math.h>
 
 // Tokens of a series, seen from a reader who needs `each` seconds for one. By how much token k comes later
@@ -39,18 +41,80 @@ static double sum_of_times(const mb_token_times *times, double first, double cou
     return count * (times->start_s - origin_s) + of_k * times->first_s + of_squares * times->slope_s;
 }
 
-void mb_reading_add(mb_reading *reading, const mb_token_times *times, uint64_t first, uint64_t count) {
-    if (!reading->reader || count == 0) return;
+static void read(mb_reading *reading, const mb_token_times *times, uint64_t first, uint64_t count) {
     const double each_s = 1 / reading->reader->speed;
     const view v = {times, reading->arrival_s, each_s, first};
     const double free_s = fmax(reading->read_s, behind(&v, 0));
     const uint64_t calm = without_wait(&v, count, free_s);
     const double n = (double)calm, rest = (double)(count - calm);
-    reading->tokens += count;
     reading->begun_s += n * free_s + each_s * (n * (n - 1) / 2);
     if (rest > 0) reading->begun_s += sum_of_times(times, (double)(first + calm), rest, reading->arrival_s);
     const double last_s = rest > 0 ? behind(&v, count - 1) : free_s;
     reading->read_s = last_s + (double)count * each_s;
+}
+
+// --- against the times at which tokens are due
+
+static double due_s(const mb_reading *reading, uint64_t k) {
+    return reading->due_s + (double)(reading->tokens + k) * reading->each_due_s;
+}
+
+static bool is_late(const mb_reading *reading, const mb_token_times *times, uint64_t first, uint64_t k) {
+    const double time_s = mb_token_time(times, (double)(first + k));
+    return mb_exceeds(time_s - reading->arrival_s, due_s(reading, k), time_s);
+}
+
+static void add_late(mb_reading *reading, const mb_token_times *times, uint64_t first, uint64_t from,
+                     uint64_t to) {
+    if (to <= from) return;
+    const double count = (double)(to - from), due = due_s(reading, from) + due_s(reading, to - 1);
+    reading->late += to - from;
+    reading->late_s +=
+        sum_of_times(times, (double)(first + from), count, reading->arrival_s) - count * due / 2;
+}
+
+// The border between one that is late and one in time, on either side of it: the first number of the second
+// kind, from `late` on upwards; of the first kind, downwards.
+static uint64_t border(const mb_reading *reading, const mb_token_times *times, uint64_t first, uint64_t late,
+                       uint64_t in_time) {
+    const bool upwards = late < in_time;
+    while ((upwards ? in_time - late : late - in_time) > 1) {
+        const uint64_t middle = upwards ? late + (in_time - late) / 2 : in_time + (late - in_time) / 2;
+        if (is_late(reading, times, first, middle))
+            late = middle;
+        else
+            in_time = middle;
+    }
+    return upwards ? in_time : late;
+}
+
+// Lateness falls and then rises: it is least where a step takes as long as a token may.
+static uint64_t least_late(const mb_reading *reading, const mb_token_times *times, uint64_t first,
+                           uint64_t count) {
+    if (!(times->slope_s > 0)) return times->first_s < reading->each_due_s ? count - 1 : 0;
+    const double k = (reading->each_due_s - times->first_s) / times->slope_s + 1 - (double)first;
+    return k <= 0 ? 0 : k >= (double)(count - 1) ? count - 1 : (uint64_t)k;
+}
+
+// So late are the first ones, and the last ones.
+static void date(mb_reading *reading, const mb_token_times *times, uint64_t first, uint64_t count) {
+    const uint64_t least = least_late(reading, times, first, count);
+    uint64_t from = 0, to = count; // in time
+    if (is_late(reading, times, first, least))
+        from = count;
+    else if (is_late(reading, times, first, 0))
+        from = border(reading, times, first, 0, least);
+    if (from < count && is_late(reading, times, first, count - 1))
+        to = border(reading, times, first, count - 1, least);
+    add_late(reading, times, first, 0, from);
+    add_late(reading, times, first, to, count);
+}
+
+void mb_reading_add(mb_reading *reading, const mb_token_times *times, uint64_t first, uint64_t count) {
+    if (count == 0) return;
+    if (reading->reader) read(reading, times, first, count);
+    if (reading->dated) date(reading, times, first, count);
+    reading->tokens += count;
 }
 
 double mb_reading_qoe(const mb_reading *reading) {

@@ -4,6 +4,7 @@
 // faster, and nothing that is not there. QoE is the area under what he has read over the area under what he
 // expected to have read, both up to when he has read all, and at most 1 (docs/models.md).
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct mb_reader {
@@ -27,6 +28,12 @@ typedef struct mb_reading {
     uint64_t tokens; // that came
     double read_s;   // since the arrival: when he has read them all;
     double begun_s;  // sum over them of when he begins to
+    // Where `dated`, the first token is due so long after the arrival, each other so long after the one
+    // before.
+    bool dated;
+    double due_s, each_due_s;
+    uint64_t late; // tokens that came later,
+    double late_s; // and by how much, added up
 } mb_reading;
 
 // `count` tokens more, numbers `first`, `first` + 1, ... of the times. In O(log count).

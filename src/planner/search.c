@@ -105,7 +105,9 @@ static mb_status simulate(mb_plan_found *s, mb_plan_tried *t, const char *gpu_na
     mb_plan_sets sets;
     mb_plan_sets_make(s->options, gpu_name, t->tp, t->replicas, &sets);
     add_workload(s, &sets);
-    const mb_overrides overrides = {.sets = (const char *const *)sets.items, .set_count = sets.count};
+    mb_overrides overrides = {.sets = (const char *const *)sets.items, .set_count = sets.count};
+    for (size_t i = 0; i < s->limit_count; i++)
+        overrides.wants[s->limits[i].measure] = true;
     mb_scenario *scenario = NULL;
     mb_results results = {0};
     const atomic_bool never = false;

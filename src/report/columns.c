@@ -24,6 +24,7 @@ static const struct {
     {"qoe_mean", "QoE mean", "%", 100},
     {"qoe_p10", "QoE p10", "%", 100},
     {"program_tokens_s", "program", "s/tok", 1},
+    {"late_tokens", "late", "% tok", 100},
     {"service_gap", "service gap", "tokens", 1},
     {"gpu_util", "GPU util", "%", 100},
     {"batch_mean", "batch", "req", 1},

@@ -74,6 +74,7 @@ static mb_sim_config make_config(const mb_experiment *experiment, const mb_hardw
                            .reader = experiment->reader,
                            .programs = experiment->programs,
                            .fair = experiment->fair,
+                           .late = experiment->late,
                            .readings = experiment->readings,
                            .gaps = experiment->gaps,
                            .why = experiment->why,

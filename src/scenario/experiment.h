@@ -39,6 +39,7 @@ typedef struct mb_experiment {
     uint64_t warmup_requests;
     double warmup_s;
     bool exact_percentiles, oracle, why;
+    bool late;     // somebody asked for late tokens
     bool programs; // somebody asked for their latency
     mb_fair fair;  // weights of service
     bool readings; // somebody, of some class, reads the answers

@@ -308,6 +308,8 @@ static void read_section(lua_State *L, int table, mb_scenario *scenario, const m
         section->points[i].experiment.point_index = i;
         read_point(L, lua_gettop(L), scenario, overrides, &section->points[i]);
         mb_experiment_find_wanted(&section->points[i].experiment, section->columns);
+        for (int m = 0; overrides && m < MB_MEASURE_COUNT; m++)
+            if (overrides->wants[m]) mb_experiment_want(&section->points[i].experiment, mb_measures[m].name);
         lua_pop(L, 1);
     }
     lua_pop(L, 2);

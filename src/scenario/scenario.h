@@ -41,7 +41,8 @@ typedef struct mb_overrides {
     // Read `most_points` points from number `first_point` on, counted from 0 over all sections, and leave out
     // the others, so that a large sweep need not be in memory as a whole; 0: all points.
     size_t first_point, most_points;
-    const atomic_bool *stop; // ends the script while it loads or reports; NULL: nothing does
+    bool wants[MB_MEASURE_COUNT]; // measures that are wanted, whatever its columns are
+    const atomic_bool *stop;      // ends the script while it loads or reports; NULL: nothing does
 } mb_overrides;
 
 // Load, check and prepare. Every mistake is one sentence with file, line and the nearest known key.

@@ -11,6 +11,7 @@ static bool begins(const char *name, const char *with) {
 void mb_experiment_want(mb_experiment *experiment, const char *measure) {
     if (begins(measure, "why_")) experiment->why = true;
     if (begins(measure, "gap_")) experiment->gaps = true;
+    if (begins(measure, "late_")) experiment->late = experiment->readings = true;
     if (begins(measure, "program_")) experiment->programs = true;
     if (begins(measure, "service_gap")) experiment->fair.measured = true;
 }

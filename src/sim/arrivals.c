@@ -4,6 +4,7 @@
 #include "sim/clients.h"
 #include "sim/front.h"
 #include "sim/gauges.h"
+#include "sim/judge.h"
 #include "sim/leave.h"
 #include "sim/news.h"
 #include "sim/programs.h"
@@ -58,6 +59,13 @@ static void fill_request(mb_request *request, const mb_arrival *arrival, uint64_
     request->noise = arrival->noise;
 }
 
+static void date(const mb_sim *sim, mb_request *request) {
+    const mb_slo *slo = mb_sim_slo(sim, request);
+    request->reading.dated = isfinite(slo->ttft_s) && isfinite(slo->tbt_s);
+    request->reading.due_s = slo->ttft_s;
+    request->reading.each_due_s = slo->tbt_s;
+}
+
 static const mb_reader *reader_of(const mb_sim *sim, const mb_request *request) {
     const mb_sim_config *config = sim->config;
     const mb_reader *reader =
@@ -96,6 +104,7 @@ mb_status mb_sim_arrive(mb_sim *sim, uint64_t id, mb_error *error) {
     fill_request(request, &sim->pending, id, sim->config->slo.e2e_s);
     if (sim->config->readings)
         request->reading = (mb_reading){.reader = reader_of(sim, request), .arrival_s = request->arrival_s};
+    if (sim->config->late) date(sim, request);
     mb_sim_integrate(sim);
     sim->waiting++;
     if (!mb_client_arrives(sim, request)) return mb_fail_memory(error);

@@ -18,10 +18,6 @@ static double gap_bound(const mb_sim *sim, const mb_slo *slo) {
     return sim->config->gaps && slo->gap_s > 0 ? slo->gap_s : INFINITY;
 }
 
-static const mb_slo *slo_of(const mb_sim *sim, const mb_request *request) {
-    return sim->config->classes ? &sim->config->classes[request->class_index].slo : &sim->config->slo;
-}
-
 static void count_bound(mb_bound_metrics *bound, verdict found) {
     bound->missed += found == MISSED;
     bound->censored += found == OPEN;
@@ -66,7 +62,7 @@ static void count(mb_sim *sim, const mb_request *request, const judgement *found
 void mb_judge_served(mb_sim *sim, const mb_request *request, double ttft, double tbt, double gap,
                      double e2e) {
     mb_metrics *metrics = &sim->metrics;
-    const mb_slo *slo = slo_of(sim, request);
+    const mb_slo *slo = mb_sim_slo(sim, request);
     judgement found = {.ttft = mb_exceeds(ttft, slo->ttft_s, sim->now_s) ? MISSED : KEPT,
                        .tbt = mb_exceeds(tbt, slo->tbt_s, sim->now_s) ? MISSED : KEPT,
                        .e2e = mb_exceeds(e2e, slo->e2e_s, sim->now_s) ? MISSED : KEPT,
@@ -92,7 +88,7 @@ static verdict missed_if_bound(double bound_s) {
 
 void mb_judge_rejected(mb_sim *sim, const mb_request *request) {
     if (!mb_sim_counts(sim, request)) return;
-    const mb_slo *slo = slo_of(sim, request);
+    const mb_slo *slo = mb_sim_slo(sim, request);
     const judgement found = {missed_if_bound(slo->ttft_s), missed_if_bound(slo->tbt_s),
                              missed_if_bound(slo->e2e_s), missed_if_bound(gap_bound(sim, slo)), MISSED};
     count(sim, request, &found, NAN, NAN);
@@ -135,7 +131,7 @@ void mb_judge_unfinished(mb_sim *sim, mb_request *request) {
     if (!mb_sim_counts(sim, request)) return;
     if (sim->by_steps && request->phase == MB_PHASE_RUNNING)
         mb_engine_show_progress(&sim->replicas[request->replica].engine, request);
-    const mb_slo *slo = slo_of(sim, request);
+    const mb_slo *slo = mb_sim_slo(sim, request);
     const progress seen = progress_of(sim, request);
     const double now = sim->now_s, so_far = now - request->arrival_s;
     const bool begun = !isnan(seen.first_token_s), never = !sim->stopped;

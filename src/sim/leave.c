@@ -53,6 +53,14 @@ static mb_status count_finished(mb_sim *sim, const mb_request *request, mb_error
     return mb_metrics_serve_client(metrics, request->client, tokens) ? MB_OK : mb_fail_memory(error);
 }
 
+static void count_reading(mb_metrics *metrics, const mb_reading *reading) {
+    if (reading->reader && reading->tokens) mb_sketch_add(&metrics->qoe, mb_reading_qoe(reading));
+    if (!reading->dated) return;
+    metrics->dated_tokens += reading->tokens;
+    metrics->late_tokens += reading->late;
+    metrics->late_s += reading->late_s;
+}
+
 mb_status mb_sim_serve(mb_sim *sim, uint32_t slot, const mb_served *served, mb_error *error) {
     const mb_request *request = mb_request_at(&sim->requests, slot);
     mb_metrics *metrics = &sim->metrics;
@@ -64,8 +72,7 @@ mb_status mb_sim_serve(mb_sim *sim, uint32_t slot, const mb_served *served, mb_e
         mb_sketch_add(&metrics->e2e, e2e);
         if (!isnan(served->tpot_s)) mb_sketch_add(&metrics->tpot, served->tpot_s);
         if (sim->config->gaps) mb_sketch_add(&metrics->gap, served->gap_s);
-        if (sim->config->readings && request->reading.tokens)
-            mb_sketch_add(&metrics->qoe, mb_reading_qoe(&request->reading));
+        if (sim->config->readings) count_reading(metrics, &request->reading);
         if (served->parts) mb_part_sums_add(&metrics->parts, served->parts);
         if (served->gaps) mb_sketch_add_many(&metrics->itl, served->tbt_s, served->gaps);
     }

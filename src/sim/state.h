@@ -81,6 +81,7 @@ typedef struct mb_sim_config {
     mb_front_end front_end; // that each request passes before it is seen
     uint64_t seed, replication;
     mb_reader reader; // of answers; classes have their own
+    bool late;        // count tokens that came later than slo.ttft and slo.tbt say
     bool readings;    // keep when the tokens of each request came, for readers
     bool gaps;        // keep the largest gap between tokens of each request
     bool programs;    // measure those of sessions

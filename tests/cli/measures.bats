@@ -86,6 +86,42 @@ measures() {
     [[ $output != *service_gap* ]]
 }
 
+@test "tokens later than they are due" {
+    # One at a time, tokens at 10, 20, 30, 40 ms, and of the second at 50 and 60 ms, due at 15, 21, 27, 33, ...: late are the
+    # third by 3 and the fourth by 7 ms, the second's first by 35 and its other one by 39 ms.
+    printf 't,p,o\n0,1,4\n0,1,2\n' >t.csv
+    scenario "$(csv '')" 'slo = { ttft = 0.015, tbt = 0.006 }, columns = { "late_tokens" },'
+    measures "late_tokens=$(jq -n '4 / 6')" "late_mean_s=$(jq -n '0.084 / 6')"
+    # Exactly in time is not late.
+    sed -i 's/ttft = 0.015, tbt = 0.006/ttft = 0.05, tbt = 0.01/' s.lua
+    measures late_tokens=0 late_mean_s=0
+    # Whatever step a token comes in: of the batch, 10 ms a token.
+    cat >b.lua <<END
+return { schedule = function(self, replica, step)
+  if replica.running == 0 then step:admit(self.sim.queue, 1) step:barrier() end
+end }
+END
+    sed -i 's/ttft = 0.05, tbt = 0.01/ttft = 0.015, tbt = 0.006/; s|"fcfs"|"./b.lua"|' s.lua
+    measures "late_tokens=$(jq -n '4 / 6')" "late_mean_s=$(jq -n '0.084 / 6')"
+    # Without both bounds nothing is due at any time.
+    sed -i 's/, tbt = 0.006//' s.lua
+    run "$MBSAND" s.lua -q --format csv
+    [[ $output != *late_* ]]
+}
+
+@test "who asks for a measure elsewhere gets it: search, tune, until" {
+    scenario 'synthetic { arrivals = arrivals.poisson { rate = 1 }, clients = 2, prompt = 10, output = 5, limit = 300 }' \
+        'slo = { ttft = 0.1, tbt = 0.02 },'
+    for slo in 'why_waiting_s<=0.05' 'gap_p99_s<=0.06' 'late_mean_s<=0.05' 'service_gap<=100' 'late_tokens<=0.1'; do
+        "$MBSAND" search s.lua --over workload.arrivals.rate=1..100 --slo "$slo" --format json >r.json 2>/dev/null
+        jq -e --arg measure "${slo%<=*}" '[.answers[].seeds[].runs[][$measure]] | length > 0 and all(. != null)' r.json
+    done
+    "$MBSAND" search s.lua --policy sarathi --tune params.chunk=2..20 --measure why_decode_s --only sarathi --fresh 2 --runs 30 --format csv 2>/dev/null >r.csv
+    awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "why_decode_s") at = i } NR > 1 && $at == "" { bad = 1 } END { exit !at || bad || NR < 2 }' r.csv
+    "$MBSAND" s.lua -q --seeds 5 --until 50%,why_waiting_s --format json 2>/dev/null |
+        jq -e '.results[0].policies[0].runs[0].values.why_waiting_s > 0'
+}
+
 @test "more clients than are compared at a time: a warning in every format" {
     scenario 'synthetic { arrivals = arrivals.all_at_once {}, clients = 400, prompt = 1, output = 1, limit = 600 }' 'fair = {},'
     for format in table md; do

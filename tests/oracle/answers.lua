@@ -77,7 +77,7 @@ function answers.new_service(weights)
 end
 
 -- Of the requests that count and were served.
-function answers.measures(requests, counts, qoe, stopped)
+function answers.measures(requests, counts, qoe, stopped, slo)
   local sum, served = 0, 0
   for i, r in ipairs(requests) do
     if qoe and r.stop and counts(i) then
@@ -85,6 +85,19 @@ function answers.measures(requests, counts, qoe, stopped)
     end
   end
   local measures = { qoe_mean = served > 0 and sum / served or nil }
+  if slo.ttft and slo.tbt then
+    local dated, late, seconds = 0, 0, 0
+    for i, r in ipairs(requests) do
+      for j, time in ipairs(r.stop and counts(i) and r.times or {}) do
+        local due = slo.ttft + (j - 1) * slo.tbt
+        dated = dated + 1
+        if time - r.arrival > due + 1e-9 * due + 1e-12 * time then
+          late, seconds = late + 1, seconds + time - r.arrival - due
+        end
+      end
+    end
+    if dated > 0 then measures.late_tokens, measures.late_mean_s = late / dated, seconds / dated end
+  end
   if not stopped then measures.program_mean_s, measures.program_tokens_s = programs(requests, counts) end
   return measures
 end

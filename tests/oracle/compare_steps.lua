@@ -406,7 +406,7 @@ local function write_files(s, folder)
     "priority = 'priority', client = 'client', session = 'session' },\n    predictor = predict.column {},\n  },\n",
     "  cluster = ", literal(s.cluster), ",\n  latency = latency.step ", literal(s.latency), ",\n",
     s.slo and "  slo = " .. literal(s.slo) .. ",\n" or "", s.fair and "  fair = " .. literal(s.fair) .. ",\n" or "",
-    "  columns = { 'program_mean_s' },\n", s.qoe and "  qoe = " .. literal(s.qoe) .. ",\n" or "",
+    "  columns = { 'program_mean_s', 'late_tokens' },\n", s.qoe and "  qoe = " .. literal(s.qoe) .. ",\n" or "",
     s.stop and "  stop_time = " .. number(s.stop) .. ",\n" or "",
     s.warmup and "  warmup = " .. literal(s.warmup) .. ",\n" or "",
     "  seeds = 1,\n  policies = {\n", table.concat(policies), "  },\n}\n" })
@@ -419,7 +419,8 @@ local COLUMNS = { { "arrival_s", "arrival" }, { "start_s", "start" }, { "first_t
 local MEASURES = { "finished", "rejected", "unfinished", "censored", "served_share", "duration_s", "throughput_rps",
   "throughput_tps", "goodput_rps", "ttft_violation", "tbt_violation", "e2e_violation", "slo_attainment", "waited_fraction",
   "e2e_mean_s", "preemptions", "ttft_mean_s", "tpot_mean_s", "itl_mean_s", "kv_mean", "batch_mean", "gpu_util",
-  "idle_with_work_s", "qoe_mean", "program_mean_s", "program_tokens_s", "service_gap" }
+  "idle_with_work_s", "qoe_mean", "program_mean_s", "program_tokens_s", "service_gap", "late_tokens",
+  "late_mean_s" }
 
 local function compare_requests(rows, result)
   if not rows then return "the program wrote no dump" end

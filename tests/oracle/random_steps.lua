@@ -170,11 +170,12 @@ return function(seed, folder, meddle)
     local hardware, times = nil, latency()
     if chance(0.15) and not together then hardware, times = roofline() end
     local kinds = not together and not hardware and chance(0.2) and latency or nil
-    file:write(("return scenario {\n  workload = %s,\n  cluster = %s,\n  latency = %s,\n  slo = { tbt = 0.05, e2e = 5%s },\n")
+    file:write(("return scenario {\n  workload = %s,\n  cluster = %s,\n  latency = %s,\n"
+      .. "  slo = { ttft = 0.2, tbt = 0.03, e2e = 5%s },\n")
       :format(workload(whole(5, 60)), cluster(hardware, together, kinds), times, chance(0.5) and ", gap = 0.06" or ""))
     if chance(0.5) then file:write("  why = true,\n") end
     if chance(0.5) then file:write(("  qoe = { speed = %g, ttft = %g },\n"):format(pick{ 5, 40, 300 }, pick{ 0, 0.05, 1 })) end
-    if chance(0.5) then file:write('  columns = { "program_mean_s", "service_gap" },\n') end
+    if chance(0.5) then file:write('  columns = { "program_mean_s", "service_gap", "late_mean_s" },\n') end
     if chance(0.2) then file:write("  fair = { w_output = 3 },\n") end
     if chance(0.25) then file:write(("  stop_time = %.3f,\n"):format(draw() * 5)) end
     if chance(0.3) then

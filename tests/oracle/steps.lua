@@ -766,7 +766,7 @@ function steps.run(options)
   local measures = promises.measures(options.requests, window, sim.slo, sim.now, stopped)
   result.measures = measures
   measures.finished, measures.rejected, measures.unfinished = finished, #result.rejected, result.unfinished
-  local more = answers.measures(options.requests, window.counts, options.qoe, stopped)
+  local more = answers.measures(options.requests, window.counts, options.qoe, stopped, sim.slo)
   for name, value in pairs(more) do measures[name] = value end
   measures.service_gap = warm and service.gap() or nil
   measures.preemptions, measures.idle_with_work_s = total.preemptions, total.idle

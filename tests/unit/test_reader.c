@@ -91,7 +91,39 @@ static void test_one_by_one(void **unused) {
     }
 }
 
+// As test_one_by_one, against the times at which tokens are due.
+static void test_late(void **unused) {
+    (void)unused;
+    mb_rng rng;
+    mb_rng_init(&rng, 1, 0, "late");
+    for (int round = 0; round < 20000; round++) {
+        mb_reading whole = {.arrival_s = 100,
+                            .dated = true,
+                            .due_s = mb_rng_uniform(&rng),
+                            .each_due_s = 0.15 * mb_rng_uniform(&rng)};
+        double time = whole.arrival_s, sum = 0;
+        uint64_t late = 0, tokens = 0;
+        const uint64_t stretches = 1 + mb_rng_below(&rng, 5);
+        for (uint64_t i = 0; i < stretches; i++) {
+            const mb_token_times times = {time + mb_rng_uniform(&rng), 0.2 * mb_rng_uniform(&rng),
+                                          mb_rng_below(&rng, 3) ? 0.01 * mb_rng_uniform(&rng) : 0};
+            const uint64_t first = mb_rng_below(&rng, 4), count = 1 + mb_rng_below(&rng, 40);
+            mb_reading_add(&whole, &times, first, count);
+            for (uint64_t k = first; k < first + count; k++) {
+                time = mb_token_time(&times, (double)k);
+                const double by = time - whole.arrival_s - whole.due_s - (double)tokens++ * whole.each_due_s;
+                late += by > 0;
+                sum += fmax(by, 0);
+            }
+        }
+        assert_int_equal(whole.late, late);
+        if (!(fabs(whole.late_s - sum) < 1e-9 * (1 + sum)))
+            fail_msg("round %d: late by %.17g, one by one %.17g", round, whole.late_s, sum);
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_by_hand), cmocka_unit_test(test_one_by_one)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_by_hand), cmocka_unit_test(test_one_by_one),
+                                       cmocka_unit_test(test_late)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
