@@ -117,6 +117,11 @@ void mb_reading_add(mb_reading *reading, const mb_token_times *times, uint64_t f
     reading->tokens += count;
 }
 
+void mb_reading_start_over(mb_reading *reading) {
+    reading->tokens = reading->late = 0;
+    reading->read_s = reading->begun_s = reading->late_s = 0;
+}
+
 double mb_reading_qoe(const mb_reading *reading) {
     if (!reading->reader || reading->tokens == 0) return NAN;
     const double tokens = (double)reading->tokens, each_s = 1 / reading->reader->speed;

@@ -38,5 +38,7 @@ typedef struct mb_reading {
 
 // `count` tokens more, numbers `first`, `first` + 1, ... of the times. In O(log count).
 void mb_reading_add(mb_reading *reading, const mb_token_times *times, uint64_t first, uint64_t count);
+// Nothing has come yet.
+void mb_reading_start_over(mb_reading *reading);
 // 0 .. 1; NAN without a reader or a token.
 double mb_reading_qoe(const mb_reading *reading);
