@@ -42,6 +42,7 @@ REPLICAS=1
 head_of "instructions a request, 1 replica" "70 % load" "to \`fcfs\`"
 first=""
 for POLICY in fcfs $(find policies -maxdepth 1 -name '*.lua' -printf '%f\n' | sed 's/\.lua$//' | sort | grep -vx fcfs); do
+    if ! "$mbsand" $steps --jobs 1 --quiet --set workload.limit=100 >/dev/null 2>&1; then continue; fi # it needs what is not here
     count=$(each 1000 4000 $steps)
     first=${first:-$count}
     echo "| \`$POLICY\` | $count | $(ratio "$count" "$first") |"
