@@ -23,19 +23,18 @@ struct mb_scenario {
     lua_State *L;
     char *root, *path, *text, *skipped;
     mb_section *sections;
-    size_t count, points;          // points: also those that were not read
-    char **modules, **files;       // NULL after the last
-    const mb_overrides *overrides; // as given; NULL: none
-    const atomic_bool *stop;       // ends what runs here; NULL: nothing does
-    bool left;                     // a call was left behind, and still uses all of this
-    mb_scripts *scripts;           // texts of the policies, and of what they and the scenario load
-    bool copy;                     // of another scenario, whose scripts these are
-    mb_scenario_draft draft;       // of the experiment that is being read
-    int loaded;                    // reference to the table that the Lua side made
+    size_t count, points;    // points: also those that were not read
+    char **modules, **files; // NULL after the last
+    mb_overrides overrides;  // a copy of what was given, which texts may outlive; owned
+    const atomic_bool *stop; // ends what runs here; NULL: nothing does
+    bool left;               // a call was left behind, and still uses all of this
+    mb_scripts *scripts;     // texts of the policies, and of what they and the scenario load
+    bool copy;               // of another scenario, whose scripts these are
+    mb_scenario_draft draft; // of the experiment that is being read
+    int loaded;              // reference to the table that the Lua side made
 };
 
 // --- the script's text
-// ----------------------------------------------------------------------------------------
 
 static mb_status read_script(mb_scenario *scenario, mb_error *error) {
     mb_strbuf text = {0};
@@ -51,7 +50,6 @@ static mb_status read_script(mb_scenario *scenario, mb_error *error) {
 }
 
 // --- calls into Lua
-// -------------------------------------------------------------------------------------------
 
 // A table { mbsand = sentence } passes; anything else gets a traceback.
 static int on_error(lua_State *L) {
@@ -184,8 +182,6 @@ static void push_texts(lua_State *L, const char *const *texts, size_t count) {
 }
 
 static void push_overrides(lua_State *L, const mb_overrides *overrides) {
-    static const mb_overrides none = {0};
-    if (!overrides) overrides = &none;
     lua_newtable(L);
     push_texts(L, overrides->sets, overrides->set_count);
     if (overrides->seeds) {
@@ -230,7 +226,6 @@ static void run_script(lua_State *L, const call *arguments) {
 }
 
 // --- reading what it made
-// -------------------------------------------------------------------------------------
 
 // The texts of a list, NULL after the last; nothing where there is no list.
 static void read_texts(lua_State *L, int table, const char *key, char ***texts) {
@@ -284,8 +279,7 @@ static void read_point(lua_State *L, int table, mb_scenario *scenario, const mb_
     mb_error error;
     if (mb_scenario_prepare(experiment, &scenario->draft, &error)) raise(L, &error);
     end_if_stopped(L, scenario);
-    merge_limits(&experiment->limits, overrides ? &overrides->limits : &(mb_limits){0});
-    if (!overrides) return;
+    merge_limits(&experiment->limits, &overrides->limits);
     experiment->stepwise = overrides->stepwise;
     if (overrides->has_seed) experiment->seed = overrides->seed;
 }
@@ -343,21 +337,48 @@ static int load(lua_State *L) {
 }
 
 // --- the public face
-// ------------------------------------------------------------------------------------------
+
+// NULL after the last; NULL when out of memory.
+static char **copy_texts(const char *const *texts, size_t count) {
+    char **copies = calloc(count + 1, sizeof *copies);
+    for (size_t i = 0; copies && i < count; i++) {
+        copies[i] = mb_strdup(texts[i]);
+        if (copies[i]) continue;
+        free_texts(copies);
+        return NULL;
+    }
+    return copies;
+}
+
+static bool copy_overrides(const mb_overrides *given, mb_overrides *copy) {
+    *copy = *given;
+    copy->sets = (const char *const *)copy_texts(given->sets, given->set_count);
+    copy->overs = (const char *const *)copy_texts(given->overs, given->over_count);
+    copy->policies = (const char *const *)copy_texts(given->policies, given->policy_count);
+    copy->only = given->only ? mb_strdup(given->only) : NULL;
+    return copy->sets && copy->overs && copy->policies && (copy->only || !given->only);
+}
+
+static void free_overrides(mb_overrides *copy) {
+    free_texts((char **)(uintptr_t)copy->sets);
+    free_texts((char **)(uintptr_t)copy->overs);
+    free_texts((char **)(uintptr_t)copy->policies);
+    free((char *)(uintptr_t)copy->only);
+}
 
 static mb_status open_and_load(const char *path, const mb_overrides *overrides, mb_scenario *scenario,
                                mb_error *error) {
+    if (overrides && !copy_overrides(overrides, &scenario->overrides)) return mb_fail_memory(error);
     mb_status status = mb_paths_root(&scenario->root, error);
     if (!status) status = mb_paths_find_scenario(scenario->root, path, &scenario->path, error);
     if (!status) status = read_script(scenario, error);
     if (status) return status;
-    scenario->overrides = overrides;
     // Set already: what is read now is about what was stopped.
     if (overrides && overrides->stop && !atomic_load(overrides->stop)) scenario->stop = overrides->stop;
     scenario->scripts = mb_scripts_new();
     scenario->L = luaL_newstate();
     if (!scenario->L || !scenario->scripts) return mb_fail_memory(error);
-    return call_aside(&(call){.scenario = scenario, .overrides = overrides}, load, error);
+    return call_aside(&(call){.scenario = scenario, .overrides = &scenario->overrides}, load, error);
 }
 
 mb_status mb_scenario_load(const char *path, const mb_overrides *overrides, mb_scenario **scenario,
@@ -391,6 +412,7 @@ void mb_scenario_free(mb_scenario *scenario) {
         free_section(&scenario->sections[i]);
     free(scenario->sections);
     mb_scenario_draft_deinit(&scenario->draft);
+    free_overrides(&scenario->overrides);
     free(scenario->root);
     free(scenario->path);
     if (!scenario->copy) mb_scripts_free(scenario->scripts);
@@ -462,7 +484,6 @@ mb_status mb_scenario_reseed(mb_scenario *scenario, size_t section, size_t point
 }
 
 // --- the script's report
-// --------------------------------------------------------------------------------------
 
 // { measure = value }; undefined ones are left out.
 static void push_measures(lua_State *L, const double *values) {
@@ -533,7 +554,6 @@ mb_status mb_scenario_report(mb_scenario *scenario, size_t section, const mb_row
 }
 
 // --- for latency.custom
-// ----------------------------------------------------------------------------------------
 
 lua_State *mb_scenario_state(const mb_scenario *scenario) {
     return scenario->L;
@@ -550,14 +570,13 @@ static int load_tables(lua_State *L) {
 mb_status mb_scenario_again(const mb_scenario *original, mb_scenario **copy, mb_error *error) {
     mb_scenario *made = *copy = calloc(1, sizeof *made);
     if (!made) return mb_fail_memory(error);
-    made->overrides = original->overrides;
     made->scripts = original->scripts;
     made->copy = true;
     made->root = mb_strdup(original->root);
     made->path = mb_strdup(original->path);
     made->text = mb_strdup(original->text);
     made->L = luaL_newstate();
-    call arguments = {.scenario = made, .overrides = made->overrides};
+    call arguments = {.scenario = made, .overrides = &original->overrides};
     mb_status status = made->root && made->path && made->text && made->L ? MB_OK : mb_fail_memory(error);
     if (status == MB_OK) status = mb_scenario_call(made, load_tables, &arguments, error);
     if (status == MB_OK) return MB_OK;

@@ -239,6 +239,28 @@ END
     says "custom.lua:5"
 }
 
+@test "every verb that runs has the function of latency.custom" {
+    # Each thread loads the script for itself, with the same options, when whoever gave them may be gone.
+    cat >custom.lua <<'END'
+return scenario { policies = { "fcfs" }, seeds = 2, slo = {}, cluster = { gpus = 2, kv_blocks = 1000 },
+  workload = synthetic { arrivals = arrivals.poisson { rate = 1 }, prompt = 5, output = 5, limit = 20 },
+  latency = latency.custom(function() return 0.01 end) }
+END
+    run "$MBSAND" pack ./custom.lua --set cluster.gpus=1 -p static_fifo -o custom.mbs
+    [ "$status" -eq 0 ]
+    run "$MBSAND" verify custom.mbs
+    says "the same bits in all 4 runs"
+    run "$MBSAND" search custom.lua --over cluster.gpus=1..4 --slo 'e2e_p99<=10' -p static_fifo
+    [ "$status" -eq 0 ]
+    says "static_fifo all of 1..4"
+    run "$MBSAND" search custom.lua --tune cluster.gpus=1..3 --db tuned.db
+    [ "$status" -eq 0 ]
+    run "$MBSAND" explain custom.lua -p static_fifo -p fcfs
+    [ "$status" -eq 0 ]
+    run "$MBSAND" sweep custom.lua --over cluster.gpus=1,2 --db swept.db
+    says "4 of 4 runs are in swept.db"
+}
+
 @test "a function of latency.custom that does not end" {
     sed 's|latency = .*|latency = latency.custom(function() while true do end end),|' small.lua >custom.lua
     for binary in "$MBSAND" "$MBSAND_LUAJIT"; do
