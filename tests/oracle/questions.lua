@@ -168,4 +168,18 @@ function questions.ask(asker, where, step, what_step)
   end
 end
 
+local UNREAD = { random = true, sample = true } -- they draw, or read a file
+local OF_STEPS = { seconds = true, estimate = true }
+
+-- Everything that can be asked of these, by kind, once. whole: of whole batches.
+function questions.read(subjects, whole)
+  for _, kind in ipairs{ "sim", "client", "replica", "queue", "bins", "request", "building", "report" } do
+    for _, name in ipairs(subjects[kind] and NAMES[kind] or {}) do
+      if not UNREAD[name] and not (whole and OF_STEPS[name]) then
+        QUESTIONS[kind][name](subjects[kind], function() return 0.5 end)
+      end
+    end
+  end
+end
+
 return questions
