@@ -4,6 +4,8 @@
 -- Source: Sun, Wang & Lai, "HyGen: efficient LLM serving via elastic online-offline request co-location", arXiv 2501.14808,
 -- NeurIPS 2025. Chosen here: `budget` is given (false: slo.tbt), theirs is found by a profiler; times are predicted by the
 -- engine's own law; making room is by recompute; admission goes to `margin` of the budget, since contexts grow.
+local chunk = require "mbsand.chunk"
+
 local Hygen = { params = { offline = "offline", budget = false, margin = 0.9, renew = 50, preempt = "recompute" } }
 
 function Hygen:init()
@@ -28,44 +30,37 @@ function Hygen:shed(step, inside)
   return step:preempt(user.req, self.params.preempt, self.queue, "front")
 end
 
--- The most tokens of a prompt, up to `most`, that the time allows.
-local function chunk(most, seconds, budget)
-  local low, high = 0, math.min(most, 65536)
-  while low < high do
-    local middle = math.ceil((low + high) / 2)
-    if seconds(middle) <= budget then low = middle else high = middle - 1 end
-  end
-  return low
-end
-
 function Hygen:schedule(replica, step)
   local inside, online = self.inside[replica.id], self.sim.queue
-  local function seconds(prefill, more)        -- of a step of those that decode, a chunk, and one more with so many tokens
-    local decodes = replica.decodes + (more and 1 or 0)
-    return replica:estimate{ prefill = prefill, decodes = decodes, context = replica.context + (more or 0) }
+  local function long()                        -- those that decode take longer by themselves
+    return replica.decodes > 0 and replica:estimate{ decodes = replica.decodes, context = replica.context } > self.budget
   end
-  while (replica.decodes > 0 and seconds(0) > self.budget or replica.due > replica.kv.free) and self:shed(step, inside) do end
+  while (long() or replica.due > replica.kv.free) and self:shed(step, inside) do end
   while #online > 0 and not replica.kv.fits(online:peek().prompt_tokens) and self:shed(step, inside) do end
   local last = inside[#inside]
   local part = last and last.runs and last.req:phase() == "prefill"
-  if part then step:add(last.req, math.max(1, chunk(step.budget, seconds, self.budget))) end
+  if part then step:add(last.req, chunk.longest(replica, self.budget, 1, math.min(step.budget, last.req.prompt_tokens))) end
   if step:carry() > 0 then
     for _, user in ipairs(inside) do user.runs = user.runs and user.req:phase() ~= "waiting" end
   else
     step:admit(online)
-    if not part and #online == 0 then self:fill(step, inside, seconds) end
+    if not part and #online == 0 then self:fill(replica, step, inside) end
   end
   if #inside > 0 then step:quantum(self.params.renew) end
 end
 
 -- Offline requests into what is left of the step; the last of them perhaps in part.
-function Hygen:fill(step, inside, seconds)
+function Hygen:fill(replica, step, inside)
   local req, budget = self.queue:peek(), self.params.margin * self.budget
   while req and step.budget > 0 do
-    local todo = req.prompt_tokens + req:generated()
-    local most = chunk(math.min(step.budget, todo), function(n) return step:estimate{ prefill = n } or seconds(n) end, budget)
-    if step.requests > 0 and (most == 0 or seconds(0, todo) > budget) then return end
-    if not step:add(req, math.max(1, most)) then return end -- alone, at its own pace
+    local todo, before = req.prompt_tokens + req:generated(), step.tokens - replica.decodes
+    local most = math.min(step.budget, todo)
+    if step.requests > 0 then                  -- else alone, at its own pace
+      local later = { decodes = replica.decodes + 1, context = replica.context + todo }
+      if replica:estimate(later) > budget then return end
+      most = chunk.longest(replica, budget, math.max(1, before), before + most) - before
+    end
+    if most == 0 or not step:add(req, most) then return end
     req.user.runs = true
     table.insert(inside, req.user)
     req = most >= todo and self.queue:peek()

@@ -14,7 +14,9 @@ local function answer(results)
   end
   report.print_table({ "policy", "promises kept %", "prompt + output tok/s", "TPOT p99 ms", "published" }, rows)
   local best = results[#results]
-  print(("\n%s: promises kept to %.1f %%.\n"):format(best.policy, 100 * best.level.slo_attainment))
+  if best.level.slo_attainment then
+    print(("\n%s: promises kept to %.1f %%.\n"):format(best.policy, 100 * best.level.slo_attainment))
+  end
 end
 
 local ONLINE = { name = "online", share = 1, priority = 1, slo = { ttft = 1, tbt = 0.05 },

@@ -73,6 +73,16 @@ do
   end
 end
 
+-- MC-SF: no preemption, less than 0.6 of the latency with final lengths set aside, and both greedy ones lose to it.
+for section = 1, 2 do
+  local rows = means("restart", { "e2e_mean_s", "preemptions" }, section)
+  within("mc_sf: preemptions " .. section, rows.mc_sf.preemptions, 0, 0)
+  within("mc_sf: final lengths " .. section, rows.mc_sf.e2e_mean_s / rows["final length"].e2e_mean_s, 0, 0.6)
+  for _, name in ipairs{ "greedy; first come", "greedy; shortest first" } do
+    within(name .. " " .. section, rows[name].e2e_mean_s / rows.mc_sf.e2e_mean_s, 1.1, 3)
+  end
+end
+
 -- Autellix: a call's first token two to four times as soon as first come, first served, and no throughput lost.
 do
   local rows = means("agents", { "ttft_mean_s", "throughput_tps", "program_mean_s" })

@@ -98,6 +98,28 @@ do
        "max_output")
 end
 
+-- a_min: unit steps, memory for 10, three with prompts of 1 and answers of 6, at least 1 as far as is known: all start. After 3
+-- steps memory is out, and C starts again, after 5 B. Computed again they go on where they were: C from 60, B from 90. From
+-- the beginning C, at least 3, fits beside A at 50, and B, at least 5, at 60; at 100 memory is out, and B starts once more.
+do
+  local function all(how)
+    local bins = "predict.bins{ edges = { 8 }, lowest = 1, highest = 9 }"
+    local load = by_hand.trace({ { 0, 1, 6 }, { 0, 1, 6 }, { 0, 1, 6 } }, nil, bins)
+    local rows = by_hand.run("a_min", how, "kv_block = 1, kv_blocks = 10, prefix_cache = false", load, "", 0)
+    local list = {}
+    for i = 1, 3 do list[i] = ("%g"):format(rows[i - 1].end_s * 1000) end
+    return table.concat(list, " ")
+  end
+  tap.equal(all('preempt = "recompute"'), "60 100 90", "a_min: computed again")
+  tap.equal(all(""), "60 160 110", "a_min: restarted")
+  tap.equal(all('bound = "high", preempt = "recompute"'), "60 120 180", "a_max: one at a time")
+end
+
+-- clearing: at 38, with three tokens each, the newest starts again, at once: its prompt beside A's last token, 13 -> 51, and 3
+-- more. With half of the memory protected, and blocks of 2, nobody is beside A.
+tap.equal(ends("clearing", "alpha = 0, beta = 0", EIGHT, TWO_OF_TWO), "51 84", "clearing: the newest starts again")
+tap.equal(ends("clearing", "alpha = 0.6", EIGHT, TWO_OF_TWO), "45 90", "clearing: a protected share")
+
 -- wait: two begin together at 30: 14, 12. The last need not wait for a second. Alone at 0, one goes at 100, when all do.
 case("a group of two", "wait", "thresholds = { 2 }", ONE, { { 0, 2, 2 }, { 30, 2, 2 }, { 50, 2, 2 } },
      { { 30, 44, 56 }, { 30, 44, 56 }, { 56, 68, 79 } })

@@ -46,6 +46,7 @@ return function(seed, folder, meddle)
     "multi_bin_continuous", "mlfq", "ltr", "vtc", "mc_sf", "drr", "rpm_limit", "fairserve", "equinox", "plas",
     "slai", "scorpio", "qoserve", "exegpt_rra", "andes", "polyserve", "trail", "silo", "scls", "multi_bin_slo", "bucketserve",
     "dlpm", "sglang_lpm", "trt_no_evict", "trt_max_utilization", "wait", "nested_wait", "hygen",
+    "a_min", "clearing",
     "past_future", "round_robin", "random", "least_loaded", "power_of_two", "static_fifo",
     "dynamic_no_bins",
     "multi_bin_dynamic", "multi_bin" }
