@@ -1,10 +1,10 @@
--- scls: slices. A batch is served for `slice` tokens of each answer, nobody joins, and who is not done goes back to the queue
--- and is computed again: so how long a batch lasts and what it holds is known, whatever the answers become. When no batch is
--- left, all that wait are sorted by length (prompt and what is generated) and cut into batches, within the memory, so that the
--- sum of their estimated times is least; an idle replica takes the one that lasts longest.
+-- scls: slices. A batch is served for `slice` tokens of each answer, padded to its longest, and who is not done goes back to
+-- the queue and is computed again: so how long a batch lasts and what it holds is known, whatever the answers become. When no
+-- batch is left, all that wait are sorted by length (prompt and what is generated) and cut into batches, within the memory, so
+-- that the sum of their estimated times is least; an idle replica takes the one that lasts longest.
 -- Source: Cheng et al., "Slice-level scheduling for high throughput and load balanced LLM serving", arXiv 2406.13511, 2024:
--- slices, batches by dynamic programming, max-min offloading. There all rows of a slice are padded to its end; here who is done
--- leaves it, and its place stays empty. Chosen here: new batches are formed when none is left, instead of at intervals.
+-- slices, batches by dynamic programming, max-min offloading. Chosen here: new batches are formed when none is left, instead of
+-- at intervals.
 local Scls = { params = {
   slice = 128,                                 -- S: tokens of an answer at a time
   max_batch = 32, window = 64,                 -- requests of a batch; that wait and are looked at
@@ -12,7 +12,7 @@ local Scls = { params = {
 } }
 
 function Scls:init()
-  self.queue, self.formed, self.left = self.sim:queue(), {}, {} -- left, by replica: steps of its slice
+  self.queue, self.formed = self.sim:queue(), {}
   self.sim.inbox = self.queue
 end
 
@@ -54,14 +54,9 @@ function Scls:form(replica, list)
 end
 
 function Scls:schedule(replica, step)
-  local id, slice, list = replica.id, self.params.slice, {}
-  if replica.running > 0 and (self.left[id] > 0 or #self.queue == 0) then
-    if self.left[id] <= 0 then self.left[id] = slice end -- nobody waits: the next slice of the same batch
-    step:carry()
-    return step:quantum(self.left[id])
-  end
-  for req in replica:each_running() do step:preempt(req, "recompute", self.queue, "back") end
+  if replica.running > 0 then return end
   if #self.formed == 0 then
+    local list = {}
     for req in self.queue:each() do
       list[#list + 1] = { req = req, length = req.prompt_tokens + req:generated() }
       if #list == self.params.window then break end
@@ -70,10 +65,7 @@ function Scls:schedule(replica, step)
     self:form(replica, list)
   end
   for _, req in ipairs(table.remove(self.formed, 1) or {}) do step:add(req) end
-  self.left[id] = slice
-  step:quantum(slice)
+  if step.requests > 0 then step:barrier(self.params.slice) end
 end
-
-function Scls:stepped(replica, step) self.left[replica.id] = self.left[replica.id] - step.count end
 
 return Scls

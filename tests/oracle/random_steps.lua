@@ -53,7 +53,7 @@ return function(seed, folder, meddle)
 
   local ROUTERS = { round_robin = true, random = true, least_loaded = true, power_of_two = true, polyserve = true, silo = true }
   local STATIC = { static_fifo = true, dynamic_no_bins = true, multi_bin_dynamic = true, multi_bin = true,
-    multi_bin_slo = true, bucketserve = true }
+    multi_bin_slo = true, bucketserve = true, scls = true }
 
   local ENGINES = { "", 'engine = "fcfs", ', 'engine = "sarathi", ', 'engine = "srpt", ', 'engine = "pang", ' }
 
