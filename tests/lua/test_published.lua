@@ -46,6 +46,14 @@ do
   end
 end
 
+-- VTC: within twice the larger of the longest prompt and of the memory, weighted; first come, first served parts without end.
+do
+  local rows = means("fairness", { "service_gap", "throughput_tps" })
+  within("fcfs: service parts", rows.fcfs.service_gap, 900000, 1000000)
+  within("vtc: service within its bound", rows.vtc.service_gap, 1, 40960)
+  within("vtc: throughput", rows.vtc.throughput_tps / rows.fcfs.throughput_tps, 0.98, 1.02)
+end
+
 -- Past-Future: the throughput of aggressive admission with far fewer preemptions, and twice that of conservative admission.
 do
   local rows = means("peak_memory", { "throughput_tps", "preemptions" })
