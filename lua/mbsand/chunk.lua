@@ -3,6 +3,7 @@
 local chunk = {}
 
 function chunk.longest(replica, seconds, least, most)
+  if seconds == math.huge then return most end
   local shape = { prefill = least, decodes = replica.decodes, context = replica.context }
   local function time(tokens)
     shape.prefill = tokens
