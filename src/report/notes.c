@@ -5,6 +5,7 @@
 #include "report/asked.h"
 #include "report/crowd.h"
 #include "report/format.h"
+#include "report/overload.h"
 #include "report/regret.h"
 #include "report/roofline_text.h"
 #include "report/units.h"
@@ -170,12 +171,12 @@ static void note_cold(mb_notes *notes, const totals *sums, size_t count) {
     }
 }
 
-// A warning that is told elsewhere, if there is one.
-static void note_said(mb_notes *notes, const mb_results *results,
+// What is told elsewhere, if there is something.
+static void note_said(mb_notes *notes, mb_note_kind kind, const mb_results *results,
                       void (*say)(const mb_results *, mb_strbuf *)) {
     mb_strbuf text = {0};
     say(results, &text);
-    if (text.length) add_note(notes, MB_NOTE_WARNING, &text);
+    if (text.length) add_note(notes, kind, &text);
 }
 
 static void note_idle(mb_notes *notes, const totals *sums, size_t count) {
@@ -576,8 +577,9 @@ void mb_notes_collect(const mb_results *results, mb_notes *notes) {
     note_failures(notes, results);
     note_indifference(notes, results);
     note_idle(notes, sums, count);
-    note_said(notes, results, mb_doubt_units);
-    note_said(notes, results, mb_describe_shortfall);
+    note_said(notes, MB_NOTE_WARNING, results, mb_doubt_units);
+    note_said(notes, MB_NOTE_PLAIN, results, mb_say_overload);
+    note_said(notes, MB_NOTE_WARNING, results, mb_describe_shortfall);
     note_cold(notes, sums, count);
     note_unfinished(notes, sums, count);
     note_cut(notes, sums, count);
@@ -588,7 +590,7 @@ void mb_notes_collect(const mb_results *results, mb_notes *notes) {
     note_skipped(notes, results);
     note_no_randomness(notes, results);
     note_until(notes, results);
-    note_said(notes, results, mb_regret_refusals);
-    note_said(notes, results, mb_service_crowd);
+    note_said(notes, MB_NOTE_WARNING, results, mb_regret_refusals);
+    note_said(notes, MB_NOTE_WARNING, results, mb_service_crowd);
     free(sums);
 }

@@ -312,3 +312,20 @@ END
     run "$MBSAND" s.lua -q --set latency.base=0.06 --set slo.tbt=0.025
     ! says "were milliseconds meant" >/dev/null
 }
+
+@test "a queue that grows all along is named" {
+    cd "$BATS_TEST_TMPDIR"
+    # 10 jobs a second come, each takes 0.2 s: the last of 300 comes at 29.9 s and waits until 59.8.
+    echo 't,n,s' >jobs.csv
+    awk 'BEGIN { for (i = 0; i < 300; i++) print i / 10 ",1,0.2" }' >>jobs.csv
+    cat >s.lua <<'END'
+return scenario { workload = trace.csv "jobs.csv" { columns = { time = "t", prompt = "n", output = "n", service = "s" } }, cluster = { gpus = 1 },
+  latency = latency.jobs {}, policies = { { "static_fifo", batch_size = 1 } }, seeds = 1 }
+END
+    for format in table json md; do
+        run "$MBSAND" s.lua -q --format $format
+        says "fifo: 10 requests/s come, 5 are served, and waits reach 29.9 s of the 29.9 s in which they come"
+    done
+    run "$MBSAND" s.lua -q --set cluster.gpus=2
+    ! says "the queue grows" >/dev/null
+}
