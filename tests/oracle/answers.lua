@@ -55,7 +55,10 @@ function answers.new_service(weights)
         served[r.client] = 0
         table.insert(list, r.client)
       end
-      if r.start then served[r.client] = served[r.client] + weights.w_prompt * r.prompt + weights.w_output * r.emitted end
+      if r.start then
+        local output = r.emitted + (r.wasted or 0) -- what was thrown away, too
+        served[r.client] = served[r.client] + weights.w_prompt * r.prompt + weights.w_output * output
+      end
       if r.arrived and r.state ~= "running" and r.state ~= "gone" then waits[r.client] = true end
     end
     if restart then gap = 0 end

@@ -283,7 +283,9 @@ function P:schedule(replica, step)
     if not oldest or req:generated() > oldest:generated() then oldest = req end
   end
   if oldest and oldest:generated() > 4 and oldest:preemptions() < 2 and sim.waiting > 0 then
-    step:preempt(oldest, "recompute", sim.queue, "back")
+    step:preempt(oldest, oldest.id % 2 == 0 and "recompute" or "restart", sim.queue, "back")
+    sim:observe("now", oldest:generated())
+    sim:observe("first", oldest:first_token_at() or -1)
   end
   local head = sim.queue:peek()
   if head then
@@ -295,6 +297,7 @@ function P:schedule(replica, step)
   step:carry()
   local taken, reason = step:admit(sim.queue)
   sim:observe(reason or "all", taken)
+  step:cost(sim.waiting % 3 * 0.0009765625) -- composing takes longer where more wait
 end
 return P]] end }
 

@@ -253,7 +253,7 @@ function steps.run(options)
   end
 
   local function preempt(replica, step, record, how, to, place)
-    assert(how == "recompute" or how == "swap" or how == "pause", "recompute, swap or pause")
+    assert(how == "recompute" or how == "swap" or how == "pause" or how == "restart", "recompute, swap, pause or restart")
     assert(record.home == replica and record.state == "running", "only what runs here can be preempted")
     if how == "swap" then
       if host_used + record.computed > (swap and swap.tokens or 0) then return false, "host" end
@@ -265,10 +265,16 @@ function steps.run(options)
       table.remove(step.rows, at)
       step.requests, step.tokens = step.requests - 1, step.tokens - row.tokens
     end
-    if how ~= "pause" then replica.pool.release(record, how == "recompute") end
-    if how == "recompute" then record.computed, record.home = 0, nil end
+    if how == "restart" then -- nothing of its answer was there
+      record.wasted = (record.wasted or 0) + record.emitted
+      record.emitted, record.first, record.last, record.times = 0, nil, nil, {}
+      record.computed = math.min(record.computed, record.prompt)
+    end
+    local anew = how == "recompute" or how == "restart"
+    if how ~= "pause" then replica.pool.release(record, anew) end
+    if anew then record.computed, record.home = 0, nil end
     record.attained, record.since = record.attained + sim.now - record.since, sim.now
-    record.state = ({ recompute = "waiting", swap = "swapped", pause = "paused" })[how]
+    record.state = ({ recompute = "waiting", restart = "waiting", swap = "swapped", pause = "paused" })[how]
     record.preemptions = record.preemptions + 1
     if sim.now >= window.start then total.preemptions = total.preemptions + 1 end
     changed = true
@@ -368,6 +374,7 @@ function steps.run(options)
       return taken
     end
     function step:preempt(req, how, to, place) return preempt(replica, step, record_of[req], how, to, place) end
+    function step:cost(seconds) step.seconds = (step.seconds or 0) + seconds end
     -- rule: what a decode must find free, "needed" (the default: what it needs) or "spare" (a block in any case).
     function step:carry(rule)
       local preempted = 0
@@ -531,6 +538,7 @@ function steps.run(options)
     end)
     replica.run = { rows = step.rows, count = 0, start = sim.now, most = step.most, static = step.static,
                     rule = step.rule, prefill = 0, decode = 0 }
+    replica.swap_s = replica.swap_s + (step.seconds or 0)
     begin_step(replica)
     replica.run.used_at_start = replica.kv.used
   end
