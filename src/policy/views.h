@@ -100,8 +100,8 @@ bool mb_timer_gone(mb_host *host, uint32_t timer); // was it cancelled? Then it 
 // src/policy/view_slo.c: the bounds that requests of a class are promised, one table for all of them (no
 // class: the scenario's).
 void mb_slo_push(lua_State *L, uint32_t class_index);
-// src/policy/view_group.c: what the scenario asks of admission to replicas of this kind, one table for all of
-// them (NULL: what it asks of all replicas alike).
+// src/policy/view_cluster.c: what the scenario asks of admission to replicas of this kind, one table for all
+// of them (NULL: what it asks of all replicas alike).
 void mb_cluster_push(lua_State *L, const mb_hardware *hardware);
 int mb_group_call(lua_State *L); // sim:group(name)
 // src/policy/view_sums.c
