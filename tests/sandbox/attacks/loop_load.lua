@@ -2,3 +2,4 @@
 -- expect: loop_load.lua:4: the script ran longer than 0.3 s
 -- exit: 2
 while true do end
+-- loads: never

@@ -3,3 +3,4 @@
 -- exit: 2
 require "bytecode"
 return { schedule = function() end }
+-- loads: never

@@ -2,3 +2,4 @@
 -- expect: io.lua: cannot be read
 -- exit: 2
 require("io").write("x")
+-- loads: never

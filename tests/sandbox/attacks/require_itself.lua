@@ -3,3 +3,4 @@
 -- exit: 2
 require "support.itself"
 return { schedule = function() end }
+-- loads: never

@@ -2,3 +2,4 @@
 -- expect: require: "../small" is not a module's name
 -- exit: 2
 require "../small"
+-- loads: never
