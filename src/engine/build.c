@@ -522,10 +522,11 @@ static bool hold_to_the_end(mb_engine *engine, mb_request *request) {
 static mb_status return_newest(mb_engine *engine, mb_error *error) {
     mb_refusal ignored;
     const uint32_t slot = engine->stepper->newest;
+    mb_request *request = mb_request_at(engine->around->requests, slot);
+    if (request->preemptions == 0) request->start_s = NAN; // whoever is told sees that it never ran
     const mb_status status = set_aside(engine, slot, MB_PREEMPT_RECOMPUTE, MB_NONE, true, &ignored, error);
     if (status != MB_OK) return status;
-    mb_request *request = mb_request_at(engine->around->requests, slot);
-    if (--request->preemptions == 0) request->start_s = NAN;
+    request->preemptions--;
     engine->around->metrics->preemptions--;
     return MB_OK;
 }

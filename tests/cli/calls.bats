@@ -465,3 +465,21 @@ function P:schedule(replica, step) step:admit(self.sim.queue) step:barrier(3) en
 END
     refused 'step:barrier: under a batch latency model a batch is served to its end; leave the tokens out'
 }
+
+@test "a row that a static batch gives back has not started: its client is not charged" {
+    scenario 'synthetic { arrivals = arrivals.all_at_once{}, limit = 2, prompt = 3, output = 5, clients = 2 }' ""
+    sed -i 's/kv_blocks = 10000/kv_blocks = 8/' s.lua
+    policy <<'END'
+function P:prompts() return self.sim.clients["client-0"].prompt_tokens + self.sim.clients["client-1"].prompt_tokens end
+function P:schedule(replica, step)
+  self.calls = (self.calls or 0) + 1
+  step:admit(self.sim.queue)
+  local returned = step:barrier()
+  if self.calls == 1 then assert(returned == 1 and self:prompts() == 3) end
+end
+function P:done() assert(self:prompts() == 6) end
+END
+    sed -i 's/limit = 2, prompt/limit = 2, clients = 1, prompt/; s/clients = 2 }/}/' s.lua
+    sed -i 's/return self.sim.clients\["client-0"\].prompt_tokens + self.sim.clients\["client-1"\].prompt_tokens/return self.sim.clients[0].prompt_tokens/' my.lua
+    MBSAND_LUAJIT=$MBSAND good
+}
