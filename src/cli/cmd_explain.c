@@ -77,7 +77,7 @@ static mb_status check_scenario(const mb_scenario *scenario, uint32_t asked, mb_
             "%s: here requests wait for answers before they come, so that each policy sees others; "
             "explain compares two on the same requests",
             mb_scenario_path(scenario));
-    return mb_check_policies(&section->points[0].experiment, error);
+    return mb_check_policies(&section->points[0].experiment, NULL, error);
 }
 
 typedef struct chosen {

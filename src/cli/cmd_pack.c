@@ -33,7 +33,7 @@ static mb_status run_all(const mb_run_arguments *arguments, mb_scenario *scenari
                          mb_error *error) {
     const mb_run_options options = {
         .threads = arguments->threads, .stop = mb_stop_flag(), .walls = !arguments->no_walls};
-    const mb_status status = mb_check_scenario(scenario, error);
+    const mb_status status = mb_check_scenario(scenario, NULL, error);
     return status == MB_OK ? mb_case_run_all(scenario, &options, run, error) : status;
 }
 

@@ -294,14 +294,25 @@ static mb_status read_demands(run_context *all, mb_error *error) {
     return status;
 }
 
+// Once for each script, however many points run it.
+static void tell_broken(void *context, const mb_policy_spec *spec, const mb_error *error) {
+    const char **last = context;
+    if (*last && strcmp(*last, spec->path) == 0) return;
+    *last = spec->path;
+    mb_cli_say(stderr, "mbsand: warning: %s does not load, the other policies run: %s\n", spec->label,
+               error->message);
+}
+
 static int run_sections(run_context *all, mb_error *error) {
+    const char *last_broken = NULL;
+    const mb_broken_policy broken = {.tell = tell_broken, .context = &last_broken};
     const size_t sections = mb_scenario_section_count(all->scenario);
     int code = 0;
     all->results = calloc(sections + 1, sizeof *all->results);
     all->finished = calloc(sections + 1, sizeof *all->finished);
     mb_status status = all->results && all->finished ? MB_OK : mb_fail_memory(error);
     if (status == MB_OK) status = read_demands(all, error);
-    if (status == MB_OK) status = mb_check_scenario(all->scenario, error);
+    if (status == MB_OK) status = mb_check_scenario(all->scenario, &broken, error);
     for (size_t i = 0; i < sections && status == MB_OK && all->arguments->baseline; i++)
         status = check_baseline(mb_scenario_section(all->scenario, i), all->arguments->baseline, error);
     if (status == MB_OK && all->arguments->out) status = mb_output_dir(all->arguments->out, error);

@@ -261,7 +261,7 @@ static int make_instance(lua_State *L) { // (policy table, spec)
     return 0;
 }
 
-static mb_status run_script(mb_host *host, const mb_policy_spec *spec, mb_error *error) {
+static mb_status run_script(mb_host *host, const mb_policy_spec *spec, bool *broken, mb_error *error) {
     lua_State *L = host->L;
     mb_status status = mb_host_run(host, build_sandbox, "the script", 0, error);
     if (status == MB_OK) status = mb_host_load_file(host, spec->path, spec->path, error);
@@ -285,6 +285,7 @@ static mb_status run_script(mb_host *host, const mb_policy_spec *spec, mb_error 
     }
     lua_pushvalue(L, -1);
     status = mb_host_run(host, find_hooks, "the script", 1, error);
+    *broken = status != MB_OK;
     if (status == MB_OK) {
         lua_pushvalue(L, -1);
         lua_pushlightuserdata(L, (void *)(uintptr_t)spec);
@@ -313,6 +314,8 @@ mb_status mb_lua_policy_open(mb_lua_policy *policy, const mb_policy_spec *spec, 
                              const mb_workload *workload, uint64_t seed, uint64_t replication,
                              mb_error *error) {
     mb_host *host = &policy->host;
+    policy->late = false;
+    policy->broken = true;
     mb_status status = mb_host_open(host, limits, error);
     if (status != MB_OK) return status;
     host->workload = workload;
@@ -325,9 +328,10 @@ mb_status mb_lua_policy_open(mb_lua_policy *policy, const mb_policy_spec *spec, 
     host->directory = mb_paths_folder(spec->path);
     status = host->directory ? mb_paths_root(&host->root, error) : mb_fail_memory(error);
     mb_host_begin_loading(host);
-    if (status == MB_OK) status = run_script(host, spec, error);
+    if (status == MB_OK) status = run_script(host, spec, &policy->broken, error);
     mb_host_end_loading(host);
     if (status != MB_OK) {
+        policy->late = atomic_load(&host->stopped_late);
         if (status == MB_FAILED) error->status = status = MB_BAD_INPUT; // it never ran: the input is wrong
         mb_lua_policy_close(policy);
         return status;

@@ -7,6 +7,9 @@
 typedef struct mb_lua_policy {
     mb_host host;
     mb_policy_ops ops; // only the hooks that the script has
+    // Where it could not be opened: the script itself is at fault, not what it was given; it met the limit of
+    // time.
+    bool broken, late;
 } mb_lua_policy;
 
 // Load the script, merge its parameters, find its hooks. The simulation is given later, by the init hook;

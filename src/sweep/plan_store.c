@@ -157,7 +157,7 @@ static mb_status plan_stretch(planner *p, const mb_stretch *stretch, mb_error *e
         status = mb_record_section(p->store, (sqlite3_int64)i + 1, section, error);
         for (size_t j = 0; j < section->point_count && status == MB_OK; j++) {
             const mb_experiment *experiment = &section->points[j].experiment;
-            if (status == MB_OK) status = mb_check_policies(experiment, error);
+            if (status == MB_OK) status = mb_check_policies(experiment, NULL, error);
             if (status == MB_OK)
                 status = mb_record_point(p->store, (sqlite3_int64)i + 1, ++p->points, p->runs + 1, section, j,
                                          error);

@@ -2,4 +2,3 @@
 -- expect: ./cdata.lua:4: 1LL is a number of LuaJIT alone
 -- exit: 2
 return { schedule = function() return 1LL end }
--- loads: never

@@ -3,4 +3,3 @@
 -- exit: 2
 local s = "xxxxxxxx"
 while true do s = s .. s end
--- loads: never

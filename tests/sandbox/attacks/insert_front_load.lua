@@ -4,4 +4,3 @@
 local t = {}
 for i = 1, 1e6 do t[i] = i end
 while true do table.insert(t, 1, 1) table.remove(t) end
--- loads: never

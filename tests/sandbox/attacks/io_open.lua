@@ -3,4 +3,3 @@
 -- exit: 2
 local secrets = io.open("/etc/passwd")
 return { schedule = function() return secrets end }
--- loads: never

@@ -3,4 +3,3 @@
 -- exit: 2
 jit.on()
 return { schedule = function() while true do end end }
--- loads: never

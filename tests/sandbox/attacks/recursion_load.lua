@@ -3,4 +3,3 @@
 -- exit: 2
 local function deeper(n) return 1 + deeper(n + 1) end
 deeper(1)
--- loads: never

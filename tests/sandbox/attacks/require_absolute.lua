@@ -2,4 +2,3 @@
 -- expect: require: "/etc/passwd" is not a module's name
 -- exit: 2
 require "/etc/passwd"
--- loads: never

@@ -3,4 +3,3 @@
 -- exit: 2
 require "bytecode"
 return { schedule = function() end }
--- loads: never

@@ -3,4 +3,3 @@
 -- exit: 2
 local ffi = require "ffi"
 return { schedule = function() ffi.C.exit(0) end }
--- loads: never

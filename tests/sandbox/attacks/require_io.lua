@@ -2,4 +2,3 @@
 -- expect: io.lua: cannot be read
 -- exit: 2
 require("io").write("x")
--- loads: never

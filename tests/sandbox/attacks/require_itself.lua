@@ -3,4 +3,3 @@
 -- exit: 2
 require "support.itself"
 return { schedule = function() end }
--- loads: never

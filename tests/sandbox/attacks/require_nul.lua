@@ -2,4 +2,3 @@
 -- expect: is not a module's name
 -- exit: 2
 require "support.itself\0../../x"
--- loads: never

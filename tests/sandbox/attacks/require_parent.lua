@@ -2,4 +2,3 @@
 -- expect: require: "../small" is not a module's name
 -- exit: 2
 require "../small"
--- loads: never
