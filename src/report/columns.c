@@ -23,6 +23,7 @@ static const struct {
     {"slo_attainment", "SLO met", "%", 100},
     {"qoe_mean", "QoE mean", "%", 100},
     {"qoe_p10", "QoE p10", "%", 100},
+    {"late_tokens", "late tokens", "%", 100},
     {"program_tokens_s", "program", "s/tok", 1},
     {"late_tokens", "late", "% tok", 100},
     {"service_gap", "service gap", "tokens", 1},
