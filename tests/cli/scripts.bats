@@ -315,8 +315,6 @@ END
     on 'replica.chunked = 1' 'replica.chunked must be a boolean, not number'
     on 'replica.reserve = true' 'replica.reserve must be a string, not boolean'
     on 'self.sim[1] = 2' 'sim.number cannot be set'
-    on 'self.sim:bins{ key = function() end, edges = { 1 } }' \
-        'bins: key = a function is unknown; expected "predicted_output", "prompt_tokens", "predicted_total" or "priority"; a function can order a queue: sim:queue{ by = function(req) ... end }'
     on 'self.sim:bins{ key = {}, edges = { 1 } }' 'bins: key = a table is unknown; expected "predicted_output"'
     on 'self.sim:bins{ key = "mood", edges = { 1 } }' 'bins: key = "mood" is unknown; expected "predicted_output"'
     on 'self.sim:bins{ edge = { 1 } }' "bins: there is no option 'edge'; expected key = ..."

@@ -166,7 +166,7 @@ END
     schedule 'replica.watermark = 1'
     fails "replica.watermark is a share from 0 to below 1"
     schedule 'step:carry() for req in replica:each_running() do step:preempt(req, "throw") end step:admit(self.sim.queue)'
-    fails 'step:preempt: expected "recompute", "swap" or "pause", not "throw"'
+    fails 'step:preempt: expected "recompute", "swap", "pause" or "restart", not "throw"'
     schedule 'step:carry("all") step:admit(self.sim.queue)'
     fails 'what a decode must find free is "needed"'
     schedule 'step:carry() step:rank{}'
