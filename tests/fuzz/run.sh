@@ -2,7 +2,7 @@
 # A short run of every fuzz target, as TAP. SECONDS_EACH says how short; names (fuzz_calls) choose among them.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-seconds=${SECONDS_EACH:-8}
+seconds=${SECONDS_EACH:-5}
 out=build/lua5.4-fuzz-clang/fuzz
 mkdir -p $out
 number=0
