@@ -19,8 +19,8 @@ local function section(rate, policies)
   }
 end
 
-local rate = tonumber(os.getenv("RATE")) -- one section, whose policy --policy says
-if rate then return section(rate, { "static_fifo" }) end
+local rate = tonumber(os.getenv("RATE")) -- one section, of one policy
+if rate then return section(rate, { os.getenv("POLICY") or "static_fifo" }) end
 return {
   section(2, { "static_fifo", { "multi_bin_dynamic", bins = 4 } }), -- nearly every batch is one request
   section(14, { "static_fifo", "dynamic_no_bins", { "multi_bin_dynamic", bins = 4 } }),

@@ -49,8 +49,8 @@ for POLICY in fcfs $(find policies -maxdepth 1 -name '*.lua' -printf '%f\n' | se
 done
 head_of "instructions a request, whole batches, 2 requests/s" count ratio
 first=""
-for policy in static_fifo dynamic_no_bins multi_bin_dynamic; do
-    count=$(RATE=2 each 10000 40000 tests/bench/batch.lua --policy "$policy")
+for POLICY in static_fifo dynamic_no_bins multi_bin_dynamic; do
+    count=$(RATE=2 each 10000 40000 tests/bench/batch.lua)
     first=${first:-$count}
-    echo "| \`$policy\` | $count | $(ratio "$count" "$first") |"
+    echo "| \`$POLICY\` | $count | $(ratio "$count" "$first") |"
 done
