@@ -232,10 +232,10 @@ static void read_texts(lua_State *L, int table, const char *key, char ***texts) 
     lua_getfield(L, table, key);
     if (lua_istable(L, -1)) {
         const size_t n = lua_rawlen(L, -1);
-        char **list = *texts = make(L, n + 1, sizeof *list);
+        char **list = *texts = mb_field_make(L, n + 1, sizeof *list);
         for (size_t i = 0; i < n; i++) {
             lua_rawgeti(L, -1, (int)(i + 1));
-            list[i] = copy(L, -1);
+            list[i] = mb_field_copy(L, -1);
             lua_pop(L, 1);
         }
     }
@@ -269,7 +269,7 @@ static void read_point(lua_State *L, int table, mb_scenario *scenario, const mb_
                        mb_point *point) {
     mb_experiment *experiment = &point->experiment;
     experiment->scenario = scenario;
-    read_text(L, table, "label", &point->label);
+    mb_field_text(L, table, "label", &point->label);
     mb_scenario_draft_deinit(&scenario->draft);
     lua_getfield(L, table, "experiment");
     mb_scenario_read_experiment(L, -1, experiment, &scenario->draft);
@@ -286,15 +286,15 @@ static void read_point(lua_State *L, int table, mb_scenario *scenario, const mb_
 
 static void read_section(lua_State *L, int table, mb_scenario *scenario, const mb_overrides *overrides,
                          mb_section *section) {
-    read_text(L, table, "title", &section->title);
-    read_text(L, table, "question", &section->question);
+    mb_field_text(L, table, "title", &section->title);
+    mb_field_text(L, table, "question", &section->question);
     read_texts(L, table, "columns", &section->columns);
     lua_getfield(L, table, "report");
     section->has_report = lua_isfunction(L, -1);
     lua_getfield(L, table, "points");
     const int points = lua_gettop(L);
     const size_t n = lua_rawlen(L, points);
-    section->points = make(L, n, sizeof *section->points);
+    section->points = mb_field_make(L, n, sizeof *section->points);
     section->point_count = n;
     for (size_t i = 0; i < n; i++) {
         lua_rawgeti(L, points, (int)(i + 1));
@@ -316,7 +316,7 @@ static int load(lua_State *L) {
     lua_pushvalue(L, -1);
     scenario->loaded = luaL_ref(L, LUA_REGISTRYINDEX);
     const int table = lua_gettop(L);
-    read_text(L, table, "skipped", &scenario->skipped);
+    mb_field_text(L, table, "skipped", &scenario->skipped);
     if (scenario->skipped) return 0;
     read_texts(L, table, "modules", &scenario->modules);
     read_texts(L, table, "files", &scenario->files);
@@ -326,7 +326,7 @@ static int load(lua_State *L) {
     lua_getfield(L, table, "sections");
     const int sections = lua_gettop(L);
     const size_t n = lua_rawlen(L, sections);
-    scenario->sections = make(L, n, sizeof *scenario->sections);
+    scenario->sections = mb_field_make(L, n, sizeof *scenario->sections);
     scenario->count = n;
     for (size_t i = 0; i < n; i++) {
         lua_rawgeti(L, sections, (int)(i + 1));

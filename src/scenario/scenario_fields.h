@@ -10,56 +10,57 @@
 #include <stdlib.h>
 #include <string.h>
 
-static inline double number_or(lua_State *L, int table, const char *key, double otherwise) {
+static inline double mb_field_number_or(lua_State *L, int table, const char *key, double otherwise) {
     lua_getfield(L, table, key);
     const double value = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : otherwise;
     lua_pop(L, 1);
     return value;
 }
 
-static inline double number(lua_State *L, int table, const char *key) {
-    return number_or(L, table, key, 0);
+static inline double mb_field_number(lua_State *L, int table, const char *key) {
+    return mb_field_number_or(L, table, key, 0);
 }
 
 static inline mb_reader reader_at(lua_State *L, int table) {
-    return (mb_reader){.speed = number(L, table, "speed"), .ttft_s = number(L, table, "ttft")};
+    return (mb_reader){.speed = mb_field_number(L, table, "speed"),
+                       .ttft_s = mb_field_number(L, table, "ttft")};
 }
 
-static inline uint64_t whole(lua_State *L, int table, const char *key) {
-    return (uint64_t)number(L, table, key);
+static inline uint64_t mb_field_whole(lua_State *L, int table, const char *key) {
+    return (uint64_t)mb_field_number(L, table, key);
 }
 
-static inline uint32_t small(lua_State *L, int table, const char *key) {
-    return (uint32_t)number(L, table, key);
+static inline uint32_t mb_field_small(lua_State *L, int table, const char *key) {
+    return (uint32_t)mb_field_number(L, table, key);
 }
 
-static inline bool boolean(lua_State *L, int table, const char *key) {
+static inline bool mb_field_boolean(lua_State *L, int table, const char *key) {
     lua_getfield(L, table, key);
     const bool value = lua_toboolean(L, -1);
     lua_pop(L, 1);
     return value;
 }
 
-static inline void *make(lua_State *L, size_t count, size_t size) {
+static inline void *mb_field_make(lua_State *L, size_t count, size_t size) {
     void *block = calloc(count ? count : 1, size);
     if (!block) luaL_error(L, "out of memory");
     return block;
 }
 
-static inline char *copy(lua_State *L, int index) {
+static inline char *mb_field_copy(lua_State *L, int index) {
     char *text = mb_strdup(lua_tostring(L, index));
     if (!text) luaL_error(L, "out of memory");
     return text;
 }
 
 // A copy of the text in table[key]; as before where there is none.
-static inline void read_text(lua_State *L, int table, const char *key, char **text) {
+static inline void mb_field_text(lua_State *L, int table, const char *key, char **text) {
     lua_getfield(L, table, key);
-    if (lua_type(L, -1) == LUA_TSTRING) *text = copy(L, -1);
+    if (lua_type(L, -1) == LUA_TSTRING) *text = mb_field_copy(L, -1);
     lua_pop(L, 1);
 }
 
-static inline bool is(lua_State *L, int table, const char *key, const char *value) {
+static inline bool mb_field_is(lua_State *L, int table, const char *key, const char *value) {
     lua_getfield(L, table, key);
     const char *text = lua_tostring(L, -1);
     const bool same = text && strcmp(text, value) == 0;
@@ -68,26 +69,27 @@ static inline bool is(lua_State *L, int table, const char *key, const char *valu
 }
 
 // Push table[key]; false, and nothing pushed, if it is not a table. The new table's index is the stack's top.
-static inline bool enter(lua_State *L, int table, const char *key) {
+static inline bool mb_field_enter(lua_State *L, int table, const char *key) {
     lua_getfield(L, table, key);
     if (lua_istable(L, -1)) return true;
     lua_pop(L, 1);
     return false;
 }
 
-static inline int choose(lua_State *L, int table, const char *const names[], size_t count) {
+static inline int mb_field_choose(lua_State *L, int table, const char *const names[], size_t count) {
     for (size_t i = 0; i < count; i++)
-        if (is(L, table, "kind", names[i])) return (int)i;
+        if (mb_field_is(L, table, "kind", names[i])) return (int)i;
     lua_getfield(L, table, "kind");
     return luaL_error(L, "unknown kind \"%s\"", lua_tostring(L, -1));
 }
-#define CHOOSE(L, table, names) choose(L, table, names, sizeof(names) / sizeof *(names))
+#define MB_FIELD_CHOOSE(L, table, names) mb_field_choose(L, table, names, sizeof(names) / sizeof *(names))
 
-static inline void read_numbers(lua_State *L, int table, const char *key, double **numbers, size_t *count) {
-    if (!enter(L, table, key)) return;
+static inline void mb_field_numbers(lua_State *L, int table, const char *key, double **numbers,
+                                    size_t *count) {
+    if (!mb_field_enter(L, table, key)) return;
     const int list = lua_gettop(L);
     const size_t n = lua_rawlen(L, list);
-    *numbers = make(L, n, sizeof **numbers);
+    *numbers = mb_field_make(L, n, sizeof **numbers);
     *count = n;
     for (size_t i = 0; i < n; i++) {
         lua_rawgeti(L, list, (int)(i + 1));

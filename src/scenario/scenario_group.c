@@ -11,33 +11,35 @@
 #include <math.h>
 
 static mb_step_coefficients read_coefficients(lua_State *L, int table) {
-    return (mb_step_coefficients){number(L, table, "base"), number(L, table, "per_token"),
-                                  number(L, table, "per_context"), number(L, table, "per_request")};
+    return (mb_step_coefficients){mb_field_number(L, table, "base"), mb_field_number(L, table, "per_token"),
+                                  mb_field_number(L, table, "per_context"),
+                                  mb_field_number(L, table, "per_request")};
 }
 
 static void read_step_model(lua_State *L, int table, mb_group *group, mb_group_draft *draft) {
     mb_latency *latency = &group->latency;
     const mb_step_coefficients c = read_coefficients(L, table);
     latency->step = (mb_step_law){c.base_s, c.per_token_s, c.per_context_s, c.per_request_s, .split = false};
-    if (enter(L, table, "prompts")) {
+    if (mb_field_enter(L, table, "prompts")) {
         latency->step.split = true;
         latency->step.prompts = read_coefficients(L, lua_gettop(L));
         lua_pop(L, 1);
     }
-    latency->host_s = number(L, table, "host");
-    latency->scheduling_s_per_request = number(L, table, "scheduling");
-    draft->layers = small(L, table, "layers");
-    draft->hidden = small(L, table, "hidden");
-    draft->tp = small(L, table, "gpus");
-    draft->shared = (mb_expert_ranks){small(L, table, "expert_gpus"), small(L, table, "expert_ranks")};
-    read_text(L, table, "links", &draft->links_path);
-    read_text(L, table, "exchange", &draft->exchange_path);
-    read_text(L, table, "corrections", &draft->corrections_path);
+    latency->host_s = mb_field_number(L, table, "host");
+    latency->scheduling_s_per_request = mb_field_number(L, table, "scheduling");
+    draft->layers = mb_field_small(L, table, "layers");
+    draft->hidden = mb_field_small(L, table, "hidden");
+    draft->tp = mb_field_small(L, table, "gpus");
+    draft->shared =
+        (mb_expert_ranks){mb_field_small(L, table, "expert_gpus"), mb_field_small(L, table, "expert_ranks")};
+    mb_field_text(L, table, "links", &draft->links_path);
+    mb_field_text(L, table, "exchange", &draft->exchange_path);
+    mb_field_text(L, table, "corrections", &draft->corrections_path);
     double *sizes = NULL;
     size_t count = 0;
-    read_numbers(L, table, "graph_sizes", &sizes, &count);
+    mb_field_numbers(L, table, "graph_sizes", &sizes, &count);
     draft->graph_sizes = sizes; // released with the draft, whatever happens next
-    group->graph_sizes = make(L, count, sizeof *group->graph_sizes);
+    group->graph_sizes = mb_field_make(L, count, sizeof *group->graph_sizes);
     for (size_t i = 0; i < count; i++)
         group->graph_sizes[i] = (uint32_t)sizes[i];
     latency->graph_sizes = group->graph_sizes;
@@ -55,19 +57,19 @@ static void read_latency(lua_State *L, int table, mb_group *group, mb_group_draf
                                         "latency.step",    "latency.profile", "latency.custom",
                                         "latency.roofline"};
     mb_latency *latency = &group->latency;
-    latency->kind = (mb_latency_kind)CHOOSE(L, table, names);
-    latency->law = (mb_batch_law){.alpha_s = number(L, table, "alpha"),
-                                  .beta_s_per_token = number(L, table, "beta"),
-                                  .gamma = number(L, table, "gamma"),
-                                  .floor_s = number(L, table, "floor")};
-    latency->tbt_s = number(L, table, "tbt");
-    latency->noise = number(L, table, "noise");
-    read_text(L, table, "path", &draft->grid_path);
-    draft->absolute_weight = is(L, table, "weight", "absolute");
+    latency->kind = (mb_latency_kind)MB_FIELD_CHOOSE(L, table, names);
+    latency->law = (mb_batch_law){.alpha_s = mb_field_number(L, table, "alpha"),
+                                  .beta_s_per_token = mb_field_number(L, table, "beta"),
+                                  .gamma = mb_field_number(L, table, "gamma"),
+                                  .floor_s = mb_field_number(L, table, "floor")};
+    latency->tbt_s = mb_field_number(L, table, "tbt");
+    latency->noise = mb_field_number(L, table, "noise");
+    mb_field_text(L, table, "path", &draft->grid_path);
+    draft->absolute_weight = mb_field_is(L, table, "weight", "absolute");
     if (latency->kind == MB_LATENCY_CUSTOM) latency->custom = no_clock;
     if (mb_latency_is_step(latency)) read_step_model(L, table, group, draft);
-    if (latency->kind == MB_LATENCY_ROOFLINE && enter(L, table, "coefficients")) {
-        group->roofline = make(L, 1, sizeof *group->roofline);
+    if (latency->kind == MB_LATENCY_ROOFLINE && mb_field_enter(L, table, "coefficients")) {
+        group->roofline = mb_field_make(L, 1, sizeof *group->roofline);
         mb_roofline_from_table(L, lua_gettop(L), group->roofline);
         latency->roofline = group->roofline;
         lua_pop(L, 1);
@@ -76,45 +78,47 @@ static void read_latency(lua_State *L, int table, mb_group *group, mb_group_draf
 
 static mb_reserve read_reserve(lua_State *L, int table) {
     for (mb_reserve reserve = MB_RESERVE_CHUNK; reserve < MB_RESERVE_COUNT; reserve++)
-        if (is(L, table, "reserve", mb_reserve_name(reserve))) return reserve;
+        if (mb_field_is(L, table, "reserve", mb_reserve_name(reserve))) return reserve;
     return MB_RESERVE_COUNT;
 }
 
 static void read_memory(lua_State *L, int table, mb_group *group) {
     mb_hardware *hardware = &group->hardware;
-    const bool contiguous = is(L, table, "kv", "contiguous"), paged = is(L, table, "kv", "paged");
-    const double capacity = number(L, table, "capacity");
-    const uint32_t longest = small(L, table, "kv_max_length");
+    const bool contiguous = mb_field_is(L, table, "kv", "contiguous"),
+               paged = mb_field_is(L, table, "kv", "paged");
+    const double capacity = mb_field_number(L, table, "capacity");
+    const uint32_t longest = mb_field_small(L, table, "kv_max_length");
     // An engine's pool is always of blocks: of a token, with the final length reserved, or of the longest
     // request.
     hardware->memory = (mb_engine_memory){
         .kind = contiguous ? MB_KV_CONTIGUOUS : MB_KV_TOKENS,
         .capacity = capacity > 0 ? (uint64_t)capacity : MB_UNLIMITED,
         .max_length = longest,
-        .block = paged        ? small(L, table, "kv_block")
+        .block = paged        ? mb_field_small(L, table, "kv_block")
                  : contiguous ? longest
                               : 1,
-        .prefix_cache = paged && boolean(L, table, "prefix_cache"),
+        .prefix_cache = paged && mb_field_boolean(L, table, "prefix_cache"),
     };
     hardware->reserve = paged ? read_reserve(L, table) : contiguous ? MB_RESERVE_CHUNK : MB_RESERVE_FINAL;
     hardware->reserve_given = hardware->reserve != MB_RESERVE_COUNT && paged;
     if (paged && !hardware->reserve_given) hardware->reserve = MB_RESERVE_CHUNK;
-    hardware->watermark = paged ? number(L, table, "watermark") : 0; // room to grow, which only pages need
+    hardware->watermark =
+        paged ? mb_field_number(L, table, "watermark") : 0; // room to grow, which only pages need
 }
 
 void mb_group_read(lua_State *L, int table, mb_group *group, mb_group_draft *draft) {
     const int top = lua_gettop(L);
     mb_hardware *hardware = &group->hardware;
-    read_text(L, table, "name", &group->name);
+    mb_field_text(L, table, "name", &group->name);
     hardware->group = group->name;
-    if (enter(L, table, "latency")) read_latency(L, lua_gettop(L), group, draft);
-    if (enter(L, table, "cluster")) {
+    if (mb_field_enter(L, table, "latency")) read_latency(L, lua_gettop(L), group, draft);
+    if (mb_field_enter(L, table, "cluster")) {
         const int cluster = lua_gettop(L);
-        hardware->replicas = small(L, cluster, "replicas");
-        hardware->max_requests = small(L, cluster, "max_requests");
-        hardware->token_budget = whole(L, cluster, "token_budget");
-        draft->usd_per_hour = number(L, cluster, "all_usd_per_hour");
-        read_text(L, cluster, "model_path", &group->model_path);
+        hardware->replicas = mb_field_small(L, cluster, "replicas");
+        hardware->max_requests = mb_field_small(L, cluster, "max_requests");
+        hardware->token_budget = mb_field_whole(L, cluster, "token_budget");
+        draft->usd_per_hour = mb_field_number(L, cluster, "all_usd_per_hour");
+        mb_field_text(L, cluster, "model_path", &group->model_path);
         read_memory(L, cluster, group);
     }
     lua_settop(L, top);

@@ -10,29 +10,29 @@
 // --- cluster, policies
 
 static void read_cluster(lua_State *L, int table, mb_experiment *experiment) {
-    experiment->ranks = small(L, table, "group");
-    if (enter(L, table, "front_end")) {
-        experiment->front_end =
-            (mb_front_end){number(L, lua_gettop(L), "base"), number(L, lua_gettop(L), "per_token")};
+    experiment->ranks = mb_field_small(L, table, "group");
+    if (mb_field_enter(L, table, "front_end")) {
+        experiment->front_end = (mb_front_end){mb_field_number(L, lua_gettop(L), "base"),
+                                               mb_field_number(L, lua_gettop(L), "per_token")};
         lua_pop(L, 1);
     }
-    experiment->async = boolean(L, table, "async_scheduling");
-    if (enter(L, table, "swap")) {
+    experiment->async = mb_field_boolean(L, table, "async_scheduling");
+    if (mb_field_enter(L, table, "swap")) {
         const int swap = lua_gettop(L);
-        experiment->swap_tokens = whole(L, swap, "tokens");
-        experiment->swap_s_per_token = number(L, swap, "seconds_per_token");
+        experiment->swap_tokens = mb_field_whole(L, swap, "tokens");
+        experiment->swap_s_per_token = mb_field_number(L, swap, "seconds_per_token");
         lua_pop(L, 1);
     }
-    experiment->block_oversize = is(L, table, "oversize", "block");
+    experiment->block_oversize = mb_field_is(L, table, "oversize", "block");
 }
 
 static void read_groups(lua_State *L, int table, mb_experiment *experiment, mb_scenario_draft *draft) {
     lua_getfield(L, table, "groups");
     const int list = lua_gettop(L);
     const size_t n = lua_rawlen(L, list);
-    experiment->groups = make(L, n, sizeof *experiment->groups);
+    experiment->groups = mb_field_make(L, n, sizeof *experiment->groups);
     experiment->group_count = n;
-    draft->groups = make(L, n, sizeof *draft->groups);
+    draft->groups = mb_field_make(L, n, sizeof *draft->groups);
     draft->group_count = n;
     for (size_t i = 0; i < n; i++) {
         lua_rawgeti(L, list, (int)(i + 1));
@@ -44,8 +44,8 @@ static void read_groups(lua_State *L, int table, mb_experiment *experiment, mb_s
 }
 
 static void read_param(lua_State *L, int table, mb_param *param) {
-    read_text(L, table, "name", &param->name);
-    param->if_declared = boolean(L, table, "if_declared");
+    mb_field_text(L, table, "name", &param->name);
+    param->if_declared = mb_field_boolean(L, table, "if_declared");
     lua_getfield(L, table, "value");
     switch (lua_type(L, -1)) {
     case LUA_TNUMBER:
@@ -58,23 +58,23 @@ static void read_param(lua_State *L, int table, mb_param *param) {
         break;
     case LUA_TSTRING:
         param->kind = MB_PARAM_TEXT;
-        param->text = copy(L, -1);
+        param->text = mb_field_copy(L, -1);
         break;
     default:
         param->kind = MB_PARAM_NUMBERS;
-        read_numbers(L, table, "value", &param->numbers, &param->number_count);
+        mb_field_numbers(L, table, "value", &param->numbers, &param->number_count);
     }
     lua_pop(L, 1);
 }
 
 static void read_policy(lua_State *L, int table, mb_policy_spec *policy) {
-    read_text(L, table, "label", &policy->label);
-    read_text(L, table, "path", &policy->path);
-    policy->unlimited_memory = boolean(L, table, "unlimited_memory");
-    if (!enter(L, table, "params")) return;
+    mb_field_text(L, table, "label", &policy->label);
+    mb_field_text(L, table, "path", &policy->path);
+    policy->unlimited_memory = mb_field_boolean(L, table, "unlimited_memory");
+    if (!mb_field_enter(L, table, "params")) return;
     const int list = lua_gettop(L);
     const size_t n = lua_rawlen(L, list);
-    policy->params = make(L, n, sizeof *policy->params);
+    policy->params = mb_field_make(L, n, sizeof *policy->params);
     policy->param_count = n;
     for (size_t i = 0; i < n; i++) {
         lua_rawgeti(L, list, (int)(i + 1));
@@ -85,10 +85,10 @@ static void read_policy(lua_State *L, int table, mb_policy_spec *policy) {
 }
 
 static void read_policies(lua_State *L, int table, mb_experiment *experiment) {
-    if (!enter(L, table, "policies")) return;
+    if (!mb_field_enter(L, table, "policies")) return;
     const int list = lua_gettop(L);
     const size_t n = lua_rawlen(L, list);
-    experiment->policies = make(L, n, sizeof *experiment->policies);
+    experiment->policies = mb_field_make(L, n, sizeof *experiment->policies);
     experiment->policy_count = n;
     for (size_t i = 0; i < n; i++) {
         lua_rawgeti(L, list, (int)(i + 1));
@@ -102,44 +102,46 @@ void mb_scenario_read_experiment(lua_State *L, int index, mb_experiment *experim
                                  mb_scenario_draft *draft) {
     luaL_checkstack(L, 40, "scenario");
     const int table = mb_lua_absolute(L, index), top = lua_gettop(L);
-    read_text(L, table, "where", &draft->where);
-    read_text(L, table, "before", &draft->before);
-    read_text(L, table, "after", &draft->after);
-    if (enter(L, table, "workload")) mb_scenario_read_workload(L, lua_gettop(L), &experiment->workload);
-    if (enter(L, table, "cluster")) read_cluster(L, lua_gettop(L), experiment);
+    mb_field_text(L, table, "where", &draft->where);
+    mb_field_text(L, table, "before", &draft->before);
+    mb_field_text(L, table, "after", &draft->after);
+    if (mb_field_enter(L, table, "workload"))
+        mb_scenario_read_workload(L, lua_gettop(L), &experiment->workload);
+    if (mb_field_enter(L, table, "cluster")) read_cluster(L, lua_gettop(L), experiment);
     read_groups(L, table, experiment, draft);
     experiment->slo = (mb_slo){INFINITY, INFINITY, INFINITY, INFINITY};
-    if (enter(L, table, "slo")) {
-        experiment->slo.ttft_s = number_or(L, lua_gettop(L), "ttft", INFINITY);
-        experiment->slo.tbt_s = number_or(L, lua_gettop(L), "tbt", INFINITY);
-        experiment->slo.e2e_s = number_or(L, lua_gettop(L), "e2e", INFINITY);
-        experiment->slo.gap_s = number_or(L, lua_gettop(L), "gap", INFINITY);
+    if (mb_field_enter(L, table, "slo")) {
+        experiment->slo.ttft_s = mb_field_number_or(L, lua_gettop(L), "ttft", INFINITY);
+        experiment->slo.tbt_s = mb_field_number_or(L, lua_gettop(L), "tbt", INFINITY);
+        experiment->slo.e2e_s = mb_field_number_or(L, lua_gettop(L), "e2e", INFINITY);
+        experiment->slo.gap_s = mb_field_number_or(L, lua_gettop(L), "gap", INFINITY);
     }
     experiment->fair = (mb_fair){.prompt = 1, .output = 2};
-    if (enter(L, table, "fair")) {
+    if (mb_field_enter(L, table, "fair")) {
         const int fair = lua_gettop(L);
-        experiment->fair = (mb_fair){number(L, fair, "w_prompt"), number(L, fair, "w_output"), true};
+        experiment->fair =
+            (mb_fair){mb_field_number(L, fair, "w_prompt"), mb_field_number(L, fair, "w_output"), true};
     }
-    if (enter(L, table, "qoe")) experiment->reader = reader_at(L, lua_gettop(L));
-    if (enter(L, table, "warmup")) {
-        experiment->warmup_requests = whole(L, lua_gettop(L), "requests");
-        experiment->warmup_s = number(L, lua_gettop(L), "seconds");
+    if (mb_field_enter(L, table, "qoe")) experiment->reader = reader_at(L, lua_gettop(L));
+    if (mb_field_enter(L, table, "warmup")) {
+        experiment->warmup_requests = mb_field_whole(L, lua_gettop(L), "requests");
+        experiment->warmup_s = mb_field_number(L, lua_gettop(L), "seconds");
     }
-    if (enter(L, table, "limits")) {
+    if (mb_field_enter(L, table, "limits")) {
         const int limits = lua_gettop(L);
         experiment->limits =
-            (mb_limits){.hook_s = number(L, limits, "hook_seconds"),
-                        .hook_instructions = whole(L, limits, "hook_instructions"),
-                        .memory_bytes = (uint64_t)(number(L, limits, "memory_mb") * 1048576)};
+            (mb_limits){.hook_s = mb_field_number(L, limits, "hook_seconds"),
+                        .hook_instructions = mb_field_whole(L, limits, "hook_instructions"),
+                        .memory_bytes = (uint64_t)(mb_field_number(L, limits, "memory_mb") * 1048576)};
     }
     lua_settop(L, top);
     read_policies(L, table, experiment);
-    experiment->why = boolean(L, table, "why");
-    experiment->exact_percentiles = boolean(L, table, "exact_percentiles");
-    experiment->oracle = boolean(L, table, "oracle");
-    experiment->stop_s = number(L, table, "stop_time");
-    experiment->seeds = small(L, table, "seeds");
-    experiment->seed = whole(L, table, "seed");
+    experiment->why = mb_field_boolean(L, table, "why");
+    experiment->exact_percentiles = mb_field_boolean(L, table, "exact_percentiles");
+    experiment->oracle = mb_field_boolean(L, table, "oracle");
+    experiment->stop_s = mb_field_number(L, table, "stop_time");
+    experiment->seeds = mb_field_small(L, table, "seeds");
+    experiment->seed = mb_field_whole(L, table, "seed");
 }
 
 // --- preparing

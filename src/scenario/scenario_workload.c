@@ -10,16 +10,16 @@ static bool read_distribution_of(lua_State *L, int table, const char *key, mb_di
 
 // parts[i].lengths, with the number that each has under `key`.
 static void read_parts(lua_State *L, int table, const char *key, mb_distribution *d) {
-    if (!enter(L, table, "parts")) return;
+    if (!mb_field_enter(L, table, "parts")) return;
     const int list = lua_gettop(L);
     const size_t n = lua_rawlen(L, list);
-    d->parts = make(L, n, sizeof *d->parts);
+    d->parts = mb_field_make(L, n, sizeof *d->parts);
     d->part_count = n;
-    d->values = make(L, n, sizeof *d->values);
+    d->values = mb_field_make(L, n, sizeof *d->values);
     d->value_count = n;
     for (size_t i = 0; i < n; i++) {
         lua_rawgeti(L, list, (int)(i + 1));
-        d->values[i] = number_or(L, lua_gettop(L), key, INFINITY);
+        d->values[i] = mb_field_number_or(L, lua_gettop(L), key, INFINITY);
         read_distribution_of(L, lua_gettop(L), "lengths", &d->parts[i]);
         lua_pop(L, 1);
     }
@@ -37,16 +37,16 @@ static void read_distribution(lua_State *L, int table, mb_distribution *d) {
                                         "none",  "shape", "shape", "none", "none", "none"};
     static const char *const second[] = {"none", "high",  "std", "sigma", "none", "none",
                                          "none", "scale", "min", "none",  "none", "none"};
-    const int kind = CHOOSE(L, table, names);
+    const int kind = MB_FIELD_CHOOSE(L, table, names);
     d->kind = (mb_distribution_kind)kind;
-    d->a = number(L, table, first[kind]);
-    d->b = number(L, table, second[kind]);
-    d->min = number(L, table, "min");
-    d->max = number_or(L, table, "max", INFINITY);
+    d->a = mb_field_number(L, table, first[kind]);
+    d->b = mb_field_number(L, table, second[kind]);
+    d->min = mb_field_number(L, table, "min");
+    d->max = mb_field_number_or(L, table, "max", INFINITY);
     if (d->kind == MB_DIST_MIXTURE) read_parts(L, table, "share", d);
     if (d->kind == MB_DIST_BY_PROMPT) read_parts(L, table, "up_to", d);
     if (d->kind == MB_DIST_OF_PROMPT) {
-        d->parts = make(L, 2, sizeof *d->parts);
+        d->parts = mb_field_make(L, 2, sizeof *d->parts);
         d->part_count = 2; // a base that is not given is 0
         read_distribution_of(L, table, "base", &d->parts[0]);
         read_distribution_of(L, table, "factor", &d->parts[1]);
@@ -64,14 +64,14 @@ static void read_distribution(lua_State *L, int table, mb_distribution *d) {
 }
 
 static bool read_distribution_of(lua_State *L, int table, const char *key, mb_distribution *d) {
-    if (!enter(L, table, key)) return false;
+    if (!mb_field_enter(L, table, key)) return false;
     read_distribution(L, lua_gettop(L), d);
     lua_pop(L, 1);
     return true;
 }
 
 static void read_pairs(lua_State *L, int table, mb_length_pairs *pairs) {
-    if (!enter(L, table, "lengths")) return;
+    if (!mb_field_enter(L, table, "lengths")) return;
     const int at = lua_gettop(L);
     lua_getfield(L, at, "path");
     lua_getfield(L, at, "prompt");
@@ -83,10 +83,10 @@ static void read_pairs(lua_State *L, int table, mb_length_pairs *pairs) {
 }
 
 static void read_segments(lua_State *L, int table, mb_arrivals *arrivals) {
-    if (!enter(L, table, "segments")) return;
+    if (!mb_field_enter(L, table, "segments")) return;
     const int list = lua_gettop(L);
     const size_t n = lua_rawlen(L, list);
-    arrivals->segments = make(L, n, sizeof *arrivals->segments);
+    arrivals->segments = mb_field_make(L, n, sizeof *arrivals->segments);
     arrivals->segment_count = n;
     for (size_t i = 0; i < n; i++) {
         lua_rawgeti(L, list, (int)(i + 1));
@@ -106,16 +106,16 @@ static void read_periods(lua_State *L, int table, mb_arrivals *arrivals) {
     arrivals->kind = MB_ARRIVALS_PERIODS;
     read_distribution_of(L, table, "on", &arrivals->on);
     read_distribution_of(L, table, "off", &arrivals->off);
-    arrivals->during = make(L, 1, sizeof *arrivals->during);
+    arrivals->during = mb_field_make(L, 1, sizeof *arrivals->during);
     *arrivals->during = (mb_arrivals){.kind = MB_ARRIVALS_POISSON, .rate = arrivals->rate};
-    if (!enter(L, table, "during")) return;
+    if (!mb_field_enter(L, table, "during")) return;
     read_arrivals(L, lua_gettop(L), arrivals->during);
     lua_pop(L, 1);
 }
 
 static double mean_of(lua_State *L, int table, const char *key) {
-    if (!enter(L, table, key)) return 0;
-    const double mean = number(L, lua_gettop(L), "mean");
+    if (!mb_field_enter(L, table, key)) return 0;
+    const double mean = mb_field_number(L, lua_gettop(L), "mean");
     lua_pop(L, 1);
     return mean;
 }
@@ -124,24 +124,24 @@ static void read_arrivals(lua_State *L, int table, mb_arrivals *arrivals) {
     static const char *const names[] = {"arrivals.constant",   "arrivals.poisson", "arrivals.gamma",
                                         "arrivals.weibull",    "arrivals.on_off",  "arrivals.piecewise",
                                         "arrivals.all_at_once"};
-    const int kind = CHOOSE(L, table, names);
+    const int kind = MB_FIELD_CHOOSE(L, table, names);
     const bool at_once = kind == 6;
     arrivals->kind = at_once ? MB_ARRIVALS_CONSTANT : (mb_arrivals_kind)kind;
-    arrivals->rate = at_once ? (double)INFINITY : number(L, table, "rate");
-    arrivals->shape = number(L, table, "shape");
+    arrivals->rate = at_once ? (double)INFINITY : mb_field_number(L, table, "rate");
+    arrivals->shape = mb_field_number(L, table, "shape");
     arrivals->on_mean_s = mean_of(L, table, "on");
     arrivals->off_mean_s = mean_of(L, table, "off");
-    arrivals->off_rate = number(L, table, "off_rate");
-    arrivals->repeat = boolean(L, table, "repeat");
+    arrivals->off_rate = mb_field_number(L, table, "off_rate");
+    arrivals->repeat = mb_field_boolean(L, table, "repeat");
     read_segments(L, table, arrivals);
-    if (boolean(L, table, "general")) read_periods(L, table, arrivals);
+    if (mb_field_boolean(L, table, "general")) read_periods(L, table, arrivals);
 }
 
 static void read_confusion(lua_State *L, int table, mb_predictor *predictor) {
-    if (!enter(L, table, "matrix")) return;
+    if (!mb_field_enter(L, table, "matrix")) return;
     const int rows = lua_gettop(L);
     const size_t bins = predictor->bins;
-    predictor->confusion = make(L, bins * bins, sizeof *predictor->confusion);
+    predictor->confusion = mb_field_make(L, bins * bins, sizeof *predictor->confusion);
     for (size_t i = 0; i < bins; i++) {
         lua_rawgeti(L, rows, (int)(i + 1));
         for (size_t j = 0; j < bins; j++) {
@@ -158,17 +158,17 @@ static void read_predictor(lua_State *L, int table, mb_predictor *predictor) {
     static const char *const names[] = {"predict.exact",     "predict.lognormal", "predict.bin_flip",
                                         "predict.confusion", "predict.constant",  "predict.column",
                                         "predict.origin",    "predict.refined",   "predict.bins"};
-    predictor->kind = (mb_predictor_kind)CHOOSE(L, table, names);
-    predictor->sigma = number(L, table, "sigma");
-    predictor->floor = number(L, table, "floor");
-    predictor->every = small(L, table, "every");
-    predictor->flip = number(L, table, "p");
-    predictor->lowest = number(L, table, "lowest");
-    predictor->highest = number(L, table, "highest");
-    predictor->constant = small(L, table, "value");
-    predictor->origin_seed = small(L, table, "seed");
+    predictor->kind = (mb_predictor_kind)MB_FIELD_CHOOSE(L, table, names);
+    predictor->sigma = mb_field_number(L, table, "sigma");
+    predictor->floor = mb_field_number(L, table, "floor");
+    predictor->every = mb_field_small(L, table, "every");
+    predictor->flip = mb_field_number(L, table, "p");
+    predictor->lowest = mb_field_number(L, table, "lowest");
+    predictor->highest = mb_field_number(L, table, "highest");
+    predictor->constant = mb_field_small(L, table, "value");
+    predictor->origin_seed = mb_field_small(L, table, "seed");
     size_t edges = 0;
-    read_numbers(L, table, "edges", &predictor->edges, &edges);
+    mb_field_numbers(L, table, "edges", &predictor->edges, &edges);
     if (predictor->edges) predictor->bins = edges + 1;
     read_confusion(L, table, predictor);
 }
@@ -176,27 +176,27 @@ static void read_predictor(lua_State *L, int table, mb_predictor *predictor) {
 static void read_trace(lua_State *L, int table, mb_trace *trace) {
     static const char *const names[] = {"trace.burstgpt", "trace.azure", "trace.csv", "trace.mooncake",
                                         "trace.jsonl"};
-    trace->layout = (mb_trace_layout)CHOOSE(L, table, names);
-    read_text(L, table, "path", &trace->path);
-    trace->time_unit_s = number_or(L, table, "time_unit", 1);
-    trace->rate_scale = number_or(L, table, "rate_scale", 1);
-    trace->from_s = number(L, table, "from");
-    trace->to_s = number_or(L, table, "to", INFINITY);
-    trace->skip_rows = whole(L, table, "skip_rows");
-    trace->window_per_seed = boolean(L, table, "window_per_seed");
-    trace->keep_zero = boolean(L, table, "keep_zero");
-    trace->jitter_s = number(L, table, "jitter");
-    trace->turns = is(L, table, "turns", "wait")    ? MB_TURNS_WAIT
-                   : is(L, table, "turns", "delay") ? MB_TURNS_DELAY
-                                                    : MB_TURNS_STAMPS;
-    trace->grow = is(L, table, "context", "grow");
-    trace->thin = number(L, table, "thin");
-    trace->max_gap_s = number(L, table, "max_gap");
-    trace->sort = boolean(L, table, "sort");
-    trace->untimed = boolean(L, table, "untimed");
-    trace->longest = whole(L, table, "longest");
-    trace->prefix_unit_tokens = small(L, table, "prefix_unit");
-    if (!enter(L, table, "columns") && !enter(L, table, "fields")) return;
+    trace->layout = (mb_trace_layout)MB_FIELD_CHOOSE(L, table, names);
+    mb_field_text(L, table, "path", &trace->path);
+    trace->time_unit_s = mb_field_number_or(L, table, "time_unit", 1);
+    trace->rate_scale = mb_field_number_or(L, table, "rate_scale", 1);
+    trace->from_s = mb_field_number(L, table, "from");
+    trace->to_s = mb_field_number_or(L, table, "to", INFINITY);
+    trace->skip_rows = mb_field_whole(L, table, "skip_rows");
+    trace->window_per_seed = mb_field_boolean(L, table, "window_per_seed");
+    trace->keep_zero = mb_field_boolean(L, table, "keep_zero");
+    trace->jitter_s = mb_field_number(L, table, "jitter");
+    trace->turns = mb_field_is(L, table, "turns", "wait")    ? MB_TURNS_WAIT
+                   : mb_field_is(L, table, "turns", "delay") ? MB_TURNS_DELAY
+                                                             : MB_TURNS_STAMPS;
+    trace->grow = mb_field_is(L, table, "context", "grow");
+    trace->thin = mb_field_number(L, table, "thin");
+    trace->max_gap_s = mb_field_number(L, table, "max_gap");
+    trace->sort = mb_field_boolean(L, table, "sort");
+    trace->untimed = mb_field_boolean(L, table, "untimed");
+    trace->longest = mb_field_whole(L, table, "longest");
+    trace->prefix_unit_tokens = mb_field_small(L, table, "prefix_unit");
+    if (!mb_field_enter(L, table, "columns") && !mb_field_enter(L, table, "fields")) return;
     const int columns = lua_gettop(L);
     mb_trace_columns *into = &trace->columns;
     const struct {
@@ -209,48 +209,48 @@ static void read_trace(lua_State *L, int table, mb_trace *trace) {
         {"duration", &into->duration},   {"session", &into->session}, {"id", &into->id},
         {"parent", &into->parent},       {"delay", &into->delay},     {"max_output", &into->max_output}};
     for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
-        read_text(L, columns, roles[i].key, roles[i].name);
+        mb_field_text(L, columns, roles[i].key, roles[i].name);
     lua_pop(L, 1);
 }
 
 static void read_max_output(lua_State *L, int table, mb_output_bound *bound) {
-    if (!enter(L, table, "max_output")) return;
+    if (!mb_field_enter(L, table, "max_output")) return;
     const int at = lua_gettop(L);
     bound->given = true;
-    if (is(L, at, "kind", "max_output"))
-        bound->factor = number(L, at, "factor");
+    if (mb_field_is(L, at, "kind", "max_output"))
+        bound->factor = mb_field_number(L, at, "factor");
     else
         read_distribution(L, at, &bound->tokens);
     lua_pop(L, 1);
 }
 
 static void read_class(lua_State *L, int table, mb_class *class) {
-    read_text(L, table, "name", &class->name);
-    class->share = number(L, table, "share");
-    class->priority = (int32_t)number(L, table, "priority");
+    mb_field_text(L, table, "name", &class->name);
+    class->share = mb_field_number(L, table, "share");
+    class->priority = (int32_t)mb_field_number(L, table, "priority");
     class->slo = (mb_slo){INFINITY, INFINITY, INFINITY, INFINITY};
     read_distribution_of(L, table, "prompt", &class->prompt);
     read_distribution_of(L, table, "output", &class->output);
     read_pairs(L, table, &class->pairs);
     read_max_output(L, table, &class->max_output);
-    if (enter(L, table, "qoe")) {
+    if (mb_field_enter(L, table, "qoe")) {
         class->reader = reader_at(L, lua_gettop(L));
         lua_pop(L, 1);
     }
-    if (!enter(L, table, "slo")) return;
+    if (!mb_field_enter(L, table, "slo")) return;
     const int slo = lua_gettop(L);
-    class->slo = (mb_slo){.ttft_s = number_or(L, slo, "ttft", INFINITY),
-                          .tbt_s = number_or(L, slo, "tbt", INFINITY),
-                          .e2e_s = number_or(L, slo, "e2e", INFINITY),
-                          .gap_s = number_or(L, slo, "gap", INFINITY)};
+    class->slo = (mb_slo){.ttft_s = mb_field_number_or(L, slo, "ttft", INFINITY),
+                          .tbt_s = mb_field_number_or(L, slo, "tbt", INFINITY),
+                          .e2e_s = mb_field_number_or(L, slo, "e2e", INFINITY),
+                          .gap_s = mb_field_number_or(L, slo, "gap", INFINITY)};
     lua_pop(L, 1);
 }
 
 static void read_classes(lua_State *L, int table, mb_workload *workload) {
-    if (!enter(L, table, "classes")) return;
+    if (!mb_field_enter(L, table, "classes")) return;
     const int list = lua_gettop(L);
     const size_t n = lua_rawlen(L, list);
-    workload->classes = make(L, n, sizeof *workload->classes);
+    workload->classes = mb_field_make(L, n, sizeof *workload->classes);
     workload->class_count = n;
     for (size_t i = 0; i < n; i++) {
         lua_rawgeti(L, list, (int)(i + 1));
@@ -261,26 +261,26 @@ static void read_classes(lua_State *L, int table, mb_workload *workload) {
 }
 
 static void read_sessions(lua_State *L, int table, mb_sessions *sessions) {
-    if (!enter(L, table, "sessions")) return;
+    if (!mb_field_enter(L, table, "sessions")) return;
     const int at = lua_gettop(L);
     sessions->on = true;
-    sessions->max_context = small(L, at, "max_context");
+    sessions->max_context = mb_field_small(L, at, "max_context");
     read_distribution_of(L, at, "turns", &sessions->turns);
     read_distribution_of(L, at, "think", &sessions->think);
     lua_pop(L, 1);
 }
 
 static void read_prefix(lua_State *L, int table, mb_shared_prefix *prefix) {
-    if (!enter(L, table, "prefix")) return;
+    if (!mb_field_enter(L, table, "prefix")) return;
     const int at = lua_gettop(L);
-    prefix->tokens = small(L, at, "tokens");
-    prefix->groups = small(L, at, "groups");
-    prefix->theta = number(L, at, "theta");
+    prefix->tokens = mb_field_small(L, at, "tokens");
+    prefix->groups = mb_field_small(L, at, "groups");
+    prefix->theta = mb_field_number(L, at, "theta");
     lua_pop(L, 1);
 }
 
 static void read_synthetic(lua_State *L, int table, mb_workload *workload) {
-    if (enter(L, table, "arrivals")) {
+    if (mb_field_enter(L, table, "arrivals")) {
         read_arrivals(L, lua_gettop(L), &workload->arrivals);
         lua_pop(L, 1);
     }
@@ -289,25 +289,25 @@ static void read_synthetic(lua_State *L, int table, mb_workload *workload) {
     read_pairs(L, table, &workload->pairs);
     workload->has_service = read_distribution_of(L, table, "service", &workload->service);
     read_max_output(L, table, &workload->max_output);
-    workload->clients = small(L, table, "clients");
+    workload->clients = mb_field_small(L, table, "clients");
     read_sessions(L, table, &workload->sessions);
     read_prefix(L, table, &workload->prefix);
     read_classes(L, table, workload);
 }
 
 void mb_scenario_read_workload(lua_State *L, int table, mb_workload *workload) {
-    workload->origin = is(L, table, "kind", "origin_requests");
-    workload->origin_seed = small(L, table, "seed");
-    workload->kind =
-        is(L, table, "kind", "synthetic") || workload->origin ? MB_WORKLOAD_SYNTHETIC : MB_WORKLOAD_TRACE;
-    workload->limit = whole(L, table, "limit");
-    workload->until_s = number_or(L, table, "until_time", INFINITY);
-    if (enter(L, table, "predictor")) {
+    workload->origin = mb_field_is(L, table, "kind", "origin_requests");
+    workload->origin_seed = mb_field_small(L, table, "seed");
+    workload->kind = mb_field_is(L, table, "kind", "synthetic") || workload->origin ? MB_WORKLOAD_SYNTHETIC
+                                                                                    : MB_WORKLOAD_TRACE;
+    workload->limit = mb_field_whole(L, table, "limit");
+    workload->until_s = mb_field_number_or(L, table, "until_time", INFINITY);
+    if (mb_field_enter(L, table, "predictor")) {
         read_predictor(L, lua_gettop(L), &workload->predictor);
         lua_pop(L, 1);
     }
-    workload->users = small(L, table, "users");
-    workload->ramp_s = number(L, table, "ramp");
+    workload->users = mb_field_small(L, table, "users");
+    workload->ramp_s = mb_field_number(L, table, "ramp");
     read_distribution_of(L, table, "think", &workload->think);
     if (workload->kind == MB_WORKLOAD_TRACE)
         read_trace(L, table, &workload->trace);
