@@ -3,9 +3,9 @@
 -- as they grow, so a client may run into debt; when nobody who waits has credit, each gets `quantum`, as often as it takes.
 -- Source: Cao et al., "Locality-aware fair scheduling in LLM serving", arXiv 2501.14312, algorithm DLPM, as we know it from its
 -- summary. Where more than `look` wait, only each client's oldest is looked at, as SGLang, on which it rests, does.
-local vtc = require "vtc"
+local vtc, drr = require "vtc", require "drr"
 
-local Dlpm = { client = vtc.client, params = {
+local Dlpm = { client = vtc.client, arrive = drr.arrive, params = {
   quantum = 2000, look = 128,
   w_prompt = 1, w_output = 2,                  -- of a token
   weights = {},                                -- of clients, in order of their numbers; 1 each
@@ -13,12 +13,6 @@ local Dlpm = { client = vtc.client, params = {
 
 function Dlpm:init()
   vtc.init(self)
-end
-
-function Dlpm:arrive(req)
-  local client = self:client(req)
-  client.credit, client.paid = client.credit or 0, client.paid or 0
-  client.queue:push(req)
 end
 
 function Dlpm:credit(client)

@@ -6,7 +6,9 @@
 -- end up there, and the engine thrashes.
 -- Source: Luo et al., "Autellix: an efficient serving engine for LLM agents as general programs", arXiv 2502.13965, PLAS. The
 -- paper gives no numbers for levels and `beta`; those are ours. Within a call a token counts as long as a step of it alone.
-local Plas = { params = {
+local mlfq = require "mlfq"
+
+local Plas = { level = mlfq.level, params = {
   levels = 12, quantum = 0.5, ratio = 2,       -- s of service in the first level
   batch = 256,                                 -- requests that run
   preempt = "swap",                            -- or "recompute", "pause"
@@ -25,12 +27,6 @@ function Plas:init()
   for _, replica in ipairs(self.sim.replicas) do replica.max_requests = math.min(replica.max_requests, params.batch) end
   self.sim:every(params.look, function() self:promote() end)
   self.sim:every(params.forget, function() self:forget() end)
-end
-
-function Plas:level(service)
-  local level = 0
-  while self.edges[level + 1] and self.edges[level + 1] <= service do level = level + 1 end
-  return level
 end
 
 function Plas:arrive(req)

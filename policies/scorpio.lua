@@ -14,13 +14,7 @@ local Scorpio = { order = function(req) return req.arrival + (req.slo and req.sl
 } }
 
 function Scorpio:init()
-  self.queue, self.sets = self.sim:queue{ by = self.order }, {}
-  self.sim.inbox = self.queue
-  for _, replica in ipairs(self.sim.replicas) do
-    replica.token_budget = math.min(replica.token_budget, self.params.chunk)
-    replica.max_requests = math.min(replica.max_requests, self.params.max_requests)
-    self.sets[replica.id] = lanes.new(self.sim:queue())
-  end
+  lanes.open(self)
 end
 
 -- Whether the tightest promise holds with one more.

@@ -13,13 +13,7 @@ local Slai = { order = "prompt_tokens", params = {
 } }
 
 function Slai:init()
-  self.queue, self.sets = self.sim:queue{ by = self.order }, {}
-  self.sim.inbox = self.queue
-  for _, replica in ipairs(self.sim.replicas) do
-    replica.token_budget = math.min(replica.token_budget, self.params.chunk)
-    replica.max_requests = math.min(replica.max_requests, self.params.max_requests)
-    self.sets[replica.id] = lanes.new(self.sim:queue())
-  end
+  lanes.open(self)
 end
 
 -- Who comes before the decodes that can wait; false where memory was short, or where tokens are left for those.

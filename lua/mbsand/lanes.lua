@@ -10,6 +10,19 @@ function lanes.new(nobody)
   return { prefills = {}, list = {}, by_gap = {}, steps = 0, mean = 0, ranking = { from = nobody, by = "rank", most = 0 } }
 end
 
+-- For `init`: one queue in the policy's `order`, and a set for each replica, within the parameters `chunk`, tokens of a step,
+-- and `max_requests`.
+function lanes.open(policy)
+  local sim, params = policy.sim, policy.params
+  policy.queue, policy.sets = sim:queue{ by = policy.order }, {}
+  sim.inbox = policy.queue
+  for _, replica in ipairs(sim.replicas) do
+    replica.token_budget = math.min(replica.token_budget, params.chunk)
+    replica.max_requests = math.min(replica.max_requests, params.max_requests)
+    policy.sets[replica.id] = lanes.new(sim:queue())
+  end
+end
+
 -- The lane of a promise; without one, the last.
 local function lane_of(set, gap)
   gap = gap or math.huge

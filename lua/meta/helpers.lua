@@ -98,6 +98,10 @@ local lanes = {}
 ---@param nobody? mbsand.Queue one that stays empty; for `serve`
 ---@return mbsand.Lanes
 function lanes.new(nobody) end
+
+---For `init`: `policy.queue` in its `order`, a set for each replica in `policy.sets`, within the parameters chunk and max_requests.
+---@param policy table
+function lanes.open(policy) end
 ---@param req mbsand.Request
 ---@return mbsand.LaneEntry
 function lanes.entry(req) end
