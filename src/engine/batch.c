@@ -189,7 +189,10 @@ static mb_status show(const mb_engine *engine, mb_error *error) {
                                    .requests = engine->count,
                                    .longest_tokens = engine->longest_tokens,
                                    .useful_tokens = engine->prompt_tokens + engine->output_tokens,
-                                   .kv_reserved = engine->kv.reserved};
+                                   .kv_reserved = engine->kv.reserved,
+                                   .kv_before = engine->kv.reserved,
+                                   .prefill_tokens = engine->prompt_tokens,
+                                   .decode_tokens = engine->output_tokens};
     mb_status status = around->ran ? around->ran(around->self, &batch, error) : MB_OK;
     for (uint32_t i = 0; around->member && i < engine->count && status == MB_OK; i++) {
         const mb_request *request = mb_request_at(around->requests, engine->batch[i]);

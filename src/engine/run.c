@@ -317,7 +317,8 @@ mb_status mb_run_start(mb_engine *engine, mb_error *error) {
     stepper->run_steps = stepper->run_decodes = stepper->run_prefill_tokens = 0;
     stepper->run_requests = stepper->built;
     if (stepper->late) stepper->quantum = 1; // it may enter the next
-    stepper->blocks_at_start = (double)mb_stepper_blocks_used(stepper);
+    stepper->run_blocks = mb_stepper_blocks_used(stepper);
+    stepper->blocks_at_start = (double)stepper->run_blocks;
     stepper->tokens_at_start = mb_stepper_tokens(stepper);
     if (!engine->around->together) return begin_piece(engine, error);
     hold_first(engine);
@@ -468,8 +469,10 @@ static mb_status show_run(const mb_engine *engine, const mb_step_report *report,
                                     .tbt_s = report->tbt_s,
                                     .requests = report->requests,
                                     .useful_tokens = report->prefill_tokens + report->decode_tokens,
-                                    .kv_reserved =
-                                        mb_stepper_blocks_used(stepper) * stepper->kv.block_tokens};
+                                    .kv_reserved = mb_stepper_blocks_used(stepper) * stepper->kv.block_tokens,
+                                    .kv_before = stepper->run_blocks * stepper->kv.block_tokens,
+                                    .prefill_tokens = report->prefill_tokens,
+                                    .decode_tokens = report->decode_tokens};
     return around->ran(around->self, &record, error);
 }
 

@@ -139,6 +139,7 @@ typedef struct mb_stepper {
     double last_start_s, last_end_s; // of the last step of the run before this one
     double far_s;                    // `wake` was called for this time, besides event_s
     uint64_t run_decodes, run_prefill_tokens;
+    uint64_t run_blocks; // in use as it began
     uint32_t run_requests;
     bool extrapolated;
     uint64_t uncounted;                      // steps of the piece that ended before the warm-up did

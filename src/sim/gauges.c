@@ -4,6 +4,8 @@
 void mb_sim_add_up(mb_sim *sim) {
     const double dt = sim->now_s - sim->integrated_s;
     mb_metrics *metrics = &sim->metrics;
+    if (sim->observer.held)
+        sim->observer.held(sim->observer.self, sim->integrated_s, sim->now_s, sim->waiting, sim->running);
     sim->integrated_s = sim->now_s;
     metrics->in_system_integral += dt * (double)(sim->waiting + sim->running);
     metrics->busy_s += dt * (double)(sim->replica_count - sim->idle_count);

@@ -46,7 +46,7 @@ typedef struct mb_observer {
     mb_status (*batch)(void *self, const mb_batch_record *record, mb_error *error);
     mb_status (*member)(void *self, const mb_member_record *record, mb_error *error); // after its batch
     mb_status (*preempted)(void *self, const mb_preempted *record, mb_error *error);
-    // These three cannot fail: who has no room for them says so at the end.
+    // These cannot fail, but for `decision`: who has no room for them says so at the end.
     void (*taken)(void *self, const mb_taken *record);
     // A request that waits was to be taken, and was not.
     void (*refused)(void *self, double now_s, uint32_t replica, uint64_t id, mb_refusal why);
@@ -54,6 +54,9 @@ typedef struct mb_observer {
     void (*asked)(void *self, double now_s, uint32_t replica, uint32_t taken, mb_stop stop);
     mb_status (*decision)(void *self, double now_s, uint32_t replica, const char *name, double value,
                           mb_error *error);
+    // From one moment to another so many requests waited and so many ran. In order of time, without holes but
+    // where both were 0 before the first arrival.
+    void (*held)(void *self, double from_s, double to_s, uint64_t waiting, uint64_t running);
     void *self;
     // Who runs the simulation looks on beside them. Set from outside (Ctrl-C): the run fails at its next
     // instant.
