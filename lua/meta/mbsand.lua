@@ -27,7 +27,18 @@
 ---@field done? fun(self: mbsand.Policy) the run has ended: look back; nothing can be changed any more
 ---@field replicas_alike? boolean where one idle replica takes nothing, no other would: do not ask them
 ---@field handoff? fun(self: mbsand.Policy, req: mbsand.Request, replica: mbsand.Replica): mbsand.Replica not called yet
----@field signal? fun(self: mbsand.Policy, event: table) not called yet
+---@field signal? fun(self: mbsand.Policy, event: mbsand.Event) something happened that no other hook tells of
+
+---What `signal` gets: the fields that belong to the kind of event; docs/clusters.md lists them.
+---@class mbsand.Event
+---@field kind string
+---@field replica mbsand.Replica? the one that it is about
+---@field from mbsand.Replica?
+---@field to mbsand.Replica?
+---@field request mbsand.Request?
+---@field requests mbsand.Request[]?
+---@field why string?
+---@field seconds number?
 
 ---A bin-boundary rule: the function that a script in policies/bins returns.
 ---@alias mbsand.BinRule fun(lengths: number[], k: integer, options: table): number[]

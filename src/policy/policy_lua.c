@@ -54,7 +54,7 @@ static int open_views(lua_State *L) {
 static mb_status check_served(const mb_host *host, mb_error *error) {
     if (host->hooks[MB_HOOK_SCHEDULE] != LUA_NOREF) return MB_OK;
     for (uint32_t i = 0; i < host->sim->replica_count; i++)
-        if (!host->sim->replicas[i].plain.declared)
+        if (!host->sim->replicas[i]->plain.declared)
             return mb_fail(error, MB_FAILED,
                            "%s: the policy has no hook 'schedule', and after 'init' replica %u has no plain "
                            "step; give it one with replica:plain{ queue = ... }, or write function "
@@ -151,6 +151,20 @@ static mb_status hook_stepped(void *self, mb_sim *sim, mb_replica *replica, cons
     const mb_status status = mb_host_call(host, "stepped", 3, 0, error);
     host->reporting = false;
     return status;
+}
+
+static int call_with_notice(lua_State *L) {
+    const mb_notice *notice = lua_touserdata(L, 1);
+    mb_host *host = mb_host_of(L);
+    begin(host, MB_HOOK_SIGNAL);
+    mb_signal_push(host, notice);
+    lua_call(L, 2, 0);
+    return 0;
+}
+
+static mb_status hook_signal(void *self, mb_sim *sim, const mb_notice *notice, mb_error *error) {
+    (void)sim;
+    return call_protected(self, call_with_notice, (void *)(uintptr_t)notice, "signal", error);
 }
 
 static mb_status hook_timer(void *self, mb_sim *sim, uint32_t timer, mb_error *error) {
@@ -307,6 +321,7 @@ static void fill_ops(mb_lua_policy *policy) {
                                   .finish = hook_finish};
     if (hooks[MB_HOOK_ARRIVE] != LUA_NOREF) policy->ops.arrive = hook_arrive;
     if (hooks[MB_HOOK_STEPPED] != LUA_NOREF) policy->ops.stepped = hook_stepped;
+    if (hooks[MB_HOOK_SIGNAL] != LUA_NOREF) policy->ops.signal = hook_signal;
     if (hooks[MB_HOOK_DONE] != LUA_NOREF) policy->ops.done = hook_done;
 }
 

@@ -14,7 +14,7 @@ int mb_group_call(lua_State *L) {
     lua_newtable(L);
     mb_host_work(L, sim->replica_count / 16);
     for (uint32_t i = 0; i < sim->replica_count; i++) {
-        const char *group = sim->replicas[i].hardware->group;
+        const char *group = sim->replicas[i]->hardware->group;
         if (!group || strcmp(group, name) != 0) continue;
         known = true;
         mb_replica_view_push(host, i);

@@ -78,7 +78,7 @@ static mb_plain read_plain(lua_State *L) {
 int mb_replica_plain(lua_State *L) { // (replica, options or false)
     const mb_view *view = mb_view_check(L, 1, MB_VIEW_REPLICA);
     mb_host_check_fence(L, MB_FENCE_ALL, "replica:plain");
-    mb_replica *replica = &mb_host_of(L)->sim->replicas[view->index];
+    mb_replica *replica = mb_host_of(L)->sim->replicas[view->index];
     if (lua_isboolean(L, 2) && !lua_toboolean(L, 2)) return take_back(L, replica);
     replica->plain = read_plain(L);
     return 0;

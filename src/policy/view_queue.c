@@ -198,8 +198,7 @@ static mb_replica *check_owner(lua_State *L) {
         lua_pop(L, 1);
         return NULL;
     }
-    mb_replica *owner =
-        &mb_host_of(L)->sim->replicas[mb_view_check(L, lua_gettop(L), MB_VIEW_REPLICA)->index];
+    mb_replica *owner = mb_host_of(L)->sim->replicas[mb_view_check(L, lua_gettop(L), MB_VIEW_REPLICA)->index];
     if (owner->own_queue != MB_NONE)
         luaL_error(L,
                    "queue: replica %d has a queue of its own already; make it before replica.queue is read",

@@ -7,7 +7,7 @@
 #include <string.h>
 
 static mb_replica *replica_at(lua_State *L, const mb_view *view) {
-    return &mb_host_of(L)->sim->replicas[view->index];
+    return mb_host_of(L)->sim->replicas[view->index];
 }
 
 static mb_replica *check_replica(lua_State *L) {
@@ -227,7 +227,7 @@ static int read_sum(lua_State *L, mb_engine *engine, int property) {
 static int read_replica(lua_State *L, const mb_view *view, int property) {
     mb_host *host = mb_host_of(L);
     const mb_replica *replica = replica_at(L, view);
-    if (property >= REPLICA_DECODES) return read_sum(L, &host->sim->replicas[view->index].engine, property);
+    if (property >= REPLICA_DECODES) return read_sum(L, &host->sim->replicas[view->index]->engine, property);
     switch (property) {
     case REPLICA_ID:
         lua_pushinteger(L, (lua_Integer)view->index + 1);
@@ -248,7 +248,7 @@ static int read_replica(lua_State *L, const mb_view *view, int property) {
         lua_pushinteger(L, replica->own_queue == MB_NONE ? 0 : host->sim->queues[replica->own_queue].count);
         break;
     case REPLICA_QUEUE: {
-        const uint32_t queue = mb_replica_own_queue(host->sim, &host->sim->replicas[view->index]);
+        const uint32_t queue = mb_replica_own_queue(host->sim, host->sim->replicas[view->index]);
         if (queue == MB_NONE) return luaL_error(L, "not enough memory");
         mb_queue_view_push(host, queue);
         break;

@@ -179,7 +179,7 @@ static int first_token_at(lua_State *L) {
         return 1;
     }
     if (request->phase == MB_PHASE_RUNNING) {
-        const mb_replica *replica = &host->sim->replicas[request->replica];
+        const mb_replica *replica = host->sim->replicas[request->replica];
         const double at = replica->engine.start_s + replica->engine.time.first_token_s;
         if (replica->busy && at <= host->sim->now_s) lua_pushnumber(L, at);
     }

@@ -44,8 +44,7 @@ int mb_route_call(lua_State *L) { // (sim, rule or false)
         return luaL_error(L, "not enough memory");
     mb_host_work(L, sim->replica_count);
     for (uint32_t i = 0; i < sim->replica_count; i++)
-        if (mb_replica_own_queue(sim, &sim->replicas[i]) == MB_NONE)
-            return luaL_error(L, "not enough memory");
+        if (mb_replica_own_queue(sim, sim->replicas[i]) == MB_NONE) return luaL_error(L, "not enough memory");
     sim->route = (mb_route_said){.kind = kind, .random = &mb_host_of(L)->random};
     return 0;
 }

@@ -24,7 +24,7 @@ static bool is_request(lua_State *L) {
 
 int mb_peak_call(lua_State *L) {
     mb_sim *sim = mb_host_of(L)->sim;
-    mb_engine *engine = &sim->replicas[mb_view_check(L, 1, MB_VIEW_REPLICA)->index].engine;
+    mb_engine *engine = &sim->replicas[mb_view_check(L, 1, MB_VIEW_REPLICA)->index]->engine;
     mb_places *places = &sim->places;
     if (!lua_isnoneornil(L, 2)) {
         static const char *const known[] = {"with", NULL};

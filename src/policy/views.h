@@ -109,6 +109,9 @@ int mb_peak_call(lua_State *L);          // replica:peak{...}
 int mb_step_estimate_call(lua_State *L); // step:estimate{...}
 int mb_rank_call(lua_State *L);          // step:rank{...}, src/policy/view_rank.c
 
+// src/policy/view_signal.c: pushes the table of an event.
+void mb_signal_push(mb_host *host, const mb_notice *notice);
+
 // src/policy/view_client.c: pushes sim.clients.
 void mb_clients_push(lua_State *L);
 

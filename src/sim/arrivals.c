@@ -20,7 +20,7 @@
 static bool fits_somewhere(const mb_sim *sim, uint32_t final_tokens) {
     uint32_t first = 0;
     for (size_t i = 0; i < sim->config->hardware_count; i++) {
-        if (mb_engine_ever_fits(&sim->replicas[first].engine, final_tokens)) return true;
+        if (mb_engine_ever_fits(&sim->replicas[first]->engine, final_tokens)) return true;
         first += sim->config->hardware[i].replicas;
     }
     return false;

@@ -28,7 +28,7 @@ void mb_sim_check(mb_sim *sim) {
         queued += sim->queues[i].count;
     require(sim, queued <= sim->waiting, "queued <= waiting");
     for (uint32_t i = 0; i < sim->replica_count; i++) {
-        const mb_replica *replica = &sim->replicas[i];
+        const mb_replica *replica = sim->replicas[i];
         const mb_engine *engine = &replica->engine;
         const char *broken = mb_engine_broken(engine, replica->busy);
         require(sim, !broken, broken);

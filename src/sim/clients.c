@@ -69,7 +69,7 @@ void mb_clients_count(mb_sim *sim) {
     if (!sim->by_steps || sim->clients_counted_s == sim->now_s) return;
     sim->clients_counted_s = sim->now_s;
     for (uint32_t i = 0; i < sim->replica_count; i++) {
-        mb_engine *engine = &sim->replicas[i].engine;
+        mb_engine *engine = &sim->replicas[i]->engine;
         mb_engine_settle(engine);
         for (uint32_t slot = mb_engine_oldest(engine); slot != MB_NONE;) {
             mb_request *request = mb_request_at(&sim->requests, slot);

@@ -9,6 +9,7 @@
 #include "sim/gauges.h"
 #include "sim/lockstep.h"
 #include "sim/news.h"
+#include "sim/notice.h"
 #include "sim/replica.h"
 #include "sim/step.h"
 
@@ -24,7 +25,7 @@ static void interrupt_all(mb_sim *sim, uint64_t change) {
     sim->woken = change;
     for (uint32_t i = mb_bits_next(&sim->dozing, 0); i != MB_BITS_NONE;
          i = mb_bits_next(&sim->dozing, i + 1)) {
-        mb_replica *replica = &sim->replicas[i];
+        mb_replica *replica = sim->replicas[i];
         sim->operations++;
         if (mb_engine_stepping(&replica->engine) && change > replica->seen_version)
             mb_replica_look_up(sim, replica);
@@ -41,7 +42,7 @@ static bool wakes_later(mb_sim *sim, mb_replica *replica, uint64_t change) {
 }
 
 static double boundary_of(const mb_sim *sim, uint32_t id) {
-    return sim->replicas[id].engine.stepper->boundary_s;
+    return sim->replicas[id]->engine.stepper->boundary_s;
 }
 
 // Those that reach a boundary first: usually one, but replicas may walk in step. What is known of the
@@ -52,7 +53,7 @@ static void interrupt_first(mb_sim *sim, uint64_t change) {
     double first = INFINITY;
     for (double least; (least = mb_min_tree_least(&sim->boundaries)) <= first && !isinf(least);) {
         const uint32_t id = mb_min_tree_first(&sim->boundaries);
-        const bool later = wakes_later(sim, &sim->replicas[id], change);
+        const bool later = wakes_later(sim, sim->replicas[id], change);
         sim->operations++;
         if (later && boundary_of(sim, id) < first) first = boundary_of(sim, id);
         mb_min_tree_set(&sim->boundaries, id, INFINITY);
@@ -62,7 +63,7 @@ static void interrupt_first(mb_sim *sim, uint64_t change) {
     for (uint32_t i = 0; i < count; i++) {
         const uint32_t id = aside[i] & ~ASIDE_ONLY;
         mb_min_tree_set(&sim->boundaries, id, boundary_of(sim, id));
-        if (id == aside[i] && boundary_of(sim, id) == first) mb_replica_look_up(sim, &sim->replicas[id]);
+        if (id == aside[i] && boundary_of(sim, id) == first) mb_replica_look_up(sim, sim->replicas[id]);
     }
 }
 
@@ -223,8 +224,9 @@ mb_status mb_dispatch(mb_sim *sim, mb_error *error) {
         for (uint32_t id = next_candidate(sim, 0); id != MB_NONE; id = next_candidate(sim, id + 1)) {
             if (!sim->by_steps && sim->waiting == 0) break;
             if (sim->around.turn < id) sim->around.turn = id;
-            status = offer(sim, &sim->replicas[id], error);
+            status = offer(sim, sim->replicas[id], error);
             if (sim->around.turn <= id) sim->around.turn = id + 1;
+            if (status == MB_OK) status = mb_notices_tell(sim, error);
             if (status != MB_OK) break;
             arrange(sim, false);
         }

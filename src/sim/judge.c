@@ -102,7 +102,7 @@ typedef struct progress {
 
 static progress progress_of(const mb_sim *sim, mb_request *request) {
     const mb_engine *engine =
-        request->phase == MB_PHASE_RUNNING ? &sim->replicas[request->replica].engine : NULL;
+        request->phase == MB_PHASE_RUNNING ? &sim->replicas[request->replica]->engine : NULL;
     progress seen = {.first_token_s = NAN};
     if (sim->by_steps && request->generated > 0) seen.first_token_s = request->first_token_s;
     const bool in_batch = engine && (!engine->stepper || engine->stepper->barrier);
@@ -121,7 +121,7 @@ static progress progress_of(const mb_sim *sim, mb_request *request) {
 static double gap_so_far(const mb_sim *sim, const mb_request *request, const progress *seen) {
     if (!sim->by_steps || isnan(seen->first_token_s)) return seen->tbt_s;
     const mb_engine *engine =
-        request->phase == MB_PHASE_RUNNING ? &sim->replicas[request->replica].engine : NULL;
+        request->phase == MB_PHASE_RUNNING ? &sim->replicas[request->replica]->engine : NULL;
     if (request->generated == 0 || (engine && engine->stepper->barrier)) return seen->tbt_s;
     const double over = engine ? mb_gaps_so_far(engine->stepper, request) : request->gap_s;
     return fmax(over, sim->now_s - request->last_token_s);
@@ -130,7 +130,7 @@ static double gap_so_far(const mb_sim *sim, const mb_request *request, const pro
 void mb_judge_unfinished(mb_sim *sim, mb_request *request) {
     if (!mb_sim_counts(sim, request)) return;
     if (sim->by_steps && request->phase == MB_PHASE_RUNNING)
-        mb_engine_show_progress(&sim->replicas[request->replica].engine, request);
+        mb_engine_show_progress(&sim->replicas[request->replica]->engine, request);
     const mb_slo *slo = mb_sim_slo(sim, request);
     const progress seen = progress_of(sim, request);
     const double now = sim->now_s, so_far = now - request->arrival_s;

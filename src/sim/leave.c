@@ -94,7 +94,7 @@ mb_status mb_sim_reject(mb_sim *sim, uint32_t slot, const char *reason, mb_error
     mb_sim_unstamp(sim, slot);
     // A waiting request may hold memory: paused, on the host, or what it left behind.
     if (sim->by_steps && request->replica != MB_NONE &&
-        !mb_engine_release(&sim->replicas[request->replica].engine, request))
+        !mb_engine_release(&sim->replicas[request->replica]->engine, request))
         return mb_fail_memory(error);
     if (!sim->metrics.rejected++) {
         snprintf(sim->metrics.first_rejection, sizeof sim->metrics.first_rejection, "request %llu: %s",

@@ -28,7 +28,7 @@ void mb_lockstep_deinit(mb_sim *sim) {
 }
 
 static mb_replica *rank_of(mb_sim *sim, uint32_t group, uint32_t rank) {
-    return &sim->replicas[group * sim->config->group + rank];
+    return sim->replicas[group * sim->config->group + rank];
 }
 
 // Between two events of a run its boundaries pass by unseen: this may be one.
@@ -76,7 +76,7 @@ static mb_status start(mb_sim *sim, uint32_t group, mb_error *error) {
     if (count == 0) return MB_OK;
     const mb_status status = mb_lockstep_begin(&sim->groups[group], sim->ranks, count, error);
     for (uint32_t i = 0; i < count; i++)
-        mb_replica_note_boundary(sim, &sim->replicas[sim->ranks[i]->id]);
+        mb_replica_note_boundary(sim, sim->replicas[sim->ranks[i]->id]);
     catch_up(sim, group);
     return status;
 }

@@ -66,7 +66,7 @@ void mb_sim_announce(mb_sim *sim, uint32_t queue, uint32_t slot, bool known) {
         return;
     }
     mb_sim_unstamp(sim, slot);
-    mb_replica *replica = &sim->replicas[owner];
+    mb_replica *replica = sim->replicas[owner];
     const uint64_t change = known ? request->news : ++sim->changes;
     if (sim->by_steps) request->news = change;
     if (replica->own_version < change) replica->own_version = change;

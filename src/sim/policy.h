@@ -9,6 +9,18 @@ typedef struct mb_replica mb_replica;
 
 typedef enum mb_end { MB_END_DONE, MB_END_REJECTED } mb_end;
 
+// Something that happened and that no other hook tells of. Members that do not belong to its kind are NULL,
+// NAN, MB_NONE.
+typedef struct mb_notice {
+    const char *kind, *why; // constant texts
+    double seconds;
+    uint32_t replica, from, to; // numbers of replicas
+    uint32_t request;           // slot
+    bool lists;                 // it has a list of requests, perhaps an empty one
+    const uint32_t *requests;   // slots
+    size_t request_count;
+} mb_notice;
+
 // A hook that is NULL costs nothing. Each returns MB_OK, or fills `error` and ends the run.
 typedef struct mb_policy_ops {
     // Whether an idle replica takes something does not depend on which one is asked: where one takes nothing,
@@ -31,6 +43,8 @@ typedef struct mb_policy_ops {
     mb_status (*timer)(void *self, mb_sim *sim, uint32_t timer, mb_error *error);
     bool (*timer_gone)(void *self,
                        uint32_t timer); // it was cancelled, and is nobody's now. NULL: none ever is
+    // Called when the hook, or the part of an instant, is over in which it happened.
+    mb_status (*signal)(void *self, mb_sim *sim, const mb_notice *notice, mb_error *error);
     // The run has come to its end; nothing happens after it. Its failure loses nothing (sim->done_failed).
     mb_status (*done)(void *self, mb_sim *sim, mb_error *error);
     // Keys of a queue ordered by MB_KEY_GIVEN, where the core itself pushes (arrivals to the inbox).

@@ -30,7 +30,8 @@ static mb_status count_replicas(mb_sim *sim, mb_error *error) {
 }
 
 static mb_status open_replica(mb_sim *sim, uint32_t id, const mb_hardware *hardware, mb_error *error) {
-    mb_replica *replica = &sim->replicas[id];
+    mb_replica *replica = sim->replicas[id] = calloc(1, sizeof *replica);
+    if (!replica) return mb_fail_memory(error);
     mb_engine *engine = &replica->engine;
     const mb_status status = mb_engine_init(engine, id, &sim->around, hardware->latency, &hardware->memory,
                                             sim->config->stepwise, error);
@@ -68,8 +69,10 @@ mb_status mb_replicas_init(mb_sim *sim, mb_error *error) {
 }
 
 void mb_replicas_deinit(mb_sim *sim) {
-    for (uint32_t i = 0; sim->replicas && i < sim->replica_count; i++)
-        mb_engine_deinit(&sim->replicas[i].engine);
+    for (uint32_t i = 0; sim->replicas && i < sim->replica_count && sim->replicas[i]; i++) {
+        mb_engine_deinit(&sim->replicas[i]->engine);
+        free(sim->replicas[i]);
+    }
     free(sim->replicas);
     mb_min_tree_deinit(&sim->boundaries);
     mb_bits_deinit(&sim->idle);
@@ -129,7 +132,7 @@ void mb_replica_look_up(mb_sim *sim, mb_replica *replica) {
     }
     const uint32_t size = sim->config->group, first = replica->engine.id / size * size;
     for (uint32_t i = first; i < first + size; i++)
-        if (mb_engine_stepping(&sim->replicas[i].engine)) look_up(sim, &sim->replicas[i]);
+        if (mb_engine_stepping(&sim->replicas[i]->engine)) look_up(sim, sim->replicas[i]);
 }
 
 void mb_replica_set_dummy(mb_sim *sim, mb_replica *replica, bool dummy) {

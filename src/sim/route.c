@@ -8,7 +8,7 @@ static uint32_t own_waiting(const mb_sim *sim, const mb_replica *replica) {
 }
 
 static uint64_t measure(const mb_sim *sim, uint32_t id, mb_measured what) {
-    const mb_replica *replica = &sim->replicas[id];
+    const mb_replica *replica = sim->replicas[id];
     const uint64_t running = what == MB_BY_WAITING ? 0 : mb_engine_running(&replica->engine);
     return running + (what == MB_BY_RUNNING ? 0 : own_waiting(sim, replica));
 }
@@ -68,5 +68,5 @@ static uint32_t choose(mb_sim *sim) {
 }
 
 mb_status mb_route(mb_sim *sim, uint32_t slot, mb_error *error) {
-    return mb_sim_file(sim, sim->replicas[choose(sim)].own_queue, slot, error);
+    return mb_sim_file(sim, sim->replicas[choose(sim)]->own_queue, slot, error);
 }

@@ -8,6 +8,7 @@
 #include "sim/front.h"
 #include "sim/lockstep.h"
 #include "sim/news.h"
+#include "sim/notice.h"
 #include "sim/pending.h"
 #include "sim/programs.h"
 #include "sim/replica.h"
@@ -60,6 +61,7 @@ void mb_sim_deinit(mb_sim *sim) {
     mb_lockstep_deinit(sim);
     mb_front_deinit(sim);
     mb_programs_deinit(sim);
+    mb_notices_deinit(sim);
     mb_service_deinit(sim);
     for (uint32_t i = 0; i < sim->bins_count; i++)
         mb_bins_deinit(&sim->bins[i]);
@@ -120,7 +122,7 @@ static void drop_stale(mb_sim *sim) {
             continue;
         }
         if (!sim->by_steps || event.kind != MB_EVENT_STEP_END) return;
-        mb_replica *replica = &sim->replicas[event.payload];
+        mb_replica *replica = sim->replicas[event.payload];
         if (is_current(replica, event.time_s)) return;
         if (replica->far_s == event.time_s) replica->far_s = INFINITY;
         mb_heap_pop(&sim->heap);
@@ -132,7 +134,7 @@ static mb_status end_steps(mb_sim *sim, mb_error *error) {
     uint32_t count = 0;
     for (mb_event event; due(sim, MB_EVENT_STEP_END, &event);) {
         mb_heap_pop(&sim->heap);
-        mb_replica *replica = &sim->replicas[event.payload];
+        mb_replica *replica = sim->replicas[event.payload];
         if (replica->far_s == event.time_s) replica->far_s = INFINITY;
         if (!is_current(replica, event.time_s) || replica->ending) continue;
         replica->ending = true;
@@ -143,18 +145,19 @@ static mb_status end_steps(mb_sim *sim, mb_error *error) {
     }
     if (count) sim->timers_alone = 0;
     for (uint32_t i = 0; i < count; i++) {
-        mb_replica *replica = &sim->replicas[sim->scratch[i]];
+        mb_replica *replica = sim->replicas[sim->scratch[i]];
         replica->ending = false;
         mb_engine_reach(&replica->engine);
     }
     mb_status status = MB_OK;
     for (uint32_t i = 0; i < count && status == MB_OK; i++) {
-        mb_replica *replica = &sim->replicas[sim->scratch[i]];
+        mb_replica *replica = sim->replicas[sim->scratch[i]];
         if (replica->far_s <= sim->now_s) replica->far_s = INFINITY;
         if (mb_engine_stops(&replica->engine))
             status = mb_replica_end(sim, replica, error);
         else
             mb_replica_mark_boundary(sim, replica);
+        if (status == MB_OK) status = mb_notices_tell(sim, error);
     }
     return status;
 }
@@ -167,6 +170,7 @@ static mb_status take_arrivals(mb_sim *sim, mb_error *error) {
             status = mb_front_enter(sim, error);
         else
             status = mb_sim_arrive(sim, sim->arrived, error);
+        if (status == MB_OK) status = mb_notices_tell(sim, error);
         if (status == MB_OK) status = look(sim, error);
         if (status == MB_OK) status = mb_sim_fetch_arrival(sim, error);
     }
@@ -196,6 +200,7 @@ static mb_status fire_timers(mb_sim *sim, mb_error *error) {
         if (is_gone(sim, event.payload)) continue;
         status = may_fire(sim, error);
         if (status == MB_OK) status = fire_timer(sim, event.payload, error);
+        if (status == MB_OK) status = mb_notices_tell(sim, error);
         if (status == MB_OK) status = look(sim, error);
     }
     return status;
@@ -252,7 +257,7 @@ static mb_status take_event(mb_sim *sim, const python_run *run, uint64_t what, m
     const uint32_t payload = (uint32_t)what;
     if ((what & ~TAKEN_OUT) >> 32 == MB_EVENT_TIMER)
         return is_gone(sim, payload) ? MB_OK : fire_timer(sim, payload, error);
-    return mb_replica_end(sim, &sim->replicas[payload], error);
+    return mb_replica_end(sim, sim->replicas[payload], error);
 }
 
 static mb_status run_python(mb_sim *sim, python_run *run, mb_error *error) {
@@ -271,6 +276,7 @@ static mb_status run_python(mb_sim *sim, python_run *run, mb_error *error) {
         sim->now_s = next;
         status = look(sim, error);
         if (status == MB_OK) status = take_event(sim, run, mb_python_heap_pop(&run->heap).what, error);
+        if (status == MB_OK) status = mb_notices_tell(sim, error);
         if (status == MB_OK) status = mb_dispatch(sim, error);
         if (sim->config->fair.measured) mb_service_look(sim);
         for (; status == MB_OK && sim->heap.count; mb_heap_pop(&sim->heap)) { // batches that started, timers
@@ -289,6 +295,7 @@ static mb_status run_events(mb_sim *sim, mb_error *error) {
     mb_status status = mb_sim_fetch_arrival(sim, error);
     if (status == MB_OK && sim->policy.ops->init)
         status = sim->policy.ops->init(sim->policy.self, sim, error);
+    if (status == MB_OK) status = mb_notices_tell(sim, error);
     if (status == MB_OK && sim->observer.ready) status = sim->observer.ready(sim->observer.watch, error);
     if (status == MB_OK && sim->policy.ops->python_ties && !sim->by_steps && !sim->closed && !sim->front)
         return run_python(sim, &(python_run){0}, error);

@@ -18,7 +18,8 @@
 #include <stdatomic.h>
 
 // Order of events at equal times.
-enum { MB_EVENT_STEP_END = 0, MB_EVENT_ARRIVAL = 1, MB_EVENT_TIMER = 2 };
+// (1 is free. Arrivals never enter the heap: they come before timers.)
+enum { MB_EVENT_STEP_END = 0, MB_EVENT_CHANGE = 2, MB_EVENT_TIMER = 3 };
 // Payloads of MB_EVENT_TIMER from here on wake idle replicas, and are not the policy's.
 #define MB_TIMER_WAKE MB_EVENT_MAX_PAYLOAD
 
@@ -186,6 +187,24 @@ typedef struct mb_route_said {
     mb_rng *random; // the policy's own stream
 } mb_route_said;
 
+// What the policy is still to be told (notice.h).
+typedef struct mb_noticed_request {
+    uint32_t slot, generation;
+} mb_noticed_request;
+typedef struct mb_pending_notice {
+    mb_notice notice;
+    uint32_t first;      // of its requests; their number is the notice's
+    uint32_t generation; // of the one that it is about
+} mb_pending_notice;
+typedef struct mb_notices {
+    mb_pending_notice *list; // owned, as the next two
+    mb_noticed_request *requests;
+    uint32_t *slots;
+    size_t count, capacity, request_count, request_capacity, slot_capacity;
+    uint64_t at_once; // told at one instant
+    double at_once_s;
+} mb_notices;
+
 struct mb_replica {
     mb_engine engine;
     const mb_hardware *hardware;
@@ -222,7 +241,7 @@ struct mb_sim {
     mb_route_said route;
     mb_min_tree least[MB_MEASURED_COUNT]; // of the replicas, once somebody has asked,
     mb_bits recounted;                    // but for these, whose requests were not counted since they changed
-    mb_replica *replicas;
+    mb_replica **replicas;                // each stays where it is while others are added
     uint32_t replica_count;
     bool by_steps;          // their engines go step by step, not by whole batches
     mb_request_times times; // where it goes, if anybody asked
@@ -263,6 +282,7 @@ struct mb_sim {
     uint32_t client_count, client_capacity;
     mb_fairness service;
     mb_programs programs;
+    mb_notices notices;
     double clients_counted_s; // output_tokens of running requests are counted up to here
     bool arrivals_ended, closed;
     bool ended;             // nothing happens any more; the policy may look

@@ -155,7 +155,7 @@ uint32_t mb_step_requests(const mb_sim *sim) {
 void mb_request_progress(mb_sim *sim, uint32_t slot, uint32_t *computed, uint32_t *generated) {
     mb_request *request = mb_request_at(&sim->requests, slot);
     if (request->stage == MB_STAGE_DECODE) {
-        mb_engine *engine = &sim->replicas[request->replica].engine;
+        mb_engine *engine = &sim->replicas[request->replica]->engine;
         mb_engine_settle(engine);
         mb_engine_show_progress(engine, request);
     }

@@ -12,7 +12,7 @@
 // later.
 static bool wake(void *self, const mb_engine *engine, double time_s) {
     mb_sim *sim = self;
-    mb_replica *replica = &sim->replicas[engine->id];
+    mb_replica *replica = sim->replicas[engine->id];
     if (mb_engine_stepping(engine)) mb_bits_add(&sim->dozing, engine->id);
     if (sim->by_steps && time_s == replica->far_s) return true; // still in the heap from before
     replica->far_s = time_s;
@@ -66,7 +66,7 @@ static mb_status gave_back(void *self, const mb_engine *engine, uint32_t slot, u
 static void forget(void *self, uint32_t slot) {
     mb_sim *sim = self;
     mb_request *request = mb_request_at(&sim->requests, slot);
-    mb_engine_forget(&sim->replicas[request->replica].engine, request);
+    mb_engine_forget(&sim->replicas[request->replica]->engine, request);
 }
 
 static mb_status done(void *self, const mb_engine *engine, uint32_t slot, const mb_served *served,

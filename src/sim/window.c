@@ -28,10 +28,10 @@ void mb_window_open(mb_sim *sim) {
     mb_metrics *metrics = &sim->metrics;
     mb_sim_integrate(sim);
     for (uint32_t i = 0; i < sim->replica_count; i++)
-        mb_engine_restart_sums(&sim->replicas[i].engine);
+        mb_engine_restart_sums(&sim->replicas[i]->engine);
     mb_metrics_restart(metrics, sim->now_s);
     for (uint32_t i = 0; i < sim->replica_count; i++)
-        metrics->kv_peak = fmax(metrics->kv_peak, mb_engine_fill(&sim->replicas[i].engine));
+        metrics->kv_peak = fmax(metrics->kv_peak, mb_engine_fill(&sim->replicas[i]->engine));
     sim->first_counted = sim->arrived;
     sim->warmup_end_s = INFINITY;
     sim->warm = true;
@@ -43,7 +43,7 @@ static void sum_engines(mb_sim *sim) {
     mb_metrics *metrics = &sim->metrics;
     uint64_t computed = 0;
     for (uint32_t i = 0; sim->by_steps && i < sim->replica_count; i++) {
-        mb_engine *engine = &sim->replicas[i].engine;
+        mb_engine *engine = &sim->replicas[i]->engine;
         mb_engine_abandon(engine);
         metrics->kv_reserved_integral += engine->stepper->reserved_integral;
         metrics->kv_used_integral += engine->stepper->used_integral;

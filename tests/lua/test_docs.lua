@@ -189,7 +189,6 @@ end
 -- Each bold item of README's list, and how to see that it is not there. What comes in leaves the list.
 local missing = {
   pools = function() return absent("MB_HOOK_HANDOFF[^,]", "src/policy/policy_lua.c") end,
-  ["replicas that come and go"] = function() return absent("MB_HOOK_SIGNAL[^,]", "src/policy/policy_lua.c") end,
   ["speculative decoding"] = function()
     return absent("speculat", "src/engine src/sim src/policy src/scenario policies lua/mbsand/vocabulary.lua")
   end,
