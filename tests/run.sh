@@ -76,7 +76,10 @@ export MBSAND_ASAN_LUAJIT=$PWD/build/luajit-asan-gcc/mbsand
 export MBSAND_TSAN=$PWD/build/lua5.4-tsan-gcc/mbsand
 
 # The longest first, so that nothing waits for it at the end.
-suite "cli: attacks" bats --tap tests/sandbox/attacks.bats
+suite "attacks (LuaJIT, ASan)" lua5.4 tests/sandbox/attacks.lua "$MBSAND_ASAN_LUAJIT" luajit 240
+suite "attacks (Lua 5.4, ASan)" lua5.4 tests/sandbox/attacks.lua "$MBSAND_ASAN" 5.4 240
+suite "attacks (LuaJIT)" lua5.4 tests/sandbox/attacks.lua "$MBSAND_LUAJIT" luajit
+suite "attacks (Lua 5.4)" lua5.4 tests/sandbox/attacks.lua "$MBSAND" 5.4
 suite "fuzz" tests/fuzz/run.sh
 # Statistics need millions of requests, and growth large runs: those run at full speed, everything else under the sanitizers.
 for source in tests/unit/test_*.c; do
@@ -112,7 +115,7 @@ suite "fidelity: fits of served sweeps" lua5.4 tests/fidelity/served.lua
 suite "fidelity: the roofline" lua5.4 tests/fidelity/roofline.lua
 suite "fidelity: closed batches" lua5.4 tests/fidelity/batches.lua
 for test in tests/cli/*.bats tests/sandbox/*.bats; do
-    [ "$test" = tests/sandbox/attacks.bats ] || suite "cli: $(basename "$test" .bats)" bats --tap "$test"
+    suite "cli: $(basename "$test" .bats)" bats --tap "$test"
 done
 suite "style: floors and formats" tests/style.sh
 wait
