@@ -9,6 +9,16 @@ passed=0 failed=0 skipped=0
 log=build/test-logs
 mkdir -p "$log"
 
+TIMEFORMAT='%U %S'
+cpu_seconds() { # cpu_seconds FILE COMMAND...: run it; FILE gets the seconds of CPU that it took
+    local file=$1
+    shift
+    { time "$@" 2>&3; } 3>&2 2>"$file.times"
+    set -- $? "$file"
+    awk '{ print $1 + $2 }' "$2.times" >"$2" && rm "$2.times"
+    return "$1"
+}
+
 count() { # count NAME LOG EXIT_STATUS
     local ok not_ok skip
     skip=$(grep -ciE '^(not )?ok .*# skip' "$2") # cmocka says "not ok ... # SKIP"
@@ -16,7 +26,7 @@ count() { # count NAME LOG EXIT_STATUS
     not_ok=$(grep -E '^not ok ' "$2" | grep -cviE '# skip')
     if [ "$3" -ne 0 ] && [ "$not_ok" -eq 0 ]; then not_ok=1; fi
     passed=$((passed + ok)) failed=$((failed + not_ok)) skipped=$((skipped + skip))
-    printf '%-44s %4d passed, %d failed, %d skipped\n' "$1" "$ok" "$not_ok" "$skip"
+    printf '%-47s %4d passed, %d failed, %d skipped %6.0f s\n' "$1" "$ok" "$not_ok" "$skip" "$(cat "$2.cpu" 2>/dev/null || echo 0)"
     if [ "$not_ok" -gt 0 ]; then grep -vE '^ok ' "$2" | head -n 60 | sed 's/^/    /'; fi
 }
 
@@ -39,7 +49,7 @@ suite() { # suite NAME COMMAND...
     rm -f "$file.status"
     names+=("$name") files+=("$file")
     {
-        "$@" >"$file" 2>&1 </dev/null
+        cpu_seconds "$file.cpu" "$@" >"$file" 2>&1 </dev/null
         echo $? >"$file.part"
         mv "$file.part" "$file.status"
     } &
@@ -48,7 +58,7 @@ suite() { # suite NAME COMMAND...
 build() { # build NAME MAKE-ARGUMENTS...
     local name=$1
     shift
-    if make -j"$jobs" "$@" >"$log/build.log" 2>&1; then echo "ok 1 - $name" >"$log/built.log"
+    if cpu_seconds "$log/built.log.cpu" make -j"$jobs" "$@" >"$log/build.log" 2>&1; then echo "ok 1 - $name" >"$log/built.log"
     else { echo "not ok 1 - $name"; tail -n 30 "$log/build.log"; } >"$log/built.log"; fi
     count "build: $name" "$log/built.log" 0
 }
@@ -58,7 +68,7 @@ export UBSAN_OPTIONS=print_stacktrace=1
 
 build "gcc, Lua 5.4, release" CC=gcc all unit
 build "gcc, LuaJIT, release" CC=gcc LUA=luajit all
-build "clang, Lua 5.4, release" CC=clang all
+build "clang, Lua 5.4, release" CC=clang CFLAGS="-O0 -U_FORTIFY_SOURCE" all # for its warnings
 build "gcc, Lua 5.4, ASan + UBSan, invariants" CC=gcc BUILD=asan all unit
 build "gcc, LuaJIT, ASan + UBSan, invariants" CC=gcc BUILD=asan LUA=luajit all
 build "gcc, Lua 5.4, TSan, invariants" CC=gcc BUILD=tsan all
