@@ -19,8 +19,14 @@ endif
 LUA_PACKAGE := $(if $(filter luajit,$(LUA)),luajit,lua$(LUA))
 
 # One folder per combination, so that switching never mixes objects; build/mbsand is the one built last.
-OUT     := build/$(LUA_PACKAGE)-$(BUILD)-$(notdir $(firstword $(CC)))$(if $(MPI),-mpi)
-FAST    := build/$(LUA_PACKAGE)-fast-$(notdir $(firstword $(CC)))
+COMPILER := $(notdir $(firstword $(CC)))
+OUT     := build/$(LUA_PACKAGE)-$(BUILD)-$(COMPILER)$(if $(MPI),-mpi)
+FAST    := build/$(LUA_PACKAGE)-fast-$(COMPILER)
+# What does not depend on the kind of Lua is compiled once for both, and what does not on MPI once with and without.
+COMMON  := $(if $(filter counting fast,$(BUILD)),$(OUT),build/common-$(BUILD)-$(COMPILER))
+PLAIN   := $(if $(MPI),build/$(LUA_PACKAGE)-$(BUILD)-$(COMPILER),$(OUT))
+LUALESS := base engine fit metrics model plan probe queue sim workload
+WITH_MPI := src/sweep/ranks.c
 DATADIR := $(PREFIX)/share/mbsand
 
 # Walls of the build (SECURITY.md): what a mistake in C would have to get past.
@@ -40,8 +46,8 @@ PACKAGES := $(LUA_PACKAGE) jansson zlib libzstd sqlite3 $(if $(MPI),ompi-c)
 # -ffile-prefix-map: the same bits whatever the folder.
 CFLAGS_ALL   := -std=c17 -Wall -Wextra -Wconversion -Wshadow -Werror -ffp-contract=off '-ffile-prefix-map=$(CURDIR)=.' \
                 $(MODE) $(CFLAGS)
-CPPFLAGS_ALL = -D_POSIX_C_SOURCE=200809L $(if $(MPI),-DMB_MPI) -Isrc -DMB_VERSION='"$(VERSION)"' -DMB_DATADIR='"$(DATADIR)"' \
-               $(PACKAGE_FLAGS) $(CPPFLAGS)
+CPPFLAGS_COMMON = -D_POSIX_C_SOURCE=200809L -Isrc -DMB_VERSION='"$(VERSION)"' -DMB_DATADIR='"$(DATADIR)"' $(CPPFLAGS)
+CPPFLAGS_ALL = $(CPPFLAGS_COMMON) $(if $(MPI),-DMB_MPI) $(PACKAGE_FLAGS)
 LDLIBS_ALL   = $(PACKAGE_LIBS) -lcsv -lpthread -ldl -lm $(LDFLAGS)
 LINK_FLAGS   := -pie -Wl,-z,relro,-z,now,-z,noexecstack
 PACKAGE_FLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
@@ -51,8 +57,11 @@ ifneq ($(filter counting fast,$(BUILD)),)
   PACKAGE_LIBS := $(if $(wildcard $(LUA_ARCHIVE)),$(patsubst -llua%,$(LUA_ARCHIVE),$(PACKAGE_LIBS)),$(PACKAGE_LIBS))
 endif
 
-OBJECTS := $(patsubst src/%.c,$(OUT)/%.o,$(sort $(wildcard src/*/*.c)))
-CORE    := $(filter-out $(OUT)/cli/main.o,$(OBJECTS))
+SOURCES := $(sort $(wildcard src/*/*.c))
+SHARED  := $(filter $(addprefix src/,$(addsuffix /%,$(LUALESS))),$(SOURCES))
+OBJECTS := $(patsubst src/%.c,$(COMMON)/%.o,$(SHARED)) $(WITH_MPI:src/%.c=$(OUT)/%.o) \
+           $(patsubst src/%.c,$(PLAIN)/%.o,$(filter-out $(SHARED) $(WITH_MPI),$(SOURCES)))
+CORE    := $(filter-out $(PLAIN)/cli/main.o,$(OBJECTS))
 UNIT    := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
 FUZZ    := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 BENCH   := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(sort $(wildcard tests/bench/bench_*.c)))
@@ -106,11 +115,25 @@ $(OUT)/mbsand: $(OBJECTS)
 	@echo "LINK $@"
 	@$(CC) $(MODE) $(LINK_FLAGS) -o $@ $^ $(LDLIBS_ALL)
 
-# The Makefile too: other flags, other objects.
-$(OUT)/%.o: src/%.c Makefile
+# The Makefile too: other flags, other objects. What is common to both kinds of Lua finds the headers of neither.
+define compile
 	@mkdir -p $(@D)
 	@echo "CC $<"
-	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+	@$(CC) $(1) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+endef
+
+$(OUT)/%.o: src/%.c Makefile
+	$(call compile,$(CPPFLAGS_ALL))
+
+ifneq ($(PLAIN),$(OUT))
+$(PLAIN)/%.o: src/%.c Makefile
+	$(call compile,$(CPPFLAGS_ALL))
+endif
+
+ifneq ($(COMMON),$(OUT))
+$(COMMON)/%.o: src/%.c Makefile
+	$(call compile,$(CPPFLAGS_COMMON))
+endif
 
 # All of src but main.c, for tests and benchmarks to link against.
 $(OUT)/core.a: $(CORE)
