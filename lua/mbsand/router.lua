@@ -7,6 +7,15 @@
 --   return Mine
 local router = {}
 
+-- A hook of the router and one of its engine in one.
+local function both(own, engine)
+  if not own or not engine then return own or engine end
+  return function(...)
+    own(...)
+    engine(...)
+  end
+end
+
 -- A policy without `arrive`; its parameters are those of the engine, and `own`.
 function router.new(own)
   local policy = {}
@@ -18,7 +27,7 @@ function router.new(own)
       error(('the engine "%s" has no function serve(self, replica, step, queue), so no router can feed it'):format(name), 0)
     end
     policy.engine = engine
-    policy.stepped, policy.finish = policy.stepped or engine.stepped, policy.finish or engine.finish
+    for _, hook in ipairs{ "stepped", "finish" } do policy[hook] = both(policy[hook], engine[hook]) end
     local params = { engine = "vllm_v1" }
     for _, defaults in ipairs{ engine.params or {}, own or {} } do
       for key, value in pairs(defaults) do params[key] = value end

@@ -48,10 +48,12 @@ return function(seed, folder, meddle)
     "dlpm", "sglang_lpm", "trt_no_evict", "trt_max_utilization", "wait", "nested_wait", "hygen",
     "a_min", "clearing",
     "past_future", "round_robin", "random", "least_loaded", "power_of_two", "static_fifo",
+    "session_affinity", "prefix_affinity", "weighted_scorers", "dynamo_kv",
     "dynamic_no_bins",
     "multi_bin_dynamic", "multi_bin" }
 
-  local ROUTERS = { round_robin = true, random = true, least_loaded = true, power_of_two = true, polyserve = true, silo = true }
+  local ROUTERS = { round_robin = true, random = true, least_loaded = true, power_of_two = true, polyserve = true, silo = true,
+    session_affinity = true, prefix_affinity = true, weighted_scorers = true, dynamo_kv = true }
   local STATIC = { static_fifo = true, dynamic_no_bins = true, multi_bin_dynamic = true, multi_bin = true,
     multi_bin_slo = true, bucketserve = true, scls = true }
 
