@@ -1,7 +1,8 @@
 -- mbsand.router: what routers have in common. A router sends arrivals to the replicas' own queues; each replica serves its
 -- queue as the policy that the parameter `engine` names. Such a policy has a function serve(self, replica, step, queue); it may
--- have plain(self, queue), which gives what replica:plain is to be told instead, or false; and as `order` the key by which
--- its queue is ordered. Where arrivals go says the field `route`, a rule that sim:route knows, or a hook `arrive`, which wins:
+-- have plain(self, queue), which gives what replica:plain is to be told instead, or false; and as `order` and `age` what its
+-- queue is ordered by (sim:queue). Where arrivals go says the field `route`, a rule that sim:route knows, or a hook `arrive`,
+-- which wins:
 --   local Mine = require "mbsand.router".new()
 --   function Mine:arrive(req) self.sim.replicas[1].queue:push(req) end
 --   return Mine
@@ -38,7 +39,7 @@ function router.new(own)
   function policy:init()
     local engine = self.engine
     for _, replica in ipairs(self.sim.replicas) do
-      if engine.order then self.sim:queue{ by = engine.order, of = replica } end
+      if engine.order then self.sim:queue{ by = engine.order, age = engine.age, of = replica } end
     end
     if engine.init then engine.init(self) end
     if not self.arrive and self.route then self.sim:route(self.route) end

@@ -74,7 +74,8 @@ local Sim = {}
 
 ---Make a queue. Without `by`: first in, first out. A function gives a number; smaller comes first. Ties keep their order.
 ---`of`: it becomes replica.queue of a replica whose queue was not read yet.
----@param options? { by?: mbsand.Order|(fun(req: mbsand.Request): number), of?: mbsand.Replica }
+---`age`: the key falls by so much for each second since arrival; "ratio": that time divided by the key, largest first.
+---@param options? { by?: mbsand.Order|(fun(req: mbsand.Request): number), of?: mbsand.Replica, age?: number|"ratio" }
 ---@return mbsand.Queue
 function Sim:queue(options) end
 
@@ -163,6 +164,17 @@ function Queue:pop() end
 ---The first request, which stays.
 ---@return mbsand.Request?
 function Queue:peek() end
+
+---Take the last request out; it waits on, in no queue.
+---@return mbsand.Request?
+function Queue:pop_back() end
+
+---The last request, which stays.
+---@return mbsand.Request?
+function Queue:peek_back() end
+
+---What the order rests on has changed: ask all keys anew (n log n).
+function Queue:reorder() end
 
 ---Take a request out of this queue; false if it was not in it.
 ---@param req mbsand.Request

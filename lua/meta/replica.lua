@@ -49,6 +49,9 @@ function Replica:cached(req) end
 ---@overload fun(self: mbsand.Replica, step: { prefill?: integer, prefix?: integer, decodes?: integer, context?: integer }): number
 function Replica:estimate(batch) end
 
+---Ask `schedule` for it as soon as it stands at a boundary, although nothing has come for it.
+function Replica:wake() end
+
 ---From now on the core fills this replica's steps: carry, and unless that had to preempt, admit. False: `schedule` is called again.
----@param step false|{ queue: mbsand.Queue, most?: number, carry?: "needed"|"spare", after_preemption?: boolean, displace?: "newest"|"oldest", age?: number }
+---@param step false|{ queue: mbsand.Queue, most?: number, carry?: mbsand.Find|{ find?: mbsand.Find, victim?: string }, after_preemption?: boolean, displace?: "newest"|"oldest", age?: number }
 function Replica:plain(step) end

@@ -57,8 +57,10 @@ function Step:estimate(more) end
 ---@return integer? steps after which the first row comes to its next edge
 function Step:rank(ranking) end
 
+---@alias mbsand.Find "needed"|"spare"
+
 ---Go on with all running requests; returns how many were preempted for want of memory. Under a batch model none runs here.
----@param rule? "needed"|"spare" what a decode must find free: the block that it needs, if it does (default), or a block anyway
+---@param rule? mbsand.Find|{ find?: mbsand.Find, victim?: "newest"|"oldest"|mbsand.Order } what a decode must find free: the block that it needs, if it does (default), or a block anyway
 ---@return integer preempted
 function Step:carry(rule) end
 

@@ -4,6 +4,7 @@
 
 #include "engine/spend.h"
 #include "engine/stepper.h"
+#include "engine/victim.h"
 #include "engine/visit.h"
 
 #include <assert.h>
@@ -425,15 +426,19 @@ static uint64_t prefills_need(const mb_engine *engine, uint64_t budget) {
     return blocks;
 }
 
-static mb_status preempt_newest(mb_engine *engine, uint32_t *preempted, mb_error *error) {
+static mb_status make_room(mb_engine *engine, mb_carry_rule rule, uint32_t *victim, uint32_t *preempted,
+                           mb_error *error) {
+    const mb_victim_rule last = {.key = rule.victim, .newest = true, .age = INFINITY};
     mb_refusal ignored;
+    *victim = rule.oldest ? engine->stepper->oldest : engine->stepper->newest;
+    if (rule.victim != MB_KEY_NONE && !mb_victim_find(engine->stepper, &last, -INFINITY, victim))
+        return mb_fail_memory(error);
     (*preempted)++;
-    return mb_build_preempt(engine, engine->stepper->newest, MB_PREEMPT_RECOMPUTE, MB_NONE, true, &ignored,
-                            error);
+    return mb_build_preempt(engine, *victim, MB_PREEMPT_RECOMPUTE, MB_NONE, true, &ignored, error);
 }
 
 // Request by request, where the step holds some already, or the budget does not reach for all.
-static mb_status carry_each(mb_engine *engine, uint32_t *preempted, mb_error *error) {
+static mb_status carry_each(mb_engine *engine, mb_carry_rule rule, uint32_t *preempted, mb_error *error) {
     mb_stepper *stepper = engine->stepper;
     for (int prefills = 0; prefills < 2; prefills++) {
         for (uint32_t slot = stepper->oldest; slot != MB_NONE;) {
@@ -449,10 +454,11 @@ static mb_status carry_each(mb_engine *engine, uint32_t *preempted, mb_error *er
                 slot = mb_request_at(stepper->requests, slot)->next;
                 continue;
             }
-            const bool itself = stepper->newest == slot;
-            const mb_status status = preempt_newest(engine, preempted, error);
+            const uint32_t next = request->next;
+            uint32_t victim;
+            const mb_status status = make_room(engine, rule, &victim, preempted, error);
             if (status != MB_OK) return status;
-            if (itself) break;
+            if (victim == slot) slot = next;
         }
     }
     return MB_OK;
@@ -475,20 +481,21 @@ static uint32_t count_decodes(const mb_stepper *stepper) {
     return stepper->naive ? (uint32_t)mb_visit_decodes(stepper).decodes : stepper->decode_count;
 }
 
-mb_status mb_build_carry(mb_engine *engine, bool spare, uint32_t *preempted, mb_error *error) {
+mb_status mb_build_carry(mb_engine *engine, mb_carry_rule rule, uint32_t *preempted, mb_error *error) {
     mb_stepper *stepper = engine->stepper;
+    uint32_t victim;
     *preempted = 0;
-    stepper->spare = spare;
+    stepper->spare = rule.spare;
     if (stepper->running == 0) return MB_OK;
     if (stepper->selected_count > 0 || stepper->with_decodes ||
         stepper->running - stepper->prefill_count > budget_left(engine))
-        return carry_each(engine, preempted, error);
+        return carry_each(engine, rule, preempted, error);
     if (!unpark_all(stepper)) return mb_fail_memory(error);
     const uint64_t budget = budget_left(engine);
     while (stepper->running > 0) {
         const uint64_t decodes = count_decodes(stepper);
         if (mb_stepper_has_blocks(stepper, prefills_need(engine, budget - decodes))) break;
-        const mb_status status = preempt_newest(engine, preempted, error);
+        const mb_status status = make_room(engine, rule, &victim, preempted, error);
         if (status != MB_OK) return status;
     }
     const uint32_t decodes = count_decodes(stepper);

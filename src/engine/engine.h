@@ -32,10 +32,10 @@ static inline mb_refusal mb_engine_add(mb_engine *engine, uint32_t slot, uint32_
     return engine->stepper ? mb_build_add(engine, slot, wanted) : mb_batch_add(engine, slot);
 }
 // --- of these nothing is done to whole batches
-// Go on with all that run; how many were preempted for want of memory. spare: a decode must find a free
-// block, whether it needs one or not.
-static inline mb_status mb_engine_carry(mb_engine *engine, bool spare, uint32_t *preempted, mb_error *error) {
-    if (engine->stepper) return mb_build_carry(engine, spare, preempted, error);
+// Go on with all that run; how many were preempted for want of memory.
+static inline mb_status mb_engine_carry(mb_engine *engine, mb_carry_rule rule, uint32_t *preempted,
+                                        mb_error *error) {
+    if (engine->stepper) return mb_build_carry(engine, rule, preempted, error);
     *preempted = 0;
     return MB_OK;
 }

@@ -33,6 +33,13 @@ typedef struct mb_decode {
     bool ends;
 } mb_decode;
 
+// How running requests go on.
+typedef struct mb_carry_rule {
+    bool spare;    // each decode must find a free block, whether it needs one or not
+    bool oldest;   // where memory runs out, who was admitted first makes room, not last
+    mb_key victim; // or who stands last in this order (of equals the newest); MB_KEY_NONE: none
+} mb_carry_rule;
+
 // One that may be asked to go, see victim.h.
 typedef struct mb_victim {
     double key;

@@ -188,12 +188,7 @@ static int call_key(lua_State *L) {
     lua_rawgeti(L, -1, (int)call->queue + 1);
     mb_request_view_push(host, call->slot);
     lua_call(L, 1, 1);
-    if (lua_type(L, -1) != LUA_TNUMBER || lua_tonumber(L, -1) != lua_tonumber(L, -1))
-        return luaL_error(L, "%s must return a number, and returned %s",
-                          call->queue < MB_BINS_KEYS ? "the queue's `by` function"
-                                                     : "the bins' `key` function",
-                          luaL_typename(L, -1));
-    *call->key = lua_tonumber(L, -1);
+    *call->key = mb_key_take(L, call->queue);
     return 0;
 }
 

@@ -25,6 +25,11 @@ static displacing check_displacing(lua_State *L, int equals, int age, uint32_t q
                    "%s: who runs makes room by the order of the queue, which must be one of the named ones, "
                    "as sim:queue{ by = \"priority\" } makes",
                    call);
+    if (mb_host_of(L)->sim->queues[queue].ageing)
+        luaL_error(L,
+                   "%s: the order of the queue changes with its age, and what runs does not wait; make it "
+                   "without `age`",
+                   call);
     if (lua_isnoneornil(L, age)) return (displacing){newest, INFINITY};
     const lua_Number share = lua_type(L, age) == LUA_TNUMBER ? lua_tonumber(L, age) : (lua_Number)NAN;
     if (!(share >= 0)) luaL_error(L, "%s: the age is a share of the predicted output, at least 0", call);
@@ -64,7 +69,7 @@ static mb_plain read_plain(lua_State *L) {
     mb_plain plain = {.declared = true,
                       .queue = mb_view_check(L, 3, MB_VIEW_QUEUE)->index,
                       .most = mb_step_view_limit(L, 4, "replica:plain"),
-                      .spare = mb_step_view_spare(L, 5, "replica:plain"),
+                      .carry = mb_step_view_carry(L, 5, "replica:plain"),
                       .after_preemption = flag(L, "after_preemption"),
                       .displace = !lua_isnil(L, 6)};
     if (!plain.displace && !lua_isnil(L, 7)) luaL_error(L, "replica:plain: age needs displace beside it");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Queues and bins as a policy sees them.
 #include "policy/views.h"
+#include "sim/news.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -27,25 +28,48 @@ static uint32_t take_waiting(lua_State *L, int index, const char *call) {
     return slot;
 }
 
-// The key that the policy's function gives the request on top of the stack, which is popped; of a queue, or
-// of bins.
-static double call_key(lua_State *L, uint32_t queue, mb_fence_level level) {
-    const char *what = queue < MB_BINS_KEYS ? "the queue's `by` function" : "the bins' `key` function";
-    lua_rawgeti(L, LUA_REGISTRYINDEX, mb_host_of(L)->keys);
-    lua_rawgeti(L, -1, (int)queue + 1);
-    lua_remove(L, -2);
-    lua_insert(L, -2);
-    const mb_fence outer = mb_host_fence(mb_host_of(L), level, what);
-    mb_host_enter(L);
-    lua_call(L, 1, 1);
-    mb_host_leave(L);
-    mb_host_of(L)->fence = outer;
+// What that function is, in sentences.
+static const char *asker(uint32_t queue) {
+    return queue < MB_BINS_KEYS ? "the queue's `by` function" : "the bins' `key` function";
+}
+
+double mb_key_take(lua_State *L, uint32_t queue) {
+    const char *what = asker(queue);
     const double key = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : NAN;
     if (isnan(key))
         luaL_error(L, "%s must return a number, and returned %s", what,
                    lua_type(L, -1) == LUA_TNUMBER ? "NaN" : luaL_typename(L, -1));
+    if (queue < MB_BINS_KEYS && mb_host_of(L)->sim->queues[queue].ageing == MB_AGEING_RATIO &&
+        !(key > 0 && key < HUGE_VAL))
+        luaL_error(L, "%s must return a number above 0, since ages are divided by it", what);
     lua_pop(L, 1);
     return key;
+}
+
+// The key that the policy's function gives the request on top of the stack, which is popped; of a queue, or
+// of bins.
+static double call_key(lua_State *L, uint32_t queue, mb_fence_level level) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, mb_host_of(L)->keys);
+    lua_rawgeti(L, -1, (int)queue + 1);
+    lua_remove(L, -2);
+    lua_insert(L, -2);
+    const mb_fence outer = mb_host_fence(mb_host_of(L), level, asker(queue));
+    mb_host_enter(L);
+    lua_call(L, 1, 1);
+    mb_host_leave(L);
+    mb_host_of(L)->fence = outer;
+    return mb_key_take(L, queue);
+}
+
+// The same of all that wait in one, where `asked` is whom the function belongs to.
+static void ask_keys(lua_State *L, const mb_queue *queue, uint32_t asked) {
+    mb_host *host = mb_host_of(L);
+    const mb_request_store *store = &host->sim->requests;
+    for (uint32_t slot = mb_queue_peek(queue, store); slot != MB_NONE;
+         slot = mb_queue_after(queue, store, slot)) {
+        mb_request_view_push(host, slot);
+        mb_request_at(store, slot)->key = call_key(L, asked, MB_FENCE_ALL);
+    }
 }
 
 static int push(lua_State *L, bool front) {
@@ -93,6 +117,42 @@ static int peek(lua_State *L) {
     return push_request_or_nil(L, mb_queue_peek(queue, &mb_host_of(L)->sim->requests));
 }
 
+// Its last, after what a queue whose order changes with time has to do for that.
+static uint32_t find_last(lua_State *L, mb_queue *queue) {
+    if (queue->ageing == MB_AGEING_RATIO) mb_host_work(L, queue->count);
+    return mb_queue_last(queue, &mb_host_of(L)->sim->requests);
+}
+
+static int peek_back(lua_State *L) {
+    mb_queue *queue = check_queue(L);
+    return push_request_or_nil(L, find_last(L, queue));
+}
+
+static int pop_back(lua_State *L) {
+    mb_queue *queue = check_queue(L);
+    mb_host_check_fence(L, MB_FENCE_ALL, "queue:pop_back");
+    const uint32_t slot = find_last(L, queue);
+    if (slot != MB_NONE) mb_queue_remove(queue, &mb_host_of(L)->sim->requests, slot);
+    return push_request_or_nil(L, slot);
+}
+
+static int reorder(lua_State *L) {
+    const mb_view *view = mb_view_check(L, 1, MB_VIEW_QUEUE);
+    mb_host *host = mb_host_of(L);
+    mb_sim *sim = host->sim;
+    mb_queue *queue = queue_of(L, view);
+    mb_host_check_fence(L, MB_FENCE_ALL, "queue:reorder");
+    if (queue->order == MB_KEY_NONE)
+        return luaL_error(L, "queue:reorder: a plain queue has no order but that of coming; make one with "
+                             "sim:queue{ by = ... }");
+    mb_host_work(L, 1 + queue->count);
+    mb_queue_settle(queue, &sim->requests);
+    if (queue->order == MB_KEY_GIVEN) ask_keys(L, queue, view->index);
+    mb_queue_reorder(queue, &sim->requests);
+    if (!sim->building) mb_sim_reordered(sim, view->index);
+    return 0;
+}
+
 static int remove_request(lua_State *L) {
     mb_queue *queue = check_queue(L);
     mb_sim *sim = mb_host_of(L)->sim;
@@ -125,8 +185,10 @@ static int each_step(lua_State *L) {
 }
 
 static int each(lua_State *L) {
-    const mb_queue *queue = check_queue(L);
-    const mb_request_store *store = &mb_host_of(L)->sim->requests;
+    mb_queue *queue = check_queue(L);
+    mb_request_store *store = &mb_host_of(L)->sim->requests;
+    if (queue->ageing == MB_AGEING_RATIO) mb_host_work(L, queue->count);
+    mb_queue_settle(queue, store);
     const uint32_t first = mb_queue_peek(queue, store);
     lua_pushvalue(L, 1);
     lua_pushnumber(L, first == MB_NONE ? 0 : (double)first + 1);
@@ -207,14 +269,43 @@ static mb_replica *check_owner(lua_State *L) {
     return owner;
 }
 
+// How its order changes with time, of the options at 3, given its order.
+static mb_ageing check_age(lua_State *L, mb_key order, double *rate) {
+    *rate = 0;
+    lua_getfield(L, 3, "age");
+    const int type = lua_type(L, -1);
+    const bool ratio = type == LUA_TSTRING && strcmp(lua_tostring(L, -1), "ratio") == 0;
+    if (type != LUA_TNIL && !ratio) {
+        *rate = type == LUA_TNUMBER ? lua_tonumber(L, -1) : (lua_Number)NAN;
+        if (!(*rate >= 0 && *rate < HUGE_VAL))
+            luaL_error(
+                L,
+                "queue: age = %s is unknown; expected a number of at least 0, by which the key falls in "
+                "a second, or \"ratio\", the time since arrival divided by the key",
+                push_shown(L, -1));
+    }
+    if (type != LUA_TNIL && order == MB_KEY_NONE)
+        luaL_error(L, "queue: age changes an order, and this queue has none; give `by` as well");
+    if (ratio && (order == MB_KEY_ARRIVAL || order == MB_KEY_RANK || order == MB_KEY_PRIORITY ||
+                  order == MB_KEY_DEADLINE))
+        luaL_error(L,
+                   "queue: age = \"ratio\" divides by the key, which must be a length or a function that "
+                   "returns a number above 0, not \"%s\"",
+                   mb_key_name(order));
+    lua_pop(L, 1);
+    return ratio ? MB_AGEING_RATIO : *rate > 0 ? MB_AGEING_RATE : MB_AGEING_NONE;
+}
+
 int mb_queue_make(lua_State *L) { // (default queue or nil, sim, options)
     mb_host *host = mb_host_of(L);
     mb_view_check(L, 2, MB_VIEW_SIM);
     mb_host_check_fence(L, MB_FENCE_ALL, "sim:queue");
     mb_key order = MB_KEY_NONE;
     mb_replica *owner = NULL;
+    mb_ageing ageing = MB_AGEING_NONE;
+    double rate = 0;
     if (!lua_isnoneornil(L, 3)) {
-        static const char *const options[] = {"by", "of", NULL};
+        static const char *const options[] = {"by", "of", "age", NULL};
         luaL_checktype(L, 3, LUA_TTABLE);
         mb_view_check_options(L, 3, "queue", options);
         owner = check_owner(L);
@@ -234,11 +325,13 @@ int mb_queue_make(lua_State *L) { // (default queue or nil, sim, options)
                               push_shown(L, -1));
         if (order == MB_KEY_OUTPUT_TOKENS && !host->oracle)
             return luaL_error(L, "queue: by = \"output_tokens\" needs oracle = true in the scenario");
+        ageing = check_age(L, order, &rate);
     }
     check_queue_count(L, 1);
     const uint32_t queue =
         owner ? mb_replica_make_queue(host->sim, owner, order) : mb_sim_add_queue(host->sim, order);
     if (queue == MB_NONE) return luaL_error(L, "not enough memory");
+    if (ageing) mb_queue_age(&host->sim->queues[queue], ageing, rate, &host->sim->now_s);
     if (order == MB_KEY_GIVEN) {
         lua_rawgeti(L, LUA_REGISTRYINDEX, host->keys);
         lua_insert(L, -2);
@@ -329,20 +422,6 @@ static int bins_push(lua_State *L) {
     return 1;
 }
 
-// Ask the policy's function of all that waits there.
-static void ask_keys(lua_State *L, uint32_t index) {
-    mb_host *host = mb_host_of(L);
-    const mb_sim *sim = host->sim;
-    for (uint32_t i = 0; i < sim->bins[index].count; i++) {
-        const mb_queue *queue = &sim->queues[sim->bins[index].queues[i]];
-        for (uint32_t slot = mb_queue_peek(queue, &sim->requests); slot != MB_NONE;
-             slot = mb_queue_after(queue, &sim->requests, slot)) {
-            mb_request_view_push(host, slot);
-            mb_request_at(&sim->requests, slot)->key = call_key(L, MB_BINS_KEYS + index, MB_FENCE_ALL);
-        }
-    }
-}
-
 static int bins_set_edges(lua_State *L) {
     const mb_view *view = mb_view_check(L, 1, MB_VIEW_BINS);
     mb_sim *sim = mb_host_of(L)->sim;
@@ -365,7 +444,9 @@ static int bins_set_edges(lua_State *L) {
     }
     for (uint32_t i = 0; i < sim->bins[view->index].count; i++)
         mb_host_work(L, 1 + bin_count(L, &sim->bins[view->index], i)); // are filed again
-    if (sim->bins[view->index].key == MB_KEY_GIVEN) ask_keys(L, view->index);
+    const mb_bins *bins = &sim->bins[view->index];
+    for (uint32_t i = 0; bins->key == MB_KEY_GIVEN && i < bins->count; i++)
+        ask_keys(L, &sim->queues[bins->queues[i]], MB_BINS_KEYS + view->index);
     if (!mb_sim_set_edges(sim, view->index, edges, wanted + 1)) return luaL_error(L, "not enough memory");
     return 0;
 }
@@ -446,6 +527,9 @@ void mb_queue_views_open(lua_State *L) {
                                               {"push_front", push_front, 0},
                                               {"pop", pop, 0},
                                               {"peek", peek, 0},
+                                              {"pop_back", pop_back, 0},
+                                              {"peek_back", peek_back, 0},
+                                              {"reorder", reorder, 0},
                                               {"remove", remove_request, 0},
                                               {"each", each, 0},
                                               {"tokens", NULL, QUEUE_TOKENS},

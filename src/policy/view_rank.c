@@ -81,6 +81,9 @@ static void read_preempt(lua_State *L, mb_ranking *ranking) {
 static void read_by(lua_State *L, mb_ranking *ranking) {
     const mb_host *host = mb_host_of(L);
     const mb_key order = host->sim->queues[ranking->from].order;
+    if (host->sim->queues[ranking->from].ageing)
+        luaL_error(L, "step:rank: the order of the queue `from` changes with its age, and what runs does not "
+                      "wait; make it without `age`");
     lua_getfield(L, OPTIONS, "by");
     if (lua_isnil(L, BY) && order == MB_KEY_GIVEN) { // the queue's own function
         lua_rawgeti(L, LUA_REGISTRYINDEX, host->keys);

@@ -2,6 +2,7 @@
 // Replicas and their KV memory as a policy sees them.
 #include "engine/sums.h"
 #include "policy/views.h"
+#include "sim/news.h"
 
 #include <math.h>
 #include <string.h>
@@ -276,6 +277,14 @@ static int read_replica(lua_State *L, const mb_view *view, int property) {
     return 1;
 }
 
+static int wake(lua_State *L) {
+    mb_replica *replica = check_replica(L);
+    mb_sim *sim = mb_host_of(L)->sim;
+    mb_host_check_fence(L, MB_FENCE_ALL, "replica:wake");
+    mb_sim_wake(sim, replica);
+    return 0;
+}
+
 static int index_replica(lua_State *L) {
     return mb_view_index(L, "replica", read_replica);
 }
@@ -359,6 +368,7 @@ void mb_replica_views_open(lua_State *L) {
                                         {"cached", cached, 0},
                                         {"estimate", estimate, 0},
                                         {"plain", mb_replica_plain, 0},
+                                        {"wake", wake, 0},
                                         {"peak", mb_peak_call, 0},
                                         {"decodes", NULL, REPLICA_DECODES},
                                         {"prefills", NULL, REPLICA_PREFILLS},

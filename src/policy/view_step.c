@@ -72,7 +72,7 @@ static int add(lua_State *L) {
 // Under a batch model nothing runs at a boundary, so nothing is carried or preempted.
 static int carry(lua_State *L) {
     mb_sim *sim = mb_step_open(L, "step:carry");
-    const bool spare = mb_step_view_spare(L, 2, "step:carry");
+    const mb_carry_rule rule = mb_step_view_carry(L, 2, "step:carry");
     mb_error error;
     uint32_t preempted;
     if (!sim->by_steps) {
@@ -80,7 +80,7 @@ static int carry(lua_State *L) {
         return 1;
     }
     mb_host_enter(L); // a queue's `by` function may be asked
-    if (mb_step_carry(sim, spare, &preempted, &error) != MB_OK) return mb_host_raise(L, &error);
+    if (mb_step_carry(sim, rule, &preempted, &error) != MB_OK) return mb_host_raise(L, &error);
     mb_host_leave(L);
     lua_pushinteger(L, preempted);
     return 1;

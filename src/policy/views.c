@@ -252,8 +252,7 @@ uint32_t mb_step_view_limit(lua_State *L, int index, const char *call) {
     return n <= 0 ? 0 : n >= UINT32_MAX ? UINT32_MAX : (uint32_t)n;
 }
 
-bool mb_step_view_spare(lua_State *L, int index, const char *call) {
-    if (lua_isnoneornil(L, index)) return false;
+static bool check_spare(lua_State *L, int index, const char *call) {
     const char *rule = lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : luaL_typename(L, index);
     const bool spare = strcmp(rule, "spare") == 0;
     if (!spare && strcmp(rule, "needed") != 0)
@@ -262,4 +261,36 @@ bool mb_step_view_spare(lua_State *L, int index, const char *call) {
                    "does) or \"spare\" (a block in any case), not \"%s\"",
                    call, rule);
     return spare;
+}
+
+static void check_victim(lua_State *L, int index, const char *call, mb_carry_rule *rule) {
+    const char *name = lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : luaL_typename(L, index);
+    rule->oldest = strcmp(name, "oldest") == 0;
+    if (rule->oldest || strcmp(name, "newest") == 0) return;
+    rule->victim = mb_key_from_name(name);
+    if (rule->victim == MB_KEY_COUNT)
+        luaL_error(
+            L,
+            "%s: victim = \"%s\" is unknown; expected \"newest\", \"oldest\", or a key that queues are "
+            "ordered by, such as \"priority\" or \"rank\", whose last makes room",
+            call, name);
+    if (rule->victim == MB_KEY_OUTPUT_TOKENS && !mb_host_of(L)->oracle)
+        luaL_error(L, "%s: victim = \"output_tokens\" needs oracle = true in the scenario", call);
+}
+
+mb_carry_rule mb_step_view_carry(lua_State *L, int index, const char *call) {
+    mb_carry_rule rule = {.victim = MB_KEY_NONE};
+    if (lua_isnoneornil(L, index)) return rule;
+    if (!lua_istable(L, index)) {
+        rule.spare = check_spare(L, index, call);
+        return rule;
+    }
+    static const char *const options[] = {"find", "victim", NULL};
+    mb_view_check_options(L, index, call, options);
+    lua_getfield(L, index, "find");
+    if (!lua_isnil(L, -1)) rule.spare = check_spare(L, lua_gettop(L), call);
+    lua_getfield(L, index, "victim");
+    if (!lua_isnil(L, -1)) check_victim(L, lua_gettop(L), call, &rule);
+    lua_pop(L, 2);
+    return rule;
 }

@@ -70,6 +70,8 @@ void mb_request_view_forget(mb_host *host, uint32_t slot);
 // src/policy/view_queue.c
 void mb_queue_views_open(lua_State *L);
 void mb_queue_view_push(mb_host *host, uint32_t queue);
+// The key on top of the stack, which a function gave for that queue (or bins: MB_BINS_KEYS); pops it.
+double mb_key_take(lua_State *L, uint32_t queue);
 int mb_queue_make(lua_State *L); // sim:queue{ by = ... }
 int mb_bins_make(lua_State *L);  // sim:bins{ ... }
 
@@ -83,8 +85,9 @@ void mb_step_view_open(lua_State *L);
 int mb_step_displace_call(lua_State *L); // step:displace; src/policy/view_plain.c
 // A count of requests: at least 0; nil and infinity mean all.
 uint32_t mb_step_view_limit(lua_State *L, int index, const char *call);
-// "needed" or "spare": what a decode must find free to go on.
-bool mb_step_view_spare(lua_State *L, int index, const char *call);
+// "needed" or "spare": what a decode must find free to go on; or a table that says that as `find`, and who is
+// the `victim`.
+mb_carry_rule mb_step_view_carry(lua_State *L, int index, const char *call);
 void mb_sim_view_open(lua_State *L);
 // sim:least(what), sim:route(rule); src/policy/view_route.c
 int mb_least_call(lua_State *L);

@@ -13,6 +13,14 @@ void mb_queue_init(mb_queue *queue, mb_key order, uint32_t index) {
                         .random = 2463534242u};
 }
 
+void mb_queue_age(mb_queue *queue, mb_ageing ageing, double rate, const double *now_s) {
+    assert(queue->count == 0 && queue->order != MB_KEY_NONE);
+    queue->ageing = ageing;
+    queue->age_rate = rate;
+    queue->now_s = now_s;
+    queue->ordered_s = *now_s;
+}
+
 static const char *const KEY_NAMES[MB_KEY_COUNT] = {
     [MB_KEY_NONE] = "none",
     [MB_KEY_ARRIVAL] = "arrival",
@@ -124,8 +132,23 @@ static void fifo_unlink(mb_queue *queue, mb_request_store *store, uint32_t slot)
 #define LEFT previous
 #define RIGHT next
 
-static bool before(const mb_request *a, const mb_request *b) {
-    return a->key != b->key ? a->key < b->key : a->id < b->id;
+static bool before(const mb_queue *queue, const mb_request *a, const mb_request *b) {
+    if (queue->ageing == MB_AGEING_RATIO) return mb_ageing_before(a, b, queue->ordered_s);
+    const double of_a = a->key + queue->age_rate * a->arrival_s, // all keys fall alike
+        of_b = b->key + queue->age_rate * b->arrival_s;
+    return of_a != of_b ? of_a < of_b : a->id < b->id;
+}
+
+// From here up to the root, what lies below has changed.
+static void refresh_up(const mb_queue *queue, const mb_request_store *store, uint32_t slot) {
+    if (queue->ageing != MB_AGEING_RATIO) return;
+    for (; slot != MB_NONE; slot = mb_request_at(store, slot)->parent)
+        mb_ageing_refresh(store, slot, *queue->now_s);
+}
+
+// So that what is known of the rest of the tree holds now.
+static void advance(const mb_queue *queue, const mb_request_store *store) {
+    if (queue->ageing == MB_AGEING_RATIO) mb_ageing_advance(store, queue->head, *queue->now_s);
 }
 
 static void replace_child(mb_queue *queue, mb_request_store *store, uint32_t parent, uint32_t old,
@@ -159,9 +182,11 @@ static void rotate_up(mb_queue *queue, mb_request_store *store, uint32_t slot) {
     }
     above->parent = slot;
     if (middle != MB_NONE) mb_request_at(store, middle)->parent = parent;
+    if (queue->ageing == MB_AGEING_RATIO) mb_ageing_refresh(store, parent, *queue->now_s);
 }
 
 static void tree_push(mb_queue *queue, mb_request_store *store, uint32_t slot) {
+    advance(queue, store);
     mb_request *request = mb_request_at(store, slot);
     queue->random ^= queue->random << 13; // xorshift32 (Marsaglia 2003): balance only, never a result
     queue->random ^= queue->random >> 17;
@@ -172,7 +197,7 @@ static void tree_push(mb_queue *queue, mb_request_store *store, uint32_t slot) {
     bool left = false;
     while (at != MB_NONE) {
         parent = at;
-        left = before(request, mb_request_at(store, at));
+        left = before(queue, request, mb_request_at(store, at));
         at = left ? mb_request_at(store, at)->LEFT : mb_request_at(store, at)->RIGHT;
     }
     request->parent = parent;
@@ -185,9 +210,11 @@ static void tree_push(mb_queue *queue, mb_request_store *store, uint32_t slot) {
     while (request->parent != MB_NONE &&
            mb_request_at(store, request->parent)->tree_priority > request->tree_priority)
         rotate_up(queue, store, slot);
+    refresh_up(queue, store, slot);
 }
 
 static void tree_unlink(mb_queue *queue, mb_request_store *store, uint32_t slot) {
+    advance(queue, store);
     mb_request *request = mb_request_at(store, slot);
     while (request->LEFT != MB_NONE && request->RIGHT != MB_NONE) { // sink until one side is empty
         const mb_request *left = mb_request_at(store, request->LEFT),
@@ -196,12 +223,19 @@ static void tree_unlink(mb_queue *queue, mb_request_store *store, uint32_t slot)
     }
     const uint32_t child = request->LEFT != MB_NONE ? request->LEFT : request->RIGHT;
     replace_child(queue, store, request->parent, slot, child);
+    refresh_up(queue, store, request->parent);
     request->LEFT = request->RIGHT = request->parent = MB_NONE;
 }
 
 static uint32_t leftmost(const mb_request_store *store, uint32_t slot) {
     while (slot != MB_NONE && mb_request_at(store, slot)->LEFT != MB_NONE)
         slot = mb_request_at(store, slot)->LEFT;
+    return slot;
+}
+
+static uint32_t rightmost(const mb_request_store *store, uint32_t slot) {
+    while (slot != MB_NONE && mb_request_at(store, slot)->RIGHT != MB_NONE)
+        slot = mb_request_at(store, slot)->RIGHT;
     return slot;
 }
 
@@ -218,6 +252,12 @@ static uint32_t tree_after(const mb_request_store *store, uint32_t slot) {
 // --- either
 // ---------------------------------------------------------------------------------------------------
 
+static void set_key(const mb_queue *queue, mb_request *request) {
+    request->key = mb_key_of(queue->order, request);
+    if (queue->ageing == MB_AGEING_RATIO && queue->order != MB_KEY_GIVEN && request->key < 1)
+        request->key = 1;
+}
+
 void mb_queue_push(mb_queue *queue, mb_request_store *store, uint32_t slot) {
     mb_request *request = mb_request_at(store, slot);
     count_in(queue, request);
@@ -225,7 +265,7 @@ void mb_queue_push(mb_queue *queue, mb_request_store *store, uint32_t slot) {
         fifo_push(queue, store, slot);
         return;
     }
-    request->key = mb_key_of(queue->order, request);
+    set_key(queue, request);
     tree_push(queue, store, slot);
 }
 
@@ -243,7 +283,15 @@ void mb_queue_push_front(mb_queue *queue, mb_request_store *store, uint32_t slot
 }
 
 uint32_t mb_queue_peek(const mb_queue *queue, const mb_request_store *store) {
-    return queue->order == MB_KEY_NONE ? queue->head : leftmost(store, queue->head);
+    if (queue->order == MB_KEY_NONE || queue->head == MB_NONE) return queue->head;
+    if (queue->ageing != MB_AGEING_RATIO) return leftmost(store, queue->head);
+    advance(queue, store);
+    return mb_request_at(store, queue->head)->tree_first;
+}
+
+uint32_t mb_queue_last(mb_queue *queue, mb_request_store *store) {
+    mb_queue_settle(queue, store);
+    return queue->order == MB_KEY_NONE ? queue->tail : rightmost(store, queue->head);
 }
 
 void mb_queue_remove(mb_queue *queue, mb_request_store *store, uint32_t slot) {
@@ -262,4 +310,30 @@ uint32_t mb_queue_pop(mb_queue *queue, mb_request_store *store) {
 
 uint32_t mb_queue_after(const mb_queue *queue, const mb_request_store *store, uint32_t slot) {
     return queue->order == MB_KEY_NONE ? mb_request_at(store, slot)->next : tree_after(store, slot);
+}
+
+// The tree is taken apart and put together again, by the keys that are there.
+static void order_again(mb_queue *queue, mb_request_store *store) {
+    uint32_t rest = MB_NONE;
+    for (uint32_t root; (root = queue->head) != MB_NONE; rest = root) {
+        tree_unlink(queue, store, root);
+        mb_request_at(store, root)->next = rest;
+    }
+    if (queue->ageing == MB_AGEING_RATIO) queue->ordered_s = *queue->now_s;
+    while (rest != MB_NONE) {
+        const uint32_t slot = rest;
+        rest = mb_request_at(store, slot)->next;
+        tree_push(queue, store, slot);
+    }
+}
+
+void mb_queue_settle(mb_queue *queue, mb_request_store *store) {
+    if (queue->ageing == MB_AGEING_RATIO && queue->ordered_s < *queue->now_s) order_again(queue, store);
+}
+
+void mb_queue_reorder(mb_queue *queue, mb_request_store *store) {
+    if (queue->order == MB_KEY_NONE) return;
+    for (uint32_t slot = leftmost(store, queue->head); slot != MB_NONE; slot = tree_after(store, slot))
+        set_key(queue, mb_request_at(store, slot));
+    order_again(queue, store);
 }

@@ -4,7 +4,7 @@
 // request.
 #pragma once
 #include "base/bits.h"
-#include "queue/request.h"
+#include "queue/ageing.h"
 
 typedef enum mb_key {
     MB_KEY_NONE, // FIFO
@@ -38,9 +38,16 @@ typedef struct mb_queue {
     mb_owned *owned;                          // NULL where there is no owner
     uint64_t prompt_tokens, predicted_tokens; // sums over the waiting
     uint32_t random;                          // state of the treap's balancing priorities
+    mb_ageing ageing;
+    double age_rate;     // MB_AGEING_RATE: keys fall by so much in a second
+    double ordered_s;    // MB_AGEING_RATIO: the tree is in order as of this time
+    const double *now_s; // the time there; else NULL
 } mb_queue;
 
 void mb_queue_init(mb_queue *queue, mb_key order, uint32_t index);
+// An empty queue with an order: from now on the order changes with the time since arrival. Where a ratio is
+// taken of a key that is a number of tokens, that is at least 1.
+void mb_queue_age(mb_queue *queue, mb_ageing ageing, double rate, const double *now_s);
 // The key that `order` gives a request (MB_KEY_NONE and MB_KEY_GIVEN: its present key).
 double mb_key_of(mb_key order, const mb_request *request);
 // Name of a key in scripts ("predicted_output"), and back (MB_KEY_COUNT: unknown).
@@ -54,6 +61,12 @@ void mb_queue_push_front(mb_queue *queue, mb_request_store *store, uint32_t slot
 // First request in order, or MB_NONE.
 uint32_t mb_queue_peek(const mb_queue *queue, const mb_request_store *store);
 uint32_t mb_queue_pop(mb_queue *queue, mb_request_store *store);
+// Last in order, or MB_NONE.
+uint32_t mb_queue_last(mb_queue *queue, mb_request_store *store);
 void mb_queue_remove(mb_queue *queue, mb_request_store *store, uint32_t slot);
-// The next in order after `slot`, or MB_NONE.
+// The next in order after `slot`, or MB_NONE. Of a queue ordered by a ratio: call mb_queue_settle first.
 uint32_t mb_queue_after(const mb_queue *queue, const mb_request_store *store, uint32_t slot);
+// Before a walk: put a queue whose order has changed since into that of now (n log n).
+void mb_queue_settle(mb_queue *queue, mb_request_store *store);
+// The keys of those in it have changed: order them anew (n log n). For MB_KEY_GIVEN their `key` was set.
+void mb_queue_reorder(mb_queue *queue, mb_request_store *store);

@@ -80,6 +80,9 @@ typedef struct mb_request {
     // --- of workloads that say it
     uint32_t max_output; // the caller's bound on the output; 0: none
     uint64_t noise;      // of its predictions
+    // --- in a queue ordered by the ratio of its age: the first of its subtree, and until when it is that
+    uint32_t tree_first;
+    double tree_until_s;
 } mb_request;
 
 // What lies before the replicas: tokenising a prompt, HTTP.

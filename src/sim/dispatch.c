@@ -109,7 +109,7 @@ static mb_status build(mb_sim *sim, mb_replica *replica, mb_error *error) {
     // A policy that says nothing does not mean that what runs is to stand still.
     if (status == MB_OK && mb_engine_holds_requests(engine) && !mb_engine_built(engine) &&
         !replica->idle_on_purpose)
-        status = mb_step_carry(sim, false, &preempted, error);
+        status = mb_step_carry(sim, (mb_carry_rule){0}, &preempted, error);
     sim->building = NULL;
     replica->seen_version = sim->changes;
     return status == MB_OK && sim->around.out_of_memory ? mb_fail_memory(error) : status;
@@ -207,8 +207,8 @@ static mb_status stuck(const mb_sim *sim, mb_error *error) {
     return mb_fail(
         error, MB_FAILED,
         "stuck at t = %.9g s: the hook 'schedule' was called %d times over for the replicas at this "
-        "instant, since each call preempts requests that the others then take and give back; %llu "
-        "requests wait, %llu run",
+        "instant, since each call preempts requests that the others then take and give back, or wakes the "
+        "others; %llu requests wait, %llu run",
         sim->now_s, MAX_PASSES, (unsigned long long)sim->waiting, (unsigned long long)sim->running);
 }
 

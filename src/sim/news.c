@@ -58,6 +58,12 @@ void mb_sim_stamp(mb_sim *sim, uint32_t slot) {
     stamp(sim, slot, next_change(sim));
 }
 
+// A change that concerns this replica alone.
+static void tell_one(mb_sim *sim, mb_replica *replica, uint64_t change) {
+    if (replica->own_version < change) replica->own_version = change;
+    if (mb_engine_stepping(&replica->engine)) mb_replica_look_up(sim, replica);
+}
+
 void mb_sim_announce(mb_sim *sim, uint32_t queue, uint32_t slot, bool known) {
     const uint32_t owner = sim->queues[queue].owner;
     mb_request *request = mb_request_at(&sim->requests, slot);
@@ -66,9 +72,22 @@ void mb_sim_announce(mb_sim *sim, uint32_t queue, uint32_t slot, bool known) {
         return;
     }
     mb_sim_unstamp(sim, slot);
-    mb_replica *replica = sim->replicas[owner];
     const uint64_t change = known ? request->news : ++sim->changes;
     if (sim->by_steps) request->news = change;
-    if (replica->own_version < change) replica->own_version = change;
-    if (mb_engine_stepping(&replica->engine)) mb_replica_look_up(sim, replica);
+    tell_one(sim, sim->replicas[owner], change);
+}
+
+void mb_sim_wake(mb_sim *sim, mb_replica *replica) {
+    tell_one(sim, replica, ++sim->changes);
+    if (replica->busy || replica == sim->building) return;
+    replica->needs_call = true;
+    mb_bits_add(&sim->calls, replica->engine.id);
+}
+
+void mb_sim_reordered(mb_sim *sim, uint32_t queue) {
+    const uint32_t owner = sim->queues[queue].owner;
+    if (owner == MB_NONE)
+        mb_sim_change_all(sim);
+    else
+        tell_one(sim, sim->replicas[owner], ++sim->changes);
 }

@@ -17,3 +17,7 @@ void mb_sim_unstamp(mb_sim *sim, uint32_t slot);
 // A request was put into a queue: the replicas that it concerns may react. known: as news, it is as old as
 // before.
 void mb_sim_announce(mb_sim *sim, uint32_t queue, uint32_t slot, bool known);
+// A replica is to be asked at its next boundary, or now if it is idle and there is work for it.
+void mb_sim_wake(mb_sim *sim, mb_replica *replica);
+// The order of a queue has changed.
+void mb_sim_reordered(mb_sim *sim, uint32_t queue);

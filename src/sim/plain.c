@@ -7,7 +7,7 @@ mb_status mb_plain_step(mb_sim *sim, mb_error *error) {
     const mb_plain *plain = &sim->building->plain;
     mb_refusal refusal;
     uint32_t preempted;
-    const mb_status status = mb_step_carry(sim, plain->spare, &preempted, error);
+    const mb_status status = mb_step_carry(sim, plain->carry, &preempted, error);
     if (status != MB_OK || (preempted > 0 && !plain->after_preemption)) return status;
     if (plain->displace) {
         mb_displaced done;

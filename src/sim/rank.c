@@ -157,7 +157,7 @@ static bool carry_all(walk *w) {
         count_row(w, w->heap[i].left);
     uint32_t preempted;
     mb_error ignored;
-    mb_step_carry(w->sim, false, &preempted, &ignored); // nothing that could fail: there is room
+    mb_step_carry(w->sim, (mb_carry_rule){0}, &preempted, &ignored); // nothing that could fail: there is room
     w->count = w->victim_count = 0;
     return true;
 }

@@ -160,7 +160,7 @@ typedef struct mb_programs { // see programs.h
 // What a policy said once of a replica's steps (plain.h).
 typedef struct mb_plain {
     bool declared;
-    bool spare;            // carry: a decode must find a free block, whether it needs one or not
+    mb_carry_rule carry;
     bool after_preemption; // admit although carry had to preempt
     bool displace, newest; // the running make room for the first in line (mb_step_displace)
     double age;

@@ -29,8 +29,7 @@ bool mb_step_idle(mb_sim *sim, double until_s);
 // Is the request in the step that is being built?
 bool mb_step_holds(const mb_sim *sim, uint32_t slot);
 // Go on with all running requests; how many were preempted for want of memory. Nothing under a batch model.
-// spare: a decode must find a free block, whether it needs one or not.
-mb_status mb_step_carry(mb_sim *sim, bool spare, uint32_t *preempted, mb_error *error);
+mb_status mb_step_carry(mb_sim *sim, mb_carry_rule rule, uint32_t *preempted, mb_error *error);
 // Set a request aside that runs on the replica being scheduled; queue MB_NONE: the one that it came from.
 mb_status mb_step_preempt(mb_sim *sim, uint32_t slot, mb_preemption how, uint32_t queue, bool front,
                           mb_refusal *refusal, mb_error *error);

@@ -51,6 +51,9 @@ case("no more than max_batch run", "pang", "max_batch = 2", ONE, THREE, { { 0, 1
 -- One at a time. A: 12, then 4 x 11 -> 56. C is the shorter: 12 -> 68. B: 80, and 8 x 11 -> 168.
 case("the shortest answer first", "sjf", "", limited(1), { { 0, 2, 5 }, { 1, 2, 9 }, { 1, 2, 1 } },
      { { 0, 12, 56 }, { 68, 80, 168 }, { 56, 68, 68 } })
+-- The same A. At 56, B has waited 55 for 9 tokens, C 5 for 2: B, 68 and 8 x 11 -> 156. C: 168, 179.
+case("the highest response ratio", "hrrn", "", limited(1), { { 0, 2, 5 }, { 1, 2, 9 }, { 51, 2, 2 } },
+     { { 0, 12, 56 }, { 56, 68, 156 }, { 156, 168, 179 } })
 -- A has 8 tokens left when B, with 2, comes: A makes room. B: 12 -> 24, 11 -> 35. A computes 3 again: 13 -> 48; 7 x 11 -> 125.
 local LONG_SHORT = { { 0, 2, 9 }, { 1, 2, 2 } }
 case("the shorter interrupts", "srpt", "", limited(1), LONG_SHORT, { { 0, 12, 125 }, { 12, 24, 35 } })

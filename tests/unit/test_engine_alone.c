@@ -146,7 +146,7 @@ static void run_out(world *w) {
     while (w->engine.stepper && mb_engine_running(&w->engine)) {
         if (!mb_engine_stepping(&w->engine)) {
             mb_engine_begin(&w->engine);
-            assert_int_equal(mb_engine_carry(&w->engine, false, &count, &error), MB_OK);
+            assert_int_equal(mb_engine_carry(&w->engine, (mb_carry_rule){0}, &count, &error), MB_OK);
             start(w);
         }
         if (!advance(w, &report)) assert_int_equal(mb_engine_continue(&w->engine, &error), MB_OK);
@@ -203,7 +203,7 @@ static void test_look_up(void **state) {
     assert_true(advance(&w, &report)); // the prompt: 11 ms, and then steps of 13 ms, 14 ms, ...
     uint32_t count;
     mb_engine_begin(&w.engine);
-    assert_int_equal(mb_engine_carry(&w.engine, false, &count, &error), MB_OK);
+    assert_int_equal(mb_engine_carry(&w.engine, (mb_carry_rule){0}, &count, &error), MB_OK);
     start(&w);
     near(w.wake_s, 0.011 + 50 * 0.013 + 50 * 49 / 2 * 0.001);
     w.now_s = 0.011 + 0.013 + 0.001; // within the second step
@@ -239,7 +239,7 @@ static void test_preempt(void **state) {
         start(&w);
         assert_true(advance(&w, &report)); // 10 + 13 ms
         mb_engine_begin(&w.engine);
-        assert_int_equal(mb_engine_carry(&w.engine, false, &count, &error), MB_OK);
+        assert_int_equal(mb_engine_carry(&w.engine, (mb_carry_rule){0}, &count, &error), MB_OK);
         assert_int_equal(count, 1);
         assert_int_equal(w.waiting, 1);
         assert_string_equal(w.preempted.how, "recompute");
@@ -286,13 +286,13 @@ static void test_swap(void **state) {
     assert_int_equal(mb_engine_preempt(&w.engine, large, MB_PREEMPT_SWAP, MB_NONE, true, &refusal, &error),
                      MB_OK);
     assert_int_equal(refusal, MB_REFUSED_HOST);
-    assert_int_equal(mb_engine_carry(&w.engine, false, &count, &error), MB_OK);
+    assert_int_equal(mb_engine_carry(&w.engine, (mb_carry_rule){0}, &count, &error), MB_OK);
     start(&w);
     assert_true(advance(&w, &report)); // 10 + 2 + (2 + 8) ms, and 5 ms for what went
     near(w.done_s[0], 0.023 + 0.022 + 0.005);
     assert_int_equal(w.done[0], large);
     mb_engine_begin(&w.engine);
-    assert_int_equal(mb_engine_carry(&w.engine, false, &count, &error), MB_OK);
+    assert_int_equal(mb_engine_carry(&w.engine, (mb_carry_rule){0}, &count, &error), MB_OK);
     assert_int_equal(mb_engine_add(&w.engine, goes, 0), MB_FITS);
     assert_int_equal(w.around.host_used, 0);
     start(&w);

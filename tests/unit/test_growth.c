@@ -73,7 +73,7 @@ static mb_status first_come(void *self, mb_sim *sim, mb_replica *replica, mb_err
     (void)self, (void)replica;
     uint32_t preempted;
     mb_refusal refusal;
-    const mb_status status = mb_step_carry(sim, false, &preempted, error);
+    const mb_status status = mb_step_carry(sim, (mb_carry_rule){0}, &preempted, error);
     if (status == MB_OK) mb_step_admit(sim, 0, UINT32_MAX, &refusal);
     return status;
 }
@@ -96,7 +96,7 @@ static mb_status two_at_once(void *self, mb_sim *sim, mb_replica *replica, mb_er
     (void)self;
     uint32_t preempted;
     mb_refusal refusal;
-    const mb_status status = mb_step_carry(sim, false, &preempted, error);
+    const mb_status status = mb_step_carry(sim, (mb_carry_rule){0}, &preempted, error);
     const uint32_t running = mb_engine_running(&replica->engine);
     if (status == MB_OK && running < 2) mb_step_admit(sim, 0, 2 - running, &refusal);
     return status;

@@ -119,6 +119,80 @@ static void test_keyed(void **state) {
     exercise(MB_KEY_PREDICTED_TOTAL);
 }
 
+// Is a before b, said anew from what is known of them now?
+static bool ahead(const mb_queue *queue, const mb_request *a, const mb_request *b, double now) {
+    double of_a = (now - a->arrival_s) / a->key, of_b = (now - b->arrival_s) / b->key;
+    if (queue->ageing == MB_AGEING_RATE) { // the smaller key first
+        of_a = queue->age_rate * (now - a->arrival_s) - a->key;
+        of_b = queue->age_rate * (now - b->arrival_s) - b->key;
+    }
+    if (of_a != of_b) return of_a > of_b;
+    if (queue->ageing == MB_AGEING_RATIO && a->arrival_s != b->arrival_s) return a->arrival_s < b->arrival_s;
+    return a->id < b->id;
+}
+
+// Against a list that is sorted anew each time. Times in quarters, so that all sums are exact; many ties.
+static void exercise_ageing(mb_ageing ageing, double rate) {
+    mb_request_store store;
+    mb_request_store_init(&store);
+    mb_queue queue;
+    double now = 0;
+    mb_queue_init(&queue, MB_KEY_PREDICTED_OUTPUT, 0);
+    mb_queue_age(&queue, ageing, rate, &now);
+    model list = {.count = 0};
+    mb_rng rng;
+    mb_rng_init(&rng, 5, (uint64_t)ageing, "ageing");
+    for (uint64_t i = 0; i < 6000; i++) {
+        now += 0.25 * (double)mb_rng_below(&rng, 4);
+        if (list.count == 0 || (list.count < 60 && mb_rng_below(&rng, 2))) {
+            const uint32_t slot = new_request(&store, &rng, i);
+            mb_request_at(&store, slot)->arrival_s = now - 0.25 * (double)mb_rng_below(&rng, 40);
+            mb_queue_push(&queue, &store, slot);
+            insert_at(&list, 0, slot);
+        }
+        for (size_t a = 1; a < list.count; a++) // insertion sort
+            for (size_t b = a; b && ahead(&queue, mb_request_at(&store, list.slots[b]),
+                                          mb_request_at(&store, list.slots[b - 1]), now);
+                 b--) {
+                const uint32_t other = list.slots[b];
+                list.slots[b] = list.slots[b - 1];
+                list.slots[b - 1] = other;
+            }
+        assert_int_equal(mb_queue_peek(&queue, &store), list.slots[0]);
+        const uint64_t choice = mb_rng_below(&rng, 12);
+        if (choice == 0) { // the lengths are other ones now
+            for (size_t k = 0; k < list.count; k++)
+                mb_request_at(&store, list.slots[k])->predicted_output = 1 + (uint32_t)mb_rng_below(&rng, 20);
+            queue.predicted_tokens = 0;
+            for (size_t k = 0; k < list.count; k++)
+                queue.predicted_tokens += mb_request_at(&store, list.slots[k])->predicted_output;
+            mb_queue_reorder(&queue, &store);
+            continue;
+        }
+        if (choice == 1) {
+            mb_queue_settle(&queue, &store);
+            compare(&queue, &store, &list);
+        }
+        if (choice == 2) assert_int_equal(mb_queue_last(&queue, &store), list.slots[list.count - 1]);
+        if (choice > 6) continue;
+        const size_t at = choice > 4 ? mb_rng_below(&rng, list.count) : 0;
+        const uint32_t slot = list.slots[at];
+        if (at)
+            mb_queue_remove(&queue, &store, slot);
+        else
+            assert_int_equal(mb_queue_pop(&queue, &store), slot);
+        remove_at(&list, at);
+        mb_request_recycle(&store, slot);
+    }
+    mb_request_store_deinit(&store);
+}
+
+static void test_ageing(void **state) {
+    (void)state;
+    exercise_ageing(MB_AGEING_RATIO, 0);
+    exercise_ageing(MB_AGEING_RATE, 0.75);
+}
+
 static void test_key_names(void **state) {
     (void)state;
     for (mb_key key = MB_KEY_ARRIVAL; key < MB_KEY_GIVEN; key++)
@@ -178,11 +252,9 @@ static void test_many_slots(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fifo),
-        cmocka_unit_test(test_keyed),
-        cmocka_unit_test(test_key_names),
-        cmocka_unit_test(test_bins_route),
-        cmocka_unit_test(test_slots_are_reused),
+        cmocka_unit_test(test_fifo),       cmocka_unit_test(test_keyed),
+        cmocka_unit_test(test_ageing),     cmocka_unit_test(test_key_names),
+        cmocka_unit_test(test_bins_route), cmocka_unit_test(test_slots_are_reused),
         cmocka_unit_test(test_many_slots),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
