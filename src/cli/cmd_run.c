@@ -8,9 +8,9 @@
 #include "cli/options.h"
 #include "cli/stop.h"
 #include "cli/warnings.h"
+#include "cli/watch.h"
 #include "policy/policy_lua.h"
 #include "report/asked.h"
-#include "report/dump.h"
 #include "report/files.h"
 #include "report/format.h"
 #include "report/json.h"
@@ -40,53 +40,11 @@ typedef struct run_context {
     mb_results *results;         // [sections]
     const mb_results **finished; // pointers to those that were run
     size_t count;
-    char *dump_dir;        // of the section that runs
-    atomic_bool cut_dumps; // some run that was dumped did not come to its end
+    mb_watch watch;
     mb_progress progress;
     mb_demand *demands; // [arguments->assert_count]
     size_t broken;      // demands, at policies and points
 } run_context;
-
-// --- dumps
-// ----------------------------------------------------------------------------------------------------
-
-static const char *client_name(void *source, uint32_t client) {
-    return mb_source_client_name(source, client);
-}
-
-static mb_status open_dump(void *context, const mb_experiment *experiment, const mb_outcome *outcome,
-                           const mb_source *source, mb_observer *observer, mb_error *error) {
-    const run_context *all = context;
-    const mb_section *section = mb_scenario_section(all->scenario, all->count);
-    const mb_dump_options options = {.why = experiment->why,
-                                     .what = all->arguments->dump,
-                                     .dir = all->dump_dir,
-                                     .policy = experiment->policies[outcome->policy].label,
-                                     .seed = outcome->seed_index + 1,
-                                     .point = section->point_count > 1 ? outcome->point + 1 : 0,
-                                     .client_name = client_name,
-                                     .client_self = (void *)(uintptr_t)source};
-    mb_dump *dump;
-    const mb_status status = mb_dump_open(&options, &dump, error);
-    if (status == MB_OK) *observer = mb_dump_observer(dump);
-    return status;
-}
-
-static mb_status close_dump(void *context, mb_observer *observer, bool whole, mb_error *error) {
-    run_context *all = context;
-    if (!whole) atomic_store(&all->cut_dumps, true);
-    return mb_dump_close(observer->self, whole, error);
-}
-
-// DIR, or DIR/section-N where a scenario has several sections, so that no file is written twice.
-static mb_status make_dump_dir(run_context *all, mb_error *error) {
-    char name[32];
-    free(all->dump_dir);
-    snprintf(name, sizeof name, "section-%zu", all->count + 1);
-    const bool several = mb_scenario_section_count(all->scenario) > 1;
-    all->dump_dir = several ? mb_paths_join(all->arguments->out, name) : mb_strdup(all->arguments->out);
-    return all->dump_dir ? mb_output_dir(all->dump_dir, error) : mb_fail_memory(error);
-}
 
 // --- results
 // --------------------------------------------------------------------------------------------------
@@ -258,16 +216,12 @@ static mb_status run_section(run_context *all, int *code, mb_error *error) {
                               .walls = !all->arguments->no_walls,
                               .progress = show_progress,
                               .progress_context = &all->progress};
-    if (all->arguments->dump) {
-        const mb_status made = make_dump_dir(all, error);
-        if (made != MB_OK) return made;
-        options.observer = (mb_job_observer){.open = open_dump, .close = close_dump, .context = all};
-    }
+    const mb_status made = mb_watch_section(&all->watch, all->count, &options, error);
+    if (made != MB_OK) return made;
     mb_results *results = &all->results[all->count];
     mb_status status = run_jobs(all, &options, results, error);
     results->baseline = baseline;
-    for (size_t i = 0; all->arguments->dump && i < results->count; i++)
-        if (results->outcomes[i].left) atomic_store(&all->cut_dumps, true);
+    mb_watch_ran(&all->watch, results);
     if (status == MB_OK && all->arguments->control && !interrupted())
         status = mb_run_control(results, &options, error);
     if (status == MB_OK && all->arguments->bound && !interrupted())
@@ -316,6 +270,7 @@ static int run_sections(run_context *all, mb_error *error) {
     for (size_t i = 0; i < sections && status == MB_OK && all->arguments->baseline; i++)
         status = check_baseline(mb_scenario_section(all->scenario, i), all->arguments->baseline, error);
     if (status == MB_OK && all->arguments->out) status = mb_output_dir(all->arguments->out, error);
+    if (status == MB_OK) status = mb_watch_open(&all->watch, all->arguments, all->scenario, error);
     mb_progress_init(&all->progress, stderr, all->arguments->quiet);
     while (status == MB_OK && all->count < sections && !interrupted())
         status = run_section(all, &code, error);
@@ -327,18 +282,15 @@ static int run_sections(run_context *all, mb_error *error) {
         code = mb_cli_fail(error);
     else if (interrupted())
         fputs("mbsand: interrupted; what was finished is above\n", stderr);
-    if (atomic_load(&all->cut_dumps))
-        mb_cli_say(
-            stderr,
-            "mbsand: what runs that did not come to their end had dumped is in %s, in files named *.part\n",
-            all->arguments->out);
+    const mb_status kept = mb_watch_finish(&all->watch, error);
+    if (kept != MB_OK && status == MB_OK) code = mb_cli_fail(error);
     if (!code && all->broken) code = MB_DEMANDS_BROKEN;
     for (size_t i = 0; i < all->count; i++)
         mb_results_deinit(&all->results[i]);
     free(all->demands);
     free(all->results);
     free(all->finished);
-    free(all->dump_dir);
+    mb_watch_close(&all->watch);
     return code;
 }
 

@@ -43,7 +43,9 @@ enum {
     OPTION_UNTIL,
     OPTION_MAX_SEEDS,
     OPTION_SECTION,
-    OPTION_ASSERT
+    OPTION_ASSERT,
+    OPTION_TIMELINE,
+    OPTION_TIMELINE_WINDOW
 };
 
 // A whole number from `low` to `high`.
@@ -67,6 +69,30 @@ static int parse_format(const char *name, mb_run_arguments *arguments) {
 static int wrong_number(const mb_run_arguments *arguments, const char *option, const char *given,
                         const char *expected) {
     return mb_cli_usage(arguments->verb, "--%s: '%s' is not %s", option, given, expected);
+}
+
+// A number that fills `length` characters.
+static bool parse_moment(const char *text, size_t length, double *value) {
+    char copy[64], *end;
+    if (length == 0 || length >= sizeof copy) return false;
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    *value = strtod(copy, &end);
+    return !*end && isfinite(*value) && *value >= 0;
+}
+
+// "100..200", "100.." or "..200", in seconds.
+static int parse_window(const char *text, mb_run_arguments *arguments) {
+    const char *dots = strstr(text, "..");
+    double from_s = 0, to_s = INFINITY;
+    if (!dots || (dots != text && !parse_moment(text, (size_t)(dots - text), &from_s)) ||
+        (dots[2] && !parse_moment(dots + 2, strlen(dots + 2), &to_s)) || !(to_s > from_s))
+        return wrong_number(arguments, "timeline-window", text,
+                            "two moments in seconds of the simulation, the earlier first, such as 100..160");
+    arguments->window = true;
+    arguments->from_s = from_s;
+    arguments->to_s = to_s;
+    return 0;
 }
 
 // "2%" or "2%,e2e_mean_s".
@@ -208,6 +234,11 @@ static int take(mb_run_arguments *arguments, int option) {
                    ? 0
                    : mb_cli_usage(arguments->verb, "%s", error.message);
     }
+    case OPTION_TIMELINE:
+        arguments->timeline = optarg;
+        return *optarg ? 0 : wrong_number(arguments, "timeline", optarg, "the name of a file");
+    case OPTION_TIMELINE_WINDOW:
+        return parse_window(optarg, arguments);
     case OPTION_FORMAT:
         return parse_format(optarg, arguments);
     case OPTION_SEEDS:
@@ -301,6 +332,8 @@ static const struct {
                      {{"output", required_argument, NULL, 'o'}, EXPLAIN | PACK},
                      {{"out", required_argument, NULL, OPTION_OUT}, RUN},
                      {{"dump", required_argument, NULL, OPTION_DUMP}, RUN},
+                     {{"timeline", required_argument, NULL, OPTION_TIMELINE}, RUN},
+                     {{"timeline-window", required_argument, NULL, OPTION_TIMELINE_WINDOW}, RUN},
                      {{"live", required_argument, NULL, OPTION_LIVE}, RUN},
                      {{"assert", required_argument, NULL, OPTION_ASSERT}, RUN},
                      {{"baseline", required_argument, NULL, OPTION_BASELINE}, RUN},
@@ -334,7 +367,8 @@ static verb_options options_of(unsigned verb) {
 
 static int parse(int argc, char **argv, const char *verb, unsigned which, mb_run_arguments *arguments) {
     const verb_options options = options_of(which);
-    *arguments = (mb_run_arguments){.verb = verb, .until_measure = -1, .shards = 1, .tolerance = 0.02};
+    *arguments = (mb_run_arguments){
+        .verb = verb, .until_measure = -1, .shards = 1, .tolerance = 0.02, .to_s = INFINITY};
     arguments->policies = calloc((size_t)argc + 1, sizeof *arguments->policies);
     arguments->sets = calloc((size_t)argc + 1, sizeof *arguments->sets);
     arguments->overs = calloc((size_t)argc + 1, sizeof *arguments->overs);
@@ -371,6 +405,9 @@ int mb_run_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
         return mb_cli_usage(arguments->verb, "--max-seeds is the cap of --until, which is not given");
     if (arguments->dump && !arguments->out)
         return mb_cli_usage(arguments->verb, "--dump needs --out DIR to write into");
+    if (arguments->window && !arguments->timeline)
+        return mb_cli_usage(arguments->verb,
+                            "--timeline-window is the part that --timeline FILE has, which is not given");
     if (arguments->limits.jit && arguments->limits.hook_instructions)
         return mb_cli_usage(arguments->verb,
                             "--jit and --hook-instructions exclude each other: compiled code counts none");

@@ -38,6 +38,9 @@ typedef struct mb_run_arguments {
     int until_measure;     // -1: the first of the verdict's
     uint32_t max_seeds;    // 0: not given
     unsigned dump;         // MB_DUMP_* of report/dump.h
+    const char *timeline;  // a file, or NULL
+    bool window;           // --timeline-window was given
+    double from_s, to_s;   // it, or all the time
     mb_output_format format;
     mb_limits limits;
 } mb_run_arguments;

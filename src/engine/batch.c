@@ -180,6 +180,9 @@ static void count_batch(mb_metrics *metrics, const mb_engine *engine) {
 
 static mb_status show(const mb_engine *engine, mb_error *error) {
     const mb_surroundings *around = engine->around;
+    const mb_stepper *stepper = engine->stepper;
+    const uint64_t reserved =
+        stepper ? mb_stepper_blocks_used(stepper) * stepper->kv.block_tokens : engine->kv.reserved;
     const mb_batch_record batch = {.steps = 1,
                                    .batch = engine->batch_number,
                                    .replica = engine->id,
@@ -189,8 +192,8 @@ static mb_status show(const mb_engine *engine, mb_error *error) {
                                    .requests = engine->count,
                                    .longest_tokens = engine->longest_tokens,
                                    .useful_tokens = engine->prompt_tokens + engine->output_tokens,
-                                   .kv_reserved = engine->kv.reserved,
-                                   .kv_before = engine->kv.reserved,
+                                   .kv_reserved = reserved,
+                                   .kv_before = reserved,
                                    .prefill_tokens = engine->prompt_tokens,
                                    .decode_tokens = engine->output_tokens};
     mb_status status = around->ran ? around->ran(around->self, &batch, error) : MB_OK;
