@@ -82,6 +82,7 @@ end
 local function cluster_text(cluster, group)
   local text, details = plural(cluster.replicas, (group and group .. " " or "") .. "replica"), {}
   if cluster.name then details[1] = cluster.name end
+  if cluster.pipeline and cluster.pipeline.stages > 1 then details[#details + 1] = cluster.pipeline.stages .. " stages" end
   if cluster.capacity then
     details[#details + 1] = describe.count(cluster.capacity) .. " KV tokens" .. (cluster.replicas == 1 and "" or " each")
   end

@@ -1,5 +1,6 @@
 -- From cluster.gpu and cluster.model: how many replicas, how much KV memory each has, how long its steps take and what it
 -- costs. The arithmetic is the core's (src/plan, src/model/roofline.c).
+local pipeline = require "mbsand.pipeline"
 local schema = require "mbsand.schema"
 
 local hardware = {}
@@ -12,6 +13,10 @@ function hardware.complete(node)
   end
 end
 
+local function stages_of(cluster)
+  return cluster.pipeline and cluster.pipeline.stages or 1
+end
+
 local function figures_of(cluster, latency, folder, native)
   return native.plan {
     model = cluster.model, gpu = cluster.gpu, folder = folder, tp = cluster.tp, rules = cluster.rules,
@@ -20,6 +25,7 @@ local function figures_of(cluster, latency, folder, native)
     memory_gib = cluster.memory_gib,
     activation_gib = cluster.activation_gib, runtime_gib = cluster.runtime_gib,
     step_tokens = cluster.step_tokens, block = cluster.kv_block, experts = cluster.experts and cluster.experts.parallel,
+    pipeline = stages_of(cluster),
     roofline = latency.kind == "latency.roofline" and latency or nil,
   }
 end
@@ -74,17 +80,19 @@ local function apply_experts(cluster, at)
   cluster.group = parallel / cluster.tp
 end
 
--- Fill in what the description of the hardware says and the scenario does not.
-function hardware.apply(checked, place, folder, native)
+-- Fill in what the description of the hardware says and the scenario does not. steps: its latency model times single steps.
+function hardware.apply(checked, place, folder, native, steps)
   local cluster, latency = checked.cluster, checked.latency
   local at = place:key("cluster")
   if (cluster.gpu == nil) ~= (cluster.model == nil) then
     at:fail("cluster.gpu and cluster.model go together, and cluster.%s is missing", cluster.gpu and "model" or "gpu")
   end
-  if cluster.gpus % cluster.tp ~= 0 then
-    at:fail("cluster.gpus = %d cannot be dealt out to replicas of cluster.tp = %d GPUs", cluster.gpus, cluster.tp)
+  local stages = stages_of(cluster)
+  if cluster.gpus % (cluster.tp * stages) ~= 0 then
+    at:fail("cluster.gpus = %d cannot be dealt out to replicas of %scluster.tp = %d GPUs", cluster.gpus,
+      stages > 1 and ("cluster.pipeline.stages = %d times "):format(stages) or "", cluster.tp)
   end
-  cluster.replicas = cluster.gpus / cluster.tp
+  cluster.replicas = cluster.gpus / (cluster.tp * stages)
   apply_experts(cluster, at)
   local price, model = cluster.usd_per_hour, {}
   if cluster.gpu then
@@ -102,6 +110,7 @@ function hardware.apply(checked, place, folder, native)
     place:key("latency"):fail("latency.roofline needs cluster.gpu and cluster.model")
   end
   complete_measured(latency, cluster, model, place:key("latency"))
+  pipeline.apply(cluster, latency, steps, model.hidden or latency.hidden, at)
   cluster.all_usd_per_hour = (price or 0) * cluster.gpus
 end
 

@@ -3,6 +3,7 @@
 local describe = require "mbsand.describe"
 local groups = require "mbsand.groups"
 local hardware = require "mbsand.hardware"
+local pipeline = require "mbsand.pipeline"
 local policies = require "mbsand.policies"
 local schema = require "mbsand.schema"
 local vocabulary = require "mbsand.vocabulary"
@@ -443,12 +444,14 @@ local function check_together(checked, place)
     end
   end
   check_swap(checked.cluster, place:key("cluster"))
+  pipeline.check(checked.groups, checked.cluster, place)
 end
 
 -- How long steps take and how much memory there is, of replicas that are alike.
 local function build_hardware(context, node, checked, place)
   resolve_tables(context, node, checked, place)
-  hardware.apply(checked, place, context.path:match("^(.*)/[^/]*$"), context.native)
+  hardware.apply(checked, place, context.path:match("^(.*)/[^/]*$"), context.native,
+    vocabulary.is_step(checked.latency.kind))
   if checked.cluster.gpu then
     note_file(context, checked.cluster.model_path)
     note_file(context, context.locate(checked.cluster.gpu:match("^(.*%.csv)") or "data/gpus.csv") or "")

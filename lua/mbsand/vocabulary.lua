@@ -1,6 +1,7 @@
 -- The words of a scenario: what each one is called, which keys it takes, what they may hold. Pure data, and the
 -- constructors made from it.
 local schema = require "mbsand.schema"
+local pipeline = require "mbsand.pipeline"
 local workloads = require "mbsand.workload_words"
 
 local vocabulary = {}
@@ -145,6 +146,7 @@ local cluster = record({
   async_scheduling = flag(false),
   front_end = front_end,
   experts = record { parallel = need(number { min = 1, whole = true, max = 4096, unit = "GPUs" }) },
+  pipeline = pipeline.words,
   max_requests = number { min = 1, whole = true, max = 2 ^ 31 },
   token_budget = number { min = 1, whole = true, max = 1e15 },
   swap = record({

@@ -10,7 +10,7 @@
 -- A policy ---------------------------------------------------------------------------------------------------
 
 ---@alias mbsand.Why "done"|"rejected"
----@alias mbsand.Refusal "memory"|"requests"|"tokens"|"elsewhere"|"late"
+---@alias mbsand.Refusal "memory"|"requests"|"tokens"|"elsewhere"|"late"|"flight"
 ---@alias mbsand.Order "arrival"|"prompt_tokens"|"predicted_output"|"predicted_total"|"predicted_remaining"|"expected_output"|"expected_remaining"|"rank"|"priority"|"deadline"|"output_tokens"
 ---@alias mbsand.Key "predicted_output"|"prompt_tokens"|"predicted_total"|"priority"|"output_tokens"
 ---@alias mbsand.Value number|string|boolean|number[]

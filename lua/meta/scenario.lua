@@ -85,10 +85,20 @@
 ---@field prefix_cache? boolean freed blocks keep their content; true
 ---@field async_scheduling? boolean who arrives in a step enters the next but one, not the next; false
 ---@field experts? { parallel: integer } a mixture's experts are dealt out to so many GPUs, whose replicas step together
+---@field pipeline? integer|mbsand.Pipeline the layers of a replica dealt out to stages
 ---@field front_end? number|{ base?: number, per_token?: number } s until a request that was sent is seen; 0
 ---@field swap? mbsand.Swap host memory for preemption by swapping
 ---@field memory? mbsand.Memory instead of kv_tokens
 ---@field oversize? "reject"|"block" a request larger than the whole memory; "reject"
+
+---A batch in flight on each of the stages of a replica.
+---@class mbsand.Pipeline
+---@field stages integer
+---@field batches? integer in flight at most; stages
+---@field batch_requests? integer most rows of a batch; max_requests / batches
+---@field shares? number[] of a step's time that each stage takes; 1 / stages
+---@field send? number|{ latency?: number, per_token?: number, bandwidth?: number } s from a stage to the next; bandwidth: GB/s; 0
+---@field ahead? boolean compose a batch as soon as there is room, though the first stage is busy; false
 
 ---@alias mbsand.Precision "fp32"|"fp16"|"bf16"|"fp8"|"int8"|"int4"
 

@@ -20,8 +20,17 @@ void mb_build_begin(mb_stepper *stepper) {
     stepper->fresh = stepper->running == 0;
 }
 
+// A batch of a pipeline may have so many rows, lest the first take all and leave the other stages nothing.
+static uint32_t most_rows(const mb_engine *engine) {
+    const mb_pipeline_plan *plan = engine->pipeline->plan;
+    if (plan->batch_requests) return plan->batch_requests;
+    if (engine->max_requests == MB_NONE) return MB_NONE;
+    return engine->max_requests > plan->batches ? engine->max_requests / plan->batches : 1;
+}
+
 static uint64_t budget_left(const mb_engine *engine) {
     const uint64_t given = engine->stepper->tokens;
+    if (engine->pipeline && engine->stepper->built >= most_rows(engine)) return 0;
     return engine->token_budget > given ? engine->token_budget - given : 0;
 }
 
@@ -114,6 +123,7 @@ static mb_refusal add_prefill_chunk(mb_engine *engine, uint32_t slot, uint32_t w
 static mb_refusal add_running(mb_engine *engine, uint32_t slot, uint32_t wanted) {
     mb_stepper *stepper = engine->stepper;
     mb_request *request = mb_request_at(stepper->requests, slot);
+    if (request->in_flight) return MB_REFUSED_FLIGHT;
     if (mb_build_holds(stepper, slot)) return MB_FITS;
     if (request->stage == MB_STAGE_PREFILL) return add_prefill_chunk(engine, slot, wanted);
     if (budget_left(engine) == 0) return MB_REFUSED_TOKENS;
@@ -364,6 +374,10 @@ static mb_status set_aside(mb_engine *engine, uint32_t slot, mb_preemption how, 
     mb_request *request = mb_request_at(around->requests, slot);
     const double now_s = *around->clock;
     *refusal = MB_FITS;
+    if (request->in_flight) {
+        *refusal = MB_REFUSED_FLIGHT;
+        return MB_OK;
+    }
     mb_stepper_materialize(engine->stepper, request);
     if (how == MB_PREEMPT_SWAP && request->computed > around->host_tokens - around->host_used) {
         *refusal = MB_REFUSED_HOST;
@@ -426,11 +440,26 @@ static uint64_t prefills_need(const mb_engine *engine, uint64_t budget) {
     return blocks;
 }
 
+// The last and the first that no batch under way needs.
+static uint32_t newest_here(const mb_stepper *stepper) {
+    uint32_t slot = stepper->newest;
+    while (slot != MB_NONE && mb_request_at(stepper->requests, slot)->in_flight)
+        slot = mb_request_at(stepper->requests, slot)->previous;
+    return slot;
+}
+
+static uint32_t oldest_here(const mb_stepper *stepper) {
+    uint32_t slot = stepper->oldest;
+    while (slot != MB_NONE && mb_request_at(stepper->requests, slot)->in_flight)
+        slot = mb_request_at(stepper->requests, slot)->next;
+    return slot;
+}
+
 static mb_status make_room(mb_engine *engine, mb_carry_rule rule, uint32_t *victim, uint32_t *preempted,
                            mb_error *error) {
     const mb_victim_rule last = {.key = rule.victim, .newest = true, .age = INFINITY};
     mb_refusal ignored;
-    *victim = rule.oldest ? engine->stepper->oldest : engine->stepper->newest;
+    *victim = rule.oldest ? oldest_here(engine->stepper) : newest_here(engine->stepper);
     if (rule.victim != MB_KEY_NONE && !mb_victim_find(engine->stepper, &last, -INFINITY, victim))
         return mb_fail_memory(error);
     (*preempted)++;
@@ -487,7 +516,7 @@ mb_status mb_build_carry(mb_engine *engine, mb_carry_rule rule, uint32_t *preemp
     *preempted = 0;
     stepper->spare = rule.spare;
     if (stepper->running == 0) return MB_OK;
-    if (stepper->selected_count > 0 || stepper->with_decodes ||
+    if (stepper->staged || stepper->selected_count > 0 || stepper->with_decodes ||
         stepper->running - stepper->prefill_count > budget_left(engine))
         return carry_each(engine, rule, preempted, error);
     if (!unpark_all(stepper)) return mb_fail_memory(error);

@@ -3,6 +3,7 @@
 #include "engine/engine.h"
 
 #ifdef MB_DEBUG
+#include "engine/pipeline.h"
 #include "engine/stepper.h"
 #include "engine/sums.h"
 
@@ -56,6 +57,8 @@ const char *mb_engine_broken(const mb_engine *engine, bool busy) {
     if (stepper->running == 0 && stepper->paused == 0 &&
         (stepper->kv.free != stepper->kv.total || stepper->resident_tokens > 0))
         return "an empty engine holds no blocks";
-    return stepper->stepping || !busy ? broken_sums(engine) : NULL;
+    const char *broken = engine->pipeline ? mb_pipeline_broken(engine) : NULL;
+    if (broken) return broken;
+    return stepper->stepping || !busy || engine->pipeline ? broken_sums(engine) : NULL;
 }
 #endif

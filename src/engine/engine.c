@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "engine/engine.h"
 
+#include "engine/pipeline.h"
+
 #include <stdlib.h>
 
 mb_status mb_engine_init(mb_engine *engine, uint32_t id, mb_surroundings *around, const mb_latency *latency,
@@ -19,7 +21,16 @@ mb_status mb_engine_init(mb_engine *engine, uint32_t id, mb_surroundings *around
     return mb_stepper_init(engine->stepper, around, memory, naive, error);
 }
 
+mb_status mb_engine_deal_out(mb_engine *engine, const mb_pipeline_plan *plan, mb_error *error) {
+    if (plan->stages < 2) return MB_OK;
+    if (!engine->stepper)
+        return mb_fail(error, MB_BAD_INPUT, "stages of a pipeline need a latency model of single steps");
+    engine->stepper->staged = true;
+    return mb_pipeline_new(plan, &engine->pipeline, error);
+}
+
 void mb_engine_deinit(mb_engine *engine) {
+    mb_pipeline_free(engine->pipeline);
     free(engine->batch);
     if (engine->stepper) mb_stepper_deinit(engine->stepper);
     free(engine->stepper);
@@ -37,6 +48,7 @@ mb_status mb_engine_barrier(mb_engine *engine, uint32_t most, uint32_t *returned
 
 mb_status mb_engine_start(mb_engine *engine, bool *started, mb_error *error) {
     *started = true;
+    if (engine->pipeline) return mb_pipeline_start(engine, error);
     if (engine->stepper && !engine->stepper->barrier) return mb_run_start(engine, error);
     if (engine->stepper && !mb_batch_from_rows(engine)) return mb_fail_memory(error);
     *started = engine->count > 0;
@@ -51,6 +63,7 @@ void mb_engine_abandon(mb_engine *engine) {
 
 void mb_engine_restart_sums(mb_engine *engine) {
     if (engine->stepper) mb_run_restart_sums(engine);
+    if (engine->pipeline) mb_pipeline_restart(engine);
 }
 
 // --- asking

@@ -13,6 +13,8 @@
 // also after a failure.
 mb_status mb_engine_init(mb_engine *engine, uint32_t id, mb_surroundings *around, const mb_latency *latency,
                          const mb_engine_memory *memory, bool naive, mb_error *error);
+// Deal it out to the stages of a plan (of two at least), which must outlive it; a stepper only.
+mb_status mb_engine_deal_out(mb_engine *engine, const mb_pipeline_plan *plan, mb_error *error);
 void mb_engine_deinit(mb_engine *engine);
 
 // Is it in a run of steps?
@@ -106,13 +108,17 @@ void mb_engine_restart_sums(mb_engine *engine);
 static inline void mb_engine_settle(mb_engine *engine) {
     mb_run_settle(engine);
 }
-// Requests that run here; whether a stepper has any, which it may between two runs.
+// Requests in batches of a pipeline.
+static inline uint32_t mb_engine_in_flight(const mb_engine *engine) {
+    return engine->pipeline ? engine->pipeline->requests : 0;
+}
+// Requests that run here; whether a stepper has any that could be in the next step, as between two runs.
 static inline uint32_t mb_engine_running(const mb_engine *engine) {
     if (engine->stepper) return engine->stepper->running;
     return isinf(engine->event_s) ? 0 : engine->count;
 }
 static inline bool mb_engine_holds_requests(const mb_engine *engine) {
-    return engine->stepper && engine->stepper->running > 0;
+    return engine->stepper && engine->stepper->running > mb_engine_in_flight(engine);
 }
 // The first request that runs on a stepper, in order of admission; MB_NONE.
 static inline uint32_t mb_engine_oldest(const mb_engine *engine) {

@@ -376,7 +376,7 @@ void mb_run_reach(mb_engine *engine) {
 
 // --- the end of a run
 
-static mb_status finish(mb_engine *engine, uint32_t slot, mb_error *error) {
+mb_status mb_run_finish(mb_engine *engine, uint32_t slot, mb_error *error) {
     mb_stepper *stepper = engine->stepper;
     const mb_request *request = mb_request_at(stepper->requests, slot);
     if (!mb_stepper_let_leave(stepper, slot) || stepper->pieces.out_of_memory) return mb_fail_memory(error);
@@ -391,12 +391,11 @@ static mb_status finish(mb_engine *engine, uint32_t slot, mb_error *error) {
     return engine->around->done(engine->around->self, engine, slot, &served, error);
 }
 
-// A prefill row has computed its chunk. Returns whether the request is done; false and *failed when out of
-// memory.
-static bool advance_row(mb_stepper *stepper, uint32_t slot, bool *failed) {
+bool mb_run_advance_row(mb_stepper *stepper, uint32_t slot, bool *failed) {
     const double now_s = *stepper->around->clock;
     mb_request *request = mb_request_at(stepper->requests, slot);
-    if (stepper->around->times) mb_spend_row(stepper, slot, request->computed, request->chunk);
+    if (stepper->around->times && !stepper->staged)
+        mb_spend_row(stepper, slot, request->computed, request->chunk);
     request->computed += request->chunk;
     stepper->resident_tokens += request->chunk;
     stepper->computed_tokens += request->chunk;
@@ -444,7 +443,7 @@ static mb_status leave_done(mb_engine *engine, mb_error *error) {
         stepper->selected[count++] = mb_stepper_pop_decode(stepper);
     }
     for (uint32_t i = 0; i < stepper->row_count; i++) {
-        if (!advance_row(stepper, stepper->rows[i], &failed)) continue;
+        if (!mb_run_advance_row(stepper, stepper->rows[i], &failed)) continue;
         if (!mb_slots_room(&stepper->selected, count, &stepper->selected_capacity))
             return mb_fail_memory(error);
         stepper->selected[count++] = stepper->rows[i];
@@ -453,7 +452,7 @@ static mb_status leave_done(mb_engine *engine, mb_error *error) {
     stepper->with_decodes = false; // the step is over: whoever is told of the ends stands before the next
     mb_status status = MB_OK;
     for (uint32_t i = 0; i < count && status == MB_OK; i++)
-        status = finish(engine, stepper->selected[i], error);
+        status = mb_run_finish(engine, stepper->selected[i], error);
     return status;
 }
 

@@ -35,6 +35,13 @@ void mb_run_settle(mb_engine *engine);
 // whether its run ends by itself; if not, it stands between two steps, and is to be continued or ended.
 void mb_run_reach(mb_engine *engine);
 bool mb_run_stops(mb_engine *engine);
+// --- what a run and a batch of a pipeline do alike
+// A prefill row has computed its chunk. Returns whether the request is done; false and *failed when out of
+// memory.
+bool mb_run_advance_row(mb_stepper *stepper, uint32_t slot, bool *failed);
+// A request that is done leaves.
+mb_status mb_run_finish(mb_engine *engine, uint32_t slot, mb_error *error);
+
 // End the run at the present boundary: the requests that are done leave.
 mb_status mb_run_end(mb_engine *engine, mb_step_report *report, mb_error *error);
 // The simulation stops in the middle of a run: its steps so far count.

@@ -83,16 +83,19 @@ void mb_spend_step(mb_stepper *stepper) {
     stepper->spent.stalled_ns += end - alone_until;
 }
 
+// How much of what it took to compute this chunk went to tokens that had been computed before.
+static int64_t again_of(const mb_request_time *time, uint32_t computed, uint32_t chunk, int64_t own) {
+    if (time->known <= computed) return 0;
+    const uint32_t known = time->known - computed;
+    return known >= chunk ? own : own / chunk * known + own % chunk * known / chunk;
+}
+
 void mb_spend_row(const mb_stepper *stepper, uint32_t slot, uint32_t computed, uint32_t chunk) {
     mb_request_time *time = time_of(stepper, slot);
     charge(time, mb_nanoseconds(stepper->piece_start_s), &stepper->before, MB_PART_ASIDE);
     const int64_t now = now_ns(stepper), moved = stepper->spent.moved_ns - stepper->before.moved_ns;
     const int64_t own = now - time->since_ns - moved;
-    int64_t again = 0;
-    if (time->known > computed) {
-        const uint32_t known = time->known - computed;
-        again = known >= chunk ? own : own / chunk * known + own % chunk * known / chunk;
-    }
+    const int64_t again = again_of(time, computed, chunk, own);
     time->parts[MB_PART_MOVED] += moved;
     time->parts[MB_PART_AGAIN] += again;
     time->parts[MB_PART_PREFILL] += own - again;
@@ -104,6 +107,19 @@ void mb_spend_row(const mb_stepper *stepper, uint32_t slot, uint32_t computed, u
 static int64_t up_to(double start_s, double seconds, int64_t all) {
     const int64_t part = mb_nanoseconds(start_s + seconds) - mb_nanoseconds(start_s);
     return part < all ? part : all;
+}
+
+void mb_spend_flight(const mb_stepper *stepper, uint32_t slot, const mb_flight *flight, bool prompt) {
+    const mb_request *request = mb_request_at(stepper->requests, slot);
+    mb_request_time *time = time_of(stepper, slot);
+    const int64_t now = now_ns(stepper), all = now - time->since_ns;
+    const int64_t own = up_to(flight->start_s, prompt ? flight->work_s : flight->alone_s, all);
+    const int64_t again = prompt ? again_of(time, request->computed, request->chunk, own) : 0;
+    time->parts[MB_PART_STALLED] += all - own;
+    time->parts[MB_PART_AGAIN] += again;
+    time->parts[prompt ? MB_PART_PREFILL : MB_PART_DECODE] += own - again;
+    time->since_ns = now;
+    time->seen = stepper->spent;
 }
 
 mb_status mb_spend_batch(const mb_engine *engine, uint32_t slot, int64_t parts[MB_PARTS], mb_error *error) {

@@ -21,6 +21,8 @@ void mb_spend_begin(mb_stepper *stepper, const mb_step_shape *shape, double alon
 void mb_spend_step(mb_stepper *stepper);
 // A request computed its chunk in it; computed: its tokens before that.
 void mb_spend_row(const mb_stepper *stepper, uint32_t slot, uint32_t computed, uint32_t chunk);
+// A batch of a pipeline ends now for a request that was in it, and has not advanced yet.
+void mb_spend_flight(const mb_stepper *stepper, uint32_t slot, const mb_flight *flight, bool prompt);
 // A static batch ends now for a row that goes on later.
 mb_status mb_spend_slice(const mb_engine *engine, uint32_t slot, mb_error *error);
 // A whole batch ends now: the parts of one of its members.

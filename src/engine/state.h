@@ -99,6 +99,7 @@ typedef struct mb_stepper {
     mb_request_store *requests;
     mb_kv_blocks kv;
     bool naive;
+    bool staged; // its steps are batches of a pipeline (pipeline.h), so no decodes advance together
     // --- who runs here
     uint32_t oldest, newest, running; // list in order of admission
     uint32_t parked, paused;
@@ -165,6 +166,40 @@ typedef struct mb_stepper {
     uint64_t computed_tokens;
 } mb_stepper;
 
+// A pipeline as the scenario describes it.
+typedef struct mb_pipeline_plan {
+    uint32_t stages;         // 0, 1: none
+    uint32_t batches;        // in flight at most, 1 ..
+    uint32_t batch_requests; // most of a batch; 0: max_requests / batches
+    bool ahead;              // a batch is built as soon as there is room, though the first stage is busy
+    double send_s, send_s_per_token; // from a stage to the next
+    const double *shares;            // [stages] of a step's time; NULL: equal ones
+} mb_pipeline_plan;
+
+typedef struct mb_stage_time {
+    double from_s, to_s;
+} mb_stage_time;
+
+// A batch in flight.
+typedef struct mb_flight {
+    uint32_t *slots; // owned; those of prompts first
+    uint32_t rows, count, capacity;
+    uint64_t prefill_tokens;
+    double start_s, end_s;
+    double work_s, alone_s; // what it spends in the stages; what its decodes alone would
+    bool extrapolated;
+    mb_stage_time *stages; // owned
+} mb_flight;
+
+typedef struct mb_pipeline { // see pipeline.h
+    const mb_pipeline_plan *plan;
+    mb_flight *flights;    // [batches], a ring; owned
+    uint32_t first, count; // in flight
+    uint32_t requests;     // in them
+    double *free_s;        // of each stage, when the last of them leaves it; owned
+    double busy_s, counted_from_s;
+} mb_pipeline;
+
 struct mb_engine {
     mb_surroundings *around;
     const mb_latency *latency;
@@ -178,6 +213,7 @@ struct mb_engine {
     double cost_s;         // of composing what is being built: its first step, or batch, takes so much longer
     double event_s;        // what it waits for: see mb_surroundings.wake; INFINITY: nothing
     mb_stepper *stepper;   // NULL under a batch latency model; owned
+    mb_pipeline *pipeline; // NULL: one stage; owned
     // --- a whole batch that is being built or served
     mb_kv_pool kv;
     uint32_t *batch; // slots

@@ -246,6 +246,11 @@ static bool push_decode(mb_stepper *stepper, uint32_t slot, mb_request *request)
 
 bool mb_stepper_join(mb_stepper *stepper, uint32_t slot) {
     mb_request *request = mb_request_at(stepper->requests, slot);
+    if (stepper->staged) {
+        request->stage = MB_STAGE_PARKED;
+        stepper->parked++;
+        return true;
+    }
     if (stepper->around->times) mb_spend_turn(stepper, slot);
     request->stage = MB_STAGE_DECODE;
     request->joined = stepper->iteration;

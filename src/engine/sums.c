@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "engine/sums.h"
 
+#include "engine/pipeline.h"
 #include "engine/stepper.h"
 #include "engine/visit.h"
 
@@ -143,6 +144,19 @@ uint32_t mb_step_rows(const mb_engine *engine) {
     return engine->stepper ? engine->stepper->row_count : 0;
 }
 
+mb_status mb_shape_seconds(const mb_engine *engine, const mb_step_shape *shape, double *seconds,
+                           mb_error *error) {
+    mb_latency quiet = *engine->latency;
+    quiet.noise = 0;
+    bool extrapolated;
+    const mb_status status = mb_latency_step(&quiet, shape, NULL, seconds, &extrapolated, error);
+    if (status != MB_OK || !engine->pipeline) return status;
+    const double host = mb_latency_host(&quiet, shape);
+    *seconds = mb_pipeline_through(engine->pipeline, *seconds - host, host,
+                                   shape->prefill_tokens + shape->decode_requests);
+    return MB_OK;
+}
+
 mb_status mb_step_seconds(const mb_engine *engine, mb_chunk more, mb_chunk *chunks, double *seconds,
                           mb_error *error) {
     const mb_stepper *stepper = engine->stepper;
@@ -165,10 +179,7 @@ mb_status mb_step_seconds(const mb_engine *engine, mb_chunk more, mb_chunk *chun
     }
     *seconds = 0;
     if (shape.decode_requests + shape.prefill_requests == 0) return MB_OK;
-    mb_latency quiet = *engine->latency;
-    quiet.noise = 0;
-    bool extrapolated;
-    const mb_status status = mb_latency_step(&quiet, &shape, NULL, seconds, &extrapolated, error);
+    const mb_status status = mb_shape_seconds(engine, &shape, seconds, error);
     *seconds += stepper->transfer_s + engine->cost_s;
     return status;
 }

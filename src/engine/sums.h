@@ -26,6 +26,9 @@ bool mb_peak_begin(mb_places *places, const mb_engine *engine);
 bool mb_peak_add(mb_places *places, const mb_request *request);
 uint64_t mb_peak(mb_places *places);
 
+// Seconds of a step that computes this, without noise; through all stages of a pipeline.
+mb_status mb_shape_seconds(const mb_engine *engine, const mb_step_shape *shape, double *seconds,
+                           mb_error *error);
 // Seconds of the step that is being built with one more chunk (tokens 0: none), without noise; 0: nothing is
 // in it. `chunks` has room for one more than the step has rows of prompts (mb_step_rows).
 uint32_t mb_step_rows(const mb_engine *engine);

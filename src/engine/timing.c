@@ -49,6 +49,19 @@ mb_status mb_time_decodes(const mb_engine *engine, const mb_step_shape *shape, d
     return status;
 }
 
+mb_status mb_time_host(const mb_engine *engine, const mb_step_shape *shape, double seconds, double *host,
+                       mb_error *error) {
+    const mb_latency *latency = engine->latency;
+    *host = mb_latency_host(latency, shape);
+    if (*host <= 0 || !(latency->noise > 0)) return MB_OK;
+    const mb_latency exact = without_noise(latency);
+    double whole;
+    bool ignored;
+    const mb_status status = mb_latency_step(&exact, shape, NULL, &whole, &ignored, error);
+    *host *= seconds / whole;
+    return status;
+}
+
 // Without noise, of a batch of the present size.
 static mb_status exact_batch(const mb_engine *engine, uint32_t prompt, uint32_t output, double service_s,
                              mb_batch_time *time, mb_error *error) {

@@ -12,6 +12,9 @@ mb_status mb_time_batch(mb_engine *engine, mb_error *error);
 // What the decodes of a step that takes `seconds` would have taken without its prompts; the same noise.
 mb_status mb_time_decodes(const mb_engine *engine, const mb_step_shape *shape, double seconds, double *alone,
                           mb_error *error);
+// How much of the seconds that a step takes is the host's.
+mb_status mb_time_host(const mb_engine *engine, const mb_step_shape *shape, double seconds, double *host,
+                       mb_error *error);
 // What the batch that is served would take if all its members were as long as this one; the same noise.
 mb_status mb_time_own(const mb_engine *engine, const mb_request *request, mb_batch_time *own,
                       mb_error *error);

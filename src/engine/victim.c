@@ -30,6 +30,7 @@ static mb_request as_of_now(const mb_stepper *stepper, uint32_t slot) {
 
 static void consider(const mb_stepper *stepper, const mb_victim_rule *rule, uint32_t slot, mb_victim *best) {
     const mb_request request = as_of_now(stepper, slot);
+    if (request.in_flight) return;
     const mb_victim one = {.key = mb_key_of(rule->key, &request), .order = request.order, .slot = slot};
     const bool better = best->slot == MB_NONE ? one.key > best->key : further(rule->newest, &one, best);
     if (better && may_go(rule, &request)) *best = one;
@@ -167,7 +168,7 @@ bool mb_victim_find(mb_stepper *stepper, const mb_victim_rule *rule, double abov
     *slot = MB_NONE;
     if (!stepper) return true;
     mb_victim best = {.key = above, .slot = MB_NONE};
-    if (stepper->naive || !stands_still(rule->key)) {
+    if (stepper->naive || stepper->staged || !stands_still(rule->key)) {
         walk_all(stepper, rule, &best);
         *slot = best.slot;
         return true;

@@ -147,6 +147,11 @@ bool mb_latency_is_affine(const mb_latency *latency);
 // gives a time that is not a positive number. *extrapolated is set (never cleared) outside the fitted range.
 mb_status mb_latency_step(const mb_latency *latency, const mb_step_shape *shape, mb_rng *rng, double *seconds,
                           bool *extrapolated, mb_error *error);
+// Of them, those of the host.
+static inline double mb_latency_host(const mb_latency *latency, const mb_step_shape *shape) {
+    return latency->host_s +
+           latency->scheduling_s_per_request * ((double)shape->decode_requests + shape->prefill_requests);
+}
 // Seconds by which each repetition of a step of `decode_requests` decodes takes longer than the one before;
 // affine models only.
 double mb_latency_step_slope(const mb_latency *latency, uint32_t decode_requests);

@@ -99,8 +99,7 @@ mb_status mb_latency_step(const mb_latency *latency, const mb_step_shape *shape,
             const mb_status status = custom_seconds(latency, shape, seconds, error);
             if (status) return status;
         }
-        *seconds += latency->host_s + latency->scheduling_s_per_request *
-                                          ((double)shape->decode_requests + shape->prefill_requests);
+        *seconds += mb_latency_host(latency, shape);
     }
     if (latency->noise > 0) {
         const double sigma = latency->noise;

@@ -102,6 +102,14 @@ static int each_running_step(lua_State *L) { // upvalues: replica, position
     return 1;
 }
 
+// From `slot` on the first that is to be given out: while the replica's step is built, those in batches under
+// way could not be in it.
+static uint32_t first_shown(const mb_sim *sim, const mb_replica *replica, uint32_t slot) {
+    while (sim->building == replica && slot != MB_NONE && mb_request_at(&sim->requests, slot)->in_flight)
+        slot = mb_request_at(&sim->requests, slot)->next;
+    return slot;
+}
+
 // Of an engine, in order of admission. The next one is looked up before this one is given out, so that the
 // loop's body may preempt it. Upvalues: replica, slot of the next, its generation.
 static int each_engine_step(lua_State *L) {
@@ -114,7 +122,7 @@ static int each_engine_step(lua_State *L) {
         request->generation != (uint32_t)lua_tonumber(L, lua_upvalueindex(3)))
         return luaL_error(
             L, "replica:each_running(): the loop's body preempted a request other than the one in hand");
-    const uint32_t next = request->next;
+    const uint32_t next = first_shown(host->sim, replica, request->next);
     lua_pushnumber(L, next);
     lua_replace(L, lua_upvalueindex(2));
     lua_pushnumber(L, next == MB_NONE ? 0 : mb_request_at(&host->sim->requests, next)->generation);
@@ -131,7 +139,7 @@ static int each_running(lua_State *L) {
         lua_pushcclosure(L, each_running_step, 2);
         return 1;
     }
-    const uint32_t first = mb_engine_oldest(&replica->engine);
+    const uint32_t first = first_shown(mb_host_of(L)->sim, replica, mb_engine_oldest(&replica->engine));
     const mb_request_store *store = &mb_host_of(L)->sim->requests;
     lua_pushnumber(L, first);
     lua_pushnumber(L, first == MB_NONE ? 0 : mb_request_at(store, first)->generation);
@@ -155,7 +163,7 @@ static double count_field(lua_State *L, const char *name, double otherwise) {
 }
 
 // estimate{ prefill = tokens, prefix = , decodes = , context = }: seconds of one such step, without noise.
-static int estimate_step(lua_State *L, mb_latency *latency) {
+static int estimate_step(lua_State *L, const mb_engine *engine) {
     const double prefill = count_field(L, "prefill", 0), prefix = count_field(L, "prefix", 0);
     const double decodes = count_field(L, "decodes", 0), context = count_field(L, "context", 0);
     if (!(prefill <= UINT32_MAX && prefix <= UINT32_MAX && decodes <= UINT32_MAX && context >= 0))
@@ -168,10 +176,8 @@ static int estimate_step(lua_State *L, mb_latency *latency) {
                                  .decode_requests = (uint32_t)decodes,
                                  .decode_context = (uint64_t)context};
     double seconds = 0;
-    bool extrapolated = false;
     mb_error error = {0};
-    if (mb_latency_step(latency, &shape, NULL, &seconds, &extrapolated, &error) != MB_OK)
-        return mb_host_raise(L, &error);
+    if (mb_shape_seconds(engine, &shape, &seconds, &error) != MB_OK) return mb_host_raise(L, &error);
     lua_pushnumber(L, seconds);
     return 1;
 }
@@ -180,9 +186,9 @@ static int estimate_step(lua_State *L, mb_latency *latency) {
 static int estimate(lua_State *L) {
     const mb_replica *replica = check_replica(L);
     luaL_checktype(L, 2, LUA_TTABLE);
+    if (mb_latency_is_step(replica->engine.latency)) return estimate_step(L, &replica->engine);
     mb_latency quiet = *replica->engine.latency;
     quiet.noise = 0;
-    if (mb_latency_is_step(&quiet)) return estimate_step(L, &quiet);
     const double requests = count_field(L, "requests", 1), longest = count_field(L, "longest", 0);
     const double service = count_field(L, "service", 0);
     if (!(requests >= 1 && requests <= UINT32_MAX && longest <= UINT32_MAX && service >= 0))

@@ -27,6 +27,10 @@ static int reject(lua_State *L) {
     if (running && (!sim->building || request->replica != sim->building->engine.id))
         return luaL_error(L, "sim:reject: the request runs; it can be turned away in the hook `schedule` for "
                              "the replica that it runs on");
+    if (running && request->in_flight)
+        return luaL_error(L,
+                          "sim:reject: the request is in a batch under way; it can be turned away when that "
+                          "has left the last stage");
     mb_request_view_movable(L, slot);
     mb_host_check_fence(L, MB_FENCE_ALL, "sim:reject");
     mb_error error = {0};

@@ -57,7 +57,7 @@ static int add(lua_State *L) {
         return luaL_error(L, "step:add: the request runs already; a batch cannot be joined or left");
     if (running && request->replica != sim->building->engine.id)
         return luaL_error(L, "step:add: the request runs on replica %d", (int)request->replica + 1);
-    if (running && mb_step_holds(sim, slot))
+    if (running && mb_step_holds(sim, slot) && !request->in_flight)
         return luaL_error(L, "step:add: the request is in the step already");
     const uint32_t tokens = check_chunk(L, slot, steps);
     if (!running) mb_request_view_movable(L, slot);

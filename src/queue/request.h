@@ -62,6 +62,7 @@ typedef struct mb_request {
     double given_back_s;                  // when it was last preempted
     uint32_t counted;                     // of `generated`, in its client's counter
     bool covered;                         // its blocks reach to its end: it needs no more
+    bool in_flight;                       // in a batch of a pipeline
     double first_token_s, last_token_s;   // NAN before
     double since_s, waited_s, attained_s; // start of the present phase; sums over the past ones
     double gap_s;       // largest between its tokens, up to where it joined the decodes, and

@@ -18,7 +18,9 @@ static const char *refusal_of(const mb_experiment *experiment) {
                "ones first may look better than the bound for all";
     const char *refusal = NULL;
     for (size_t i = 0; i < experiment->group_count && !refusal; i++)
-        refusal = mb_alone_refusal(&experiment->groups[i].latency);
+        refusal = experiment->groups[i].hardware.pipeline.stages > 1
+                      ? "the least that a batch takes on the stages of `cluster.pipeline` is not worked out"
+                      : mb_alone_refusal(&experiment->groups[i].latency);
     return refusal;
 }
 

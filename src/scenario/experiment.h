@@ -13,6 +13,7 @@ typedef struct mb_group {
     mb_grid *grid;                   // of latency.table
     struct mb_profile *profile;      // of latency.profile
     uint32_t *graph_sizes;           // of a step model
+    double *shares;                  // of the stages of a pipeline
     struct mb_roofline *roofline;    // of latency.roofline
     struct mb_link *link, *exchange; // of these two models
     struct mb_corrections *corrections;

@@ -77,6 +77,7 @@ static mb_status read_options(lua_State *L, const char *root, opened *o, mb_erro
     if (!status) status = read_precision(text_option(L, "weight_precision"), &p->bytes_per_weight, error);
     if (!status) status = read_precision(text_option(L, "kv_precision"), &p->bytes_per_value, error);
     p->tp = (uint32_t)fmin(4096, fmax(1, option(L, "tp", 1)));
+    p->pipeline = (uint32_t)fmin(4096, fmax(0, option(L, "pipeline", 0)));
     p->expert_parallel = (uint32_t)fmin(1e6, fmax(0, option(L, "experts", 0)));
     p->memory_bytes = option(L, "memory_gib", 0) * GIB;
     p->utilization = option(L, "utilization", NAN);

@@ -106,6 +106,21 @@ static void read_memory(lua_State *L, int table, mb_group *group) {
         paged ? mb_field_number(L, table, "watermark") : 0; // room to grow, which only pages need
 }
 
+static void read_pipeline(lua_State *L, int table, mb_group *group) {
+    mb_pipeline_plan *plan = &group->hardware.pipeline;
+    size_t count = 0;
+    if (!mb_field_enter(L, table, "pipeline")) return;
+    const int line = lua_gettop(L);
+    plan->stages = mb_field_small(L, line, "stages");
+    plan->batches = mb_field_small(L, line, "batches");
+    plan->batch_requests = mb_field_small(L, line, "batch_requests");
+    plan->ahead = mb_field_boolean(L, line, "ahead");
+    plan->send_s_per_token = mb_field_number(L, line, "send_per_token");
+    mb_field_numbers(L, line, "shares", &group->shares, &count);
+    plan->shares = group->shares;
+    if (mb_field_enter(L, line, "send")) plan->send_s = mb_field_number(L, lua_gettop(L), "latency");
+}
+
 void mb_group_read(lua_State *L, int table, mb_group *group, mb_group_draft *draft) {
     const int top = lua_gettop(L);
     mb_hardware *hardware = &group->hardware;
@@ -120,6 +135,7 @@ void mb_group_read(lua_State *L, int table, mb_group *group, mb_group_draft *dra
         draft->usd_per_hour = mb_field_number(L, cluster, "all_usd_per_hour");
         mb_field_text(L, cluster, "model_path", &group->model_path);
         read_memory(L, cluster, group);
+        read_pipeline(L, cluster, group);
     }
     lua_settop(L, top);
 }
@@ -192,6 +208,7 @@ void mb_group_deinit(mb_group *group) {
     mb_grid_free(group->grid);
     mb_profile_free(group->profile);
     free(group->graph_sizes);
+    free(group->shares);
     free(group->roofline);
     mb_link_free(group->link);
     mb_link_free(group->exchange);

@@ -6,6 +6,7 @@
 // one is woken; the others are when it did not.
 #include "sim/dispatch.h"
 
+#include "engine/pipeline.h"
 #include "sim/gauges.h"
 #include "sim/lockstep.h"
 #include "sim/news.h"
@@ -115,6 +116,12 @@ static mb_status build(mb_sim *sim, mb_replica *replica, mb_error *error) {
     return status == MB_OK && sim->around.out_of_memory ? mb_fail_memory(error) : status;
 }
 
+// With batches in flight a replica that starts no other is not idle; one that may start another at once is.
+static void leave_open(mb_sim *sim, mb_replica *replica) {
+    if (replica->busy && mb_pipeline_open(&replica->engine)) mb_replica_mark_idle(sim, replica);
+    if (!replica->busy) mb_replica_set_dummy(sim, replica, replica->engine.pipeline->count > 0);
+}
+
 static mb_status schedule(mb_sim *sim, mb_replica *replica, mb_error *error) {
     mb_engine *engine = &replica->engine;
     mb_sim_integrate(sim);
@@ -135,7 +142,7 @@ static mb_status schedule(mb_sim *sim, mb_replica *replica, mb_error *error) {
         mb_bits_remove(&sim->loaded, engine->id);
     // (What blocks a queue for ever may have cost the policy a batch that it had formed.)
     if (sim->policy.ops->alike && sim->config->hardware_count == 1 && !holds && engine->count == 0 &&
-        !sim->config->block_oversize)
+        !mb_engine_in_flight(engine) && !sim->config->block_oversize)
         sim->refused_version = sim->version;
     bool started = mb_engine_built(engine);
     if (started) {
@@ -149,6 +156,7 @@ static mb_status schedule(mb_sim *sim, mb_replica *replica, mb_error *error) {
         mb_replica_touch(sim, replica);
     } else
         set_holding(sim, replica, holds || has_own_waiting(sim, replica));
+    if (status == MB_OK && engine->pipeline) leave_open(sim, replica);
     return status;
 }
 
@@ -161,6 +169,15 @@ static mb_status go_on(mb_sim *sim, mb_replica *replica, mb_error *error) {
 
 static bool has_work(const mb_sim *sim, const mb_replica *replica) {
     return sim->waiting > 0 || mb_engine_holds_requests(&replica->engine);
+}
+
+// A pipeline that composes ahead may start several batches at once.
+static mb_status schedule_all(mb_sim *sim, mb_replica *replica, mb_error *error) {
+    mb_status status = schedule(sim, replica, error);
+    while (status == MB_OK && replica->engine.pipeline && !replica->busy && replica->needs_call &&
+           has_work(sim, replica))
+        status = schedule(sim, replica, error);
+    return status;
 }
 
 // What an engine that stood idle with nothing to do has seen since.
@@ -179,7 +196,7 @@ static mb_status offer(mb_sim *sim, mb_replica *replica, mb_error *error) {
         const bool news = mb_sim_concerns(replica, sim->groups ? mb_sim_newest_change(sim) : sim->version);
         if (!replica->needs_call && !news) return MB_OK;
         if (sim->groups && !mb_lockstep_may_start(sim, replica)) return MB_OK;
-        if (has_work(sim, replica)) return schedule(sim, replica, error);
+        if (has_work(sim, replica)) return schedule_all(sim, replica, error);
         replica->needs_call = false; // as if it had been called: what comes later is news
         mb_bits_remove(&sim->calls, replica->engine.id);
         replica->seen_version = sim->changes;

@@ -8,6 +8,7 @@ typedef struct mb_hardware {
     uint32_t replicas; // 1 ..
     const mb_latency *latency;
     mb_engine_memory memory; // of one replica
+    mb_pipeline_plan pipeline;
     // --- initial limits, which the policy may change
     uint32_t max_requests; // 0: no limit
     uint64_t token_budget; // of a step; 0: no limit

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "sim/replica.h"
 
+#include "engine/pipeline.h"
+
 #include <stdlib.h>
 
 // How many there are, and what they run by.
@@ -33,9 +35,11 @@ static mb_status open_replica(mb_sim *sim, uint32_t id, const mb_hardware *hardw
     mb_replica *replica = sim->replicas[id] = calloc(1, sizeof *replica);
     if (!replica) return mb_fail_memory(error);
     mb_engine *engine = &replica->engine;
-    const mb_status status = mb_engine_init(engine, id, &sim->around, hardware->latency, &hardware->memory,
-                                            sim->config->stepwise, error);
+    mb_status status = mb_engine_init(engine, id, &sim->around, hardware->latency, &hardware->memory,
+                                      sim->config->stepwise, error);
+    if (status == MB_OK) status = mb_engine_deal_out(engine, &hardware->pipeline, error);
     if (status != MB_OK) return status;
+    if (engine->pipeline) sim->staged++;
     if (hardware->max_requests) engine->max_requests = hardware->max_requests;
     if (hardware->token_budget) engine->token_budget = hardware->token_budget;
     engine->reserve = hardware->reserve;
@@ -86,18 +90,30 @@ void mb_replicas_deinit(mb_sim *sim) {
     free(sim->scratch);
 }
 
+static void count_idle(mb_sim *sim, const mb_replica *replica, bool idle) {
+    const uint32_t more = idle ? 1 : ~UINT32_C(0);
+    sim->idle_count += more;
+    if (replica->engine.pipeline) sim->staged_idle += more;
+}
+
+// It is to be asked for a step.
+static void want_call(mb_sim *sim, mb_replica *replica) {
+    const uint32_t id = replica->engine.id;
+    replica->needs_call = true;
+    replica->idle_plan = sim->plans;
+    mb_bits_add(&sim->calls, id);
+    if (mb_engine_holds_requests(&replica->engine)) mb_bits_add(&sim->loaded, id);
+}
+
 void mb_replica_mark_idle(mb_sim *sim, mb_replica *replica) {
     const uint32_t id = replica->engine.id;
     mb_sim_integrate(sim);
     replica->busy = false;
     mb_replica_recount(sim, id);
-    replica->needs_call = true;
-    replica->idle_plan = sim->plans;
-    mb_bits_add(&sim->calls, id);
-    if (mb_engine_holds_requests(&replica->engine)) mb_bits_add(&sim->loaded, id);
+    want_call(sim, replica);
     replica->idle_on_purpose = false;
     mb_bits_add(&sim->idle, id);
-    sim->idle_count++;
+    count_idle(sim, replica, true);
 }
 
 void mb_replica_mark_busy(mb_sim *sim, mb_replica *replica) {
@@ -106,7 +122,7 @@ void mb_replica_mark_busy(mb_sim *sim, mb_replica *replica) {
     mb_replica_recount(sim, replica->engine.id);
     mb_bits_remove(&sim->idle, replica->engine.id);
     mb_bits_remove(&sim->loaded, replica->engine.id);
-    sim->idle_count--;
+    count_idle(sim, replica, false);
 }
 
 double mb_replica_next_boundary(mb_sim *sim, const mb_replica *replica) {
@@ -140,9 +156,36 @@ void mb_replica_set_dummy(mb_sim *sim, mb_replica *replica, bool dummy) {
     mb_sim_integrate(sim);
     const uint32_t more = dummy ? ~UINT32_C(0) : 1;
     replica->dummy = dummy;
-    sim->idle_count += more;
+    count_idle(sim, replica, !dummy);
     if (replica->idle_on_purpose) sim->idle_on_purpose_count += more;
     if (replica->holding) sim->idle_holding_count += more;
+}
+
+// A batch leaves the last stage.
+static mb_status end_flight(mb_sim *sim, mb_replica *replica, mb_error *error) {
+    mb_step_report report;
+    mb_sim_integrate(sim);
+    sim->clients_counted_s = NAN;
+    sim->service.changed = true;
+    const mb_status status = mb_pipeline_end(&replica->engine, &report, error);
+    mb_replica_recount(sim, replica->engine.id);
+    if (status != MB_OK || !sim->policy.ops->stepped) return status;
+    return sim->policy.ops->stepped(sim->policy.self, sim, replica, &report, error);
+}
+
+mb_status mb_replica_advance(mb_sim *sim, mb_replica *replica, mb_error *error) {
+    mb_engine *engine = &replica->engine;
+    mb_status status = MB_OK;
+    while (status == MB_OK && mb_pipeline_ends(engine))
+        status = end_flight(sim, replica, error);
+    if (status == MB_OK) status = mb_pipeline_wait(engine, error);
+    if (!mb_pipeline_open(engine)) return status;
+    if (replica->busy)
+        mb_replica_mark_idle(sim, replica);
+    else
+        want_call(sim, replica);
+    mb_replica_set_dummy(sim, replica, engine->pipeline->count > 0);
+    return status;
 }
 
 mb_status mb_replica_end(mb_sim *sim, mb_replica *replica, mb_error *error) {

@@ -110,7 +110,7 @@ static bool due(const mb_sim *sim, unsigned kind, mb_event *event) {
 
 // An engine leaves events behind when it is interrupted; only the one that it waits for counts.
 static bool is_current(const mb_replica *replica, double time_s) {
-    return replica->busy && replica->engine.event_s == time_s;
+    return (replica->busy || replica->engine.pipeline) && replica->engine.event_s == time_s;
 }
 
 // Events that count no more must not move the clock.
@@ -153,7 +153,9 @@ static mb_status end_steps(mb_sim *sim, mb_error *error) {
     for (uint32_t i = 0; i < count && status == MB_OK; i++) {
         mb_replica *replica = sim->replicas[sim->scratch[i]];
         if (replica->far_s <= sim->now_s) replica->far_s = INFINITY;
-        if (mb_engine_stops(&replica->engine))
+        if (replica->engine.pipeline)
+            status = mb_replica_advance(sim, replica, error);
+        else if (mb_engine_stops(&replica->engine))
             status = mb_replica_end(sim, replica, error);
         else
             mb_replica_mark_boundary(sim, replica);

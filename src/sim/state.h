@@ -212,7 +212,8 @@ struct mb_replica {
     bool busy, idle_on_purpose, needs_call;
     bool ending;  // its engine's event is at this instant
     bool holding; // counted in idle_holding_count
-    bool dummy;   // its group is in a step, in which it computes nothing of its own: not counted as idle
+    bool dummy;   // its group is in a step in which it computes nothing of its own, or batches are in flight
+                  // on its stages, and it has no other to start: not counted as idle
     uint64_t seen_version; // sim->changes when `schedule` was last called
     uint64_t idle_plan;    // sim->plans when it became idle
     uint64_t own_version;  // when a request was last pushed to its own queue
@@ -275,7 +276,8 @@ struct mb_sim {
     uint64_t rankings; // made so far
     uint32_t *scratch; // room for the numbers of all replicas
     uint32_t idle_count, idle_on_purpose_count;
-    uint32_t idle_holding_count; // engines left idle, not on purpose, while requests run on them
+    uint32_t staged, staged_idle; // replicas with stages, whose engines know how busy they were; idle ones
+    uint32_t idle_holding_count;  // engines left idle, not on purpose, while requests run on them
     uint64_t arrived, waiting, running;
     mb_owned owned;     // queues of the replicas' own
     mb_client *clients; // by index

@@ -2,6 +2,7 @@
 // All time averages and rates are over it.
 #include "sim/window.h"
 
+#include "engine/pipeline.h"
 #include "sim/gauges.h"
 #include "sim/judge.h"
 #include "sim/programs.h"
@@ -48,6 +49,7 @@ static void sum_engines(mb_sim *sim) {
         metrics->kv_reserved_integral += engine->stepper->reserved_integral;
         metrics->kv_used_integral += engine->stepper->used_integral;
         computed += engine->stepper->computed_tokens;
+        if (engine->pipeline) metrics->busy_s += mb_pipeline_busy(engine);
     }
     metrics->padded_tokens += computed; // what is computed again is waste, like padding
     const uint64_t lost = metrics->recomputed_tokens + metrics->wasted_tokens;

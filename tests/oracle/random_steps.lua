@@ -22,7 +22,7 @@ return function(seed, folder, meddle)
     return table.concat(parts, ", ")
   end
 
-  local function chaos_policy(number, longest, together)
+  local function chaos_policy(number, longest, together, staged)
     local params = {
       seed = whole(1, 1e6), budget = pick{ 0, 0, 4, 16, 64 }, requests = pick{ 0, 0, 3, 12 },
       reserve = pick{ "chunk", "sequence", "prompt", "predicted", "expected", "maximum" }, watermark = pick{ 0, 0, 0.01, 0.1 },
@@ -37,7 +37,7 @@ return function(seed, folder, meddle)
       plain = pick{ 0, 0, 0, 0.1 }, displace = pick{ 0, 0.5 },
     }
     if meddle and chance(0.4) then params.order, params.routed, params.preempt = "function", 0, 0.2 end
-    if together then params.barrier = 0 end
+    if together or staged then params.barrier = 0 end
     local _ = longest
     return ('{ "%s/tests/oracle/chaos.lua", label = "chaos%d", %s }'):format(os.getenv("PWD"), number, fields(params))
   end
@@ -114,9 +114,24 @@ return function(seed, folder, meddle)
     return "groups = { " .. table.concat(list, ", ") .. " }"
   end
 
-  local function cluster(hardware, together, kinds)
+  -- The layers of each replica dealt out to stages.
+  local function pipeline(stages)
+    local parts = { "stages = " .. stages }
+    if chance(0.4) then parts[#parts + 1] = "batches = " .. whole(1, 6) end
+    if chance(0.5) then parts[#parts + 1] = "batch_requests = " .. whole(1, 6) end
+    if chance(0.3) then parts[#parts + 1] = "ahead = true" end
+    if chance(0.4) then
+      local shares = {}
+      for i = 1, stages do shares[i] = pick{ "0.5", "0.25", "0.125", ("%.17g"):format(0.01 + 0.9 * draw()) } end
+      parts[#parts + 1] = "shares = { " .. table.concat(shares, ", ") .. " }"
+    end
+    if chance(0.4) then parts[#parts + 1] = pick{ "send = 0.001", "send = { latency = 0.0005, per_token = 0.0001 }" } end
+    return "pipeline = { " .. table.concat(parts, ", ") .. " }"
+  end
+
+  local function cluster(hardware, together, kinds, stages)
     local block = pick{ 1, 2, 4, 16 }
-    local gpus = together and together * whole(1, 3) or pick{ 1, 1, 2, 3 }
+    local gpus = (together and together * whole(1, 3) or pick{ 1, 1, 2, 3 }) * (stages or 1)
     local parts = { kinds and groups(kinds, block) or "gpus = " .. gpus, "kv_max_length = 160", "kv_block = " .. block }
     local kind = pick{ "paged", "paged", "paged", "paged", "tokens", "contiguous" }
     parts[#parts + 1] = ('kv = "%s"'):format(kind)
@@ -128,11 +143,12 @@ return function(seed, folder, meddle)
     end
     parts[#parts + 1] = hardware
     if together then parts[#parts + 1] = ("experts = { parallel = %d }"):format(together) end
-    if chance(0.3) then parts[#parts + 1] = "async_scheduling = true" end
+    if stages then parts[#parts + 1] = pipeline(stages) end
+    if not stages and chance(0.3) then parts[#parts + 1] = "async_scheduling = true" end
     if chance(0.15) then parts[#parts + 1] = pick{ "front_end = 0.0625", "front_end = { base = 0.01, per_token = 0.003 }" } end
     if chance(0.3) then parts[#parts + 1] = "token_budget = " .. whole(1, 40) end
     if chance(0.3) then parts[#parts + 1] = "max_requests = " .. whole(2, 20) end
-    if chance(0.5) then parts[#parts + 1] = "swap = { tokens = 500, seconds_per_token = 0.0002 }" end
+    if not stages and chance(0.5) then parts[#parts + 1] = "swap = { tokens = 500, seconds_per_token = 0.0002 }" end
     return "{ " .. table.concat(parts, ", ") .. " }"
   end
 
@@ -159,10 +175,11 @@ return function(seed, folder, meddle)
     local list = type(policies) == "table" and policies or {}
     -- Replicas in a row that step together, and serve no static batch.
     local together = #list == 0 and chance(0.25) and whole(2, 4) or nil
+    local staged = #list == 0 and not together and chance(0.2) and whole(2, 4) or nil
     for i = #list + 1, type(policies) == "number" and policies or 0 do
       local name = pick(BUNDLED)
-      if chance(0.65) or meddle or not exists("policies/" .. name .. ".lua") or (together and STATIC[name]) then
-        list[i] = chaos_policy(i, 80, together)
+      if chance(0.65) or meddle or not exists("policies/" .. name .. ".lua") or ((together or staged) and STATIC[name]) then
+        list[i] = chaos_policy(i, 80, together, staged)
       else
         local engine = ROUTERS[name] and pick(ENGINES) or name == "hygen" and 'offline = "a", ' or ""
         list[i] = ('{ "%s", %slabel = "%s%d" }'):format(name, engine, name, i)
@@ -171,11 +188,11 @@ return function(seed, folder, meddle)
     local path = folder .. "/" .. number .. ".lua"
     local file = assert(io.open(path, "w"))
     local hardware, times = nil, latency()
-    if chance(0.15) and not together then hardware, times = roofline() end
-    local kinds = not together and not hardware and chance(0.2) and latency or nil
+    if chance(0.15) and not together and not staged then hardware, times = roofline() end
+    local kinds = not together and not staged and not hardware and chance(0.2) and latency or nil
     file:write(("return scenario {\n  workload = %s,\n  cluster = %s,\n  latency = %s,\n"
       .. "  slo = { ttft = 0.2, tbt = 0.03, e2e = 5%s },\n")
-      :format(workload(whole(5, 60)), cluster(hardware, together, kinds), times, chance(0.5) and ", gap = 0.06" or ""))
+      :format(workload(whole(5, 60)), cluster(hardware, together, kinds, staged), times, chance(0.5) and ", gap = 0.06" or ""))
     if chance(0.5) then file:write("  why = true,\n") end
     if chance(0.5) then file:write(("  qoe = { speed = %g, ttft = %g },\n"):format(pick{ 5, 40, 300 }, pick{ 0, 0.05, 1 })) end
     if chance(0.5) then file:write('  columns = { "program_mean_s", "service_gap", "late_mean_s" },\n') end
