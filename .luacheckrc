@@ -27,6 +27,7 @@ local scenario = { -- the words of a scenario
 }
 files["scenarios"] = scenario
 files["tests/corpus/tables"] = scenario
+files["lua/template_scenario.lua"] = scenario
 files["lua/mbsand/plan_capacity.lua"] = scenario
 files["lua/mbsand/plan_pages.lua"] = scenario
 files["tests/bench"] = scenario

@@ -6,6 +6,7 @@
 #include "cli/enter.h"
 #include "cli/live.h"
 #include "cli/options.h"
+#include "cli/rerun.h"
 #include "cli/stop.h"
 #include "cli/warnings.h"
 #include "cli/watch.h"
@@ -325,14 +326,58 @@ static int run(const mb_run_arguments *arguments, int argc, char **argv) {
     return code;
 }
 
+// --- again and again
+// ------------------------------------------------------------------------------------------
+
+typedef struct repeated {
+    const mb_run_arguments *arguments;
+    int argc;
+    char **argv;
+} repeated;
+
+static int run_again(void *context) {
+    const repeated *what = context;
+    return run(what->arguments, what->argc, what->argv);
+}
+
+// Where the scenario lies, and each policy that is named by its file.
+static int rerun(const mb_run_arguments *arguments, int argc, char **argv) {
+    mb_error error = {0};
+    char *root = NULL, *path = NULL;
+    char **folders = calloc(arguments->policy_count + 1, sizeof *folders);
+    size_t count = 0;
+    mb_status status = folders ? mb_paths_root(&root, &error) : mb_fail_memory(&error);
+    if (status == MB_OK) status = mb_paths_find_scenario(root, arguments->scenario, &path, &error);
+    if (status == MB_OK) folders[count++] = mb_paths_folder(path);
+    for (size_t i = 0; i < arguments->policy_count && status == MB_OK; i++) {
+        char *file = mb_strdup(arguments->policies[i]);
+        if (file) file[strcspn(file, ",")] = '\0';
+        if (file && mb_paths_is_file(file)) folders[count++] = mb_paths_folder(file);
+        free(file);
+    }
+    for (size_t i = 0; i < count && status == MB_OK; i++)
+        if (!folders[i]) status = mb_fail_memory(&error);
+    const int code = status == MB_OK ? mb_rerun(folders, count, run_again, &(repeated){arguments, argc, argv})
+                                     : mb_cli_fail(&error);
+    for (size_t i = 0; i < count; i++)
+        free(folders[i]);
+    free(folders);
+    free(path);
+    free(root);
+    return code;
+}
+
 int mb_cmd_run(int argc, char **argv) {
     mb_run_arguments arguments;
     mb_entered entered = {0};
     int code = mb_run_arguments_parse(argc, argv, &arguments);
     const bool wanted = code == 0 && !arguments.help;
     if (code == 0 && arguments.help) mb_run_arguments_help();
-    if (wanted && mb_case_is(arguments.scenario)) code = mb_enter_case(&entered, &arguments, argc, argv);
-    if (wanted && code == 0) code = run(&arguments, argc, argv);
+    if (wanted && arguments.watch && mb_case_is(arguments.scenario))
+        code = mb_cli_usage("run", "--watch: nothing in a case is edited; give a scenario");
+    else if (wanted && mb_case_is(arguments.scenario))
+        code = mb_enter_case(&entered, &arguments, argc, argv);
+    if (wanted && code == 0) code = (arguments.watch ? rerun : run)(&arguments, argc, argv);
     mb_run_arguments_deinit(&arguments);
     mb_leave_case(&entered);
     const int written = mb_cli_finish();

@@ -45,7 +45,8 @@ enum {
     OPTION_SECTION,
     OPTION_ASSERT,
     OPTION_TIMELINE,
-    OPTION_TIMELINE_WINDOW
+    OPTION_TIMELINE_WINDOW,
+    OPTION_WATCH
 };
 
 // A whole number from `low` to `high`.
@@ -203,6 +204,9 @@ static int take(mb_run_arguments *arguments, int option) {
     case OPTION_BASELINE:
         arguments->baseline = optarg;
         return 0;
+    case OPTION_WATCH:
+        arguments->watch = true;
+        return 0;
     case OPTION_CONTROL:
         arguments->control = true;
         return 0;
@@ -336,6 +340,7 @@ static const struct {
                      {{"timeline-window", required_argument, NULL, OPTION_TIMELINE_WINDOW}, RUN},
                      {{"live", required_argument, NULL, OPTION_LIVE}, RUN},
                      {{"assert", required_argument, NULL, OPTION_ASSERT}, RUN},
+                     {{"watch", no_argument, NULL, OPTION_WATCH}, RUN},
                      {{"baseline", required_argument, NULL, OPTION_BASELINE}, RUN},
                      {{"control", no_argument, NULL, OPTION_CONTROL}, RUN},
                      {{"until", required_argument, NULL, OPTION_UNTIL}, RUN},

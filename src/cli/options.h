@@ -18,7 +18,7 @@ typedef struct mb_run_arguments {
     size_t policy_count, set_count, over_count, slo_count, tune_count, assert_count;
     uint32_t seeds;
     uint64_t seed;
-    bool has_seed, stepwise, quiet, help, control, bound;
+    bool has_seed, stepwise, quiet, help, control, bound, watch;
     bool no_walls; // policies run without run/walls.h
     unsigned threads;
     const char *only;       // names, or NULL

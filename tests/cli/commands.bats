@@ -155,7 +155,26 @@ fails() { # fails CODE SENTENCE COMMAND...: the sentence, and nothing else, on s
     done
     fails 2 "mbsand: 'two words' is not a good name; use letters, digits and underscores; see \`mbsand new --help\`" \
         "$MBSAND" new policy 'two words'
-    fails 2 "mbsand: expected: mbsand new policy NAME; see \`mbsand new --help\`" "$MBSAND" new polcy mine
+    fails 2 "mbsand: expected: mbsand new policy|router|rule|scenario NAME [--like OTHER]; see \`mbsand new --help\`" "$MBSAND" new polcy mine
+}
+
+@test "new: every kind runs as it is, alone and like another" {
+    for kind in policy router rule scenario; do "$MBSAND" new $kind "a_$kind"; done
+    "$MBSAND" new policy s --like sarathi
+    "$MBSAND" new router l --like least_loaded
+    "$MBSAND" new rule g --like geometric
+    "$MBSAND" new scenario b --like burst
+    "$MBSAND" new policy again --like ./s.lua
+    [ "$(head -1 s.lua)" = "-- s: made from sarathi of mbsand $("$MBSAND" --version | awk 'NR == 1 { print $2 }')." ]
+    run -0 "$MBSAND" check a_policy.lua a_router.lua a_scenario.lua s.lua l.lua b.lua again.lua
+    run -0 "$MBSAND" a_scenario.lua -q --seeds 1 --set workload.limit=200 -p ./s.lua -p ./a_router.lua -p ./l.lua
+    says "a_router"
+    run -0 "$MBSAND" "$small" -q --seeds 1 -p ./a_policy.lua -p multi_bin,rule=./a_rule.lua -p multi_bin,rule=./g.lua
+    [[ $output != *warning* ]]
+    fails 2 'mbsand: there is no policy "sarath"; did you mean "sarathi"? (a file of yours is written ./sarath.lua)' \
+        "$MBSAND" new policy x --like sarath
+    fails 2 "mbsand: s.lua: exists already; choose another name" "$MBSAND" new rule s --like geometric
+    [ ! -e x.lua ]
 }
 
 @test "new policy: a folder that cannot be written" {
