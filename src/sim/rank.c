@@ -20,22 +20,25 @@ typedef struct walk {
 
 // --- keys
 
+// The number of edges at or below the key.
+static uint32_t edges_below(const mb_ranking *ranking, double key) {
+    const double *from = ranking->edges;
+    for (uint32_t left = ranking->edge_count, half; left > 0; left -= half) {
+        half = (left + 1) / 2;
+        if (from[half - 1] <= key) from += half;
+    }
+    return (uint32_t)(from - ranking->edges);
+}
+
 // The key, and what it lacks to the next edge (INFINITY: there is none that it comes to).
 static double key_of(const mb_ranking *ranking, const mb_request *request, double *left) {
-    double key = mb_key_of(ranking->by, request);
+    double key = ranking->by == MB_KEY_RANK ? mb_request_rank(request) : mb_key_of(ranking->by, request);
     *left = INFINITY;
     if (ranking->per_token != 0) key += ranking->per_token * request->generated;
     if (ranking->edge_count == 0) return key;
-    uint32_t low = 0, high = ranking->edge_count; // the number of edges at or below the key
-    while (low < high) {
-        const uint32_t middle = (low + high) / 2;
-        if (ranking->edges[middle] <= key)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low < ranking->edge_count && ranking->per_token > 0) *left = ranking->edges[low] - key;
-    return low;
+    const uint32_t below = edges_below(ranking, key);
+    if (below < ranking->edge_count && ranking->per_token > 0) *left = ranking->edges[below] - key;
+    return below;
 }
 
 // One more row; it may be the first to come to an edge.
@@ -110,7 +113,6 @@ static bool gather(walk *w) {
         }
         slot = next;
     }
-    w->victim_count = w->count;
     w->waiting = mb_queue_peek(queue, &sim->requests);
     if (!plain) return true;
     for (uint32_t slot = w->waiting; slot != MB_NONE; slot = mb_queue_after(queue, &sim->requests, slot))
@@ -128,12 +130,13 @@ static bool may_be_cached(const mb_request *request) {
 }
 
 // Is there surely room for those of the queue that come before the last of the running, beside all of these?
-static bool room_ahead(const walk *w, double last) {
+static bool room_ahead(const walk *w, uint32_t running, double last) {
     const mb_sim *sim = w->sim;
     const mb_queue *queue = &sim->queues[w->ranking->from];
     uint32_t ahead = 0;
     uint64_t tokens = 0, blocks = 0;
-    for (uint32_t slot = w->waiting; slot != MB_NONE; slot = mb_queue_after(queue, &sim->requests, slot)) {
+    for (uint32_t slot = mb_queue_peek(queue, &sim->requests); slot != MB_NONE;
+         slot = mb_queue_after(queue, &sim->requests, slot)) {
         const mb_request *request = mb_request_at(&sim->requests, slot);
         if (request->key >= last) break;
         if (++ahead > MOST_AHEAD || may_be_cached(request)) return false;
@@ -142,23 +145,38 @@ static bool room_ahead(const walk *w, double last) {
         blocks += mb_engine_blocks_for(&sim->building->engine, known);
     }
     return mb_engine_all_go_on(&sim->building->engine, ahead, tokens, blocks) &&
-           w->count + ahead <= w->ranking->most;
+           running + (uint64_t)ahead <= w->ranking->most;
 }
 
 // Where there is room for all that runs, and for all that waits in front of the last of it, the order of the
-// running makes no difference. True: they go on.
+// running makes no difference. True: they go on, and those that wait are the only candidates.
 static bool carry_all(walk *w) {
-    if (w->count == 0 || w->count != w->victim_count) return false;
-    double last = -INFINITY;
-    for (uint32_t i = 0; i < w->count; i++)
-        if (w->heap[i].key > last) last = w->heap[i].key;
-    if (!room_ahead(w, last)) return false;
-    for (uint32_t i = 0; i < w->count; i++)
-        count_row(w, w->heap[i].left);
+    mb_sim *sim = w->sim;
+    const mb_ranking *ranking = w->ranking;
+    mb_engine *engine = &sim->building->engine;
+    const mb_queue *queue = &sim->queues[ranking->from];
+    const uint32_t running = sim->by_steps ? mb_engine_running(engine) : 0;
+    if (running == 0 || running > ranking->most || (queue->order == MB_KEY_NONE && queue->count) ||
+        !mb_engine_all_go_on(engine, 0, 0, 0))
+        return false;
+    double last = -INFINITY, least = INFINITY;
+    const bool asked = queue->count || (ranking->edge_count && ranking->per_token > 0);
+    for (uint32_t slot = asked ? mb_engine_oldest(engine) : MB_NONE; slot != MB_NONE;) {
+        mb_request *request = mb_request_at(&sim->requests, slot);
+        mb_engine_show_progress(engine, request);
+        double left;
+        const double key = key_of(ranking, request, &left);
+        if (key > last) last = key;
+        if (left < least) least = left;
+        slot = request->next;
+    }
+    if (!room_ahead(w, running, last)) return false;
+    w->ranked->rows = running;
+    w->left = least;
+    w->waiting = mb_queue_peek(queue, &sim->requests);
     uint32_t preempted;
     mb_error ignored;
-    mb_step_carry(w->sim, (mb_carry_rule){0}, &preempted, &ignored); // nothing that could fail: there is room
-    w->count = w->victim_count = 0;
+    mb_step_carry(sim, (mb_carry_rule){0}, &preempted, &ignored); // nothing that could fail: there is room
     return true;
 }
 
@@ -237,8 +255,10 @@ mb_status mb_step_rank(mb_sim *sim, const mb_ranking *ranking, mb_ranked *ranked
     *ranked = (mb_ranked){0};
     walk w = {.sim = sim, .ranking = ranking, .ranked = ranked, .left = INFINITY};
     sim->rankings++;
-    if (!gather(&w)) return mb_fail_memory(error);
-    if (!carry_all(&w)) make_heap(w.heap, w.count, false);
+    if (!carry_all(&w)) {
+        if (!gather(&w)) return mb_fail_memory(error);
+        make_heap(w.heap, w.count, false);
+    }
     bool full = false;
     mb_status status = MB_OK;
     mb_candidate next;
