@@ -14,9 +14,28 @@ local BucketServe = { params = {
 
 function BucketServe:init()
   local sample = self.sim:sample "prompt_tokens"
-  self.longest, self.edges = sample[#sample] + 1, {}
-  self.bins = self.sim:bins{ key = "prompt_tokens", edges = {} }
-  self.sim.inbox = self.bins
+  self.longest, self.bins = sample[#sample] + 1, self.sim:bins{ key = "prompt_tokens", edges = {} }
+  self:cut{}
+end
+
+-- These edges from now on; of each bucket, its middle, and how many that wait in it are below that.
+function BucketServe:cut(edges)
+  self.edges, self.middles, self.below = edges, {}, {}
+  for i = 1, #edges + 1 do
+    self.middles[i], self.below[i] = math.floor(((edges[i - 1] or 1) + (edges[i] or self.longest)) / 2), 0
+    for req in self.bins[i]:each() do self:count(req, 1) end
+  end
+end
+
+function BucketServe:count(req, by)
+  local length, i = req.prompt_tokens, 1
+  while self.edges[i] and self.edges[i] <= length do i = i + 1 end
+  if length < self.middles[i] then self.below[i] = self.below[i] + by end
+end
+
+function BucketServe:arrive(req)
+  self:count(req, 1)
+  self.bins:push(req)
 end
 
 -- Requests of a batch whose prompts are below `upper`.
@@ -29,11 +48,7 @@ end
 function BucketServe:middle(i)
   local queue, lower, upper = self.bins[i], self.edges[i - 1] or 1, self.edges[i] or self.longest
   if upper - lower < 2 or #queue <= self:most(queue, upper) then return nil end
-  local middle, below = math.floor((lower + upper) / 2), 0
-  for req in queue:each() do
-    if req.prompt_tokens < middle then below = below + 1 end
-  end
-  return below > self.params.split * #queue and middle or nil
+  return self.below[i] > self.params.split * #queue and self.middles[i] or nil
 end
 
 function BucketServe:adjust()
@@ -46,8 +61,8 @@ function BucketServe:adjust()
     end
   end
   if #edges ~= #self.edges then
-    self.edges = edges
     self.bins:set_edges(edges)
+    self:cut(edges)
   end
 end
 
@@ -59,6 +74,7 @@ function BucketServe:schedule(replica, step)
   if not bin then return end
   step:admit(self.bins[bin], self:most(self.bins[bin], self.edges[bin] or self.longest), "cap")
   step:barrier()
+  for req in replica:each_running() do self:count(req, -1) end
 end
 
 return BucketServe

@@ -1,7 +1,7 @@
 -- scls: slices. A batch is served for `slice` tokens of each answer, padded to its longest, and who is not done goes back to
 -- the queue and is computed again: so how long a batch lasts and what it holds is known, whatever the answers become. When no
--- batch is left, all that wait are sorted by length (prompt and what is generated) and cut into batches, within the memory, so
--- that the sum of their estimated times is least; an idle replica takes the one that lasts longest.
+-- batch is left, all that wait are sorted by length (prompt and what is generated) and cut into batches, within the memory
+-- and the limits of a step, so that the sum of their estimated times is least; an idle replica takes that which lasts longest.
 -- Source: Cheng et al., "Slice-level scheduling for high throughput and load balanced LLM serving", arXiv 2406.13511, 2024:
 -- slices, batches by dynamic programming, max-min offloading. Chosen here: new batches are formed when none is left, instead of
 -- at intervals.
@@ -33,15 +33,19 @@ end
 function Scls:form(replica, list)
   local best, from, params, most = { [0] = 0 }, {}, self.params, self.params.memory * replica.kv.capacity
   local a, b, c = self:law(replica)
+  local first, tokens, rows = 1, 0, math.min(params.max_batch, replica.max_requests)
   for i = 1, #list do
-    local least, each, room = math.huge, b + c * list[i].length, most / (list[i].length + params.slice)
-    for first = i, math.max(1, i - params.max_batch + 1), -1 do
-      local count = i - first + 1
-      if count > 1 and count > room then break end
-      local seconds = best[first - 1] + a + each * count
-      if seconds < least then least, from[i] = seconds, first end
+    local length, least, size = list[i].length, math.huge, 1
+    tokens = tokens + length
+    while first < i and (tokens > replica.token_budget or i - first >= rows) do
+      tokens, first = tokens - list[first].length, first + 1
     end
-    best[i] = least
+    local each, room = b + c * length, most / (length + params.slice)
+    for count = 1, math.max(1, math.min(i - first + 1, math.floor(room))) do
+      local seconds = best[i - count] + a + each * count
+      if seconds < least then least, size = seconds, count end
+    end
+    best[i], from[i] = least, i - size + 1
   end
   local last = #list
   while last > 0 do
