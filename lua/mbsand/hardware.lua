@@ -104,6 +104,7 @@ function hardware.apply(checked, place, folder, native, steps)
     cluster.name = cluster.name
       or (cluster.tp == 1 and "" or cluster.tp .. " x ") .. figures.gpu_title .. ", " .. figures.model
     cluster.model_path = figures.model_path
+    cluster.kv_bytes_per_token = cluster.kv_bytes_per_token or figures.token_bytes * cluster.tp
     latency.coefficients, price = figures.roofline, price or figures.usd_per_hour
     model = figures
   elseif latency.kind == "latency.roofline" then

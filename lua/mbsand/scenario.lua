@@ -2,6 +2,7 @@
 -- point of a sweep. src/scenario/scenario.c reads them.
 local describe = require "mbsand.describe"
 local groups = require "mbsand.groups"
+local links = require "mbsand.links"
 local hardware = require "mbsand.hardware"
 local pipeline = require "mbsand.pipeline"
 local policies = require "mbsand.policies"
@@ -510,6 +511,7 @@ local function build_experiment(context, original, axes, point)
     build_hardware(context, node, checked, place)
     checked.groups = { { cluster = checked.cluster, latency = checked.latency } }
   end
+  links.read(checked.cluster, checked.groups, place:key("cluster", node))
   check_together(checked, place)
   checked.policies = policies.read(node.policies, context.added, swept, forced, place:key("policies", node),
     context.native, context.path:match("^(.*)/[^/]*$") or ".", context.only)

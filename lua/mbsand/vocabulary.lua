@@ -175,6 +175,9 @@ local cluster = record({
     end
   end),
   oversize = { type = "word", "reject", "block", default = "reject" },
+  role = { type = "word", "both", "prefill", "decode" },
+  kv_bytes_per_token = number { above = 0, unit = "bytes" },
+  link = { type = "any" }, -- read by links.lua
   groups = { type = "any" }, -- read by groups.lua
 }, function(result, place)
   if result.kv == "contiguous" and not result.kv_max_length then
@@ -184,7 +187,8 @@ end)
 
 -- A group of replicas says what is different about it: nothing has a default, and some things are the whole cluster's.
 local function group_record()
-  local whole = { groups = true, front_end = true, experts = true, async_scheduling = true, swap = true, oversize = true }
+  local whole = { groups = true, front_end = true, experts = true, async_scheduling = true, swap = true, oversize = true,
+    link = true }
   local keys = {}
   for key, spec in pairs(cluster.keys) do
     if not whole[key] then
@@ -197,6 +201,22 @@ local function group_record()
   keys.latency = { type = "any" }
   return record(keys)
 end
+
+-- What KV memory moves over.
+local link = record({
+  bandwidth = number { above = 0, infinite = true, unit = "GB/s" },
+  seconds_per_token = number { min = 0 },
+  latency = number { min = 0, default = 0, unit = "seconds" },
+  share = { type = "word", "fifo", "fair", "none", default = "fifo" },
+  per = { type = "word", "group", "replica", default = "group" },
+  from = { type = "text", expected = "the name of a group in quotes" },
+  to = { type = "text", expected = "the name of a group in quotes" },
+}, function(result, place, title)
+  if (result.bandwidth == nil) == (result.seconds_per_token == nil) then
+    place:fail("%s has %s; expected bandwidth (GB/s) or seconds_per_token, one of them", title,
+      result.bandwidth and "bandwidth and seconds_per_token" or "neither bandwidth nor seconds_per_token")
+  end
+end)
 
 -- What is simulated and not measured at the start.
 local warmup = record({ requests = natural(), seconds = seconds() }, function(result, place, title)
@@ -239,7 +259,7 @@ section.keys.cluster.default = { gpus = 1, tp = 1, kv_block = 16, watermark = 0,
 section.keys.limits.default = { hook_instructions = 0, memory_mb = 64 }
 section.keys.slo.default = {}
 
-vocabulary.section, vocabulary.group = section, group_record()
+vocabulary.section, vocabulary.group, vocabulary.link = section, group_record(), link
 vocabulary.hardware = record { cluster = cluster, latency = latency }
 
 -- Constructors -----------------------------------------------------------------------------------------------

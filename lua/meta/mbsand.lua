@@ -26,7 +26,7 @@
 ---@field finish? fun(self: mbsand.Policy, req: mbsand.Request, why: mbsand.Why) a request leaves; read `req.output_tokens`
 ---@field done? fun(self: mbsand.Policy) the run has ended: look back; nothing can be changed any more
 ---@field replicas_alike? boolean where one idle replica takes nothing, no other would: do not ask them
----@field handoff? fun(self: mbsand.Policy, req: mbsand.Request, replica: mbsand.Replica): mbsand.Replica not called yet
+---@field handoff? fun(self: mbsand.Policy, req: mbsand.Request, replica: mbsand.Replica): mbsand.Replica? where a request goes on that emitted its first token on a replica that only prefills
 ---@field signal? fun(self: mbsand.Policy, event: mbsand.Event) something happened that no other hook tells of
 
 ---What `signal` gets: the fields that belong to the kind of event; docs/clusters.md lists them.
@@ -92,6 +92,14 @@ function Sim:sample(key) end
 ---@param name string of cluster.groups
 ---@return mbsand.Replica[] in order of their numbers
 function Sim:group(name) end
+
+---Move a waiting request with its KV memory: one that was handed off, is paused or swapped. False: there is no room.
+---@param req mbsand.Request
+---@param replica mbsand.Replica
+---@param how? { queue?: mbsand.Queue, place?: "back"|"front", layers?: integer } queue: where it waits then, replica.queue
+---@return boolean
+---@return string? why
+function Sim:send(req, replica, how) end
 
 ---The replica with the least of it ("load": running + waiting in its own queue); of equals the first.
 ---@param what? "load"|"running"|"waiting"

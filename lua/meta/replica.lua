@@ -10,7 +10,7 @@
 
 ---@class mbsand.Replica
 ---@field id integer from 1
----@field role "both"
+---@field role "both"|"prefill"|"decode" settable: "prefill" hands requests off at their first token
 ---@field group string? of cluster.groups
 ---@field cluster mbsand.Asked what the scenario asks of its admission
 ---@field running integer requests that run on it; 0 where `schedule` is called under a batch model

@@ -29,7 +29,7 @@ local Request = {}
 ---@return number
 function Request:waited() end
 
----@return "waiting"|"running"|"prefill"|"decode"|"paused"|"swapped" "running" under batch models only
+---@return "waiting"|"running"|"prefill"|"decode"|"paused"|"swapped"|"handoff"|"moving" "running" under batch models only
 function Request:phase() end
 
 ---Seconds of running; under a batch model since its batch started, 0 while it waits.

@@ -56,6 +56,15 @@
 ---@field name string
 ---@field latency? mbsand.Latency the scenario's
 
+---@class mbsand.Link bandwidth or seconds_per_token
+---@field bandwidth? number GB/s
+---@field seconds_per_token? number
+---@field latency? number s, which do not occupy the wire; 0
+---@field share? "fifo"|"fair"|"none" how transfers share it; "fifo"
+---@field per? "group"|"replica" a wire from group to group, or one for each replica to send over; "group"
+---@field from? string a group; any
+---@field to? string
+
 ---@class mbsand.Cluster
 ---@field groups? mbsand.Group[] replicas of several kinds, instead of gpus
 ---@field gpus? integer GPUs; 1
@@ -86,6 +95,9 @@
 ---@field async_scheduling? boolean who arrives in a step enters the next but one, not the next; false
 ---@field experts? { parallel: integer } a mixture's experts are dealt out to so many GPUs, whose replicas step together
 ---@field pipeline? integer|mbsand.Pipeline the layers of a replica dealt out to stages
+---@field role? "both"|"prefill"|"decode" "prefill": requests are handed off at their first token; "both"
+---@field link? mbsand.Link|mbsand.Link[] what KV memory moves over
+---@field kv_bytes_per_token? number
 ---@field front_end? number|{ base?: number, per_token?: number } s until a request that was sent is seen; 0
 ---@field swap? mbsand.Swap host memory for preemption by swapping
 ---@field memory? mbsand.Memory instead of kv_tokens

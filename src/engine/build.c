@@ -250,7 +250,8 @@ static mb_refusal resume(mb_engine *engine, uint32_t slot, uint32_t wanted) {
     mb_stepper *stepper = engine->stepper;
     mb_request *request = mb_request_at(stepper->requests, slot);
     const bool swapped = request->stage == MB_STAGE_SWAPPED;
-    if (!swapped && request->replica != engine->id) return MB_REFUSED_ELSEWHERE;
+    if (request->stage == MB_STAGE_MOVING || (!swapped && request->replica != engine->id))
+        return MB_REFUSED_ELSEWHERE;
     const uint32_t todo = mb_todo(request);
     const bool decode = request->generated > 0 && todo == 1;
     const uint32_t chunk = decode ? (budget_left(engine) ? 1 : 0) : chunk_of(engine, todo, wanted);
@@ -368,8 +369,8 @@ static bool let_go(mb_engine *engine, uint32_t slot, mb_preemption how) {
     return done;
 }
 
-static mb_status set_aside(mb_engine *engine, uint32_t slot, mb_preemption how, uint32_t queue, bool front,
-                           mb_refusal *refusal, mb_error *error) {
+mb_status mb_build_set_aside(mb_engine *engine, uint32_t slot, mb_preemption how, uint32_t queue, bool front,
+                             mb_refusal *refusal, mb_error *error) {
     const mb_surroundings *around = engine->around;
     mb_request *request = mb_request_at(around->requests, slot);
     const double now_s = *around->clock;
@@ -406,7 +407,7 @@ mb_status mb_build_preempt(mb_engine *engine, uint32_t slot, mb_preemption how, 
         .how = mb_preemption_name(how),
         .computed_tokens = request->computed,
         .lost_tokens = how == MB_PREEMPT_RECOMPUTE || how == MB_PREEMPT_RESTART ? request->computed : 0};
-    const mb_status status = set_aside(engine, slot, how, queue, front, refusal, error);
+    const mb_status status = mb_build_set_aside(engine, slot, how, queue, front, refusal, error);
     if (status != MB_OK || *refusal != MB_FITS || !around->preempted) return status;
     return around->preempted(around->self, &record, error);
 }
@@ -414,7 +415,8 @@ mb_status mb_build_preempt(mb_engine *engine, uint32_t slot, mb_preemption how, 
 mb_status mb_build_cancel(mb_engine *engine, uint32_t slot, mb_error *error) {
     mb_refusal ignored;
     mb_request *request = mb_request_at(engine->around->requests, slot);
-    const mb_status status = set_aside(engine, slot, MB_PREEMPT_RESTART, MB_NO_QUEUE, false, &ignored, error);
+    const mb_status status =
+        mb_build_set_aside(engine, slot, MB_PREEMPT_RESTART, MB_NO_QUEUE, false, &ignored, error);
     request->preemptions--;
     engine->around->metrics->preemptions--;
     return status;
@@ -560,7 +562,8 @@ static mb_status return_newest(mb_engine *engine, mb_error *error) {
     const uint32_t slot = engine->stepper->newest;
     mb_request *request = mb_request_at(engine->around->requests, slot);
     if (request->preemptions == 0) request->start_s = NAN; // whoever is told sees that it never ran
-    const mb_status status = set_aside(engine, slot, MB_PREEMPT_RECOMPUTE, MB_NONE, true, &ignored, error);
+    const mb_status status =
+        mb_build_set_aside(engine, slot, MB_PREEMPT_RECOMPUTE, MB_NONE, true, &ignored, error);
     if (status != MB_OK) return status;
     request->preemptions--;
     engine->around->metrics->preemptions--;

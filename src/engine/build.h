@@ -13,4 +13,8 @@ mb_status mb_build_preempt(mb_engine *engine, uint32_t slot, mb_preemption how, 
                            mb_refusal *refusal, mb_error *error);
 // One that runs here leaves, to wait in no queue: it is going to be turned away.
 mb_status mb_build_cancel(mb_engine *engine, uint32_t slot, mb_error *error);
+// One that runs here leaves the step and the engine, to wait in a queue (MB_NONE: that which it came from,
+// MB_NO_QUEUE); counted as a preemption.
+mb_status mb_build_set_aside(mb_engine *engine, uint32_t slot, mb_preemption how, uint32_t queue, bool front,
+                             mb_refusal *refusal, mb_error *error);
 mb_status mb_build_barrier(mb_engine *engine, uint32_t most, uint32_t *returned, mb_error *error);

@@ -129,7 +129,7 @@ bool mb_engine_release(mb_engine *engine, mb_request *request) {
     mb_stepper_account(stepper);
     mb_kv_blocks_forget(&stepper->kv, &request->hold);
     if (request->stage == MB_STAGE_SWAPPED) engine->around->host_used -= request->computed;
-    if (request->stage != MB_STAGE_PAUSED) return true;
+    if (!mb_stage_holds(request->stage)) return true;
     const mb_kv_names names = mb_request_names(request);
     stepper->paused--;
     stepper->resident_tokens -= request->computed;

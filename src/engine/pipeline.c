@@ -2,6 +2,7 @@
 #include "engine/pipeline.h"
 
 #include "engine/gaps.h"
+#include "engine/hand.h"
 #include "engine/pieces.h"
 #include "engine/run.h"
 #include "engine/spend.h"
@@ -273,6 +274,7 @@ mb_status mb_pipeline_end(mb_engine *engine, mb_step_report *report, mb_error *e
     if (status == MB_OK) status = advance(engine, flight, &done, error);
     pipeline->first = (pipeline->first + 1) % pipeline->plan->batches;
     pipeline->count--;
+    if (status == MB_OK) status = mb_hand_over(engine, error);
     for (uint32_t i = 0; i < done && status == MB_OK; i++)
         status = mb_run_finish(engine, stepper->selected[i], error);
     return status;

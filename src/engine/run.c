@@ -7,6 +7,7 @@
 #include "engine/run.h"
 
 #include "engine/gaps.h"
+#include "engine/hand.h"
 #include "engine/pieces.h"
 #include "engine/spend.h"
 #include "engine/stepper.h"
@@ -14,7 +15,7 @@
 #include "engine/visit.h"
 
 // Memory grows evenly over a run (each decode by a token per step), so the mean of its ends stands for it.
-static void account_run(mb_stepper *stepper) {
+void mb_run_account(mb_stepper *stepper) {
     const double now_s = *stepper->around->clock, duration = now_s - stepper->sums_start_s;
     const double blocks = (double)mb_stepper_blocks_used(stepper);
     const double mean = (stepper->blocks_at_start + blocks) / 2 * stepper->kv.block_tokens;
@@ -24,6 +25,12 @@ static void account_run(mb_stepper *stepper) {
     mb_metrics *metrics = stepper->around->metrics;
     const double fill = blocks / (double)stepper->kv.total;
     if (fill > metrics->kv_peak) metrics->kv_peak = fill;
+}
+
+void mb_run_restart_account(mb_stepper *stepper) {
+    stepper->sums_start_s = *stepper->around->clock;
+    stepper->blocks_at_start = (double)mb_stepper_blocks_used(stepper);
+    stepper->tokens_at_start = mb_stepper_tokens(stepper);
 }
 
 // --- blocks for steps to come
@@ -313,13 +320,12 @@ mb_status mb_run_start(mb_engine *engine, mb_error *error) {
     if (!commit_selection(stepper)) return mb_fail_memory(error);
     clear_selection(stepper);
     stepper->stepping = true;
-    stepper->run_start_s = stepper->sums_start_s = mb_engine_now(engine);
+    stepper->run_start_s = mb_engine_now(engine);
     stepper->run_steps = stepper->run_decodes = stepper->run_prefill_tokens = 0;
     stepper->run_requests = stepper->built;
     if (stepper->late) stepper->quantum = 1; // it may enter the next
     stepper->run_blocks = mb_stepper_blocks_used(stepper);
-    stepper->blocks_at_start = (double)stepper->run_blocks;
-    stepper->tokens_at_start = mb_stepper_tokens(stepper);
+    mb_run_restart_account(stepper);
     if (!engine->around->together) return begin_piece(engine, error);
     hold_first(engine);
     return MB_OK;
@@ -353,13 +359,21 @@ static bool first_ends(mb_stepper *stepper) {
     return stepper->decodes[0].at == stepper->iteration;
 }
 
+// Before anybody took of them at this instant: who has had its turn at it must not matter.
+static bool had_blocks(mb_stepper *stepper) {
+    const uint64_t lent = stepper->lent_s == *stepper->around->clock ? stepper->lent : 0;
+    stepper->kv.free += lent;
+    const bool had = mb_stepper_has_blocks(stepper, 0);
+    stepper->kv.free -= lent;
+    return had;
+}
+
 bool mb_run_stops(mb_engine *engine) {
     mb_stepper *stepper = engine->stepper;
     engine->event_s = INFINITY;
     if (stepper->steps != stepper->limit) return false;
     const uint64_t steps = stepper->run_steps + stepper->steps;
-    return stepper->row_count > 0 || steps == stepper->quantum || first_ends(stepper) ||
-           !mb_stepper_has_blocks(stepper, 0);
+    return stepper->row_count > 0 || steps == stepper->quantum || first_ends(stepper) || !had_blocks(stepper);
 }
 
 void mb_run_reach(mb_engine *engine) {
@@ -406,7 +420,9 @@ bool mb_run_advance_row(mb_stepper *stepper, uint32_t slot, bool *failed) {
         if (!mb_stepper_join(stepper, slot)) *failed = true;
     }
     if (todo > 0) return false;
-    if (request->generated++ == 0)
+    const bool first = request->generated == 0;
+    request->generated++;
+    if (first)
         request->first_token_s = now_s;
     else {
         mb_sketch_add(&stepper->around->metrics->itl, now_s - request->last_token_s);
@@ -416,11 +432,12 @@ bool mb_run_advance_row(mb_stepper *stepper, uint32_t slot, bool *failed) {
     if (stepper->around->readings) mb_pieces_token(stepper, slot);
     mb_stepper_drop_prefill(stepper, slot);
     if (request->generated >= request->output_tokens) return true;
-    if (!mb_stepper_join(stepper, slot)) *failed = true;
+    if (!(first && stepper->hands_off ? mb_stepper_part_with(stepper, slot) : mb_stepper_join(stepper, slot)))
+        *failed = true;
     return false;
 }
 
-// Everything advances first; then those that are done leave, decodes before prefills.
+// Everything advances first; then those that are handed over, or done, leave, decodes before prefills.
 static mb_status leave_done(mb_engine *engine, mb_error *error) {
     mb_stepper *stepper = engine->stepper;
     bool failed = false;
@@ -450,7 +467,7 @@ static mb_status leave_done(mb_engine *engine, mb_error *error) {
     }
     if (failed) return mb_fail_memory(error);
     stepper->with_decodes = false; // the step is over: whoever is told of the ends stands before the next
-    mb_status status = MB_OK;
+    mb_status status = mb_hand_over(engine, error);
     for (uint32_t i = 0; i < count && status == MB_OK; i++)
         status = mb_run_finish(engine, stepper->selected[i], error);
     return status;
@@ -496,7 +513,7 @@ static mb_status show_members(const mb_engine *engine, uint64_t steps, mb_error 
 mb_status mb_run_end(mb_engine *engine, mb_step_report *report, mb_error *error) {
     mb_stepper *stepper = engine->stepper;
     mb_run_close_piece(stepper);
-    account_run(stepper);
+    mb_run_account(stepper);
     stepper->stepping = false;
     stepper->last_start_s = mb_piece_time(stepper, stepper->steps - 1);
     stepper->last_end_s = mb_engine_now(engine);
@@ -524,7 +541,7 @@ void mb_run_abandon(mb_engine *engine) {
     if (!stepper->stepping) return;
     mb_run_settle(engine);
     mb_run_close_piece(stepper);
-    account_run(stepper);
+    mb_run_account(stepper);
     stepper->stepping = false;
 }
 
@@ -535,8 +552,5 @@ void mb_run_restart_sums(mb_engine *engine) {
     stepper->reserved_integral = stepper->used_integral = 0;
     stepper->computed_tokens = 0;
     stepper->uncounted = stepper->steps;
-    if (!stepper->stepping) return;
-    stepper->sums_start_s = mb_engine_now(engine);
-    stepper->blocks_at_start = (double)mb_stepper_blocks_used(stepper);
-    stepper->tokens_at_start = mb_stepper_tokens(stepper);
+    if (stepper->stepping) mb_run_restart_account(stepper);
 }

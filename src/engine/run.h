@@ -44,6 +44,9 @@ mb_status mb_run_finish(mb_engine *engine, uint32_t slot, mb_error *error);
 
 // End the run at the present boundary: the requests that are done leave.
 mb_status mb_run_end(mb_engine *engine, mb_step_report *report, mb_error *error);
+// Averages of memory: those of the run up to now; they go on from here, with what there is now.
+void mb_run_account(mb_stepper *stepper);
+void mb_run_restart_account(mb_stepper *stepper);
 // The simulation stops in the middle of a run: its steps so far count.
 void mb_run_abandon(mb_engine *engine);
 // The warm-up is over, perhaps in the middle of a run: what was summed up to now does not count.

@@ -122,6 +122,8 @@ typedef struct mb_stepper {
     uint32_t row_count, row_capacity;
     uint32_t *selected; // decodes added one by one
     uint32_t selected_count, selected_capacity;
+    bool hands_off; // who emits its first token is to be handed over: of the step that ends, these
+    uint32_t *handed, handed_count, handed_capacity;
     bool with_decodes;
     bool spare; // each decode must find a free block, whether it needs one or not
     bool barrier;
@@ -150,6 +152,8 @@ typedef struct mb_stepper {
     uint64_t run_blocks; // in use as it began
     uint32_t run_requests;
     bool extrapolated;
+    double lent_s; // at this instant so many blocks were taken from outside, between two steps (room.h)
+    uint64_t lent;
     uint64_t uncounted;                      // steps of the piece that ended before the warm-up did
     double sums_start_s;                     // of the run, or when the warm-up ended in it
     double blocks_at_start, tokens_at_start; // then, for the averages of memory

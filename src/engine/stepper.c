@@ -39,6 +39,7 @@ void mb_stepper_deinit(mb_stepper *stepper) {
     free(stepper->rows);
     free(stepper->chunks);
     free(stepper->selected);
+    free(stepper->handed);
     free(stepper->victims.heap);
     free(stepper->gaps.stack);
     free(stepper->gaps.joined);
@@ -292,6 +293,14 @@ void mb_stepper_part(mb_stepper *stepper, uint32_t slot) {
     if (stepper->around->readings) mb_pieces_part(stepper, slot);
     mb_stepper_count_token(stepper, request->last_token_s, -1);
     request->stage = MB_STAGE_PARKED;
+}
+
+bool mb_stepper_part_with(mb_stepper *stepper, uint32_t slot) {
+    if (!mb_slots_room(&stepper->handed, stepper->handed_count, &stepper->handed_capacity)) return false;
+    stepper->handed[stepper->handed_count++] = slot;
+    mb_request_at(stepper->requests, slot)->stage = MB_STAGE_PARKED;
+    stepper->parked++;
+    return true;
 }
 
 uint32_t mb_stepper_pop_decode(mb_stepper *stepper) {

@@ -23,6 +23,9 @@ bool mb_stepper_let_leave(mb_stepper *stepper, uint32_t slot);
 bool mb_stepper_join(mb_stepper *stepper, uint32_t slot);
 // The opposite; its progress is written into the request.
 void mb_stepper_part(mb_stepper *stepper, uint32_t slot);
+// A running request that emitted its first token is to be handed over (mb_hand_over). False when out of
+// memory.
+bool mb_stepper_part_with(mb_stepper *stepper, uint32_t slot);
 // Write a decode's progress into the request.
 void mb_stepper_materialize(const mb_stepper *stepper, mb_request *request);
 void mb_stepper_add_prefill(mb_stepper *stepper, uint32_t slot);

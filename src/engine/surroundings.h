@@ -92,6 +92,9 @@ typedef struct mb_surroundings {
     // It was set aside and waits again: back into a queue (MB_NONE: that which it came from; MB_NO_QUEUE).
     mb_status (*gave_back)(void *self, const mb_engine *engine, uint32_t slot, uint32_t queue, bool front,
                            mb_error *error);
+    // It emitted its first token, and waits in no queue for somebody to take it elsewhere
+    // (stepper->hands_off).
+    void (*handed)(void *self, const mb_engine *engine, uint32_t slot);
     // It runs here; what it left in the memory of another engine goes.
     void (*forget)(void *self, uint32_t slot);
     // It is done and has left the engine.

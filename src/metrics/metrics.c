@@ -54,6 +54,8 @@ void mb_metrics_restart(mb_metrics *metrics, double now_s) {
         metrics->stops[i] = 0;
     metrics->idle_with_work_s = 0;
     metrics->preemptions = metrics->admitted_tokens = metrics->cached_tokens = 0;
+    metrics->transfers = 0;
+    metrics->transfers_s = metrics->moved_bytes = 0;
     metrics->recomputed_tokens = metrics->wasted_tokens = metrics->extrapolated_batches = 0;
     for (uint32_t i = 0; i < metrics->clients; i++)
         metrics->client_tokens[i] = 0;

@@ -87,6 +87,8 @@ typedef struct mb_metrics {
     uint64_t admitted_tokens, cached_tokens; // known at admission to an engine; of these, found in its cache
     uint64_t recomputed_tokens;              // computed again after a preemption
     uint64_t wasted_tokens;                  // generated, and thrown away
+    uint64_t transfers;                      // of KV memory from replica to replica that arrived
+    double transfers_s, moved_bytes;         // added up over them; bytes NAN: not known
     uint64_t extrapolated_batches;           // batches outside the latency model's fitted range
     double *client_tokens;                   // prompt + output tokens served per client; owned
     uint32_t clients;

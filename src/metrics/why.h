@@ -51,6 +51,14 @@ static inline mb_request_time *mb_request_time_at(const mb_request_times *times,
 }
 // A request arrives in this slot. False when out of memory.
 bool mb_request_times_open(mb_request_times *times, uint32_t slot, double arrival_s);
+// Up to now it did this.
+static inline void mb_request_time_pass(const mb_request_times *times, uint32_t slot, mb_time_part part,
+                                        double now_s) {
+    mb_request_time *time = mb_request_time_at(times, slot);
+    const int64_t now = mb_nanoseconds(now_s);
+    time->parts[part] += now - time->since_ns;
+    time->since_ns = now;
+}
 void mb_request_times_deinit(mb_request_times *times);
 
 // Sums over requests. Beyond 2^62 ns, a century and a half, whole ones of these are counted apart, so nothing

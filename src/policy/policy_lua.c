@@ -103,6 +103,29 @@ static int call_with_request(lua_State *L) {
     return 0;
 }
 
+typedef struct handoff_call {
+    uint32_t slot, replica;
+    uint32_t *to;
+} handoff_call;
+
+static int call_handoff(lua_State *L) {
+    const handoff_call *call = lua_touserdata(L, 1);
+    mb_host *host = mb_host_of(L);
+    begin(host, MB_HOOK_HANDOFF);
+    mb_request_view_push(host, call->slot);
+    mb_replica_view_push(host, call->replica);
+    lua_call(L, 3, 1);
+    *call->to = mb_handoff_answer(L, call->slot);
+    return 0;
+}
+
+static mb_status hook_handoff(void *self, mb_sim *sim, uint32_t slot, mb_replica *replica, uint32_t *to,
+                              mb_error *error) {
+    (void)sim;
+    handoff_call call = {slot, replica->engine.id, to};
+    return call_protected(self, call_handoff, &call, "handoff", error);
+}
+
 static mb_status hook_arrive(void *self, mb_sim *sim, uint32_t slot, mb_error *error) {
     (void)sim;
     request_call call = {.hook = MB_HOOK_ARRIVE, .slot = slot};
@@ -316,6 +339,7 @@ static void fill_ops(mb_lua_policy *policy) {
                                   .finish = hook_finish};
     if (hooks[MB_HOOK_ARRIVE] != LUA_NOREF) policy->ops.arrive = hook_arrive;
     if (hooks[MB_HOOK_STEPPED] != LUA_NOREF) policy->ops.stepped = hook_stepped;
+    if (hooks[MB_HOOK_HANDOFF] != LUA_NOREF) policy->ops.handoff = hook_handoff;
     if (hooks[MB_HOOK_SIGNAL] != LUA_NOREF) policy->ops.signal = hook_signal;
     if (hooks[MB_HOOK_DONE] != LUA_NOREF) policy->ops.done = hook_done;
 }

@@ -24,6 +24,10 @@ static uint32_t take_waiting(lua_State *L, int index, const char *call) {
         luaL_error(L, "the request runs; only a waiting one can be queued");
     mb_request_view_movable(L, slot);
     mb_host_check_fence(L, MB_FENCE_ALL, call);
+    if (request->stage == MB_STAGE_MOVING)
+        luaL_error(
+            L, "%s: the request's KV memory is on its way to another replica; it is queued when it arrives",
+            call);
     if (request->queue != MB_NONE) mb_queue_remove(&sim->queues[request->queue], &sim->requests, slot);
     return slot;
 }

@@ -240,7 +240,7 @@ static int read_replica(lua_State *L, const mb_view *view, int property) {
         lua_pushinteger(L, (lua_Integer)view->index + 1);
         break;
     case REPLICA_ROLE:
-        lua_pushliteral(L, "both");
+        lua_pushstring(L, mb_role_name(replica->role));
         break;
     case REPLICA_GROUP:
         lua_pushstring(L, replica->hardware->group);
@@ -318,11 +318,8 @@ static void check_settable(lua_State *L) {
     static const struct {
         const char *name;
         int type;
-    } settable[] = {{"max_requests", LUA_TNUMBER},
-                    {"token_budget", LUA_TNUMBER},
-                    {"chunked", LUA_TBOOLEAN},
-                    {"reserve", LUA_TSTRING},
-                    {"watermark", LUA_TNUMBER}};
+    } settable[] = {{"max_requests", LUA_TNUMBER}, {"token_budget", LUA_TNUMBER}, {"chunked", LUA_TBOOLEAN},
+                    {"reserve", LUA_TSTRING},      {"role", LUA_TSTRING},         {"watermark", LUA_TNUMBER}};
     const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
     for (size_t i = 0; i < sizeof settable / sizeof *settable; i++) {
         if (strcmp(settable[i].name, name) != 0) continue;
@@ -331,8 +328,9 @@ static void check_settable(lua_State *L) {
                        luaL_typename(L, 3));
         return;
     }
-    luaL_error(L, "replica.%s cannot be set; max_requests, token_budget, chunked, reserve and watermark can",
-               name);
+    luaL_error(
+        L, "replica.%s cannot be set; max_requests, token_budget, chunked, reserve, watermark and role can",
+        name);
 }
 
 static int set_replica(lua_State *L) {
@@ -346,6 +344,10 @@ static int set_replica(lua_State *L) {
     }
     if (strcmp(name, "reserve") == 0) {
         set_reserve(L, replica);
+        return 0;
+    }
+    if (strcmp(name, "role") == 0) {
+        mb_role_set(L, replica);
         return 0;
     }
     const lua_Number value = lua_tonumber(L, 3);

@@ -130,7 +130,8 @@ static int waited(lua_State *L) {
 }
 
 static int phase(lua_State *L) {
-    static const char *const stages[] = {"waiting", "prefill", "decode", "decode", "paused", "swapped"};
+    static const char *const stages[] = {"waiting", "prefill", "decode",  "decode",
+                                         "paused",  "swapped", "handoff", "moving"};
     const mb_request *request = check(L);
     const bool running = request->phase == MB_PHASE_RUNNING;
     const bool steps = mb_host_of(L)->sim->by_steps;

@@ -142,6 +142,7 @@ void mb_sim_view_open(lua_State *L) {
                                         {"least", mb_least_call, 0},
                                         {"route", mb_route_call, 0},
                                         {"group", mb_group_call, 0},
+                                        {"send", mb_send_call, 0},
                                         {"sample", sample, 0},
                                         {"log", log_line, 0},
                                         {"observe", observe, 0},

@@ -76,8 +76,9 @@ double mb_key_of(mb_key order, const mb_request *request) {
     }
 }
 
-static void tell_owned(const mb_queue *queue, uint64_t more) {
+static void tell_owned(const mb_queue *queue, const mb_request *request, uint64_t more) {
     queue->owned->count += more;
+    if (request->stage == MB_STAGE_HANDOFF) queue->owned->away += more;
     if (queue->owned->changed) mb_bits_add(queue->owned->changed, queue->owner);
 }
 
@@ -85,7 +86,7 @@ static void count_in(mb_queue *queue, mb_request *request) {
     assert(request->queue == MB_NONE && request->phase == MB_PHASE_WAITING);
     request->queue = queue->index;
     queue->count++;
-    if (queue->owned) tell_owned(queue, 1);
+    if (queue->owned) tell_owned(queue, request, 1);
     queue->prompt_tokens += request->prompt_tokens;
     queue->predicted_tokens += request->predicted_output;
 }
@@ -94,7 +95,7 @@ static void count_out(mb_queue *queue, mb_request *request) {
     assert(request->queue == queue->index && queue->count > 0);
     request->queue = MB_NONE;
     queue->count--;
-    if (queue->owned) tell_owned(queue, ~UINT64_C(0));
+    if (queue->owned) tell_owned(queue, request, ~UINT64_C(0));
     queue->prompt_tokens -= request->prompt_tokens;
     queue->predicted_tokens -= request->predicted_output;
 }

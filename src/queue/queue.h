@@ -25,7 +25,8 @@ typedef enum mb_key {
 
 // What queues that have an owner tell.
 typedef struct mb_owned {
-    uint64_t count;   // requests in all of them
+    uint64_t count;   // requests in all of them,
+    uint64_t away;    // and those of them that are no work here: to be moved to another replica
     mb_bits *changed; // owners whose queue changed; NULL: nobody asks
 } mb_owned;
 

@@ -69,7 +69,7 @@ static void reset_progress(mb_request *request) {
     request->computed = request->generated = request->chunk = request->counted = request->was_computed = 0;
     request->preemptions = 0;
     request->given_back_s = NAN;
-    request->home = MB_NONE;
+    request->home = request->transfer = MB_NONE;
     request->hold = (mb_kv_hold){.left = MB_KV_NO_RUN};
     request->first_token_s = request->last_token_s = NAN;
     request->waited_s = request->attained_s = 0;

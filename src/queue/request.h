@@ -26,7 +26,14 @@ typedef enum mb_stage {
     MB_STAGE_PARKED,  // running, a decode that the last steps left out
     MB_STAGE_PAUSED,  // waiting, its memory kept
     MB_STAGE_SWAPPED, // waiting, its memory on the host
+    MB_STAGE_HANDOFF, // as paused: it emitted its first token where others are to go on with it
+    MB_STAGE_MOVING,  // waiting, its memory on the way to another engine
 } mb_stage;
+
+// Does a request that waits hold memory where it ran last?
+static inline bool mb_stage_holds(uint8_t stage) {
+    return stage == MB_STAGE_PAUSED || stage == MB_STAGE_HANDOFF || stage == MB_STAGE_MOVING;
+}
 
 typedef struct mb_request {
     uint64_t id; // 0, 1, 2, ... in order of arrival
@@ -80,6 +87,7 @@ typedef struct mb_request {
     uint64_t set_aside; // by ranking number ... of the simulation
     // --- of workloads that say it
     uint32_t max_output; // the caller's bound on the output; 0: none
+    uint32_t transfer;   // its number among those under way; MB_NONE
     uint64_t noise;      // of its predictions
     // --- in a queue ordered by the ratio of its age: the first of its subtree, and until when it is that
     uint32_t tree_first;

@@ -58,6 +58,8 @@ static mb_sim_config make_config(const mb_experiment *experiment, const mb_hardw
     return (mb_sim_config){.hardware = hardware,
                            .hardware_count = experiment->group_count,
                            .group = experiment->ranks,
+                           .links = experiment->links,
+                           .link_count = experiment->link_count,
                            .front_end = experiment->front_end,
                            .async = experiment->async,
                            .swap_tokens = experiment->swap_tokens,

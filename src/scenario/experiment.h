@@ -25,8 +25,10 @@ typedef struct mb_experiment {
     mb_workload workload;
     mb_group *groups; // of cluster.groups, in this order; one without a name where there are none. Owned
     size_t group_count;
-    bool relaxed;   // run with twice the replicas, and no limit of memory
-    uint32_t ranks; // so many replicas step together; 1: each by itself
+    bool relaxed;        // run with twice the replicas, and no limit of memory
+    uint32_t ranks;      // so many replicas step together; 1: each by itself
+    mb_link_rule *links; // owned
+    size_t link_count;
     mb_front_end front_end;
     bool async;
     uint64_t swap_tokens;

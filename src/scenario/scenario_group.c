@@ -82,6 +82,12 @@ static mb_reserve read_reserve(lua_State *L, int table) {
     return MB_RESERVE_COUNT;
 }
 
+static mb_role read_role(lua_State *L, int table) {
+    for (mb_role role = MB_ROLE_PREFILL; role < MB_ROLE_COUNT; role++)
+        if (mb_field_is(L, table, "role", mb_role_name(role))) return role;
+    return MB_ROLE_BOTH;
+}
+
 static void read_memory(lua_State *L, int table, mb_group *group) {
     mb_hardware *hardware = &group->hardware;
     const bool contiguous = mb_field_is(L, table, "kv", "contiguous"),
@@ -136,6 +142,8 @@ void mb_group_read(lua_State *L, int table, mb_group *group, mb_group_draft *dra
         mb_field_text(L, cluster, "model_path", &group->model_path);
         read_memory(L, cluster, group);
         read_pipeline(L, cluster, group);
+        hardware->kv_bytes_per_token = mb_field_number(L, cluster, "kv_bytes_per_token");
+        hardware->role = read_role(L, cluster);
     }
     lua_settop(L, top);
 }

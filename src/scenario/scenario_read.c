@@ -3,6 +3,7 @@
 
 #include "scenario/scenario_describe.h"
 #include "scenario/scenario_fields.h"
+#include "scenario/scenario_link.h"
 #include "scenario/scenario_workload.h"
 
 #include <math.h>
@@ -16,6 +17,7 @@ static void read_cluster(lua_State *L, int table, mb_experiment *experiment) {
                                                mb_field_number(L, lua_gettop(L), "per_token")};
         lua_pop(L, 1);
     }
+    mb_links_read(L, table, experiment);
     experiment->async = mb_field_boolean(L, table, "async_scheduling");
     if (mb_field_enter(L, table, "swap")) {
         const int swap = lua_gettop(L);
@@ -207,6 +209,7 @@ void mb_experiment_deinit(mb_experiment *experiment) {
     for (size_t i = 0; i < experiment->group_count; i++)
         mb_group_deinit(&experiment->groups[i]);
     free(experiment->groups);
+    free(experiment->links);
     for (size_t i = 0; i < experiment->policy_count; i++)
         free_policy(&experiment->policies[i]);
     free(experiment->policies);

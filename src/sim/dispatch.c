@@ -7,6 +7,8 @@
 #include "sim/dispatch.h"
 
 #include "engine/pipeline.h"
+#include "engine/room.h"
+#include "sim/end.h"
 #include "sim/gauges.h"
 #include "sim/lockstep.h"
 #include "sim/news.h"
@@ -203,7 +205,8 @@ static mb_status offer(mb_sim *sim, mb_replica *replica, mb_error *error) {
         return MB_OK;
     }
     mb_replica_clear_boundary(sim, replica);
-    if (!mb_sim_concerns(replica, mb_sim_newest_change(sim))) return go_on(sim, replica, error);
+    if (!mb_sim_concerns(replica, mb_sim_newest_change(sim)) && !mb_room_lacks(&replica->engine))
+        return go_on(sim, replica, error);
     const mb_status status = mb_replica_end(sim, replica, error);
     return status == MB_OK && has_work(sim, replica) ? schedule(sim, replica, error) : status;
 }

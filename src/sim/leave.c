@@ -8,6 +8,7 @@
 #include "sim/news.h"
 #include "sim/pending.h"
 #include "sim/programs.h"
+#include "sim/transfer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,6 +93,11 @@ mb_status mb_sim_reject(mb_sim *sim, uint32_t slot, const char *reason, mb_error
     mb_sim_integrate(sim);
     if (request->queue != MB_NONE) mb_queue_remove(&sim->queues[request->queue], &sim->requests, slot);
     mb_sim_unstamp(sim, slot);
+    if (request->stage == MB_STAGE_MOVING) {
+        const mb_status status = mb_transfer_abort(sim, slot, error);
+        if (status != MB_OK) return status;
+    }
+    if (request->stage == MB_STAGE_HANDOFF) sim->away--;
     // A waiting request may hold memory: paused, on the host, or what it left behind.
     if (sim->by_steps && request->replica != MB_NONE &&
         !mb_engine_release(&sim->replicas[request->replica]->engine, request))

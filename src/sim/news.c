@@ -24,6 +24,15 @@ void mb_sim_change_all(mb_sim *sim) {
     sim->global_version = next_change(sim);
 }
 
+void mb_sim_change_one(mb_sim *sim, mb_replica *replica) {
+    replica->own_version = ++sim->changes;
+    if (!replica->busy) {
+        replica->needs_call = true;
+        mb_bits_add(&sim->calls, replica->engine.id);
+    }
+    if (mb_engine_stepping(&replica->engine)) mb_replica_look_up(sim, replica);
+}
+
 void mb_sim_unstamp(mb_sim *sim, uint32_t slot) {
     mb_request *request = mb_request_at(&sim->requests, slot);
     if (!request->stamp) return;

@@ -10,6 +10,8 @@ uint64_t mb_sim_newest_change(const mb_sim *sim);
 bool mb_sim_concerns(const mb_replica *replica, uint64_t change);
 // Something that is no request: every replica may react.
 void mb_sim_change_all(mb_sim *sim);
+// Something that concerns the schedule of this replica alone.
+void mb_sim_change_one(mb_sim *sim, mb_replica *replica);
 // A request waits where all replicas see it.
 void mb_sim_stamp(mb_sim *sim, uint32_t slot);
 // It no longer does.

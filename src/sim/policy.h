@@ -38,6 +38,10 @@ typedef struct mb_policy_ops {
     // The step's requests have left `running`.
     mb_status (*stepped)(void *self, mb_sim *sim, mb_replica *replica, const mb_step_report *report,
                          mb_error *error);
+    // A request emitted its first token on this replica, which only prefills: the replica where it is to go
+    // on, or MB_NONE: the policy sends it later. NULL: it goes where there is most room.
+    mb_status (*handoff)(void *self, mb_sim *sim, uint32_t slot, mb_replica *replica, uint32_t *to,
+                         mb_error *error);
     // The slot is still readable, and recycled afterwards.
     mb_status (*finish)(void *self, mb_sim *sim, uint32_t slot, mb_end why, mb_error *error);
     mb_status (*timer)(void *self, mb_sim *sim, uint32_t timer, mb_error *error);

@@ -5,6 +5,16 @@
 
 #include <stdlib.h>
 
+const char *mb_role_name(mb_role role) {
+    static const char *const names[MB_ROLE_COUNT] = {"both", "prefill", "decode"};
+    return names[role];
+}
+
+void mb_replica_set_role(mb_replica *replica, mb_role role) {
+    replica->role = role;
+    if (replica->engine.stepper) replica->engine.stepper->hands_off = role == MB_ROLE_PREFILL;
+}
+
 // How many there are, and what they run by.
 static mb_status count_replicas(mb_sim *sim, mb_error *error) {
     const mb_sim_config *config = sim->config;
@@ -45,6 +55,7 @@ static mb_status open_replica(mb_sim *sim, uint32_t id, const mb_hardware *hardw
     engine->reserve = hardware->reserve;
     engine->watermark = hardware->watermark;
     replica->hardware = hardware;
+    mb_replica_set_role(replica, hardware->role);
     replica->busy = true;
     replica->own_queue = MB_NONE;
     replica->far_s = INFINITY;
@@ -96,8 +107,7 @@ static void count_idle(mb_sim *sim, const mb_replica *replica, bool idle) {
     if (replica->engine.pipeline) sim->staged_idle += more;
 }
 
-// It is to be asked for a step.
-static void want_call(mb_sim *sim, mb_replica *replica) {
+void mb_replica_want_call(mb_sim *sim, mb_replica *replica) {
     const uint32_t id = replica->engine.id;
     replica->needs_call = true;
     replica->idle_plan = sim->plans;
@@ -110,7 +120,7 @@ void mb_replica_mark_idle(mb_sim *sim, mb_replica *replica) {
     mb_sim_integrate(sim);
     replica->busy = false;
     mb_replica_recount(sim, id);
-    want_call(sim, replica);
+    mb_replica_want_call(sim, replica);
     replica->idle_on_purpose = false;
     mb_bits_add(&sim->idle, id);
     count_idle(sim, replica, true);
@@ -159,45 +169,4 @@ void mb_replica_set_dummy(mb_sim *sim, mb_replica *replica, bool dummy) {
     count_idle(sim, replica, !dummy);
     if (replica->idle_on_purpose) sim->idle_on_purpose_count += more;
     if (replica->holding) sim->idle_holding_count += more;
-}
-
-// A batch leaves the last stage.
-static mb_status end_flight(mb_sim *sim, mb_replica *replica, mb_error *error) {
-    mb_step_report report;
-    mb_sim_integrate(sim);
-    sim->clients_counted_s = NAN;
-    sim->service.changed = true;
-    const mb_status status = mb_pipeline_end(&replica->engine, &report, error);
-    mb_replica_recount(sim, replica->engine.id);
-    if (status != MB_OK || !sim->policy.ops->stepped) return status;
-    return sim->policy.ops->stepped(sim->policy.self, sim, replica, &report, error);
-}
-
-mb_status mb_replica_advance(mb_sim *sim, mb_replica *replica, mb_error *error) {
-    mb_engine *engine = &replica->engine;
-    mb_status status = MB_OK;
-    while (status == MB_OK && mb_pipeline_ends(engine))
-        status = end_flight(sim, replica, error);
-    if (status == MB_OK) status = mb_pipeline_wait(engine, error);
-    if (!mb_pipeline_open(engine)) return status;
-    if (replica->busy)
-        mb_replica_mark_idle(sim, replica);
-    else
-        want_call(sim, replica);
-    mb_replica_set_dummy(sim, replica, engine->pipeline->count > 0);
-    return status;
-}
-
-mb_status mb_replica_end(mb_sim *sim, mb_replica *replica, mb_error *error) {
-    mb_step_report report;
-    mb_sim_integrate(sim);
-    sim->clients_counted_s = NAN; // prompts that end now emit tokens
-    sim->service.changed = true;
-    const mb_status status = mb_engine_end(&replica->engine, &report, error);
-    mb_bits_remove(&sim->dozing, replica->engine.id);
-    mb_replica_note_boundary(sim, replica);
-    mb_replica_mark_idle(sim, replica);
-    mb_replica_touch(sim, replica);
-    if (status != MB_OK || !sim->policy.ops->stepped) return status;
-    return sim->policy.ops->stepped(sim->policy.self, sim, replica, &report, error);
 }

@@ -40,8 +40,7 @@ void mb_replica_set_dummy(mb_sim *sim, mb_replica *replica, bool dummy);
 static inline void mb_replica_touch(mb_sim *sim, const mb_replica *replica) {
     if (sim->groups) mb_bits_add(&sim->touched, replica->engine.id / sim->config->group);
 }
-// The event of a replica with stages has come: batches that leave the last one end, and it is to be asked for
-// another if the first is free.
-mb_status mb_replica_advance(mb_sim *sim, mb_replica *replica, mb_error *error);
-// What its engine does is over; `stepped` is told.
-mb_status mb_replica_end(mb_sim *sim, mb_replica *replica, mb_error *error);
+// Its role, from here on.
+void mb_replica_set_role(mb_replica *replica, mb_role role);
+// It is to be asked for a step.
+void mb_replica_want_call(mb_sim *sim, mb_replica *replica);

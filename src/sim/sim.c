@@ -5,7 +5,9 @@
 #include "sim/arrivals.h"
 #include "sim/check.h"
 #include "sim/dispatch.h"
+#include "sim/end.h"
 #include "sim/front.h"
+#include "sim/handoff.h"
 #include "sim/lockstep.h"
 #include "sim/news.h"
 #include "sim/notice.h"
@@ -14,6 +16,7 @@
 #include "sim/replica.h"
 #include "sim/service.h"
 #include "sim/surroundings.h"
+#include "sim/transfer.h"
 #include "sim/window.h"
 
 #include <stdlib.h>
@@ -60,6 +63,8 @@ void mb_sim_deinit(mb_sim *sim) {
     mb_replicas_deinit(sim);
     mb_lockstep_deinit(sim);
     mb_front_deinit(sim);
+    mb_transfers_deinit(sim);
+    free(sim->handoffs.list);
     mb_programs_deinit(sim);
     mb_notices_deinit(sim);
     mb_service_deinit(sim);
@@ -118,6 +123,10 @@ static void drop_stale(mb_sim *sim) {
     while (sim->heap.count) {
         const mb_event event = mb_heap_top(&sim->heap);
         if (event.kind == MB_EVENT_TIMER && is_gone(sim, event.payload)) {
+            mb_heap_pop(&sim->heap);
+            continue;
+        }
+        if (event.kind == MB_EVENT_TRANSFER && !mb_transfer_is_current(sim, event.time_s, event.payload)) {
             mb_heap_pop(&sim->heap);
             continue;
         }
@@ -208,16 +217,19 @@ static mb_status fire_timers(mb_sim *sim, mb_error *error) {
     return status;
 }
 
-// Everything that happens at this instant: steps end, then requests arrive, then timers fire, then replicas
-// plan.
+// Everything that happens at this instant: steps end, then KV memory that was moved arrives, then requests
+// do, then timers fire, then replicas plan.
 static mb_status run_instant(mb_sim *sim, double time_s, mb_error *error) {
     sim->now_s = time_s;
     mb_status status = look(sim, error);
     if (status == MB_OK) status = end_steps(sim, error);
+    if (status == MB_OK && sim->transfers) status = mb_transfers_arrive(sim, error);
     if (sim->now_s >= sim->warmup_end_s) mb_window_open(sim);
     if (status == MB_OK) status = take_arrivals(sim, error);
     if (status == MB_OK) status = fire_timers(sim, error);
+    if (status == MB_OK) status = mb_handoffs_send(sim, error);
     if (status == MB_OK) status = mb_dispatch(sim, error);
+    if (status == MB_OK) status = mb_handoffs_send(sim, error);
     if (sim->config->fair.measured) mb_service_look(sim);
     if (status == MB_OK) mb_sim_check(sim); // a hook that failed may have left a step half built
     return status;

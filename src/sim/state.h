@@ -12,14 +12,15 @@
 #include "queue/bins.h"
 #include "sim/hardware.h"
 #include "sim/policy.h"
+#include "sim/wire.h"
 #include "workload/source.h"
 
 #include <math.h>
 #include <stdatomic.h>
 
 // Order of events at equal times.
-// (1 is free. Arrivals never enter the heap: they come before timers.)
-enum { MB_EVENT_STEP_END = 0, MB_EVENT_CHANGE = 2, MB_EVENT_TIMER = 3 };
+// (Arrivals never enter the heap: they come before timers.)
+enum { MB_EVENT_STEP_END, MB_EVENT_TRANSFER, MB_EVENT_CHANGE, MB_EVENT_TIMER };
 // Payloads of MB_EVENT_TIMER from here on wake idle replicas, and are not the policy's.
 #define MB_TIMER_WAKE MB_EVENT_MAX_PAYLOAD
 
@@ -81,6 +82,8 @@ typedef struct mb_sim_config {
     uint32_t group; // so many replicas in a row step together (sim/lockstep.h), a divisor of them; 0, 1: none
     bool block_oversize; // a request that no pool can ever hold stays in its queue (the origin's flaw 13);
                          // else rejected
+    const mb_link_rule *links; // over which KV memory moves, the first that fits counts
+    size_t link_count;
     mb_slo slo;
     mb_front_end front_end; // that each request passes before it is seen
     uint64_t seed, replication;
@@ -113,7 +116,8 @@ typedef struct mb_candidate {
     uint32_t slot, place; // place: of equals the lower comes first
 } mb_candidate;
 
-typedef struct mb_front mb_front; // sim/front.h
+typedef struct mb_front mb_front;         // sim/front.h
+typedef struct mb_transfers mb_transfers; // sim/transfer.h
 
 // What a client was served so far, and has in the system.
 typedef struct mb_client {
@@ -205,10 +209,24 @@ typedef struct mb_notices {
     double at_once_s;
 } mb_notices;
 
+// A request that was handed over and waits for room elsewhere.
+typedef struct mb_handoff {
+    uint32_t slot, generation;
+    uint32_t to;  // replica; MB_NONE: whichever decodes and has most room
+    bool unasked; // nobody has been asked where it is to go
+} mb_handoff;
+
+typedef struct mb_handoffs { // see handoff.h
+    mb_handoff *list;        // in order of handing over; owned
+    uint32_t count, capacity;
+    uint64_t passes; // over that list
+} mb_handoffs;
+
 struct mb_replica {
     mb_engine engine;
     const mb_hardware *hardware;
     mb_plain plain;
+    mb_role role;
     bool busy, idle_on_purpose, needs_call;
     bool ending;  // its engine's event is at this instant
     bool holding; // counted in idle_holding_count
@@ -219,6 +237,7 @@ struct mb_replica {
     uint64_t own_version;  // when a request was last pushed to its own queue
     uint32_t own_queue;    // index; MB_NONE until the policy asks for it
     double far_s;          // an event of this time is in the heap besides the engine's event_s
+    uint64_t full_pass;    // number of the pass over handoffs in which there was no room here
 };
 
 struct mb_sim {
@@ -279,8 +298,11 @@ struct mb_sim {
     uint32_t staged, staged_idle; // replicas with stages, whose engines know how busy they were; idle ones
     uint32_t idle_holding_count;  // engines left idle, not on purpose, while requests run on them
     uint64_t arrived, waiting, running;
-    mb_owned owned;     // queues of the replicas' own
-    mb_client *clients; // by index
+    uint64_t away; // of the waiting, those that are no work: handed over, or their memory on its way
+    mb_handoffs handoffs;
+    mb_transfers *transfers; // of KV memory; NULL: there was none so far
+    mb_owned owned;          // queues of the replicas' own
+    mb_client *clients;      // by index
     uint32_t client_count, client_capacity;
     mb_fairness service;
     mb_programs programs;

@@ -3,6 +3,7 @@
 
 #include "sim/clients.h"
 #include "sim/gauges.h"
+#include "sim/handoff.h"
 #include "sim/leave.h"
 #include "sim/news.h"
 #include "sim/replica.h"
@@ -43,6 +44,7 @@ static void took(void *self, const mb_engine *engine, uint32_t slot) {
     mb_sim_integrate(sim);
     if (request->queue != MB_NONE) mb_queue_remove(&sim->queues[request->queue], &sim->requests, slot);
     if (request->stamp) mb_sim_unstamp(sim, slot);
+    if (request->stage == MB_STAGE_HANDOFF) sim->away--;
     sim->waiting--;
     sim->running++;
     mb_replica_recount(sim, engine->id);
@@ -67,6 +69,13 @@ static void forget(void *self, uint32_t slot) {
     mb_sim *sim = self;
     mb_request *request = mb_request_at(&sim->requests, slot);
     mb_engine_forget(&sim->replicas[request->replica]->engine, request);
+}
+
+static void handed(void *self, const mb_engine *engine, uint32_t slot) {
+    mb_sim *sim = self;
+    (void)engine;
+    sim->away++;
+    if (!mb_handoff_add(sim, slot)) sim->around.out_of_memory = true;
 }
 
 static mb_status done(void *self, const mb_engine *engine, uint32_t slot, const mb_served *served,
@@ -110,6 +119,7 @@ void mb_sim_surround(mb_sim *sim) {
                                     .wake = wake,
                                     .took = took,
                                     .gave_back = gave_back,
+                                    .handed = handed,
                                     .forget = forget,
                                     .done = done};
     if (sim->observer.batch) sim->around.ran = ran;

@@ -188,7 +188,6 @@ local function absent(words, where) -- from the code, not from what is written a
 end
 -- Each bold item of README's list, and how to see that it is not there. What comes in leaves the list.
 local missing = {
-  pools = function() return absent("MB_HOOK_HANDOFF[^,]", "src/policy/policy_lua.c") end,
   ["speculative decoding"] = function()
     return absent("speculat", "src/engine src/sim src/policy src/scenario policies lua/mbsand/vocabulary.lua")
   end,

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#include "sim/end.h"
+
+#include "engine/pipeline.h"
+#include "sim/handoff.h"
+#include "sim/replica.h"
+
+static mb_status tell(mb_sim *sim, mb_replica *replica, const mb_step_report *report, mb_error *error) {
+    const mb_status status = sim->handoffs.count ? mb_handoffs_ask(sim, replica, error) : MB_OK;
+    if (status != MB_OK || !sim->policy.ops->stepped) return status;
+    return sim->policy.ops->stepped(sim->policy.self, sim, replica, report, error);
+}
+
+mb_status mb_replica_end(mb_sim *sim, mb_replica *replica, mb_error *error) {
+    mb_step_report report;
+    mb_sim_integrate(sim);
+    sim->clients_counted_s = NAN; // prompts that end now emit tokens
+    sim->service.changed = true;
+    const mb_status status = mb_engine_end(&replica->engine, &report, error);
+    mb_bits_remove(&sim->dozing, replica->engine.id);
+    mb_replica_note_boundary(sim, replica);
+    mb_replica_mark_idle(sim, replica);
+    mb_replica_touch(sim, replica);
+    return status == MB_OK ? tell(sim, replica, &report, error) : status;
+}
+
+// A batch leaves the last stage.
+static mb_status end_flight(mb_sim *sim, mb_replica *replica, mb_error *error) {
+    mb_step_report report;
+    mb_sim_integrate(sim);
+    sim->clients_counted_s = NAN;
+    sim->service.changed = true;
+    const mb_status status = mb_pipeline_end(&replica->engine, &report, error);
+    mb_replica_recount(sim, replica->engine.id);
+    return status == MB_OK ? tell(sim, replica, &report, error) : status;
+}
+
+mb_status mb_replica_advance(mb_sim *sim, mb_replica *replica, mb_error *error) {
+    mb_engine *engine = &replica->engine;
+    mb_status status = MB_OK;
+    while (status == MB_OK && mb_pipeline_ends(engine))
+        status = end_flight(sim, replica, error);
+    if (status == MB_OK) status = mb_pipeline_wait(engine, error);
+    if (!mb_pipeline_open(engine)) return status;
+    if (replica->busy)
+        mb_replica_mark_idle(sim, replica);
+    else
+        mb_replica_want_call(sim, replica);
+    mb_replica_set_dummy(sim, replica, engine->pipeline->count > 0);
+    return status;
+}

@@ -1,0 +1,191 @@
+#!/usr/bin/env bats
+# Roles of replicas, and KV memory that moves between them.
+
+bats_require_minimum_version 1.5.0
+load helpers
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    printf 't,p,o\n0,100,3\n' >one.csv
+    printf 't,p,o\n0,100,3\n0,100,3\n' >two.csv
+    scenario two.csv 'link = { seconds_per_token = 0.0001, latency = 0.002 }'
+    split ''
+}
+
+GROUPS_OF_TWO='{ name = "prefill", role = "prefill" }, { name = "decode", role = "decode" }'
+
+scenario() { # scenario TRACE CLUSTER [GROUPS]: s.lua
+    cat >s.lua <<END
+return scenario {
+  workload = trace.csv "$1" { columns = { time = "t", prompt = "p", output = "o" } },
+  cluster = { $2, groups = { ${3:-$GROUPS_OF_TWO} } },
+  latency = latency.step { base = 0.01, per_token = 0.0001 },
+  policies = { "./p.lua" },
+  seeds = 1,
+}
+END
+}
+
+split() { # split HOOKS: p.lua, which prefills on the first replica
+    cat >p.lua <<END
+local P = {}
+function P:arrive(req) self.sim.replicas[1].queue:push(req) end
+function P:schedule(replica, step) step:carry() step:admit(replica.queue) end
+$1
+return P
+END
+}
+
+say_signals() {
+    split "function P:signal(e)
+      print(('%s %d %d->%d %.4g %.4g %s'):format(e.kind, e.request.id, e.from.id, e.to.id, self.sim.now, e.seconds, e.request:phase()))
+    end"
+}
+
+# times [OPTION ...]: first token and end of each request, ms; the same when every step is visited
+times() {
+    local a b
+    a=$(one_times "$@") && b=$(one_times --step "$@") || return 1
+    [ "$a" = "$b" ] || { echo "jumping: $a, stepping: $b" >&2; return 1; }
+    echo "$a"
+}
+one_times() {
+    rm -rf out
+    "$MBSAND" s.lua -q "$@" --out out --dump requests --format csv >/dev/null || return 1
+    awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i }
+        NR > 1 { printf "%s%.6g %.6g", (NR > 2 ? ", " : ""), 1000 * $at["first_token_s"], 1000 * $at["end_s"] }' out/requests-*.csv
+}
+
+@test "a request that is handed over decodes elsewhere, after its memory has come" {
+    [ "$(times --set workload.path=one.csv)" = "20 52.2" ]
+    say_signals
+    run "$MBSAND" s.lua -q --set workload.path=one.csv
+    says "arrived 0 1->2 0.032 0.012 paused"
+}
+
+@test "two transfers: one after the other, in equal parts, or as if alone" {
+    [ "$(times)" = "30 62.3, 30 72.4" ]
+    [ "$(times --set cluster.link.share=fair)" = "30 72.4, 30 72.4" ]
+    [ "$(times --set cluster.link.share=none)" = "30 62.4, 30 62.4" ]
+    say_signals
+    run "$MBSAND" s.lua -q
+    says "arrived 0 1->2 0.042 0.012 paused"
+    says "arrived 1 1->2 0.052 0.022 paused"
+    run "$MBSAND" s.lua -q --set cluster.link.share=fair
+    says "arrived 0 1->2 0.052 0.022 paused"
+    says "arrived 1 1->2 0.052 0.022 paused"
+}
+
+@test "a bandwidth, the bytes of a token, and links from group to group" {
+    scenario two.csv 'kv_bytes_per_token = 1e6, link = { { from = "decode", seconds_per_token = 9 }, { from = "prefill", to = "decode", bandwidth = 10, latency = 0.002 } }'
+    [ "$(times)" = "30 62.3, 30 72.4" ]
+    # a wire from each group to each, or one for each replica that sends
+    scenario two.csv 'link = { seconds_per_token = 0.0001, latency = 0.002 }' \
+        '{ name = "prefill", role = "prefill", gpus = 2 }, { name = "decode", role = "decode" }'
+    split 'function P:arrive(req) self.sim.replicas[1 + req.id].queue:push(req) end'
+    [ "$(times)" = "20 52.3, 20 62.4" ]
+    [ "$(times --set cluster.link.per=replica)" = "20 52.4, 20 52.4" ]
+}
+
+@test "without time on the way two replicas are one" {
+    printf 't,p,o\n0,100,30\n' >one.csv
+    scenario one.csv 'link = { bandwidth = math.huge }, kv_bytes_per_token = 1'
+    [ "$(times)" = "20 312.9" ]
+    scenario one.csv 'kv_block = 16' '{ name = "all" }'
+    [ "$(times)" = "20 312.9" ]
+}
+
+@test "handoff says where, or sends later; room is waited for in order" {
+    scenario two.csv 'link = { seconds_per_token = 0.0001, latency = 0.002 }' \
+        '{ name = "prefill", role = "prefill" }, { name = "decode", role = "decode", gpus = 2, kv_blocks = 7 }'
+    # by itself: to the one with most room, then to the other
+    [ "$(times)" = "30 62.2, 30 72.2" ]
+    # both to the last, where 7 blocks hold one request at a time
+    split 'function P:handoff(req, replica)
+      assert(req:phase() == "handoff" and replica.id == 1 and req:generated() == 1)
+      return self.sim.replicas[3]
+    end'
+    [ "$(times)" = "30 62.2, 30 94.4" ]
+    # later, by a timer, to a queue of the policy; one of them stays where it is
+    split 'function P:init() self.queue = self.sim:queue() end
+    function P:schedule(replica, step) step:carry() step:admit(replica.queue) step:admit(self.queue) end
+    function P:handoff(req)
+      if req.id == 1 then return self.sim.replicas[1] end
+      self.sim:after(0.01, function()
+        local ok, why = self.sim:send(req, self.sim.replicas[2], { queue = self.queue, place = "front" })
+        assert(ok and not why and req:phase() == "moving")
+      end)
+    end'
+    [ "$(times)" = "30 50.2, 30 72.2" ]
+    # back and forth, and nothing is lost
+    split 'function P:handoff(req) return self.sim.replicas[3] end
+    function P:signal(e)
+      local sim, from, to = self.sim, e.from, e.to
+      if sim.now < 0.1 then
+        local ok = sim:send(e.request, from == sim.replicas[1] and sim.replicas[2] or from)
+        assert(ok or to.id == 3)
+      end
+      for _, r in ipairs(sim.replicas) do print(r.id, r.kv.used) end
+    end'
+    run "$MBSAND" s.lua -q
+    [ "$status" -eq 0 ]
+}
+
+@test "what a layer-wise transfer leaves to be sent after the step" {
+    printf 't,p,o\n0,1000,3\n' >one.csv
+    scenario one.csv 'link = { seconds_per_token = 0.0001 }'
+    layered() { split "function P:handoff(req) assert(self.sim:send(req, self.sim.replicas[2], { layers = $1 })) end"; }
+    layered 1
+    # the prompt takes 110 ms, its memory 100 ms: a layer of 32 is left
+    [ "$(times)" = "110 230.2" ]
+    layered 32
+    [ "$(times)" = "110 133.325" ]
+    # where the link is slower, what it could not carry
+    [ "$(times --set cluster.link.seconds_per_token=0.0002)" = "110 220.2" ]
+}
+
+@test "mistakes about roles and links are sentences" {
+    bad() { # bad CLUSTER SENTENCE
+        scenario two.csv "$1" "${3:-$GROUPS_OF_TWO}"
+        run "$MBSAND" s.lua -q
+        [ "$status" -eq 2 ] && says "$2"
+    }
+    bad 'link = { bandwidth = -1 }' 'cluster.link.bandwidth is -1; expected a number above 0 (GB/s)'
+    bad 'link = { seconds_per_token = 1, latency = -1 }' 'cluster.link.latency is -1; expected a number of at least 0 (seconds)'
+    bad 'link = { latency = 1 }' 'cluster.link has neither bandwidth nor seconds_per_token; expected'
+    bad 'link = { bandwidth = 1 }' 'cluster.link.bandwidth needs the bytes of a token of group "prefill"'
+    bad 'link = { seconds_per_token = 1, from = "prefil" }' 'cluster.link.from is "prefil", and the cluster has no such group; did you mean "prefill"?'
+    bad 'link = { { seconds_per_token = 1, to = "x" } }' 'cluster.link[1].to is "x", and the cluster has no such group'
+    bad 'link = { seconds_per_token = 1, share = "far" }' 'did you mean "fair"?'
+    bad 'link = 3' 'cluster.link is 3; expected cluster.link = {'
+    bad 'kv_block = 16' 'role is "prefil"; expected "both", "prefill" or "decode"' '{ name = "a", role = "prefil" }'
+    scenario two.csv 'gpus = 1'
+    sed -i 's/groups = .*$/link = { seconds_per_token = 1, to = "a" } },/' s.lua
+    run "$MBSAND" s.lua -q
+    says 'cluster.link.to is "a", and the cluster has no groups (cluster.groups)'
+    sed -i 's/latency.step {.*}/latency.batch { alpha = 1, beta = 1, gamma = 1 }/; s/, to = "a"//' s.lua
+    run "$MBSAND" s.lua -q
+    says 'cluster.link: KV memory does not move under a batch latency model'
+}
+
+@test "mistakes of a policy that moves memory are sentences" {
+    wrong() { # wrong HOOKS SENTENCE
+        split "$1"
+        run "$MBSAND" s.lua -q
+        [ "$status" -eq 1 ] && says "$2"
+    }
+    wrong 'function P:stepped(r) for req in r:each_running() do self.sim:send(req, r) end end function P:init() self.sim.replicas[1].role = "both" end' \
+        'sim:send: the request runs'
+    wrong 'function P:arrive(req) self.sim:send(req, self.sim.replicas[1]) end' 'sim:send: the request has nothing in memory'
+    wrong 'function P:handoff(req) for i = 1, 2 do self.sim:send(req, self.sim.replicas[2]) end end' "KV memory is on its way already"
+    wrong 'function P:handoff(req) self.sim:send(req, self.sim.replicas[2]) self.sim.queue:push(req) end' 'on its way to another replica; it is queued when it arrives'
+    wrong 'function P:handoff(req) self.sim:send(req, self.sim.replicas[2], { layers = 0 }) end' 'layers must be a whole number of layers, from 1'
+    wrong 'function P:handoff(req) self.sim:send(req, self.sim.replicas[2], { place = "top" }) end' 'place is "front" or "back", not top'
+    wrong 'function P:handoff(req) return 7 end' "the hook 'handoff' returns a replica, or nil to send the request later, not number"
+    wrong 'function P:init() self.sim.replicas[1].role = "none" end' 'replica.role is "both", "prefill" or "decode", not "none"'
+    sed -i '/link = /s/link = {[^}]*}/kv_block = 16/' s.lua
+    wrong 'function P:handoff(req) self.sim:send(req, self.sim.replicas[2]) end' 'sim:send: the scenario does not say what KV memory moves over'
+    split ''
+    run "$MBSAND" s.lua -q
+    says 'and no replica with the role "decode" can be reached from it'
+}
