@@ -23,11 +23,12 @@ end
 
 local scenario = { -- the words of a scenario
   std = "max",
-  read_globals = { "scenario", "trace", "synthetic", "origin_requests", "arrivals", "lengths", "predict", "latency", "skip", "locate", "root", "plan" },
+  read_globals = { "scenario", "trace", "synthetic", "requests", "origin_requests", "arrivals", "lengths", "predict", "latency", "skip", "locate", "root", "plan" },
 }
 files["scenarios"] = scenario
 files["tests/corpus/tables"] = scenario
 files["lua/template_scenario.lua"] = scenario
+files["lua/template_test.lua"] = scenario
 files["lua/mbsand/plan_capacity.lua"] = scenario
 files["lua/mbsand/plan_pages.lua"] = scenario
 files["tests/bench"] = scenario

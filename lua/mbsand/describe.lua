@@ -58,6 +58,8 @@ local function workload_text(work)
   if work.kind == "synthetic" then
     many = work.limit and plural(work.limit, "synthetic request") or "synthetic requests"
     text = many .. " (" .. comers_text(work) .. ")"
+  elseif work.kind == "requests" then
+    return plural(#work.rows, "request")
   elseif work.kind == "origin_requests" then
     text = many .. " of the origin's generator"
   else

@@ -253,6 +253,8 @@ local section = record {
     memory_mb = number { min = 1, max = 2 ^ 20, default = 64 },
   },
   report = { type = "call" },
+  expect = { type = "any" }, -- read by src/scenario/scenario_expect.c, for `mbsand test`
+  assert = { type = "list", single = true, of = { type = "text" }, expected = "a list of bounds { \"e2e_mean_s<1\" }" },
 }
 section.keys.cluster.default = { gpus = 1, tp = 1, kv_block = 16, watermark = 0, prefix_cache = true,
   oversize = "reject" }
@@ -298,6 +300,7 @@ local lists = {
   ["arrivals.piecewise"] = "segments",
   ["lengths.mixture"] = "parts",
   ["lengths.by_prompt"] = "parts",
+  ["requests"] = "rows",
 }
 
 local function fill(kind, node, ...)

@@ -510,7 +510,7 @@ local workload = {
   type = "choice",
   family = "workload",
   expected = 'trace.burstgpt "FILE", trace.azure "FILE", trace.csv "FILE" {...}, '
-    .. 'trace.mooncake "FILE", trace.jsonl "FILE" {...} or synthetic {...}',
+    .. 'trace.mooncake "FILE", trace.jsonl "FILE" {...}, synthetic {...} or requests {...}',
   required = true,
   kinds = {
     ["trace.burstgpt"] = trace(),
@@ -518,6 +518,7 @@ local workload = {
     ["trace.csv"] = named "columns",
     ["trace.mooncake"] = trace(),
     ["trace.jsonl"] = named "fields",
+    requests = require "mbsand.request_rows",
     origin_requests = record {
       seed = number { min = 0, max = 2 ^ 32 - 3, whole = true, default = 42 },
       limit = need(number { min = 1, whole = true, max = 1e15 }),

@@ -30,6 +30,8 @@
 ---@field columns? string[] measures that the table shows
 ---@field over? any[] a sweep: { { "cluster.gpus", { 1, 2, 4 } }, ... }
 ---@field limits? mbsand.Limits
+---@field expect? (number[]|"rejected"|"unserved")[] for `mbsand test`: of each request start, first token, end, preemptions
+---@field assert? string[] for `mbsand test`: bounds on measures, "ttft_p99<0.5"
 ---@field report? fun(results: mbsand.Row[]) prints the results itself
 
 ---@class mbsand.Bounds
@@ -317,6 +319,11 @@ function trace.jsonl(path) end
 ---@param keys mbsand.Synthetic
 ---@return mbsand.Workload
 function synthetic(keys) end
+
+---A few requests written down: { time (s), prompt, output (tokens) }, and by name predicted, priority and client.
+---@param rows { [1]: number, [2]: integer, [3]: integer, predicted?: integer, priority?: integer, client?: string }[]
+---@return mbsand.Workload
+function requests(rows) end
 
 ---The synthetic requests of the simulator that mbsand began from.
 ---@param keys { seed?: integer, limit: integer, until_time?: number, predictor?: mbsand.Predictor } seed 42

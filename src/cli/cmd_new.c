@@ -29,12 +29,13 @@ static const kind KINDS[] = {
     {"router", "lua/template_router.lua", mb_paths_find_policy, "continuous_burst --policy ./"},
     {"rule", "lua/template_rule.lua", mb_paths_find_bin_rule,
      "scenarios/burst.lua --policy multi_bin_dynamic,rule=./"},
+    {"test", "lua/template_test.lua", find_scenario, "test ./"},
     {"scenario", "lua/template_scenario.lua", find_scenario, "./"},
 };
 enum { KIND_COUNT = sizeof KINDS / sizeof *KINDS };
 
 static void print_help(void) {
-    fputs("usage: mbsand new policy|router|rule|scenario NAME [--like OTHER]\n\n"
+    fputs("usage: mbsand new policy|router|rule|scenario|test NAME [--like OTHER]\n\n"
           "Write NAME.lua, a commented starting point that runs as it is, into the current folder. What is "
           "there\n"
           "already is not overwritten.\n\n"
@@ -123,7 +124,8 @@ int mb_cmd_new(int argc, char **argv) {
     for (int i = 0; i < KIND_COUNT && optind < argc; i++)
         if (strcmp(argv[optind], KINDS[i].name) == 0) what = &KINDS[i];
     if (optind + 2 != argc || !what)
-        return mb_cli_usage("new", "expected: mbsand new policy|router|rule|scenario NAME [--like OTHER]");
+        return mb_cli_usage("new",
+                            "expected: mbsand new policy|router|rule|scenario|test NAME [--like OTHER]");
     const char *name = argv[optind + 1];
     if (!good_name(name))
         return mb_cli_usage("new", "'%s' is not a good name; use letters, digits and underscores", name);

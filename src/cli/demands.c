@@ -30,7 +30,7 @@ mb_status mb_demand_parse(const char *text, mb_demand *demand, mb_error *error) 
     return MB_OK;
 }
 
-static bool is_kept(const mb_demand *demand, double value) {
+bool mb_demand_is_kept(const mb_demand *demand, double value) {
     if (demand->at_most) return demand->strict ? value < demand->bound : value <= demand->bound;
     return demand->strict ? value > demand->bound : value >= demand->bound;
 }
@@ -41,7 +41,7 @@ size_t mb_demand_check(const mb_demand *demand, const mb_results *results) {
     for (size_t point = 0; point < section->point_count; point++)
         for (size_t policy = 0; policy < section->points[point].experiment.policy_count; policy++) {
             const double value = mb_level(results, point, policy, demand->measure).value;
-            if (is_kept(demand, value)) continue; // (no NAN is)
+            if (mb_demand_is_kept(demand, value)) continue;
             const char *label = section->points[point].label;
             char number[64] = "no value";
             if (!isnan(value)) snprintf(number, sizeof number, "%.6g", value);

@@ -33,7 +33,8 @@ static mb_status take_finished(void *self, const mb_finished *finished, mb_error
                             .replica = request->replica,
                             .preemptions = request->preemptions,
                             .seen = true,
-                            .served = strcmp(finished->why, "done") == 0};
+                            .served = strcmp(finished->why, "done") == 0,
+                            .rejected = strcmp(finished->why, "rejected") == 0};
     if (finished->parts) memcpy(service->spent_ns, finished->parts, sizeof service->spent_ns);
     return MB_OK;
 }

@@ -10,6 +10,7 @@ typedef struct mb_service {
     uint32_t preemptions;
     int64_t spent_ns[MB_PARTS]; // where its time went; all 0 without parts
     bool seen, served;          // it left (or the run ended); it was served to its end
+    bool rejected;
 } mb_service;
 
 // It was among those that a step (or a run of equal steps, or a batch) worked on.

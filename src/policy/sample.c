@@ -61,7 +61,7 @@ mb_status mb_sample_load(mb_host *host, mb_error *error) {
     host->sampled = true;
     const mb_workload *workload = host->workload;
     if (!workload) return MB_OK;
-    if (workload->kind == MB_WORKLOAD_LIST) workload = workload->list.whole;
+    if (workload->kind == MB_WORKLOAD_LIST && workload->list.whole) workload = workload->list.whole;
     const bool closed = mb_workload_closed(workload);
     const uint64_t other = host->oracle ? host->replication : ~host->replication;
     host->sample_judged = host->oracle;

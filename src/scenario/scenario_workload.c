@@ -295,11 +295,49 @@ static void read_synthetic(lua_State *L, int table, mb_workload *workload) {
     read_classes(L, table, workload);
 }
 
+static void read_rows(lua_State *L, int table, mb_request_list *list) {
+    mb_field_enter(L, table, "clients");
+    const int names = lua_gettop(L);
+    const size_t name_count = lua_rawlen(L, names);
+    char **clients = mb_field_make(L, name_count, sizeof *clients);
+    list->clients = clients;
+    for (size_t i = 0; i < name_count; i++) {
+        lua_rawgeti(L, names, (int)i + 1);
+        clients[i] = mb_field_copy(L, -1);
+        list->client_count = i + 1;
+        lua_pop(L, 1);
+    }
+    mb_field_enter(L, table, "rows");
+    const int rows = lua_gettop(L);
+    list->count = lua_rawlen(L, rows);
+    mb_arrival *arrivals = mb_field_make(L, list->count, sizeof *arrivals);
+    list->arrivals = arrivals;
+    for (size_t i = 0; i < list->count; i++) {
+        double of[6];
+        lua_rawgeti(L, rows, (int)i + 1);
+        for (int k = 0; k < 6; k++) {
+            lua_rawgeti(L, rows + 1, k + 1);
+            of[k] = lua_tonumber(L, -1);
+            lua_pop(L, 1);
+        }
+        lua_pop(L, 1);
+        arrivals[i] = (mb_arrival){.time_s = of[0],
+                                   .prompt_tokens = (uint32_t)of[1],
+                                   .output_tokens = (uint32_t)of[2],
+                                   .predicted_output = (uint32_t)of[3],
+                                   .priority = (int32_t)of[4],
+                                   .client = (uint32_t)of[5],
+                                   .deadline_s = INFINITY};
+    }
+    lua_pop(L, 2);
+}
+
 void mb_scenario_read_workload(lua_State *L, int table, mb_workload *workload) {
     workload->origin = mb_field_is(L, table, "kind", "origin_requests");
     workload->origin_seed = mb_field_small(L, table, "seed");
     workload->kind = mb_field_is(L, table, "kind", "synthetic") || workload->origin ? MB_WORKLOAD_SYNTHETIC
                                                                                     : MB_WORKLOAD_TRACE;
+    if (mb_field_is(L, table, "kind", "requests")) workload->kind = MB_WORKLOAD_LIST;
     workload->limit = mb_field_whole(L, table, "limit");
     workload->until_s = mb_field_number_or(L, table, "until_time", INFINITY);
     if (mb_field_enter(L, table, "predictor")) {
@@ -309,7 +347,9 @@ void mb_scenario_read_workload(lua_State *L, int table, mb_workload *workload) {
     workload->users = mb_field_small(L, table, "users");
     workload->ramp_s = mb_field_number(L, table, "ramp");
     read_distribution_of(L, table, "think", &workload->think);
-    if (workload->kind == MB_WORKLOAD_TRACE)
+    if (workload->kind == MB_WORKLOAD_LIST)
+        read_rows(L, table, &workload->list);
+    else if (workload->kind == MB_WORKLOAD_TRACE)
         read_trace(L, table, &workload->trace);
     else
         read_synthetic(L, table, workload);

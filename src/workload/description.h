@@ -180,13 +180,14 @@ typedef struct mb_trace {
 
 typedef enum mb_workload_kind { MB_WORKLOAD_TRACE, MB_WORKLOAD_SYNTHETIC, MB_WORKLOAD_LIST } mb_workload_kind;
 
-// Some requests of another workload, predictions drawn; nothing of it is owned.
+// Requests written down; or (whole) some of another workload, predictions drawn: then nothing of it is owned.
 typedef struct mb_request_list {
     const mb_arrival *arrivals; // in order of time
     size_t count;
     char *const *clients; // their names, by index
     size_t client_count;
-    const struct mb_workload *whole; // what is known of the lengths before they come is known of all of these
+    const struct mb_workload *whole; // what is known of the lengths before they come is known of all of
+                                     // these; NULL: of these very requests
 } mb_request_list;
 
 // A description; a plain value that any number of sources can be opened from, in any thread.

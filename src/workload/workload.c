@@ -51,6 +51,13 @@ void mb_workload_deinit(mb_workload *workload) {
         mb_length_pairs_deinit(&workload->classes[i].pairs);
     }
     free(workload->classes);
+    mb_request_list *list = &workload->list;
+    for (size_t i = 0; !list->whole && i < list->client_count; i++)
+        free(list->clients[i]);
+    if (!list->whole) {
+        free((char **)(uintptr_t)list->clients);
+        free((mb_arrival *)(uintptr_t)list->arrivals);
+    }
     mb_predictor_deinit(&workload->predictor);
     *workload = (mb_workload){0};
 }
@@ -73,6 +80,7 @@ bool mb_workload_before(const mb_workload *workload, uint64_t replication, uint6
     *before = *workload;
     before->until_s = INFINITY;
     before->limit = most;
+    if (workload->kind == MB_WORKLOAD_LIST) return false;
     if (workload->kind == MB_WORKLOAD_SYNTHETIC) return true;
     mb_trace *trace = &before->trace;
     const uint64_t start = mb_trace_options_of(workload, 0, replication).skip_rows;
@@ -246,7 +254,7 @@ mb_status mb_workload_prepare(mb_workload *workload, mb_error *error) {
                        "workload: the last arrival time is %g s; expected positive seconds",
                        workload->until_s);
     const mb_status status = mb_predictor_prepare(&workload->predictor, error);
-    if (status) return status;
+    if (status || workload->kind == MB_WORKLOAD_LIST) return status;
     return workload->kind == MB_WORKLOAD_TRACE ? prepare_trace(workload, error)
                                                : prepare_synthetic(workload, error);
 }

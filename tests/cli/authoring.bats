@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # What helps to write a policy: runs that repeat when a file is saved.
 
+bats_require_minimum_version 1.5.0
 load helpers
 
 setup() { cd "$BATS_TEST_TMPDIR" || return 1; }
@@ -50,4 +51,75 @@ comes() { # comes TEXT FILE: until the text is there
     run "$MBSAND" run "$root/tests/corpus/case/small.mbs" --watch
     [ "$status" -eq 2 ]
     says "--watch: nothing in a case is edited; give a scenario"
+}
+
+@test "test: schedules that are kept, and what is said where they are not" {
+    "$MBSAND" new test t
+    for binary in "$MBSAND" "$MBSAND_LUAJIT"; do
+        run -0 "$binary" test ./t.lua
+        [ "$output" = "./t.lua
+  ok     the shortest answer first: sjf
+  ok     alone, whatever the order: fcfs
+2 passed, 0 failed" ]
+    done
+    sed -i 's/{ 0.068, 0.080, 0.168 }/{ 0.068, false, 0.169, 1 }/; s/"idle_with_work_s<=0"/"e2e_mean_s<0.09"/' t.lua
+    run -1 "$MBSAND" test t.lua
+    [ "$output" = "t.lua
+  FAILED the shortest answer first: sjf
+         request 2 ends at 0.168 s; expected 0.169 s
+         request 2 is preempted 0 times; expected 1
+         e2e_mean_s<0.09: it has 0.0966667
+  ok     alone, whatever the order: fcfs
+1 passed, 1 failed" ]
+    sed -i 's/{ 0.068, false, 0.169, 1 }/"rejected"/' t.lua
+    run -1 "$MBSAND" test t.lua
+    says 'request 2 was served; expected "rejected"'
+    sed -i 's/{ { 0, 0.012, 0.056 } })/{ { 0, 0.012, 0.056 }, "unserved" })/' t.lua
+    run -1 "$MBSAND" test t.lua
+    says '1 requests came; `expect` has 2 rows'
+    sed -i 's/"rejected"/"lost"/' t.lua
+    fails_with 2 't.lua: section 1: expect[2] is not understood; expected { start, first token, end } in seconds' test t.lua
+    sed -i 's/"lost"/false/; s/e2e_mean_s<0.09/e2e_men_s<1/' t.lua
+    fails_with 2 'expect[2] is not understood' test t.lua
+    sed -i '/^  case(/,$d' t.lua
+    printf '}\n' >>t.lua
+    fails_with 2 "" test t.lua
+    fails_with 2 'test needs a file; `mbsand new test NAME` writes one' test
+}
+
+fails_with() { # fails_with CODE TEXT ARGUMENTS
+    local code=$1 text=$2
+    shift 2
+    run "$MBSAND" "$@"
+    [ "$status" -eq "$code" ] || { echo "$status: $output"; return 1; }
+    says "$text"
+}
+
+@test "test: a policy that serves nobody, turns away, or acts by the wall does not pass" {
+    small
+    sed -i 's/seeds = 1,/seeds = 2, assert = "gap_p99_s<=1",/' s.lua
+    run -0 "$MBSAND" test s.lua # also measures that only who asks gets
+    printf 'local P = {}\nfunction P:schedule(_, step) if self.sim.now < 5 then step:carry() step:admit(self.sim.queue) end end\nreturn P\n' >my.lua
+    run -1 "$MBSAND" test s.lua
+    says "requests were never served"
+    printf 'local P = {}\nfunction P:arrive(req) if req.id == 1 then self.sim:reject(req, "no") else self.sim.queue:push(req) end end
+function P:schedule(_, step) step:carry() step:admit(self.sim.queue) end\nreturn P\n' >my.lua
+    sed -i 's/synthetic {.*},$/requests { { 0, 10, 5, client = "a" }, { 1, 10, 5 } },/; s/assert = "gap_p99_s<=1"/expect = { { 0, 0.01, 0.05 }, "rejected" }/' s.lua
+    run -0 "$MBSAND" test s.lua
+    printf 'local P = {}\nfunction P:schedule(_, step) step:admt(self.sim.queue) end\nreturn P\n' >my.lua
+    run -1 "$MBSAND" test s.lua
+    says "did you mean 'admit'?"
+}
+
+@test "requests written down: mistakes are sentences" {
+    small
+    for row in '{ 0, 10 }|requests[1].output is a nil' '{ 0, 10, 0.5 }|requests[1].output is 0.5; expected a whole number' \
+        '{ -1, 10, 5 }|requests[1].time is -1' '{ 1, 10, 5 }, { 0, 10, 5 }|requests[2] comes before the one above it' \
+        '{ 0, 10, 5, prio = 2 }|requests[1] has no key "prio"; its keys: time, prompt' '7|requests[1] is 7' \
+        '{ 0, 10, 5, client = 3 }|requests[1].client is 3; expected a name'; do
+        sed "s/synthetic {.*},\$/requests { ${row%%|*} },/" s.lua >w.lua
+        fails_with 2 "${row#*|}" run w.lua
+    done
+    sed 's/synthetic {.*},$/requests {},/' s.lua >w.lua
+    fails_with 2 "requests needs rows" run w.lua
 }

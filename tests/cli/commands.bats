@@ -155,7 +155,7 @@ fails() { # fails CODE SENTENCE COMMAND...: the sentence, and nothing else, on s
     done
     fails 2 "mbsand: 'two words' is not a good name; use letters, digits and underscores; see \`mbsand new --help\`" \
         "$MBSAND" new policy 'two words'
-    fails 2 "mbsand: expected: mbsand new policy|router|rule|scenario NAME [--like OTHER]; see \`mbsand new --help\`" "$MBSAND" new polcy mine
+    fails 2 "mbsand: expected: mbsand new policy|router|rule|scenario|test NAME [--like OTHER]; see \`mbsand new --help\`" "$MBSAND" new polcy mine
 }
 
 @test "new: every kind runs as it is, alone and like another" {
