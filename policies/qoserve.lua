@@ -43,7 +43,7 @@ end
 
 local function prompts(set, replica, step, queue, now)
   local under_way, count, at, head = set.prefills, #set.prefills, 1, first(queue, replica, now)
-  table.sort(under_way, function(a, b) return a.key < b.key end)
+  if count > 1 then table.sort(under_way, function(a, b) return a.key < b.key end) end
   while step.budget > 0 and (head or at <= count) do
     local entry, key = at <= count and under_way[at], head and Qoserve.order(head)
     if entry and not (head and key < entry.key) then

@@ -38,8 +38,8 @@ local function admit(sim, set, replica, step, queue)
   local head = queue:peek()
   while head do
     local slo = head.slo
-    local first = replica:estimate{ prefill = replica.prefill_left + head.prompt_tokens + head:generated() }
-    if slo and slo.ttft and head:generated() == 0 and sim.now + first > head.arrival + slo.ttft then
+    if slo and slo.ttft and head:generated() == 0
+       and sim.now + replica:estimate{ prefill = replica.prefill_left + head.prompt_tokens } > head.arrival + slo.ttft then
       sim:reject(head, "ttft")
     elseif bearable(set, replica, slo and slo.tbt or math.huge) and step:add(head) then
       lanes.admitted(set, head)

@@ -14,6 +14,7 @@ local Slai = { order = "prompt_tokens", params = {
 
 function Slai:init()
   lanes.open(self)
+  for _, set in pairs(self.sets) do set.mean = 0 end -- s of a step
 end
 
 -- Who comes before the decodes that can wait; false where memory was short, or where tokens are left for those.
@@ -41,7 +42,10 @@ end
 
 function Slai:schedule(replica, step) self:serve(replica, step, self.queue) end
 
-function Slai:stepped(replica, step) lanes.stepped(self.sets[replica.id], step) end
+function Slai:stepped(replica, step)
+  local set = self.sets[replica.id]
+  set.mean = set.mean + 0.1 * (step.duration / step.count - set.mean)
+end
 
 function Slai.finish(_, req) lanes.left(req) end
 

@@ -7,7 +7,7 @@ local lanes = {}
 
 -- nobody: a queue that stays empty.
 function lanes.new(nobody)
-  return { prefills = {}, list = {}, by_gap = {}, steps = 0, mean = 0, ranking = { from = nobody, by = "rank", most = 0 } }
+  return { prefills = {}, list = {}, by_gap = {}, steps = 0, ranking = { from = nobody, by = "rank", most = 0 } }
 end
 
 -- For `init`: one queue in the policy's `order`, and a set for each replica, within the parameters `chunk`, tokens of a step,
@@ -64,7 +64,10 @@ end
 local function join(set, entry, now)
   local lane, req = lane_of(set, entry.gap), entry.req
   entry.lane, entry.last = lane, now
-  if entry.gap then entry.from = req:first_token_at() - (set.steps + 1 - req:generated()) * lane.gap end
+  if entry.gap then
+    entry.from = req:first_token_at() - (set.steps + 1 - req:generated()) * lane.gap
+    if lane.least and entry.from < lane.least.from then lane.least = entry end
+  end
   lane.count = lane.count + 1
   req:rank(lane.gap)                           -- before those without a token, see admitted
   append(lane, entry)
@@ -102,7 +105,7 @@ local function rebuild(set, replica, now)
     local lane = set.list[i]
     local entry = lane.first
     while entry do entry.lane, entry = nil, entry.next end
-    lane.first, lane.last, lane.served, lane.count = nil, nil, nil, 0
+    lane.first, lane.last, lane.served, lane.least, lane.count = nil, nil, nil, nil, 0
   end
   set.prefills = {}
   for req in replica:each_running() do
@@ -118,15 +121,8 @@ function lanes.carry(set, replica, step, now)
   return preempted
 end
 
--- Whether the last token of all of a lane came at lane.latest or before.
-local function all_due(lane)
-  local last = lane.last
-  return not last or (not lane.served and math.max(last.last, lane.all) <= lane.latest)
-end
-
 -- Those of a lane whose last token came at lane.latest or before; false where memory did not suffice.
 local function serve_some(lane, step)
-  if lane.whole or lane.all > lane.latest then return true end
   local entry, latest, stop = lane.first, lane.latest, lane.served
   while entry and entry ~= stop and (entry.gone or entry.last <= latest) do
     local next = entry.next
@@ -150,21 +146,22 @@ end
 -- Of each lane, the tightest first, those whose last token came at lane.latest or before; false where memory did not suffice.
 -- Lanes that are due as a whole, from the first on, are left to step:rank.
 function lanes.serve(set, replica, step)
-  local whole, rows = 0, 0
-  if step.requests == 0 then
-    for i = 1, #set.list do
-      local lane = set.list[i]
-      if not all_due(lane) then break end
-      whole, rows = i, rows + lane.count
-    end
+  local list, whole, rows = set.list, 0, 0
+  for i = 1, #list do
+    local lane = list[i]
+    local last, latest = lane.last, lane.latest
+    if last and (lane.served or lane.all > latest or last.last > latest) then break end
+    whole, rows = i, rows + lane.count
   end
+  if rows > 0 and step.requests > 0 then whole, rows = 0, 0 end
   if rows > 0 then
     set.ranking.most = rows
     if step:rank(set.ranking) < rows then return false end
-    for i = 1, whole do set.list[i].whole = true end
+    for i = 1, whole do list[i].whole = true end
   end
-  for i = whole + 1, #set.list do
-    if set.list[i].count > 0 and not serve_some(set.list[i], step) then return false end
+  for i = whole + 1, #list do
+    local lane = list[i]
+    if lane.count > 0 and not lane.whole and lane.all <= lane.latest and not serve_some(lane, step) then return false end
   end
   return true
 end
@@ -193,24 +190,32 @@ function lanes.turns(set)
   return all, steps
 end
 
+-- Who of a lane came first to its first token, as if all had made the same steps; nil: nobody is left. Those who left go.
+local function least_of(lane)
+  local entry, before, least = lane.first, nil, nil
+  while entry do
+    if not entry.gone then
+      if not least or entry.from < least.from then least = entry end
+      before = entry
+    elseif before then
+      before.next = entry.next
+      if not entry.next then lane.last = before end
+    end
+    entry = entry.next
+  end
+  return least
+end
+
 -- When the first of the next tokens is due, if gaps are promised in the mean since the first token; all decodes have been in
 -- every step.
 function lanes.due(set)
   local due = math.huge
   for i = 1, #set.list do
     local lane = set.list[i]
-    local from, entry, before = math.huge, lane.first, nil
-    while entry do
-      if not entry.gone then
-        if entry.from < from then from = entry.from end
-        before = entry
-      elseif before then
-        before.next = entry.next
-        if not entry.next then lane.last = before end
-      end
-      entry = entry.next
+    if lane.gap < math.huge and lane.count > 0 then
+      if not lane.least or lane.least.gone then lane.least = least_of(lane) end
+      if lane.least then due = math.min(due, lane.least.from + (set.steps + 1) * lane.gap) end
     end
-    if from < math.huge and lane.gap < math.huge then due = math.min(due, from + (set.steps + 1) * lane.gap) end
   end
   return due
 end
@@ -222,14 +227,14 @@ function lanes.left(req)
   if entry.lane then entry.lane.count = entry.lane.count - 1 end
 end
 
--- Steps done, and their mean time, the last ones counting most; what of its turns each lane has saved.
+-- Steps done; what of its turns each lane has saved.
 function lanes.stepped(set, step)
+  local count = step.count
   for i = 1, #set.list do
     local lane = set.list[i]
-    if lane.share < 1 then lane.credit = lane.credit + step.count * (lane.share - (lane.turn and 1 or 0)) end
+    if lane.share < 1 then lane.credit = lane.credit + count * (lane.share - (lane.turn and 1 or 0)) end
   end
-  set.steps = set.steps + step.count
-  set.mean = set.mean + 0.1 * (step.duration / step.count - set.mean)
+  set.steps = set.steps + count
 end
 
 return lanes

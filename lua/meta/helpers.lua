@@ -94,7 +94,6 @@ local lanes = {}
 ---@class mbsand.Lanes of one replica
 ---@field list mbsand.Lane[] the tightest first
 ---@field prefills mbsand.LaneEntry[]
----@field mean number time of a step, s
 ---@param nobody? mbsand.Queue one that stays empty; for `serve`
 ---@return mbsand.Lanes
 function lanes.new(nobody) end
