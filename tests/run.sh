@@ -115,6 +115,7 @@ suite "oracle: pipelines by hand" lua5.4 tests/oracle/pipeline.lua
 suite "oracle: promises by hand" lua5.4 tests/oracle/policies_promises.lua
 suite "oracle: fair policies by hand" lua5.4 tests/oracle/policies_fair.lua
 suite "oracle: routers by hand" lua5.4 tests/oracle/policies_routers.lua
+suite "oracle: clusters by hand" lua5.4 tests/oracle/policies_cluster.lua
 suite "oracle: laws of the affine engine" lua5.4 tests/oracle/affine_law.lua
 suite "jumping = stepping, 1,000 triples" lua5.4 tests/oracle/fast_forward.lua 1000 1 "$MBSAND"
 suite "jumping = stepping, with invariants" lua5.4 tests/oracle/fast_forward.lua 250 2 "$MBSAND_ASAN"

@@ -38,7 +38,9 @@ bool mb_room_take(mb_engine *engine, mb_kv_hold *hold, uint64_t tokens, bool *la
     const uint64_t held = (uint64_t)hold->own + hold->shared, blocks = mb_kv_blocks_for(&stepper->kv, tokens);
     *late = false;
     account(engine);
-    const uint64_t kept_free = (uint64_t)(engine->watermark * (double)stepper->kv.total);
+    // (Those that are paused here may need a block each to go on; without it they could wait for one
+    // another.)
+    const uint64_t kept_free = (uint64_t)(engine->watermark * (double)stepper->kv.total) + stepper->paused;
     if (blocks > held && blocks - held + kept_free > stepper->kv.free) return false;
     if (blocks <= held) return true;
     mb_kv_blocks_grow(&stepper->kv, hold, blocks);

@@ -26,3 +26,12 @@ for policy in round_robin least_loaded; do
     for n in 1 10 100; do POLICY=$policy REPLICAS=$n row "\`$policy\` over $n replicas, 300000 requests" 300000; done
 done
 for n in 100000 1000000; do LOAD=all row "$n requests that wait from the start" "$n"; done
+
+head_of "4 replicas, 300000 requests" "thousand requests/s of processor time" "of mixed"
+mixed=""
+for policy in least_loaded tests/bench/split_policy.lua disaggregated; do
+    POLICY=$policy spend 300000 tests/bench/split.lua
+    mixed=${mixed:-$seconds}
+    awk -v p="$(basename "$policy" .lua)" -v m="$mixed" -v s="$seconds" \
+        'BEGIN { printf "| `%s` | %.0f | %.2f |\n", p, 300 / s, m / s }'
+done
