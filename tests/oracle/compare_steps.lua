@@ -108,7 +108,7 @@ function P:schedule(replica, step)
     for req in replica:each_running() do
       if not longest or req.predicted_output >= longest.predicted_output then longest = req end
     end
-    if head.predicted_output < longest.predicted_output and longest:preemptions() < 3 then
+    if longest and head.predicted_output < longest.predicted_output and longest:preemptions() < 3 then
       step:preempt(longest, "%s", self.waiting)
     end
   end
@@ -128,7 +128,7 @@ function P:schedule(replica, step)
     for req in replica:each_running() do
       if not least or req.priority <= least.priority then least = req end
     end
-    if least.priority < head.priority then step:preempt(least, "%s", nil, "%s") end
+    if least and least.priority < head.priority then step:preempt(least, "%s", nil, "%s") end
   end
   step:carry()
   step:admit(self.sim.inbox)
@@ -165,7 +165,7 @@ function P:schedule(replica, step)
   if replica.running >= other.running + 2 then
     local newest
     for req in replica:each_running() do newest = req end
-    if newest:preemptions() < 3 then step:preempt(newest, "recompute", other.queue, "back") end
+    if newest and newest:preemptions() < 3 then step:preempt(newest, "recompute", other.queue, "back") end
   end
   step:carry()
   step:admit(replica.queue)
@@ -335,8 +335,22 @@ local function make_requests(n, equal, longest)
   return requests
 end
 
+local function make_pipeline(count, equal)
+  local line = { stages = count, batches = chance(0.4) and whole(1, 5) or nil, ahead = chance(0.3) or nil,
+    batch_requests = chance(0.5) and whole(1, 5) or nil }
+  if chance(0.4) then
+    line.shares = {}
+    for i = 1, count do line.shares[i] = equal and pick{ 0.5, 0.25, 0.125 } or 0.05 + 0.9 * uniform() end
+  end
+  if chance(0.4) then
+    line.send = { latency = equal and 2 ^ -10 or 0.0007, per_token = pick{ 0, equal and 2 ^ -13 or 0.0001 } }
+  end
+  return line
+end
+
 local function make_scenario()
   local together = chance(0.3) and whole(2, 3) or nil -- replicas in a row step together
+  local staged = not together and chance(0.3) and whole(2, 4) or nil -- the layers of each replica are dealt out to stages
   local equal = chance(0.5)
   local longest = pick{ 3, 12, 40 }
   local s = { requests = make_requests(whole(3, 60), equal, longest), policies = {} }
@@ -349,7 +363,7 @@ local function make_scenario()
   for _, r in ipairs(s.requests) do
     largest, sum = math.max(largest, math.ceil((r.prompt + r.output) / block)), sum + math.ceil((r.prompt + r.output) / block)
   end
-  local cluster = { gpus = together and together * whole(1, 2) or pick{ 1, 1, 2, 3 },
+  local cluster = { gpus = (together and together * whole(1, 2) or pick{ 1, 1, 2, 3 }) * (staged or 1),
     experts = together and { parallel = together }, kv = "paged", kv_block = block,
     kv_blocks = pick{ largest, largest + whole(0, largest), 2 * largest + whole(0, largest), sum,
                       math.max(1, math.floor(largest * 0.7)) },
@@ -357,6 +371,9 @@ local function make_scenario()
     token_budget = pick{ false, 1, 4, 16, 64 } or nil, max_requests = pick{ false, false, 1, 3, 10 } or nil,
     prefix_cache = chance(0.7), async_scheduling = chance(0.3),
     swap = { tokens = pick{ 10, 1000 }, seconds_per_token = equal and pick{ 0, 2 ^ -12 } or 0.0003 } }
+  if staged then
+    cluster.async_scheduling, cluster.swap, cluster.pipeline = nil, nil, make_pipeline(staged, equal)
+  end
   if cluster.reserve == "maximum" then cluster.kv_max_length = pick{ largest * block, block * math.ceil(largest / 2) } end
   s.cluster = cluster
   local last = s.requests[#s.requests].arrival
@@ -367,11 +384,13 @@ local function make_scenario()
   s.stop = chance(0.3) and 0.01 + last * 1.5 * uniform() or nil
   s.warmup = chance(0.3) and pick{ { requests = whole(1, 20) }, { seconds = 0.01 + last * 0.6 * uniform() } } or nil
   s.equal = equal
+  local replicas = cluster.gpus / (staged or 1)
   for i = 1, ONLY and 1 or POLICIES_PER_FILE do
     local name = ONLY or pick(NAMES)
-    if name == "timers" and cluster.gpus > 1 and not equal then name = "fcfs" end -- its timers make replicas start as one
-    if name == "static" and together then name = "fcfs" end
-    local source = POLICIES[name].make(cluster.gpus == 1)
+    if name == "timers" and replicas > 1 and not equal then name = "fcfs" end -- its timers make replicas start as one
+    if name == "static" and (together or staged) then name = "fcfs" end
+    local source = POLICIES[name].make(replicas == 1)
+    if staged then source = source:gsub('"swap"', '"recompute"') end
     if chance(0.3) and name ~= "holding" then source = source:gsub("step:carry%(%)", 'step:carry("spare")') end
     s.policies[i] = { name = name, label = "p" .. i, source = WATCHED:format(source) }
   end
@@ -473,7 +492,8 @@ local function simulate(s, p, folder)
   local l, c = s.latency, s.cluster
   return steps.run{
     policy = simulator.load_text(p.source), requests = csv.read(folder .. "/requests.csv"),
-    latency = steps.law(l.base, l.per_token, l.per_context, l.per_request, l.host), replicas = c.gpus,
+    latency = steps.law(l.base, l.per_token, l.per_context, l.per_request, l.host),
+    replicas = (c.gpus or 1) / (c.pipeline and c.pipeline.stages or 1), pipeline = c.pipeline,
     group = c.experts and c.experts.parallel, blocks = c.kv_blocks,
     block = c.kv_block, watermark = c.watermark, prefix_cache = c.prefix_cache, async = c.async_scheduling,
     token_budget = c.token_budget, max_requests = c.max_requests, reserve = c.reserve, max_length = c.kv_max_length,

@@ -10,6 +10,7 @@
 local promises = require "promises"
 local simulator = require "simulator"
 local answers = require "answers"
+local stages = require "stages"
 local steps = {}
 
 -- --- latency -----------------------------------------------------------------------------------------------------------
@@ -17,7 +18,7 @@ local steps = {}
 -- step(T, K, B): seconds of a step; barrier(B, P, A, budget): seconds of a static batch, and of its prefill.
 function steps.law(base, per_token, per_context, per_request, host)
   base, per_request = base + (host or 0), per_request or 0
-  local law = {}
+  local law = { host = host or 0 }
   function law.step(tokens, context, rows)
     return base + per_token * tokens + per_context * context + per_request * rows
   end
@@ -84,8 +85,8 @@ local function by_admission(a, b) return a.order < b.order end
 
 -- options: policy, requests (as simulator.run), latency; and, optional, params, replicas (1), blocks (none: no limit),
 -- group (so many replicas step together), block (16), watermark (0), prefix_cache (true), async, token_budget,
--- max_requests, reserve ("chunk"), max_length, swap = { tokens, seconds_per_token }, oracle, slo, stop, warmup
--- (as simulator.run), qoe, fair.
+-- max_requests, reserve ("chunk"), max_length, pipeline (as stages.new), swap = { tokens, seconds_per_token }, oracle,
+-- slo, stop, warmup (as simulator.run), qoe, fair.
 function steps.run(options)
   local result = { requests = {}, runs = {}, rejected = {}, series = {} }
   local sim = { now = 0, running = 0, waiting = 0, slo = options.slo or {}, replicas = {}, queues = {}, arrivals_ended = false,
@@ -177,7 +178,7 @@ function steps.run(options)
   end
   local function has_work(replica)
     for _, record in ipairs(alive) do
-      if record.state ~= "running" or record.home == replica then return true end
+      if record.state ~= "running" or (record.home == replica and not record.in_flight) then return true end
     end
     return false
   end
@@ -190,7 +191,7 @@ function steps.run(options)
     end
     for _, record in ipairs(alive) do
       local waits = record.state ~= "running" and not elsewhere[record.req]
-      if waits or (record.state == "running" and record.home == replica) then return true end
+      if waits or (record.state == "running" and record.home == replica and not record.in_flight) then return true end
     end
     return false
   end
@@ -255,6 +256,7 @@ function steps.run(options)
   local function preempt(replica, step, record, how, to, place)
     assert(how == "recompute" or how == "swap" or how == "pause" or how == "restart", "recompute, swap, pause or restart")
     assert(record.home == replica and record.state == "running", "only what runs here can be preempted")
+    if record.in_flight then return false, "flight" end
     if how == "swap" then
       if host_used + record.computed > (swap and swap.tokens or 0) then return false, "host" end
       host_used = host_used + record.computed
@@ -286,7 +288,7 @@ function steps.run(options)
 
   -- Tokens of `todo` that the step has room for, 0: none. `wanted`: so many or none.
   local function chunk_of(replica, step, todo, wanted)
-    local left = replica.token_budget - step.tokens
+    local left = step.left()
     if wanted then return wanted <= left and math.min(wanted, todo) or 0 end
     if todo <= left then return todo end
     if replica.chunked then return math.max(0, left) end
@@ -311,6 +313,7 @@ function steps.run(options)
     local pool, runs = replica.pool, record.state == "running"
     assert(not runs or record.home == replica, "it runs on another replica")
     if row_of(step, record) then return true end
+    if record.in_flight then return false, "flight" end
     -- The step was composed when the one before it began, by those who were there.
     if options.async and not runs and not step.fresh and replica.running > 0 and replica.last_end == sim.now
       and record.arrival > replica.last_start then
@@ -326,7 +329,7 @@ function steps.run(options)
     end
     local todo = known(record) - computed
     local chunk = chunk_of(replica, step, todo, tokens)
-    if record.emitted >= 1 and todo == 1 then chunk = step.tokens < replica.token_budget and 1 or 0 end
+    if record.emitted >= 1 and todo == 1 then chunk = step.left() > 0 and 1 or 0 end
     if chunk == 0 then return false, "tokens" end
     local takes = pool.blocks(computed + chunk)
     local asks, spare = takes, 0
@@ -363,6 +366,10 @@ function steps.run(options)
     setmetatable(step, { __index = function(_, name)
       if name == "budget" then return math.max(0, replica.token_budget - step.tokens) end
     end })
+    function step.left() -- tokens; a batch of a pipeline is full with so many rows, too
+      if replica.line and step.requests >= replica.line.most(replica.max_requests) then return 0 end
+      return replica.token_budget - step.tokens
+    end
     function step:add(req, tokens) return add(replica, step, record_of[req], tokens) end
     function step:admit(queue, n)
       local taken = 0
@@ -381,9 +388,11 @@ function steps.run(options)
       step.rule = rule
       while true do
         local plan, left, free, fits = {}, replica.token_budget - step.tokens, replica.pool.count(), true
+        local rows = replica.line and replica.line.most(replica.max_requests) - step.requests or math.huge
         for _, decodes in ipairs{ true, false } do
           for _, record in ipairs(running_of(replica)) do
-            if is_decode(record) == decodes and left >= 1 and not row_of(step, record) then
+            if is_decode(record) == decodes and left >= 1 and #plan < rows and not record.in_flight
+              and not row_of(step, record) then
               local tokens = math.min(known(record) - record.computed, left)
               left = left - tokens
               local need = math.max(0, replica.pool.blocks(record.computed + tokens) - #record.blocks)
@@ -398,6 +407,7 @@ function steps.run(options)
           return preempted
         end
         local running = running_of(replica)
+        while running[#running].in_flight do table.remove(running) end
         preempt(replica, step, running[#running], "recompute")
         preempted = preempted + 1
       end
@@ -531,6 +541,20 @@ function steps.run(options)
     return any
   end
 
+  -- The step becomes a batch on its way through the stages.
+  local function start_flight(replica, step)
+    local batch, context = { rows = step.rows, start = sim.now, prefill = 0, decode = 0 }, 0
+    for _, row in ipairs(step.rows) do
+      local record = row.record
+      replica.pool.take(record, math.max(0, replica.pool.blocks(record.computed + row.tokens) - #record.blocks))
+      if row.decode then context = context + record.computed + 1 end
+      record.in_flight = true
+    end
+    local host = options.latency.host
+    local law = options.latency.step(step.tokens, context, #step.rows) - host
+    replica.line.enter(batch, sim.now, law, host + (step.seconds or 0), step.tokens)
+  end
+
   local function start_run(replica, step)
     table.sort(step.rows, function(a, b)
       if a.decode ~= b.decode then return a.decode end
@@ -556,14 +580,11 @@ function steps.run(options)
     end
   end
 
-  -- The step that a replica is in ends.
-  local function end_step(replica)
-    local run, leaving, prefill = replica.run, {}, false
-    run.count, run.stop, run.used_at_end = run.count + 1, sim.now, replica.kv.used
-    if not run.static then replica.last_start, replica.last_end = run.step_start, sim.now end
+  -- The rows of a step, or of a batch of a pipeline, have computed their tokens. True if there were prompts; who is done.
+  local function advance_rows(replica, run)
+    local leaving, prefill = {}, false
     local observed = sim.now > window.start
     if observed then total.steps, total.rows = total.steps + 1, total.rows + #run.rows end
-    if run.static then end_static(run) end
     for _, row in ipairs(run.rows) do
       local record = row.record
       if not run.static then
@@ -588,6 +609,35 @@ function steps.run(options)
       record.req.output_tokens = record.output
       if policy.finish then policy:finish(record.req, "done") end
     end
+    return prefill, leaving
+  end
+
+  -- A batch leaves the last stage.
+  local function end_flight(replica, batch)
+    for _, row in ipairs(batch.rows) do row.record.in_flight = nil end
+    changed = true
+    advance_rows(replica, batch)
+    local step = { duration = sim.now - batch.start, count = 1, requests = #batch.rows, prefill_tokens = batch.prefill,
+                   decode_tokens = batch.decode }
+    step.tbt = batch.decode > 0 and step.duration or 0
+    table.insert(result.runs, { replica = replica.id, start = batch.start, stop = sim.now, count = 1,
+                                requests = #batch.rows, prefill = batch.prefill, decode = batch.decode })
+    if policy.stepped then policy:stepped(replica, step) end
+  end
+
+  local function move_stages(replica)
+    local freed, left = replica.line.step(sim.now)
+    for _, batch in ipairs(left) do end_flight(replica, batch) end
+    if freed or #left > 0 then replica.ended = true end
+  end
+
+  -- The step that a replica is in ends.
+  local function end_step(replica)
+    local run = replica.run
+    run.count, run.stop, run.used_at_end = run.count + 1, sim.now, replica.kv.used
+    if not run.static then replica.last_start, replica.last_end = run.step_start, sim.now end
+    if run.static then end_static(run) end
+    local prefill, leaving = advance_rows(replica, run)
     if prefill or #leaving > 0 or run.static or run.count == run.most or not goes_on(replica) then
       replica.ended = true
       report(replica)
@@ -599,13 +649,16 @@ function steps.run(options)
   local function schedule(replica)
     if replica.run then report(replica) end -- cut short
     local step = new_step(replica)
-    planning, replica.ended = true, false
+    planning, replica.ended, replica.building = true, false, true
     policy:schedule(replica, step)
     if #step.rows == 0 and not step.deliberate then step:carry() end -- what runs goes on where nothing is said
     if step.static then step:barrier() end -- rows that were added after it was called
-    planning, replica.seen, replica.deliberate = false, version, step.deliberate
+    planning, replica.building, replica.seen, replica.deliberate = false, false, version, step.deliberate
     if step.late then step.most = 1 end
-    if #step.rows > 0 then start_run(replica, step) end
+    if #step.rows == 0 then return end
+    if not replica.line then return start_run(replica, step) end
+    start_flight(replica, step)
+    replica.ended = replica.line.open()
   end
 
   -- --- events ----------------------------------------------------------------------------------------------------------------
@@ -641,6 +694,7 @@ function steps.run(options)
     end
     for _, replica in ipairs(sim.replicas) do
       if replica.run and not replica.boundary then offer(replica.run.step_end, function() end_step(replica) end) end
+      if replica.line then offer(replica.line.next(), function() move_stages(replica) end) end
     end
     local record = options.requests[next_arrival]
     if record then offer(record.arrival, function() next_arrival = next_arrival + 1 arrive(record) end) end
@@ -665,8 +719,10 @@ function steps.run(options)
       if part > 0 then total.peak = math.max(total.peak, replica.kv.used) end
       total.memory = total.memory + replica.kv.used * part
       local dummy = not replica.run and not may_start(replica)
-      local stands = not replica.run and not dummy and not replica.deliberate
+      local flying = replica.line and #replica.line.in_flight > 0
+      local stands = not replica.run and not dummy and not flying and not replica.deliberate
       if replica.run or dummy then total.busy = total.busy + part end
+      if replica.line then total.busy = total.busy + part * replica.line.busy() end
       if not replica.run then total.ends = total.ends + replica.kv.used * part end
       if stands and has_own_work(replica) then total.idle = total.idle + part end
     end
@@ -682,11 +738,15 @@ function steps.run(options)
       if replica.run then
         needs = replica.boundary and has_news(replica)
         if replica.boundary and not needs then begin_step(replica) end
+      elseif replica.line and not replica.line.open() then needs = false
       elseif has_work(replica) then needs = may_start(replica) and (replica.ended or has_news(replica))
       else
         replica.ended, replica.seen = false, version -- as if it had been called: what comes later is news
       end
-      if needs then schedule(replica) any = true end
+      while needs do
+        schedule(replica)
+        any, needs = true, replica.line and replica.ended and has_work(replica) -- ahead, it may take several
+      end
     end
     return any
   end
@@ -696,6 +756,7 @@ function steps.run(options)
     local replica = { id = id, role = "both", pool = pool, seen = -1, swap_s = 0, boundary = false, ended = true,
                       chunked = true, reserve = options.reserve or "chunk", watermark = options.watermark or 0,
                       max_requests = options.max_requests or math.huge, token_budget = options.token_budget or math.huge }
+    replica.line = options.pipeline and stages.new(options.pipeline)
     replica.queue = simulator.new_queue(sim)
     replica.queue.owner = replica
     replica.kv = setmetatable({ capacity = pool.total * pool.size, block = pool.size }, { __index = function(_, name)
@@ -711,11 +772,16 @@ function steps.run(options)
     end
     function replica:each_running()
       local list, i = running_of(replica), 0
-      return function() i = i + 1 return list[i] and list[i].req end
+      return function()
+        repeat i = i + 1 until not (replica.building and list[i] and list[i].in_flight)
+        return list[i] and list[i].req
+      end
     end
     function replica:estimate(shape)
       local prefill, decodes = shape.prefill or 0, shape.decodes or 0
-      return options.latency.step(prefill + decodes, shape.context or 0, decodes + (prefill > 0 and 1 or 0))
+      local seconds = options.latency.step(prefill + decodes, shape.context or 0, decodes + (prefill > 0 and 1 or 0))
+      local host = options.latency.host
+      return replica.line and replica.line.through(seconds - host, host, prefill + decodes) or seconds
     end
     return setmetatable(replica, { __index = function(_, name)
       if name == "running" then return #running_of(replica) end
