@@ -181,10 +181,15 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(DATADIR)
 	install -m 755 $(OUT)/mbsand $(DESTDIR)$(PREFIX)/bin/mbsand
 	install -m 644 docs/mbsand.1 $(DESTDIR)$(PREFIX)/share/man/man1/mbsand.1
+	install -D -m 644 completions/mbsand.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/mbsand
+	install -D -m 644 completions/_mbsand $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_mbsand
+	install -D -m 644 completions/mbsand.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/mbsand.fish
 	cp -R $(SCRIPTS) $(DESTDIR)$(DATADIR)/
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/mbsand $(DESTDIR)$(PREFIX)/share/man/man1/mbsand.1
+	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/mbsand \
+	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_mbsand $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/mbsand.fish
 	rm -rf $(DESTDIR)$(DATADIR)
 
 # What the program is built from, in CycloneDX's form.

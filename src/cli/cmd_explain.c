@@ -7,13 +7,12 @@
 #include "explain/report.h"
 #include "explain/save.h"
 #include "report/format.h"
+#include "report/terminal.h"
 #include "run/params.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 enum { MOST_REQUESTS = 1000000, USUAL_WIDTH = 100 };
 
@@ -130,27 +129,12 @@ static mb_status choose(const mb_run_arguments *arguments, const char *path, cho
 
 // --- the terminal
 
-static bool speaks_utf8(void) {
-    const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
-    for (int i = 0; i < 3; i++) {
-        const char *value = getenv(names[i]);
-        if (value && *value)
-            return strstr(value, "UTF-8") || strstr(value, "utf8") || strstr(value, "UTF8") ||
-                   strstr(value, "utf-8");
-    }
-    return false;
-}
-
 static size_t width_of_terminal(void) {
-    struct winsize size;
     const char *columns = getenv("COLUMNS");
-    long width = USUAL_WIDTH;
-    if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col)
-        width = size.ws_col;
-    else if (columns && strtol(columns, NULL, 10) > 0)
-        width = strtol(columns, NULL, 10);
+    const long said = columns ? strtol(columns, NULL, 10) : 0;
+    const size_t width = mb_terminal_width(stdout, said > 0 ? (size_t)said : USUAL_WIDTH);
     if (width < MB_CHART_LEAST_WIDTH) return MB_CHART_LEAST_WIDTH;
-    return width > MB_CHART_MOST_WIDTH ? MB_CHART_MOST_WIDTH : (size_t)width;
+    return width > MB_CHART_MOST_WIDTH ? MB_CHART_MOST_WIDTH : width;
 }
 
 // --- the whole
@@ -160,7 +144,7 @@ static mb_status report(const mb_run_arguments *arguments, const chosen *c, mb_d
     mb_explanation explanation;
     mb_status status = mb_explanation_make(duel, found, section_of(c)->title, &explanation, error);
     const mb_chart_style style = {
-        .width = width_of_terminal(), .utf8 = speaks_utf8(), .color = mb_wants_color(stdout)};
+        .width = width_of_terminal(), .utf8 = mb_locale_utf8(false), .color = mb_wants_color(stdout)};
     if (status == MB_OK && arguments->format == MB_OUTPUT_JSON)
         status = mb_explain_json(&explanation, stdout, error);
     else if (status == MB_OK)

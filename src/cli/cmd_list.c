@@ -1,32 +1,27 @@
 // SPDX-License-Identifier: MIT
-// mbsand list policies|bins|scenarios|models|gpus
+// mbsand list: names of what there is.
 #include "base/paths.h"
 #include "base/strbuf.h"
 #include "cli/commands.h"
+#include "metrics/measures.h"
 #include "plan/gpu.h"
 #include "plan/model_config.h"
 #include "report/format.h"
+#include "report/terminal.h"
+#include "scenario/scenario_keys.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 static void print_help(void) {
     fputs(
-        "usage: mbsand list policies|bins|scenarios|models|gpus\n\n"
-        "Names of what is bundled: scripts with their first sentence, models and GPUs with their figures.\n",
+        "usage: mbsand list policies|bins|scenarios|models|gpus|keys|measures\n\n"
+        "Names of what is bundled: scripts with their first sentence, models and GPUs with their figures; "
+        "and the\n"
+        "keys that --set and --over take, with what they may hold, and the measures, with what they mean.\n",
         stdout);
-}
-
-// Of standard output, if that is a terminal; else as wide as the tables of `mbsand run`.
-static size_t page_width(void) {
-    struct winsize size;
-    if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
-        return size.ws_col;
-    return 100;
 }
 
 // Add the comment that a script starts with, as one line of text.
@@ -81,7 +76,7 @@ static void print_summary(const char *path, const char *name, size_t indent) {
     const char *colon = strstr(text, ": ");
     if (colon && strncmp(text, own, strlen(own)) == 0) text = colon + 2;
     printf("  %-*s", (int)indent - 2, name);
-    print_wrapped(text, sentence_length(text), indent, page_width());
+    print_wrapped(text, sentence_length(text), indent, mb_terminal_width(stdout, 100));
     mb_strbuf_deinit(&comment);
 }
 
@@ -170,17 +165,52 @@ static mb_status list_gpus(const char *root, mb_error *error) {
     return status;
 }
 
+// --- words
+
+static void print_pair(const char *name, const char *meaning, size_t indent) {
+    printf("  %-*s", (int)indent - 2, name);
+    print_wrapped(meaning, strlen(meaning), indent, mb_terminal_width(stdout, 100));
+}
+
+static void list_measures(void) {
+    for (int i = 0; i < MB_MEASURE_COUNT; i++)
+        print_pair(mb_measures[i].name, mb_measures[i].meaning, 24);
+}
+
+static mb_status list_keys(const char *root, mb_error *error) {
+    mb_strbuf text = {0};
+    const mb_status status = mb_scenario_keys(root, &text, error);
+    for (char *line = status == MB_OK ? text.text : NULL; line && *line;) {
+        char *tab = strchr(line, '\t'), *end = strchr(line, '\n');
+        *tab = *end = '\0';
+        print_pair(line, tab + 1, 40);
+        line = end + 1;
+    }
+    mb_strbuf_deinit(&text);
+    return status;
+}
+
 static mb_status list_one(const char *what, bool *known, mb_error *error) {
     static const char *const folders[][2] = {
         {"policies", "policies"}, {"bins", "policies/bins"}, {"scenarios", "scenarios"}};
     *known = true;
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
         if (strcmp(what, folders[i][0]) == 0) return list(folders[i][1], error);
-    *known = strcmp(what, "models") == 0 || strcmp(what, "gpus") == 0;
+    static const char *const words[] = {"models", "gpus", "keys", "measures"};
+    *known = false;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        *known = *known || strcmp(what, words[i]) == 0;
     if (!*known) return MB_OK;
+    if (strcmp(what, "measures") == 0) {
+        list_measures();
+        return MB_OK;
+    }
     char *root = NULL;
     mb_status status = mb_paths_root(&root, error);
-    if (!status) status = strcmp(what, "models") == 0 ? list_models(root, error) : list_gpus(root, error);
+    if (!status && strcmp(what, "keys") == 0)
+        status = list_keys(root, error);
+    else if (!status)
+        status = strcmp(what, "models") == 0 ? list_models(root, error) : list_gpus(root, error);
     free(root);
     return status;
 }
@@ -195,11 +225,13 @@ int mb_cmd_list(int argc, char **argv) {
         return mb_cli_finish();
     }
     if (optind + 1 != argc)
-        return mb_cli_usage("list", "list needs one of: policies, bins, scenarios, models, gpus");
+        return mb_cli_usage("list",
+                            "list needs one of: policies, bins, scenarios, models, gpus, keys, measures");
     bool known;
     mb_error error = {0};
     if (list_one(argv[optind], &known, &error)) return mb_cli_fail(&error);
     if (known) return mb_cli_finish();
-    return mb_cli_usage("list", "'%s' cannot be listed; expected policies, bins, scenarios, models or gpus",
-                        argv[optind]);
+    return mb_cli_usage(
+        "list", "'%s' cannot be listed; expected policies, bins, scenarios, models, gpus, keys or measures",
+        argv[optind]);
 }

@@ -6,18 +6,10 @@
 #include "planner/report.h"
 #include "planner/search.h"
 #include "planner/sets.h"
+#include "report/terminal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-
-static size_t page_width(void) {
-    struct winsize size;
-    if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
-        return size.ws_col;
-    return 80;
-}
 
 static mb_status put(FILE *file, mb_strbuf *text, mb_status status, mb_error *error) {
     if (!status && text->failed) status = mb_fail_memory(error);
@@ -31,7 +23,7 @@ static mb_status print_plan(const mb_plan_options *options, mb_error *error) {
     mb_plan_answer answer;
     mb_strbuf text = {0};
     const mb_status status = mb_plan_answer_make(options, &answer, error);
-    answer.width = page_width();
+    answer.width = mb_terminal_width(stdout, 80);
     if (!status) mb_plan_report_write(&text, &answer);
     mb_plan_answer_deinit(&answer);
     return put(stdout, &text, status, error);

@@ -4,7 +4,17 @@
 #pragma once
 #include "base/error.h"
 
+#include <stddef.h>
 #include <stdio.h>
+
+typedef struct mb_verb {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+} mb_verb;
+
+// mbsand complete: words that may come next, of these verbs and others.
+int mb_complete(const mb_verb *verbs, size_t count, int argc, char **argv);
 
 int mb_cmd_run(int argc, char **argv);
 int mb_cmd_sweep(int argc, char **argv);

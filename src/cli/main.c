@@ -11,13 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-typedef struct verb {
-    const char *name;
-    int (*run)(int argc, char **argv);
-    const char *summary;
-} verb;
-
-static const verb VERBS[] = {
+static const mb_verb VERBS[] = {
     {"run", mb_cmd_run, "run a scenario (the verb may be left out: mbsand SCENARIO.lua)"},
     {"sweep", mb_cmd_sweep, "run a grid into a database, resumable"},
     {"search", mb_cmd_search, "the highest load, or the fewest GPUs, that meet an SLO"},
@@ -79,6 +73,7 @@ static int run_verb(int argc, char **argv) {
         printf("the kernel's walls around policies: %s\n", mb_walls_name(mb_walls_available()));
         return mb_cli_finish();
     }
+    if (strcmp(first, "complete") == 0) return mb_complete(VERBS, VERB_COUNT, argc - 1, argv + 1);
     for (int i = 0; i < VERB_COUNT; i++)
         if (strcmp(first, VERBS[i].name) == 0) return VERBS[i].run(argc - 1, argv + 1);
     if (first[0] == '-' || is_scenario(first)) return mb_cmd_run(argc, argv);

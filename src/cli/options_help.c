@@ -39,7 +39,7 @@ void mb_pack_arguments_help(void) {
           "elsewhere,\n"
           "with more options where wanted; `mbsand verify CASE.mbs` says whether it gives the same bits.\n\n"
           "  -o, --output FILE        the case\n"
-          "  -p, -s, -j, --seeds, --seed, --only, --over, --step, --why, --hook-seconds, "
+          "  --policy, --set, --jobs, --seeds, --seed, --only, --over, --step, --why, --hook-seconds, "
           "--hook-instructions, --jit,\n"
           "  --memory-mb, --no-os-sandbox   as of `mbsand run`; kept in the case\n"
           "  -h, --help               this text\n\n"

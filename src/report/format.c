@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "report/format.h"
 
+#include "report/terminal.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -54,7 +56,7 @@ void mb_format_interval(char text[MB_TEXT_SIZE], double value, double low, doubl
     if (other >= NEARLY_EQUAL * arm) {
         mb_format_value(middle, value, decimals);
         mb_format_value(above, arm, decimals);
-        snprintf(text, MB_TEXT_SIZE, "%.30s±%.30s", middle, above);
+        snprintf(text, MB_TEXT_SIZE, "%.28s%s%.28s", middle, mb_plus_minus(), above);
         return;
     }
     decimals = mb_decimals(value, other);

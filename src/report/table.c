@@ -5,6 +5,7 @@
 #include "report/notes.h"
 #include "report/regret.h"
 #include "report/sheet.h"
+#include "report/terminal.h"
 #include "report/time_table.h"
 #include "report/verdict.h"
 
@@ -12,8 +13,8 @@
 #include <string.h>
 
 enum {
-    MAX_WIDTH = 110,  // a wider table goes on below
-    TEXT_WIDTH = 100, // sentences are wrapped here
+    MAX_WIDTH = 110,  // a wider table goes on below; of a terminal, its width
+    TEXT_WIDTH = 100, // sentences are wrapped here, or where a narrower terminal ends
     MAX_NAME = 40,    // a longer name is cut
 };
 
@@ -26,9 +27,22 @@ static const palette plain = {"", "", "", "", ""};
 
 // --- sentences -------------------------------------------------------------------------------------------
 
+// In the letters that there are.
+static void print_word(FILE *out, const char *text, size_t length) {
+    const char *sign;
+    while (!mb_locale_utf8(true) && (sign = strstr(text, "±")) && sign < text + length) {
+        fwrite(text, 1, (size_t)(sign - text), out);
+        fputs(mb_plus_minus(), out);
+        length -= (size_t)(sign - text) + strlen("±");
+        text = sign + strlen("±");
+    }
+    fwrite(text, 1, length, out);
+}
+
 // Print wrapped at spaces; every line after the first is indented.
 void mb_print_wrapped(FILE *out, const char *text, size_t indent) {
-    size_t column = 0;
+    size_t column = 0, most = mb_terminal_width(out, TEXT_WIDTH);
+    if (most > TEXT_WIDTH) most = TEXT_WIDTH;
     while (*text) {
         const size_t word = strcspn(text, " ");
         char part[256];
@@ -39,14 +53,14 @@ void mb_print_wrapped(FILE *out, const char *text, size_t indent) {
             part[some] = '\0';
             width += mb_text_width(part);
         }
-        if (column && column + 1 + width > TEXT_WIDTH) {
+        if (column && column + 1 + width > most) {
             fprintf(out, "\n%*s", (int)indent, "");
             column = indent;
         } else if (column) {
             fputc(' ', out);
             column++;
         }
-        fwrite(text, 1, word, out);
+        print_word(out, text, word);
         column += width;
         text += word;
         text += strspn(text, " ");
@@ -175,7 +189,7 @@ static void print_piece(FILE *out, const piece *p, const palette *paint) {
 // As many measures side by side as there is room for, the others below.
 static void print_pieces(FILE *out, const mb_sheet *sheet, const palette *paint) {
     size_t widths[MB_MEASURE_COUNT + 32], names = 0;
-    const size_t room = sizeof widths / sizeof *widths;
+    const size_t room = sizeof widths / sizeof *widths, most = mb_terminal_width(out, MAX_WIDTH);
     if (!sheet->columns || sheet->columns > room) return;
     for (size_t column = 0; column < sheet->columns; column++) {
         widths[column] = column_width(sheet, column);
@@ -184,7 +198,7 @@ static void print_pieces(FILE *out, const mb_sheet *sheet, const palette *paint)
     size_t first = sheet->text_columns;
     do {
         size_t width = names, end = first;
-        while (end < sheet->columns && (end == first || width + 2 + widths[end] <= MAX_WIDTH))
+        while (end < sheet->columns && (end == first || width + 2 + widths[end] <= most))
             width += 2 + widths[end++];
         if (first > sheet->text_columns) fputc('\n', out);
         print_piece(out, &(piece){sheet, widths, first, end}, paint);

@@ -123,3 +123,53 @@ function P:schedule(_, step) step:carry() step:admit(self.sim.queue) end\nreturn
     sed 's/synthetic {.*},$/requests {},/' s.lua >w.lua
     fails_with 2 "requests needs rows" run w.lua
 }
+
+@test "completion: what may come next, in three shells" {
+    comes_next() { # comes_next EXPECTED WORDS: among what is offered
+        local expected=$1
+        shift
+        run -0 "$MBSAND" complete "$@"
+        grep -qxF -- "$expected" <<<"$output" || { echo "no $expected: $output"; return 1; }
+    }
+    comes_next burst ""
+    comes_next explain ex
+    comes_next --no-os-sandbox run burst --no
+    comes_next cluster.gpus= burst --set cluster.gp
+    comes_next workload.arrivals.rate= sweep burst --over workload.arr
+    comes_next e2e_p99_s run burst --assert e2e
+    comes_next sarathi new policy mine --like sar
+    comes_next geometric new rule mine --like geo
+    comes_next h100-80gb plan --gpu h1
+    comes_next members run burst --dump mem
+    comes_next --like new --
+    run -0 "$MBSAND" complete run s.lua --out ""
+    [ -z "$output" ] # a file
+    PATH=$(dirname "$MBSAND"):$PATH
+    bash -c 'source "$1/completions/mbsand.bash"; COMP_WORDS=(mbsand run bur) COMP_CWORD=2; _mbsand; echo "${COMPREPLY[@]}"' - "$root" >got
+    [ "$(cat got)" = "burst burst_predictions" ]
+    for shell in zsh fish; do
+        command -v $shell >/dev/null || continue
+        [ $shell = zsh ] && zsh -n "$root/completions/_mbsand"
+        [ $shell = fish ] && fish --no-execute "$root/completions/mbsand.fish"
+    done
+    awk '/^  [a-z]/ { print $1 }' < <("$MBSAND" list keys) >keys
+    [ "$(sort keys | uniq -d)" = "" ] && [ "$(wc -l <keys)" -gt 200 ]
+    small # and what is offered is taken: one of each kind
+    run -0 "$MBSAND" s.lua -q --set cluster.gpus=2 --set seeds=1 --set slo.tbt=1 --set workload.arrivals.rate=2
+}
+
+@test "tables: as wide as the terminal, and in letters that the locale has" {
+    small
+    sed -i 's/constant { rate = 1 }/poisson { rate = 1 }/; s/seeds = 1/seeds = 3/' s.lua
+    run -0 env LC_ALL=C "$MBSAND" s.lua -q
+    [[ $output == *"+/-"* && $output != *"±"* ]]
+    LC_ALL=C grep -q "[^ -~]" <<<"$output" && { echo "$output"; return 1; }
+    run -0 env LC_ALL=C.UTF-8 "$MBSAND" s.lua -q
+    [[ $output == *"±"* ]]
+    command -v script >/dev/null || skip "no script(1)"
+    for width in 60 90; do
+        script -qec "stty cols $width; NO_COLOR=1 $MBSAND s.lua -q" /dev/null </dev/null | tr -d '\r' >out
+        [ "$(wc -L <out)" -le $width ] || { cat out; return 1; }
+    done
+    [ "$(grep -c '^policy' out)" -lt "$(script -qec "stty cols 60; NO_COLOR=1 $MBSAND s.lua -q" /dev/null </dev/null | grep -c '^policy')" ]
+}

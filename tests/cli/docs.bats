@@ -55,6 +55,44 @@ absent_from() { # absent_from FILE: those words of standard input that the file 
     [ -z "$missing" ]
 }
 
+@test "every verb is in the synopsis, and every option of a verb in its help" {
+    cat >"$BATS_TEST_TMPDIR/options.lua" <<'END'
+-- Verbs of --help against the synopsis; the tables of options against what `mbsand complete` finds in each verb's --help.
+local binary = ...
+local function read(path) local f = assert(io.open(path)) local t = f:read "a" f:close() return t end
+local function run(command) local p = assert(io.popen(command)) local t = p:read "a" p:close() return t end
+local synopsis = read "docs/mbsand.1":match "%.Sh SYNOPSIS(.-)%.Sh"
+local source, sets, count = read "src/cli/options.c", {}, 0
+local function value(text)
+  local sum = 0
+  for word in text:gmatch "[%w_]+" do sum = sum | (sets[word] or tonumber(word)) end
+  return sum
+end
+for name, text in source:match "enum {%s*(RUN = .-)}":gsub("//[^\n]*", ""):gmatch "([A-Z]+) = ([^,]+)" do sets[name] = value(text) end
+local function check(verb, option)
+  count = count + 1
+  if option == "help" or verb .. option == "searchshard" then return end -- said once for all; refused, with the reason
+  local told = run(binary .. " complete " .. verb .. " --" .. option)
+  if not ("\n" .. told):find("\n--" .. option .. "\n", 1, true) then print("mbsand " .. verb .. " --help lacks --" .. option) end
+end
+for verb in run(binary .. " --help"):gmatch "\n  (%l+) " do
+  if not synopsis:find("%.Op Cm " .. verb) and not synopsis:find("%.Cm " .. verb) then print("the synopsis lacks " .. verb) end
+  if sets[verb:upper()] then
+    for option, of in source:gmatch '{{"([%l-]+)", [a-z_]+, NULL, [^}]+}, ([^}]+)}' do
+      if value(of) & sets[verb:upper()] ~= 0 then check(verb, option) end
+    end
+  else
+    local file = io.open("src/cli/" .. (verb == "plan" and "plan_options" or "cmd_" .. verb) .. ".c")
+    for option in (file and file:read "a" or ""):gmatch '{"([%l-]+)", [a-z]+_argument' do check(verb, option) end
+  end
+end
+if count < 120 then print("only " .. count .. " options were found") end
+END
+    missing=$(lua5.4 "$BATS_TEST_TMPDIR/options.lua" "$MBSAND")
+    echo "$missing"
+    [ -z "$missing" ]
+}
+
 @test "README counts the models and GPUs that there are" {
     models=$("$MBSAND" list models | tail -n +2 | grep -c '^  [a-z]') gpus=$("$MBSAND" list gpus | tail -n +2 | grep -c '^  [a-z]')
     grep -q "descriptions of $models models and $gpus GPUs" README.md || { echo "$models models, $gpus GPUs"; return 1; }
