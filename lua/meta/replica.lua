@@ -46,7 +46,7 @@ function Replica:cached(req) end
 ---@param batch { requests?: integer, longest?: integer, service?: number } requests, longest prompt + output, service time
 ---@return number duration
 ---@return number tbt of a batch; nothing for a step, which is given by { prefill, prefix, decodes, context }, tokens and requests
----@overload fun(self: mbsand.Replica, step: { prefill?: integer, prefix?: integer, decodes?: integer, context?: integer }): number
+---@overload fun(self: mbsand.Replica, step: { prefill?: integer|integer[], prefix?: integer|integer[], decodes?: integer, context?: integer }): number
 function Replica:estimate(batch) end
 
 ---Ask `schedule` for it as soon as it stands at a boundary, although nothing has come for it.

@@ -153,52 +153,6 @@ static int cached(lua_State *L) { // 0 under a batch model, which has no prefix 
     return 1;
 }
 
-// A count in the table of options; NAN where it is none.
-static double count_field(lua_State *L, const char *name, double otherwise) {
-    lua_getfield(L, 2, name);
-    const bool given = lua_type(L, -1) == LUA_TNUMBER;
-    const lua_Number value = given ? lua_tonumber(L, -1) : lua_isnil(L, -1) ? otherwise : (double)NAN;
-    lua_pop(L, 1);
-    return value >= 0 && value <= 0x1p53 ? value : (double)NAN;
-}
-
-// estimate{ prefill = tokens, prefix = , decodes = , context = }: seconds of one such step, without noise.
-static int estimate_step(lua_State *L, const mb_engine *engine) {
-    const double prefill = count_field(L, "prefill", 0), prefix = count_field(L, "prefix", 0);
-    const double decodes = count_field(L, "decodes", 0), context = count_field(L, "context", 0);
-    if (!(prefill <= UINT32_MAX && prefix <= UINT32_MAX && decodes <= UINT32_MAX && context >= 0))
-        return luaL_error(L, "estimate: expected { prefill = tokens, prefix = tokens, decodes = requests, "
-                             "context = tokens }, numbers of at least 0");
-    const mb_chunk chunk = {.tokens = (uint32_t)prefill, .prefix = (uint32_t)prefix};
-    const mb_step_shape shape = {.prefill_tokens = chunk.tokens,
-                                 .prefill_requests = chunk.tokens > 0,
-                                 .chunks = &chunk,
-                                 .decode_requests = (uint32_t)decodes,
-                                 .decode_context = (uint64_t)context};
-    double seconds = 0;
-    mb_error error = {0};
-    if (mb_shape_seconds(engine, &shape, &seconds, &error) != MB_OK) return mb_host_raise(L, &error);
-    lua_pushnumber(L, seconds);
-    return 1;
-}
-
-// estimate{ requests =, longest = [, service =] }: seconds that such a batch would take, without noise.
-static int estimate(lua_State *L) {
-    const mb_replica *replica = check_replica(L);
-    luaL_checktype(L, 2, LUA_TTABLE);
-    if (mb_latency_is_step(replica->engine.latency)) return estimate_step(L, &replica->engine);
-    mb_latency quiet = *replica->engine.latency;
-    quiet.noise = 0;
-    const double requests = count_field(L, "requests", 1), longest = count_field(L, "longest", 0);
-    const double service = count_field(L, "service", 0);
-    if (!(requests >= 1 && requests <= UINT32_MAX && longest <= UINT32_MAX && service >= 0))
-        return luaL_error(L, "estimate: expected { requests = at least 1, longest = tokens }");
-    const mb_batch_time time = mb_latency_batch(&quiet, (uint32_t)requests, (uint32_t)longest, service, NULL);
-    lua_pushnumber(L, time.duration_s);
-    lua_pushnumber(L, time.tbt_s);
-    return 2;
-}
-
 enum {
     REPLICA_ID,
     REPLICA_ROLE,
@@ -374,7 +328,7 @@ void mb_replica_view_push(mb_host *host, uint32_t replica) {
 void mb_replica_views_open(lua_State *L) {
     static const mb_member members[] = {{"each_running", each_running, 0},
                                         {"cached", cached, 0},
-                                        {"estimate", estimate, 0},
+                                        {"estimate", mb_estimate_call, 0},
                                         {"plain", mb_replica_plain, 0},
                                         {"wake", wake, 0},
                                         {"peak", mb_peak_call, 0},
