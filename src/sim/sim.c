@@ -9,6 +9,7 @@
 #include "sim/front.h"
 #include "sim/handoff.h"
 #include "sim/lockstep.h"
+#include "sim/moved.h"
 #include "sim/news.h"
 #include "sim/notice.h"
 #include "sim/pending.h"
@@ -229,7 +230,6 @@ static mb_status run_instant(mb_sim *sim, double time_s, mb_error *error) {
     if (status == MB_OK) status = fire_timers(sim, error);
     if (status == MB_OK) status = mb_handoffs_send(sim, error);
     if (status == MB_OK) status = mb_dispatch(sim, error);
-    if (status == MB_OK) status = mb_handoffs_send(sim, error);
     if (sim->config->fair.measured) mb_service_look(sim);
     if (status == MB_OK) mb_sim_check(sim); // a hook that failed may have left a step half built
     return status;

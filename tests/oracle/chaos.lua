@@ -4,6 +4,7 @@
 -- anything (meddling.lua).
 local questions = require "questions"
 local meddling = require "meddling"
+local moves = require "moves"
 
 local Chaos = { params = {
   seed = 1,
@@ -25,6 +26,7 @@ local Chaos = { params = {
   displace = 0,                   -- chance of letting running requests make room, where the queue has an order
   ask = 0,                        -- chance of questions at the beginning of a hook
   meddle = 0,                     -- chance of changing something there
+  move = 0,                       -- chance of moving KV memory there
 } }
 
 function Chaos:draw()
@@ -41,13 +43,15 @@ function Chaos:ask(where, step, what_step)
   if step then self.asker.step = step end
   if self:chance(self.params.ask) then questions.ask(self.asker, where, step, what_step) end
   if self:chance(self.params.meddle) then meddling.change(self.asker, where) end
+  if where ~= "by" and where ~= "finish" and where ~= "init" and self:chance(self.params.move) then moves.some(self.asker) end
 end
 
 function Chaos:init()
   local params, sim = self.params, self.sim
   self.state, self.drawn = 1 + params.seed * 7919, -20
   for i = 1, 20 do self:draw() end -- luacheck: ignore i
-  self.asker = { sim = sim, requests = {}, queues = { sim.queue }, draw = function() return self:draw() end }
+  self.asker = { sim = sim, requests = {}, queues = { sim.queue }, draw = function() return self:draw() end,
+    migrates = {}, left = {}, at = {} }
   if params.ask > 0 then sim:sample() end -- what is read of files is read now
   self:ask("init")
   self.queue = sim.queue
@@ -134,6 +138,7 @@ function Chaos:preempt_some(replica, step)
     local how = self.params.how
     if how == "any" then how = ({ "recompute", "swap", "pause", "restart" })[1 + math.floor(self:draw() * 4)] end
     -- what is paused stays here, so it waits in this replica's own queue
+    self.asker.at[req.id] = replica
     step:preempt(req, how, how == "pause" and replica.queue or nil, self:draw() < 0.5 and "back" or "front")
   end
 end
@@ -237,7 +242,15 @@ function Chaos:stepped(replica, step)
   self.sim:observe("tbt", step.tbt)
 end
 
+function Chaos:handoff(req, replica) return moves.handoff(self.asker, req, replica) end
+
+function Chaos:signal(event)
+  moves.signal(self.asker, event)
+  self:ask("signal")
+end
+
 function Chaos:finish(req, why)
+  self.asker.left[req.id] = true
   self:ask("finish")
   local replicas = self.sim.replicas
   if self.params.plain > 0 then self:be_plain(replicas[1 + math.floor(self:draw() * #replicas)]) end
