@@ -88,6 +88,9 @@ local function cluster_text(cluster, group)
   if cluster.capacity then
     details[#details + 1] = describe.count(cluster.capacity) .. " KV tokens" .. (cluster.replicas == 1 and "" or " each")
   end
+  if cluster.max_replicas and cluster.max_replicas > cluster.replicas then
+    details[#details + 1] = "up to " .. describe.count(cluster.max_replicas)
+  end
   if #details > 0 then text = text .. " (" .. table.concat(details, ", ") .. ")" end
   return text
 end

@@ -1,5 +1,6 @@
 -- From cluster.gpu and cluster.model: how many replicas, how much KV memory each has, how long its steps take and what it
 -- costs. The arithmetic is the core's (src/plan, src/model/roofline.c).
+local lifecycle = require "mbsand.lifecycle"
 local pipeline = require "mbsand.pipeline"
 local schema = require "mbsand.schema"
 
@@ -93,6 +94,7 @@ function hardware.apply(checked, place, folder, native, steps)
       stages > 1 and ("cluster.pipeline.stages = %d times "):format(stages) or "", cluster.tp)
   end
   cluster.replicas = cluster.gpus / (cluster.tp * stages)
+  lifecycle.apply(cluster, cluster.tp * stages, at)
   apply_experts(cluster, at)
   local price, model = cluster.usd_per_hour, {}
   if cluster.gpu then
@@ -113,6 +115,7 @@ function hardware.apply(checked, place, folder, native, steps)
   complete_measured(latency, cluster, model, place:key("latency"))
   pipeline.apply(cluster, latency, steps, model.hidden or latency.hidden, at)
   cluster.all_usd_per_hour = (price or 0) * cluster.gpus
+  cluster.replica_usd_per_hour = (price or 0) * cluster.tp * stages
 end
 
 return hardware

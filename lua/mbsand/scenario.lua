@@ -5,6 +5,7 @@ local groups = require "mbsand.groups"
 local links = require "mbsand.links"
 local hardware = require "mbsand.hardware"
 local pipeline = require "mbsand.pipeline"
+local lifecycle = require "mbsand.lifecycle"
 local policies = require "mbsand.policies"
 local schema = require "mbsand.schema"
 local vocabulary = require "mbsand.vocabulary"
@@ -513,6 +514,8 @@ local function build_experiment(context, original, axes, point)
   end
   links.read(checked.cluster, checked.groups, place:key("cluster", node))
   check_together(checked, place)
+  checked.failures = lifecycle.failures(node.failures, checked, place:key("failures", node))
+  if checked.cluster.replicas == 0 then place:fail("cluster.start leaves no replica at first; expected one at least") end
   checked.policies = policies.read(node.policies, context.added, swept, forced, place:key("policies", node),
     context.native, context.path:match("^(.*)/[^/]*$") or ".", context.only)
   checked.where = place:where()

@@ -123,6 +123,9 @@ front_end.shorthand, front_end.expected = "base", "a number of seconds, or a tab
 
 local cluster = record({
   gpus = number { min = 1, max = 2 ^ 20, whole = true, default = 1 },
+  start = number { min = 0, max = 2 ^ 20, whole = true, unit = "replicas" }, -- at the beginning
+  max_gpus = number { min = 1, max = 2 ^ 20, whole = true },
+  start_delay = number { min = 0, unit = "seconds" },
   name = { type = "text" },
   gpu = { type = "text", expected = 'the name of a GPU in quotes, such as "h100-80gb"' },
   model = { type = "text", expected = 'the name of a model in quotes, such as "llama-3-8b"' },
@@ -238,6 +241,7 @@ local section = record {
     w_output = number { min = 0, max = 1e6, default = 2 },
   },
   policies = { type = "any" }, -- read by policies.lua
+  failures = { type = "any" }, -- read by lifecycle.lua
   seeds = number { min = 1, max = 1e6, whole = true, default = 5 },
   seed = natural(42),
   warmup = warmup,

@@ -10,7 +10,7 @@
 -- A policy ---------------------------------------------------------------------------------------------------
 
 ---@alias mbsand.Why "done"|"rejected"
----@alias mbsand.Refusal "memory"|"requests"|"tokens"|"elsewhere"|"late"|"flight"
+---@alias mbsand.Refusal "memory"|"requests"|"tokens"|"elsewhere"|"late"|"flight"|"draining"
 ---@alias mbsand.Order "arrival"|"prompt_tokens"|"predicted_output"|"predicted_total"|"predicted_remaining"|"expected_output"|"expected_remaining"|"rank"|"priority"|"deadline"|"output_tokens"
 ---@alias mbsand.Key "predicted_output"|"prompt_tokens"|"predicted_total"|"priority"|"output_tokens"
 ---@alias mbsand.Value number|string|boolean|number[]
@@ -101,20 +101,13 @@ function Sim:group(name) end
 ---@return string? why
 function Sim:send(req, replica, how) end
 
----Move a request that decodes while it goes on, in stages. False: there is no room.
----@param req mbsand.Request
----@param replica mbsand.Replica
----@param how? { stages?: integer, last?: integer } at most so many (3), the last when so many blocks are left (16)
----@return boolean
----@return string? why
-function Sim:migrate(req, replica, how) end
+---A replica more, up in `delay` seconds (the group's start_delay); nil and "limit" above its max_gpus.
+---@param options? { group?: string, delay?: number }
+---@return mbsand.Replica?
+---@return "limit"?
+function Sim:add(options) end
 
----Give up what moves the request; true if something did.
----@param req mbsand.Request
----@return boolean
-function Sim:abort(req) end
-
----The replica with the least of it ("load": running + waiting in its own queue); of equals the first.
+---Of those that are up the replica with the least of it ("load": running + waiting in its own queue); of equals the first.
 ---@param what? "load"|"running"|"waiting"
 ---@return mbsand.Replica
 function Sim:least(what) end

@@ -11,6 +11,7 @@
 ---@class mbsand.Replica
 ---@field id integer from 1
 ---@field role "both"|"prefill"|"decode" settable: "prefill" hands requests off at their first token
+---@field state "up"|"starting"|"draining"|"down"|"off"
 ---@field group string? of cluster.groups
 ---@field cluster mbsand.Asked what the scenario asks of its admission
 ---@field running integer requests that run on it; 0 where `schedule` is called under a batch model
@@ -55,3 +56,17 @@ function Replica:wake() end
 ---From now on the core fills this replica's steps: carry, and unless that had to preempt, admit. False: `schedule` is called again.
 ---@param step false|{ queue: mbsand.Queue, most?: number, carry?: mbsand.Find|{ find?: mbsand.Find, victim?: string }, after_preemption?: boolean, displace?: "newest"|"oldest", age?: number }
 function Replica:plain(step) end
+
+---It takes nothing new, and is off when the last request has left; what waits in its queue moves to `to` (sim.queue).
+---@param to? mbsand.Queue
+function Replica:drain(to) end
+
+---Up again, while it drains.
+function Replica:undrain() end
+
+---Off at once; only one that is empty.
+function Replica:remove() end
+
+---It fails now; up again in `repair` seconds, or never.
+---@param repair? number
+function Replica:fail(repair) end

@@ -52,6 +52,10 @@ function Request:computed() end
 ---@return integer
 function Request:preemptions() end
 
+---Times that its replica failed under it.
+---@return integer
+function Request:failures() end
+
 ---Believe the whole output to be of so many tokens: for "expected_output", "expected_remaining" and the reserve "expected".
 ---@param tokens number at least 0
 function Request:expect(tokens) end

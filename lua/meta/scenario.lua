@@ -20,6 +20,7 @@
 ---@field qoe? mbsand.Reader of answers
 ---@field fair? { w_prompt?: number, w_output?: number } what tokens are worth in `service_gap`; 1, 2
 ---@field policies (string|mbsand.PolicyEntry)[] names, files, or tables with parameters
+---@field failures? { at: number, replica: integer, repair?: number }[]|{ mtbf: number, mttr: number } when replicas fail
 ---@field seeds? integer 5
 ---@field seed? integer 42
 ---@field stop_time? number s: the simulation ends here
@@ -90,6 +91,9 @@
 ---@field kv_block? integer tokens of a block of "paged"; 16
 ---@field kv_blocks? integer KV memory of a replica, blocks
 ---@field token_budget? integer tokens that a step may compute
+---@field start? integer replicas at the beginning; default: all
+---@field max_gpus? integer GPUs that policies may come to
+---@field start_delay? number seconds until a replica that is added is up
 ---@field max_requests? integer requests that may run on a replica
 ---@field reserve? "chunk"|"sequence"|"prompt"|"predicted"|"expected"|"maximum" what admission takes; "chunk"
 ---@field watermark? number share of the blocks that admission leaves free; 0

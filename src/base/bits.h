@@ -21,6 +21,27 @@ static inline bool mb_bits_init(mb_bits *bits, uint32_t n) {
     return bits->words && bits->full;
 }
 
+// Room for 0 .. n - 1, n no less than before; false when out of memory: then nothing has changed.
+static inline bool mb_bits_grow(mb_bits *bits, uint32_t n) {
+    const uint32_t old_words = bits->word_count, old_full = (old_words + 63) / 64;
+    const uint32_t words = (n + 63) / 64, full = (words + 63) / 64;
+    if (words <= old_words) return true;
+    uint64_t *grown = realloc(bits->words, words * sizeof *grown);
+    if (!grown) return false;
+    bits->words = grown;
+    if (full > old_full) {
+        uint64_t *grown_full = realloc(bits->full, full * sizeof *grown_full);
+        if (!grown_full) return false;
+        bits->full = grown_full;
+    }
+    for (uint32_t i = old_words; i < words; i++)
+        bits->words[i] = 0;
+    for (uint32_t i = old_full; i < full; i++)
+        bits->full[i] = 0;
+    bits->word_count = words;
+    return true;
+}
+
 static inline void mb_bits_deinit(mb_bits *bits) {
     free(bits->words);
     free(bits->full);

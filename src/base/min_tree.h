@@ -38,6 +38,18 @@ static inline void mb_min_tree_set(mb_min_tree *tree, uint32_t i, double value) 
     }
 }
 
+// n numbers, no fewer than before; those that are new are INFINITY. False when out of memory.
+static inline bool mb_min_tree_grow(mb_min_tree *tree, uint32_t n) {
+    if (n <= tree->leaves) return true;
+    mb_min_tree grown;
+    if (!mb_min_tree_init(&grown, n)) return false;
+    for (uint32_t i = 0; i < tree->leaves; i++)
+        mb_min_tree_set(&grown, i, tree->nodes[tree->leaves + i]);
+    mb_min_tree_deinit(tree);
+    *tree = grown;
+    return true;
+}
+
 static inline double mb_min_tree_least(const mb_min_tree *tree) {
     return tree->nodes[1];
 }

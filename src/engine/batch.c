@@ -42,7 +42,9 @@ mb_refusal mb_batch_add(mb_engine *engine, uint32_t slot) {
     engine->predicted_tokens += request->prompt_tokens + request->predicted_output;
     around->kv_reserved += engine->kv.reserved - reserved;
     around->kv_used += tokens;
+    const uint32_t home = request->queue;
     around->took(around->self, engine, slot);
+    request->tree_priority = home;
     return MB_FITS;
 }
 

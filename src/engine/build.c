@@ -297,8 +297,7 @@ mb_refusal mb_build_add(mb_engine *engine, uint32_t slot, uint32_t wanted) {
 
 // --- preemption
 
-// Take a running request out of the step and out of the engine's lists; its progress is in the request.
-static void withdraw(mb_stepper *stepper, uint32_t slot) {
+void mb_build_withdraw(mb_stepper *stepper, uint32_t slot) {
     mb_request *request = mb_request_at(stepper->requests, slot);
     switch (request->stage) {
     case MB_STAGE_PREFILL:
@@ -385,7 +384,7 @@ mb_status mb_build_set_aside(mb_engine *engine, uint32_t slot, mb_preemption how
         return MB_OK;
     }
     if (around->times) mb_spend_aside(engine->stepper, slot);
-    withdraw(engine->stepper, slot);
+    mb_build_withdraw(engine->stepper, slot);
     request->attained_s += now_s - request->since_s;
     request->since_s = now_s;
     request->preemptions++;

@@ -11,6 +11,8 @@ mb_refusal mb_build_add(mb_engine *engine, uint32_t slot, uint32_t wanted);
 mb_status mb_build_carry(mb_engine *engine, mb_carry_rule rule, uint32_t *preempted, mb_error *error);
 mb_status mb_build_preempt(mb_engine *engine, uint32_t slot, mb_preemption how, uint32_t queue, bool front,
                            mb_refusal *refusal, mb_error *error);
+// Take a running request out of the step and out of the engine's lists; its progress is in the request.
+void mb_build_withdraw(mb_stepper *stepper, uint32_t slot);
 // One that runs here leaves, to wait in no queue: it is going to be turned away.
 mb_status mb_build_cancel(mb_engine *engine, uint32_t slot, mb_error *error);
 // One that runs here leaves the step and the engine, to wait in a queue (MB_NONE: that which it came from,

@@ -481,7 +481,7 @@ static mb_status show_run(const mb_engine *engine, const mb_step_report *report,
                                     .batch = around->batches,
                                     .replica = engine->id,
                                     .start_s = stepper->run_start_s,
-                                    .end_s = mb_engine_now(engine),
+                                    .end_s = stepper->last_end_s,
                                     .tbt_s = report->tbt_s,
                                     .requests = report->requests,
                                     .useful_tokens = report->prefill_tokens + report->decode_tokens,
@@ -510,30 +510,46 @@ static mb_status show_members(const mb_engine *engine, uint64_t steps, mb_error 
     return status;
 }
 
-mb_status mb_run_end(mb_engine *engine, mb_step_report *report, mb_error *error) {
+// The run is over: its steps so far, the last of which ended at last_end_s, are shown.
+static mb_status close_run(mb_engine *engine, mb_step_report *report, mb_error *error) {
     mb_stepper *stepper = engine->stepper;
     mb_run_close_piece(stepper);
     mb_run_account(stepper);
     stepper->stepping = false;
-    stepper->last_start_s = mb_piece_time(stepper, stepper->steps - 1);
-    stepper->last_end_s = mb_engine_now(engine);
-    if (engine->around->times) stepper->accounted_ns = mb_nanoseconds(stepper->last_end_s);
+    if (engine->around->times) stepper->accounted_ns = mb_nanoseconds(mb_engine_now(engine));
     engine->event_s = INFINITY;
     stepper->boundary_s = INFINITY;
     const uint64_t steps = stepper->run_steps;
-    const double duration = mb_engine_now(engine) - stepper->run_start_s;
+    const double duration = stepper->last_end_s - stepper->run_start_s;
     *report = (mb_step_report){.duration_s = duration,
                                .tbt_s = stepper->run_decodes ? duration / (double)steps : 0,
                                .count = steps,
                                .requests = stepper->run_requests,
                                .prefill_tokens = stepper->run_prefill_tokens,
                                .decode_tokens = stepper->run_decodes};
+    if (steps == 0) return MB_OK;
     engine->around->batches++;
-    mb_status status = show_run(engine, report, error);
-    if (status == MB_OK) status = show_members(engine, steps, error);
+    const mb_status status = show_run(engine, report, error);
+    return status == MB_OK ? show_members(engine, steps, error) : status;
+}
+
+mb_status mb_run_end(mb_engine *engine, mb_step_report *report, mb_error *error) {
+    mb_stepper *stepper = engine->stepper;
+    stepper->last_start_s = mb_piece_time(stepper, stepper->steps - 1);
+    stepper->last_end_s = mb_engine_now(engine);
+    mb_status status = close_run(engine, report, error);
     if (status == MB_OK) status = leave_done(engine, error);
     stepper->ends = false;
     return status;
+}
+
+mb_status mb_run_cut(mb_engine *engine, double *lost_s, mb_error *error) {
+    mb_stepper *stepper = engine->stepper;
+    mb_step_report report;
+    mb_run_settle(engine);
+    stepper->last_end_s = mb_piece_time(stepper, stepper->steps);
+    *lost_s = mb_engine_now(engine) - stepper->last_end_s;
+    return close_run(engine, &report, error);
 }
 
 void mb_run_abandon(mb_engine *engine) {

@@ -44,6 +44,9 @@ mb_status mb_run_finish(mb_engine *engine, uint32_t slot, mb_error *error);
 
 // End the run at the present boundary: the requests that are done leave.
 mb_status mb_run_end(mb_engine *engine, mb_step_report *report, mb_error *error);
+// End it in the middle of a step, which never was; how long that one has taken. Steps that ended by now
+// count.
+mb_status mb_run_cut(mb_engine *engine, double *lost_s, mb_error *error);
 // Averages of memory: those of the run up to now; they go on from here, with what there is now.
 void mb_run_account(mb_stepper *stepper);
 void mb_run_restart_account(mb_stepper *stepper);

@@ -52,6 +52,18 @@ void mb_spend_aside(const mb_stepper *stepper, uint32_t slot) {
     if (request->computed > time->known) time->known = request->computed;
 }
 
+void mb_spend_lost(const mb_stepper *stepper, uint32_t slot, bool in_step, double began_s) {
+    const mb_request *request = mb_request_at(stepper->requests, slot);
+    const mb_time_part before = request->stage == MB_STAGE_DECODE ? MB_PART_DECODE : MB_PART_ASIDE;
+    mb_request_time *time = time_of(stepper, slot);
+    const int64_t now = now_ns(stepper), began = in_step ? mb_nanoseconds(began_s) : now;
+    if (began > time->since_ns) charge(time, began, &stepper->spent, before);
+    time->parts[MB_PART_AGAIN] += now - time->since_ns;
+    time->since_ns = now;
+    time->seen = stepper->spent;
+    if (request->computed > time->known) time->known = request->computed;
+}
+
 void mb_spend_waste(const mb_stepper *stepper, uint32_t slot) {
     mb_request_time *time = time_of(stepper, slot);
     time->parts[MB_PART_AGAIN] += time->parts[MB_PART_DECODE];

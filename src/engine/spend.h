@@ -10,6 +10,8 @@ void mb_spend_take_in(const mb_stepper *stepper, uint32_t slot);
 void mb_spend_turn(const mb_stepper *stepper, uint32_t slot);
 // The same for one that is set aside.
 void mb_spend_aside(const mb_stepper *stepper, uint32_t slot);
+// A running request is lost with its replica; in_step: what was under way for it began at this time.
+void mb_spend_lost(const mb_stepper *stepper, uint32_t slot, bool in_step, double began_s);
 // What it generated so far is thrown away: the time that went into it was lost, and what comes now is its
 // answer.
 void mb_spend_waste(const mb_stepper *stepper, uint32_t slot);

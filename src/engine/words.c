@@ -13,7 +13,7 @@ const char *mb_preemption_name(mb_preemption how) {
 }
 
 const char *mb_refusal_name(mb_refusal refusal) {
-    static const char *const names[] = {"fits", "memory",    "requests", "tokens",
-                                        "host", "elsewhere", "late",     "flight"};
+    static const char *const names[] = {"fits",      "memory", "requests", "tokens",  "host",
+                                        "elsewhere", "late",   "flight",   "draining"};
     return names[refusal];
 }

@@ -33,6 +33,7 @@ typedef enum mb_refusal {
     MB_REFUSED_HOST,
     MB_REFUSED_ELSEWHERE, // its memory is on another replica
     MB_REFUSED_LATE,      // asynchronous scheduling: it arrived after this step was composed
-    MB_REFUSED_FLIGHT     // it is in a batch of a pipeline that is under way
+    MB_REFUSED_FLIGHT,    // it is in a batch of a pipeline that is under way
+    MB_REFUSED_DRAINING   // the replica takes nothing new
 } mb_refusal;
 const char *mb_refusal_name(mb_refusal refusal);

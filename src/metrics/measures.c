@@ -101,6 +101,9 @@ const mb_measure mb_measures[MB_MEASURE_COUNT] = {
      true},
     {"late_mean_s", "mean over tokens of how much later than that, 0 for those in time, s", MB_BETTER_LOWER,
      false},
+    {"replica_s", "seconds summed over the replicas that were neither down nor off, s", MB_BETTER_LOWER,
+     false},
+    {"lost_s", "seconds of steps that failures of replicas cut, s", MB_BETTER_LOWER, false},
 };
 
 static double ratio(double a, double b) {
@@ -140,6 +143,7 @@ void mb_measure_all(const mb_metrics *metrics, const mb_slo *slo, double values[
     const double duration = metrics->end_s - metrics->start_s, counted = (double)metrics->counted;
     const bool limited = metrics->kv_capacity != MB_UNLIMITED;
     const double output = (double)metrics->output_tokens;
+    const bool moving = metrics->comes_and_goes;
     double *at = values;
     *at++ = (double)metrics->requests;
     *at++ = (double)metrics->finished;
@@ -161,13 +165,13 @@ void mb_measure_all(const mb_metrics *metrics, const mb_slo *slo, double values[
     *at++ = share_missed(metrics, &metrics->tbt_bound, slo->tbt_s);
     *at++ = share_missed(metrics, &metrics->e2e_bound, slo->e2e_s);
     *at++ = ratio((double)metrics->slo_met, (double)(metrics->counted - metrics->censored));
-    *at++ = share(ratio(metrics->busy_s, duration * metrics->replicas));
+    *at++ = share(ratio(metrics->busy_s, moving ? metrics->present_s : duration * metrics->replicas));
     *at++ = (double)metrics->batches;
     *at++ = ratio((double)metrics->batch_requests, (double)metrics->batches);
     at = put_stops(at, metrics);
     *at++ = 1 - ratio((double)metrics->useful_tokens, (double)metrics->padded_tokens);
-    *at++ = limited ? share(ratio(metrics->kv_reserved_integral, duration * (double)metrics->kv_capacity))
-                    : (double)NAN;
+    const double room = moving ? metrics->present_kv_s : duration * (double)metrics->kv_capacity;
+    *at++ = limited ? share(ratio(metrics->kv_reserved_integral, room)) : (double)NAN;
     *at++ = limited && duration > 0 ? metrics->kv_peak : (double)NAN;
     *at++ = share(1 - ratio(metrics->kv_used_integral, metrics->kv_reserved_integral));
     *at++ = ratio((double)metrics->cached_tokens, (double)metrics->admitted_tokens);
@@ -175,8 +179,8 @@ void mb_measure_all(const mb_metrics *metrics, const mb_slo *slo, double values[
     *at++ = (double)metrics->preemptions;
     *at++ = metrics->idle_with_work_s;
     *at++ = duration > 0 ? share(mb_metrics_jain(metrics)) : (double)NAN;
-    *at++ = metrics->usd_per_hour > 0 ? ratio(metrics->usd_per_hour / 3600 * duration, output / 1e6)
-                                      : (double)NAN;
+    const double usd = moving ? metrics->present_usd : metrics->usd_per_hour / 3600 * duration;
+    *at++ = metrics->usd_per_hour > 0 ? ratio(usd, output / 1e6) : (double)NAN;
     *at++ = metrics->sim_wall_s;
     *at++ = ratio((double)metrics->requests, metrics->sim_wall_s);
     for (int i = 0; i < MB_PARTS; i++)
@@ -195,6 +199,8 @@ void mb_measure_all(const mb_metrics *metrics, const mb_slo *slo, double values[
     *at++ = metrics->wasted_tokens ? (double)metrics->wasted_tokens : (double)NAN;
     *at++ = ratio((double)metrics->late_tokens, (double)metrics->dated_tokens);
     *at++ = ratio(metrics->late_s, (double)metrics->dated_tokens);
+    *at++ = moving ? metrics->replica_s : (double)NAN;
+    *at++ = moving ? metrics->lost_s : (double)NAN;
 }
 
 int mb_measure_index(const char *name) {

@@ -49,6 +49,10 @@ typedef struct mb_metrics {
     uint64_t skipped_zero, skipped_empty, skipped_long; // rows of the trace left out
     char first_rejection[256];
     double usd_per_hour; // of all replicas; 0: not known
+    // Where replicas come and go: replica seconds, neither down nor off, since the beginning or the end of
+    // the warm-up; and in the time of observation, with what they could hold and cost.
+    bool comes_and_goes;
+    double replica_s, present_s, present_kv_s, present_usd;
     double sim_wall_s;
     // --- Of requests that arrived after the warm-up.
     uint64_t counted;  // all
@@ -83,6 +87,7 @@ typedef struct mb_metrics {
     double kv_peak;                                // highest fraction of a replica's pool
     uint64_t stops[MB_STOP_COUNT];                 // steps and batches with new requests in them
     double idle_with_work_s; // replica seconds idle while requests waited, unless the policy said step:idle
+    double lost_s;           // of steps that failures cut
     uint64_t preemptions;
     uint64_t admitted_tokens, cached_tokens; // known at admission to an engine; of these, found in its cache
     uint64_t recomputed_tokens;              // computed again after a preemption

@@ -401,3 +401,9 @@ void mb_kv_blocks_deinit(mb_kv_blocks *pool) {
     free(pool->runs);
     *pool = (mb_kv_blocks){0};
 }
+
+bool mb_kv_blocks_clear(mb_kv_blocks *pool) {
+    const mb_kv_blocks old = *pool;
+    mb_kv_blocks_deinit(pool);
+    return mb_kv_blocks_init(pool, old.total, old.block_tokens, old.keep);
+}

@@ -53,6 +53,9 @@ typedef struct mb_kv_blocks {
 // False when out of memory (release with deinit all the same). total >= 1, block_tokens >= 1.
 bool mb_kv_blocks_init(mb_kv_blocks *pool, uint64_t total, uint32_t block_tokens, bool keep);
 void mb_kv_blocks_deinit(mb_kv_blocks *pool);
+// All blocks are free, and nobody knows their content: no hold of before may be used any more. False when out
+// of memory.
+bool mb_kv_blocks_clear(mb_kv_blocks *pool);
 
 // Blocks that `tokens` tokens fill or begin.
 static inline uint64_t mb_kv_blocks_for(const mb_kv_blocks *pool, uint64_t tokens) {

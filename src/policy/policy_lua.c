@@ -160,6 +160,11 @@ static mb_status hook_schedule(void *self, mb_sim *sim, mb_replica *replica, mb_
     if (replica->plain.declared) return mb_plain_step(sim, error);
     mb_host *host = self;
     host->idles = 0;
+    if (host->hooks[MB_HOOK_SCHEDULE] == LUA_NOREF)
+        return mb_fail(
+            error, MB_FAILED,
+            "%s: the policy has no hook 'schedule', and replica %u, which was added, has no plain step",
+            host->path, replica->engine.id + 1);
     begin_step(host, MB_HOOK_SCHEDULE, replica->engine.id);
     return mb_host_call(host, "schedule", 3, 0, error);
 }
@@ -187,16 +192,7 @@ static int call_with_notice(lua_State *L) {
 
 static mb_status hook_signal(void *self, mb_sim *sim, const mb_notice *notice, mb_error *error) {
     (void)sim;
-    mb_host *host = self;
-    mb_held held = {.slot = notice->request, .outer = host->held};
-    const mb_fence outer =
-        notice->leaves ? mb_host_fence(host, MB_FENCE_STEP, "the hook 'signal'") : host->fence;
-    if (notice->leaves) host->held = &held;
-    const mb_status status =
-        call_protected(self, call_with_notice, (void *)(uintptr_t)notice, "signal", error);
-    host->held = held.outer;
-    host->fence = outer;
-    return status;
+    return call_protected(self, call_with_notice, (void *)(uintptr_t)notice, "signal", error);
 }
 
 static mb_status hook_timer(void *self, mb_sim *sim, uint32_t timer, mb_error *error) {

@@ -76,12 +76,24 @@ static void ask_keys(lua_State *L, const mb_queue *queue, uint32_t asked) {
     }
 }
 
+// What is off serves nothing.
+static void check_owner_on(lua_State *L, uint32_t queue) {
+    const mb_sim *sim = mb_host_of(L)->sim;
+    const uint32_t owner = sim->queues[queue].owner;
+    if (owner != MB_NONE && sim->replicas[owner]->state == MB_OFF)
+        luaL_error(L,
+                   "queue:push: this is the queue of replica %d, which is off (replica.state) and serves "
+                   "nothing any more",
+                   (int)owner + 1);
+}
+
 static int push(lua_State *L, bool front) {
     mb_host *host = mb_host_of(L);
     const mb_view *view = mb_view_check(L, 1, MB_VIEW_QUEUE);
     const mb_key order = host->sim->queues[view->index].order;
     if (front && order != MB_KEY_NONE)
         return luaL_error(L, "push_front: the queue is ordered by a key; only a plain queue has a front");
+    check_owner_on(L, view->index);
     double key = 0;
     if (order == MB_KEY_GIVEN) {
         mb_request_view_check(L, 2);

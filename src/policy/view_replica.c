@@ -2,6 +2,7 @@
 // Replicas and their KV memory as a policy sees them.
 #include "engine/sums.h"
 #include "policy/views.h"
+#include "sim/lifecycle.h"
 #include "sim/news.h"
 
 #include <math.h>
@@ -156,6 +157,7 @@ static int cached(lua_State *L) { // 0 under a batch model, which has no prefix 
 enum {
     REPLICA_ID,
     REPLICA_ROLE,
+    REPLICA_STATE,
     REPLICA_GROUP,
     REPLICA_CLUSTER,
     REPLICA_RUNNING,
@@ -195,6 +197,9 @@ static int read_replica(lua_State *L, const mb_view *view, int property) {
         break;
     case REPLICA_ROLE:
         lua_pushstring(L, mb_role_name(replica->role));
+        break;
+    case REPLICA_STATE:
+        lua_pushstring(L, mb_replica_state_name(replica->state));
         break;
     case REPLICA_GROUP:
         lua_pushstring(L, replica->hardware->group);
@@ -325,6 +330,17 @@ void mb_replica_view_push(mb_host *host, uint32_t replica) {
     lua_remove(host->L, -2);
 }
 
+void mb_replica_view_add(mb_host *host, uint32_t replica) {
+    lua_State *L = host->L;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, host->kv_views);
+    mb_view_new(L, MB_VIEW_KV, replica, host->kv_meta);
+    lua_rawseti(L, -2, (int)replica + 1);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, host->replica_views);
+    mb_view_new(L, MB_VIEW_REPLICA, replica, host->replica_meta);
+    lua_rawseti(L, -2, (int)replica + 1);
+    lua_pop(L, 2);
+}
+
 void mb_replica_views_open(lua_State *L) {
     static const mb_member members[] = {{"each_running", each_running, 0},
                                         {"cached", cached, 0},
@@ -339,6 +355,11 @@ void mb_replica_views_open(lua_State *L) {
                                         {"due", NULL, REPLICA_DUE},
                                         {"id", NULL, MB_CONSTANT | REPLICA_ID},
                                         {"role", NULL, REPLICA_ROLE},
+                                        {"state", NULL, REPLICA_STATE},
+                                        {"drain", mb_replica_drain_call, 0},
+                                        {"undrain", mb_replica_undrain_call, 0},
+                                        {"remove", mb_replica_remove_call, 0},
+                                        {"fail", mb_replica_fail_call, 0},
                                         {"group", NULL, MB_CONSTANT | REPLICA_GROUP},
                                         {"cluster", NULL, MB_CONSTANT | REPLICA_CLUSTER},
                                         {"running", NULL, REPLICA_RUNNING},
@@ -361,18 +382,14 @@ void mb_replica_views_open(lua_State *L) {
     mb_view_metatable(L, members, index_replica);
     lua_pushcfunction(L, set_replica);
     lua_setfield(L, -2, "__newindex");
-    const int replica_meta = luaL_ref(L, LUA_REGISTRYINDEX);
+    host->replica_meta = luaL_ref(L, LUA_REGISTRYINDEX);
     mb_view_metatable(L, kv_members, index_kv);
-    const int kv_meta = luaL_ref(L, LUA_REGISTRYINDEX);
+    host->kv_meta = luaL_ref(L, LUA_REGISTRYINDEX);
     const uint32_t count = host->sim->replica_count;
     lua_createtable(L, (int)count, 0);
-    lua_createtable(L, (int)count, 0);
-    for (uint32_t i = 0; i < count; i++) {
-        mb_view_new(L, MB_VIEW_REPLICA, i, replica_meta);
-        lua_rawseti(L, -3, (int)i + 1);
-        mb_view_new(L, MB_VIEW_KV, i, kv_meta);
-        lua_rawseti(L, -2, (int)i + 1);
-    }
     host->kv_views = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_createtable(L, (int)count, 0);
     host->replica_views = luaL_ref(L, LUA_REGISTRYINDEX); // this is sim.replicas
+    for (uint32_t i = 0; i < count; i++)
+        mb_replica_view_add(host, i);
 }

@@ -5,6 +5,7 @@
 #include "policy/views.h"
 
 #include "base/strbuf.h"
+#include "sim/fail.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -157,6 +158,11 @@ static int generated(lua_State *L) {
 
 static int preemptions(lua_State *L) {
     lua_pushinteger(L, check(L)->preemptions);
+    return 1;
+}
+
+static int failures(lua_State *L) {
+    lua_pushinteger(L, mb_request_failures(mb_host_of(L)->sim, check(L)));
     return 1;
 }
 
@@ -338,12 +344,13 @@ static void push_field(lua_State *L, request_field field, const mb_request *requ
 }
 
 static int unknown_field(lua_State *L) {
-    static const char *const known[] = {"id",     "arrival",       "prompt_tokens", "predicted_output",
-                                        "client", "priority",      "deadline",      "session",
-                                        "prefix", "user",          "generated",     "computed",
-                                        "waited", "attained",      "preemptions",   "first_token_at",
-                                        "phase",  "output_tokens", "class",         "slo",
-                                        "expect", "rank",          "predict",       "max_output"};
+    static const char *const known[] = {"id",      "arrival",       "prompt_tokens", "predicted_output",
+                                        "client",  "priority",      "deadline",      "session",
+                                        "prefix",  "user",          "generated",     "computed",
+                                        "waited",  "attained",      "preemptions",   "first_token_at",
+                                        "phase",   "output_tokens", "class",         "slo",
+                                        "expect",  "rank",          "predict",       "max_output",
+                                        "failures"};
     const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
     const char *nearest = mb_nearest_word(name, known, sizeof known / sizeof *known);
     if (nearest) return luaL_error(L, "a request has no field '%s'; did you mean '%s'?", name, nearest);
@@ -375,6 +382,7 @@ void mb_request_views_open(lua_State *L) {
     static const luaL_Reg methods[] = {{"generated", generated},
                                        {"computed", computed},
                                        {"preemptions", preemptions},
+                                       {"failures", failures},
                                        {"waited", waited},
                                        {"attained", attained},
                                        {"phase", phase},

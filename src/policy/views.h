@@ -78,6 +78,15 @@ int mb_bins_make(lua_State *L);  // sim:bins{ ... }
 // src/policy/view_replica.c
 void mb_replica_views_open(lua_State *L);
 void mb_replica_view_push(mb_host *host, uint32_t replica);
+void mb_replica_view_add(mb_host *host, uint32_t replica); // the views of one that was added
+// src/policy/view_lifecycle.c: drain, undrain, remove, fail
+int mb_replica_drain_call(lua_State *L);
+int mb_replica_undrain_call(lua_State *L);
+int mb_replica_remove_call(lua_State *L);
+int mb_replica_fail_call(lua_State *L);
+// A number of seconds of at least 0, or `otherwise` where there is none.
+double mb_view_seconds(lua_State *L, int index, double otherwise, const char *call, const char *what);
+int mb_sim_add_call(lua_State *L);  // sim:add{ ... }, src/policy/view_add.c
 int mb_replica_plain(lua_State *L); // replica:plain{ ... }; src/policy/view_plain.c
 
 // src/policy/view_step.c, view_sim.c
@@ -117,8 +126,6 @@ int mb_rank_call(lua_State *L);          // step:rank{...}, src/policy/view_rank
 void mb_signal_push(mb_host *host, const mb_notice *notice);
 
 // src/policy/view_transfer.c
-int mb_migrate_call(lua_State *L);                       // sim:migrate
-int mb_abort_call(lua_State *L);                         // sim:abort
 int mb_send_call(lua_State *L);                          // sim:send
 uint32_t mb_handoff_answer(lua_State *L, uint32_t slot); // the replica that `handoff` returned, or MB_NONE
 void mb_role_set(lua_State *L, mb_replica *replica);     // (replica, "role", name)

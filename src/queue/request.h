@@ -47,7 +47,7 @@ typedef struct mb_request {
     uint32_t queue;          // index of the queue that holds it, or MB_NONE
     uint32_t previous, next; // FIFO links; in a keyed queue the left and right child; while an engine runs
                              // it, its neighbours in order of admission
-    uint32_t parent, tree_priority; // keyed queue
+    uint32_t parent, tree_priority; // keyed queue; the latter, in a whole batch: the queue that it came from
     uint32_t script_view;           // owned by the policy's language: 0 = it has not looked at the request
     uint32_t class_index, user;     // of its workload
     uint8_t phase, stage;

@@ -179,8 +179,14 @@ static void put_all(const walk *w, double *values) {
     put(values, "throughput_tps", w->output_tokens / duration);
     put(values, "total_tps", (w->prompt_tokens + w->output_tokens) / duration);
     put(values, "goodput_rps", w->good / duration);
-    if (w->experiment->usd_per_hour > 0 && w->output_tokens > 0)
+    // (Who lets replicas go pays less.)
+    if (w->experiment->usd_per_hour > 0 && w->output_tokens > 0 && !w->experiment->comes_and_goes)
         put(values, "usd_per_mtok", w->experiment->usd_per_hour / 3600 * duration / (w->output_tokens / 1e6));
+}
+
+// So many replicas can there be.
+static uint32_t most_of(const mb_hardware *hardware) {
+    return hardware->max_replicas > hardware->replicas ? hardware->max_replicas : hardware->replicas;
 }
 
 static mb_status read_requests(walk *w, uint32_t seed_index, const atomic_bool *stop, mb_error *error) {
@@ -217,7 +223,7 @@ mb_status mb_bound_compute(const mb_experiment *experiment, const atomic_bool *s
     *w = (walk){
         .experiment = experiment, .steps = mb_latency_is_step(&experiment->groups->latency), .start_s = NAN};
     for (size_t i = 0; i < experiment->group_count; i++)
-        w->replicas += experiment->groups[i].hardware.replicas;
+        w->replicas += most_of(&experiment->groups[i].hardware);
     w->end_s = w->last_s = w->busy_until_s = -INFINITY;
     if (experiment->exact_percentiles) {
         mb_sketch_keep_samples(&w->ttft);

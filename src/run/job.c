@@ -60,6 +60,8 @@ static mb_sim_config make_config(const mb_experiment *experiment, const mb_hardw
                            .group = experiment->ranks,
                            .links = experiment->links,
                            .link_count = experiment->link_count,
+                           .failures = experiment->failures,
+                           .comes_and_goes = experiment->comes_and_goes,
                            .front_end = experiment->front_end,
                            .async = experiment->async,
                            .swap_tokens = experiment->swap_tokens,
@@ -245,6 +247,7 @@ static mb_status make_cluster(const mb_experiment *experiment, const mb_job_obse
         made->hardware[i] = experiment->groups[i].hardware;
         made->hardware[i].latency = &made->latencies[i];
         if (experiment->relaxed) made->hardware[i].replicas *= 2;
+        if (experiment->relaxed) made->hardware[i].max_replicas *= 2;
         if (unlimited || experiment->relaxed) made->hardware[i].memory.capacity = MB_UNLIMITED;
         status = use_clock(experiment, watcher, state, &made->latencies[i], error);
     }

@@ -25,10 +25,12 @@ typedef struct mb_experiment {
     mb_workload workload;
     mb_group *groups; // of cluster.groups, in this order; one without a name where there are none. Owned
     size_t group_count;
-    bool relaxed;        // run with twice the replicas, and no limit of memory
-    uint32_t ranks;      // so many replicas step together; 1: each by itself
     mb_link_rule *links; // owned
     size_t link_count;
+    bool relaxed;             // run with twice the replicas, and no limit of memory
+    uint32_t ranks;           // so many replicas step together; 1: each by itself
+    mb_failure_plan failures; // of replicas; its list is owned
+    bool comes_and_goes;      // replicas do, or somebody asked how long they were there
     mb_front_end front_end;
     bool async;
     uint64_t swap_tokens;

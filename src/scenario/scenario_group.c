@@ -139,6 +139,10 @@ void mb_group_read(lua_State *L, int table, mb_group *group, mb_group_draft *dra
         hardware->max_requests = mb_field_small(L, cluster, "max_requests");
         hardware->token_budget = mb_field_whole(L, cluster, "token_budget");
         draft->usd_per_hour = mb_field_number(L, cluster, "all_usd_per_hour");
+        draft->comes_and_goes = mb_field_boolean(L, cluster, "comes_and_goes");
+        hardware->max_replicas = mb_field_small(L, cluster, "max_replicas");
+        hardware->start_s = mb_field_number(L, cluster, "start_delay");
+        hardware->usd_per_hour = mb_field_number(L, cluster, "replica_usd_per_hour");
         mb_field_text(L, cluster, "model_path", &group->model_path);
         read_memory(L, cluster, group);
         read_pipeline(L, cluster, group);

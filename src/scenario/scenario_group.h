@@ -15,6 +15,7 @@ typedef struct mb_group_draft {
     char *links_path, *exchange_path, *corrections_path; // NULL: none
     double *graph_sizes;                                 // as read
     double usd_per_hour;                                 // of all its replicas; 0: not known
+    bool comes_and_goes;                                 // somebody says how many there are when
 } mb_group_draft;
 
 // As mb_scenario_read_experiment.

@@ -2,6 +2,7 @@
 #include "scenario/scenario_read.h"
 
 #include "scenario/scenario_describe.h"
+#include "scenario/scenario_failures.h"
 #include "scenario/scenario_fields.h"
 #include "scenario/scenario_link.h"
 #include "scenario/scenario_workload.h"
@@ -40,6 +41,7 @@ static void read_groups(lua_State *L, int table, mb_experiment *experiment, mb_s
         lua_rawgeti(L, list, (int)(i + 1));
         mb_group_read(L, lua_gettop(L), &experiment->groups[i], &draft->groups[i]);
         experiment->usd_per_hour += draft->groups[i].usd_per_hour;
+        experiment->comes_and_goes |= draft->groups[i].comes_and_goes;
         lua_pop(L, 1);
     }
     lua_pop(L, 1);
@@ -111,6 +113,7 @@ void mb_scenario_read_experiment(lua_State *L, int index, mb_experiment *experim
         mb_scenario_read_workload(L, lua_gettop(L), &experiment->workload);
     if (mb_field_enter(L, table, "cluster")) read_cluster(L, lua_gettop(L), experiment);
     read_groups(L, table, experiment, draft);
+    mb_failures_read(L, table, experiment);
     experiment->slo = (mb_slo){INFINITY, INFINITY, INFINITY, INFINITY};
     if (mb_field_enter(L, table, "slo")) {
         experiment->slo.ttft_s = mb_field_number_or(L, lua_gettop(L), "ttft", INFINITY);
@@ -210,6 +213,7 @@ void mb_experiment_deinit(mb_experiment *experiment) {
         mb_group_deinit(&experiment->groups[i]);
     free(experiment->groups);
     free(experiment->links);
+    mb_failures_free(experiment);
     for (size_t i = 0; i < experiment->policy_count; i++)
         free_policy(&experiment->policies[i]);
     free(experiment->policies);

@@ -13,6 +13,7 @@ void mb_experiment_want(mb_experiment *experiment, const char *measure) {
     if (begins(measure, "gap_")) experiment->gaps = true;
     if (begins(measure, "late_")) experiment->late = experiment->readings = true;
     if (begins(measure, "program_")) experiment->programs = true;
+    if (begins(measure, "replica_s") || begins(measure, "lost_s")) experiment->comes_and_goes = true;
     if (begins(measure, "service_gap")) experiment->fair.measured = true;
 }
 

@@ -20,8 +20,12 @@
 static bool fits_somewhere(const mb_sim *sim, uint32_t final_tokens) {
     uint32_t first = 0;
     for (size_t i = 0; i < sim->config->hardware_count; i++) {
-        if (mb_engine_ever_fits(&sim->replicas[first]->engine, final_tokens)) return true;
-        first += sim->config->hardware[i].replicas;
+        const mb_hardware *hardware = &sim->config->hardware[i];
+        const bool none = hardware->replicas == 0; // there is none at the start; some may be added
+        if (none ? final_tokens <= hardware->memory.capacity
+                 : mb_engine_ever_fits(&sim->replicas[first]->engine, final_tokens))
+            return true;
+        first += hardware->replicas;
     }
     return false;
 }

@@ -10,10 +10,9 @@
 #include "engine/room.h"
 #include "sim/end.h"
 #include "sim/gauges.h"
-#include "sim/handoff.h"
+#include "sim/lifecycle.h"
 #include "sim/lockstep.h"
 #include "sim/news.h"
-#include "sim/notice.h"
 #include "sim/replica.h"
 #include "sim/step.h"
 
@@ -93,14 +92,6 @@ static bool has_own_waiting(const mb_sim *sim, const mb_replica *replica) {
     return replica->own_queue != MB_NONE && sim->queues[replica->own_queue].count > 0;
 }
 
-// Left idle with work of its own, not on purpose.
-static void set_holding(mb_sim *sim, mb_replica *replica, bool holding) {
-    holding = holding && !replica->idle_on_purpose;
-    if (replica->holding == holding) return;
-    replica->holding = holding;
-    sim->idle_holding_count += holding ? 1 : ~UINT32_C(0);
-}
-
 // What the policy asked for.
 static mb_status build(mb_sim *sim, mb_replica *replica, mb_error *error) {
     mb_engine *engine = &replica->engine;
@@ -130,7 +121,7 @@ static mb_status schedule(mb_sim *sim, mb_replica *replica, mb_error *error) {
     mb_sim_integrate(sim);
     mb_replica_set_dummy(sim, replica, false);
     mb_replica_take_back_idle(sim, replica);
-    set_holding(sim, replica, false);
+    mb_replica_set_holding(sim, replica, false);
     replica->needs_call = false;
     mb_bits_remove(&sim->calls, engine->id);
     sim->operations++;
@@ -144,8 +135,8 @@ static mb_status schedule(mb_sim *sim, mb_replica *replica, mb_error *error) {
     else
         mb_bits_remove(&sim->loaded, engine->id);
     // (What blocks a queue for ever may have cost the policy a batch that it had formed.)
-    if (sim->policy.ops->alike && sim->config->hardware_count == 1 && !holds && engine->count == 0 &&
-        !mb_engine_in_flight(engine) && !sim->config->block_oversize)
+    if (sim->policy.ops->alike && sim->config->hardware_count == 1 && replica->state == MB_UP && !holds &&
+        engine->count == 0 && !mb_engine_in_flight(engine) && !sim->config->block_oversize)
         sim->refused_version = sim->version;
     bool started = mb_engine_built(engine);
     if (started) {
@@ -158,7 +149,7 @@ static mb_status schedule(mb_sim *sim, mb_replica *replica, mb_error *error) {
         mb_replica_note_boundary(sim, replica);
         mb_replica_touch(sim, replica);
     } else
-        set_holding(sim, replica, holds || has_own_waiting(sim, replica));
+        mb_replica_set_holding(sim, replica, holds || has_own_waiting(sim, replica));
     if (status == MB_OK && engine->pipeline) leave_open(sim, replica);
     return status;
 }
@@ -211,7 +202,8 @@ static mb_status offer(mb_sim *sim, mb_replica *replica, mb_error *error) {
     if (!mb_sim_concerns(replica, mb_sim_newest_change(sim)) && !mb_room_lacks(&replica->engine))
         return go_on(sim, replica, error);
     const mb_status status = mb_replica_end(sim, replica, error);
-    return status == MB_OK && has_work(sim, replica) ? schedule(sim, replica, error) : status;
+    const bool asked = status == MB_OK && mb_replica_serves(replica) && has_work(sim, replica);
+    return asked ? schedule(sim, replica, error) : status;
 }
 
 // The first replica from `from` on that is idle (and to be asked) or at a boundary; MB_NONE if there is none.
@@ -249,14 +241,13 @@ mb_status mb_dispatch(mb_sim *sim, mb_error *error) {
             if (sim->around.turn < id) sim->around.turn = id;
             status = offer(sim, sim->replicas[id], error);
             if (sim->around.turn <= id) sim->around.turn = id + 1;
-            if (status == MB_OK) status = mb_notices_tell(sim, error);
+            if (status == MB_OK) status = mb_sim_follow_up(sim, error);
             if (status != MB_OK) break;
             arrange(sim, false);
         }
         sim->around.turn = sim->replica_count;
     }
     if (sim->groups && status == MB_OK) status = mb_lockstep_start(sim, error);
-    if (status == MB_OK) status = mb_handoffs_send(sim, error); // planning may have made room
     arrange(sim, true);
     sim->around.turn = 0;
     if (sim->waiting == 0) {

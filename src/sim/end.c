@@ -3,12 +3,10 @@
 
 #include "engine/pipeline.h"
 #include "sim/handoff.h"
-#include "sim/migrate.h"
 #include "sim/replica.h"
 
 static mb_status tell(mb_sim *sim, mb_replica *replica, const mb_step_report *report, mb_error *error) {
-    mb_status status = mb_migrations_leave(sim, replica, error);
-    if (status == MB_OK) status = mb_handoffs_send(sim, error);
+    const mb_status status = sim->handoffs.count ? mb_handoffs_ask(sim, replica, error) : MB_OK;
     if (status != MB_OK || !sim->policy.ops->stepped) return status;
     return sim->policy.ops->stepped(sim->policy.self, sim, replica, report, error);
 }
@@ -18,7 +16,9 @@ mb_status mb_replica_end(mb_sim *sim, mb_replica *replica, mb_error *error) {
     mb_sim_integrate(sim);
     sim->clients_counted_s = NAN; // prompts that end now emit tokens
     sim->service.changed = true;
+    replica->leaving = true;
     const mb_status status = mb_engine_end(&replica->engine, &report, error);
+    replica->leaving = false;
     mb_bits_remove(&sim->dozing, replica->engine.id);
     mb_replica_note_boundary(sim, replica);
     mb_replica_mark_idle(sim, replica);

@@ -8,7 +8,8 @@ void mb_sim_add_up(mb_sim *sim) {
         sim->observer.held(sim->observer.self, sim->integrated_s, sim->now_s, sim->waiting, sim->running);
     sim->integrated_s = sim->now_s;
     metrics->in_system_integral += dt * (double)(sim->waiting + sim->running);
-    metrics->busy_s += dt * (double)(sim->replica_count - sim->staged - (sim->idle_count - sim->staged_idle));
+    const uint32_t whole = sim->replica_count - sim->staged - sim->lifecycle.absent;
+    metrics->busy_s += dt * (double)(whole - (sim->idle_count - sim->staged_idle));
     metrics->kv_reserved_integral += dt * (double)sim->around.kv_reserved;
     metrics->kv_used_integral += dt * (double)sim->around.kv_used;
     // What waits in a replica's own queue concerns that one alone.

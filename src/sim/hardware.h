@@ -21,4 +21,8 @@ typedef struct mb_hardware {
     double watermark;          // the share of blocks that admission leaves free
     mb_role role;              // initially
     double kv_bytes_per_token; // of a step model; 0: not known
+    // --- of a group whose replicas come and go
+    uint32_t max_replicas; // 0: no limit
+    double start_s;        // what one that is added takes to be up, where nobody says
+    double usd_per_hour;   // of one replica; 0: not known
 } mb_hardware;

@@ -247,7 +247,8 @@ static mb_status add(walk *w, const mb_candidate *next, bool *full, mb_error *er
     if (refusal == MB_FITS)
         count_row(w, next->left);
     else // one that could not come at all is in nobody's way
-        *full = refusal != MB_REFUSED_ELSEWHERE && refusal != MB_REFUSED_LATE;
+        *full =
+            refusal != MB_REFUSED_ELSEWHERE && refusal != MB_REFUSED_LATE && refusal != MB_REFUSED_DRAINING;
     return MB_OK;
 }
 

@@ -41,7 +41,7 @@ static mb_status count_replicas(mb_sim *sim, mb_error *error) {
     return MB_OK;
 }
 
-static mb_status open_replica(mb_sim *sim, uint32_t id, const mb_hardware *hardware, mb_error *error) {
+mb_status mb_replica_open(mb_sim *sim, uint32_t id, const mb_hardware *hardware, mb_error *error) {
     mb_replica *replica = sim->replicas[id] = calloc(1, sizeof *replica);
     if (!replica) return mb_fail_memory(error);
     mb_engine *engine = &replica->engine;
@@ -56,10 +56,9 @@ static mb_status open_replica(mb_sim *sim, uint32_t id, const mb_hardware *hardw
     engine->watermark = hardware->watermark;
     replica->hardware = hardware;
     mb_replica_set_role(replica, hardware->role);
-    replica->busy = true;
+    replica->up_s = INFINITY;
     replica->own_queue = MB_NONE;
     replica->far_s = INFINITY;
-    mb_replica_mark_idle(sim, replica);
     return MB_OK;
 }
 
@@ -78,7 +77,8 @@ mb_status mb_replicas_init(mb_sim *sim, mb_error *error) {
     for (uint32_t id = 0, left = hardware->replicas; id < n && status == MB_OK; id++, left--) {
         for (; left == 0; left = hardware->replicas)
             hardware++;
-        status = open_replica(sim, id, hardware, error);
+        status = mb_replica_open(sim, id, hardware, error);
+        if (status == MB_OK) mb_replica_mark_idle(sim, sim->replicas[id]);
     }
     return status;
 }
@@ -133,6 +133,13 @@ void mb_replica_mark_busy(mb_sim *sim, mb_replica *replica) {
     mb_bits_remove(&sim->idle, replica->engine.id);
     mb_bits_remove(&sim->loaded, replica->engine.id);
     count_idle(sim, replica, false);
+}
+
+void mb_replica_set_holding(mb_sim *sim, mb_replica *replica, bool holding) {
+    holding = holding && !replica->idle_on_purpose;
+    if (replica->holding == holding) return;
+    replica->holding = holding;
+    sim->idle_holding_count += holding ? 1 : ~UINT32_C(0);
 }
 
 double mb_replica_next_boundary(mb_sim *sim, const mb_replica *replica) {

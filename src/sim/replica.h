@@ -9,8 +9,16 @@ static inline void mb_replica_recount(mb_sim *sim, uint32_t id) {
 }
 mb_status mb_replicas_init(mb_sim *sim, mb_error *error);
 void mb_replicas_deinit(mb_sim *sim);
+// Replica number `id`, for which there is room; it is neither idle nor busy yet.
+mb_status mb_replica_open(mb_sim *sim, uint32_t id, const mb_hardware *hardware, mb_error *error);
 void mb_replica_mark_idle(mb_sim *sim, mb_replica *replica);
 void mb_replica_mark_busy(mb_sim *sim, mb_replica *replica);
+// Left idle with work of its own, not on purpose.
+void mb_replica_set_holding(mb_sim *sim, mb_replica *replica, bool holding);
+// Can it be asked for a step at all?
+static inline bool mb_replica_serves(const mb_replica *replica) {
+    return replica->state == MB_UP || replica->state == MB_DRAINING;
+}
 // It does not stay idle on purpose any longer.
 static inline void mb_replica_take_back_idle(mb_sim *sim, mb_replica *replica) {
     if (!replica->idle_on_purpose) return;

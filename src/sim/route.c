@@ -24,13 +24,17 @@ bool mb_least_begin(mb_sim *sim, mb_measured what) {
     return true;
 }
 
+// Only those that are up are to be found.
+static double count_of(const mb_sim *sim, uint32_t id, mb_measured what) {
+    return sim->replicas[id]->state == MB_UP ? (double)measure(sim, id, what) : INFINITY;
+}
+
 // Count those again whose requests have changed since somebody asked.
 static void recount(mb_sim *sim) {
     for (uint32_t id; (id = mb_bits_next(&sim->recounted, 0)) != MB_BITS_NONE;) {
         mb_bits_remove(&sim->recounted, id);
         for (int i = 0; i < MB_MEASURED_COUNT; i++)
-            if (sim->least[i].nodes)
-                mb_min_tree_set(&sim->least[i], id, (double)measure(sim, id, (mb_measured)i));
+            if (sim->least[i].nodes) mb_min_tree_set(&sim->least[i], id, count_of(sim, id, (mb_measured)i));
     }
 }
 
@@ -39,12 +43,34 @@ uint32_t mb_least_replica(mb_sim *sim, mb_measured what) {
     return mb_min_tree_first(&sim->least[what]);
 }
 
+// Number n of those that are up, from 0.
+static uint32_t up_number(const mb_sim *sim, uint32_t n) {
+    if (sim->lifecycle.absent + sim->lifecycle.draining == 0) return n;
+    uint32_t id = 0;
+    for (;; id++)
+        if (sim->replicas[id]->state == MB_UP && n-- == 0) return id;
+}
+
+// Those that are up.
+static uint32_t up_count(const mb_sim *sim) {
+    return sim->replica_count - sim->lifecycle.absent - sim->lifecycle.draining;
+}
+
+static uint32_t next_up(const mb_sim *sim, uint32_t id) {
+    do
+        id = id < sim->replica_count ? id + 1 : 1;
+    while (sim->replicas[id - 1]->state != MB_UP);
+    return id;
+}
+
 // The less loaded of two that are drawn, if there are two; of equals the one drawn first.
 static uint32_t draw_two(const mb_sim *sim, mb_rng *random) {
-    const uint32_t n = sim->replica_count;
-    const uint32_t a = (uint32_t)mb_rng_below(random, n);
+    const uint32_t n = up_count(sim);
+    uint32_t a = (uint32_t)mb_rng_below(random, n);
     uint32_t b = (uint32_t)mb_rng_below(random, n > 1 ? n - 1 : 1);
     if (b >= a && n > 1) b++;
+    a = up_number(sim, a);
+    b = up_number(sim, b);
     return measure(sim, b, MB_BY_LOAD) < measure(sim, a, MB_BY_LOAD) ? b : a;
 }
 
@@ -52,10 +78,10 @@ static uint32_t choose(mb_sim *sim) {
     mb_route_said *route = &sim->route;
     switch (route->kind) {
     case MB_ROUTE_TURNS:
-        route->last = route->last % sim->replica_count + 1;
+        route->last = next_up(sim, route->last);
         return route->last - 1;
     case MB_ROUTE_RANDOM:
-        return (uint32_t)mb_rng_below(route->random, sim->replica_count);
+        return up_number(sim, (uint32_t)mb_rng_below(route->random, up_count(sim)));
     case MB_ROUTE_TWO:
         return draw_two(sim, route->random);
     case MB_ROUTE_RUNNING:
@@ -68,5 +94,6 @@ static uint32_t choose(mb_sim *sim) {
 }
 
 mb_status mb_route(mb_sim *sim, uint32_t slot, mb_error *error) {
-    return mb_sim_file(sim, sim->replicas[choose(sim)]->own_queue, slot, error);
+    const uint32_t queue = up_count(sim) ? sim->replicas[choose(sim)]->own_queue : 0;
+    return mb_sim_file(sim, queue, slot, error);
 }

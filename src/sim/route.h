@@ -6,8 +6,9 @@
 
 // To be called once before the first mb_least_replica of the kind; false when out of memory.
 bool mb_least_begin(mb_sim *sim, mb_measured what);
-// The replica that has the least of it; of equals the first.
+// The replica that has the least of it, of those that are up; of equals the first. Where none is up, the
+// first of all.
 uint32_t mb_least_replica(mb_sim *sim, mb_measured what);
 
-// Every replica has an own queue.
+// To one that is up; where none is, to the simulation's queue. Every replica has an own queue.
 mb_status mb_route(mb_sim *sim, uint32_t slot, mb_error *error);

@@ -3,15 +3,15 @@
 
 #include "base/python_heap.h"
 #include "sim/arrivals.h"
+#include "sim/changes.h"
 #include "sim/check.h"
 #include "sim/dispatch.h"
 #include "sim/end.h"
 #include "sim/front.h"
 #include "sim/handoff.h"
+#include "sim/lifecycle.h"
 #include "sim/lockstep.h"
-#include "sim/moved.h"
 #include "sim/news.h"
-#include "sim/notice.h"
 #include "sim/pending.h"
 #include "sim/programs.h"
 #include "sim/replica.h"
@@ -57,6 +57,8 @@ mb_status mb_sim_init(mb_sim *sim, const mb_sim_config *config, mb_source *sourc
     mb_sim_surround(sim);
     mb_status status = mb_replicas_init(sim, error);
     if (status == MB_OK) status = mb_lockstep_init(sim, error);
+    sim->lifecycle.used = config->comes_and_goes;
+    if (status == MB_OK && !mb_changes_init(sim)) status = mb_fail_memory(error);
     return status == MB_OK ? mb_front_init(sim, error) : status;
 }
 
@@ -68,6 +70,8 @@ void mb_sim_deinit(mb_sim *sim) {
     free(sim->handoffs.list);
     mb_programs_deinit(sim);
     mb_notices_deinit(sim);
+    mb_changes_deinit(sim);
+    mb_kv_table_deinit(&sim->failed);
     mb_service_deinit(sim);
     for (uint32_t i = 0; i < sim->bins_count; i++)
         mb_bins_deinit(&sim->bins[i]);
@@ -131,7 +135,11 @@ static void drop_stale(mb_sim *sim) {
             mb_heap_pop(&sim->heap);
             continue;
         }
-        if (!sim->by_steps || event.kind != MB_EVENT_STEP_END) return;
+        if (event.kind == MB_EVENT_CHANGE && !mb_replica_rises(sim->replicas[event.payload], event.time_s)) {
+            mb_heap_pop(&sim->heap);
+            continue;
+        }
+        if (event.kind != MB_EVENT_STEP_END || !(sim->by_steps || sim->lifecycle.used)) return;
         mb_replica *replica = sim->replicas[event.payload];
         if (is_current(replica, event.time_s)) return;
         if (replica->far_s == event.time_s) replica->far_s = INFINITY;
@@ -155,13 +163,13 @@ static mb_status end_steps(mb_sim *sim, mb_error *error) {
     }
     if (count) sim->timers_alone = 0;
     for (uint32_t i = 0; i < count; i++) {
-        mb_replica *replica = sim->replicas[sim->scratch[i]];
-        replica->ending = false;
-        mb_engine_reach(&replica->engine);
+        mb_engine_reach(&sim->replicas[sim->scratch[i]]->engine);
     }
     mb_status status = MB_OK;
     for (uint32_t i = 0; i < count && status == MB_OK; i++) {
         mb_replica *replica = sim->replicas[sim->scratch[i]];
+        if (!replica->ending) continue; // it failed since
+        replica->ending = false;
         if (replica->far_s <= sim->now_s) replica->far_s = INFINITY;
         if (replica->engine.pipeline)
             status = mb_replica_advance(sim, replica, error);
@@ -169,7 +177,7 @@ static mb_status end_steps(mb_sim *sim, mb_error *error) {
             status = mb_replica_end(sim, replica, error);
         else
             mb_replica_mark_boundary(sim, replica);
-        if (status == MB_OK) status = mb_notices_tell(sim, error);
+        if (status == MB_OK) status = mb_sim_follow_up(sim, error);
     }
     return status;
 }
@@ -182,7 +190,7 @@ static mb_status take_arrivals(mb_sim *sim, mb_error *error) {
             status = mb_front_enter(sim, error);
         else
             status = mb_sim_arrive(sim, sim->arrived, error);
-        if (status == MB_OK) status = mb_notices_tell(sim, error);
+        if (status == MB_OK) status = mb_sim_follow_up(sim, error);
         if (status == MB_OK) status = look(sim, error);
         if (status == MB_OK) status = mb_sim_fetch_arrival(sim, error);
     }
@@ -212,24 +220,26 @@ static mb_status fire_timers(mb_sim *sim, mb_error *error) {
         if (is_gone(sim, event.payload)) continue;
         status = may_fire(sim, error);
         if (status == MB_OK) status = fire_timer(sim, event.payload, error);
-        if (status == MB_OK) status = mb_notices_tell(sim, error);
+        if (status == MB_OK) status = mb_sim_follow_up(sim, error);
         if (status == MB_OK) status = look(sim, error);
     }
     return status;
 }
 
-// Everything that happens at this instant: steps end, then KV memory that was moved arrives, then requests
-// do, then timers fire, then replicas plan.
+// Everything that happens at this instant: steps end, then KV memory that was moved arrives, then replicas
+// change their states, then requests arrive, then timers fire, then replicas plan.
 static mb_status run_instant(mb_sim *sim, double time_s, mb_error *error) {
     sim->now_s = time_s;
     mb_status status = look(sim, error);
     if (status == MB_OK) status = end_steps(sim, error);
     if (status == MB_OK && sim->transfers) status = mb_transfers_arrive(sim, error);
     if (sim->now_s >= sim->warmup_end_s) mb_window_open(sim);
+    if (status == MB_OK) status = mb_changes_take(sim, error);
     if (status == MB_OK) status = take_arrivals(sim, error);
     if (status == MB_OK) status = fire_timers(sim, error);
     if (status == MB_OK) status = mb_handoffs_send(sim, error);
     if (status == MB_OK) status = mb_dispatch(sim, error);
+    if (status == MB_OK) status = mb_handoffs_send(sim, error);
     if (sim->config->fair.measured) mb_service_look(sim);
     if (status == MB_OK) mb_sim_check(sim); // a hook that failed may have left a step half built
     return status;
@@ -271,7 +281,12 @@ static mb_status take_event(mb_sim *sim, const python_run *run, uint64_t what, m
     const uint32_t payload = (uint32_t)what;
     if ((what & ~TAKEN_OUT) >> 32 == MB_EVENT_TIMER)
         return is_gone(sim, payload) ? MB_OK : fire_timer(sim, payload, error);
-    return mb_replica_end(sim, sim->replicas[payload], error);
+    mb_replica *replica = sim->replicas[payload];
+    if ((what & ~TAKEN_OUT) >> 32 == MB_EVENT_CHANGE)
+        return mb_replica_rises(replica, sim->now_s) && !mb_replica_rise(sim, replica) ? mb_fail_memory(error)
+                                                                                       : MB_OK;
+    // (A batch that was lost with its replica does not end.)
+    return is_current(replica, sim->now_s) ? mb_replica_end(sim, replica, error) : MB_OK;
 }
 
 static mb_status run_python(mb_sim *sim, python_run *run, mb_error *error) {
@@ -290,7 +305,7 @@ static mb_status run_python(mb_sim *sim, python_run *run, mb_error *error) {
         sim->now_s = next;
         status = look(sim, error);
         if (status == MB_OK) status = take_event(sim, run, mb_python_heap_pop(&run->heap).what, error);
-        if (status == MB_OK) status = mb_notices_tell(sim, error);
+        if (status == MB_OK) status = mb_sim_follow_up(sim, error);
         if (status == MB_OK) status = mb_dispatch(sim, error);
         if (sim->config->fair.measured) mb_service_look(sim);
         for (; status == MB_OK && sim->heap.count; mb_heap_pop(&sim->heap)) { // batches that started, timers
@@ -309,9 +324,10 @@ static mb_status run_events(mb_sim *sim, mb_error *error) {
     mb_status status = mb_sim_fetch_arrival(sim, error);
     if (status == MB_OK && sim->policy.ops->init)
         status = sim->policy.ops->init(sim->policy.self, sim, error);
-    if (status == MB_OK) status = mb_notices_tell(sim, error);
+    if (status == MB_OK) status = mb_sim_follow_up(sim, error);
     if (status == MB_OK && sim->observer.ready) status = sim->observer.ready(sim->observer.watch, error);
-    if (status == MB_OK && sim->policy.ops->python_ties && !sim->by_steps && !sim->closed && !sim->front)
+    if (status == MB_OK && sim->policy.ops->python_ties && !sim->by_steps && !sim->closed && !sim->front &&
+        !sim->failures.heap.count)
         return run_python(sim, &(python_run){0}, error);
     while (status == MB_OK) {
         drop_stale(sim);
@@ -321,6 +337,7 @@ static mb_status run_events(mb_sim *sim, mb_error *error) {
         if (!sim->arrivals_ended && sim->pending.time_s < next) next = sim->pending.time_s;
         if (isinf(next)) break; // every user waits for an answer that will not come
         if (sim->warmup_end_s < next) next = sim->warmup_end_s; // an instant of its own
+        if (mb_changes_next_s(sim) < next) next = mb_changes_next_s(sim);
         if (sim->config->stop_s > 0 && next > sim->config->stop_s) {
             sim->now_s = sim->config->stop_s;
             sim->around.turn = sim->replica_count; // all that this instant had to bring has happened

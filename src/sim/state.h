@@ -76,10 +76,23 @@ typedef struct mb_fair {
     bool measured;
 } mb_fair;
 
+// A failure that the scenario foresees.
+typedef struct mb_failure {
+    double at_s, repair_s; // INFINITY: it is not repaired
+    uint32_t replica;
+} mb_failure;
+typedef struct mb_failure_plan {
+    const mb_failure *list; // these,
+    size_t count;
+    double mtbf_s, mttr_s; // or by chance: mean time up, and of a repair; 0: none
+} mb_failure_plan;
+
 typedef struct mb_sim_config {
     const mb_hardware *hardware; // replicas are numbered through, in this order; 1 .. 2^20 of them
     size_t hardware_count;       // 1 ..
     uint32_t group; // so many replicas in a row step together (sim/lockstep.h), a divisor of them; 0, 1: none
+    mb_failure_plan failures;
+    bool comes_and_goes; // measure replicas as ones that come and go, whether one does or not
     bool block_oversize; // a request that no pool can ever hold stays in its queue (the origin's flaw 13);
                          // else rejected
     const mb_link_rule *links; // over which KV memory moves, the first that fits counts
@@ -222,14 +235,54 @@ typedef struct mb_handoffs { // see handoff.h
     uint64_t passes; // over that list
 } mb_handoffs;
 
+// What a replica is (lifecycle.h).
+typedef enum mb_replica_state {
+    MB_UP,
+    MB_STARTING,
+    MB_DRAINING, // it takes nothing new, and is off when the last request has left
+    MB_DOWN,     // it failed
+    MB_OFF       // for ever
+} mb_replica_state;
+
+// Replica seconds, and what goes with them, of those that are neither down nor off.
+typedef struct mb_presence {
+    double replica_s, kv_token_s, usd;
+} mb_presence;
+
+// The failures of a replica by chance: the next one.
+typedef struct mb_fate {
+    mb_rng random;
+    double at_s, repair_s;
+} mb_fate;
+typedef struct mb_failures { // see changes.h
+    mb_heap heap;            // of those to come
+    mb_fate *fates;          // by replica
+    uint32_t capacity;
+} mb_failures;
+
+typedef struct mb_lifecycle {
+    bool used;       // a replica came, went or failed, or the scenario foresees it
+    uint32_t absent; // that can serve nothing: starting, down, off
+    uint32_t draining;
+    uint32_t failing;                  // when all steps of this instant have ended (changes.h)
+    mb_presence present, before_start; // up to each one's counted_s; up to the first arrival
+} mb_lifecycle;
+
 struct mb_replica {
     mb_engine engine;
     const mb_hardware *hardware;
+    mb_replica_state state;
+    uint32_t drain_to; // the queue where those go that wait in its own
+    double up_s;       // starting, or down: up at this time; INFINITY: never
+    bool rises, fails; // at this instant; it is repaired in
+    double repair_s;
+    double counted_s; // while it is neither down nor off: since then
     mb_plain plain;
     mb_role role;
     bool busy, idle_on_purpose, needs_call;
     bool ending;  // its engine's event is at this instant
     bool holding; // counted in idle_holding_count
+    bool leaving; // requests that are done leave its engine at this moment
     bool dummy;   // its group is in a step in which it computes nothing of its own, or batches are in flight
                   // on its stages, and it has no other to start: not counted as idle
     uint64_t seen_version; // sim->changes when `schedule` was last called
@@ -307,6 +360,9 @@ struct mb_sim {
     mb_fairness service;
     mb_programs programs;
     mb_notices notices;
+    mb_lifecycle lifecycle;
+    mb_failures failures;
+    mb_kv_table failed;       // number of a request -> how often its replica failed; of those in the system
     double clients_counted_s; // output_tokens of running requests are counted up to here
     bool arrivals_ended, closed;
     bool ended;             // nothing happens any more; the policy may look

@@ -35,11 +35,19 @@ static void note_stop(mb_sim *sim, mb_refusal refusal, uint32_t queue) {
     }
 }
 
+// What is paused there goes on: nowhere else can it.
+static bool takes_no(const mb_replica *replica, const mb_request *request) {
+    return replica->state == MB_DRAINING &&
+           !(request->stage == MB_STAGE_PAUSED && request->replica == replica->engine.id);
+}
+
 mb_refusal mb_step_add(mb_sim *sim, uint32_t slot, uint32_t chunk) {
     const mb_request *request = mb_request_at(&sim->requests, slot);
     const bool waiting = request->phase == MB_PHASE_WAITING;
     const uint32_t queue = request->queue;
-    const mb_refusal refusal = mb_engine_add(&sim->building->engine, slot, chunk);
+    const mb_refusal refusal = waiting && takes_no(sim->building, request)
+                                   ? MB_REFUSED_DRAINING
+                                   : mb_engine_add(&sim->building->engine, slot, chunk);
     if (waiting) note_stop(sim, refusal, queue);
     if (waiting && refusal != MB_FITS && sim->observer.refused)
         sim->observer.refused(sim->observer.self, sim->now_s, sim->building->engine.id, request->id, refusal);

@@ -5,6 +5,7 @@
 #include "engine/pipeline.h"
 #include "sim/gauges.h"
 #include "sim/judge.h"
+#include "sim/lifecycle.h"
 #include "sim/programs.h"
 #include "sim/service.h"
 
@@ -19,6 +20,8 @@ void mb_window_arrival(mb_sim *sim, double time_s) {
     sim->metrics.last_arrival_s = time_s;
     if (sim->arrived == 0) {
         sim->metrics.start_s = sim->metrics.end_s = time_s;
+        mb_presence_add_up(sim);
+        sim->lifecycle.before_start = sim->lifecycle.present;
         if (sim->config->warmup_s > 0) sim->warmup_end_s = time_s + sim->config->warmup_s;
     }
     if (!sim->warm && sim->arrived == sim->config->warmup_requests && sim->config->warmup_s == 0)
@@ -31,6 +34,7 @@ void mb_window_open(mb_sim *sim) {
     for (uint32_t i = 0; i < sim->replica_count; i++)
         mb_engine_restart_sums(&sim->replicas[i]->engine);
     mb_metrics_restart(metrics, sim->now_s);
+    mb_presence_restart(sim);
     for (uint32_t i = 0; i < sim->replica_count; i++)
         metrics->kv_peak = fmax(metrics->kv_peak, mb_engine_fill(&sim->replicas[i]->engine));
     sim->first_counted = sim->arrived;
@@ -73,6 +77,7 @@ void mb_window_close(mb_sim *sim) {
     metrics->end_s = sim->now_s;
     if (!sim->warm) mb_metrics_restart(metrics, sim->now_s); // nothing was observed
     if (sim->arrived == 0) metrics->start_s = metrics->end_s;
+    mb_presence_close(sim);
     metrics->requests = sim->arrived;
     metrics->stopped = sim->stopped;
     metrics->arrivals_ended = sim->arrivals_ended;

@@ -4,7 +4,7 @@
 -- anything (meddling.lua).
 local questions = require "questions"
 local meddling = require "meddling"
-local moves = require "moves"
+local moving = require "moving"
 
 local Chaos = { params = {
   seed = 1,
@@ -26,7 +26,7 @@ local Chaos = { params = {
   displace = 0,                   -- chance of letting running requests make room, where the queue has an order
   ask = 0,                        -- chance of questions at the beginning of a hook
   meddle = 0,                     -- chance of changing something there
-  move = 0,                       -- chance of moving KV memory there
+  move = 0,                       -- chance of a replica that comes, goes or fails
 } }
 
 function Chaos:draw()
@@ -43,15 +43,19 @@ function Chaos:ask(where, step, what_step)
   if step then self.asker.step = step end
   if self:chance(self.params.ask) then questions.ask(self.asker, where, step, what_step) end
   if self:chance(self.params.meddle) then meddling.change(self.asker, where) end
-  if where ~= "by" and where ~= "finish" and where ~= "init" and self:chance(self.params.move) then moves.some(self.asker) end
 end
+
+function Chaos:move(building)
+  if self:chance(self.params.move) then moving.change(self.asker, self.queue, building) end
+end
+
+Chaos.signal = moving.signal
 
 function Chaos:init()
   local params, sim = self.params, self.sim
   self.state, self.drawn = 1 + params.seed * 7919, -20
   for i = 1, 20 do self:draw() end -- luacheck: ignore i
-  self.asker = { sim = sim, requests = {}, queues = { sim.queue }, draw = function() return self:draw() end,
-    migrates = {}, left = {}, at = {} }
+  self.asker = { sim = sim, requests = {}, queues = { sim.queue }, owners = {}, draw = function() return self:draw() end }
   if params.ask > 0 then sim:sample() end -- what is read of files is read now
   self:ask("init")
   self.queue = sim.queue
@@ -75,7 +79,10 @@ function Chaos:init()
   self.preempted, self.stands = 0, 0
   sim.inbox = self.bins or self.queue
   for _, replica in ipairs(sim.replicas) do
-    if params.routed > 0 then table.insert(self.asker.queues, replica.queue) end
+    if params.routed > 0 then
+      table.insert(self.asker.queues, replica.queue)
+      self.asker.owners[replica.queue] = replica
+    end
     if params.budget > 0 then replica.token_budget = params.budget end
     if params.requests > 0 then replica.max_requests = params.requests end
     replica.reserve, replica.watermark, replica.chunked = params.reserve, params.watermark, params.chunked
@@ -83,6 +90,7 @@ function Chaos:init()
   if params.timer > 0 then
     sim:every(params.timer, function()
       self:ask("every")
+      self:move()
       for _, replica in ipairs(sim.replicas) do -- a plain step may have nothing more to take
         if params.plain > 0 and replica.running == 0 then replica:plain(false) end
       end
@@ -99,10 +107,12 @@ function Chaos:arrive(req)
   end
   if self:chance(self.params.routed) then
     local replicas = self.sim.replicas
-    replicas[1 + math.floor(self:draw() * #replicas)].queue:push(req)
+    local replica = replicas[1 + math.floor(self:draw() * #replicas)]
+    if replica.state == "off" then self.sim.inbox:push(req) else replica.queue:push(req) end
   else
     self.sim.inbox:push(req)
   end
+  self:move()
 end
 
 -- The queue to take from: with bins, one of them.
@@ -138,7 +148,6 @@ function Chaos:preempt_some(replica, step)
     local how = self.params.how
     if how == "any" then how = ({ "recompute", "swap", "pause", "restart" })[1 + math.floor(self:draw() * 4)] end
     -- what is paused stays here, so it waits in this replica's own queue
-    self.asker.at[req.id] = replica
     step:preempt(req, how, how == "pause" and replica.queue or nil, self:draw() < 0.5 and "back" or "front")
   end
 end
@@ -184,6 +193,8 @@ end
 function Chaos:schedule(replica, step)
   local params = self.params
   self:ask("schedule", step)
+  moving.collect(self.asker, self.sim.inbox)
+  self:move(replica)
   if replica.running == 0 and self:chance(params.barrier) then
     step:admit(self:source(), 1 + math.floor(self:draw() * 4))
     if step.requests > 0 then return step:barrier(self:draw() < 0.4 and 1 + math.floor(self:draw() * 15) or nil) end
@@ -235,6 +246,7 @@ end
 -- What hooks can see must agree as well.
 function Chaos:stepped(replica, step)
   self:ask("stepped", step, "report")
+  self:move()
   self:be_plain(replica)
   self.sum = ((self.sum or 0) + step.count * 31 + step.requests + step.decode_tokens + replica.kv.used) % 1000003
   self.sim:observe("stepped", self.sum)
@@ -242,15 +254,7 @@ function Chaos:stepped(replica, step)
   self.sim:observe("tbt", step.tbt)
 end
 
-function Chaos:handoff(req, replica) return moves.handoff(self.asker, req, replica) end
-
-function Chaos:signal(event)
-  moves.signal(self.asker, event)
-  self:ask("signal")
-end
-
 function Chaos:finish(req, why)
-  self.asker.left[req.id] = true
   self:ask("finish")
   local replicas = self.sim.replicas
   if self.params.plain > 0 then self:be_plain(replicas[1 + math.floor(self:draw() * #replicas)]) end

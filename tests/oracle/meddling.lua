@@ -1,6 +1,13 @@
 -- Changes of every kind, for the random policy: requests are moved, turned away and filed again, edges and limits changed,
 -- timers set, from any hook. And, now and then, what is not allowed there: it must be refused with a sentence, no more.
 
+-- The queue of a replica that is off takes nothing.
+local function open_queue(asker)
+  local at = 1 + math.floor(asker.draw() * #asker.queues)
+  local owner = asker.owners and asker.owners[asker.queues[at]]
+  return owner and owner.state == "off" and asker.queues[1] or asker.queues[at]
+end
+
 local function pick(draw, list) return list[1 + math.floor(draw() * #list)] end
 
 -- A request that waits, or nil. (One that the hook `finish` is told of has been taken off the list.)
@@ -14,10 +21,10 @@ end
 local CHANGES = {
   function(asker) -- move one from queue to queue; what pauses stays where it is
     local req = pick(asker.draw, asker.queues):peek()
-    if req and req:phase() == "waiting" then pick(asker.draw, asker.queues):push(req) end
+    if req and req:phase() == "waiting" then open_queue(asker):push(req) end
   end,
   function(asker)
-    local queue = pick(asker.draw, asker.queues)
+    local queue = open_queue(asker)
     local req = queue:pop()
     if req then queue:push(req) end
   end,

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+#include "sim/add.h"
+
+#include "sim/changes.h"
+#include "sim/lifecycle.h"
+#include "sim/news.h"
+#include "sim/waiting.h"
+
+#include <stdlib.h>
+
+#define MOST_REPLICAS (UINT32_C(1) << 20)
+
+// Room for one more in everything that is numbered as the replicas are.
+static bool make_room(mb_sim *sim, uint32_t n) {
+    mb_replica **replicas = realloc(sim->replicas, n * sizeof *replicas);
+    if (replicas) sim->replicas = replicas;
+    uint32_t *scratch = realloc(sim->scratch, n * sizeof *scratch);
+    if (scratch) sim->scratch = scratch;
+    bool room = replicas && scratch && mb_bits_grow(&sim->idle, n) && mb_bits_grow(&sim->calls, n) &&
+                mb_bits_grow(&sim->loaded, n) && mb_bits_grow(&sim->boundary, n) &&
+                mb_bits_grow(&sim->dozing, n);
+    if (sim->by_steps) room = room && mb_min_tree_grow(&sim->boundaries, n);
+    if (sim->owned.changed) room = room && mb_bits_grow(&sim->recounted, n);
+    for (int i = 0; i < MB_MEASURED_COUNT; i++)
+        if (sim->least[i].nodes) room = room && mb_min_tree_grow(&sim->least[i], n);
+    return room;
+}
+
+static mb_replica *first_of(const mb_sim *sim, const mb_hardware *hardware) {
+    for (uint32_t i = 0; i < sim->replica_count; i++)
+        if (sim->replicas[i]->hardware == hardware) return sim->replicas[i];
+    return NULL;
+}
+
+// As the policy has set the first of its kind.
+static bool take_after(mb_sim *sim, mb_replica *replica, const mb_replica *first) {
+    mb_engine *engine = &replica->engine;
+    engine->max_requests = first->engine.max_requests;
+    engine->token_budget = first->engine.token_budget;
+    engine->chunked = first->engine.chunked;
+    engine->reserve = first->engine.reserve;
+    engine->watermark = first->engine.watermark;
+    replica->plain = first->plain;
+    if (first->own_queue == MB_NONE) return true;
+    const mb_key order = sim->queues[first->own_queue].order;
+    if (mb_replica_make_queue(sim, replica, order) == MB_NONE) return false;
+    mb_queue *own = &sim->queues[replica->own_queue];
+    const mb_queue *model = &sim->queues[first->own_queue];
+    if (model->ageing) mb_queue_age(own, model->ageing, model->age_rate, &sim->now_s);
+    if (first->plain.queue == first->own_queue) replica->plain.queue = replica->own_queue;
+    return true;
+}
+
+static bool has_room(const mb_sim *sim, const mb_hardware *hardware) {
+    uint32_t there = 0;
+    for (uint32_t i = 0; i < sim->replica_count; i++)
+        there += sim->replicas[i]->hardware == hardware && sim->replicas[i]->state != MB_OFF;
+    return sim->replica_count < MOST_REPLICAS && !(hardware->max_replicas && there >= hardware->max_replicas);
+}
+
+uint32_t mb_replica_add(mb_sim *sim, uint32_t index, double delay_s, bool *failed) {
+    const mb_hardware *hardware = &sim->config->hardware[index];
+    const uint32_t id = sim->replica_count;
+    *failed = false;
+    if (!has_room(sim, hardware)) return MB_NONE;
+    *failed = true;
+    const mb_replica *first = first_of(sim, hardware);
+    if (!make_room(sim, id + 1)) return MB_NONE;
+    mb_sim_integrate(sim);
+    mb_error ignored;
+    sim->replicas[id] = NULL;
+    sim->replica_count++;
+    if (mb_replica_open(sim, id, hardware, &ignored) != MB_OK) return MB_NONE;
+    mb_replica *replica = sim->replicas[id];
+    sim->lifecycle.used = true;
+    replica->state = MB_STARTING;
+    replica->counted_s = sim->now_s;
+    sim->lifecycle.absent++;
+    if (first && !take_after(sim, replica, first)) return MB_NONE;
+    if (!mb_changes_watch(sim, id)) return MB_NONE;
+    if (sim->route.kind != MB_ROUTE_NONE && mb_replica_own_queue(sim, replica) == MB_NONE) return MB_NONE;
+    mb_replica_recount(sim, id);
+    mb_sim_change_all(sim);
+    *failed = !mb_replica_rise_at(sim, replica, sim->now_s + delay_s);
+    return id;
+}

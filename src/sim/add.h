@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: MIT
+// A replica more.
+#pragma once
+#include "sim/state.h"
+
+// One more of this hardware, which is up in so many seconds; its limits, the order of its own queue and its
+// plain step are those that the first of its kind has. Its number, or MB_NONE where there may be no more, or
+// (*failed) no memory.
+uint32_t mb_replica_add(mb_sim *sim, uint32_t hardware, double delay_s, bool *failed);

@@ -1,0 +1,342 @@
+-- Replicas that come and go, against values worked by hand: steps of 10 ms, whatever is in them. Each case is run jumping and
+-- stepping.
+
+package.path = "tests/lua/?.lua;tests/oracle/?.lua;" .. package.path
+local tap = require "tap"
+local program = require "program"
+
+local folder = program.temporary_folder()
+local number = 0
+
+-- rows: arrival, prompt, output. cluster, more: Lua text of the scenario. Returns what the policy printed, a line each joined
+-- by " | ", and the measures; both modes must agree. A run that fails: the message.
+local function run(case)
+  local path = folder .. "/s.lua"
+  local rows = { "t,p,o" }
+  for _, row in ipairs(case.rows or { { 0, 10, 10 } }) do rows[#rows + 1] = table.concat(row, ",") end
+  program.write(folder .. "/rows.csv", table.concat(rows, "\n") .. "\n")
+  number = number + 1
+  program.write(folder .. "/p.lua", ([[
+local P = {%s}
+local seen = {}
+local function say(...)
+  local parts = {}
+  for i = 1, select("#", ...) do
+    local value = select(i, ...)
+    parts[i] = type(value) == "number" and ("%%.6g"):format(value) or tostring(value)
+  end
+  seen[#seen + 1] = table.concat(parts, " ")
+end
+function P:schedule(r, step) step:carry() step:admit(r.queue) step:admit(self.sim.queue) end
+%s
+function P:done() print(table.concat(seen, " | ")) end
+return P
+]]):format(case.fields or "", case.policy or ""))
+  program.write(path, ([[
+return scenario {
+  workload = trace.csv "rows.csv" { columns = { time = "t", prompt = "p", output = "o" } },
+  cluster = { %s kv_blocks = 100 }, latency = %s,
+  columns = { "replica_s", "lost_s" }, %s
+  policies = { "%s" }, seeds = 1,
+}
+]]):format(case.cluster or "gpus = 1,", case.latency or "latency.step { base = 0.010 }", case.more or "",
+    case.bundled or "./p.lua"))
+  if case.latency then program.write(path, (program.read(path):gsub("kv_blocks = 100", "kv_tokens = 1600"))) end
+  local results = {}
+  for _, mode in ipairs(case.once and { "" } or { "", "--step" }) do
+    local lines = program.lines(("cd %s && %s s.lua -q %s --format csv 2>err"):format(folder, program.path, mode))
+    local said = program.read(folder .. "/err"):gsub("\nstack traceback.*", "")
+    local names, values = {}, {}
+    for name in ((lines[1] or "") .. ","):gmatch("([^,]*),") do names[#names + 1] = name end
+    local i = 0
+    for value in ((lines[2] or "") .. ","):gmatch("([^,]*),") do i = i + 1 values[names[i] or ""] = tonumber(value) end
+    results[#results + 1] = { said = said:match("p: ([^\n]*)") or said, measures = values }
+  end
+  local first, second = results[1], results[2]
+  if second and first.said ~= second.said then first.said = "differs: " .. first.said .. " / " .. second.said end
+  return first.said, first.measures
+end
+
+-- A failure ----------------------------------------------------------------------------------------------------
+
+local tokens = [[
+function P:schedule(r, step) step:carry() step:admit(r.queue) step:admit(self.sim.queue) step:quantum(1) end
+function P:stepped(r, step) say(self.sim.now) end
+function P:signal(e) say(e.kind, e.replica.id, e.replica.state, self.sim.now, e.requests and #e.requests) end
+]]
+local fails = tokens .. [[function P:init() self.sim:after(0.045, function() self.sim.replicas[1]:fail(0.02) end) end]]
+local before = "0.01 | 0.02 | 0.03 | 0.04 | down 1 down 0.045 "
+local after = " | up 1 up 0.065 nil | 0.075 | 0.085 | 0.095 | 0.105 | 0.115 | 0.125"
+local said, measures = run { policy = fails }
+tap.equal(said, before .. "1" .. after, "within a step: four tokens stand, 14 are computed again")
+tap.ok(math.abs(measures.lost_s - 0.005) < 1e-12, "lost: 5 ms", measures.lost_s)
+tap.ok(math.abs(measures.replica_s - 0.105) < 1e-12, "there: 125 ms less the 20 ms down", measures.replica_s)
+tap.ok(math.abs(measures.gpu_util - 1) < 1e-12, "busy whenever it was up", measures.gpu_util)
+said = run { policy = tokens, more = "failures = { { at = 0.045, replica = 1, repair = 0.02 } }," }
+tap.equal(said, before .. "1" .. after, "the same from the scenario")
+said, measures = run { bundled = "vllm_v1", more = "failures = { { at = 0.045, replica = 1, repair = 0.02 } }," }
+tap.ok(said ~= nil and math.abs(measures.e2e_mean_s - 0.125) < 1e-12, "the same in a run of equal steps", measures.e2e_mean_s)
+
+said, measures = run { policy = tokens, more = "failures = { { at = 0.04, replica = 1, repair = 0.01 } }," }
+tap.equal(said:sub(1, 70), ("0.01 | 0.02 | 0.03 | 0.04 | down 1 down 0.04 1 | up 1 up 0.05 nil | 0.06 | 0.07"):sub(1, 70),
+  "at the end of a step: it has counted")
+tap.equal(measures.lost_s, 0, "and nothing is lost")
+
+said, measures = run { policy = tokens, more = "failures = { { at = 0.045, replica = 1 } }," }
+tap.equal(said, before .. "1", "never repaired: the request waits for ever")
+tap.equal(measures.unfinished, 1, "and is not finished")
+
+-- Whole batches: alpha + beta L for one request of length 20: 0.1 + 0.2 = 0.3 s.
+said, measures = run { latency = "latency.batch { alpha = 0.1, beta = 0.01, gamma = 1 }", once = true,
+  policy = [[function P:schedule(r, step) step:admit(self.sim.queue) end
+    function P:signal(e) say(e.kind, self.sim.now, e.requests and e.requests[1]:failures()) end]],
+  more = "failures = { { at = 0.25, replica = 1, repair = 0.5 } }," }
+tap.equal(said, "down 0.25 1 | up 0.75 nil", "a whole batch")
+tap.ok(math.abs(measures.lost_s - 0.25) < 1e-12 and math.abs(measures.e2e_mean_s - 1.05) < 1e-12,
+  "is lost from its start on, and served again", measures.e2e_mean_s)
+
+-- Three run, in order of admission; another waits behind them.
+said = run { rows = { { 0, 10, 9 }, { 0.001, 10, 9 }, { 0.002, 10, 9 }, { 0.003, 10, 9 } }, policy = [[
+function P:schedule(r, step) r.max_requests = 3 step:carry() step:admit(self.sim.queue) end
+function P:init() self.sim:after(0.035, function() self.sim.replicas[1]:fail(1) end) end
+function P:signal(e)
+  if e.kind ~= "down" then return end
+  for req in self.sim.queue:each() do say(req.id, req:phase(), req:computed(), req:generated(), req:failures()) end
+end]] }
+tap.equal(said, "0 waiting 0 3 1 | 1 waiting 0 2 1 | 2 waiting 0 2 1 | 3 waiting 0 0 0",
+  "back to the front of their queue in order of admission, with what they generated")
+
+said = run { rows = { { 0, 10, 9 }, { 0, 10, 9 } }, policy = [[
+function P:arrive(req) self.sim.replicas[1].queue:push(req) end
+function P:schedule(r, step) r.max_requests = 1 step:carry() step:admit(r.queue) end
+function P:init() self.sim:after(0.015, function() self.sim.replicas[1]:fail() end) end
+function P:signal(e)
+  say(#self.sim.queue, #e.replica.queue, self.sim.queue:peek().id, e.replica.running, e.replica.kv.used)
+end]] }
+tap.equal(said, "1 1 0 0 0", "of its own queue who ran goes to the simulation's, who waits stays")
+
+-- What was paused or cached there is lost.
+said = run { cluster = "gpus = 2, prefix_cache = true,", rows = { { 0, 64, 9 } }, policy = [[
+function P:schedule(r, step)
+  if r.id ~= 1 then return step:idle() end
+  if self.paused then return step:idle() end
+  step:carry() step:admit(self.sim.queue)
+end
+function P:init()
+  self.sim:after(0.025, function() self.stop = true end)
+  self.sim:after(0.055, function()
+    local req = self.req
+    say(req:phase(), req:computed())
+    self.sim.replicas[1]:fail()
+    say(req:phase(), req:computed(), self.sim.replicas[1]:cached(req), self.sim.replicas[1].kv.used)
+  end)
+end
+function P:arrive(req) self.req = req self.sim.queue:push(req) end
+function P:schedule(r, step)
+  if r.id ~= 1 or self.paused then return step:idle() end
+  if self.stop then self.paused = true step:preempt(self.req, "pause") return step:idle() end
+  step:carry() step:admit(self.sim.queue)
+end]] }
+tap.equal(said, "paused 66 | waiting 0 0 0", "a paused request loses its memory")
+
+-- One more -----------------------------------------------------------------------------------------------------
+
+local busy = {}
+for i = 0, 99 do busy[i + 1] = { i, 1, 100 } end
+local grows = [[
+function P:arrive(req)
+  local least = self.sim:least()
+  self.count = (self.count or 0) + (least.id == 2 and 1 or 0)
+  least.queue:push(req)
+end
+function P:init()
+  self.sim:after(1, function()
+    local r = self.sim:add{%s}
+    say(r.id, r.state, #self.sim.replicas, r.max_requests)
+  end)
+  self.sim.replicas[1].max_requests = 7
+  self.sim:after(30.999, function() say(self.sim.replicas[2].state, self.sim.replicas[2].running, self.count) end)
+  self.sim:after(31.001, function() say(self.sim.replicas[2].state) end)
+end
+function P:stepped(r) if r.id == 2 then self.first = self.first or self.sim.now end end
+function P:signal(e) say(e.kind, e.replica.id, self.sim.now) end]]
+local grown = "2 starting 2 7 | starting 0 0 | up 2 31 | up"
+said, measures = run { rows = busy, policy = grows:format("delay = 30"), more = "stop_time = 100," }
+tap.equal(said, grown, "added at 1 with a delay of 30: nothing before 31, and the limits of the first")
+tap.equal(measures.replica_s, 199, "100 + 99 replica seconds")
+said, measures = run { rows = busy, policy = grows:format("") , more = "stop_time = 100,",
+  cluster = "start_delay = 30, max_gpus = 2, gpus = 1, usd_per_hour = 36," }
+tap.equal(said, grown, "the delay of the scenario")
+tap.ok(math.abs(measures.usd_per_mtok - 36 / 3600 * 199 / (measures.throughput_tps * 100 / 1e6)) < 1e-6 * measures.usd_per_mtok,
+  "what was there costs", measures.usd_per_mtok)
+said = run { rows = { { 0, 1, 1 } }, cluster = "gpus = 4, tp = 2, max_gpus = 8,", policy = [[
+function P:init()
+  for i = 1, 3 do local r, why = self.sim:add() say(r and r.id, why) end
+  self.sim.replicas[1]:drain()
+  local r = self.sim:add{}
+  say(r.id, r.state, self.sim.replicas[1].state)
+end]] }
+tap.equal(said, "3 nil | 4 nil | nil limit | 5 up off", "no more than max_gpus, but for one that is off another")
+said = run { rows = { { 0, 1, 100 } }, cluster = "gpus = 4, start = 1,",
+  policy = [[function P:init()
+    local sim = self.sim
+    say(#sim.replicas, sim:add().id, sim:add().id, sim:add().id, sim:add())
+  end]] }
+tap.equal(said, "1 2 3 4 nil limit", "one of four at the beginning")
+said = run { rows = { { 0, 1, 1 }, { 0.5, 1, 1 } },
+  cluster = 'groups = { { name = "a", gpus = 1 }, { name = "b", gpus = 3, start = 0, start_delay = 0.2 } },',
+  policy = [[function P:init()
+      local r = self.sim:add{ group = "b" }
+      say(r.group, r.state, #self.sim:group("b"), #self.sim.replicas)
+    end
+    function P:signal(e) say(e.kind, e.replica.group, self.sim.now) end]] }
+tap.equal(said, "b starting 1 2 | up b 0.2", "a group of which there is none at first")
+
+-- Going --------------------------------------------------------------------------------------------------------
+
+said, measures = run { cluster = "gpus = 2,", rows = { { 0, 1, 10 }, { 0, 1, 10 }, { 0, 1, 10 }, { 0, 1, 10 } }, policy = [[
+function P:arrive(req) self.sim.replicas[2].queue:push(req) end
+function P:schedule(r, step)
+  r.max_requests = 2
+  step:carry()
+  local _, why = step:admit(self.sim.queue)
+  local _, own = step:admit(r.queue)
+  if r.id == 2 and self.sim.now == 0 then say(why, own) end
+end
+function P:init()
+  local r = self.sim.replicas[2]
+  self.sim:after(0.045, function() r:drain() say(r.state, #self.sim.queue, #r.queue, r.running) end)
+end
+function P:signal(e) say(e.kind, e.replica.id, e.replica.state, self.sim.now, e.requests and #e.requests) end]] }
+tap.equal(said, "nil requests | draining 2 0 2 | draining 2 draining 0.045 2 | off 2 off 0.1 nil",
+  "drained: what waits moves, what runs ends, then it is off")
+tap.ok(math.abs(measures.replica_s - 0.245) < 1e-12, "and costs no more", measures.replica_s)
+
+said = run { cluster = "gpus = 2,", rows = { { 0, 1, 10 }, { 0.03, 1, 2 } }, policy = [[
+function P:schedule(r, step)
+  if r.id == 1 then return step:idle() end
+  step:carry()
+  local taken, why = step:admit(self.sim.queue)
+  if #self.sim.queue + taken > 0 and self.sim.now > 0 then say(self.sim.now, taken, why, r.state) end
+end
+function P:init()
+  local r = self.sim.replicas[2]
+  self.sim:after(0.025, function() r:drain() end)
+  self.sim:after(0.055, function() r:undrain() end)
+end
+function P:signal(e) say(e.kind, self.sim.now) end]] }
+tap.equal(said, "draining 0.025 | 0.03 0 draining draining | up 0.055 | 0.06 1 nil up",
+  "step:admit refuses while it drains, and takes again when it does not")
+
+said = run { cluster = "gpus = 3,", rows = { { 0.5, 1, 1 } }, policy = [[
+function P:init()
+  local a, b, c = self.sim.replicas[1], self.sim.replicas[2], self.sim.replicas[3]
+  a:remove() say(a.state)
+  b:drain() say(b.state)
+  say(self.sim:least().id, c.state)
+  local d = self.sim:add{ delay = 5 }
+  d:drain() say(d.state)
+end
+function P:signal(e) say(e.kind, e.replica.id) end]] }
+tap.equal(said, "off | off | 3 up | off | off 1 | draining 2 | off 2 | draining 4 | off 4", "empty ones are off at once")
+
+-- No new requests by any way there ------------------------------------------------------------------------------
+
+local every = { admit = "step:admit(self.sim.queue)", add = "step:add(self.sim.queue:peek())",
+  rank = [[step:rank{ from = self.sim.queue, by = "arrival", preempt = "recompute" }]],
+  displace = "step:displace(self.sim.inbox)" }
+for _, name in ipairs(program.sorted_keys(every)) do
+  said = run { cluster = "gpus = 2,", rows = { { 0, 1, 9 }, { 0.015, 1, 2 } }, policy = ([[
+    function P:init()
+      if "%s" == "displace" then self.sim.inbox = self.sim:queue{ by = "arrival" } end
+      self.sim:after(0.005, function() self.sim.replicas[1]:drain() end)
+    end
+    function P:schedule(r, step)
+      if r.id == 2 and not self.over then return step:idle() end
+      if self.sim.now == 0 or self.over then step:carry() return step:admit(self.sim.inbox) end
+      if "%s" ~= "rank" then step:carry() end
+      if self.sim.inbox:peek() then %s say(r.running, step.requests) end
+    end
+    function P:signal(e)
+      if e.kind == "off" then say("off", self.sim.now) self.over = true end
+    end]]):format(name, name, every[name]) }
+  local others = said:gsub("1 1 | ", "")
+  tap.equal(others, "off 0.09", "a draining replica takes nothing: step:" .. name)
+end
+for _, route in ipairs { "turns", "random", "two", "load", "running", "waiting" } do
+  said = run { cluster = "gpus = 3,", rows = { { 0, 1, 3 }, { 0, 1, 3 }, { 0, 1, 3 }, { 0, 1, 3 }, { 0, 1, 3 } }, once = true,
+    policy = ([[function P:init()
+      self.sim:route("%s")
+      self.sim.replicas[1]:fail(9) self.sim.replicas[2]:drain()
+      self.sim:add{ delay = 3 }
+    end
+    function P:schedule(r, step) step:carry() step:admit(r.queue) say(r.id) end]]):format(route) }
+  tap.equal(said, "3 | 3", "a route passes over replicas that are not up: " .. route)
+end
+
+-- The scenario's failures by chance ------------------------------------------------------------------------------
+
+local chance = { rows = { { 0, 1, 1 }, { 100, 1, 1 } }, once = true, cluster = "gpus = 3,",
+  more = "failures = { mtbf = 20, mttr = 5 },",
+  policy = [[function P:signal(e) say(e.kind, e.replica.id, self.sim.now) end]] }
+local first = run(chance)
+chance.policy = chance.policy .. " function P:arrive(req) self.sim:random() self.sim.replicas[1].queue:push(req) end "
+tap.equal(run(chance), first, "the same failures under another policy")
+local downs, time = 0, 0
+for kind, _, at in first:gmatch("(%a+) (%d+) ([%d.]+)") do
+  downs = downs + (kind == "down" and 1 or 0)
+  tap.ok(tonumber(at) >= time, "in order of time")
+  time = tonumber(at)
+end
+tap.ok(downs > 3 and downs < 40, "about 12 in 3 x 100 s", downs)
+
+-- Sentences ------------------------------------------------------------------------------------------------------
+
+local function sentence(text, case)
+  case.once = true
+  local got = run(case)
+  tap.ok(got:find(text, 1, true), text, got)
+end
+local function init(text) return { policy = "function P:init() local r = self.sim.replicas[1] " .. text .. " end" } end
+sentence("replica:drain: replica 1 is the last one", init "r:drain()")
+sentence("replica:remove: replica 1 is the last one", init "r:remove()")
+sentence("replica:fail: replica 2 is starting: only one that is up, or draining, can fail",
+  init "self.sim:add{ delay = 1 }:fail()")
+sentence("replica:fail: replica 1 is down", init "r:fail() r:fail()")
+sentence("replica:fail: the time of its repair is a number of seconds of at least 0", init "r:fail(-1)")
+sentence("sim:add: delay is a number of seconds of at least 0", init "self.sim:add{ delay = -1 }")
+sentence("sim:add: there is no option 'dleay'", init "self.sim:add{ dleay = 1 }")
+sentence("sim:add: the scenario's cluster has no groups", init 'self.sim:add{ group = "a" }')
+sentence("replica:undrain: replica 1 is up, not draining", init "r:undrain()")
+local off = "local off = self.sim:add() off:drain() "
+sentence("replica:drain: replica 2 is off", init(off .. "off:drain()"))
+sentence("replica:fail: replica 2 is off", init(off .. "off:fail()"))
+sentence("this is the queue of replica 2, which is off", { policy = [[function P:arrive(req)
+  local off = self.sim:add() off:drain() off.queue:push(req) end]] })
+sentence("replica:remove: replica 1 holds requests (1 run); drain it, or let it fail",
+  { policy = "function P:init() self.sim:add() self.sim:after(0.015, function() self.sim.replicas[1]:remove() end) end" })
+sentence("replica:fail: the step of replica 1 is being filled",
+  { policy = "function P:schedule(r, step) step:admit(self.sim.queue) r:fail() end" })
+sentence("requests are leaving a replica", { rows = { { 0, 1, 1 } },
+  policy = "function P:finish() self.sim.replicas[1]:fail() end" })
+sentence("none of them comes or goes by itself", { cluster = "gpus = 2, experts = { parallel = 2 },",
+  policy = "function P:init() self.sim.replicas[1]:drain() end" })
+for text, more in pairs {
+  ["failures[1].replica is 2, and the cluster has 1 replica; where policies add some, cluster.max_gpus says"] =
+    "failures = { { at = 1, replica = 2 } },",
+  ["failures[1].at is -1; expected a number of seconds of at least 0"] = "failures = { { at = -1, replica = 1 } },",
+  ["failures[1].repair is -2; expected"] = "failures = { { at = 1, replica = 1, repair = -2 } },",
+  ["failures[2]: replica 1 is down at 2 s already, since 1 s"] =
+    "failures = { { at = 1, replica = 1, repair = 5 }, { at = 2, replica = 1 } },",
+  ["failures.mtbf is 0"] = "failures = { mtbf = 0, mttr = 1 },",
+  ["failures.mttr is a nil"] = "failures = { mtbf = 5 },",
+  ['failures has no key "mtfb"'] = "failures = { mtfb = 5, mttr = 1 },",
+  ["failures is 3"] = "failures = 3,",
+} do sentence(text, { more = more }) end
+sentence("cluster.max_gpus = 1 is less than cluster.gpus = 2", { cluster = "gpus = 2, max_gpus = 1," })
+sentence("cluster.start = 3 replicas at first are more than the 2 of cluster.gpus", { cluster = "gpus = 2, start = 3," })
+sentence("cluster.start leaves no replica at first", { cluster = "gpus = 2, start = 0," })
+sentence("start_delay is -1", { cluster = "start_delay = -1," })
+
+os.execute("rm -r " .. folder)
+tap.done()

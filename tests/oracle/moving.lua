@@ -1,0 +1,47 @@
+-- Replicas that come and go, for the random policy: added, drained, taken back, removed and let fail by chance, from any hook
+-- but `finish`. Nobody is left without a replica to come.
+local moving = {}
+
+local function others(sim, replica)
+  local count = 0
+  for _, other in ipairs(sim.replicas) do
+    if other ~= replica and (other.state == "up" or other.state == "starting") then count = count + 1 end
+  end
+  return count
+end
+
+-- building: the replica whose step is being filled.
+function moving.change(asker, queue, building)
+  local sim, draw = asker.sim, asker.draw
+  local what, replica = draw(), sim.replicas[1 + math.floor(draw() * #sim.replicas)]
+  local state = replica.state
+  if what < 0.2 then
+    if #sim.replicas < 9 then sim:add{ group = replica.group, delay = draw() < 0.3 and 0 or draw() * 0.3 } end
+  elseif what < 0.5 then
+    if (state == "up" or state == "draining") and replica ~= building then replica:fail(draw() < 0.2 and 0 or draw() * 0.2) end
+  elseif state == "draining" then
+    if draw() < 0.5 then replica:undrain() end
+  elseif state ~= "off" and others(sim, replica) > 0 then
+    if what < 0.8 then
+      replica:drain(queue)
+    elseif replica.running == 0 and replica.waiting == 0 and replica ~= building and state ~= "up" then
+      replica:remove()
+    end
+  end
+end
+
+-- Who lost a replica waits in the simulation's own queue, which nobody may look at.
+function moving.collect(asker, inbox)
+  local queue = asker.sim.queue
+  if inbox == queue then return end
+  for _ = 1, #queue do inbox:push(queue:pop()) end
+end
+
+-- Everything that there is to see.
+function moving.signal(self, event)
+  local sum = #event.kind + 10 * event.replica.id + (event.requests and #event.requests or 0) * 1000
+  for _, req in ipairs(event.requests or {}) do sum = sum + req:failures() * 7 + req:generated() end
+  self.sim:observe(event.kind, sum)
+end
+
+return moving
