@@ -183,6 +183,7 @@ static void tell_limits(const mb_watch *watch) {
 }
 
 mb_status mb_watch_finish(mb_watch *watch, mb_error *error) {
+    if (!watch->arguments) return MB_OK; // it was never opened
     if (atomic_load(&watch->cut_dumps))
         mb_cli_say(
             stderr,
