@@ -26,6 +26,7 @@ static const mb_verb VERBS[] = {
     {"probe", mb_cmd_probe, "time a model's shapes on this machine, for fit"},
     {"list", mb_cmd_list, "list the bundled policies, bin-boundary rules, scenarios, models or GPUs"},
     {"check", mb_cmd_check, "load a policy or a scenario, say what is wrong, run nothing"},
+    {"repl", mb_cmd_repl, "stop a simulation, look at queues and replicas, go on"},
     {"test", mb_cmd_test, "does what a scenario expects come out? for tests of a policy of your own"},
     {"new", mb_cmd_new, "write a starting point for a policy, router, rule or scenario of your own"},
 };

@@ -46,7 +46,8 @@ enum {
     OPTION_ASSERT,
     OPTION_TIMELINE,
     OPTION_TIMELINE_WINDOW,
-    OPTION_WATCH
+    OPTION_WATCH,
+    OPTION_PAUSE_AT
 };
 
 // A whole number from `low` to `high`.
@@ -207,6 +208,13 @@ static int take(mb_run_arguments *arguments, int option) {
     case OPTION_WATCH:
         arguments->watch = true;
         return 0;
+    case OPTION_PAUSE_AT: {
+        char *end;
+        arguments->pause_s = strtod(optarg, &end);
+        return end == optarg || *end || !(arguments->pause_s >= 0)
+                   ? wrong_number(arguments, "pause-at", optarg, "a time of at least 0 seconds")
+                   : 0;
+    }
     case OPTION_CONTROL:
         arguments->control = true;
         return 0;
@@ -299,6 +307,7 @@ enum {
     EXPLAIN = 8,
     PACK = 16,
     VERIFY = 32,
+    REPL = 64,
     GRIDS = RUN | SWEEP | PACK,   // run every policy at every point
     POLICIES = GRIDS | EXPLAIN,   // have a policy's limits
     SCENARIOS = POLICIES | SEARCH // change a scenario
@@ -308,45 +317,47 @@ enum {
 static const struct {
     struct option option;
     unsigned verbs;
-} known_options[] = {{{"policy", required_argument, NULL, 'p'}, SCENARIOS},
-                     {{"set", required_argument, NULL, 's'}, SCENARIOS},
-                     {{"seed", required_argument, NULL, OPTION_SEED}, SCENARIOS},
-                     {{"seeds", required_argument, NULL, OPTION_SEEDS}, GRIDS | SEARCH},
-                     {{"only", required_argument, NULL, OPTION_ONLY}, GRIDS | SEARCH},
-                     {{"over", required_argument, NULL, OPTION_OVER}, GRIDS | SEARCH},
-                     {{"jobs", required_argument, NULL, 'j'}, SCENARIOS | VERIFY},
-                     {{"format", required_argument, NULL, OPTION_FORMAT}, RUN | SWEEP | SEARCH | EXPLAIN},
-                     {{"hook-seconds", required_argument, NULL, OPTION_HOOK_SECONDS}, POLICIES},
-                     {{"hook-instructions", required_argument, NULL, OPTION_HOOK_INSTRUCTIONS}, POLICIES},
-                     {{"jit", no_argument, NULL, OPTION_JIT}, POLICIES},
-                     {{"memory-mb", required_argument, NULL, OPTION_MEMORY}, POLICIES},
-                     {{"step", no_argument, NULL, OPTION_STEP}, POLICIES},
-                     {{"why", no_argument, NULL, OPTION_WHY}, GRIDS},
-                     {{"no-os-sandbox", no_argument, NULL, OPTION_NO_SANDBOX}, SCENARIOS | VERIFY},
-                     {{"bound", no_argument, NULL, OPTION_BOUND}, RUN | SWEEP},
-                     {{"db", required_argument, NULL, OPTION_DB}, SWEEP | SEARCH},
-                     {{"shard", required_argument, NULL, OPTION_SHARD}, SWEEP | SEARCH},
-                     {{"slo", required_argument, NULL, OPTION_SLO}, SEARCH},
-                     {{"tolerance", required_argument, NULL, OPTION_TOLERANCE}, SEARCH},
-                     {{"tune", required_argument, NULL, OPTION_TUNE}, SEARCH},
-                     {{"runs", required_argument, NULL, OPTION_RUNS}, SEARCH},
-                     {{"fresh", required_argument, NULL, OPTION_FRESH}, SEARCH},
-                     {{"measure", required_argument, NULL, OPTION_MEASURE}, SEARCH | EXPLAIN},
-                     {{"section", required_argument, NULL, OPTION_SECTION}, EXPLAIN},
-                     {{"output", required_argument, NULL, 'o'}, EXPLAIN | PACK},
-                     {{"out", required_argument, NULL, OPTION_OUT}, RUN},
-                     {{"dump", required_argument, NULL, OPTION_DUMP}, RUN},
-                     {{"timeline", required_argument, NULL, OPTION_TIMELINE}, RUN},
-                     {{"timeline-window", required_argument, NULL, OPTION_TIMELINE_WINDOW}, RUN},
-                     {{"live", required_argument, NULL, OPTION_LIVE}, RUN},
-                     {{"assert", required_argument, NULL, OPTION_ASSERT}, RUN},
-                     {{"watch", no_argument, NULL, OPTION_WATCH}, RUN},
-                     {{"baseline", required_argument, NULL, OPTION_BASELINE}, RUN},
-                     {{"control", no_argument, NULL, OPTION_CONTROL}, RUN},
-                     {{"until", required_argument, NULL, OPTION_UNTIL}, RUN},
-                     {{"max-seeds", required_argument, NULL, OPTION_MAX_SEEDS}, RUN},
-                     {{"quiet", no_argument, NULL, 'q'}, RUN | SWEEP | SEARCH | EXPLAIN},
-                     {{"help", no_argument, NULL, 'h'}, SCENARIOS | VERIFY}};
+} known_options[] = {
+    {{"policy", required_argument, NULL, 'p'}, SCENARIOS | REPL},
+    {{"set", required_argument, NULL, 's'}, SCENARIOS | REPL},
+    {{"seed", required_argument, NULL, OPTION_SEED}, SCENARIOS | REPL},
+    {{"seeds", required_argument, NULL, OPTION_SEEDS}, GRIDS | SEARCH},
+    {{"only", required_argument, NULL, OPTION_ONLY}, GRIDS | SEARCH},
+    {{"over", required_argument, NULL, OPTION_OVER}, GRIDS | SEARCH},
+    {{"jobs", required_argument, NULL, 'j'}, SCENARIOS | VERIFY},
+    {{"format", required_argument, NULL, OPTION_FORMAT}, RUN | SWEEP | SEARCH | EXPLAIN},
+    {{"hook-seconds", required_argument, NULL, OPTION_HOOK_SECONDS}, POLICIES | REPL},
+    {{"hook-instructions", required_argument, NULL, OPTION_HOOK_INSTRUCTIONS}, POLICIES | REPL},
+    {{"jit", no_argument, NULL, OPTION_JIT}, POLICIES},
+    {{"memory-mb", required_argument, NULL, OPTION_MEMORY}, POLICIES | REPL},
+    {{"step", no_argument, NULL, OPTION_STEP}, POLICIES | REPL},
+    {{"why", no_argument, NULL, OPTION_WHY}, GRIDS},
+    {{"no-os-sandbox", no_argument, NULL, OPTION_NO_SANDBOX}, SCENARIOS | VERIFY | REPL},
+    {{"bound", no_argument, NULL, OPTION_BOUND}, RUN | SWEEP},
+    {{"db", required_argument, NULL, OPTION_DB}, SWEEP | SEARCH},
+    {{"shard", required_argument, NULL, OPTION_SHARD}, SWEEP | SEARCH},
+    {{"slo", required_argument, NULL, OPTION_SLO}, SEARCH},
+    {{"tolerance", required_argument, NULL, OPTION_TOLERANCE}, SEARCH},
+    {{"tune", required_argument, NULL, OPTION_TUNE}, SEARCH},
+    {{"runs", required_argument, NULL, OPTION_RUNS}, SEARCH},
+    {{"fresh", required_argument, NULL, OPTION_FRESH}, SEARCH},
+    {{"measure", required_argument, NULL, OPTION_MEASURE}, SEARCH | EXPLAIN},
+    {{"section", required_argument, NULL, OPTION_SECTION}, EXPLAIN | REPL},
+    {{"output", required_argument, NULL, 'o'}, EXPLAIN | PACK},
+    {{"out", required_argument, NULL, OPTION_OUT}, RUN},
+    {{"dump", required_argument, NULL, OPTION_DUMP}, RUN},
+    {{"timeline", required_argument, NULL, OPTION_TIMELINE}, RUN},
+    {{"timeline-window", required_argument, NULL, OPTION_TIMELINE_WINDOW}, RUN},
+    {{"live", required_argument, NULL, OPTION_LIVE}, RUN},
+    {{"assert", required_argument, NULL, OPTION_ASSERT}, RUN},
+    {{"watch", no_argument, NULL, OPTION_WATCH}, RUN},
+    {{"pause-at", required_argument, NULL, OPTION_PAUSE_AT}, REPL},
+    {{"baseline", required_argument, NULL, OPTION_BASELINE}, RUN},
+    {{"control", no_argument, NULL, OPTION_CONTROL}, RUN},
+    {{"until", required_argument, NULL, OPTION_UNTIL}, RUN},
+    {{"max-seeds", required_argument, NULL, OPTION_MAX_SEEDS}, RUN},
+    {{"quiet", no_argument, NULL, 'q'}, RUN | SWEEP | SEARCH | EXPLAIN},
+    {{"help", no_argument, NULL, 'h'}, SCENARIOS | VERIFY | REPL}};
 
 enum { KNOWN_OPTIONS = sizeof known_options / sizeof *known_options };
 
@@ -478,6 +489,10 @@ int mb_pack_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) 
     if (!arguments->output)
         return mb_cli_usage("pack", "where to? For example: mbsand pack burst -o burst.mbs");
     return 0;
+}
+
+int mb_repl_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
+    return parse(argc, argv, "repl", REPL, arguments);
 }
 
 int mb_verify_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {

@@ -29,6 +29,7 @@ typedef struct mb_run_arguments {
     uint32_t section;      // of an explanation: which of the file's, from 1; 0: not given
     const char *live;      // a backend, or NULL
     const char *baseline;  // a policy's label, or NULL
+    double pause_s;        // --pause-at
     double tolerance;      // of a search, as a share
     int measure;           // of an explanation: number of e2e, ttft, tbt
     const char *objective; // --measure as it was given, of a tuning; or NULL
@@ -52,6 +53,7 @@ mb_overrides mb_run_overrides(const mb_run_arguments *arguments);
 int mb_run_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
 int mb_sweep_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
 int mb_pack_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
+int mb_repl_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
 int mb_verify_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
 int mb_search_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
 int mb_explain_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);

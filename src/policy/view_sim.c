@@ -124,6 +124,7 @@ static int set_sim(lua_State *L) {
     const mb_view *view = lua_touserdata(L, 3);
     if (!view || (view->kind != MB_VIEW_QUEUE && view->kind != MB_VIEW_BINS))
         return luaL_error(L, "sim.inbox must be a queue or bins, not %s", luaL_typename(L, 3));
+    mb_host_check_fence(L, MB_FENCE_ALL, "setting sim.inbox");
     sim->inbox_is_bins = view->kind == MB_VIEW_BINS;
     sim->inbox = view->index;
     if (sim->inbox_is_bins) {

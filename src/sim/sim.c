@@ -314,6 +314,8 @@ static mb_status run_python(mb_sim *sim, python_run *run, mb_error *error) {
             if (!mb_python_heap_push(&run->heap, event.time_s, what)) status = mb_fail_memory(error);
         }
         if (status == MB_OK) mb_sim_check(sim);
+        if (status == MB_OK && sim->observer.instant)
+            status = sim->observer.instant(sim->observer.self, sim, error);
     }
     mb_python_heap_deinit(&run->heap);
     free(run->arrivals);
@@ -345,6 +347,8 @@ static mb_status run_events(mb_sim *sim, mb_error *error) {
             break;
         }
         status = run_instant(sim, next, error);
+        if (status == MB_OK && sim->observer.instant)
+            status = sim->observer.instant(sim->observer.self, sim, error);
     }
     return status;
 }

@@ -59,6 +59,8 @@ typedef struct mb_observer {
     // From one moment to another so many requests waited and so many ran. In order of time, without holes but
     // where both were 0 before the first arrival.
     void (*held)(void *self, double from_s, double to_s, uint64_t waiting, uint64_t running);
+    // An instant is over: all that happened then has happened.
+    mb_status (*instant)(void *self, mb_sim *sim, mb_error *error);
     void *self;
     // Who runs the simulation looks on beside them. Set from outside (Ctrl-C): the run fails at its next
     // instant.

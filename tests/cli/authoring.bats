@@ -173,3 +173,53 @@ function P:schedule(_, step) step:carry() step:admit(self.sim.queue) end\nreturn
     done
     [ "$(grep -c '^policy' out)" -lt "$(script -qec "stty cols 60; NO_COLOR=1 $MBSAND s.lua -q" /dev/null </dev/null | grep -c '^policy')" ]
 }
+
+@test "repl: stops, looks, changes nothing, goes on" {
+    small
+    sed -i 's/limit = 20/limit = 20, predictor = predict.lognormal { sigma = 1 }/; s/rate = 1 }/rate = 100 }/' s.lua
+    printf 'local P = {}\nfunction P:init() self.q = self.sim:queue{ by = "predicted_output" } self.sim.inbox = self.q end
+function P:schedule(_, step) step:carry() step:admit(self.q, math.random(2)) end\nreturn P\n' >my.lua
+    for binary in "$MBSAND" "$MBSAND_LUAJIT"; do
+        plain=$("$binary" s.lua -q --format csv | awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "e2e_mean_s") at = i } END { printf "%.6g", $at }')
+        run -0 "$binary" repl s.lua <<'END'
+queues
+next 3
+until 0.05
+replicas
+requests
+sim.now, sim.waiting + sim.running
+self.q:peek() or "nobody"
+{ 1, 2, name = "x" }
+local a = 3 return a + 1
+self.q:pop()
+sim:random(), math.random()
+sim.inbox = sim.queue
+replicas[1]:wake()
+replicas[1].max_requests = 1
+req = 1
+os.exit()
+1 +
+continue
+END
+        says "my, seed 42 t = 0 s: 1 requests came, 0 wait, 1 run"
+        says "queue 1 (sim.queue): 0 wait"
+        says "queue 2 (sim.inbox): 0 wait, by predicted_output"
+        says "t = 0.05 s: 6 requests came"
+        says "replica 1: "
+        says "on replica 1: "
+        says '{ 1, 2, name = x }'
+        for call in queue:pop "setting sim.inbox" replica:wake "setting a replica's field"; do says "$call: refused inside the prompt"; done
+        says "a hook may not make the global variable 'req'"
+        says "'os' is not available to policies"
+        says "the prompt:1: unexpected symbol"
+        says "ended: 20 requests served; mean E2E $plain s" # as without looking, what math.random drew included
+    done
+    run -0 "$MBSAND" repl s.lua --pause-at 0.02 -p fcfs <<<'quit'
+    [[ $output == *"t = 0.02 s"* && $output != *ended* ]]
+    run -0 "$MBSAND" repl s.lua </dev/null
+    fails_with 2 "is not a time of at least 0 seconds" repl s.lua --pause-at x
+    fails_with 2 "--section 2: the file has 1" repl s.lua --section 2
+    sed -i 's/step:admit/step:admt/' my.lua
+    run -1 "$MBSAND" repl s.lua <<<"continue"
+    says "did you mean 'admit'?"
+}
