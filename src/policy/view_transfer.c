@@ -40,7 +40,8 @@ static bool read_front(lua_State *L, const char *call) {
                                                          : "?";
     const bool front = strcmp(place, "front") == 0;
     if (!front && strcmp(place, "back") != 0)
-        luaL_error(L, "%s: place is \"front\" or \"back\", not %s", call, luaL_tolstring(L, -1, NULL));
+        luaL_error(L, "%s: place is \"front\" or \"back\", not %s", call,
+                   lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, -1));
     lua_pop(L, 1);
     return front;
 }
