@@ -135,6 +135,9 @@ $(COMMON)/%.o: src/%.c Makefile
 	$(call compile,$(CPPFLAGS_COMMON))
 endif
 
+# What a page holds is read by the assembler.
+$(filter %/page/assets.o,$(OBJECTS)): src/page/page.js src/page/page.css $(wildcard third_party/uplot/uPlot.* third_party/uplot/LICENSE)
+
 # All of src but main.c, for tests and benchmarks to link against.
 $(OUT)/core.a: $(CORE)
 	@rm -f $@

@@ -14,7 +14,7 @@ check() { # check NAME: fails if standard input has a line
 # A file includes only from its own folder and from floors below; report alone looks across, at run.
 awk -F / '
 BEGIN {
-    count = split("base:plan:model probe:fit queue metrics:engine workload:sim:policy:scenario:run report:" \
+    count = split("base:plan:model probe:fit queue metrics:engine workload:sim:policy series:scenario:run report:" \
         "explain planner sweep pack tracks page:cli", floors, ":")
     for (number = 1; number <= count; number++) {
         rooms = split(floors[number], names, " ")

@@ -6,6 +6,8 @@
 #include "cli/enter.h"
 #include "cli/live.h"
 #include "cli/options.h"
+#include "cli/own_report.h"
+#include "cli/preflight.h"
 #include "cli/rerun.h"
 #include "cli/stop.h"
 #include "cli/warnings.h"
@@ -20,7 +22,6 @@
 #include "report/standing.h"
 #include "report/table.h"
 #include "run/control.h"
-#include "run/params.h"
 #include "run/reference.h"
 #include "run/until.h"
 #include "scenario/scenario.h"
@@ -47,53 +48,7 @@ typedef struct run_context {
     size_t broken;      // demands, at policies and points
 } run_context;
 
-// --- results
-// --------------------------------------------------------------------------------------------------
-
-// Rows for a scenario's own report function.
-typedef struct row_store {
-    mb_row *rows;
-    mb_summary *summaries;
-    const double **values;
-    size_t count;
-} row_store;
-
-static void free_rows(row_store *store) {
-    free(store->rows);
-    free(store->summaries);
-    free(store->values);
-}
-
-static mb_status make_rows(const mb_results *results, row_store *store, mb_error *error) {
-    const mb_section *section = mb_scenario_section(results->scenario, results->section);
-    *store = (row_store){0};
-    store->rows = calloc(results->count + 1, sizeof *store->rows);
-    store->summaries = calloc(results->count + 1, sizeof *store->summaries);
-    store->values = calloc(results->count + 1, sizeof *store->values);
-    if (!store->rows || !store->summaries || !store->values) return mb_fail_memory(error);
-    size_t used = 0;
-    for (size_t point = 0; point < section->point_count; point++) {
-        const mb_experiment *experiment = &section->points[point].experiment;
-        for (size_t policy = 0; policy < experiment->policy_count; policy++) {
-            mb_summary *summary = &store->summaries[store->count];
-            *summary = mb_summarise(results, point, policy);
-            store->rows[store->count++] = (mb_row){.point = point,
-                                                   .policy = policy,
-                                                   .seeds = summary->seeds,
-                                                   .level = summary->level,
-                                                   .low = summary->low,
-                                                   .high = summary->high,
-                                                   .mean = summary->mean,
-                                                   .half_width = summary->half_width,
-                                                   .values = store->values + used};
-            for (uint32_t seed = 0; seed < experiment->seeds; seed++) {
-                const mb_outcome *outcome = mb_results_at(results, point, policy, seed);
-                store->values[used++] = outcome->finished ? outcome->values : NULL;
-            }
-        }
-    }
-    return MB_OK;
-}
+// --- results ---------------------------------------------------------------------------------------------
 
 static void put_line(const char *text) { // NULL: none
     if (!text) return;
@@ -103,21 +58,14 @@ static void put_line(const char *text) { // NULL: none
 
 static mb_status print_own_report(const mb_results *results, mb_error *error) {
     const mb_section *section = mb_scenario_section(results->scenario, results->section);
-    row_store store;
-    mb_status status = make_rows(results, &store, error);
-    if (status == MB_OK) {
-        put_line(section->title);
-        put_line(section->question);
-        mb_strbuf description = {0};
-        mb_describe_point(results, 0, &description);
-        printf("%s%s\n\n", description.text ? description.text : "",
-               section->point_count > 1 ? ", and other points" : "");
-        mb_strbuf_deinit(&description);
-        fflush(stdout); // the script has its own idea of standard output's buffer
-        status = mb_scenario_report(results->scenario, results->section, store.rows, store.count, error);
-    }
-    free_rows(&store);
-    return status;
+    put_line(section->title);
+    put_line(section->question);
+    mb_strbuf description = {0};
+    mb_describe_point(results, 0, &description);
+    printf("%s%s\n\n", description.text ? description.text : "",
+           section->point_count > 1 ? ", and other points" : "");
+    mb_strbuf_deinit(&description);
+    return mb_own_report(results, error);
 }
 
 static bool any_finished(const mb_results *results) {
@@ -171,23 +119,6 @@ static void show_progress(void *context, size_t done, size_t jobs, uint64_t arri
     const mb_progress_state state = {
         .done = done, .total = jobs, .requests = arrived, .elapsed_s = elapsed_s};
     mb_progress_update(context, &state);
-}
-
-static mb_status check_baseline(const mb_section *section, const char *baseline, mb_error *error) {
-    mb_strbuf there = {0};
-    for (size_t i = 0; i < section->point_count; i++)
-        for (size_t p = 0; p < section->points[i].experiment.policy_count; p++) {
-            const char *label = section->points[i].experiment.policies[p].label;
-            if (strcmp(label, baseline) == 0) {
-                mb_strbuf_deinit(&there);
-                return MB_OK;
-            }
-            if (i == 0) mb_strbuf_printf(&there, "%s%s", p ? ", " : "", label);
-        }
-    mb_fail(error, MB_BAD_INPUT, "--baseline: no policy here is called '%s'; there are %s", baseline,
-            there.text ? there.text : "none");
-    mb_strbuf_deinit(&there);
-    return MB_BAD_INPUT;
 }
 
 // The section with the seeds of the scenario, or as many as --until wants.
@@ -249,27 +180,14 @@ static mb_status read_demands(run_context *all, mb_error *error) {
     return status;
 }
 
-// Once for each script, however many points run it.
-static void tell_broken(void *context, const mb_policy_spec *spec, const mb_error *error) {
-    const char **last = context;
-    if (*last && strcmp(*last, spec->path) == 0) return;
-    *last = spec->path;
-    mb_cli_say(stderr, "mbsand: warning: %s does not load, the other policies run: %s\n", spec->label,
-               error->message);
-}
-
 static int run_sections(run_context *all, mb_error *error) {
-    const char *last_broken = NULL;
-    const mb_broken_policy broken = {.tell = tell_broken, .context = &last_broken};
     const size_t sections = mb_scenario_section_count(all->scenario);
     int code = 0;
     all->results = calloc(sections + 1, sizeof *all->results);
     all->finished = calloc(sections + 1, sizeof *all->finished);
     mb_status status = all->results && all->finished ? MB_OK : mb_fail_memory(error);
     if (status == MB_OK) status = read_demands(all, error);
-    if (status == MB_OK) status = mb_check_scenario(all->scenario, &broken, error);
-    for (size_t i = 0; i < sections && status == MB_OK && all->arguments->baseline; i++)
-        status = check_baseline(mb_scenario_section(all->scenario, i), all->arguments->baseline, error);
+    if (status == MB_OK) status = mb_check_before(all->scenario, all->arguments->baseline, error);
     if (status == MB_OK && all->arguments->out) status = mb_output_dir(all->arguments->out, error);
     if (status == MB_OK) status = mb_watch_open(&all->watch, all->arguments, all->scenario, error);
     mb_progress_init(&all->progress, stderr, all->arguments->quiet);

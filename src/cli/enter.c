@@ -21,12 +21,14 @@ static const char *keep(mb_entered *entered, size_t *kept, const char *path, con
 static bool rename_paths(mb_entered *entered, mb_run_arguments *arguments, size_t from) {
     char here[PATH_MAX];
     size_t kept = 0;
-    entered->renamed = calloc(arguments->policy_count + 2, sizeof *entered->renamed);
+    entered->renamed = calloc(arguments->policy_count + 4, sizeof *entered->renamed);
     if (!entered->renamed || !getcwd(here, sizeof here)) return false;
-    if (arguments->out) {
-        arguments->out = keep(entered, &kept, arguments->out, here);
-        if (!arguments->out) return false;
-    }
+    const char **written[] = {&arguments->out, &arguments->timeline, &arguments->output};
+    for (size_t i = 0; i < sizeof written / sizeof *written; i++)
+        if (*written[i] && strcmp(*written[i], "-") != 0) {
+            *written[i] = keep(entered, &kept, *written[i], here);
+            if (!*written[i]) return false;
+        }
     for (size_t i = from; i < arguments->policy_count; i++) {
         const char *name = arguments->policies[i];
         char *file = mb_strdup(name);
@@ -59,7 +61,9 @@ static int merge(mb_entered *entered, mb_run_arguments *arguments, int argc, cha
         entered->words[count++] = argv[i];
     entered->words[count++] = opened->scenario;
     mb_run_arguments_deinit(arguments);
-    const int code = mb_run_arguments_parse((int)count, entered->words, arguments);
+    const int code = strcmp(argv[0], "report") == 0
+                         ? mb_report_arguments_parse((int)count, entered->words, arguments)
+                         : mb_run_arguments_parse((int)count, entered->words, arguments);
     if (code) return code;
     if (!rename_paths(entered, arguments, packed_policies)) {
         mb_fail_memory(&error);

@@ -308,9 +308,10 @@ enum {
     PACK = 16,
     VERIFY = 32,
     REPL = 64,
-    GRIDS = RUN | SWEEP | PACK,   // run every policy at every point
-    POLICIES = GRIDS | EXPLAIN,   // have a policy's limits
-    SCENARIOS = POLICIES | SEARCH // change a scenario
+    REPORT = 128,
+    GRIDS = RUN | SWEEP | PACK | REPORT, // run every policy at every point
+    POLICIES = GRIDS | EXPLAIN,          // have a policy's limits
+    SCENARIOS = POLICIES | SEARCH        // change a scenario
 };
 
 // Which verbs know an option.
@@ -333,7 +334,7 @@ static const struct {
     {{"step", no_argument, NULL, OPTION_STEP}, POLICIES | REPL},
     {{"why", no_argument, NULL, OPTION_WHY}, GRIDS},
     {{"no-os-sandbox", no_argument, NULL, OPTION_NO_SANDBOX}, SCENARIOS | VERIFY | REPL},
-    {{"bound", no_argument, NULL, OPTION_BOUND}, RUN | SWEEP},
+    {{"bound", no_argument, NULL, OPTION_BOUND}, RUN | SWEEP | REPORT},
     {{"db", required_argument, NULL, OPTION_DB}, SWEEP | SEARCH},
     {{"shard", required_argument, NULL, OPTION_SHARD}, SWEEP | SEARCH},
     {{"slo", required_argument, NULL, OPTION_SLO}, SEARCH},
@@ -343,7 +344,7 @@ static const struct {
     {{"fresh", required_argument, NULL, OPTION_FRESH}, SEARCH},
     {{"measure", required_argument, NULL, OPTION_MEASURE}, SEARCH | EXPLAIN},
     {{"section", required_argument, NULL, OPTION_SECTION}, EXPLAIN | REPL},
-    {{"output", required_argument, NULL, 'o'}, EXPLAIN | PACK},
+    {{"output", required_argument, NULL, 'o'}, EXPLAIN | PACK | REPORT},
     {{"out", required_argument, NULL, OPTION_OUT}, RUN},
     {{"dump", required_argument, NULL, OPTION_DUMP}, RUN},
     {{"timeline", required_argument, NULL, OPTION_TIMELINE}, RUN},
@@ -352,11 +353,11 @@ static const struct {
     {{"assert", required_argument, NULL, OPTION_ASSERT}, RUN},
     {{"watch", no_argument, NULL, OPTION_WATCH}, RUN},
     {{"pause-at", required_argument, NULL, OPTION_PAUSE_AT}, REPL},
-    {{"baseline", required_argument, NULL, OPTION_BASELINE}, RUN},
+    {{"baseline", required_argument, NULL, OPTION_BASELINE}, RUN | REPORT},
     {{"control", no_argument, NULL, OPTION_CONTROL}, RUN},
     {{"until", required_argument, NULL, OPTION_UNTIL}, RUN},
     {{"max-seeds", required_argument, NULL, OPTION_MAX_SEEDS}, RUN},
-    {{"quiet", no_argument, NULL, 'q'}, RUN | SWEEP | SEARCH | EXPLAIN},
+    {{"quiet", no_argument, NULL, 'q'}, RUN | SWEEP | SEARCH | EXPLAIN | REPORT},
     {{"help", no_argument, NULL, 'h'}, SCENARIOS | VERIFY | REPL}};
 
 enum { KNOWN_OPTIONS = sizeof known_options / sizeof *known_options };
@@ -493,6 +494,17 @@ int mb_pack_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) 
 
 int mb_repl_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
     return parse(argc, argv, "repl", REPL, arguments);
+}
+
+// Everything is shown, so where the time went is asked for in any case.
+int mb_report_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
+    const int code = parse(argc, argv, "report", REPORT, arguments);
+    if (code || arguments->help) return code;
+    if (arguments->limits.jit && arguments->limits.hook_instructions)
+        return mb_cli_usage("report",
+                            "--jit and --hook-instructions exclude each other: compiled code counts none");
+    arguments->sets[arguments->set_count++] = "why=true";
+    return 0;
 }
 
 int mb_verify_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Options of `mbsand run`, `sweep`, `search`, `explain`, `pack` and `verify`.
+// Options of `mbsand run`, `sweep`, `search`, `explain`, `pack`, `report` and `verify`.
 #pragma once
 #include "base/error.h"
 #include "scenario/scenario.h"
@@ -54,6 +54,7 @@ int mb_run_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
 int mb_sweep_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
 int mb_pack_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
 int mb_repl_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
+int mb_report_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
 int mb_verify_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
 int mb_search_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
 int mb_explain_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
@@ -62,3 +63,4 @@ void mb_run_arguments_help(void);
 void mb_sweep_arguments_help(void);
 void mb_pack_arguments_help(void);
 void mb_verify_arguments_help(void);
+void mb_report_arguments_help(void);

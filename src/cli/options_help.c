@@ -58,6 +58,27 @@ void mb_verify_arguments_help(void) {
           stdout);
 }
 
+void mb_report_arguments_help(void) {
+    fputs(
+        "usage: mbsand report SCENARIO.lua|RESULTS.db [options]\n\n"
+        "Run a scenario, or read a database of `mbsand sweep`, and make one page of HTML that holds "
+        "everything: "
+        "the\n"
+        "answer, tables with their warnings, latencies, where the time went, how queues, memory and batches "
+        "went "
+        "over\n"
+        "time (of the first seed), curves of a sweep. It opens in any browser and needs no network.\n\n"
+        "  -o, --output FILE        the page (default report.html; -: standard output)\n"
+        "      --baseline NAME      compare every policy with this one\n"
+        "      --bound              how far from the best possible (of a scenario)\n"
+        "  -p, -s, -j, --seeds, --seed, --only, --over, --step, --why, --hook-seconds, --hook-instructions, "
+        "--jit,\n"
+        "  --memory-mb, --no-os-sandbox, -q   as of `mbsand run`; of a scenario\n"
+        "  -h, --help               this text\n\n"
+        "Exit code: 0 done, 1 a run failed (the page says so), 2 the command or its input is wrong.\n",
+        stdout);
+}
+
 void mb_run_arguments_help(void) {
     fputs(
         "usage: mbsand [run] SCENARIO.lua [options]\n\n"

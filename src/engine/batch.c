@@ -195,6 +195,8 @@ static mb_status show(const mb_engine *engine, mb_error *error) {
                                    .longest_tokens = engine->longest_tokens,
                                    .useful_tokens = engine->prompt_tokens + engine->output_tokens,
                                    .kv_reserved = reserved,
+                                   .kv_between =
+                                       stepper ? stepper->left_blocks * stepper->kv.block_tokens : 0,
                                    .kv_before = reserved,
                                    .prefill_tokens = engine->prompt_tokens,
                                    .decode_tokens = engine->output_tokens};
@@ -231,6 +233,7 @@ mb_status mb_batch_end(mb_engine *engine, mb_step_report *report, mb_error *erro
         status = end_request(engine, engine->batch[i], error);
     if (status != MB_OK) return status;
     engine->around->kv_reserved -= reserved - engine->kv.reserved;
+    if (engine->stepper) engine->stepper->left_blocks = mb_stepper_blocks_used(engine->stepper);
     engine->count = 0;
     engine->predicted_tokens = 0;
     engine->event_s = INFINITY;

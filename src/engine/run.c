@@ -486,6 +486,7 @@ static mb_status show_run(const mb_engine *engine, const mb_step_report *report,
                                     .requests = report->requests,
                                     .useful_tokens = report->prefill_tokens + report->decode_tokens,
                                     .kv_reserved = mb_stepper_blocks_used(stepper) * stepper->kv.block_tokens,
+                                    .kv_between = stepper->left_blocks * stepper->kv.block_tokens,
                                     .kv_before = stepper->run_blocks * stepper->kv.block_tokens,
                                     .prefill_tokens = report->prefill_tokens,
                                     .decode_tokens = report->decode_tokens};
@@ -539,6 +540,7 @@ mb_status mb_run_end(mb_engine *engine, mb_step_report *report, mb_error *error)
     stepper->last_end_s = mb_engine_now(engine);
     mb_status status = close_run(engine, report, error);
     if (status == MB_OK) status = leave_done(engine, error);
+    stepper->left_blocks = mb_stepper_blocks_used(stepper);
     stepper->ends = false;
     return status;
 }

@@ -149,7 +149,7 @@ typedef struct mb_stepper {
     double last_start_s, last_end_s; // of the last step of the run before this one
     double far_s;                    // `wake` was called for this time, besides event_s
     uint64_t run_decodes, run_prefill_tokens;
-    uint64_t run_blocks; // in use as it began
+    uint64_t run_blocks, left_blocks; // in use as it began; as the one before it had ended
     uint32_t run_requests;
     bool extrapolated;
     double lent_s; // at this instant so many blocks were taken from outside, between two steps (room.h)

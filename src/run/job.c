@@ -204,6 +204,8 @@ static mb_status simulate(const mb_experiment *experiment, const mb_job_observer
             status =
                 mb_fail(error, MB_BAD_INPUT, "no request could be served: %s", sim.metrics.first_rejection);
         outcome->finished = sim.done_failed;
+        if (watcher->measured && (status == MB_OK || outcome->finished))
+            watcher->measured(watcher->context, experiment, outcome, &sim.metrics);
         read_metrics(&sim.metrics, experiment, outcome);
         read_cuts(&sim, &policy->host, outcome);
     }

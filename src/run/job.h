@@ -16,6 +16,9 @@ typedef struct mb_job_observer {
                       const mb_source *source, mb_observer *observer, mb_error *error);
     // `whole`: the run came to its end.
     mb_status (*close)(void *context, mb_observer *observer, bool whole, mb_error *error);
+    // What the run measured, before `close`, of one that came to its end; NULL: nobody asks.
+    void (*measured)(void *context, const mb_experiment *experiment, const mb_outcome *outcome,
+                     const mb_metrics *metrics);
     // Put a clock of its own in the place of the experiment's latency model; NULL: the model stands.
     mb_status (*clock)(void *context, const mb_experiment *experiment, mb_latency *latency, mb_error *error);
     void *context;

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+#include "page/assets.h"
+
+// The assembler reads the files; paths are relative to the project's folder, in which everything is built.
+#define MB_ASSET(name, path)                                                                                 \
+    __asm__(".section .rodata\n.global " #name "\n.balign 16\n" #name ":\n.incbin \"" path                   \
+            "\"\n.byte 0\n.previous\n")
+
+MB_ASSET(mb_asset_uplot_js, "third_party/uplot/uPlot.iife.min.js");
+MB_ASSET(mb_asset_uplot_css, "third_party/uplot/uPlot.min.css");
+MB_ASSET(mb_asset_uplot_licence, "third_party/uplot/LICENSE");
+MB_ASSET(mb_asset_page_js, "src/page/page.js");
+MB_ASSET(mb_asset_page_css, "src/page/page.css");

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+#include "series/recording.h"
+
+#include <stdlib.h>
+
+const mb_recorded_name mb_recorded_names[MB_RECORDED_COUNT] = {
+    {"waiting", "", "Requests that wait", 1},   {"running", "", "Requests that run", 1},
+    {"memory", "%", "KV memory in use", 100},   {"batch", "", "Requests in a batch", 1},
+    {"tbt", "ms", "Time between tokens", 1000},
+};
+
+struct mb_recorded_replica {
+    double capacity; // tokens; 0: no limit
+    double end_s;    // of its last batch
+};
+
+mb_recording *mb_recording_new(const mb_hardware *const *hardware, size_t hardware_count, bool unlimited) {
+    mb_recording *recording = calloc(1, sizeof *recording);
+    if (!recording) return NULL;
+    for (size_t i = 0; i < hardware_count; i++)
+        recording->replicas += (uint32_t)hardware[i]->replicas;
+    recording->each = calloc(recording->replicas + 1, sizeof *recording->each);
+    if (!recording->each) {
+        free(recording);
+        return NULL;
+    }
+    uint32_t at = 0;
+    for (size_t i = 0; i < hardware_count; i++)
+        for (uint64_t j = 0; j < hardware[i]->replicas; j++, at++)
+            if (!unlimited && hardware[i]->memory.capacity != MB_UNLIMITED)
+                recording->each[at].capacity = (double)hardware[i]->memory.capacity;
+    return recording;
+}
+
+void mb_recording_free(mb_recording *recording) {
+    if (!recording) return;
+    free(recording->each);
+    free(recording);
+}
+
+static void on_held(void *self, double from_s, double to_s, uint64_t waiting, uint64_t running) {
+    mb_recording *recording = self;
+    mb_series_add(&recording->series[MB_RECORDED_WAITING], from_s, to_s, (double)waiting);
+    mb_series_add(&recording->series[MB_RECORDED_RUNNING], from_s, to_s, (double)running);
+}
+
+static void add_memory(mb_recording *recording, const mb_batch_record *batch) {
+    struct mb_recorded_replica *replica = &recording->each[batch->replica];
+    mb_series *memory = &recording->series[MB_RECORDED_MEMORY];
+    const double tokens = replica->capacity;
+    if (!(tokens > 0)) return;
+    mb_series_add(memory, replica->end_s, batch->start_s, (double)batch->kv_between / tokens);
+    if (batch->kv_before == batch->kv_reserved)
+        mb_series_add(memory, batch->start_s, batch->end_s, (double)batch->kv_before / tokens);
+    else
+        mb_series_slope(memory, batch->start_s, batch->end_s, (double)batch->kv_before / tokens,
+                        (double)batch->kv_reserved / tokens);
+    replica->end_s = batch->end_s;
+}
+
+static mb_status on_batch(void *self, const mb_batch_record *batch, mb_error *error) {
+    (void)error;
+    mb_recording *recording = self;
+    mb_series_add(&recording->series[MB_RECORDED_BATCH], batch->start_s, batch->end_s, batch->requests);
+    if (batch->decode_tokens && batch->tbt_s > 0)
+        mb_series_add(&recording->series[MB_RECORDED_TBT], batch->start_s, batch->end_s, batch->tbt_s);
+    add_memory(recording, batch);
+    return MB_OK;
+}
+
+static void on_taken(void *self, const mb_taken *taken) {
+    mb_recording *recording = self;
+    if (!taken->bin) return;
+    if (taken->bins > recording->bin_count) recording->bin_count = taken->bins;
+    mb_counts_add(&recording->bins, taken->time_s, taken->bin - 1);
+}
+
+mb_observer mb_recording_observer(mb_recording *recording) {
+    return (mb_observer){.held = on_held, .batch = on_batch, .taken = on_taken, .self = recording};
+}
+
+void mb_recording_end(mb_recording *recording) {
+    double width_s = recording->bins.width_s;
+    for (size_t i = 0; i < MB_RECORDED_COUNT; i++)
+        width_s = width_s < recording->series[i].width_s ? recording->series[i].width_s : width_s;
+    for (size_t i = 0; i < MB_RECORDED_COUNT; i++)
+        mb_series_widen(&recording->series[i], width_s);
+    mb_counts_widen(&recording->bins, width_s);
+}
+
+size_t mb_recording_used(const mb_recording *recording) {
+    size_t used = 0;
+    for (size_t i = 0; i < MB_SERIES_POINTS; i++)
+        for (size_t j = 0; j < MB_RECORDED_COUNT; j++)
+            if (recording->series[j].cells[i].seconds > 0) used = i + 1;
+    return used;
+}

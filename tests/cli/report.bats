@@ -1,0 +1,158 @@
+# mbsand report: one page. What is in it is read by jq; whether it draws, in Chromium where that is installed.
+
+bats_require_minimum_version 1.5.0
+load helpers
+
+setup_file() {
+    cd "$BATS_FILE_TMPDIR" || return
+    cat >evil.lua <<'END'
+local title, label = '</script><b onclick="x">"evil"&\'', '<img src=x onerror=alert(1)></script>'
+return scenario { title = title, question = "Is <i>this</i> a question?",
+  workload = synthetic { arrivals = arrivals.poisson { rate = 2 }, prompt = lengths.uniform { low = 50, high = 400 },
+    output = lengths.uniform { low = 20, high = 300 }, limit = 200 },
+  latency = latency.step { base = 0.02, per_token = 2e-4, per_context = 1e-6 }, cluster = { gpus = 2, kv_blocks = 60, kv_block = 16 },
+  slo = { e2e = 30 }, policies = { "vllm_v1", { "static_fifo", label = label }, { "multi_bin_continuous", bins = 3 } }, seeds = 3 }
+END
+    "$MBSAND" report evil.lua -o evil.html -q >said.txt
+    "$MBSAND" sweep evil.lua --over cluster.gpus=1,2,4 --seeds 2 --why --db sweep.db -q 2>/dev/null
+    "$MBSAND" report sweep.db -o sweep.html >/dev/null 2>&1
+}
+
+setup() { cd "$BATS_FILE_TMPDIR" || return; }
+
+# The data of a page's charts.
+data() { sed -n 's/.*<script type="application\/json" id="data">\(.*\)<\/script>$/\1/p' "$1"; }
+
+@test "a page holds the question, the table with its intervals and every warning" {
+    grep -qE '^evil.html: [0-9]+ KB$' said.txt
+    "$MBSAND" evil.lua --why >table.txt 2>&1
+    for number in $(sed -n '/^policy/,/^$/p' table.txt | grep -oE '[0-9.]+±[0-9.]+|\([0-9.]+\.\.[0-9.]+\)' | sort -u); do
+        grep -qF -- "$number" evil.html || { echo "not there: $number"; false; }
+    done
+    # Sentences of the table that are wrapped there.
+    tr -s ' \n' ' ' <evil.html | sed 's/&lt;/</g; s/&gt;/>/g; s/&#39;/'"'"'/g; s/&quot;/"/g; s/&amp;/\&/g; s/<[^>]*>//g' >flat.txt
+    tr -s ' \n' ' ' <table.txt | grep -oE '(note|warning): [^:]*' | sed -E 's/^[a-z]+: //; s/ (note|warning|mbsand)$//' | cut -c1-60 >notes.txt
+    [ -s notes.txt ]
+    while read -r note; do grep -qF -- "${note%%<*}" flat.txt || { echo "not there: $note"; false; }; done <notes.txt
+    grep -qF 'Is &lt;i&gt;this&lt;/i&gt; a question?' evil.html
+    grep -q '<h2>Is &lt;i&gt;' evil.html
+    [ "$(grep -c 'Geometric means over the seeds' evil.html)" -eq 1 ]
+}
+
+@test "texts of users are texts, and nothing is fetched" {
+    [ "$(grep -o '<script' evil.html | wc -l)" -eq 3 ]
+    [ "$(grep -o '</script>' evil.html | wc -l)" -eq 3 ]
+    ! grep -qE '<img|<b onclick|<i>this' evil.html
+    ! grep -qE '(src|href)="?(https?:)?//' evil.html
+    grep -q "default-src 'none'" evil.html
+    data evil.html | jq -e '.[0].points[0].policies[1].label == "<img src=x onerror=alert(1)></script>"'
+}
+
+@test "the data of the charts is that of the run" {
+    "$MBSAND" evil.lua --only vllm_v1 --seeds 1 --out d --dump requests,batches >/dev/null
+    data evil.html | jq '.[0].points[0].policies[0]' >policy.json
+    # Batches by their time: the mean over all intervals is that of the steps.
+    want=$(awk -F, 'NR > 1 { s += $6 * ($4 - $3); t += $4 - $3 } END { print s / t }' d/batches-vllm_v1-1.csv)
+    jq -e --argjson want "$want" '[.series.batch[0][] | select(. != null)] | add / length | . > $want * 0.8 and . < $want * 1.2' policy.json
+    # Waiting: the integral over time is the sum of the waits of all requests (preempted ones wait again).
+    jq -e '.series.waiting[0] | length > 100' policy.json
+    jq -e '.series.memory[2] | max <= 100 and max > 90' policy.json
+    # Quantiles of the three seeds: the median lies between those of the seeds, in order.
+    jq -e '.times.e2e | .[0] as $m | .[1] as $l | .[2] as $h | [range(0; 31)] | all($l[.] <= $m[.] * 1.001 and $m[.] <= $h[.] * 1.001)' policy.json
+    jq -e '.times.e2e[0] | . == sort' policy.json
+    # A time's parts add up to its mean.
+    "$MBSAND" evil.lua --only vllm_v1 --format json 2>/dev/null | jq '.. | objects | select(has("mean")) | .mean.e2e_mean_s' | head -1 >mean.txt
+    jq -e --argjson mean "$(cat mean.txt)" '.parts | add | . > $mean * 0.998 and . < $mean * 1.002' policy.json
+    data evil.html | jq -e '.[0].points[0].policies[2].bins | length == 3 and (flatten | add) >= 200'
+    data sweep.html | jq -e '.[0] | .keys == ["cluster.gpus"] and ([.points[].keys[0]] == ["1", "2", "4"]) and (.points[0].policies[0] | has("series") | not)'
+    # The same bytes for any number of threads, but for what the clock measured.
+    "$MBSAND" report evil.lua --jobs 1 -o - -q 2>/dev/null >one.html
+    "$MBSAND" report evil.lua --jobs 3 -o - -q 2>/dev/null >three.html
+    data one.html >one.json
+    data three.html >three.json
+    cmp one.json three.json
+}
+
+@test "what a scenario prints of its own is the answer; mistakes are said" {
+    sed 's/seeds = 3/seeds = 1, report = function() print("the <own> answer") end/' evil.lua >own.lua
+    "$MBSAND" report own.lua -o own.html -q >own.txt
+    grep -q 'the &lt;own&gt; answer' own.html
+    [ "$(wc -l <own.txt)" -eq 1 ]
+    run -2 "$MBSAND" report sweep.db --seeds 3
+    says "sweep.db holds results"
+    run -2 "$MBSAND" report
+    says "which scenario?"
+    run -1 "$MBSAND" report own.lua -q -o none/page.html
+    says "cannot write none/page.html"
+    "$MBSAND" pack own.lua -o own.mbs >/dev/null
+    "$MBSAND" report own.mbs -q -o packed.html
+    grep -q 'the &lt;own&gt; answer' packed.html
+}
+
+@test "the library is the one that it says it is" {
+    cd "$root/third_party/uplot"
+    sha256sum -c SHA256SUMS
+    grep -qF "$(sed -n 's/^version=//p' fetch)" uPlot.iife.min.js
+}
+
+@test "in a browser: no errors, every chart has marks, in both themes" {
+    command -v chromium >/dev/null || skip "needs chromium"
+    cat >probe.html <<'END'
+<script>
+window.wrong = [];
+addEventListener("error", (e) => wrong.push(String(e.message)));
+addEventListener("unhandledrejection", (e) => wrong.push(String(e.reason)));
+addEventListener("securitypolicyviolation", (e) => wrong.push("blocked: " + e.blockedURI));
+for (const kind of ["error", "warn"]) console[kind] = (...said) => wrong.push(said.join(" "));
+window.alert = () => wrong.push("alert");
+</script>
+END
+    cat >check.html <<'END'
+<script>
+(async () => {
+  const drawn = () => new Promise((done) => setTimeout(done, 50));
+  await drawn();
+  // Marks: pixels whose colour is none of the greys of axes and text.
+  const marks = (canvas) => {
+    const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+    let count = 0;
+    for (let i = 0; i < data.length; i += 4)
+      if (data[i + 3] > 100 && Math.max(data[i], data[i + 1], data[i + 2]) - Math.min(data[i], data[i + 1], data[i + 2]) > 40) count++;
+    return count;
+  };
+  const all = () => [...document.querySelectorAll("figure")].map((f) => [f.querySelector("h3").textContent, f.querySelector("canvas") ? marks(f.querySelector("canvas")) : 0]);
+  const found = { theme: [document.documentElement.dataset.theme], charts: [all()] };
+  document.getElementById("theme").click();
+  await drawn();
+  found.theme.push(document.documentElement.dataset.theme);
+  found.charts.push(all());
+  // Every control works, and every chart has its numbers as a table.
+  for (const box of document.querySelectorAll("input[type=checkbox], select"))
+    { if (box.options) box.selectedIndex = box.options.length - 1; else box.click(); box.dispatchEvent(new Event("change")); }
+  for (const box of document.querySelectorAll("input[type=checkbox]")) if (box.closest(".legend")) box.click();
+  for (const box of document.querySelectorAll("input[type=number]")) { box.value = box === document.querySelector("input[type=number]") ? "5" : "20"; box.dispatchEvent(new Event("change")); }
+  document.querySelectorAll("figure details").forEach((d) => { d.open = true; d.dispatchEvent(new Event("toggle")); });
+  await drawn();
+  found.rows = [...document.querySelectorAll("figure")].map((f) => f.querySelectorAll("tbody tr").length);
+  found.unnamed = [...document.querySelectorAll("button, select, input, [role=img], [role=region]")].filter((e) =>
+    !(e.getAttribute("aria-label") || e.textContent.trim() || (e.closest("label") && e.closest("label").textContent.trim()))).length;
+  found.wrong = window.wrong;
+  const out = document.createElement("pre");
+  out.id = "found";
+  out.textContent = JSON.stringify(found);
+  document.body.replaceChildren(out);
+})();
+</script>
+END
+    for page in evil sweep; do
+        awk -v probe="$(cat probe.html)" '/^<title>/ { print probe } { print }' $page.html | sed '/^<\/body>/,$d' >probed.html
+        cat check.html >>probed.html
+        timeout 60 chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1200,900 --virtual-time-budget=3000 --user-data-dir="$PWD/chromium" \
+            --dump-dom "file://$PWD/probed.html" 2>/dev/null | sed -n 's/.*<pre id="found">\(.*\)<\/pre>.*/\1/p' >found.json
+        jq -e '.wrong == [] and .unnamed == 0' found.json || { cat found.json; false; }
+        jq -e '.theme | unique | length == 2' found.json
+        jq -e '.charts | all(all(.[1] > 100))' found.json || { cat found.json; false; }
+        jq -e '.rows | all(. > 0)' found.json || { cat found.json; false; }
+        if [ $page = evil ]; then jq -e '.charts[0] | length == 9' found.json; else jq -e '.charts[0] | length == 3' found.json; fi
+    done
+}

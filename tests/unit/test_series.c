@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+// Values over time in a fixed number of intervals, against sums over a fine grid.
+#include "series/series.h"
+
+#include "base/rng.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static void by_hand(void **state) {
+    (void)state;
+    static mb_series series;
+    mb_series_add(&series, 0, 1, 4);
+    mb_series_add(&series, 1, 2, 8);
+    mb_series_add(&series, 250, 256, 1); // an interval is a second now
+    assert_true(series.width_s == 1);
+    assert_true(series.cells[0].integral == 4 && series.cells[1].integral == 8);
+    assert_true(series.cells[1].least == 8 && series.cells[1].most == 8);
+    assert_true(series.cells[2].seconds == 0 && series.cells[255].integral == 1);
+    mb_series_slope(&series, 2, 6, 0, 8); // 1, 3, 5, 7 on the average
+    assert_true(series.cells[3].integral == 3 && series.cells[3].least == 2 && series.cells[3].most == 4);
+    mb_series_add(&series, 256, 257, 2); // two become one
+    assert_true(series.width_s == 2);
+    assert_true(series.cells[0].integral == 12 && series.cells[0].seconds == 2);
+    assert_true(series.cells[0].least == 4 && series.cells[0].most == 8);
+    assert_true(series.cells[128].integral == 2 && series.cells[128].seconds == 1);
+    mb_series_widen(&series, 1024);
+    assert_true(series.cells[0].seconds == 2 + 4 + 6 + 1);
+    assert_true(fabs(series.cells[0].integral - (4 + 8 + 16 + 6 + 2)) < 1e-12);
+    assert_true(series.cells[0].least == 0 && series.cells[0].most == 8);
+}
+
+// However it came to its width, an interval holds what was in it.
+static void random_values(void **state) {
+    (void)state;
+    mb_rng rng;
+    mb_rng_init(&rng, 7, 0, "series");
+    for (int round = 0; round < 20; round++) {
+        mb_series *series = calloc(1, sizeof *series);
+        double integral = 0, seconds = 0, least = INFINITY, most = -INFINITY, at = 0;
+        for (int i = 0; i < 3000; i++) {
+            const double length = mb_rng_uniform(&rng) * (i % 100 ? 0.5 : 60);
+            const double first = mb_rng_uniform(&rng) * 10, last = i % 3 ? first : mb_rng_uniform(&rng) * 10;
+            if (i % 7) {
+                if (first == last)
+                    mb_series_add(series, at, at + length, first);
+                else
+                    mb_series_slope(series, at, at + length, first, last);
+                integral += length * (first + last) / 2;
+                seconds += length;
+                least = fmin(least, fmin(first, last));
+                most = fmax(most, fmax(first, last));
+            }
+            at += length;
+        }
+        assert_true(at <= series->width_s * MB_SERIES_POINTS && at > series->width_s * MB_SERIES_POINTS / 2);
+        double sum = 0, time = 0, low = INFINITY, high = -INFINITY;
+        for (size_t i = 0; i < MB_SERIES_POINTS; i++) {
+            const mb_series_cell *cell = &series->cells[i];
+            sum += cell->integral;
+            time += cell->seconds;
+            assert_true(cell->seconds <= series->width_s * (1 + 1e-9));
+            if (!(cell->seconds > 0)) continue;
+            assert_true(cell->integral >= cell->least * cell->seconds * (1 - 1e-9));
+            assert_true(cell->integral <= cell->most * cell->seconds * (1 + 1e-9));
+            low = fmin(low, cell->least);
+            high = fmax(high, cell->most);
+        }
+        assert_true(fabs(sum - integral) < 1e-9 * integral && fabs(time - seconds) < 1e-9 * seconds);
+        assert_true(low == least && high == most);
+        free(series);
+    }
+}
+
+static void counts(void **state) {
+    (void)state;
+    static mb_counts counted;
+    for (int i = 0; i < 1000; i++)
+        mb_counts_add(&counted, i, i % 3 ? 0 : 99); // of the last kind, as there is no such
+    assert_true(counted.width_s == 4);
+    uint64_t all = 0;
+    for (size_t i = 0; i < MB_SERIES_POINTS; i++)
+        all += counted.counts[0][i];
+    assert_int_equal(all, 666);
+    assert_int_equal(counted.counts[MB_SERIES_BINS - 1][0], 2); // 0 and 3
+    assert_int_equal(counted.counts[0][1], 3);                  // 4, 5 and 7
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(by_hand), cmocka_unit_test(random_values),
+                                       cmocka_unit_test(counts)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
