@@ -234,7 +234,7 @@ local section = record {
   workload = workloads.workload,
   cluster = cluster,
   latency = latency,
-  slo = record { ttft = seconds(), tbt = seconds(), gap = seconds(), e2e = seconds() },
+  slo = workloads.promises(),
   qoe = workloads.reader,
   fair = record {
     w_prompt = number { min = 0, max = 1e6, default = 1 },

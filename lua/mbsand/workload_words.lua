@@ -440,6 +440,16 @@ local reader = record {
   ttft = need(number { min = 0, unit = "seconds" }),
 }
 
+-- Bounds on a request's times, and on the share of its tokens that may come later than two of them say.
+local function promises()
+  local keys = { ttft = seconds(), tbt = seconds(), gap = seconds(), e2e = seconds(), late = number { min = 0, max = 1 } }
+  return record(keys, function(bounds, place)
+    if bounds.late and not (bounds.ttft and bounds.tbt) then
+      place:fail("slo.late bounds the share of the tokens that come later than ttft and tbt say; give both")
+    end
+  end)
+end
+
 local classes = {
   type = "list",
   least = 1,
@@ -452,7 +462,7 @@ local classes = {
     lengths = pairs_of,
     max_output = max_output,
     priority = number { min = -2 ^ 31 + 1, max = 2 ^ 31 - 1, whole = true, default = 0 },
-    slo = record { ttft = seconds(), tbt = seconds(), gap = seconds(), e2e = seconds() },
+    slo = promises(),
     qoe = reader,
   },
 }
@@ -551,5 +561,5 @@ local workload = {
 
 return {
   workload = workload, lengths = lengths, outputs = outputs, pairs = pairs_of, arrivals = arrivals, predictor = predictor,
-  reader = reader,
+  reader = reader, promises = promises,
 }

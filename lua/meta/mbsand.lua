@@ -49,6 +49,7 @@
 ---@field tbt number? bound on a request's time between tokens, s; nil: none
 ---@field gap number? bound on its largest time between tokens, s; nil: none
 ---@field e2e number? bound on a whole request, s; nil: none
+---@field late number? bound on the share of its tokens that come later than ttft and tbt say; nil: none
 ---@field qoe { speed: number, ttft: number }? how its answer is read, tokens per second, and from when, s
 
 ---@class mbsand.Asked what the scenario asks of admission; nil where it says nothing

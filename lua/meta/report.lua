@@ -168,6 +168,7 @@ function report.print_grid(results, policy, down, across, measure, format) end
 ---@field program_tokens_s number? mean over sessions of that per output token, s
 ---@field late_tokens number? fraction of the tokens that came later than slo.ttft and slo.tbt say; this and the next where asked for
 ---@field late_mean_s number? mean over tokens of how much later than that, 0 for those in time, s
+---@field late_violation number? fraction of requests of whose tokens a larger share than slo.late came late
 ---@field service_gap number? most that the service of two clients moved apart while both waited, tokens with their weights
 ---@field wasted_tokens number? output tokens that were generated and thrown away
 

@@ -40,6 +40,7 @@
 ---@field tbt? number on the mean time between a request's tokens
 ---@field gap? number on the largest
 ---@field e2e? number on a whole request
+---@field late? number the largest share, 0 to 1, of a request's tokens that may come later than ttft and tbt say
 
 ---@class mbsand.Reader
 ---@field speed number tokens per second

@@ -21,14 +21,28 @@ static uint32_t find(const mb_stepper *stepper, uint64_t iteration) {
     return low;
 }
 
-void mb_pieces_part(const mb_stepper *stepper, uint32_t slot) {
-    mb_reading *reading = &mb_request_at(stepper->requests, slot)->reading;
+static void add_pieces(const mb_stepper *stepper, mb_reading *reading) {
     for (uint32_t i = find(stepper, reading->from); i < stepper->pieces.count; i++) {
         const mb_past_piece *piece = &stepper->pieces.list[i];
         const uint64_t first = reading->from - (piece->end - piece->steps) + 1;
         mb_reading_add(reading, &piece->times, first, piece->end - reading->from);
         reading->from = piece->end;
     }
+}
+
+void mb_pieces_part(const mb_stepper *stepper, uint32_t slot) {
+    add_pieces(stepper, &mb_request_at(stepper->requests, slot)->reading);
+}
+
+mb_reading mb_pieces_so_far(const mb_stepper *stepper, const mb_request *request) {
+    mb_reading reading = request->reading;
+    if (request->stage != MB_STAGE_DECODE) return reading;
+    add_pieces(stepper, &reading);
+    const mb_token_times times = {stepper->piece_start_s, stepper->first_s, stepper->slope_s};
+    const uint64_t first = reading.from - (stepper->iteration - stepper->steps) + 1;
+    if (reading.from < stepper->iteration) // the piece is not over
+        mb_reading_add(&reading, &times, first, stepper->iteration - reading.from);
+    return reading;
 }
 
 void mb_pieces_token(const mb_stepper *stepper, uint32_t slot) {

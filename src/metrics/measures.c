@@ -104,6 +104,8 @@ const mb_measure mb_measures[MB_MEASURE_COUNT] = {
     {"replica_s", "seconds summed over the replicas that were neither down nor off, s", MB_BETTER_LOWER,
      false},
     {"lost_s", "seconds of steps that failures of replicas cut, s", MB_BETTER_LOWER, false},
+    {"late_violation", "fraction of requests of whose tokens a larger share than slo.late came late",
+     MB_BETTER_LOWER, true},
 };
 
 static double ratio(double a, double b) {
@@ -201,6 +203,7 @@ void mb_measure_all(const mb_metrics *metrics, const mb_slo *slo, double values[
     *at++ = ratio(metrics->late_s, (double)metrics->dated_tokens);
     *at++ = moving ? metrics->replica_s : (double)NAN;
     *at++ = moving ? metrics->lost_s : (double)NAN;
+    *at++ = slo->of_late ? share_missed(metrics, &metrics->late_bound, slo->late) : (double)NAN;
 }
 
 int mb_measure_index(const char *name) {

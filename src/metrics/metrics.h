@@ -59,7 +59,7 @@ typedef struct mb_metrics {
     uint64_t measured; // that finished: the sketches are of these
     uint64_t waited;   // that did not start (or leave) at once
     uint64_t slo_met, censored;
-    mb_bound_metrics ttft_bound, tbt_bound, e2e_bound, gap_bound;
+    mb_bound_metrics ttft_bound, tbt_bound, e2e_bound, gap_bound, late_bound;
     mb_sketch ttft, tpot, e2e, queue;   // seconds
     mb_sketch gap;                      // of each its largest gap, where somebody asked, s
     mb_sketch qoe;                      // of each whose reader is known

@@ -4,9 +4,9 @@
 
 #include <math.h>
 
-static void set_bound(lua_State *L, const char *name, double seconds) {
-    if (isinf(seconds)) return; // absent where the scenario has none
-    mb_lua_push_quantity(L, seconds);
+static void set_bound(lua_State *L, const char *name, double bound) {
+    if (isinf(bound)) return; // absent where the scenario has none
+    mb_lua_push_quantity(L, bound);
     lua_setfield(L, -2, name);
 }
 
@@ -16,6 +16,7 @@ static void push_bounds(lua_State *L, const mb_slo *slo, const mb_reader *reader
     set_bound(L, "tbt", slo->tbt_s);
     set_bound(L, "e2e", slo->e2e_s);
     set_bound(L, "gap", slo->gap_s > 0 ? slo->gap_s : INFINITY);
+    set_bound(L, "late", slo->of_late ? slo->late : INFINITY);
     if (!(reader->speed > 0)) return;
     lua_newtable(L);
     set_bound(L, "speed", reader->speed);

@@ -37,11 +37,10 @@ static bool read_front(lua_State *L, const char *call) {
     lua_getfield(L, 4, "place");
     const char *place = lua_isnil(L, -1)                 ? "back"
                         : lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1)
-                                                         : "?";
+                                                         : luaL_typename(L, -1);
     const bool front = strcmp(place, "front") == 0;
     if (!front && strcmp(place, "back") != 0)
-        luaL_error(L, "%s: place is \"front\" or \"back\", not %s", call,
-                   lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, -1));
+        luaL_error(L, "%s: place is \"front\" or \"back\", not %s", call, place);
     lua_pop(L, 1);
     return front;
 }

@@ -25,7 +25,7 @@ static const struct {
     {"qoe_p10", "QoE p10", "%", 100},
     {"late_tokens", "late tokens", "%", 100},
     {"program_tokens_s", "program", "s/tok", 1},
-    {"late_tokens", "late", "% tok", 100},
+    {"late_violation", "late viol", "%", 100},
     {"service_gap", "service gap", "tokens", 1},
     {"gpu_util", "GPU util", "%", 100},
     {"batch_mean", "batch", "req", 1},
@@ -91,13 +91,14 @@ mb_column mb_column_of(int measure, double largest) {
 
 static const char *const usual[] = {"goodput_rps",   "throughput_rps", "throughput_tps", "e2e_mean_s",
                                     "e2e_p99_s",     "ttft_p99_s",     "ttft_violation", "tbt_violation",
-                                    "gap_violation", "e2e_violation",  "qoe_mean",       "batch_mean",
-                                    "gpu_util"};
+                                    "gap_violation", "late_violation", "e2e_violation",  "qoe_mean",
+                                    "batch_mean",    "gpu_util"};
 
 static bool shown(const char *name, const mb_slo *slo, const mb_reader *reader) {
     if (strcmp(name, "qoe_mean") == 0) return reader->speed > 0;
     const bool gap = slo->gap_s > 0 && isfinite(slo->gap_s);
     if (strcmp(name, "gap_violation") == 0) return gap;
+    if (strcmp(name, "late_violation") == 0) return slo->of_late;
     const bool any = gap || isfinite(slo->ttft_s) || isfinite(slo->tbt_s) || isfinite(slo->e2e_s);
     if (strcmp(name, "goodput_rps") == 0) return any;
     if (strcmp(name, "throughput_tps") == 0 || strcmp(name, "ttft_p99_s") == 0)

@@ -159,7 +159,7 @@ static void mark_best(builder *b, size_t row, size_t point) {
 }
 
 static void choose_columns(builder *b) {
-    static const mb_slo none = {INFINITY, INFINITY, INFINITY, INFINITY};
+    static const mb_slo none = {INFINITY, INFINITY, INFINITY, INFINITY, false, 0};
     static const mb_reader nobody = {0};
     int measures[MB_MAX_COLUMNS];
     const mb_experiment *first = b->section->point_count ? &b->section->points[0].experiment : NULL;

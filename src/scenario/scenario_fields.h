@@ -3,6 +3,7 @@
 // may raise a Lua error for want of memory, so every allocation is hung on its owner at once.
 #pragma once
 #include "base/strbuf.h"
+#include "metrics/slo.h"
 #include "model/reader.h"
 #include "policy/lua_compat.h"
 
@@ -24,6 +25,16 @@ static inline double mb_field_number(lua_State *L, int table, const char *key) {
 static inline mb_reader reader_at(lua_State *L, int table) {
     return (mb_reader){.speed = mb_field_number(L, table, "speed"),
                        .ttft_s = mb_field_number(L, table, "ttft")};
+}
+
+static inline mb_slo mb_slo_at(lua_State *L, int table) {
+    const double late = mb_field_number_or(L, table, "late", -1);
+    return (mb_slo){.ttft_s = mb_field_number_or(L, table, "ttft", INFINITY),
+                    .tbt_s = mb_field_number_or(L, table, "tbt", INFINITY),
+                    .e2e_s = mb_field_number_or(L, table, "e2e", INFINITY),
+                    .gap_s = mb_field_number_or(L, table, "gap", INFINITY),
+                    .of_late = late >= 0,
+                    .late = late};
 }
 
 static inline uint64_t mb_field_whole(lua_State *L, int table, const char *key) {

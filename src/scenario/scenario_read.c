@@ -114,13 +114,8 @@ void mb_scenario_read_experiment(lua_State *L, int index, mb_experiment *experim
     if (mb_field_enter(L, table, "cluster")) read_cluster(L, lua_gettop(L), experiment);
     read_groups(L, table, experiment, draft);
     mb_failures_read(L, table, experiment);
-    experiment->slo = (mb_slo){INFINITY, INFINITY, INFINITY, INFINITY};
-    if (mb_field_enter(L, table, "slo")) {
-        experiment->slo.ttft_s = mb_field_number_or(L, lua_gettop(L), "ttft", INFINITY);
-        experiment->slo.tbt_s = mb_field_number_or(L, lua_gettop(L), "tbt", INFINITY);
-        experiment->slo.e2e_s = mb_field_number_or(L, lua_gettop(L), "e2e", INFINITY);
-        experiment->slo.gap_s = mb_field_number_or(L, lua_gettop(L), "gap", INFINITY);
-    }
+    experiment->slo = (mb_slo){INFINITY, INFINITY, INFINITY, INFINITY, false, 0};
+    if (mb_field_enter(L, table, "slo")) experiment->slo = mb_slo_at(L, lua_gettop(L));
     experiment->fair = (mb_fair){.prompt = 1, .output = 2};
     if (mb_field_enter(L, table, "fair")) {
         const int fair = lua_gettop(L);

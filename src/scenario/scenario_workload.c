@@ -228,7 +228,7 @@ static void read_class(lua_State *L, int table, mb_class *class) {
     mb_field_text(L, table, "name", &class->name);
     class->share = mb_field_number(L, table, "share");
     class->priority = (int32_t)mb_field_number(L, table, "priority");
-    class->slo = (mb_slo){INFINITY, INFINITY, INFINITY, INFINITY};
+    class->slo = (mb_slo){INFINITY, INFINITY, INFINITY, INFINITY, false, 0};
     read_distribution_of(L, table, "prompt", &class->prompt);
     read_distribution_of(L, table, "output", &class->output);
     read_pairs(L, table, &class->pairs);
@@ -238,11 +238,7 @@ static void read_class(lua_State *L, int table, mb_class *class) {
         lua_pop(L, 1);
     }
     if (!mb_field_enter(L, table, "slo")) return;
-    const int slo = lua_gettop(L);
-    class->slo = (mb_slo){.ttft_s = mb_field_number_or(L, slo, "ttft", INFINITY),
-                          .tbt_s = mb_field_number_or(L, slo, "tbt", INFINITY),
-                          .e2e_s = mb_field_number_or(L, slo, "e2e", INFINITY),
-                          .gap_s = mb_field_number_or(L, slo, "gap", INFINITY)};
+    class->slo = mb_slo_at(L, lua_gettop(L));
     lua_pop(L, 1);
 }
 

@@ -20,10 +20,13 @@ void mb_experiment_want(mb_experiment *experiment, const char *measure) {
 void mb_experiment_find_wanted(mb_experiment *experiment, char *const *columns) {
     const mb_workload *workload = &experiment->workload;
     experiment->gaps = isfinite(experiment->slo.gap_s);
-    experiment->readings = experiment->reader.speed > 0;
+    experiment->late = experiment->slo.of_late;
+    experiment->readings = experiment->reader.speed > 0 || experiment->late;
     for (size_t i = 0; i < workload->class_count; i++) {
-        experiment->readings = experiment->readings || workload->classes[i].reader.speed > 0;
-        experiment->gaps = experiment->gaps || isfinite(workload->classes[i].slo.gap_s);
+        const mb_class *class = &workload->classes[i];
+        experiment->late = experiment->late || class->slo.of_late;
+        experiment->readings = experiment->readings || class->reader.speed > 0 || class->slo.of_late;
+        experiment->gaps = experiment->gaps || isfinite(class->slo.gap_s);
     }
     for (; columns && *columns; columns++)
         mb_experiment_want(experiment, *columns);

@@ -4,18 +4,24 @@
 #include "sim/judge.h"
 
 #include "engine/gaps.h"
+#include "engine/pieces.h"
 #include "metrics/batch_means.h"
 #include "sim/gauges.h"
 
 typedef enum verdict { KEPT, MISSED, OPEN } verdict;
 
 typedef struct judgement {
-    verdict ttft, tbt, e2e, gap, all;
+    verdict ttft, tbt, e2e, gap, late, all;
 } judgement;
 
 // INFINITY: none.
 static double gap_bound(const mb_sim *sim, const mb_slo *slo) {
     return sim->config->gaps && slo->gap_s > 0 ? slo->gap_s : INFINITY;
+}
+
+// Are more of the tokens late than may be?
+static bool too_many_late(const mb_slo *slo, uint64_t late, uint64_t tokens) {
+    return slo->of_late && mb_exceeds((double)late, slo->late * (double)tokens, 0);
 }
 
 static void count_bound(mb_bound_metrics *bound, verdict found) {
@@ -39,6 +45,7 @@ static void count(mb_sim *sim, const mb_request *request, const judgement *found
     count_bound(&metrics->tbt_bound, found->tbt);
     count_bound(&metrics->e2e_bound, found->e2e);
     count_bound(&metrics->gap_bound, found->gap);
+    count_bound(&metrics->late_bound, found->late);
     metrics->slo_met += found->all == KEPT;
     metrics->censored += found->all == OPEN;
     if (metrics->batch_means) {
@@ -66,8 +73,11 @@ void mb_judge_served(mb_sim *sim, const mb_request *request, double ttft, double
     judgement found = {.ttft = mb_exceeds(ttft, slo->ttft_s, sim->now_s) ? MISSED : KEPT,
                        .tbt = mb_exceeds(tbt, slo->tbt_s, sim->now_s) ? MISSED : KEPT,
                        .e2e = mb_exceeds(e2e, slo->e2e_s, sim->now_s) ? MISSED : KEPT,
-                       .gap = mb_exceeds(gap, gap_bound(sim, slo), sim->now_s) ? MISSED : KEPT};
-    const bool kept = found.ttft == KEPT && found.tbt == KEPT && found.e2e == KEPT && found.gap == KEPT;
+                       .gap = mb_exceeds(gap, gap_bound(sim, slo), sim->now_s) ? MISSED : KEPT,
+                       .late =
+                           too_many_late(slo, request->reading.late, request->output_tokens) ? MISSED : KEPT};
+    const bool kept = found.ttft == KEPT && found.tbt == KEPT && found.e2e == KEPT && found.gap == KEPT &&
+                      found.late == KEPT;
     found.all = kept ? KEPT : MISSED;
     metrics->completed++;
     metrics->good += found.all == KEPT;
@@ -90,7 +100,8 @@ void mb_judge_rejected(mb_sim *sim, const mb_request *request) {
     if (!mb_sim_counts(sim, request)) return;
     const mb_slo *slo = mb_sim_slo(sim, request);
     const judgement found = {missed_if_bound(slo->ttft_s), missed_if_bound(slo->tbt_s),
-                             missed_if_bound(slo->e2e_s), missed_if_bound(gap_bound(sim, slo)), MISSED};
+                             missed_if_bound(slo->e2e_s),  missed_if_bound(gap_bound(sim, slo)),
+                             slo->of_late ? MISSED : KEPT, MISSED};
     count(sim, request, &found, NAN, NAN);
 }
 
@@ -127,6 +138,29 @@ static double gap_so_far(const mb_sim *sim, const mb_request *request, const pro
     return fmax(over, sim->now_s - request->last_token_s);
 }
 
+// The fewest of its tokens that can become late: those that were, and those that are to come, if they came
+// now.
+static uint64_t late_so_far(const mb_sim *sim, const mb_request *request) {
+    const mb_engine *engine =
+        request->phase == MB_PHASE_RUNNING ? &sim->replicas[request->replica]->engine : NULL;
+    const bool in_batch = engine && (!engine->stepper || engine->stepper->barrier);
+    mb_reading reading = engine && !in_batch ? mb_pieces_so_far(engine->stepper, request) : request->reading;
+    const double since_s = sim->now_s - (in_batch ? engine->start_s + engine->time.first_token_s : INFINITY);
+    uint64_t left = request->output_tokens - reading.tokens;
+    if (in_batch && since_s >= 0) {
+        const mb_token_times times = {sim->now_s - since_s, engine->time.tbt_s, 0};
+        const uint64_t most = mb_batch_output(engine, request);
+        uint64_t come = times.first_s > 0 && since_s / times.first_s < (double)most
+                            ? (uint64_t)(since_s / times.first_s) + 1
+                            : most;
+        if (come > left) come = left;
+        mb_reading_add(&reading, &times, 0, come);
+        left -= come;
+    }
+    mb_reading_add(&reading, &(mb_token_times){sim->now_s, 0, 0}, 0, left);
+    return reading.late;
+}
+
 void mb_judge_unfinished(mb_sim *sim, mb_request *request) {
     if (!mb_sim_counts(sim, request)) return;
     if (sim->by_steps && request->phase == MB_PHASE_RUNNING)
@@ -138,15 +172,20 @@ void mb_judge_unfinished(mb_sim *sim, mb_request *request) {
     judgement found = {.ttft = never ? missed_if_bound(slo->ttft_s) : OPEN,
                        .tbt = never ? missed_if_bound(slo->tbt_s) : OPEN,
                        .e2e = never ? missed_if_bound(slo->e2e_s) : OPEN,
-                       .gap = never ? missed_if_bound(gap_bound(sim, slo)) : OPEN};
+                       .gap = never ? missed_if_bound(gap_bound(sim, slo)) : OPEN,
+                       .late = !never         ? OPEN
+                               : slo->of_late ? MISSED
+                                              : KEPT};
     if (begun) found.ttft = KEPT;
     if (mb_exceeds(begun ? seen.first_token_s - request->arrival_s : so_far, slo->ttft_s, now))
         found.ttft = MISSED;
     if (mb_exceeds(seen.tbt_s, slo->tbt_s, now)) found.tbt = MISSED;
     if (mb_exceeds(so_far, slo->e2e_s, now)) found.e2e = MISSED;
     if (mb_exceeds(gap_so_far(sim, request, &seen), gap_bound(sim, slo), now)) found.gap = MISSED;
-    const bool too_late =
-        never || found.ttft == MISSED || found.tbt == MISSED || found.e2e == MISSED || found.gap == MISSED;
+    if (slo->of_late && too_many_late(slo, late_so_far(sim, request), request->output_tokens))
+        found.late = MISSED;
+    const bool too_late = never || found.ttft == MISSED || found.tbt == MISSED || found.e2e == MISSED ||
+                          found.gap == MISSED || found.late == MISSED;
     found.all = too_late ? MISSED : OPEN;
     count(sim, request, &found, NAN, NAN);
 }

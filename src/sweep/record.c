@@ -54,6 +54,7 @@ static json_t *facts_json(bool *lost, const mb_experiment *experiment) {
     mb_json_set(lost, facts, "slo_tbt_s", mb_json_number(experiment->slo.tbt_s));
     if (isfinite(experiment->slo.gap_s))
         mb_json_set(lost, facts, "slo_gap_s", mb_json_number(experiment->slo.gap_s));
+    if (experiment->slo.of_late) mb_json_set(lost, facts, "slo_late", mb_json_number(experiment->slo.late));
     mb_json_set(lost, facts, "slo_e2e_s", mb_json_number(experiment->slo.e2e_s));
     if (experiment->reader.speed > 0) {
         mb_json_set(lost, facts, "qoe_speed", mb_json_number(experiment->reader.speed));

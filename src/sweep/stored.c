@@ -56,7 +56,9 @@ static mb_status read_facts(const json_t *facts, mb_experiment *experiment, mb_e
     experiment->slo = (mb_slo){.ttft_s = mb_json_number_of(facts, "slo_ttft_s", INFINITY),
                                .tbt_s = mb_json_number_of(facts, "slo_tbt_s", INFINITY),
                                .e2e_s = mb_json_number_of(facts, "slo_e2e_s", INFINITY),
-                               .gap_s = mb_json_number_of(facts, "slo_gap_s", INFINITY)};
+                               .gap_s = mb_json_number_of(facts, "slo_gap_s", INFINITY),
+                               .late = mb_json_number_of(facts, "slo_late", -1)};
+    experiment->slo.of_late = experiment->slo.late >= 0;
     experiment->reader = (mb_reader){.speed = mb_json_number_of(facts, "qoe_speed", 0),
                                      .ttft_s = mb_json_number_of(facts, "qoe_ttft_s", 0)};
     experiment->oracle = mb_json_truth_of(facts, "oracle");

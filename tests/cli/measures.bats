@@ -103,6 +103,31 @@ end }
 END
     sed -i 's/ttft = 0.05, tbt = 0.01/ttft = 0.015, tbt = 0.006/; s|"fcfs"|"./b.lua"|' s.lua
     measures "late_tokens=$(jq -n '4 / 6')" "late_mean_s=$(jq -n '0.084 / 6')"
+    # As a promise: of the first, a half is late, which may be; of the second, all.
+    sed -i 's/tbt = 0.006 }/tbt = 0.006, late = 0.5 }/; s/, columns = { "late_tokens" }//' s.lua
+    for policy in ./b.lua fcfs; do
+        sed -i "s|policies = .*|policies = { \"$policy\" },|" s.lua
+        measures "late_tokens=$(jq -n '4 / 6')" late_violation=0.5 ttft_violation=0.5 tbt_violation=1 slo_attainment=0
+        # At 41 ms the first is done; of the second nothing is there, and all that is to come is late: it has missed.
+        sed -i 's/  seeds/  stop_time = 0.041, seeds/' s.lua
+        measures late_violation=0.5
+        sed -i 's/late = 0.5/late = 0.25/' s.lua
+        measures late_violation=1
+        # At 30 ms the third token of the first is late: if a quarter may be, nothing is said yet; if less, it has missed.
+        printf 't,p,o\n0,1,4\n' >t.csv
+        sed -i 's/0.041/0.0301/' s.lua
+        run "$MBSAND" s.lua -q --format json
+        [[ $output != *'"late_violation": '[01]* ]]
+        sed -i 's/late = 0.25/late = 0.2/' s.lua
+        measures late_violation=1
+        sed -i 's/stop_time = 0.0301, //; s/late = 0.2/late = 0.5/' s.lua
+        printf 't,p,o\n0,1,4\n0,1,2\n' >t.csv
+    done
+    # Nothing says then when tokens are due.
+    sed -i 's/ttft = 0.015, //' s.lua
+    run "$MBSAND" s.lua
+    [ "$status" -eq 2 ] && [[ $output == *"slo.late bounds the share of the tokens that come later than ttft and tbt say; give both"* ]]
+    sed -i 's/tbt = 0.006, late = 0.5/ttft = 0.015, tbt = 0.006/; s/slo = {/columns = { "late_tokens" }, slo = {/' s.lua
     # Without both bounds nothing is due at any time.
     sed -i 's/, tbt = 0.006//' s.lua
     run "$MBSAND" s.lua -q --format csv

@@ -379,6 +379,7 @@ local function make_scenario()
   local last = s.requests[#s.requests].arrival
   s.slo = { ttft = chance(0.4) and pick{ 0.05, 0.5, 3 } or nil, tbt = chance(0.5) and pick{ 0.012, 0.02, 0.04 } or nil,
     e2e = chance(0.6) and pick{ 0.2, 1, 5 } or nil }
+  s.slo.late = s.slo.ttft and s.slo.tbt and chance(0.6) and pick{ 0, 0.1, 0.25, 0.5 } or nil
   s.qoe = chance(0.7) and { speed = pick{ 5, 40, 80, 300 }, ttft = pick{ 0, 0.05, 1 } } or nil
   s.fair = { w_prompt = pick{ 0, 1, 3 }, w_output = pick{ 0.5, 1, 2 } }
   s.stop = chance(0.3) and 0.01 + last * 1.5 * uniform() or nil
@@ -439,10 +440,10 @@ end
 local COLUMNS = { { "arrival_s", "arrival" }, { "start_s", "start" }, { "first_token_s", "first" }, { "end_s", "stop" },
   { "replica", "replica" }, { "predicted_output", "predicted" }, { "preemptions", "preemptions" } }
 local MEASURES = { "finished", "rejected", "unfinished", "censored", "served_share", "duration_s", "throughput_rps",
-  "throughput_tps", "goodput_rps", "ttft_violation", "tbt_violation", "e2e_violation", "slo_attainment", "waited_fraction",
-  "e2e_mean_s", "preemptions", "ttft_mean_s", "tpot_mean_s", "itl_mean_s", "kv_mean", "batch_mean", "gpu_util",
-  "idle_with_work_s", "qoe_mean", "program_mean_s", "program_tokens_s", "service_gap", "late_tokens",
-  "late_mean_s" }
+  "throughput_tps", "goodput_rps", "ttft_violation", "tbt_violation", "e2e_violation", "late_violation",
+  "slo_attainment", "waited_fraction", "e2e_mean_s", "preemptions", "ttft_mean_s", "tpot_mean_s", "itl_mean_s", "kv_mean",
+  "batch_mean", "gpu_util", "idle_with_work_s", "qoe_mean", "program_mean_s", "program_tokens_s", "service_gap",
+  "late_tokens", "late_mean_s" }
 
 local function compare_requests(rows, result)
   if not rows then return "the program wrote no dump" end

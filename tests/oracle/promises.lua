@@ -29,6 +29,16 @@ local function beyond(span, bound, clock)
   return bound ~= nil and span > bound + 1e-9 * bound + 1e-12 * clock
 end
 
+-- How many of its tokens are late, if those that have not come by `clock` came then.
+local function late_tokens(r, slo, clock)
+  local count = 0
+  for j = 1, r.output do
+    local time = math.min(r.times[j] or clock, clock)
+    if beyond(time - r.arrival, slo.ttft + (j - 1) * slo.tbt, time) then count = count + 1 end
+  end
+  return count
+end
+
 -- "kept", "missed" or "open" for each bound, and for all of them together.
 local function judge(r, slo, finish, stopped)
   local verdict = {}
@@ -50,6 +60,7 @@ local function judge(r, slo, finish, stopped)
       if r.tbt then least = math.min(r.tbt, clock - first) end
       late = beyond(least, bound, clock)
     end
+    if name == "late" then late = beyond(late_tokens(r, slo, clock), bound * r.output, 0) end
     local settled = r.stop or (name == "ttft" and first)
     verdict[name] = late and "missed" or settled and "kept" or stopped and "open" or "missed"
   end

@@ -98,7 +98,7 @@ static void run_cell(const cell *c, uint64_t margin, double values[REPLICATIONS]
                      .limit = c->requests},
         .latency = {.kind = MB_LATENCY_BATCH, .law = {.beta_s_per_token = 1 / TOKENS_PER_S}},
         .hardware = {.replicas = c->servers, .memory = {.capacity = MB_UNLIMITED}},
-        .config = {.slo = {INFINITY, INFINITY, INFINITY, INFINITY}, .seed = seed_of_cell++},
+        .config = {.slo = {INFINITY, INFINITY, INFINITY, INFINITY, false, 0}, .seed = seed_of_cell++},
         .lua = {.label = "multi_bin", .path = "policies/multi_bin.lua", .params = params, .param_count = 3}};
     if (c->flip > 0) {
         mb_predictor *predictor = &t.workload.predictor;

@@ -332,7 +332,7 @@ static void open_pair(bench *b, double stop_s, mb_slo slo) {
 static void test_stop_within_a_batch(void **state) {
     (void)state;
     bench b;
-    open_pair(&b, 2, (mb_slo){INFINITY, INFINITY, 1.4, INFINITY});
+    open_pair(&b, 2, (mb_slo){INFINITY, INFINITY, 1.4, INFINITY, false, 0});
     check_time(measured(&b, "duration_s"), 2);
     check_time(measured(&b, "gpu_util"), 1);
     check_time(measured(&b, "kv_mean"), 0.3);
@@ -349,12 +349,12 @@ static void test_stop_within_a_batch(void **state) {
 static void test_censored(void **state) {
     (void)state;
     bench b;
-    open_pair(&b, 2, (mb_slo){INFINITY, INFINITY, 1.5, INFINITY}); // not past its bound yet
+    open_pair(&b, 2, (mb_slo){INFINITY, INFINITY, 1.5, INFINITY, false, 0}); // not past its bound yet
     check_time(measured(&b, "e2e_violation"), 0);
     check_time(measured(&b, "slo_attainment"), 1);
     check_time(measured(&b, "censored"), 1);
     close_bench(&b);
-    open_pair(&b, 2, (mb_slo){1.2, INFINITY, 60, INFINITY}); // without a first token after 1.5 s
+    open_pair(&b, 2, (mb_slo){1.2, INFINITY, 60, INFINITY, false, 0}); // without a first token after 1.5 s
     check_time(measured(&b, "ttft_violation"), 0.5);
     check_time(measured(&b, "e2e_violation"), 0);
     check_time(measured(&b, "slo_attainment"), 0.5);
@@ -369,7 +369,7 @@ static void test_gaps_as_far_as_known(void **state) {
     static const double censored[] = {1, 1, 0};
     for (int i = 0; i < 3; i++) {
         bench b;
-        open_pair(&b, stops[i], (mb_slo){INFINITY, 0.005, INFINITY, INFINITY});
+        open_pair(&b, stops[i], (mb_slo){INFINITY, 0.005, INFINITY, INFINITY, false, 0});
         check_time(measured(&b, "tbt_violation"), missed[i]); // the first one has
         check_time(measured(&b, "censored"), censored[i]);
         close_bench(&b);
@@ -389,7 +389,7 @@ static void test_rejected_have_missed(void **state) {
     const row rows[] = {{0, 0, 30}, {0.1, 0, 30}, {0.2, 0, 30}, {0.3, 0, 30}};
     bench b;
     open_bench(&b, rows, 4);
-    b.config.slo = (mb_slo){2, INFINITY, 2, INFINITY};
+    b.config.slo = (mb_slo){2, INFINITY, 2, INFINITY, false, 0};
     run_bench(&b, &(mb_policy_ops){.arrive = reject_others, .schedule = take});
     check_time(measured(&b, "served_share"), 0.25);
     check_time(measured(&b, "slo_attainment"), 0.25);
@@ -413,7 +413,7 @@ static void test_starved_have_missed(void **state) {
     bench b;
     open_bench(&b, rows, 4);
     b.batch_limit = 1;
-    b.config.slo = (mb_slo){INFINITY, INFINITY, 100, INFINITY};
+    b.config.slo = (mb_slo){INFINITY, INFINITY, 100, INFINITY, false, 0};
     run_bench(&b, &(mb_policy_ops){.schedule = take_first});
     check_time(measured(&b, "unfinished"), 3);
     check_time(measured(&b, "censored"), 0);
@@ -430,7 +430,7 @@ static void run_warm(bench *b, uint64_t requests, double seconds) {
     b->batch_limit = 1;
     b->config.warmup_requests = requests;
     b->config.warmup_s = seconds;
-    b->config.slo = (mb_slo){INFINITY, INFINITY, 1.4, INFINITY};
+    b->config.slo = (mb_slo){INFINITY, INFINITY, 1.4, INFINITY, false, 0};
     b->hardware.memory.capacity = 100;
     run_bench(b, &TAKE);
 }
@@ -477,7 +477,7 @@ static void test_bounds_and_rounding(void **state) {
     bench b;
     open_bench(&b, rows, 10);
     b.batch_limit = 1;
-    b.config.slo = (mb_slo){INFINITY, 0.01, 13, INFINITY};
+    b.config.slo = (mb_slo){INFINITY, 0.01, 13, INFINITY, false, 0};
     run_bench(&b, &TAKE);
     assert_true(b.of[9].end_s > 13);
     check_time(measured(&b, "slo_attainment"), 1);
