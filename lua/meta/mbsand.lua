@@ -102,6 +102,19 @@ function Sim:group(name) end
 ---@return string? why
 function Sim:send(req, replica, how) end
 
+---Move a request that decodes while it goes on, in stages. False: there is no room.
+---@param req mbsand.Request
+---@param replica mbsand.Replica
+---@param how? { stages?: integer, last?: integer } at most so many (3), the last when so many blocks are left (16)
+---@return boolean
+---@return string? why
+function Sim:migrate(req, replica, how) end
+
+---Give up what moves the request; true if something did.
+---@param req mbsand.Request
+---@return boolean
+function Sim:abort(req) end
+
 ---A replica more, up in `delay` seconds (the group's start_delay); nil and "limit" above its max_gpus.
 ---@param options? { group?: string, delay?: number }
 ---@return mbsand.Replica?

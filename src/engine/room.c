@@ -4,7 +4,8 @@
 #include "engine/run.h"
 #include "engine/stepper.h"
 
-// Averages of memory up to now: what comes changes at once, not evenly over the run.
+// Averages of memory up to now: what comes changes at once, not evenly over the run. To be followed by
+// account_from_here.
 static void account(mb_engine *engine) {
     mb_stepper *stepper = engine->stepper;
     mb_run_settle(engine);
@@ -33,16 +34,26 @@ static bool stop_sooner(mb_engine *engine) {
     return mb_run_wait(engine, &ignored) == MB_OK;
 }
 
+// Free blocks that stay so: the watermark's, and one for each of those that wait here with their memory, who
+// may need it to go on; without it they could wait for one another.
+static bool fits(const mb_engine *engine, uint64_t blocks, uint32_t waiting) {
+    const mb_kv_blocks *kv = &engine->stepper->kv;
+    return blocks + (uint64_t)(engine->watermark * (double)kv->total) + waiting <= kv->free;
+}
+
+bool mb_room_fits(mb_engine *engine, uint64_t tokens) {
+    mb_run_settle(engine);
+    return fits(engine, mb_kv_blocks_for(&engine->stepper->kv, tokens), engine->stepper->paused);
+}
+
 bool mb_room_take(mb_engine *engine, mb_kv_hold *hold, uint64_t tokens, bool *late) {
     mb_stepper *stepper = engine->stepper;
     const uint64_t held = (uint64_t)hold->own + hold->shared, blocks = mb_kv_blocks_for(&stepper->kv, tokens);
     *late = false;
-    account(engine);
-    // (Those that are paused here may need a block each to go on; without it they could wait for one
-    // another.)
-    const uint64_t kept_free = (uint64_t)(engine->watermark * (double)stepper->kv.total) + stepper->paused;
-    if (blocks > held && blocks - held + kept_free > stepper->kv.free) return false;
+    mb_run_settle(engine);
+    if (blocks > held && !fits(engine, blocks - held, stepper->paused - 1)) return false;
     if (blocks <= held) return true;
+    account(engine);
     mb_kv_blocks_grow(&stepper->kv, hold, blocks);
     account_from_here(engine);
     if (!stepper->stepping) return true;
@@ -85,6 +96,7 @@ bool mb_room_come(mb_engine *engine, mb_request *request, const mb_kv_hold *hold
     mb_stepper *stepper = engine->stepper;
     const mb_kv_names names = mb_request_names(request);
     account(engine);
+    stepper->paused++;
     request->hold = *hold;
     request->replica = engine->id;
     stepper->resident_tokens += request->computed;

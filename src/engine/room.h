@@ -4,8 +4,11 @@
 #pragma once
 #include "engine/state.h"
 
-// Blocks for so many tokens until `hold` has them: false, and nothing changed, if they are not free above the
-// watermark. *late: the engine stands between two steps and may lack them for the next, so it is to be asked.
+// Is there room for a request with so many tokens?
+bool mb_room_fits(mb_engine *engine, uint64_t tokens);
+// Blocks for so many tokens until `hold` has them, of a request that is counted as one that waits here
+// (paused) already; false, and nothing changed, if there is no room. *late: the engine stands between two
+// steps and may lack them for the next, so it is to be asked.
 bool mb_room_take(mb_engine *engine, mb_kv_hold *hold, uint64_t tokens, bool *late);
 // What was taken for a request that does not come is free again. False when out of memory.
 bool mb_room_give(mb_engine *engine, mb_kv_hold *hold);

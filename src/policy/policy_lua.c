@@ -192,7 +192,16 @@ static int call_with_notice(lua_State *L) {
 
 static mb_status hook_signal(void *self, mb_sim *sim, const mb_notice *notice, mb_error *error) {
     (void)sim;
-    return call_protected(self, call_with_notice, (void *)(uintptr_t)notice, "signal", error);
+    mb_host *host = self;
+    mb_held held = {.slot = notice->request, .outer = host->held};
+    const mb_fence outer =
+        notice->leaves ? mb_host_fence(host, MB_FENCE_STEP, "the hook 'signal'") : host->fence;
+    if (notice->leaves) host->held = &held;
+    const mb_status status =
+        call_protected(self, call_with_notice, (void *)(uintptr_t)notice, "signal", error);
+    host->held = held.outer;
+    host->fence = outer;
+    return status;
 }
 
 static mb_status hook_timer(void *self, mb_sim *sim, uint32_t timer, mb_error *error) {

@@ -145,6 +145,8 @@ void mb_sim_view_open(lua_State *L) {
                                         {"group", mb_group_call, 0},
                                         {"add", mb_sim_add_call, 0},
                                         {"send", mb_send_call, 0},
+                                        {"migrate", mb_migrate_call, 0},
+                                        {"abort", mb_abort_call, 0},
                                         {"sample", sample, 0},
                                         {"log", log_line, 0},
                                         {"observe", observe, 0},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // sim:send and the roles of replicas: KV memory that moves, as a policy asks for it.
 #include "policy/views.h"
+#include "sim/migrate.h"
 #include "sim/replica.h"
 #include "sim/transfer.h"
 
@@ -64,6 +65,13 @@ static mb_sending read_sending(lua_State *L) {
     return how;
 }
 
+static int push_answer(lua_State *L, const char *refused) {
+    lua_pushboolean(L, !refused);
+    if (!refused) return 1;
+    lua_pushstring(L, refused);
+    return 2;
+}
+
 // send(req, replica [, { queue =, place =, layers = }]): true, or false and why not.
 int mb_send_call(lua_State *L) {
     mb_sim *sim = mb_sim_view_going(L, "sim:send");
@@ -86,10 +94,59 @@ int mb_send_call(lua_State *L) {
     mb_host_enter(L); // the destination's queue may have a `by` function
     if (mb_transfer_send(sim, slot, to, &how, &refused, &error) != MB_OK) return mb_host_raise(L, &error);
     mb_host_leave(L);
-    lua_pushboolean(L, !refused);
-    if (!refused) return 1;
-    lua_pushstring(L, refused);
-    return 2;
+    return push_answer(L, refused);
+}
+
+static uint32_t count_option(lua_State *L, const char *name, uint32_t otherwise, uint32_t least) {
+    if (lua_isnoneornil(L, 4)) return otherwise;
+    lua_getfield(L, 4, name);
+    const lua_Number count = lua_isnil(L, -1)                 ? otherwise
+                             : lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1)
+                                                              : -1;
+    if (!(count >= least && count <= 1e9 && count == floor(count)))
+        luaL_error(L, "sim:migrate: %s must be a whole number of at least %d", name, (int)least);
+    lua_pop(L, 1);
+    return (uint32_t)count;
+}
+
+// migrate(req, replica [, { stages = 3, last = 16 }]): true, or false and why not.
+int mb_migrate_call(lua_State *L) {
+    static const char *const known[] = {"stages", "last", NULL};
+    mb_sim *sim = mb_sim_view_going(L, "sim:migrate");
+    const uint32_t slot = mb_request_view_check(L, 2), to = check_target(L, 3, "sim:migrate");
+    const mb_request *request = mb_request_at(&sim->requests, slot);
+    if (!lua_isnoneornil(L, 4)) {
+        luaL_checktype(L, 4, LUA_TTABLE);
+        mb_view_check_options(L, 4, "sim:migrate", known);
+    }
+    const uint32_t stages = count_option(L, "stages", 3, 1), last = count_option(L, "last", 16, 0);
+    if (request->phase != MB_PHASE_RUNNING ||
+        (request->stage != MB_STAGE_DECODE && request->stage != MB_STAGE_PARKED))
+        return luaL_error(
+            L, "sim:migrate: the request does not decode; expected one that runs and has emitted a token "
+               "(sim:send moves one that waits)");
+    if (request->transfer != MB_NONE) return luaL_error(L, "sim:migrate: the request is on its way already");
+    mb_request_view_movable(L, slot);
+    mb_host_check_fence(L, MB_FENCE_ALL, "sim:migrate");
+    check_way(L, request->replica, to, "sim:migrate");
+    const char *refused;
+    mb_error error = {0};
+    if (mb_migrate(sim, slot, to, stages, last, &refused, &error) != MB_OK) return mb_host_raise(L, &error);
+    return push_answer(L, refused);
+}
+
+// abort(req): what moves it is given up; true if something did.
+int mb_abort_call(lua_State *L) {
+    mb_sim *sim = mb_sim_view_going(L, "sim:abort");
+    const uint32_t slot = mb_request_view_check(L, 2);
+    const mb_request *request = mb_request_at(&sim->requests, slot);
+    mb_request_view_movable(L, slot);
+    mb_host_check_fence(L, MB_FENCE_ALL, "sim:abort");
+    const bool moves = sim->transfers && request->transfer != MB_NONE;
+    mb_error error = {0};
+    if (moves && mb_transfer_abort(sim, slot, &error) != MB_OK) return mb_host_raise(L, &error);
+    lua_pushboolean(L, moves);
+    return 1;
 }
 
 // What the hook `handoff` returned, at the top of the stack: a replica, or MB_NONE.

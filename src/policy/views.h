@@ -126,6 +126,8 @@ int mb_rank_call(lua_State *L);          // step:rank{...}, src/policy/view_rank
 void mb_signal_push(mb_host *host, const mb_notice *notice);
 
 // src/policy/view_transfer.c
+int mb_migrate_call(lua_State *L);                       // sim:migrate
+int mb_abort_call(lua_State *L);                         // sim:abort
 int mb_send_call(lua_State *L);                          // sim:send
 uint32_t mb_handoff_answer(lua_State *L, uint32_t slot); // the replica that `handoff` returned, or MB_NONE
 void mb_role_set(lua_State *L, mb_replica *replica);     // (replica, "role", name)

@@ -5,6 +5,7 @@
 #include "metrics/measures.h"
 #include "sim/gauges.h"
 #include "sim/replica.h"
+#include "sim/transfer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,66 @@ static void require(const mb_sim *sim, bool holds, const char *what) {
             (unsigned long long)sim->config->seed, (unsigned long long)sim->config->replication, sim->now_s,
             (unsigned long long)sim->arrived);
     abort();
+}
+
+// What goes over wires neither comes from nowhere nor gets lost.
+static void check_transfers(const mb_sim *sim) {
+    const mb_transfers *all = sim->transfers;
+    uint64_t legs = 0;
+    uint32_t staying = 0;
+    for (uint32_t i = 0; i < all->count; i++) {
+        const mb_transfer *transfer = &all->list[i];
+        if (!transfer->number) continue;
+        const mb_request *request = mb_request_at(&sim->requests, transfer->slot);
+        legs += transfer->leg;
+        staying += transfer->kind == MB_TRANSFER_STAY;
+        require(sim, request->transfer == i && request->replica == transfer->from,
+                "a transfer and its request know each other");
+        require(sim, (request->stage == MB_STAGE_MOVING) == (transfer->kind == MB_TRANSFER_SEND),
+                "who is sent waits, who is copied runs");
+        require(sim,
+                transfer->wire != MB_NONE || transfer->event_s >= sim->now_s ||
+                    transfer->kind == MB_TRANSFER_STAY,
+                "a transfer is on a wire, or arrives");
+    }
+    for (uint32_t i = 0; i < all->wire_count; i++)
+        require(sim, all->wires[i].next_s >= sim->now_s, "nobody is late on a wire");
+    require(sim, all->sent == all->arrived + all->dropped + legs,
+            "tokens sent = arrived + dropped + under way");
+    require(sim, staying == all->staying, "requests that are to leave their replicas");
+}
+
+// Blocks that requests hold in each pool: of their own where they run or wait, and set aside where they go.
+static void check_blocks(const mb_sim *sim) {
+    uint64_t *own = calloc(sim->replica_count, sizeof *own), away = 0;
+    uint32_t *waits = calloc(sim->replica_count, sizeof *waits);
+    require(sim, own && waits, "memory to check with");
+    for (uint32_t slot = 0; slot < mb_request_slots(&sim->requests); slot++) {
+        const mb_request *request = mb_request_at(&sim->requests, slot);
+        const bool waiting = request->phase == MB_PHASE_WAITING,
+                   holds = waiting && mb_stage_holds(request->stage);
+        if (holds || request->phase == MB_PHASE_RUNNING) own[request->replica] += request->hold.own;
+        if (holds && !(request->stage == MB_STAGE_MOVING &&
+                       sim->transfers->list[request->transfer].stage == MB_STAGE_SWAPPED))
+            waits[request->replica]++;
+        away += waiting && (request->stage == MB_STAGE_HANDOFF || request->stage == MB_STAGE_MOVING);
+    }
+    for (uint32_t i = 0; sim->transfers && i < sim->transfers->count; i++) {
+        const mb_transfer *transfer = &sim->transfers->list[i];
+        if (!transfer->number) continue;
+        own[transfer->to] += transfer->hold.own;
+        waits[transfer->to]++;
+    }
+    for (uint32_t i = 0; i < sim->replica_count; i++) {
+        const mb_stepper *stepper = sim->replicas[i]->engine.stepper;
+        const uint64_t used = stepper->kv.total - stepper->kv.free;
+        require(sim, waits[i] == stepper->paused, "who waits with memory at a replica");
+        if (stepper->stepping) continue; // what decodes took since is not written into them
+        require(sim, stepper->kv.keep ? own[i] <= used : own[i] == used, "blocks held = blocks taken");
+    }
+    require(sim, away == sim->away, "who is handed over or moved");
+    free(own);
+    free(waits);
 }
 
 void mb_sim_check(mb_sim *sim) {
@@ -40,6 +101,8 @@ void mb_sim_check(mb_sim *sim) {
     require(sim, reserved == sim->around.kv_reserved, "sum of reserved KV tokens");
     require(sim, running == sim->running, "running = sum over replicas");
     require(sim, idle == sim->idle_count, "idle count");
+    if (sim->by_steps) check_blocks(sim);
+    if (sim->transfers) check_transfers(sim);
     if (sim->waiting + sim->running == 0) {
         require(sim, sim->around.kv_used == 0 && sim->around.kv_reserved == 0,
                 "an empty system holds no KV tokens");

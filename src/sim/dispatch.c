@@ -10,6 +10,7 @@
 #include "engine/room.h"
 #include "sim/end.h"
 #include "sim/gauges.h"
+#include "sim/handoff.h"
 #include "sim/lifecycle.h"
 #include "sim/lockstep.h"
 #include "sim/news.h"
@@ -248,6 +249,7 @@ mb_status mb_dispatch(mb_sim *sim, mb_error *error) {
         sim->around.turn = sim->replica_count;
     }
     if (sim->groups && status == MB_OK) status = mb_lockstep_start(sim, error);
+    if (status == MB_OK) status = mb_handoffs_send(sim, error); // planning may have made room
     arrange(sim, true);
     sim->around.turn = 0;
     if (sim->waiting == 0) {

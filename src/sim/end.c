@@ -3,10 +3,12 @@
 
 #include "engine/pipeline.h"
 #include "sim/handoff.h"
+#include "sim/migrate.h"
 #include "sim/replica.h"
 
 static mb_status tell(mb_sim *sim, mb_replica *replica, const mb_step_report *report, mb_error *error) {
-    const mb_status status = sim->handoffs.count ? mb_handoffs_ask(sim, replica, error) : MB_OK;
+    mb_status status = mb_migrations_leave(sim, replica, error);
+    if (status == MB_OK) status = mb_handoffs_send(sim, error);
     if (status != MB_OK || !sim->policy.ops->stepped) return status;
     return sim->policy.ops->stepped(sim->policy.self, sim, replica, report, error);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "sim/handoff.h"
 
+#include "engine/room.h"
 #include "sim/transfer.h"
 
 #include <stdlib.h>
@@ -28,24 +29,16 @@ static bool still_waits(const mb_sim *sim, const mb_handoff *handoff) {
            request->stage == MB_STAGE_HANDOFF;
 }
 
-mb_status mb_handoffs_ask(mb_sim *sim, mb_replica *replica, mb_error *error) {
-    mb_handoffs *all = &sim->handoffs;
-    mb_status status = MB_OK;
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < all->count && status == MB_OK; i++) {
-        mb_handoff handoff = all->list[i];
-        if (!still_waits(sim, &handoff)) continue;
-        bool later = false;
-        if (handoff.unasked && sim->policy.ops->handoff) {
-            status =
-                sim->policy.ops->handoff(sim->policy.self, sim, handoff.slot, replica, &handoff.to, error);
-            later = handoff.to == MB_NONE || !still_waits(sim, &handoff);
-        }
-        handoff.unasked = false;
-        if (!later) all->list[kept++] = handoff;
-    }
-    all->count = kept;
-    return status == MB_OK ? mb_handoffs_send_all(sim, error) : status;
+// Where is it to go? *later: that is the policy's business from here on.
+static mb_status ask(mb_sim *sim, mb_handoff *handoff, bool *later, mb_error *error) {
+    *later = false;
+    if (!handoff->unasked || !sim->policy.ops->handoff) return MB_OK;
+    mb_replica *replica = sim->replicas[mb_request_at(&sim->requests, handoff->slot)->replica];
+    const mb_status status =
+        sim->policy.ops->handoff(sim->policy.self, sim, handoff->slot, replica, &handoff->to, error);
+    handoff->unasked = false;
+    *later = handoff->to == MB_NONE || !still_waits(sim, handoff);
+    return status;
 }
 
 // --- sending
@@ -59,7 +52,7 @@ static uint32_t roomiest(mb_sim *sim, uint32_t from, uint64_t tokens) {
         if (replica->role != MB_ROLE_DECODE || replica->state != MB_UP || i == from ||
             !mb_link_between(sim, from, i))
             continue;
-        if (!mb_engine_fits(&replica->engine, tokens)) continue;
+        if (!mb_room_fits(&replica->engine, tokens)) continue;
         const mb_kv_blocks *kv =
             &replica->engine.stepper->kv; // (which has an end even where nothing limits it)
         const uint64_t room = kv->free * kv->block_tokens;
@@ -109,8 +102,11 @@ mb_status mb_handoffs_send_all(mb_sim *sim, mb_error *error) {
     bool any_full = false;
     all->passes++;
     for (uint32_t i = 0; i < all->count && status == MB_OK; i++) {
-        const mb_handoff handoff = all->list[i];
+        mb_handoff handoff = all->list[i];
+        bool later;
         if (!still_waits(sim, &handoff)) continue;
+        status = ask(sim, &handoff, &later, error);
+        if (status != MB_OK || later) continue;
         mb_replica *to = handoff.to == MB_NONE ? NULL : sim->replicas[handoff.to];
         bool stays = to ? to->full_pass == all->passes : any_full;
         if (!stays) status = try_to_send(sim, &handoff, &stays, error);

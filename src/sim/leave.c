@@ -6,6 +6,7 @@
 #include "sim/fail.h"
 #include "sim/gauges.h"
 #include "sim/judge.h"
+#include "sim/migrate.h"
 #include "sim/news.h"
 #include "sim/pending.h"
 #include "sim/programs.h"
@@ -17,7 +18,8 @@
 // Statistics are done: observer, the policy's finish hook, recycle.
 static mb_status leave(mb_sim *sim, uint32_t slot, mb_end why, const mb_finished *record, mb_error *error) {
     mb_request *request = mb_request_at(&sim->requests, slot);
-    mb_status status = MB_OK;
+    mb_status status = sim->transfers ? mb_migration_fails(sim, slot, "done", true, error) : MB_OK;
+    if (status != MB_OK) return status;
     sim->metrics.sojourn_s += sim->now_s - mb_sim_seen_s(sim, request);
     mb_client_leaves(sim, request);
     const uint64_t program = sim->config->programs ? request->program : 0;

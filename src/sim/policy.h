@@ -16,6 +16,7 @@ typedef struct mb_notice {
     double seconds;
     uint32_t replica, from, to; // numbers of replicas
     uint32_t request;           // slot
+    bool leaves;                // the request, as where `finish` is called
     bool lists;                 // it has a list of requests, perhaps an empty one
     const uint32_t *requests;   // slots
     size_t request_count;

@@ -11,6 +11,7 @@
 #include "sim/handoff.h"
 #include "sim/lifecycle.h"
 #include "sim/lockstep.h"
+#include "sim/moved.h"
 #include "sim/news.h"
 #include "sim/pending.h"
 #include "sim/programs.h"
@@ -239,7 +240,6 @@ static mb_status run_instant(mb_sim *sim, double time_s, mb_error *error) {
     if (status == MB_OK) status = fire_timers(sim, error);
     if (status == MB_OK) status = mb_handoffs_send(sim, error);
     if (status == MB_OK) status = mb_dispatch(sim, error);
-    if (status == MB_OK) status = mb_handoffs_send(sim, error);
     if (sim->config->fair.measured) mb_service_look(sim);
     if (status == MB_OK) mb_sim_check(sim); // a hook that failed may have left a step half built
     return status;

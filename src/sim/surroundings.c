@@ -5,8 +5,10 @@
 #include "sim/gauges.h"
 #include "sim/handoff.h"
 #include "sim/leave.h"
+#include "sim/migrate.h"
 #include "sim/news.h"
 #include "sim/replica.h"
+#include "sim/transfer.h"
 #include "sim/waiting.h"
 
 // An engine that looks up at an early boundary leaves the event of its run's end behind; it is good for
@@ -57,6 +59,11 @@ static mb_status gave_back(void *self, const mb_engine *engine, uint32_t slot, u
     mb_request *request = mb_request_at(&sim->requests, slot);
     mb_sim_integrate(sim);
     mb_replica_recount(sim, engine->id);
+    if (sim->transfers && request->transfer != MB_NONE &&
+        sim->transfers->list[request->transfer].kind != MB_TRANSFER_SEND) {
+        const mb_status status = mb_migration_fails(sim, slot, "preempted", false, error);
+        if (status != MB_OK) return status;
+    }
     sim->running--;
     sim->waiting++;
     mb_client_stops(sim, request);

@@ -317,6 +317,7 @@ END
         "Continuous batching itself (fcfs): " "lower than multi_bin_dynamic"
     answers chunked_prefill "at a chunk of 1024 tokens" "Against prefills first: p99 gap"
     answers lockstep "eight ranks in lockstep take 2.9 times as long per token as eight replicas by themselves"
+    answers pipeline "8 batches fill 8 stages best" "throughput 3.86 times (1.91)"
     answers memory_pressure "maximum keeps the p99 first token within twice the best" "at no size tried"
     answers restart "first come 90.5 % higher than mc_sf, shortest first 21.4 % higher than mc_sf"
     answers agents "Under plas a call's first token: 66.5 % lower than fcfs; a program: 6" "tokens per second: 12.2 % higher than fcfs"

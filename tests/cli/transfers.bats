@@ -144,6 +144,65 @@ one_times() {
     [ "$(times --set cluster.link.seconds_per_token=0.0002)" = "110 220.2" ]
 }
 
+# migration HOOKS: p.lua, which migrates the first request when it has its first token
+migration() {
+    printf 't,p,o\n0,1000,15\n' >one.csv
+    scenario one.csv 'link = { seconds_per_token = 0.0001 }' '{ name = "all", gpus = 2 }'
+    sed -i 's/, per_token = 0.0001 }/ }/' s.lua
+    split "function P:stepped(replica)
+      for req in replica:each_running() do
+        if req:generated() == 1 then assert(self.sim:migrate(req, self.sim.replicas[2], $1)) end
+      end
+    end
+    function P:signal(e) print(e.kind, e.why, ('%.6g'):format(self.sim.now), e.from.id, e.to.id, e.request:phase(), e.request:generated()) end
+    $2"
+}
+
+@test "a request that decodes is copied while it goes on" {
+    # copied from 10 to 110 ms, in which it makes 10 tokens; these until 111 ms; 3 more, 10 ms each
+    migration '{ stages = 3 }'
+    [ "$(times)" = "10 151" ]
+    run "$MBSAND" s.lua -q
+    says "arrived nil 0.111 1 2 paused 11"
+    # it leaves at once: 14 more tokens from 110 ms on
+    migration '{ stages = 1 }'
+    [ "$(times)" = "10 250" ]
+    migration '{ last = 63 }' # 1,000 tokens are 63 blocks
+    [ "$(times)" = "10 250" ]
+    # with last = 0 another stage copies the 10, in 1 ms; it leaves at the boundary after that, with one more
+    migration '{ stages = 4, last = 0 }'
+    [ "$(times)" = "10 150.1" ]
+}
+
+@test "a migration that comes to nothing leaves the request as it was" {
+    migration '{}'
+    sed -i 's/1000,15/1000,10/' one.csv
+    [ "$(times)" = "10 100" ]
+    run "$MBSAND" s.lua -q
+    says "aborted done 0.1 1 2 decode 10"
+    migration '{}' 'function P:schedule(replica, step)
+      step:carry() step:admit(replica.queue)
+      for req in replica:each_running() do
+        if req:generated() == 5 then step:preempt(req, "recompute", replica.queue) end
+      end
+      step:admit(replica.queue)
+      step:quantum(1)
+    end'
+    run "$MBSAND" s.lua -q
+    says "aborted preempted 0.05 1 2 prefill 5"
+    # no room for the second stage: 1,000 tokens fill 63 blocks of 16, 10 more need another
+    migration '{}'
+    sed -i 's/{ name = "all", gpus = 2 }/{ name = "a" }, { name = "b", kv_blocks = 63 }/' s.lua
+    [ "$(times)" = "10 150" ]
+    run "$MBSAND" s.lua -q
+    says "aborted memory 0.11 1 2 decode 11"
+    migration '{}' 'function P:init() self.sim:after(0.05, function() print("given up", self.sim:abort(self.one), self.sim:abort(self.one)) end) end
+    function P:arrive(req) self.one = req self.sim.replicas[1].queue:push(req) end'
+    run "$MBSAND" s.lua -q
+    says "given up true false"
+    [ "$(times)" = "10 150" ]
+}
+
 @test "mistakes about roles and links are sentences" {
     bad() { # bad CLUSTER SENTENCE
         scenario two.csv "$1" "${3:-$GROUPS_OF_TWO}"
@@ -182,6 +241,8 @@ one_times() {
     wrong 'function P:handoff(req) self.sim:send(req, self.sim.replicas[2], { layers = 0 }) end' 'layers must be a whole number of layers, from 1'
     wrong 'function P:handoff(req) self.sim:send(req, self.sim.replicas[2], { place = "top" }) end' 'place is "front" or "back", not top'
     wrong 'function P:handoff(req) return 7 end' "the hook 'handoff' returns a replica, or nil to send the request later, not number"
+    wrong 'function P:arrive(req) self.sim:migrate(req, self.sim.replicas[2]) end' 'sim:migrate: the request does not decode'
+    wrong 'function P:handoff(req) self.sim:migrate(req, self.sim.replicas[2], { stages = 0 }) end' 'sim:migrate: stages must be a whole number of at least 1'
     wrong 'function P:init() self.sim.replicas[1].role = "none" end' 'replica.role is "both", "prefill" or "decode", not "none"'
     sed -i '/link = /s/link = {[^}]*}/kv_block = 16/' s.lua
     wrong 'function P:handoff(req) self.sim:send(req, self.sim.replicas[2]) end' 'sim:send: the scenario does not say what KV memory moves over'

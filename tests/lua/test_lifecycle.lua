@@ -86,6 +86,36 @@ said, measures = run { policy = tokens, more = "failures = { { at = 0.045, repli
 tap.equal(said, before .. "1", "never repaired: the request waits for ever")
 tap.equal(measures.unfinished, 1, "and is not finished")
 
+-- A migration, 10 tokens at 10 ms each from 15 on, whose destination fails at 45: it goes on where it is, as if nothing had
+-- been, 100. Or its source: it loses its 4 tokens, is computed again where it was, from 65 on, and ends at 125.
+do
+  local migrating = [[
+    function P:init() self.sim:after(0.015, function()
+      say("moves", self.sim:migrate(self.req, self.sim.replicas[2], { last = 0 }))
+    end) end
+    function P:arrive(req) self.req = req self.sim.replicas[1].queue:push(req) end
+    function P:signal(e)
+      if e.kind ~= "up" then say(e.kind, e.why or "", self.sim.now) end
+      if e.kind == "down" and e.replica.id == 1 then self.sim.replicas[1].queue:push(self.req) end
+    end
+    function P:finish() say("done", self.sim.now) end]]
+  local cluster = "gpus = 2, link = { seconds_per_token = 0.010 }, "
+  local function failing(which)
+    return (run { cluster = cluster, policy = migrating,
+      more = ("failures = { { at = 0.045, replica = %d, repair = 0.020 } },"):format(which) })
+  end
+  tap.equal(failing(2), "moves true | aborted down 0.045 | down  0.045 | done 0.1", "where a migration goes fails")
+  tap.equal(failing(1), "moves true | aborted down 0.045 | down  0.045 | done 0.125", "where it comes from fails")
+  -- Nothing goes to a replica that drains, or is down.
+  said = run { cluster = cluster, policy = [[
+    function P:arrive(req) self.req = req self.sim.replicas[1].queue:push(req) end
+    function P:init()
+      self.sim.replicas[2]:fail()
+      self.sim:after(0.015, function() say(self.sim:migrate(self.req, self.sim.replicas[2])) end)
+    end]] }
+  tap.equal(said, "false down", "nobody migrates to one that is down")
+end
+
 -- Whole batches: alpha + beta L for one request of length 20: 0.1 + 0.2 = 0.3 s.
 said, measures = run { latency = "latency.batch { alpha = 0.1, beta = 0.01, gamma = 1 }", once = true,
   policy = [[function P:schedule(r, step) step:admit(self.sim.queue) end

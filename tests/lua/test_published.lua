@@ -46,6 +46,14 @@ do
   end
 end
 
+-- SARATHI: chunks fill a pipeline, published 1.91 times the throughput of whole prompts (here more).
+do
+  local rows = means("pipeline --set cluster.pipeline.batches=8", { "throughput_tps", "gpu_util" })
+  within("sarathi: throughput", rows.sarathi.throughput_tps / rows.orca.throughput_tps, 1.9, 5)
+  within("orca: stages busy", rows.orca.gpu_util, 0.2, 0.4)
+  within("sarathi: stages busy", rows.sarathi.gpu_util, 0.9, 1)
+end
+
 -- VTC: within twice the larger of the longest prompt and of the memory, weighted; first come, first served parts without end.
 do
   local rows = means("fairness", { "service_gap", "throughput_tps" })

@@ -4,6 +4,7 @@
 -- anything (meddling.lua).
 local questions = require "questions"
 local meddling = require "meddling"
+local moves = require "moves"
 local moving = require "moving"
 
 local Chaos = { params = {
@@ -26,7 +27,8 @@ local Chaos = { params = {
   displace = 0,                   -- chance of letting running requests make room, where the queue has an order
   ask = 0,                        -- chance of questions at the beginning of a hook
   meddle = 0,                     -- chance of changing something there
-  move = 0,                       -- chance of a replica that comes, goes or fails
+  move = 0,                       -- chance of moving KV memory there
+  come = 0,                       -- chance of a replica that comes, goes or fails
 } }
 
 function Chaos:draw()
@@ -43,19 +45,19 @@ function Chaos:ask(where, step, what_step)
   if step then self.asker.step = step end
   if self:chance(self.params.ask) then questions.ask(self.asker, where, step, what_step) end
   if self:chance(self.params.meddle) then meddling.change(self.asker, where) end
+  if where ~= "by" and where ~= "finish" and where ~= "init" and self:chance(self.params.move) then moves.some(self.asker) end
 end
 
-function Chaos:move(building)
-  if self:chance(self.params.move) then moving.change(self.asker, self.queue, building) end
+function Chaos:come(building)
+  if self:chance(self.params.come) then moving.change(self.asker, self.queue, building) end
 end
-
-Chaos.signal = moving.signal
 
 function Chaos:init()
   local params, sim = self.params, self.sim
   self.state, self.drawn = 1 + params.seed * 7919, -20
   for i = 1, 20 do self:draw() end -- luacheck: ignore i
-  self.asker = { sim = sim, requests = {}, queues = { sim.queue }, owners = {}, draw = function() return self:draw() end }
+  self.asker = { sim = sim, requests = {}, queues = { sim.queue }, draw = function() return self:draw() end,
+    owners = {}, migrates = {}, left = {}, at = {} }
   if params.ask > 0 then sim:sample() end -- what is read of files is read now
   self:ask("init")
   self.queue = sim.queue
@@ -90,7 +92,7 @@ function Chaos:init()
   if params.timer > 0 then
     sim:every(params.timer, function()
       self:ask("every")
-      self:move()
+      self:come()
       for _, replica in ipairs(sim.replicas) do -- a plain step may have nothing more to take
         if params.plain > 0 and replica.running == 0 then replica:plain(false) end
       end
@@ -112,7 +114,7 @@ function Chaos:arrive(req)
   else
     self.sim.inbox:push(req)
   end
-  self:move()
+  self:come()
 end
 
 -- The queue to take from: with bins, one of them.
@@ -148,6 +150,7 @@ function Chaos:preempt_some(replica, step)
     local how = self.params.how
     if how == "any" then how = ({ "recompute", "swap", "pause", "restart" })[1 + math.floor(self:draw() * 4)] end
     -- what is paused stays here, so it waits in this replica's own queue
+    self.asker.at[req.id] = replica
     step:preempt(req, how, how == "pause" and replica.queue or nil, self:draw() < 0.5 and "back" or "front")
   end
 end
@@ -194,7 +197,7 @@ function Chaos:schedule(replica, step)
   local params = self.params
   self:ask("schedule", step)
   moving.collect(self.asker, self.sim.inbox)
-  self:move(replica)
+  self:come(replica)
   if replica.running == 0 and self:chance(params.barrier) then
     step:admit(self:source(), 1 + math.floor(self:draw() * 4))
     if step.requests > 0 then return step:barrier(self:draw() < 0.4 and 1 + math.floor(self:draw() * 15) or nil) end
@@ -246,7 +249,7 @@ end
 -- What hooks can see must agree as well.
 function Chaos:stepped(replica, step)
   self:ask("stepped", step, "report")
-  self:move()
+  self:come()
   self:be_plain(replica)
   self.sum = ((self.sum or 0) + step.count * 31 + step.requests + step.decode_tokens + replica.kv.used) % 1000003
   self.sim:observe("stepped", self.sum)
@@ -254,7 +257,15 @@ function Chaos:stepped(replica, step)
   self.sim:observe("tbt", step.tbt)
 end
 
+function Chaos:handoff(req, replica) return moves.handoff(self.asker, req, replica) end
+
+function Chaos:signal(event)
+  if event.replica then moving.signal(self, event) else moves.signal(self.asker, event) end
+  self:ask("signal")
+end
+
 function Chaos:finish(req, why)
+  self.asker.left[req.id] = true
   self:ask("finish")
   local replicas = self.sim.replicas
   if self.params.plain > 0 then self:be_plain(replicas[1 + math.floor(self:draw() * #replicas)]) end

@@ -22,7 +22,7 @@ return function(seed, folder, meddle)
     return table.concat(parts, ", ")
   end
 
-  local function chaos_policy(number, longest, together, staged, moving)
+  local function chaos_policy(number, longest, together, staged, moving, coming)
     local params = {
       seed = whole(1, 1e6), budget = pick{ 0, 0, 4, 16, 64 }, requests = pick{ 0, 0, 3, 12 },
       reserve = pick{ "chunk", "sequence", "prompt", "predicted", "expected", "maximum" }, watermark = pick{ 0, 0, 0.01, 0.1 },
@@ -36,8 +36,9 @@ return function(seed, folder, meddle)
       carry = pick{ "needed", "spare" }, meddle = (meddle or chance(0.2)) and 0.1 or 0, ask = pick{ 0, 0.2, 1 },
       plain = pick{ 0, 0, 0, 0.1 }, displace = pick{ 0, 0.5 },
     }
+    if moving then params.move = pick{ 0, 0.05, 0.3 } end
     if meddle and chance(0.4) then params.order, params.routed, params.preempt = "function", 0, 0.2 end
-    if moving then params.move = pick{ 0, 0.02, 0.1 } end
+    if coming then params.come = pick{ 0, 0.02, 0.1 } end
     if together or staged then params.barrier = 0 end
     local _ = longest
     return ('{ "%s/tests/oracle/chaos.lua", label = "chaos%d", %s }'):format(os.getenv("PWD"), number, fields(params))
@@ -101,7 +102,7 @@ return function(seed, folder, meddle)
   end
 
   -- Replicas of several kinds.
-  local function groups(latency, block)
+  local function groups(latency, block, moving)
     local list = {}
     for i = 1, whole(2, 3) do
       local parts = { ('name = "g%d", gpus = %d'):format(i, whole(1, 2)) }
@@ -110,9 +111,19 @@ return function(seed, folder, meddle)
       if chance(0.3) then parts[#parts + 1] = "kv_block = " .. pick{ block, 1, 4, 16 } end
       if chance(0.3) then parts[#parts + 1] = "max_requests = " .. whole(2, 20) end
       if chance(0.3) then parts[#parts + 1] = "token_budget = " .. whole(1, 40) end
+      if moving and chance(0.5) then parts[#parts + 1] = ('role = "%s"'):format(pick{ "prefill", "decode" }) end
       list[i] = "{ " .. table.concat(parts, ", ") .. " }"
     end
     return "groups = { " .. table.concat(list, ", ") .. " }"
+  end
+
+  -- What KV memory moves over, where it does: rates that are powers of two make ties with the ends of steps.
+  local function link()
+    local parts = { "seconds_per_token = " .. pick{ "0", "1 / 1024", "1 / 16384", ("%.17g"):format(0.002 * draw()) } }
+    if chance(0.5) then parts[#parts + 1] = "latency = " .. pick{ "1 / 1024", "1 / 64", ("%.17g"):format(0.01 * draw()) } end
+    parts[#parts + 1] = ('share = "%s"'):format(pick{ "fifo", "fair", "fair", "none" })
+    if chance(0.3) then parts[#parts + 1] = 'per = "replica"' end
+    return "link = { " .. table.concat(parts, ", ") .. " }"
   end
 
   -- The layers of each replica dealt out to stages.
@@ -130,10 +141,10 @@ return function(seed, folder, meddle)
     return "pipeline = { " .. table.concat(parts, ", ") .. " }"
   end
 
-  local function cluster(hardware, together, kinds, stages)
+  local function cluster(hardware, together, kinds, stages, moving)
     local block = pick{ 1, 2, 4, 16 }
     local gpus = (together and together * whole(1, 3) or pick{ 1, 1, 2, 3 }) * (stages or 1)
-    local parts = { kinds and groups(kinds, block) or "gpus = " .. gpus, "kv_max_length = 160", "kv_block = " .. block }
+    local parts = { kinds and groups(kinds, block, moving) or "gpus = " .. gpus, "kv_max_length = 160", "kv_block = " .. block }
     local kind = pick{ "paged", "paged", "paged", "paged", "tokens", "contiguous" }
     parts[#parts + 1] = ('kv = "%s"'):format(kind)
     if kind == "paged" then
@@ -143,6 +154,7 @@ return function(seed, folder, meddle)
       parts[#parts + 1] = "kv_tokens = " .. whole(200, 900)
     end
     parts[#parts + 1] = hardware
+    if moving then parts[#parts + 1] = link() end
     if together then parts[#parts + 1] = ("experts = { parallel = %d }"):format(together) end
     if stages then parts[#parts + 1] = pipeline(stages) end
     if not stages and chance(0.3) then parts[#parts + 1] = "async_scheduling = true" end
@@ -177,12 +189,14 @@ return function(seed, folder, meddle)
     -- Replicas in a row that step together, and serve no static batch.
     local together = #list == 0 and chance(0.25) and whole(2, 4) or nil
     local staged = #list == 0 and not together and chance(0.2) and whole(2, 4) or nil
-    local moving = #list == 0 and not together and not staged and chance(0.35) -- replicas come, go and fail
+    -- KV memory moves, which only the random policy understands; replicas come, go and fail.
+    local moving = #list == 0 and not together and chance(0.3)
+    local coming = #list == 0 and not together and not staged and chance(0.35)
     for i = #list + 1, type(policies) == "number" and policies or 0 do
       local name = pick(BUNDLED)
-      if moving or chance(0.65) or meddle or not exists("policies/" .. name .. ".lua")
-        or ((together or staged) and STATIC[name]) then
-        list[i] = chaos_policy(i, 80, together, staged, moving)
+      local static = (together or staged) and STATIC[name]
+      if chance(0.65) or meddle or moving or coming or not exists("policies/" .. name .. ".lua") or static then
+        list[i] = chaos_policy(i, 80, together, staged, moving, coming)
       else
         local engine = ROUTERS[name] and pick(ENGINES) or name == "hygen" and 'offline = "a", ' or ""
         list[i] = ('{ "%s", %slabel = "%s%d" }'):format(name, engine, name, i)
@@ -192,11 +206,12 @@ return function(seed, folder, meddle)
     local file = assert(io.open(path, "w"))
     local hardware, times = nil, latency()
     if chance(0.15) and not together and not staged then hardware, times = roofline() end
-    local kinds = not together and not staged and not hardware and chance(0.2) and latency or nil
+    local kinds = not together and not staged and not hardware and chance(moving and 0.8 or 0.2) and latency or nil
     file:write(("return scenario {\n  workload = %s,\n  cluster = %s,\n  latency = %s,\n"
       .. "  slo = { ttft = 0.2, tbt = 0.03, e2e = 5%s },\n")
-      :format(workload(whole(5, 60)), cluster(hardware, together, kinds, staged), times, chance(0.5) and ", gap = 0.06" or ""))
-    if moving and chance(0.6) then
+      :format(workload(whole(5, 60)), cluster(hardware, together, kinds, staged, moving), times,
+        chance(0.5) and ", gap = 0.06" or ""))
+    if coming and chance(0.6) then
       file:write(pick{ "  failures = { mtbf = 0.5, mttr = 0.1 },\n", "  failures = { mtbf = 3, mttr = 0.5 },\n",
         "  failures = { { at = 0.25, replica = 1, repair = 0.125 }, { at = 0.5, replica = 1, repair = 0.25 } },\n" })
     end
