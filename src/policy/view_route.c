@@ -14,6 +14,7 @@ int mb_least_call(lua_State *L) { // (sim, what)
     static const char *const whats[] = {"load", "running", "waiting", NULL};
     mb_sim *sim = check_sim(L);
     const int what = luaL_checkoption(L, 2, "load", whats);
+    if (!sim->least[what].nodes) mb_host_work(L, sim->replica_count); // the first time each is looked at
     if (!mb_least_begin(sim, (mb_measured)what)) return luaL_error(L, "not enough memory");
     mb_replica_view_push(mb_host_of(L), mb_least_replica(sim, (mb_measured)what));
     return 1;

@@ -21,7 +21,9 @@ static int admit(lua_State *L) {
     const mb_view *queue = mb_view_check(L, 2, MB_VIEW_QUEUE);
     mb_refusal refusal;
     check_why(L, sim, 4);
-    lua_pushinteger(L, mb_step_admit(sim, queue->index, mb_step_view_limit(L, 3, "step:admit"), &refusal));
+    const uint32_t taken = mb_step_admit(sim, queue->index, mb_step_view_limit(L, 3, "step:admit"), &refusal);
+    mb_host_work(L, taken);
+    lua_pushinteger(L, taken);
     if (refusal == MB_FITS) return 1;
     lua_pushstring(L, mb_refusal_name(refusal));
     return 2;
@@ -82,6 +84,7 @@ static int carry(lua_State *L) {
     mb_host_enter(L); // a queue's `by` function may be asked
     if (mb_step_carry(sim, rule, &preempted, &error) != MB_OK) return mb_host_raise(L, &error);
     mb_host_leave(L);
+    mb_host_work(L, mb_engine_running(&sim->building->engine) / 16 + preempted);
     lua_pushinteger(L, preempted);
     return 1;
 }
@@ -122,12 +125,18 @@ static int quantum(lua_State *L) {
     return 0;
 }
 
+#define MAX_COST_S 1000000000 // times beyond it say nothing, and a sum may become infinite
+
 static int cost(lua_State *L) {
     mb_sim *sim = mb_step_open(L, "step:cost");
     const lua_Number seconds = luaL_checknumber(L, 2);
+    double *cost_s = &sim->building->engine.cost_s;
     if (!(seconds >= 0 && seconds < HUGE_VAL))
         return luaL_error(L, "step:cost: expected a number of seconds of at least 0");
-    sim->building->engine.cost_s += seconds;
+    if (*cost_s + seconds > MAX_COST_S)
+        return luaL_error(L, "step:cost: composing one step takes more than %d s in all; were they seconds?",
+                          MAX_COST_S);
+    *cost_s += seconds;
     return 0;
 }
 
