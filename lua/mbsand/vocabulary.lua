@@ -2,6 +2,7 @@
 -- constructors made from it.
 local schema = require "mbsand.schema"
 local pipeline = require "mbsand.pipeline"
+local signals = require "mbsand.signals"
 local workloads = require "mbsand.workload_words"
 
 local vocabulary = {}
@@ -148,6 +149,7 @@ local cluster = record({
   prefix_cache = flag(true),
   async_scheduling = flag(false),
   front_end = front_end,
+  signals = signals.words,
   experts = record { parallel = need(number { min = 1, whole = true, max = 4096, unit = "GPUs" }) },
   pipeline = pipeline.words,
   max_requests = number { min = 1, whole = true, max = 2 ^ 31 },
@@ -191,7 +193,7 @@ end)
 -- A group of replicas says what is different about it: nothing has a default, and some things are the whole cluster's.
 local function group_record()
   local whole = { groups = true, front_end = true, experts = true, async_scheduling = true, swap = true, oversize = true,
-    link = true }
+    link = true, signals = true }
   local keys = {}
   for key, spec in pairs(cluster.keys) do
     if not whole[key] then

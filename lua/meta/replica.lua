@@ -8,7 +8,24 @@
 ---@field block integer tokens of a block; 1 under a batch model
 ---@field fits fun(tokens: number): boolean would a request of this final length fit now?
 
+---@class mbsand.Seen the replica as of the last publication that is old enough (cluster.signals)
+---@field time number s
+---@field running integer
+---@field decodes integer
+---@field waiting integer in its own queue
+---@field waiting_tokens integer of the prompts there
+---@field context integer
+---@field kv_used integer
+---@field kv_free number
+local Seen = {}
+
+---Tokens of a waiting request's prefix that were published as stored.
+---@param req mbsand.Request
+---@return integer
+function Seen:cached(req) end
+
 ---@class mbsand.Replica
+---@field seen mbsand.Seen
 ---@field id integer from 1
 ---@field role "both"|"prefill"|"decode" settable: "prefill" hands requests off at their first token
 ---@field state "up"|"starting"|"draining"|"down"|"off"

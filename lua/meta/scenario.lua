@@ -94,6 +94,7 @@
 ---@field token_budget? integer tokens that a step may compute
 ---@field start? integer replicas at the beginning; default: all
 ---@field max_gpus? integer GPUs that policies may come to
+---@field signals? { period?: number, delay?: number } how old replica.seen is, s
 ---@field start_delay? number seconds until a replica that is added is up
 ---@field max_requests? integer requests that may run on a replica
 ---@field reserve? "chunk"|"sequence"|"prompt"|"predicted"|"expected"|"maximum" what admission takes; "chunk"

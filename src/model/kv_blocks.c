@@ -61,6 +61,27 @@ static void recycle(mb_kv_blocks *pool, uint32_t index) {
     pool->run_count--;
 }
 
+// --- who wants to know ---
+
+static void note(mb_kv_blocks *pool, uint64_t name, bool session) {
+    mb_kv_notes *notes = pool->notes;
+    if (notes->count == notes->capacity) {
+        const uint32_t more = notes->capacity ? 2 * notes->capacity : 64;
+        mb_kv_note *list = realloc(notes->list, more * sizeof *list);
+        notes->out_of_memory |= !list;
+        if (!list) return;
+        notes->list = list;
+        notes->capacity = more;
+    }
+    notes->list[notes->count++] = (mb_kv_note){name, session};
+}
+
+// What a run with a name holds is going to change, or has.
+static void note_run(mb_kv_blocks *pool, const mb_kv_run *run) {
+    if (pool->notes && (run->kind == UNIT || run->kind == SESSION))
+        note(pool, run->name, run->kind == SESSION);
+}
+
 // --- the free list ---
 
 // Between two neighbours, either of which may be NONE.
@@ -134,6 +155,7 @@ void mb_kv_blocks_take(mb_kv_blocks *pool, uint64_t count) {
         const uint32_t index = pool->head;
         mb_kv_run *run = &pool->runs[index];
         const uint64_t part = min64(run->blocks, count);
+        note_run(pool, run);
         run->blocks -= part;
         pool->free -= part;
         count -= part;
@@ -191,6 +213,7 @@ static bool pick_up(mb_kv_blocks *pool, uint32_t index, uint32_t blocks) {
     if (rest > 0) {
         const uint32_t garbage = new_run(pool, NAMELESS, rest);
         if (garbage == NONE) return false;
+        note_run(pool, &pool->runs[index]);
         pool->runs[index].blocks = blocks;
         link_run(pool, garbage, pool->runs[index].previous, index);
         join(pool, pool->runs[garbage].previous, garbage);
@@ -244,6 +267,7 @@ mb_kv_match mb_kv_blocks_match(const mb_kv_blocks *pool, const mb_kv_hold *hold,
 // The first blocks of a named run become a request's own, the others garbage.
 static void take_over(mb_kv_blocks *pool, mb_kv_hold *hold, uint32_t index, uint32_t blocks) {
     mb_kv_run *run = &pool->runs[index];
+    note_run(pool, run);
     if (run->kind == SESSION) mb_kv_table_remove(pool->sessions, run->name);
     hold->own += blocks;
     run->blocks -= blocks;
@@ -319,6 +343,7 @@ bool mb_kv_blocks_share(mb_kv_blocks *pool, mb_kv_hold *hold, const mb_kv_names 
         hold->own -= computed;
         mb_kv_run *run = &pool->runs[index];
         const uint32_t missing = (uint32_t)(full - min64(full, run->blocks));
+        if (missing) note_run(pool, run);
         run->blocks += missing;
         // The others are copies of blocks that somebody else stored.
         if (!give_back(pool, computed - missing)) return false;
@@ -330,6 +355,7 @@ bool mb_kv_blocks_share(mb_kv_blocks *pool, mb_kv_hold *hold, const mb_kv_names 
 static void forget_session(mb_kv_blocks *pool, uint64_t name) {
     const uint32_t index = mb_kv_table_find(pool->sessions, name);
     if (index == NONE) return;
+    note_run(pool, &pool->runs[index]);
     mb_kv_table_remove(pool->sessions, name);
     make_nameless(pool, index);
 }
@@ -362,6 +388,7 @@ bool mb_kv_blocks_release(mb_kv_blocks *pool, mb_kv_hold *hold, const mb_kv_name
             recycle(pool, index);
             return false;
         }
+        note_run(pool, &pool->runs[index]);
         append(pool, index);
     }
     release_units(pool, hold, names);
@@ -405,5 +432,14 @@ void mb_kv_blocks_deinit(mb_kv_blocks *pool) {
 bool mb_kv_blocks_clear(mb_kv_blocks *pool) {
     const mb_kv_blocks old = *pool;
     mb_kv_blocks_deinit(pool);
-    return mb_kv_blocks_init(pool, old.total, old.block_tokens, old.keep);
+    const bool done = mb_kv_blocks_init(pool, old.total, old.block_tokens, old.keep);
+    pool->notes = old.notes;
+    if (pool->notes) pool->notes->cleared = true;
+    if (pool->notes) pool->notes->count = 0;
+    return done;
+}
+
+uint32_t mb_kv_blocks_named(const mb_kv_blocks *pool, uint64_t name, bool session) {
+    const uint32_t run = mb_kv_table_find(session ? pool->sessions : pool->units, name);
+    return run == NONE ? 0 : (uint32_t)pool->runs[run].blocks;
 }

@@ -38,6 +38,18 @@ typedef struct mb_kv_hold {
     uint32_t left;   // the run that it left when it was released with MB_KV_KEEP
 } mb_kv_hold;
 
+// Names whose content has changed, for who wants to know (kv_mirror.h); some may stand in it twice.
+typedef struct mb_kv_note {
+    uint64_t name;
+    bool session;
+} mb_kv_note;
+typedef struct mb_kv_notes {
+    mb_kv_note *list; // owned by who asks
+    uint32_t count, capacity;
+    bool cleared; // before these everything went
+    bool out_of_memory;
+} mb_kv_notes;
+
 typedef struct mb_kv_run mb_kv_run; // private to kv_blocks.c
 
 typedef struct mb_kv_blocks {
@@ -48,6 +60,7 @@ typedef struct mb_kv_blocks {
     uint32_t run_count, run_capacity, run_free; // the pool of runs: in use, in all, the first unused one
     uint32_t head, tail;                        // of the free list
     struct mb_kv_table *units, *sessions;       // name -> run
+    mb_kv_notes *notes;                         // NULL: nobody wants to know
 } mb_kv_blocks;
 
 // False when out of memory (release with deinit all the same). total >= 1, block_tokens >= 1.
@@ -56,6 +69,8 @@ void mb_kv_blocks_deinit(mb_kv_blocks *pool);
 // All blocks are free, and nobody knows their content: no hold of before may be used any more. False when out
 // of memory.
 bool mb_kv_blocks_clear(mb_kv_blocks *pool);
+// Blocks that are kept of a unit, or session; 0: none.
+uint32_t mb_kv_blocks_named(const mb_kv_blocks *pool, uint64_t name, bool session);
 
 // Blocks that `tokens` tokens fill or begin.
 static inline uint64_t mb_kv_blocks_for(const mb_kv_blocks *pool, uint64_t tokens) {

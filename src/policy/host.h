@@ -72,8 +72,8 @@ typedef struct mb_host {
     bool reporting;
     // References in the registry:
     int handler, runner, environment, modules, requests, request_meta, queue_views, queue_meta, bins_meta,
-        replica_views, replica_meta, kv_views, kv_meta, step_view, sim_view, timers, instance, keys,
-        inbox_bins, slo_views, cluster_views;
+        replica_views, replica_meta, kv_views, kv_meta, seen_meta, step_view, sim_view, timers, instance,
+        keys, inbox_bins, slo_views, cluster_views;
     mb_timer *timers_known;                           // owned
     uint32_t timer_count, timer_capacity, free_timer; // see view_timer.c
     int hooks[8];                                     // by mb_hook

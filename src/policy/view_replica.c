@@ -4,6 +4,7 @@
 #include "policy/views.h"
 #include "sim/lifecycle.h"
 #include "sim/news.h"
+#include "sim/seen.h"
 
 #include <math.h>
 #include <string.h>
@@ -28,17 +29,8 @@ static void push_capacity(lua_State *L, uint64_t tokens) {
 
 enum { KV_CAPACITY, KV_USED, KV_FREE, KV_BLOCK, KV_FITS };
 
-// Tokens in use as a policy may know them. A counter of tokens reserves the true final lengths, which nobody
-// knows before the end, so predictions stand in for them; an oracle sees the counter itself.
-// An engine that reserves final lengths tells of the tokens computed instead.
 static uint64_t known_use(lua_State *L, mb_engine *engine) {
-    const bool oracle = mb_host_of(L)->oracle;
-    if (mb_host_of(L)->sim->by_steps)
-        return engine->reserve == MB_RESERVE_FINAL && !oracle ? mb_engine_kv_computed(engine)
-                                                              : mb_engine_kv_used(engine);
-    const mb_kv_pool *pool = &engine->kv;
-    if (oracle || pool->kind != MB_KV_TOKENS) return pool->reserved;
-    return engine->predicted_tokens < pool->capacity ? engine->predicted_tokens : pool->capacity;
+    return mb_replica_known_use(mb_host_of(L)->sim, engine);
 }
 
 // Upvalue: the pool, so that kv.fits(tokens) and kv:fits(tokens) both work.
@@ -158,6 +150,7 @@ enum {
     REPLICA_ID,
     REPLICA_ROLE,
     REPLICA_STATE,
+    REPLICA_SEEN,
     REPLICA_GROUP,
     REPLICA_CLUSTER,
     REPLICA_RUNNING,
@@ -197,6 +190,9 @@ static int read_replica(lua_State *L, const mb_view *view, int property) {
         break;
     case REPLICA_ROLE:
         lua_pushstring(L, mb_role_name(replica->role));
+        break;
+    case REPLICA_SEEN:
+        mb_view_new(L, MB_VIEW_SEEN, view->index, host->seen_meta);
         break;
     case REPLICA_STATE:
         lua_pushstring(L, mb_replica_state_name(replica->state));
@@ -356,6 +352,7 @@ void mb_replica_views_open(lua_State *L) {
                                         {"id", NULL, MB_CONSTANT | REPLICA_ID},
                                         {"role", NULL, REPLICA_ROLE},
                                         {"state", NULL, REPLICA_STATE},
+                                        {"seen", NULL, MB_CONSTANT | REPLICA_SEEN},
                                         {"drain", mb_replica_drain_call, 0},
                                         {"undrain", mb_replica_undrain_call, 0},
                                         {"remove", mb_replica_remove_call, 0},
@@ -379,6 +376,7 @@ void mb_replica_views_open(lua_State *L) {
                                            {"fits", NULL, MB_CONSTANT | KV_FITS},
                                            {NULL, NULL, 0}};
     mb_host *host = mb_host_of(L);
+    mb_seen_views_open(L);
     mb_view_metatable(L, members, index_replica);
     lua_pushcfunction(L, set_replica);
     lua_setfield(L, -2, "__newindex");

@@ -24,6 +24,8 @@ static const char *kind_name(uint32_t kind) {
         return "sim";
     case MB_VIEW_CLIENT:
         return "client";
+    case MB_VIEW_SEEN:
+        return "replica.seen";
     default:
         return "userdata";
     }

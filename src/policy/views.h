@@ -12,7 +12,8 @@ typedef enum mb_view_kind {
     MB_VIEW_KV,
     MB_VIEW_STEP,
     MB_VIEW_SIM,
-    MB_VIEW_CLIENT
+    MB_VIEW_CLIENT,
+    MB_VIEW_SEEN
 } mb_view_kind;
 
 typedef struct mb_view {
@@ -79,6 +80,7 @@ int mb_bins_make(lua_State *L);  // sim:bins{ ... }
 void mb_replica_views_open(lua_State *L);
 void mb_replica_view_push(mb_host *host, uint32_t replica);
 void mb_replica_view_add(mb_host *host, uint32_t replica); // the views of one that was added
+void mb_seen_views_open(lua_State *L);                     // replica.seen, src/policy/view_seen.c
 // src/policy/view_lifecycle.c: drain, undrain, remove, fail
 int mb_replica_drain_call(lua_State *L);
 int mb_replica_undrain_call(lua_State *L);

@@ -61,6 +61,8 @@ static mb_sim_config make_config(const mb_experiment *experiment, const mb_hardw
                            .links = experiment->links,
                            .link_count = experiment->link_count,
                            .failures = experiment->failures,
+                           .signal_period_s = experiment->signal_period_s,
+                           .signal_delay_s = experiment->signal_delay_s,
                            .comes_and_goes = experiment->comes_and_goes,
                            .front_end = experiment->front_end,
                            .async = experiment->async,

@@ -27,10 +27,11 @@ typedef struct mb_experiment {
     size_t group_count;
     mb_link_rule *links; // owned
     size_t link_count;
-    bool relaxed;             // run with twice the replicas, and no limit of memory
-    uint32_t ranks;           // so many replicas step together; 1: each by itself
-    mb_failure_plan failures; // of replicas; its list is owned
-    bool comes_and_goes;      // replicas do, or somebody asked how long they were there
+    bool relaxed;                           // run with twice the replicas, and no limit of memory
+    uint32_t ranks;                         // so many replicas step together; 1: each by itself
+    mb_failure_plan failures;               // of replicas; its list is owned
+    bool comes_and_goes;                    // replicas do, or somebody asked how long they were there
+    double signal_period_s, signal_delay_s; // of replica.seen
     mb_front_end front_end;
     bool async;
     uint64_t swap_tokens;

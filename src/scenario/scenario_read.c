@@ -19,6 +19,11 @@ static void read_cluster(lua_State *L, int table, mb_experiment *experiment) {
         lua_pop(L, 1);
     }
     mb_links_read(L, table, experiment);
+    if (mb_field_enter(L, table, "signals")) {
+        experiment->signal_period_s = mb_field_number(L, lua_gettop(L), "period");
+        experiment->signal_delay_s = mb_field_number(L, lua_gettop(L), "delay");
+        lua_pop(L, 1);
+    }
     experiment->async = mb_field_boolean(L, table, "async_scheduling");
     if (mb_field_enter(L, table, "swap")) {
         const int swap = lua_gettop(L);

@@ -16,6 +16,7 @@
 #include "sim/pending.h"
 #include "sim/programs.h"
 #include "sim/replica.h"
+#include "sim/seen.h"
 #include "sim/service.h"
 #include "sim/surroundings.h"
 #include "sim/transfer.h"
@@ -60,6 +61,7 @@ mb_status mb_sim_init(mb_sim *sim, const mb_sim_config *config, mb_source *sourc
     if (status == MB_OK) status = mb_lockstep_init(sim, error);
     sim->lifecycle.used = config->comes_and_goes;
     if (status == MB_OK && !mb_changes_init(sim)) status = mb_fail_memory(error);
+    if (status == MB_OK) status = mb_seen_init(sim, error);
     return status == MB_OK ? mb_front_init(sim, error) : status;
 }
 
@@ -72,6 +74,7 @@ void mb_sim_deinit(mb_sim *sim) {
     mb_programs_deinit(sim);
     mb_notices_deinit(sim);
     mb_changes_deinit(sim);
+    mb_seen_deinit(sim);
     mb_kv_table_deinit(&sim->failed);
     mb_service_deinit(sim);
     for (uint32_t i = 0; i < sim->bins_count; i++)
@@ -230,14 +233,16 @@ static mb_status fire_timers(mb_sim *sim, mb_error *error) {
 // Everything that happens at this instant: steps end, then KV memory that was moved arrives, then replicas
 // change their states, then requests arrive, then timers fire, then replicas plan.
 static mb_status run_instant(mb_sim *sim, double time_s, mb_error *error) {
+    mb_status status = mb_seen_pass(sim, time_s, error);
     sim->now_s = time_s;
-    mb_status status = look(sim, error);
+    if (status == MB_OK) status = look(sim, error);
     if (status == MB_OK) status = end_steps(sim, error);
     if (status == MB_OK && sim->transfers) status = mb_transfers_arrive(sim, error);
     if (sim->now_s >= sim->warmup_end_s) mb_window_open(sim);
     if (status == MB_OK) status = mb_changes_take(sim, error);
     if (status == MB_OK) status = take_arrivals(sim, error);
     if (status == MB_OK) status = fire_timers(sim, error);
+    if (status == MB_OK) status = mb_seen_publish_now(sim, error);
     if (status == MB_OK) status = mb_handoffs_send(sim, error);
     if (status == MB_OK) status = mb_dispatch(sim, error);
     if (sim->config->fair.measured) mb_service_look(sim);
@@ -329,7 +334,7 @@ static mb_status run_events(mb_sim *sim, mb_error *error) {
     if (status == MB_OK) status = mb_sim_follow_up(sim, error);
     if (status == MB_OK && sim->observer.ready) status = sim->observer.ready(sim->observer.watch, error);
     if (status == MB_OK && sim->policy.ops->python_ties && !sim->by_steps && !sim->closed && !sim->front &&
-        !sim->failures.heap.count)
+        !sim->failures.heap.count && !sim->seen)
         return run_python(sim, &(python_run){0}, error);
     while (status == MB_OK) {
         drop_stale(sim);
@@ -341,6 +346,7 @@ static mb_status run_events(mb_sim *sim, mb_error *error) {
         if (sim->warmup_end_s < next) next = sim->warmup_end_s; // an instant of its own
         if (mb_changes_next_s(sim) < next) next = mb_changes_next_s(sim);
         if (sim->config->stop_s > 0 && next > sim->config->stop_s) {
+            status = mb_seen_pass(sim, sim->config->stop_s, error);
             sim->now_s = sim->config->stop_s;
             sim->around.turn = sim->replica_count; // all that this instant had to bring has happened
             sim->stopped = true;

@@ -94,6 +94,7 @@ typedef struct mb_sim_config {
     size_t hardware_count;       // 1 ..
     uint32_t group; // so many replicas in a row step together (sim/lockstep.h), a divisor of them; 0, 1: none
     mb_failure_plan failures;
+    double signal_period_s, signal_delay_s; // of replica.seen; 0, 0: exact
     bool comes_and_goes; // measure replicas as ones that come and go, whether one does or not
     bool block_oversize; // a request that no pool can ever hold stays in its queue (the origin's flaw 13);
                          // else rejected
@@ -132,6 +133,7 @@ typedef struct mb_candidate {
 } mb_candidate;
 
 typedef struct mb_front mb_front;         // sim/front.h
+typedef struct mb_seen mb_seen;           // sim/seen.h
 typedef struct mb_transfers mb_transfers; // sim/transfer.h
 
 // What a client was served so far, and has in the system.
@@ -364,6 +366,7 @@ struct mb_sim {
     mb_notices notices;
     mb_lifecycle lifecycle;
     mb_failures failures;
+    mb_seen *seen;            // NULL: whoever looks sees what is
     mb_kv_table failed;       // number of a request -> how often its replica failed; of those in the system
     double clients_counted_s; // output_tokens of running requests are counted up to here
     bool arrivals_ended, closed;

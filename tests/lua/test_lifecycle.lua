@@ -320,6 +320,92 @@ for kind, _, at in first:gmatch("(%a+) (%d+) ([%d.]+)") do
 end
 tap.ok(downs > 3 and downs < 40, "about 12 in 3 x 100 s", downs)
 
+-- Old signals ----------------------------------------------------------------------------------------------------
+
+local sees = [[
+function P:init()
+  local seen = self.sim.replicas[1].seen
+  for _, at in ipairs { 0.005, 0.015, 0.105, 0.11 } do
+    self.sim:after(at, function()
+      say(at, seen.time, seen.running, seen.decodes, seen.context, seen.kv_used, seen.kv_free, seen.waiting,
+        seen.waiting_tokens)
+    end)
+  end
+end
+function P:arrive(req) self.sim.replicas[1].queue:push(req) end
+function P:schedule(r, step) r.max_requests = 1 step:carry() step:admit(r.queue) end]]
+local queue = { { 0, 10, 15 }, { 0.05, 7, 1 } }
+said = run { rows = queue, policy = sees, cluster = "gpus = 1, signals = { period = 0.1, delay = 0.01 }," }
+tap.equal(said, "0.005 0 0 0 0 0 1600 0 0 | 0.015 0 0 0 0 0 1600 1 10 | 0.105 0 0 0 0 0 1600 1 10 | "
+  .. "0.11 0.1 1 1 20 32 1568 1 7",
+  "period 0.1, delay 0.01: at 0.105 the state at 0, at 0.11 that at 0.1, before anybody planned")
+said = run { rows = queue, policy = sees }
+tap.equal(said, "0.005 0.005 1 0 0 16 1584 0 0 | 0.015 0.015 1 1 11 16 1584 0 0 | 0.105 0.105 1 1 20 32 1568 1 7 | "
+  .. "0.11 0.11 1 1 21 32 1568 1 7", "no period: what is", said)
+local _, late = run { rows = busy, bundled = "least_loaded", cluster = "gpus = 3, signals = { period = 0.1, delay = 0.05 }," }
+local _, exact = run { rows = busy, bundled = "least_loaded", cluster = "gpus = 3," }
+tap.equal(late.e2e_mean_s, exact.e2e_mean_s, "nobody is woken by them")
+
+-- What was in the caches at a publication, as a timer found it then, is what is seen while it is the last. (Multiples of an
+-- eighth are exact.)
+program.write(folder .. "/caches.lua", [[
+local P = {}
+function P:init()
+  local sim = self.sim
+  self.probes, self.compared, self.wrong, self.positive = {}, 0, 0, 0
+  sim:every(0.125, function()
+    local found = {}
+    for _, r in ipairs(sim.replicas) do
+      for i, req in ipairs(self.probes) do found[i + 100 * r.id] = r:cached(req) end
+    end
+    self.found, self.count, self.at = found, #self.probes, sim.now
+    if sim.arrivals_ended and sim.running == 0 then
+      for _, req in ipairs(self.probes) do sim.replicas[1].queue:push(req) end
+      self.probes = {}
+    end
+  end, 0.125)
+  sim:every(0.125, function()
+    for _, r in ipairs(sim.replicas) do
+      for i = 1, math.min(self.count or 0, #self.probes) do
+        local seen = r.seen:cached(self.probes[i])
+        self.compared = self.compared + 1
+        self.positive = self.positive + (seen > 0 and 1 or 0)
+        if seen ~= self.found[i + 100 * r.id] or r.seen.time ~= self.at then self.wrong = self.wrong + 1 end
+      end
+    end
+    if self.at == 2.5 then sim.replicas[2]:fail(0.4) end
+  end, 0.15625)
+end
+function P:arrive(req)
+  local later = req.session and req.prompt_tokens > 60 -- a session's later turn
+  if (later or not req.session and req.id % 9 == 0) and #self.probes < 12 then table.insert(self.probes, req) return end
+  self.sim.replicas[1 + req.id % 2].queue:push(req)
+end
+function P:schedule(r, step) step:carry() step:admit(r.queue) step:admit(self.sim.queue) end
+function P:done() print(self.wrong, self.compared > 500, self.positive > 0) end
+return P
+]])
+program.write(folder .. "/caches_scenario.lua", [[
+local function of(more)
+  return scenario {
+    workload = synthetic { arrivals = arrivals.poisson{ rate = 40 }, prompt = lengths.uniform(20, 60),
+      output = lengths.uniform(1, 30), limit = 400, @ },
+    cluster = { gpus = 2, kv_blocks = 120, kv_block = 4, signals = { period = 0.125, delay = 0.03125 } },
+    latency = latency.step { base = 0.003, per_token = 0.0001 },
+    policies = { "./caches.lua" }, seeds = 1,
+  }
+end
+return of()
+]])
+local names_of = { "prefix = { tokens = 24, groups = 5 }", "sessions = { turns = lengths.uniform(2, 5), think = 0.3 }" }
+for _, names in ipairs(names_of) do
+  program.write(folder .. "/c.lua", (program.read(folder .. "/caches_scenario.lua"):gsub("@", names)))
+  for _, mode in ipairs { "", "--step" } do
+    local lines = program.lines(("cd %s && %s c.lua -q %s --format csv 2>&1 >out"):format(folder, program.path, mode))
+    tap.equal(lines[1], "caches: 0 true true", names .. " are seen as they were published " .. mode)
+  end
+end
+
 -- Sentences ------------------------------------------------------------------------------------------------------
 
 local function sentence(text, case)
@@ -363,6 +449,9 @@ for text, more in pairs {
   ['failures has no key "mtfb"'] = "failures = { mtfb = 5, mttr = 1 },",
   ["failures is 3"] = "failures = 3,",
 } do sentence(text, { more = more }) end
+sentence("signals.delay = 1 needs a period", { cluster = "signals = { delay = 1 }," })
+sentence("signals.period is -1", { cluster = "signals = { period = -1 }," })
+sentence("signals.delay is 2000 periods; expected 1000 at most", { cluster = "signals = { period = 1, delay = 2000 }," })
 sentence("cluster.max_gpus = 1 is less than cluster.gpus = 2", { cluster = "gpus = 2, max_gpus = 1," })
 sentence("cluster.start = 3 replicas at first are more than the 2 of cluster.gpus", { cluster = "gpus = 2, start = 3," })
 sentence("cluster.start leaves no replica at first", { cluster = "gpus = 2, start = 0," })

@@ -6,6 +6,7 @@ local questions = require "questions"
 local meddling = require "meddling"
 local moves = require "moves"
 local moving = require "moving"
+local seeing = require "seeing"
 
 local Chaos = { params = {
   seed = 1,
@@ -27,6 +28,7 @@ local Chaos = { params = {
   displace = 0,                   -- chance of letting running requests make room, where the queue has an order
   ask = 0,                        -- chance of questions at the beginning of a hook
   meddle = 0,                     -- chance of changing something there
+  see = 0, exact = true,          -- chance of looking from outside; do signals come at once?
   move = 0,                       -- chance of moving KV memory there
   come = 0,                       -- chance of a replica that comes, goes or fails
 } }
@@ -46,6 +48,10 @@ function Chaos:ask(where, step, what_step)
   if self:chance(self.params.ask) then questions.ask(self.asker, where, step, what_step) end
   if self:chance(self.params.meddle) then meddling.change(self.asker, where) end
   if where ~= "by" and where ~= "finish" and where ~= "init" and self:chance(self.params.move) then moves.some(self.asker) end
+end
+
+function Chaos:see(req)
+  if self:chance(self.params.see) then self.sim:observe("seen", seeing.look(self.sim, self.params.exact, req)) end
 end
 
 function Chaos:come(building)
@@ -92,6 +98,7 @@ function Chaos:init()
   if params.timer > 0 then
     sim:every(params.timer, function()
       self:ask("every")
+      self:see()
       self:come()
       for _, replica in ipairs(sim.replicas) do -- a plain step may have nothing more to take
         if params.plain > 0 and replica.running == 0 then replica:plain(false) end
@@ -103,6 +110,7 @@ end
 function Chaos:arrive(req)
   table.insert(self.asker.requests, req)
   self:ask("arrive")
+  self:see(req)
   if self:chance(0.1 * self.params.ask) then
     local number = self.sim:after(self:draw(), function() self:ask("after") end)
     if self:draw() < 0.3 then self.sim:after(self:draw(), function() self.sim:cancel(number) end) end
@@ -196,6 +204,7 @@ end
 function Chaos:schedule(replica, step)
   local params = self.params
   self:ask("schedule", step)
+  self:see(self.queue:peek())
   moving.collect(self.asker, self.sim.inbox)
   self:come(replica)
   if replica.running == 0 and self:chance(params.barrier) then
@@ -249,6 +258,7 @@ end
 -- What hooks can see must agree as well.
 function Chaos:stepped(replica, step)
   self:ask("stepped", step, "report")
+  self:see()
   self:come()
   self:be_plain(replica)
   self.sum = ((self.sum or 0) + step.count * 31 + step.requests + step.decode_tokens + replica.kv.used) % 1000003

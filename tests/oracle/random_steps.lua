@@ -22,7 +22,7 @@ return function(seed, folder, meddle)
     return table.concat(parts, ", ")
   end
 
-  local function chaos_policy(number, longest, together, staged, moving, coming)
+  local function chaos_policy(number, longest, together, staged, moving, coming, signals)
     local params = {
       seed = whole(1, 1e6), budget = pick{ 0, 0, 4, 16, 64 }, requests = pick{ 0, 0, 3, 12 },
       reserve = pick{ "chunk", "sequence", "prompt", "predicted", "expected", "maximum" }, watermark = pick{ 0, 0, 0.01, 0.1 },
@@ -39,6 +39,7 @@ return function(seed, folder, meddle)
     if moving then params.move = pick{ 0, 0.05, 0.3 } end
     if meddle and chance(0.4) then params.order, params.routed, params.preempt = "function", 0, 0.2 end
     if coming then params.come = pick{ 0, 0.02, 0.1 } end
+    params.see, params.exact = pick{ 0, 0, 0.3 }, not signals
     if together or staged then params.barrier = 0 end
     local _ = longest
     return ('{ "%s/tests/oracle/chaos.lua", label = "chaos%d", %s }'):format(os.getenv("PWD"), number, fields(params))
@@ -141,7 +142,7 @@ return function(seed, folder, meddle)
     return "pipeline = { " .. table.concat(parts, ", ") .. " }"
   end
 
-  local function cluster(hardware, together, kinds, stages, moving)
+  local function cluster(hardware, together, kinds, stages, moving, signals)
     local block = pick{ 1, 2, 4, 16 }
     local gpus = (together and together * whole(1, 3) or pick{ 1, 1, 2, 3 }) * (stages or 1)
     local parts = { kinds and groups(kinds, block, moving) or "gpus = " .. gpus, "kv_max_length = 160", "kv_block = " .. block }
@@ -155,6 +156,7 @@ return function(seed, folder, meddle)
     end
     parts[#parts + 1] = hardware
     if moving then parts[#parts + 1] = link() end
+    parts[#parts + 1] = signals
     if together then parts[#parts + 1] = ("experts = { parallel = %d }"):format(together) end
     if stages then parts[#parts + 1] = pipeline(stages) end
     if not stages and chance(0.3) then parts[#parts + 1] = "async_scheduling = true" end
@@ -192,11 +194,13 @@ return function(seed, folder, meddle)
     -- KV memory moves, which only the random policy understands; replicas come, go and fail.
     local moving = #list == 0 and not together and chance(0.3)
     local coming = #list == 0 and not together and not staged and chance(0.35)
+    local signals = chance(0.3) and pick{ "signals = { period = 0.125 }", "signals = { period = 0.1, delay = 0.01 }",
+      "signals = { period = 0.01, delay = 0.3 }", "signals = { period = 0.0078125, delay = 0.25 }" } or nil
     for i = #list + 1, type(policies) == "number" and policies or 0 do
       local name = pick(BUNDLED)
       local static = (together or staged) and STATIC[name]
       if chance(0.65) or meddle or moving or coming or not exists("policies/" .. name .. ".lua") or static then
-        list[i] = chaos_policy(i, 80, together, staged, moving, coming)
+        list[i] = chaos_policy(i, 80, together, staged, moving, coming, signals)
       else
         local engine = ROUTERS[name] and pick(ENGINES) or name == "hygen" and 'offline = "a", ' or ""
         list[i] = ('{ "%s", %slabel = "%s%d" }'):format(name, engine, name, i)
@@ -209,7 +213,7 @@ return function(seed, folder, meddle)
     local kinds = not together and not staged and not hardware and chance(moving and 0.8 or 0.2) and latency or nil
     file:write(("return scenario {\n  workload = %s,\n  cluster = %s,\n  latency = %s,\n"
       .. "  slo = { ttft = 0.2, tbt = 0.03, e2e = 5%s },\n")
-      :format(workload(whole(5, 60)), cluster(hardware, together, kinds, staged, moving), times,
+      :format(workload(whole(5, 60)), cluster(hardware, together, kinds, staged, moving, signals), times,
         chance(0.5) and ", gap = 0.06" or ""))
     if coming and chance(0.6) then
       file:write(pick{ "  failures = { mtbf = 0.5, mttr = 0.1 },\n", "  failures = { mtbf = 3, mttr = 0.5 },\n",
