@@ -112,6 +112,7 @@ suite "oracle: plain steps = their hooks written out" lua5.4 tests/oracle/plain.
 MBSAND=$MBSAND_LUAJIT suite "oracle: plain steps (LuaJIT)" lua5.4 tests/oracle/plain.lua 8 2
 suite "oracle: policies by hand" lua5.4 tests/oracle/policies.lua
 suite "oracle: pipelines by hand" lua5.4 tests/oracle/pipeline.lua
+suite "oracle: links, and tandems" lua5.4 tests/oracle/links.lua
 suite "oracle: promises by hand" lua5.4 tests/oracle/policies_promises.lua
 suite "oracle: fair policies by hand" lua5.4 tests/oracle/policies_fair.lua
 suite "oracle: routers by hand" lua5.4 tests/oracle/policies_routers.lua

@@ -170,6 +170,8 @@ function report.print_grid(results, policy, down, across, measure, format) end
 ---@field late_mean_s number? mean over tokens of how much later than that, 0 for those in time, s
 ---@field late_violation number? fraction of requests of whose tokens a larger share than slo.late came late
 ---@field service_gap number? most that the service of two clients moved apart while both waited, tokens with their weights
+---@field moved_gb number? KV memory that went from replica to replica
+---@field transfer_mean_s number? mean time from sending a request's KV memory, or beginning its migration, to its arrival, s
 ---@field wasted_tokens number? output tokens that were generated and thrown away
 
 return report

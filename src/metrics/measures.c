@@ -106,6 +106,10 @@ const mb_measure mb_measures[MB_MEASURE_COUNT] = {
     {"lost_s", "seconds of steps that failures of replicas cut, s", MB_BETTER_LOWER, false},
     {"late_violation", "fraction of requests of whose tokens a larger share than slo.late came late",
      MB_BETTER_LOWER, true},
+    {"moved_gb", "KV memory that went from replica to replica, GB", MB_BETTER_NEITHER, false},
+    {"transfer_mean_s",
+     "mean time from sending a request's KV memory, or beginning its migration, to its arrival, s",
+     MB_BETTER_LOWER, false},
 };
 
 static double ratio(double a, double b) {
@@ -204,6 +208,8 @@ void mb_measure_all(const mb_metrics *metrics, const mb_slo *slo, double values[
     *at++ = moving ? metrics->replica_s : (double)NAN;
     *at++ = moving ? metrics->lost_s : (double)NAN;
     *at++ = slo->of_late ? share_missed(metrics, &metrics->late_bound, slo->late) : (double)NAN;
+    *at++ = metrics->moved_bytes > 0 ? metrics->moved_bytes / 1e9 : (double)NAN;
+    *at++ = ratio(metrics->transfers_s, (double)metrics->transfers);
 }
 
 int mb_measure_index(const char *name) {
@@ -228,8 +234,8 @@ mb_scale mb_measure_scale(int measure) {
 }
 
 bool mb_measure_is_latency(int measure) {
-    static const char *const prefixes[] = {"ttft_",  "tpot_", "itl_",     "e2e_",
-                                           "queue_", "gap_",  "program_", "late_"};
+    static const char *const prefixes[] = {"ttft_", "tpot_",    "itl_",  "e2e_",     "queue_",
+                                           "gap_",  "program_", "late_", "transfer_"};
     const char *name = mb_measures[measure].name;
     const size_t length = strlen(name);
     if (length < 2 || strcmp(name + length - 2, "_s") != 0) return false;

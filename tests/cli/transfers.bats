@@ -76,6 +76,19 @@ one_times() {
     says "arrived 1 1->2 0.052 0.022 paused"
 }
 
+@test "what was moved, and how long it took" {
+    asked() { "$MBSAND" s.lua -q --format csv "${@:2}" | awk -F, -v name="$1" 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i } NR == 2 { printf "%.6g", $at[name] }'; }
+    scenario two.csv 'kv_bytes_per_token = 1e6, link = { bandwidth = 10, latency = 0.002 }'
+    [ "$(asked moved_gb)" = 0.2 ]
+    [ "$(asked transfer_mean_s)" = 0.017 ]
+    [ "$(asked transfer_mean_s --set cluster.link.share=fair)" = 0.022 ]
+    # where the time went: 30 ms of prompts, 12 or 22 on the way, the rest is tokens, and 0.1 ms of waiting for a step to end
+    sed -i 's/seeds = 1/why = true, seeds = 1/' s.lua
+    [ "$(asked why_moved_s)" = 0.017 ]
+    [ "$(asked why_prefill_s)" = 0.03 ]
+    [ "$(asked why_decode_s) $(asked why_aside_s)" = "0.0203 5e-05" ]
+}
+
 @test "a bandwidth, the bytes of a token, and links from group to group" {
     scenario two.csv 'kv_bytes_per_token = 1e6, link = { { from = "decode", seconds_per_token = 9 }, { from = "prefill", to = "decode", bandwidth = 10, latency = 0.002 } }'
     [ "$(times)" = "30 62.3, 30 72.4" ]
