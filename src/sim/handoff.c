@@ -83,7 +83,7 @@ static mb_status try_to_send(mb_sim *sim, const mb_handoff *handoff, bool *stays
     const mb_request *request = mb_request_at(&sim->requests, handoff->slot);
     uint32_t to = handoff->to;
     *stays = true;
-    if (to == MB_NONE) {
+    if (to == MB_NONE || sim->replicas[to]->state == MB_OFF) {
         to = roomiest(sim, request->replica, request->computed);
         if (to == MB_NONE) return any_way(sim, request->replica) ? MB_OK : no_way(request, error);
     }

@@ -38,7 +38,8 @@ local function keep(asker, req)
   if phase == "paused" or phase == "handoff" then
     asker.sim:send(req, asker.at[req.id])
   elseif phase == "swapped" then
-    asker.at[req.id].queue:push(req)
+    local replica = asker.at[req.id];
+    (replica.state == "off" and asker.queues[1] or replica.queue):push(req)
   end
 end
 
@@ -71,7 +72,8 @@ function moves.handoff(asker, req, replica)
     end)
     return nil
   end
-  return pick(draw, sim.replicas)
+  local to = pick(draw, sim.replicas)
+  return to.state == "up" and to or replica
 end
 
 -- The hook `signal`.
