@@ -11,7 +11,6 @@ local init = DynamoKv.init
 function DynamoKv:init()
   init(self)
   self.sent = {}                               -- by replica: how many were sent, and sums of what its cache lacked, by number
-  for i in ipairs(self.sim.replicas) do self.sent[i] = { count = 0, first = 0, [0] = 0 } end
 end
 
 -- Tokens to be computed for those that wait there: the last that were sent, as many as wait.
@@ -22,8 +21,10 @@ local function waiting(sent, count)
   return sent[sent.count] - sent[first]
 end
 
-function DynamoKv:cost(replica, req)
-  local missing = req.prompt_tokens - replica:cached(req) + waiting(self.sent[replica.id], replica.waiting)
+function DynamoKv:cost(replica, id, req)
+  local sent = self.sent[id] or { count = 0, first = 0, [0] = 0 }
+  self.sent[id] = sent
+  local missing = req.prompt_tokens - replica:cached(req) + waiting(sent, replica.waiting)
   local kv = replica.kv
   return (self.params.overlap * (replica.prefill_left + missing) + kv.used + missing) / kv.block
 end
@@ -45,13 +46,13 @@ end
 
 function DynamoKv:arrive(req)
   local costs, least, most, best = {}, math.huge, 0, nil
-  for i, replica in ipairs(self.sim.replicas) do
-    local cost = self:cost(replica, req)
+  for i, replica in ipairs(self.up) do
+    local cost = self:cost(replica, self.ids[i], req)
     if cost < least then least, best = cost, i end
     costs[i], most = cost, math.max(most, cost)
   end
   if self.params.temperature > 0 then best = self:draw(costs, least, most) end
-  local replica, sent = self.sim.replicas[best], self.sent[best]
+  local replica, sent = self.up[best], self.sent[self.ids[best]]
   sent.count = sent.count + 1
   sent[sent.count] = sent[sent.count - 1] + req.prompt_tokens - replica:cached(req)
   replica.queue:push(req)

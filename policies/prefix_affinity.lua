@@ -24,31 +24,37 @@ local function prefill(replica, req, cached)
   return replica:estimate{ prefill = req.prompt_tokens - cached, prefix = cached }
 end
 
--- Where it costs least; `known`: how much of its prompt each replica has.
+-- The number, among those that are up, of the replica where it costs least; `known`: how much of its prompt each has.
 function PrefixAffinity:explore(req, known)
   local best, least = nil, math.huge
-  for i, replica in ipairs(self.sim.replicas) do
-    local cost = self.loads[i] + prefill(replica, req, known[i])
-    if cost < least then best, least = i, cost end
+  for n, replica in ipairs(self.up) do
+    local cost = self.loads[self.ids[n]] + prefill(replica, req, known[n])
+    if cost < least then best, least = n, cost end
   end
   return best
 end
 
-function PrefixAffinity:arrive(req)
-  local loads, params, now = self.loads, self.params, self.sim.now
-  local factor, known, best, most, least = math.exp((self.seen - now) / params.window), {}, nil, -1, math.huge
+function PrefixAffinity:fade()
+  local loads, now = self.loads, self.sim.now
+  local factor = math.exp((self.seen - now) / self.params.window)
   self.seen, self.count = now, self.count + 1
-  for i, replica in ipairs(self.sim.replicas) do
-    local cached, load = replica:cached(req), loads[i] * factor
-    loads[i], known[i] = load, cached
-    if cached > most or cached == most and load < loads[best] then best, most = i, cached end
+  for i = 1, #self.sim.replicas do loads[i] = (loads[i] or 0) * factor end
+end
+
+function PrefixAffinity:arrive(req)
+  local loads, ids, params, known, best, most, least = self.loads, self.ids, self.params, {}, nil, -1, math.huge
+  self:fade()
+  for n, replica in ipairs(self.up) do
+    local cached, load = replica:cached(req), loads[ids[n]]
+    known[n] = cached
+    if cached > most or cached == most and load < loads[ids[best]] then best, most = n, cached end
     if load < least then least = load end
   end
-  local heavy = self.count > params.warm * #loads and loads[best] > params.balance * least
+  local heavy = self.count > params.warm * #ids and loads[ids[best]] > params.balance * least
   if 2 * most <= req.prompt_tokens or heavy then best = self:explore(req, known) end
-  local replica = self.sim.replicas[best]
+  local replica = self.up[best]
   local step = replica:estimate{ decodes = replica.decodes + 1, context = replica.context + req.prompt_tokens }
-  loads[best] = loads[best] + prefill(replica, req, known[best]) + req.predicted_output * step
+  loads[ids[best]] = loads[ids[best]] + prefill(replica, req, known[best]) + req.predicted_output * step
   replica.queue:push(req)
 end
 

@@ -21,7 +21,8 @@ end
 function SessionAffinity:place(req)
   local name, places = req[self.params.by], self.places
   if not name or req.prompt_tokens <= self.params.short then return self.sim:least "load" end
-  local place = places[name] or { replica = self.sim:least "load" }
+  local place = places[name]
+  if not place or place.replica.state ~= "up" then place = { replica = self.sim:least "load" } end
   places[name], place.seen = place, self.sim.now
   return place.replica
 end

@@ -18,7 +18,7 @@ local function queues(replicas)
 end
 
 function Scorers:place(req)
-  local params, replicas = self.params, self.sim.replicas
+  local params, replicas = self.params, self.up
   local lengths, least, most = queues(replicas)
   local best, highest, equals = nil, -math.huge, 0
   for i, replica in ipairs(replicas) do

@@ -29,7 +29,8 @@ local function answer(results)
   end
   if whole and chunks then
     print(("Chunks against whole prompts, %d batches: bubbles %.1f times smaller (published 6.29), "
-      .. "throughput %.2f times (1.91)."):format(STAGES, bubbles(whole) / bubbles(chunks), chunks.level.throughput_tps / whole.level.throughput_tps))
+      .. "throughput %.2f times (1.91)."):format(STAGES, bubbles(whole) / bubbles(chunks),
+      chunks.level.throughput_tps / whole.level.throughput_tps))
     print "The direction comes out, the sizes do not: here chunks gain more, since nearly always one batch of the eight has a"
     print "whole prompt in it, and the others follow behind it from stage to stage. The times are of another model by another"
     print "law.\n"

@@ -1,11 +1,12 @@
 -- mbsand.router: what routers have in common. A router sends arrivals to the replicas' own queues; each replica serves its
 -- queue as the policy that the parameter `engine` names. Such a policy has a function serve(self, replica, step, queue); it may
--- have plain(self, queue), which gives what replica:plain is to be told instead, or false; and as `order` and `age` what its
--- queue is ordered by (sim:queue). Where arrivals go says the field `route`, a rule that sim:route knows, or a hook `arrive`,
--- which wins:
+-- have plain(self, queue), which gives what replica:plain is to be told instead, or false; and as `order` the key by which
+-- its queue is ordered. Where arrivals go says the field `route`, a rule that sim:route knows, or a hook `arrive`, which wins:
 --   local Mine = require "mbsand.router".new()
 --   function Mine:arrive(req) self.sim.replicas[1].queue:push(req) end
 --   return Mine
+-- `self.up` are the replicas that are up, `self.ids` their numbers. While there is none, arrivals wait in sim.queue; what a
+-- replica leaves there that fails or drains arrives once more.
 local router = {}
 
 -- A hook of the router and one of its engine in one.
@@ -15,6 +16,24 @@ local function both(own, engine)
     own(...)
     engine(...)
   end
+end
+
+-- Who is up now.
+local function look(self)
+  self.up, self.ids = {}, {}
+  for i, replica in ipairs(self.sim.replicas) do
+    if replica.state == "up" then self.up[#self.up + 1], self.ids[#self.ids + 1] = replica, i end
+  end
+end
+
+local CHANGES = { up = true, draining = true, down = true, off = true }
+
+-- A replica came or went: what waits for any one arrives again, at those that are up.
+local function signal(self, event)
+  if not CHANGES[event.kind] then return end
+  look(self)
+  local queue = self.sim.queue
+  for _ = 1, #self.up > 0 and #queue or 0 do self:place_again(queue:pop()) end
 end
 
 -- A policy without `arrive`; its parameters are those of the engine, and `own`.
@@ -29,6 +48,14 @@ function router.new(own)
     end
     policy.engine = engine
     for _, hook in ipairs{ "stepped", "finish" } do policy[hook] = both(policy[hook], engine[hook]) end
+    policy.signal = both(signal, policy.signal)
+    local arrive = policy.arrive
+    if arrive then
+      function policy:arrive(req)
+        if #self.up == 0 then return self.sim.queue:push(req) end
+        arrive(self, req)
+      end
+    end
     local params = { engine = "vllm_v1" }
     for _, defaults in ipairs{ engine.params or {}, own or {} } do
       for key, value in pairs(defaults) do params[key] = value end
@@ -36,8 +63,13 @@ function router.new(own)
     return params
   end
 
+  function policy:place_again(req)
+    if policy.arrive then policy.arrive(self, req) else self.sim:least "load".queue:push(req) end
+  end
+
   function policy:init()
     local engine = self.engine
+    look(self)
     for _, replica in ipairs(self.sim.replicas) do
       if engine.order then self.sim:queue{ by = engine.order, age = engine.age, of = replica } end
     end

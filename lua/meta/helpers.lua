@@ -73,6 +73,30 @@ local batch_limit = {}
 ---@return mbsand.BatchLimit
 function batch_limit.new(sim, params) end
 
+---@class mbsand.router
+local router = {}
+---@class mbsand.Router: mbsand.Policy
+---@field engine mbsand.Policy that serves the replicas' queues
+---@field route? string where requests go, for sim:route, if there is no hook `arrive`
+---@field up mbsand.Replica[] those that are up
+---@field ids integer[] their numbers
+---A policy without `arrive`; its parameters are `engine`, those of the engine, and these.
+---@param own? table<string, mbsand.Value>
+---@return mbsand.Router
+function router.new(own) end
+
+---@class mbsand.SplitPlace
+---@field replica mbsand.Replica
+---@field requests integer that were sent there in this instant
+---@field tokens integer of their prompts
+---@class mbsand.SplitRule
+---@field prompt fun(self: table, req: mbsand.Request): mbsand.SplitPlace? of self.prefills
+---@field answer fun(self: table, req: mbsand.Request): mbsand.SplitPlace? of self.decodes
+---@class mbsand.split_rules
+---@field distserve mbsand.SplitRule
+---@field splitwise mbsand.SplitRule
+---@field mooncake mbsand.SplitRule
+
 ---@class mbsand.chunk
 local chunk = {}
 ---The longest chunk of prompts with which a step of all decodes takes at most so long.

@@ -151,6 +151,31 @@ do
   end
 end
 
+-- Llumnix: the first token of the tail at least 1.3 times as soon with migration at 8/s. At 12/s, where all are full, less.
+for rate, least in pairs{ [8] = 1.3, [12] = 1.1 } do
+  local rows = means("migration --set workload.arrivals.rate=" .. rate, { "ttft_p99_s", "e2e_p99_s" })
+  within(("llumnix: TTFT p99 at %d/s"):format(rate), rows.freeness.ttft_p99_s / rows.llumnix.ttft_p99_s, least, 15)
+  within(("llumnix: E2E p99 at %d/s"):format(rate), rows.freeness.e2e_p99_s / rows.llumnix.e2e_p99_s, 1, 2)
+end
+
+-- Reactive scaling: fewer replicas, and the later they are up the longer the first token takes.
+do
+  local last = 0.19
+  for _, delay in ipairs{ 0, 30, 120 } do
+    local row = means(("autoscaling --set cluster.start_delay=%d"):format(delay), { "ttft_p99_s", "replica_s" })
+    within(("autoscale, up after %d s: TTFT p99"):format(delay), row.autoscale.ttft_p99_s / last, 1.5, 1000)
+    within("autoscale: replicas", row.autoscale.replica_s / row["four replicas"].replica_s, 0.5, 0.85)
+    last = row.autoscale.ttft_p99_s
+  end
+end
+
+-- A failure of one of four for a minute: the first token of the tail takes 1.3 to 3 times as long.
+do
+  local calm, failed = means("failures", { "ttft_p99_s" }, 1), means("failures", { "ttft_p99_s", "lost_s" }, 2)
+  within("failover: TTFT p99", failed["known at once"].ttft_p99_s / calm["without a failure"].ttft_p99_s, 1.3, 3)
+  within("failover: at most a step is lost", failed["known at once"].lost_s, 1e-6, 0.1)
+end
+
 -- TensorRT-LLM: gaps of the tail at least twice as long without eviction ruled out, pressed; the same where memory is plenty.
 for blocks, factor in pairs{ [4000] = { 2, 10 }, [60000] = { 0.997, 1.003 } } do
   local rows = means("no_evict --set cluster.kv_blocks=" .. blocks, { "tpot_p99_s", "preemptions" })

@@ -44,4 +44,41 @@ do
   tap.ok(again > 10, "disaggregated: and some are set aside", tostring(again))
 end
 
+-- llumnix: the first leaves 30 of 50 blocks of its replica free, the second 28 of the other's, so the third goes to the
+-- first's, and joins there at 50, 15. At 60 two run there, 27 blocks free, 13.5 each, and none at the other, 50: the one that
+-- decodes migrates. 40 tokens, 4 + 2: at 66 one more is computed, 1 block; it leaves at 77, 2 tokens, 79.2, and has 17 of 20
+-- tokens to go; the third has 18, alone. Without migration both go on in steps of 12.
+do
+  local small = LINK:gsub("1000", "50") .. 2
+  local three = { { 0, 40, 20 }, { 1, 44, 1 }, { 2, 4, 20 } }
+  case("live migration", "llumnix", "low = 20, period = 0.010", small, three,
+    { { 0, 50, 266.2 }, { 1, 55, 55 }, { 50, 65, 275 } })
+  case("dispatch alone", "llumnix", "period = 0", small, three, { { 0, 50, 281 }, { 1, 55, 55 }, { 50, 65, 292 } })
+end
+
+-- Replicas that fail. The first: 20, 31, 42, and at 45 the rest of a step is lost. On the other, known at once: 13 tokens
+-- again, 23 -> 68, and 6 more of 11. Known 10 ms later it waits at the dead one until then.
+do
+  local FAILS, TWO = "failures = { { at = 0.045, replica = 1, repair = 0.020 } },", "kv_block = 2, kv_blocks = 1000, gpus = 2"
+  local one = { { 0, 10, 10 } }
+  case("the others go on with it", "failover", "detect = 0", TWO, one, { { 0, 20, 134 } }, nil, FAILS)
+  case("when it is known", "failover", "detect = 0.010", TWO, one, { { 0, 20, 144 } }, nil, FAILS)
+  -- Alone, all wait until it is repaired, at 65; who comes meanwhile as well: 23 + 10, 98, then 12, 110, 5 of 11.
+  for _, name in ipairs{ "round_robin", "random", "least_loaded", "power_of_two", "session_affinity", "prefix_affinity",
+    "weighted_scorers", "dynamo_kv", "failover" } do
+    case("waits for the repair", name, name == "failover" and "detect = 0" or "", "kv_block = 2, kv_blocks = 1000",
+         { { 0, 10, 10 }, { 50, 10, 2 } }, { { 0, 20, 165 }, { 65, 98, 110 } }, nil, FAILS)
+  end
+end
+
+-- autoscale: at 10 ms two are there for one replica; another is up at 40. The third request computes alone there, 20; or as one
+-- of three, 22, where that takes longer.
+do
+  local three = { { 0, 10, 10 }, { 1, 10, 10 }, { 40.5, 10, 1 } }
+  local grown = "kv_block = 2, kv_blocks = 1000, gpus = 2, start = 1, start_delay = "
+  local params = "target = 1, period = 0.010"
+  case("one more", "autoscale", params, grown .. "0.030", three, { { 0, 20, 137 }, { 20, 41, 148 }, { 40.5, 60.5, 60.5 } })
+  case("too late", "autoscale", params, grown .. "0.040", three, { { 0, 20, 147 }, { 20, 41, 158 }, { 41, 63, 63 } })
+end
+
 by_hand.done()
