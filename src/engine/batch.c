@@ -185,6 +185,8 @@ static mb_status show(const mb_engine *engine, mb_error *error) {
     const mb_stepper *stepper = engine->stepper;
     const uint64_t reserved =
         stepper ? mb_stepper_blocks_used(stepper) * stepper->kv.block_tokens : engine->kv.reserved;
+    const uint64_t limit = engine->kv.capacity == MB_UNLIMITED ? 0 : engine->kv.capacity;
+    const uint64_t capacity = stepper ? mb_stepper_capacity(stepper) : limit;
     const mb_batch_record batch = {.steps = 1,
                                    .batch = engine->batch_number,
                                    .replica = engine->id,
@@ -195,6 +197,7 @@ static mb_status show(const mb_engine *engine, mb_error *error) {
                                    .longest_tokens = engine->longest_tokens,
                                    .useful_tokens = engine->prompt_tokens + engine->output_tokens,
                                    .kv_reserved = reserved,
+                                   .kv_capacity = capacity,
                                    .kv_between =
                                        stepper ? stepper->left_blocks * stepper->kv.block_tokens : 0,
                                    .kv_before = reserved,

@@ -90,6 +90,7 @@ bool mb_fail_end(mb_engine *engine) {
     mb_stepper_account(stepper);
     mb_build_begin(stepper);
     stepper->ends = false;
+    stepper->left_blocks = 0;
     stepper->paused = 0;
     stepper->resident_tokens = 0;
     stepper->transfer_s = 0;

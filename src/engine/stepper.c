@@ -20,7 +20,7 @@ mb_status mb_stepper_init(mb_stepper *stepper, const mb_surroundings *around, co
     stepper->last_decode_s = stepper->gaps.last_s = NAN;
     stepper->last_start_s = stepper->last_end_s = NAN;
     const uint32_t block = memory->block;
-    const uint64_t blocks = memory->capacity == MB_UNLIMITED ? UINT64_C(1) << 40 : memory->capacity / block;
+    const uint64_t blocks = memory->capacity == MB_UNLIMITED ? MB_BLOCKS_UNLIMITED : memory->capacity / block;
     if (blocks < 1)
         return mb_fail(error, MB_BAD_INPUT,
                        "the KV memory of a replica, %llu tokens, is smaller than one block of %u tokens",

@@ -6,6 +6,12 @@
 mb_status mb_stepper_init(mb_stepper *stepper, const mb_surroundings *around, const mb_engine_memory *memory,
                           bool naive, mb_error *error);
 void mb_stepper_deinit(mb_stepper *stepper);
+// Blocks where there is no limit.
+#define MB_BLOCKS_UNLIMITED (UINT64_C(1) << 40)
+// Tokens that its memory holds; 0: no limit.
+static inline uint64_t mb_stepper_capacity(const mb_stepper *stepper) {
+    return stepper->kv.total == MB_BLOCKS_UNLIMITED ? 0 : stepper->kv.total * stepper->kv.block_tokens;
+}
 static inline uint64_t mb_stepper_blocks_used(const mb_stepper *stepper) {
     return stepper->kv.total - stepper->kv.free;
 }

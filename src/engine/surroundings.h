@@ -27,6 +27,7 @@ typedef struct mb_batch_record {
     double start_s, end_s, tbt_s;
     uint32_t requests, longest_tokens;
     uint64_t useful_tokens, kv_reserved;
+    uint64_t kv_capacity;                   // tokens; 0: no limit
     uint64_t kv_between, kv_before;         // since the end of the one before it; as it began
     uint64_t prefill_tokens, decode_tokens; // as in mb_step_report
 } mb_batch_record;

@@ -60,14 +60,10 @@ static mb_status open_job(void *context, const mb_experiment *experiment, const 
     if (outcome->seed_index > 0 || outcome->point >= gathered->recorded_points) return MB_OK;
     // Not a reference's policies on the same requests.
     if (experiment != &gathered->section->points[outcome->point].experiment) return MB_OK;
-    const mb_hardware **hardware = calloc(experiment->group_count, sizeof *hardware);
-    for (size_t i = 0; hardware && i < experiment->group_count; i++)
-        hardware[i] = &experiment->groups[i].hardware;
-    mb_recording *recording = hardware
-                                  ? mb_recording_new(hardware, experiment->group_count,
-                                                     experiment->policies[outcome->policy].unlimited_memory)
-                                  : NULL;
-    free(hardware);
+    uint32_t replicas = 0;
+    for (size_t i = 0; i < experiment->group_count; i++)
+        replicas += experiment->groups[i].hardware.replicas;
+    mb_recording *recording = mb_recording_new(replicas);
     if (!recording) return mb_fail_memory(error);
     gathered->recordings[place_of(gathered, outcome->point, outcome->policy, 0)] = recording;
     *observer = mb_recording_observer(recording);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "series/recording.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 const mb_recorded_name mb_recorded_names[MB_RECORDED_COUNT] = {
@@ -9,33 +10,33 @@ const mb_recorded_name mb_recorded_names[MB_RECORDED_COUNT] = {
     {"tbt", "ms", "Time between tokens", 1000},
 };
 
-struct mb_recorded_replica {
-    double capacity; // tokens; 0: no limit
-    double end_s;    // of its last batch
-};
-
-mb_recording *mb_recording_new(const mb_hardware *const *hardware, size_t hardware_count, bool unlimited) {
+mb_recording *mb_recording_new(uint32_t replicas) {
     mb_recording *recording = calloc(1, sizeof *recording);
     if (!recording) return NULL;
-    for (size_t i = 0; i < hardware_count; i++)
-        recording->replicas += (uint32_t)hardware[i]->replicas;
-    recording->each = calloc(recording->replicas + 1, sizeof *recording->each);
-    if (!recording->each) {
-        free(recording);
-        return NULL;
-    }
-    uint32_t at = 0;
-    for (size_t i = 0; i < hardware_count; i++)
-        for (uint64_t j = 0; j < hardware[i]->replicas; j++, at++)
-            if (!unlimited && hardware[i]->memory.capacity != MB_UNLIMITED)
-                recording->each[at].capacity = (double)hardware[i]->memory.capacity;
-    return recording;
+    recording->replicas = recording->first_replicas = replicas;
+    recording->ends = calloc(replicas ? replicas : 1, sizeof *recording->ends);
+    if (recording->ends) return recording;
+    free(recording);
+    return NULL;
 }
 
 void mb_recording_free(mb_recording *recording) {
     if (!recording) return;
-    free(recording->each);
+    free(recording->ends);
     free(recording);
+}
+
+// One that came later was not there before its first batch.
+static bool find_room(mb_recording *recording, uint32_t replica) {
+    if (replica < recording->replicas) return true;
+    const uint32_t more = 2 * replica + 1;
+    double *grown = realloc(recording->ends, more * sizeof *grown);
+    if (!grown) return false;
+    for (uint32_t i = recording->replicas; i < more; i++)
+        grown[i] = INFINITY;
+    recording->ends = grown;
+    recording->replicas = more;
+    return true;
 }
 
 static void on_held(void *self, double from_s, double to_s, uint64_t waiting, uint64_t running) {
@@ -44,23 +45,21 @@ static void on_held(void *self, double from_s, double to_s, uint64_t waiting, ui
     mb_series_add(&recording->series[MB_RECORDED_RUNNING], from_s, to_s, (double)running);
 }
 
+// Where there is a limit.
 static void add_memory(mb_recording *recording, const mb_batch_record *batch) {
-    struct mb_recorded_replica *replica = &recording->each[batch->replica];
     mb_series *memory = &recording->series[MB_RECORDED_MEMORY];
-    const double tokens = replica->capacity;
+    const double tokens = (double)batch->kv_capacity;
+    double *end_s = &recording->ends[batch->replica];
     if (!(tokens > 0)) return;
-    mb_series_add(memory, replica->end_s, batch->start_s, (double)batch->kv_between / tokens);
-    if (batch->kv_before == batch->kv_reserved)
-        mb_series_add(memory, batch->start_s, batch->end_s, (double)batch->kv_before / tokens);
-    else
-        mb_series_slope(memory, batch->start_s, batch->end_s, (double)batch->kv_before / tokens,
-                        (double)batch->kv_reserved / tokens);
-    replica->end_s = batch->end_s;
+    mb_series_add(memory, *end_s, batch->start_s, (double)batch->kv_between / tokens);
+    mb_series_slope(memory, batch->start_s, batch->end_s, (double)batch->kv_before / tokens,
+                    (double)batch->kv_reserved / tokens);
+    *end_s = batch->end_s;
 }
 
 static mb_status on_batch(void *self, const mb_batch_record *batch, mb_error *error) {
-    (void)error;
     mb_recording *recording = self;
+    if (!find_room(recording, batch->replica)) return mb_fail_memory(error);
     mb_series_add(&recording->series[MB_RECORDED_BATCH], batch->start_s, batch->end_s, batch->requests);
     if (batch->decode_tokens && batch->tbt_s > 0)
         mb_series_add(&recording->series[MB_RECORDED_TBT], batch->start_s, batch->end_s, batch->tbt_s);

@@ -24,15 +24,14 @@ extern const mb_recorded_name mb_recorded_names[MB_RECORDED_COUNT];
 
 typedef struct mb_recording {
     mb_series series[MB_RECORDED_COUNT];
-    mb_counts bins;     // requests that were taken from each
-    uint32_t bin_count; // of the largest set of bins that was seen; 0: none
-    uint32_t replicas;
-    struct mb_recorded_replica *each; // owned
+    mb_counts bins;                    // requests that were taken from each
+    uint32_t bin_count;                // of the largest set of bins that was seen; 0: none
+    double *ends;                      // of each replica's last batch, s; owned
+    uint32_t replicas, first_replicas; // with room there; that were there when the run began
 } mb_recording;
 
-// Capacities are those of the hardware, of `hardware_count` groups; `unlimited`: of none. NULL: out of
-// memory.
-mb_recording *mb_recording_new(const mb_hardware *const *hardware, size_t hardware_count, bool unlimited);
+// `replicas` are there at the beginning; others may come. NULL: out of memory.
+mb_recording *mb_recording_new(uint32_t replicas);
 mb_observer mb_recording_observer(mb_recording *recording);
 // The run is over: all series get one width of intervals.
 void mb_recording_end(mb_recording *recording);

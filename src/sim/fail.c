@@ -75,6 +75,8 @@ static mb_status give_back(mb_sim *sim, mb_replica *replica, uint32_t slot, mb_e
     } else if (!ran && request->stage == MB_STAGE_HANDOFF)
         sim->away--;
     mb_fail_request(&replica->engine, slot);
+    if (sim->observer.lost)
+        sim->observer.lost(sim->observer.self, sim->now_s, replica->engine.id, request->id);
     if (!count_failure(sim, request)) return mb_fail_memory(error);
     if (ran) return sim->around.gave_back(sim, &replica->engine, slot, queue, true, error);
     if (request->queue != MB_NONE) mb_queue_remove(&sim->queues[request->queue], &sim->requests, slot);

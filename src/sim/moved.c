@@ -19,6 +19,16 @@ static void count(mb_sim *sim, mb_transfer *transfer) {
     metrics->transfers_s += sim->now_s - transfer->begun_s;
 }
 
+static void show(const mb_sim *sim, const mb_transfer *transfer, const mb_request *request) {
+    const mb_moved moved = {.begun_s = transfer->begun_s,
+                            .time_s = sim->now_s,
+                            .from = transfer->from,
+                            .to = transfer->to,
+                            .id = request->id,
+                            .tokens = transfer->tokens};
+    if (sim->observer.moved) sim->observer.moved(sim->observer.self, &moved);
+}
+
 static mb_status arrive(mb_sim *sim, uint32_t index, mb_error *error) {
     count(sim, &sim->transfers->list[index]);
     const mb_transfer transfer = sim->transfers->list[index];
@@ -32,6 +42,7 @@ static mb_status arrive(mb_sim *sim, uint32_t index, mb_error *error) {
     request->stage = MB_STAGE_PAUSED;
     sim->away--;
     mb_transfer_pass_time(sim, transfer.slot, MB_PART_MOVED);
+    show(sim, &transfer, request);
     return mb_transfer_come(sim, &transfer, error);
 }
 

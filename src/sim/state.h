@@ -42,6 +42,13 @@ typedef struct mb_taken {
     uint32_t bin, bins;    // of a set of bins, from 1; 0: the queue is none of them
 } mb_taken;
 
+// A request's memory that arrived.
+typedef struct mb_moved {
+    double begun_s, time_s;
+    uint32_t from, to; // replicas
+    uint64_t id, tokens;
+} mb_moved;
+
 // Somebody who wants to see each event; NULL members cost nothing. A failure ends the run.
 typedef struct mb_observer {
     mb_status (*finished)(void *self, const mb_finished *record, mb_error *error);
@@ -56,6 +63,10 @@ typedef struct mb_observer {
     void (*asked)(void *self, double now_s, uint32_t replica, uint32_t taken, mb_stop stop);
     mb_status (*decision)(void *self, double now_s, uint32_t replica, const char *name, double value,
                           mb_error *error);
+    // KV memory of a request was moved to another replica.
+    void (*moved)(void *self, const mb_moved *record);
+    // A replica failed, and the request on it waits again.
+    void (*lost)(void *self, double now_s, uint32_t replica, uint64_t id);
     // From one moment to another so many requests waited and so many ran. In order of time, without holes but
     // where both were 0 before the first arrival.
     void (*held)(void *self, double from_s, double to_s, uint64_t waiting, uint64_t running);

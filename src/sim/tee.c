@@ -47,6 +47,18 @@ static void asked(void *self, double now_s, uint32_t replica, uint32_t count, mb
     MB_TEE_TELL(asked, now_s, replica, count, stop);
 }
 
+static void moved(void *self, const mb_moved *record) {
+    MB_TEE_TELL(moved, record);
+}
+
+static void lost(void *self, double now_s, uint32_t replica, uint64_t id) {
+    MB_TEE_TELL(lost, now_s, replica, id);
+}
+
+static mb_status instant(void *self, mb_sim *sim, mb_error *error) {
+    MB_TEE_ASK(instant, sim, error);
+}
+
 static void held(void *self, double from_s, double to_s, uint64_t waiting, uint64_t running) {
     MB_TEE_TELL(held, from_s, to_s, waiting, running);
 }
@@ -63,7 +75,10 @@ mb_observer mb_tee_observer(mb_tee *tee) {
         if (one->taken) whole.taken = taken;
         if (one->refused) whole.refused = refused;
         if (one->asked) whole.asked = asked;
+        if (one->moved) whole.moved = moved;
+        if (one->lost) whole.lost = lost;
         if (one->held) whole.held = held;
+        if (one->instant) whole.instant = instant;
     }
     return whole;
 }

@@ -58,6 +58,22 @@ void mb_events_instant(mb_events *events, uint32_t track, const char *name, doub
     end(events, args);
 }
 
+// The viewer ties its ends to the slices of the two tracks at those moments.
+void mb_events_arrow(mb_events *events, uint32_t from, double from_s, uint32_t to, double to_s,
+                     const char *args) {
+    const uint32_t tracks[] = {from, to};
+    const double moments[] = {from_s, to_s};
+    static const char phases[] = "sf";
+    events->arrows++;
+    for (int i = 0; i < 2; i++) {
+        mb_events_instant(events, tracks[i], i ? "\"arrived\"" : "\"sent\"", moments[i], args);
+        begin(events, phases[i], moments[i]);
+        fprintf(events->file, ",\"tid\":%u,\"cat\":\"transfer\",\"name\":\"transfer\",\"id\":\"%u.%llu\"%s",
+                tracks[i], events->process, (unsigned long long)events->arrows, i ? ",\"bp\":\"e\"" : "");
+        end(events, "");
+    }
+}
+
 void mb_events_counter(mb_events *events, const char *name, double at_s, const char *args) {
     begin(events, 'C', at_s);
     fprintf(events->file, ",\"name\":\"%s\"", name);

@@ -10,7 +10,8 @@
 
 typedef struct mb_events {
     FILE *file;
-    uint32_t process;     // in which they are, from 1
+    uint32_t process; // in which they are, from 1
+    uint64_t arrows;
     uint64_t count, most; // written; when `most` are, the window ends
     double from_s, to_s;  // the window: what overlaps it is written
     bool cut;             // it ended early
@@ -33,6 +34,9 @@ void mb_events_name(mb_events *events, uint32_t track, const char *what, const c
 void mb_events_slice(mb_events *events, uint32_t track, const char *name, double from_s, double to_s,
                      const char *args);
 void mb_events_instant(mb_events *events, uint32_t track, const char *name, double at_s, const char *args);
+// From one track to another, with an instant at each end.
+void mb_events_arrow(mb_events *events, uint32_t from, double from_s, uint32_t to, double to_s,
+                     const char *args);
 void mb_events_counter(mb_events *events, const char *name, double at_s, const char *args);
 // One of those of a request, which nest; it begins (phase 'b') or ends ('e').
 void mb_events_request(mb_events *events, char phase, uint64_t id, const char *name, double at_s,

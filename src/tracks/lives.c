@@ -91,7 +91,7 @@ static void write_piece(mb_events *events, uint64_t id, const char *name, double
 }
 
 static void write_work(mb_events *events, uint64_t id, const mb_life_piece *piece, double first_s) {
-    static const char *const names[] = {"prefill", "decode", "batch", "stalled", "preempted"};
+    static const char *const names[] = {"prefill", "decode", "batch", "stalled", "preempted", "moving"};
     char args[96];
     if (piece->how)
         snprintf(args, sizeof args, "\"how\":\"%s\"", piece->how);

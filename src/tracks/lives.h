@@ -11,7 +11,8 @@ typedef enum mb_living {
     MB_LIVING_DECODE,
     MB_LIVING_WHOLE,   // a batch from the prompt to the end: the first token lies within
     MB_LIVING_STALLED, // on a replica, but not in its steps
-    MB_LIVING_ASIDE    // preempted
+    MB_LIVING_ASIDE,   // preempted
+    MB_LIVING_MOVING   // its memory is on its way to another replica
 } mb_living;
 
 typedef struct mb_life_piece {

@@ -23,6 +23,12 @@ struct mb_tracks {
     mb_strbuf prompt_text, decode_text;
 };
 
+static void name_replica(mb_tracks *tracks, uint32_t replica) {
+    char name[32];
+    snprintf(name, sizeof name, "replica %u", replica + 1);
+    mb_events_name(&tracks->events, replica + 1, "thread", name, replica + 1);
+}
+
 mb_tracks *mb_tracks_new(const mb_tracks_options *options, FILE *file) {
     mb_tracks *tracks = calloc(1, sizeof *tracks);
     uint32_t *holds = calloc(options->replicas ? options->replicas : 1, sizeof *holds);
@@ -42,11 +48,8 @@ mb_tracks *mb_tracks_new(const mb_tracks_options *options, FILE *file) {
     mb_lives_init(&tracks->lives);
     mb_events *events = &tracks->events;
     mb_events_name(events, 0, "process", options->name, options->process);
-    for (uint32_t i = 0; i < options->replicas; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "replica %u", i + 1);
-        mb_events_name(events, i + 1, "thread", name, i + 1);
-    }
+    for (uint32_t i = 0; i < options->replicas; i++)
+        name_replica(tracks, i);
     return tracks;
 }
 
@@ -147,11 +150,36 @@ static mb_status on_member(void *self, const mb_member_record *member, mb_error 
 
 // --- requests --------------------------------------------------------------------------------------------
 
+// Room for a replica, which may have come later: then it has a track from now on.
+static bool find_replica(mb_tracks *tracks, uint32_t replica) {
+    if (replica < tracks->replicas) return true;
+    uint32_t *grown = realloc(tracks->holds, (replica + 1) * sizeof *grown);
+    if (!grown) {
+        tracks->events.failed = true;
+        return false;
+    }
+    tracks->holds = grown;
+    for (; tracks->replicas <= replica; tracks->replicas++) {
+        grown[tracks->replicas] = 0;
+        name_replica(tracks, tracks->replicas);
+    }
+    return true;
+}
+
 // One less is on the replica; when nobody is, nothing of anybody is in its memory.
 static void let_go(mb_tracks *tracks, uint32_t replica) {
     if (replica == MB_NONE || replica >= tracks->replicas || --tracks->holds[replica]) return;
     write_batch(tracks);
     count_memory(tracks, replica, tracks->now_s, 0);
+}
+
+// From now on it is on this replica; MB_NONE: on none.
+static void place(mb_tracks *tracks, mb_life *life, uint32_t replica) {
+    const uint32_t before = life->replica;
+    if (before == replica || (replica != MB_NONE && !find_replica(tracks, replica))) return;
+    life->replica = replica;
+    if (replica != MB_NONE) tracks->holds[replica]++;
+    let_go(tracks, before);
 }
 
 static void on_taken(void *self, const mb_taken *taken) {
@@ -160,12 +188,7 @@ static void on_taken(void *self, const mb_taken *taken) {
     mb_life *life = mb_lives_of(&tracks->lives, taken->id);
     reach(tracks, taken->time_s);
     if (!life) return; // the next that can fail says so
-    if (life->replica != taken->replica) {
-        const uint32_t before = life->replica;
-        life->replica = taken->replica;
-        tracks->holds[taken->replica]++;
-        let_go(tracks, before);
-    }
+    place(tracks, life, taken->replica);
     if (!mb_events_see(events, taken->time_s, taken->time_s)) return;
     char args[96];
     int length = snprintf(args, sizeof args, "\"request\":%llu", (unsigned long long)taken->id);
@@ -182,11 +205,7 @@ static mb_status on_preempted(void *self, const mb_preempted *preempted, mb_erro
     mb_life *life = mb_lives_of(&tracks->lives, preempted->id);
     if (!life) return mb_fail_memory(error);
     life->how = preempted->how;
-    if (strcmp(preempted->how, "pause") != 0) { // a paused one keeps its memory
-        const uint32_t replica = life->replica;
-        life->replica = MB_NONE;
-        let_go(tracks, replica);
-    }
+    if (strcmp(preempted->how, "pause") != 0) place(tracks, life, MB_NONE); // a paused one keeps its memory
     if (!mb_events_see(events, preempted->time_s, preempted->time_s)) return MB_OK;
     char args[128];
     snprintf(args, sizeof args, "\"request\":%llu,\"how\":\"%s\",\"computed_tokens\":%u,\"lost_tokens\":%u",
@@ -208,6 +227,42 @@ static mb_status on_finished(void *self, const mb_finished *record, mb_error *er
         mb_events_instant(events, 0, "\"reject\"", tracks->now_s, args);
     }
     return told(tracks, error);
+}
+
+// Its memory went elsewhere: a piece of its life, and an arrow from replica to replica.
+static void on_moved(void *self, const mb_moved *moved) {
+    mb_tracks *tracks = self;
+    mb_events *events = &tracks->events;
+    reach(tracks, moved->time_s);
+    mb_life *life = mb_lives_of(&tracks->lives, moved->id);
+    if (!life) return;
+    // It may have gone on meanwhile, until the last of its memory was sent.
+    const double ran_s = life->count ? life->pieces[life->count - 1].to_s : 0;
+    const mb_life_piece piece = {.from_s = ran_s > moved->begun_s ? ran_s : moved->begun_s,
+                                 .to_s = moved->time_s,
+                                 .replica = moved->from,
+                                 .what = MB_LIVING_MOVING};
+    mb_life_work(&tracks->lives, life, &piece);
+    place(tracks, life, moved->to);
+    if (!mb_events_see(events, moved->begun_s, moved->time_s)) return;
+    char args[96];
+    snprintf(args, sizeof args, "\"request\":%llu,\"tokens\":%llu", (unsigned long long)moved->id,
+             (unsigned long long)moved->tokens);
+    mb_events_arrow(events, moved->from + 1, moved->begun_s, moved->to + 1, moved->time_s, args);
+}
+
+static void on_lost(void *self, double now_s, uint32_t replica, uint64_t id) {
+    mb_tracks *tracks = self;
+    mb_events *events = &tracks->events;
+    reach(tracks, now_s);
+    mb_life *life = mb_lives_of(&tracks->lives, id);
+    if (!life) return;
+    life->how = "failure";
+    place(tracks, life, MB_NONE);
+    if (!mb_events_see(events, now_s, now_s)) return;
+    char args[48];
+    snprintf(args, sizeof args, "\"request\":%llu", (unsigned long long)id);
+    mb_events_instant(events, replica + 1, "\"lost\"", now_s, args);
 }
 
 // --- the rest --------------------------------------------------------------------------------------------
@@ -251,6 +306,8 @@ mb_observer mb_tracks_observer(mb_tracks *tracks) {
                          .preempted = on_preempted,
                          .taken = on_taken,
                          .decision = on_decision,
+                         .moved = on_moved,
+                         .lost = on_lost,
                          .held = on_held,
                          .self = tracks};
 }

@@ -113,6 +113,42 @@ END
     [ "$(picks 'select(.name == "KV memory, replica 1") | .args.tokens' | tr '\n' ' ')" = "12 12 0 " ]
 }
 
+@test "memory that moves, a replica that fails, one that comes later" {
+    cat >pools.lua <<'END'
+return scenario {
+  workload = synthetic { arrivals = arrivals.poisson{ rate = 6 }, prompt = lengths.uniform(500, 1500), output = 100, limit = 60 },
+  latency = latency.step{ base = 0.010, per_token = 5e-5, per_context = 7e-8 },
+  cluster = { kv_blocks = 4000, kv_bytes_per_token = 131072, link = { bandwidth = 25, latency = 0.001 },
+    groups = { { name = "prefill", role = "prefill", gpus = 1 }, { name = "decode", role = "decode", gpus = 2 } } },
+  failures = { { at = 5, replica = 3, repair = 2 } }, policies = { "./split.lua" }, seeds = 1 }
+END
+    cat >split.lua <<'END'
+local Split = {}
+function Split:init() self.sim:after(3, function() self.sim:add{ group = "decode", delay = 0.5 } end) end
+function Split:arrive(req) self.sim:group("prefill")[1].queue:push(req) end
+function Split:schedule(replica, step)
+  step:carry()
+  step:admit(replica.queue)
+end
+return Split
+END
+    "$MBSAND" pools.lua --timeline t.json >/dev/null
+    "$MBSAND" pools.lua --step --timeline step.json >/dev/null
+    cmp t.json step.json
+    [ "$(jq -r '[.traceEvents[] | select(.name == "thread_name") | .args.name] | join(" ")' t.json)" = "replica 1 replica 2 replica 3 replica 4" ]
+    jq -e '[.traceEvents[] | select(.ph == "X") | .tid] | unique == [1, 2, 3, 4]' t.json
+    # Each arrow from the replica that prefills to one that decodes, as long as a piece of a life.
+    jq -e '[.traceEvents[] | select(.cat == "transfer")] | group_by(.id) | length == 60 and all(length == 2 and .[0].tid == 1 and .[1].tid > 1)' t.json
+    jq -e '(.traceEvents | map(select(.name == "moving") | if .ph == "e" then .ts else -.ts end) | add) as $pieces |
+        (.traceEvents | map(select(.name == "transfer") | if .ph == "f" then .ts else -.ts end) | add) as $arrows | ($pieces - $arrows | fabs) < 0.01' t.json
+    jq -e '[.traceEvents[] | select(.name == "lost") | [.ts, .tid]] | length > 0 and all(. == [5000000, 3])' t.json
+    picks 'select(.name == "preempted" and .ph == "b")' | grep -q '"how":"failure"'
+    jq -e '[.traceEvents[] | select(.cat == "request" and .name != "request")] | group_by(.id2.local) |
+        map(map(if .ph == "e" then .ts else -.ts end) | add) | add as $parts | $parts > 0' t.json
+    "$MBSAND" report pools.lua -q -o pools.html >/dev/null
+    grep -q '"memory":' pools.html
+}
+
 @test "a window has what overlaps it, whole" {
     "$MBSAND" steps.lua --timeline t.json --timeline-window 20..30 >/dev/null
     "$MBSAND" steps.lua --timeline all.json >/dev/null
