@@ -41,13 +41,25 @@ static bool takes_no(const mb_replica *replica, const mb_request *request) {
            !(request->stage == MB_STAGE_PAUSED && request->replica == replica->engine.id);
 }
 
+// Where replicas are of several kinds, the memory of this one may be too small for a request that arrived
+// because another can hold it: here it would be preempted and come back for ever.
+static bool never_fits(const mb_sim *sim, const mb_request *request) {
+    return sim->config->hardware_count > 1 && request->stage == MB_STAGE_NEW &&
+           !sim->config->block_oversize &&
+           !mb_engine_ever_fits(&sim->building->engine, request->prompt_tokens + request->output_tokens);
+}
+
 mb_refusal mb_step_add(mb_sim *sim, uint32_t slot, uint32_t chunk) {
     const mb_request *request = mb_request_at(&sim->requests, slot);
     const bool waiting = request->phase == MB_PHASE_WAITING;
     const uint32_t queue = request->queue;
-    const mb_refusal refusal = waiting && takes_no(sim->building, request)
-                                   ? MB_REFUSED_DRAINING
-                                   : mb_engine_add(&sim->building->engine, slot, chunk);
+    mb_refusal refusal = MB_FITS;
+    if (waiting && takes_no(sim->building, request))
+        refusal = MB_REFUSED_DRAINING;
+    else if (waiting && never_fits(sim, request))
+        refusal = MB_REFUSED_ELSEWHERE;
+    else
+        refusal = mb_engine_add(&sim->building->engine, slot, chunk);
     if (waiting) note_stop(sim, refusal, queue);
     if (waiting && refusal != MB_FITS && sim->observer.refused)
         sim->observer.refused(sim->observer.self, sim->now_s, sim->building->engine.id, request->id, refusal);

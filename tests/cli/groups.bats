@@ -107,6 +107,16 @@ LUA
     [[ $(awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i } NR > 1 { print $at["replica"] }' out/batches-fcfs-1.csv) == 1 ]]
 }
 
+# It was admitted, since its prompt fits, then ran out of memory, and came back, for ever.
+@test "a replica whose memory could never hold a request to its end does not take it" {
+    printf 't,p,o\n0,1,40\n' >three.csv
+    scenario '{ name = "small", gpus = 1, kv_blocks = 1 }, { name = "large", gpus = 1, kv_blocks = 9 }' '' \
+        'latency = latency.step { base = 0.01 },'
+    sed -i 's/round_robin/fcfs/' s.lua
+    timeout 20 "$MBSAND" s.lua -q --out out --dump requests --format csv >summary.csv
+    grep -q '^0,,0,1,40,40,2,.*,done$' out/requests-fcfs-1.csv
+}
+
 @test "what does not go together is a sentence" {
     scenario '{ name = "a", gpus = 1 }' 'gpus = 2,' 'latency = latency.step { base = 0.01 },'
     run -2 "$MBSAND" s.lua -q

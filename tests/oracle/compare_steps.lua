@@ -335,6 +335,8 @@ local function make_requests(n, equal, longest)
   return requests
 end
 
+local replicas_of
+
 local function make_pipeline(count, equal)
   local line = { stages = count, batches = chance(0.4) and whole(1, 5) or nil, ahead = chance(0.3) or nil,
     batch_requests = chance(0.5) and whole(1, 5) or nil }
@@ -348,17 +350,35 @@ local function make_pipeline(count, equal)
   return line
 end
 
+local function make_law(equal)
+  return equal
+    and { base = pick{ 0.0078125, 0.015625 }, per_token = pick{ 0.0009765625, 0.00390625 },
+          per_context = pick{ 0, 2 ^ -16 }, per_request = pick{ 0, 2 ^ -12 }, host = pick{ 0, 2 ^ -10 } }
+    or { base = 0.007 + 0.01 * uniform(), per_token = 0.001 * uniform(), per_context = 0.0001 * uniform(),
+         per_request = pick{ 0, 0.0003 }, host = pick{ 0, 0.002 } }
+end
+
+-- Replicas of several kinds, some of which may have too little memory for the longest requests.
+local function make_groups(equal, largest, block)
+  local groups = {}
+  for i = 1, whole(2, 3) do
+    local count = chance(0.25) and whole(2, 3) or 1
+    groups[i] = { name = "g" .. i, gpus = whole(1, 2) * count, pipeline = count > 1 and make_pipeline(count, equal) or nil,
+      latency = chance(0.7) and setmetatable(make_law(equal), { word = "latency.step" }) or nil,
+      kv_blocks = chance(0.5) and whole(math.max(1, math.floor(largest / 2)), 3 * largest) or nil,
+      kv_block = chance(0.2) and pick{ 1, block } or nil, max_requests = chance(0.3) and whole(1, 6) or nil,
+      token_budget = chance(0.3) and whole(1, 20) or nil, watermark = chance(0.2) and 0.1 or nil }
+  end
+  return groups
+end
+
 local function make_scenario()
   local together = chance(0.3) and whole(2, 3) or nil -- replicas in a row step together
   local staged = not together and chance(0.3) and whole(2, 4) or nil -- the layers of each replica are dealt out to stages
   local equal = chance(0.5)
   local longest = pick{ 3, 12, 40 }
   local s = { requests = make_requests(whole(3, 60), equal, longest), policies = {} }
-  s.latency = equal
-    and { base = pick{ 0.0078125, 0.015625 }, per_token = pick{ 0.0009765625, 0.00390625 },
-          per_context = pick{ 0, 2 ^ -16 }, per_request = pick{ 0, 2 ^ -12 }, host = pick{ 0, 2 ^ -10 } }
-    or { base = 0.007 + 0.01 * uniform(), per_token = 0.001 * uniform(), per_context = 0.0001 * uniform(),
-         per_request = pick{ 0, 0.0003 }, host = pick{ 0, 0.002 } }
+  s.latency = make_law(equal)
   local block, largest, sum = pick{ 1, 2, 4, 16 }, 0, 0
   for _, r in ipairs(s.requests) do
     largest, sum = math.max(largest, math.ceil((r.prompt + r.output) / block)), sum + math.ceil((r.prompt + r.output) / block)
@@ -371,7 +391,12 @@ local function make_scenario()
     token_budget = pick{ false, 1, 4, 16, 64 } or nil, max_requests = pick{ false, false, 1, 3, 10 } or nil,
     prefix_cache = chance(0.7), async_scheduling = chance(0.3),
     swap = { tokens = pick{ 10, 1000 }, seconds_per_token = equal and pick{ 0, 2 ^ -12 } or 0.0003 } }
-  if staged then
+  if not together and not staged and chance(0.25) then
+    cluster.gpus, cluster.groups = nil, make_groups(equal, largest, block)
+    staged = false
+    for _, group in ipairs(cluster.groups) do staged = staged or group.pipeline ~= nil end
+    if staged then cluster.async_scheduling, cluster.swap = nil, nil end
+  elseif staged then
     cluster.async_scheduling, cluster.swap, cluster.pipeline = nil, nil, make_pipeline(staged, equal)
   end
   if cluster.reserve == "maximum" then cluster.kv_max_length = pick{ largest * block, block * math.ceil(largest / 2) } end
@@ -385,7 +410,7 @@ local function make_scenario()
   s.stop = chance(0.3) and 0.01 + last * 1.5 * uniform() or nil
   s.warmup = chance(0.3) and pick{ { requests = whole(1, 20) }, { seconds = 0.01 + last * 0.6 * uniform() } } or nil
   s.equal = equal
-  local replicas = cluster.gpus / (staged or 1)
+  local replicas = #replicas_of(s)
   for i = 1, ONLY and 1 or POLICIES_PER_FILE do
     local name = ONLY or pick(NAMES)
     if name == "timers" and replicas > 1 and not equal then name = "fcfs" end -- its timers make replicas start as one
@@ -409,6 +434,20 @@ local function worked_scenario(case)
                 host = (case.host or 0) / 1000 }
   s.policies[1] = { name = "worked: " .. case.name, label = "p1", source = WATCHED:format(case.policy) }
   return s
+end
+
+-- What is different about each replica.
+function replicas_of(s)
+  local list = {}
+  for _, group in ipairs(s.cluster.groups or { { gpus = s.cluster.gpus or 1, pipeline = s.cluster.pipeline } }) do
+    local l = group.latency
+    for _ = 1, group.gpus / (group.pipeline and group.pipeline.stages or 1) do
+      list[#list + 1] = { group = group.name, blocks = group.kv_blocks, block = group.kv_block, watermark = group.watermark,
+        max_requests = group.max_requests, token_budget = group.token_budget, pipeline = group.pipeline,
+        latency = l and steps.law(l.base, l.per_token, l.per_context, l.per_request, l.host) }
+    end
+  end
+  return list
 end
 
 local function write_files(s, folder)
@@ -493,8 +532,8 @@ local function simulate(s, p, folder)
   local l, c = s.latency, s.cluster
   return steps.run{
     policy = simulator.load_text(p.source), requests = csv.read(folder .. "/requests.csv"),
-    latency = steps.law(l.base, l.per_token, l.per_context, l.per_request, l.host),
-    replicas = (c.gpus or 1) / (c.pipeline and c.pipeline.stages or 1), pipeline = c.pipeline,
+    latency = steps.law(l.base, l.per_token, l.per_context, l.per_request, l.host), kinds = replicas_of(s),
+    several = c.groups ~= nil,
     group = c.experts and c.experts.parallel, blocks = c.kv_blocks,
     block = c.kv_block, watermark = c.watermark, prefix_cache = c.prefix_cache, async = c.async_scheduling,
     token_budget = c.token_budget, max_requests = c.max_requests, reserve = c.reserve, max_length = c.kv_max_length,

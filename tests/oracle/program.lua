@@ -37,7 +37,8 @@ function program.literal(value)
     for _, key in ipairs(#value == 0 and program.sorted_keys(value) or {}) do
       table.insert(parts, key .. " = " .. program.literal(value[key]))
     end
-    return "{ " .. table.concat(parts, ", ") .. " }"
+    local meta = getmetatable(value) -- of a constructor: { word = "latency.step" }
+    return (meta and meta.word .. " " or "") .. "{ " .. table.concat(parts, ", ") .. " }"
   end
   if type(value) == "string" then return string.format("%q", value) end
   return type(value) == "number" and program.number(value) or tostring(value)

@@ -86,7 +86,8 @@ local function by_admission(a, b) return a.order < b.order end
 -- options: policy, requests (as simulator.run), latency; and, optional, params, replicas (1), blocks (none: no limit),
 -- group (so many replicas step together), block (16), watermark (0), prefix_cache (true), async, token_budget,
 -- max_requests, reserve ("chunk"), max_length, pipeline (as stages.new), swap = { tokens, seconds_per_token }, oracle,
--- slo, stop, warmup (as simulator.run), qoe, fair.
+-- slo, stop, warmup (as simulator.run), qoe, fair. kinds[id]: what is different about a replica of cluster.groups, of
+-- latency, blocks, block, watermark, token_budget, max_requests, pipeline; and group, its name.
 function steps.run(options)
   local result = { requests = {}, runs = {}, rejected = {}, series = {} }
   local sim = { now = 0, running = 0, waiting = 0, slo = options.slo or {}, replicas = {}, queues = {}, arrivals_ended = false,
@@ -308,12 +309,20 @@ function steps.run(options)
     return takes, reserve == "sequence" and math.max(takes, whole) or takes, spare
   end
 
+  -- Could the pool hold it to its end, if nothing else were there?
+  local function could_hold(replica, record)
+    local pool = replica.pool
+    local spare = pool.total < math.huge and math.floor(replica.watermark * pool.total) or 0
+    return pool.blocks(record.prompt + record.output) + spare <= pool.total
+  end
+
   -- A waiting request is admitted, or a running one goes on, with so many tokens (nil: all that there is to do).
   local function add(replica, step, record, tokens)
     local pool, runs = replica.pool, record.state == "running"
     assert(not runs or record.home == replica, "it runs on another replica")
     if row_of(step, record) then return true end
     if record.in_flight then return false, "flight" end
+    if options.several and record.state == "waiting" and not could_hold(replica, record) then return false, "elsewhere" end
     -- The step was composed when the one before it began, by those who were there.
     if options.async and not runs and not step.fresh and replica.running > 0 and replica.last_end == sim.now
       and record.arrival > replica.last_start then
@@ -484,7 +493,7 @@ function steps.run(options)
         longest = math.max(longest, known(row.record))
         answer = math.max(answer, row.record.output - row.record.emitted)
       end
-      duration, first = options.latency.barrier(#run.rows, longest, answer, replica.token_budget)
+      duration, first = replica.law.barrier(#run.rows, longest, answer, replica.token_budget)
       run.first, run.tbt = sim.now + first + replica.swap_s, answer > 1 and (duration - first) / (answer - 1) or 0
     else
       for _, row in ipairs(run.rows) do
@@ -497,7 +506,7 @@ function steps.run(options)
         replica.held, run.step_start, run.step_end = { tokens = tokens, context = context }, sim.now, math.huge
         return
       end
-      duration = options.latency.step(tokens, context, #run.rows)
+      duration = replica.law.step(tokens, context, #run.rows)
     end
     run.step_start, run.step_end = sim.now, sim.now + duration + replica.swap_s
     replica.swap_s = 0
@@ -532,7 +541,7 @@ function steps.run(options)
       end
       for _, rank in ipairs(held) do
         local rows = prompts and #rank.run.rows or largest
-        slowest = math.max(slowest, options.latency.step(largest, rank.held.context, rows) + rank.swap_s)
+        slowest = math.max(slowest, rank.law.step(largest, rank.held.context, rows) + rank.swap_s)
       end
       for _, rank in ipairs(held) do
         rank.run.step_end, rank.held, rank.swap_s, any = sim.now + slowest, nil, 0, true
@@ -550,16 +559,12 @@ function steps.run(options)
       if row.decode then context = context + record.computed + 1 end
       record.in_flight = true
     end
-    local host = options.latency.host
-    local law = options.latency.step(step.tokens, context, #step.rows) - host
+    local host = replica.law.host
+    local law = replica.law.step(step.tokens, context, #step.rows) - host
     replica.line.enter(batch, sim.now, law, host + (step.seconds or 0), step.tokens)
   end
 
   local function start_run(replica, step)
-    table.sort(step.rows, function(a, b)
-      if a.decode ~= b.decode then return a.decode end
-      return a.record.order < b.record.order
-    end)
     replica.run = { rows = step.rows, count = 0, start = sim.now, most = step.most, static = step.static,
                     rule = step.rule, prefill = 0, decode = 0 }
     replica.swap_s = replica.swap_s + (step.seconds or 0)
@@ -656,12 +661,25 @@ function steps.run(options)
     planning, replica.building, replica.seen, replica.deliberate = false, false, version, step.deliberate
     if step.late then step.most = 1 end
     if #step.rows == 0 then return end
+    table.sort(step.rows, function(a, b)
+      if a.decode ~= b.decode then return a.decode end
+      return a.record.order < b.record.order
+    end)
     if not replica.line then return start_run(replica, step) end
     start_flight(replica, step)
     replica.ended = replica.line.open()
   end
 
   -- --- events ----------------------------------------------------------------------------------------------------------------
+
+  -- Could any pool hold it? The first replica of a group is asked.
+  local function fits_somewhere(record)
+    for id, replica in ipairs(sim.replicas) do
+      local before = sim.replicas[id - 1]
+      if (not before or before.group ~= replica.group) and could_hold(replica, record) then return true end
+    end
+    return false
+  end
 
   local function arrive(record)
     local req = new_request(record)
@@ -673,9 +691,7 @@ function steps.run(options)
     table.insert(alive, record)
     count_requests()
     changed = true
-    local pool = sim.replicas[1].pool
-    local spare = pool.total < math.huge and math.floor(sim.replicas[1].watermark * pool.total) or 0
-    if pool.blocks(record.prompt + record.output) + spare > pool.total then
+    if not fits_somewhere(record) then
       sim:reject(req, "memory")
     elseif policy.arrive then
       policy:arrive(req)
@@ -716,7 +732,7 @@ function steps.run(options)
     local part = promises.part(window, sim.now, time)
     for _, replica in ipairs(sim.replicas) do
       if sim.now < window.start and time >= window.start and replica.run then replica.run.used_at_start = replica.kv.used end
-      if part > 0 then total.peak = math.max(total.peak, replica.kv.used) end
+      if part > 0 then total.peak = math.max(total.peak, replica.kv.used / replica.kv.capacity) end
       total.memory = total.memory + replica.kv.used * part
       local dummy = not replica.run and not may_start(replica)
       local flying = replica.line and #replica.line.in_flight > 0
@@ -752,11 +768,13 @@ function steps.run(options)
   end
 
   local function new_replica(id)
-    local pool = new_pool(options.blocks or math.huge, options.block or 16, options.prefix_cache ~= false)
+    local kind = setmetatable(options.kinds and options.kinds[id] or {}, { __index = options })
+    local pool = new_pool(kind.blocks or math.huge, kind.block or 16, options.prefix_cache ~= false)
     local replica = { id = id, role = "both", pool = pool, seen = -1, swap_s = 0, boundary = false, ended = true,
-                      chunked = true, reserve = options.reserve or "chunk", watermark = options.watermark or 0,
-                      max_requests = options.max_requests or math.huge, token_budget = options.token_budget or math.huge }
-    replica.line = options.pipeline and stages.new(options.pipeline)
+                      chunked = true, reserve = options.reserve or "chunk", watermark = kind.watermark or 0,
+                      max_requests = kind.max_requests or math.huge, token_budget = kind.token_budget or math.huge,
+                      law = kind.latency, group = kind.group }
+    replica.line = kind.pipeline and stages.new(kind.pipeline)
     replica.queue = simulator.new_queue(sim)
     replica.queue.owner = replica
     replica.kv = setmetatable({ capacity = pool.total * pool.size, block = pool.size }, { __index = function(_, name)
@@ -779,8 +797,8 @@ function steps.run(options)
     end
     function replica:estimate(shape)
       local prefill, decodes = shape.prefill or 0, shape.decodes or 0
-      local seconds = options.latency.step(prefill + decodes, shape.context or 0, decodes + (prefill > 0 and 1 or 0))
-      local host = options.latency.host
+      local seconds = replica.law.step(prefill + decodes, shape.context or 0, decodes + (prefill > 0 and 1 or 0))
+      local host = replica.law.host
       return replica.line and replica.line.through(seconds - host, host, prefill + decodes) or seconds
     end
     return setmetatable(replica, { __index = function(_, name)
@@ -791,7 +809,7 @@ function steps.run(options)
 
   sim.queue = simulator.new_queue(sim)
   sim.inbox = sim.queue
-  for id = 1, options.replicas or 1 do sim.replicas[id] = new_replica(id) end
+  for id = 1, options.kinds and #options.kinds or options.replicas or 1 do sim.replicas[id] = new_replica(id) end
   for i, record in ipairs(options.requests) do record.number, record.client = i, record.client or 0 end
   if policy.init then policy:init() end
 
@@ -849,12 +867,13 @@ function steps.run(options)
   measures.ttft_mean_s, measures.tpot_mean_s = served > 0 and ttft / served or nil, many > 0 and tpot / many or nil
   local replica_time = measures.duration_s * #sim.replicas
   if replica_time > 0 then measures.gpu_util = total.busy / replica_time end
-  if options.blocks and replica_time > 0 then
-    local capacity = sim.replicas[1].kv.capacity
-    measures.kv_mean = total.memory / (replica_time * capacity)
+  local capacity = 0
+  for _, replica in ipairs(sim.replicas) do capacity = capacity + replica.kv.capacity end
+  if capacity < math.huge and replica_time > 0 then
+    measures.kv_mean = total.memory / (measures.duration_s * capacity)
     -- The same, where the mean of the first and last step of a run of equal steps stands for all of them.
-    measures.kv_mean_of_ends = total.ends / (replica_time * capacity)
-    measures.kv_peak = total.peak / capacity
+    measures.kv_mean_of_ends = total.ends / (measures.duration_s * capacity)
+    measures.kv_peak = total.peak
   end
   return result
 end
