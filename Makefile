@@ -7,6 +7,7 @@
 #   make bench               benchmarks       make lint | format    style
 #   make probe               the CUDA plugin of mbsand probe, where nvcc is (NVCC)
 #   make install             DESTDIR, PREFIX  make uninstall | sbom | dist | clean
+#   make deb | static        packages in build/: for Debian and Ubuntu; for any Linux of this processor
 VERSION := 0.1.0
 LUA     ?= 5.4
 BUILD   ?= release
@@ -67,7 +68,7 @@ FUZZ    := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(sort $(wildcard tests/fuzz/
 BENCH   := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(sort $(wildcard tests/bench/bench_*.c)))
 SCRIPTS := lua policies scenarios data
 
-.PHONY: all release binary probe run test unit unit-programs fuzz-programs bench bench-programs lint format install uninstall sbom dist clean
+.PHONY: all release binary probe run test unit unit-programs fuzz-programs bench bench-programs lint format install files uninstall sbom dist deb static clean
 .DELETE_ON_ERROR:
 
 # In two steps: what the first installs, the second finds.
@@ -181,6 +182,10 @@ format:
 	clang-format -i $(sort $(wildcard src/*/*.[ch] tests/*/*.c))
 
 install: all
+	@$(MAKE) --no-print-directory files
+
+# What is there, put in its places; installs nothing that is missing.
+files: binary
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(DATADIR)
 	install -m 755 $(OUT)/mbsand $(DESTDIR)$(PREFIX)/bin/mbsand
 	install -m 644 docs/mbsand.1 $(DESTDIR)$(PREFIX)/share/man/man1/mbsand.1
@@ -205,6 +210,21 @@ dist:
 	@mkdir -p build
 	git archive --prefix=mbsand-$(VERSION)/ -o build/mbsand-$(VERSION).tar.gz HEAD
 	@echo build/mbsand-$(VERSION).tar.gz
+
+deb:
+	@.ci/packages deb
+	@packaging/deb $(VERSION) CC=$(CC) LUA=$(LUA)
+
+# Every library inside, and a folder to unpack anywhere: bin/mbsand finds its scripts beside itself. Without the probe's
+# plugin, which would have to be loaded.
+STATIC := build/static/mbsand-$(VERSION)-linux-$(shell uname -m)
+static:
+	@.ci/packages build
+	@rm -rf build/static && $(MAKE) --no-print-directory OUT=build/static/objects PACKAGE_LIBS="$(shell pkg-config --static --libs $(PACKAGES) 2>/dev/null)" \
+	    LINK_FLAGS="-static-pie -Wl,-z,relro,-z,now,-z,noexecstack" PREFIX= DESTDIR=$(CURDIR)/$(STATIC) files >/dev/null
+	@cp LICENSE README.md CHANGELOG.md $(STATIC)/ && strip $(STATIC)/bin/mbsand
+	@tar -C build/static --owner=0 --group=0 --sort=name --mtime=@0 -czf $(STATIC).tar.gz $(notdir $(STATIC))
+	@mv $(STATIC).tar.gz build/ && echo build/$(notdir $(STATIC)).tar.gz
 
 clean:
 	rm -rf build

@@ -51,3 +51,33 @@ setup() {
         diff -r "$BATS_TEST_TMPDIR/$scenario"-*
     done
 }
+
+@test "make deb gives a package that works where it is unpacked" {
+    command -v dpkg-deb >/dev/null && command -v dpkg-shlibdeps >/dev/null || skip "needs dpkg-dev"
+    cd "$root"
+    run packaging/deb 9.9.9 CC=gcc
+    [ "$status" -eq 0 ] || { echo "$output"; return 1; }
+    package=${lines[-1]}
+    dpkg-deb -I "$package" | grep -q "Depends: .*libc6.*liblua5.4"
+    dpkg-deb -x "$package" "$BATS_TEST_TMPDIR/there"
+    for file in share/man/man1/mbsand.1.gz share/bash-completion/completions/mbsand share/zsh/vendor-completions/_mbsand \
+        share/fish/vendor_completions.d/mbsand.fish share/doc/mbsand/copyright; do
+        [ -s "$BATS_TEST_TMPDIR/there/usr/$file" ] || { echo "no $file"; return 1; }
+    done
+    for binary in "$MBSAND" "$BATS_TEST_TMPDIR/there/usr/bin/mbsand"; do
+        (cd / && env -u MBSAND_HOME "$binary" burst -q --seeds 1 --set workload.limit=300 | cksum)
+    done >"$BATS_TEST_TMPDIR/sums"
+    [ "$(sort -u "$BATS_TEST_TMPDIR/sums" | wc -l)" -eq 1 ]
+    if command -v lintian >/dev/null; then
+        run lintian "$package"
+        [ -z "$(grep -E '^[EW]:' <<<"$output")" ] || { echo "$output"; return 1; }
+    fi
+    rm "$package"
+}
+
+@test "the compiler that is missing is the one that is named" {
+    mkdir "$BATS_TEST_TMPDIR/bin"
+    run env PATH="$BATS_TEST_TMPDIR/bin:$PATH" CC=clang-that-is-not-there sh -c 'id() { echo 1000; }; . "$1"' - "$root/.ci/packages"
+    [ "$status" -eq 1 ]
+    [ "${lines[-1]}" = "    sudo apt-get install clang-that-is-not-there" ]
+}
