@@ -85,6 +85,27 @@ local router = {}
 ---@return mbsand.Router
 function router.new(own) end
 
+---@class mbsand.seen
+local seen = {}
+---@class mbsand.Seen
+---@param policy mbsand.Router
+---@param signals "seen"|"counted"
+---@return mbsand.Seen
+function seen.new(policy, signals) end
+---Running and waiting, by number of the replica, of those that are up.
+---@param state mbsand.Seen
+---@return table<integer, integer>
+function seen.loads(state) end
+---The number of the replica with the least.
+---@param state mbsand.Seen
+---@return integer
+function seen.least(state) end
+---A request goes to the replica with this number.
+---@param state mbsand.Seen
+---@param number integer
+---@param req mbsand.Request
+function seen.send(state, number, req) end
+
 ---@class mbsand.SplitPlace
 ---@field replica mbsand.Replica
 ---@field requests integer that were sent there in this instant

@@ -325,6 +325,7 @@ END
     answers no_evict "With 4000 blocks the p99 time per token under max utilization: 2.92 times that of trt_no_evict" \
         "With 60000 blocks the p99 time per token under max utilization: no real difference from trt_no_evict"
     answers disaggregation "At 24/s the best split, 2P 2D: promises kept 37.6 points higher than chunk 2048"
+    answers stale_signals "With signals every 1 s p99 TTFT under least loaded: 5.85 times that of round_robin; under two choices: 2.33"
     answers migration "At 8 requests/s with migration the p99 first token is 42.2 % lower than freeness"
     answers autoscaling "Its replicas are there 73 % of the time"
     answers failures "The p99 first token, without a failure: 0.196 s" "The p99 first token, known after 20 s: 0.695 s"

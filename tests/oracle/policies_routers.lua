@@ -82,6 +82,26 @@ do
   tap.ok(math.abs(there - 250) < 42, "dynamo_kv: drawn by cost", tostring(there)) -- three standard deviations
 end
 
+-- Signals every 50 ms. On those of 0 both replicas are empty, and the first two requests share the first one: 20, 41, 8 of 12;
+-- unless the router counts what it sends: 20 and 9 of 11 each. At 51 it sees two there, and the third goes to the other one; or
+-- one on each, and it joins the first at 53, 21.
+do
+  local old = TWO .. ", signals = { period = 0.05 }"
+  local calls = { { 0, 10, 10 }, { 1, 10, 10 }, { 51, 10, 1 } }
+  local function on(signals) return placed("least_loaded", ('signals = "%s"'):format(signals), old, calls) end
+  tap.equal(on "now", on "counted", "least_loaded: what it counts is what there is")
+  tap.equal(on "seen", "a 137, a 148, b 71", "least_loaded: old signals")
+  tap.equal(on "counted", "a 129, b 120, a 74", "least_loaded: old signals, and what was sent since")
+  local rows = by_hand.run("power_of_two", 'signals = "counted"', old, by_hand.trace(calls))
+  tap.ok(rows[0].replica ~= rows[1].replica, "power_of_two: old signals, and what was sent since")
+  -- The scorers see the first one's memory in use at 51, and what its cache holds.
+  for name, prefix in pairs{ memory = 0, ["the prefix"] = 2 } do
+    rows = by_hand.run("weighted_scorers", ('signals = "seen", queue = 0, prefix = %d'):format(prefix),
+      SMALL .. ", signals = { period = 0.05 }", by_hand.trace({ { 0, 5, 9, '"[1,2]"' }, { 51, 5, 1, '"[1,2]"' } }, "prefix"))
+    tap.equal(rows[0].replica == rows[1].replica, prefix > 0, "weighted_scorers: old signals of " .. name)
+  end
+end
+
 -- A router and its engine may have the same hook: both are called.
 do
   by_hand.write("serving.lua", [[

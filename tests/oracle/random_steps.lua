@@ -51,12 +51,12 @@ return function(seed, folder, meddle)
     "dlpm", "sglang_lpm", "trt_no_evict", "trt_max_utilization", "wait", "nested_wait", "hygen",
     "a_min", "clearing",
     "past_future", "round_robin", "random", "least_loaded", "power_of_two", "static_fifo",
-    "session_affinity", "prefix_affinity", "weighted_scorers", "dynamo_kv",
+    "session_affinity", "prefix_affinity", "weighted_scorers", "dynamo_kv", "failover",
     "dynamic_no_bins",
     "multi_bin_dynamic", "multi_bin" }
 
   local ROUTERS = { round_robin = true, random = true, least_loaded = true, power_of_two = true, polyserve = true, silo = true,
-    session_affinity = true, prefix_affinity = true, weighted_scorers = true, dynamo_kv = true }
+    session_affinity = true, prefix_affinity = true, weighted_scorers = true, dynamo_kv = true, failover = true }
   local STATIC = { static_fifo = true, dynamic_no_bins = true, multi_bin_dynamic = true, multi_bin = true,
     multi_bin_slo = true, bucketserve = true, scls = true }
 
@@ -199,7 +199,8 @@ return function(seed, folder, meddle)
     for i = #list + 1, type(policies) == "number" and policies or 0 do
       local name = pick(BUNDLED)
       local static = (together or staged) and STATIC[name]
-      if chance(0.65) or meddle or moving or coming or not exists("policies/" .. name .. ".lua") or static then
+      local chaotic = meddle or moving or coming and not ROUTERS[name]
+      if chance(0.65) or chaotic or not exists("policies/" .. name .. ".lua") or static then
         list[i] = chaos_policy(i, 80, together, staged, moving, coming, signals)
       else
         local engine = ROUTERS[name] and pick(ENGINES) or name == "hygen" and 'offline = "a", ' or ""
