@@ -4,6 +4,8 @@
 package.path = "tests/lua/?.lua;tests/oracle/?.lua;" .. package.path
 local tap = require "tap"
 local by_hand = require "by_hand"
+local csv = require "csv"
+local vidur = require "vidur"
 
 local case, ends = by_hand.case, by_hand.ends
 
@@ -60,5 +62,65 @@ local one, two, four = last "gpus = 1, pipeline = { stages = 1 }, max_requests =
   last "gpus = 2, pipeline = 2, max_requests = 2", last "gpus = 4, pipeline = 4, max_requests = 4"
 tap.ok(one == 4400 and two == 2205.5 and four == 1108.25, "so many stages, so many times the throughput, but for filling them",
   ("%g %g %g"):format(one, two, four))
+
+-- Vidur's schedules, batch for batch: who is in each, with how many tokens, from when to when.
+local state = 4711
+local function draw(low, high)
+  state = state * 48271 % 2147483647
+  return low + state % (high - low + 1)
+end
+
+local function batches_of(policy)
+  local list, at = {}, {}
+  for _, row in ipairs(csv.rows(by_hand.folder .. "/vidur/batches-" .. policy .. "-1.csv")) do
+    list[#list + 1] = { start = tonumber(row.start_s), stop = tonumber(row.end_s), rows = {} }
+    at[row.batch] = list[#list]
+  end
+  for _, row in ipairs(csv.rows(by_hand.folder .. "/vidur/members-" .. policy .. "-1.csv")) do
+    table.insert(at[row.batch].rows, row.request .. ":" .. tonumber(row.prompt_tokens) + tonumber(row.output_tokens))
+  end
+  return list
+end
+
+local compared, differing = 0, nil
+for stages = 2, 5 do
+  local config = { requests = {}, stages = stages, cap = draw(2, 20), chunk = draw(8, 64), base = 0.008, per_token = 0.00025,
+    send = 0.0003 }
+  local time = 0
+  for i = 1, 60 do
+    config.requests[i] = { time, draw(1, 150), draw(1, 40) }
+    time = time + draw(0, 3) * 0.00371 * draw(1, 9)
+  end
+  local rows = {}
+  for i, r in ipairs(config.requests) do rows[i] = { 1000 * r[1], r[2], r[3] } end
+  by_hand.write("vidur.lua", ([[
+return scenario {
+  workload = %s,
+  cluster = { gpus = %d, kv_blocks = 10000, pipeline = { stages = %d, ahead = true, send = %g } },
+  latency = latency.step { base = %g, per_token = %g },
+  policies = { { "sarathi", chunk = %d, max_requests = %d } },
+  seeds = 1,
+}]]):format(by_hand.trace(rows), stages, stages, config.send, config.base, config.per_token, config.chunk, config.cap))
+  local command = ("%s %s/vidur.lua -q --out %s/vidur --dump batches >/dev/null"):format(by_hand.binary, by_hand.folder,
+    by_hand.folder)
+  local status = os.execute(command)
+  assert(status == true or status == 0, command)
+  local want, got = vidur(config), batches_of "sarathi"
+  for i, batch in ipairs(want) do
+    local names = {}
+    for k, row in ipairs(batch.rows) do names[k] = row.id .. ":" .. row.tokens end
+    table.sort(names)
+    if got[i] then table.sort(got[i].rows) end
+    local same = got[i] and table.concat(names, " ") == table.concat(got[i].rows, " ")
+      and math.abs(got[i].start - batch.start) < 1e-9 and math.abs(got[i].stop - batch.stop) < 1e-9
+    if not same and not differing then
+      differing = ("%d stages, batch %d: %s from %.6f to %.6f, not %s from %.6f"):format(stages, i, table.concat(names, " "),
+        batch.start, batch.stop, got[i] and table.concat(got[i].rows, " ") or "none", got[i] and got[i].start or 0)
+    end
+    compared = compared + 1
+  end
+  if #want ~= #got then differing = differing or ("%d batches, not %d"):format(#want, #got) end
+end
+tap.ok(not differing, compared .. " batches of Vidur's scheduler, stages and all: the same ones, from when to when", differing)
 
 by_hand.done()
