@@ -71,9 +71,9 @@ void mb_report_arguments_help(void) {
         "  -o, --output FILE        the page (default report.html; -: standard output)\n"
         "      --baseline NAME      compare every policy with this one\n"
         "      --bound              how far from the best possible (of a scenario)\n"
-        "  -p, -s, -j, --seeds, --seed, --only, --over, --step, --why, --hook-seconds, --hook-instructions, "
-        "--jit,\n"
-        "  --memory-mb, --no-os-sandbox, -q   as of `mbsand run`; of a scenario\n"
+        "  --policy, --set, --jobs, --seeds, --seed, --only, --over, --step, --why, --hook-seconds, "
+        "--hook-instructions,\n"
+        "  --jit, --memory-mb, --no-os-sandbox, --quiet   as of `mbsand run`; of a scenario\n"
         "  -h, --help               this text\n\n"
         "Exit code: 0 done, 1 a run failed (the page says so), 2 the command or its input is wrong.\n",
         stdout);

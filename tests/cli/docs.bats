@@ -22,7 +22,7 @@ absent_from() { # absent_from FILE: those words of standard input that the file 
 }
 
 @test "complete scripts in the pages are good" {
-    for page in README.md docs/*.md; do
+    for page in README.md docs/*.md docs/tutorials/*.md; do
         awk -v dir="$BATS_TEST_TMPDIR" '
             /^```lua/ { getline; if (sub(/^-- file: /, "")) { file = dir "/" $0; print "" > file; next } }
             /^```$/ { file = "" }
@@ -99,7 +99,7 @@ END
 }
 
 @test "links lead somewhere" {
-    for page in README.md CONTRIBUTING.md docs/*.md; do
+    for page in README.md CONTRIBUTING.md docs/*.md docs/tutorials/*.md; do
         grep -oE '\]\([^)#:]+' "$page" | cut -c3- | grep -vE '^https?$' | while read -r link; do
             [ -e "$(dirname "$page")/$link" ] || echo "$page: $link"
         done

@@ -48,7 +48,7 @@ local function sorted_keys(set)
   return list
 end
 
-local pages = list_of("ls docs/*.md README.md CONTRIBUTING.md")
+local pages = list_of("ls docs/*.md docs/tutorials/*.md README.md CONTRIBUTING.md")
 local writing, scenarios = read("docs/writing-policies.md"), read("docs/scenarios.md")
 local policies = read("docs/policies.md")
 local meta_files = list_of("ls lua/meta/*.lua")
