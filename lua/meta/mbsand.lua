@@ -110,6 +110,14 @@ function Sim:send(req, replica, how) end
 ---@return string? why
 function Sim:migrate(req, replica, how) end
 
+---Copy what the cache of one replica holds of a waiting request to another's. False: there is no room, or nothing to copy.
+---@param req mbsand.Request
+---@param from mbsand.Replica
+---@param to mbsand.Replica
+---@return boolean
+---@return string? why
+function Sim:copy(req, from, to) end
+
 ---Give up what moves the request; true if something did.
 ---@param req mbsand.Request
 ---@return boolean

@@ -104,3 +104,19 @@ bool mb_room_come(mb_engine *engine, mb_request *request, const mb_kv_hold *hold
     account_from_here(engine);
     return done;
 }
+
+bool mb_room_cache(mb_engine *engine, mb_kv_hold *hold, const mb_kv_names *names, uint32_t tokens) {
+    mb_kv_blocks *kv = &engine->stepper->kv;
+    account(engine);
+    mb_kv_hold whole = {.left = MB_KV_NO_RUN};
+    const uint32_t there = mb_kv_blocks_reuse(kv, &whole, names, tokens + 1);
+    whole.own += hold->own;
+    const uint64_t filled = (uint64_t)(there + hold->own) * kv->block_tokens;
+    const uint32_t computed = filled < tokens ? (uint32_t)filled : tokens;
+    const bool done =
+        mb_kv_blocks_share(kv, &whole, names, computed) &&
+        mb_kv_blocks_release(kv, &whole, names, computed, names->session ? MB_KV_SESSION : MB_KV_FORGET);
+    hold->own = 0;
+    account_from_here(engine);
+    return done;
+}

@@ -12,6 +12,9 @@ bool mb_room_fits(mb_engine *engine, uint64_t tokens);
 bool mb_room_take(mb_engine *engine, mb_kv_hold *hold, uint64_t tokens, bool *late);
 // What was taken for a request that does not come is free again. False when out of memory.
 bool mb_room_give(mb_engine *engine, mb_kv_hold *hold);
+// So many blocks are filled with what follows what is cached of these tokens, up to `tokens`, and are cached
+// beside it. False when out of memory.
+bool mb_room_cache(mb_engine *engine, mb_kv_hold *hold, const mb_kv_names *names, uint32_t tokens);
 // A request that waits here with its memory has gone elsewhere: what it had stays in the cache. False when
 // out of memory.
 bool mb_room_leave(mb_engine *engine, mb_request *request);

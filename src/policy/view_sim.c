@@ -147,6 +147,7 @@ void mb_sim_view_open(lua_State *L) {
                                         {"send", mb_send_call, 0},
                                         {"migrate", mb_migrate_call, 0},
                                         {"abort", mb_abort_call, 0},
+                                        {"copy", mb_copy_call, 0},
                                         {"sample", sample, 0},
                                         {"log", log_line, 0},
                                         {"observe", observe, 0},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // sim:send and the roles of replicas: KV memory that moves, as a policy asks for it.
 #include "policy/views.h"
+#include "sim/copy.h"
 #include "sim/migrate.h"
 #include "sim/replica.h"
 #include "sim/transfer.h"
@@ -132,6 +133,23 @@ int mb_migrate_call(lua_State *L) {
     const char *refused;
     mb_error error = {0};
     if (mb_migrate(sim, slot, to, stages, last, &refused, &error) != MB_OK) return mb_host_raise(L, &error);
+    return push_answer(L, refused);
+}
+
+// copy(req, from, to): true, or false and why not.
+int mb_copy_call(lua_State *L) {
+    mb_sim *sim = mb_sim_view_going(L, "sim:copy");
+    const uint32_t slot = mb_request_view_check(L, 2), from = check_target(L, 3, "sim:copy");
+    const uint32_t to = check_target(L, 4, "sim:copy");
+    if (mb_request_at(&sim->requests, slot)->stage != MB_STAGE_NEW)
+        return luaL_error(
+            L, "sim:copy: the request has its KV memory already; expected one that waits with nothing in "
+               "memory");
+    mb_host_check_fence(L, MB_FENCE_ALL, "sim:copy");
+    check_way(L, from, to, "sim:copy");
+    const char *refused;
+    mb_error error = {0};
+    if (mb_copy(sim, slot, from, to, &refused, &error) != MB_OK) return mb_host_raise(L, &error);
     return push_answer(L, refused);
 }
 

@@ -129,6 +129,7 @@ void mb_signal_push(mb_host *host, const mb_notice *notice);
 
 // src/policy/view_transfer.c
 int mb_migrate_call(lua_State *L);                       // sim:migrate
+int mb_copy_call(lua_State *L);                          // sim:copy
 int mb_abort_call(lua_State *L);                         // sim:abort
 int mb_send_call(lua_State *L);                          // sim:send
 uint32_t mb_handoff_answer(lua_State *L, uint32_t slot); // the replica that `handoff` returned, or MB_NONE

@@ -2,6 +2,7 @@
 #include "sim/fail.h"
 
 #include "engine/fail.h"
+#include "sim/copy.h"
 #include "sim/lifecycle.h"
 #include "sim/migrate.h"
 #include "sim/news.h"
@@ -120,7 +121,8 @@ mb_status mb_replica_fail(mb_sim *sim, mb_replica *replica, double repair_s, mb_
     mb_sim_integrate(sim);
     sim->clients_counted_s = NAN;
     sim->service.changed = true;
-    const mb_status given_up = mb_migrations_lose(sim, replica->engine.id, error);
+    mb_status given_up = mb_migrations_lose(sim, replica->engine.id, error);
+    if (given_up == MB_OK) given_up = mb_copies_lose(sim, replica->engine.id, error);
     if (given_up != MB_OK) return given_up;
     uint32_t count = 0;
     mb_admitted *list = find_all(sim, replica, &count);

@@ -28,7 +28,8 @@ mb_status mb_migrations_lose(mb_sim *sim, uint32_t failed, mb_error *error) {
     mb_status status = MB_OK;
     for (uint32_t i = 0; sim->transfers && i < sim->transfers->count && status == MB_OK; i++) {
         const mb_transfer *transfer = &sim->transfers->list[i];
-        if (!transfer->number || transfer->kind == MB_TRANSFER_SEND) continue;
+        if (!transfer->number || transfer->kind == MB_TRANSFER_SEND || transfer->kind == MB_TRANSFER_COPY)
+            continue;
         if (transfer->from == failed || transfer->to == failed)
             status = mb_migration_fails(sim, transfer->slot, "down", false, error);
     }

@@ -2,6 +2,7 @@
 #include "sim/moved.h"
 
 #include "engine/room.h"
+#include "sim/copy.h"
 #include "sim/gauges.h"
 #include "sim/migrate.h"
 #include "sim/news.h"
@@ -32,6 +33,7 @@ static void show(const mb_sim *sim, const mb_transfer *transfer, const mb_reques
 static mb_status arrive(mb_sim *sim, uint32_t index, mb_error *error) {
     count(sim, &sim->transfers->list[index]);
     const mb_transfer transfer = sim->transfers->list[index];
+    if (transfer.kind == MB_TRANSFER_COPY) return mb_copy_arrives(sim, index, error);
     if (transfer.kind == MB_TRANSFER_LIVE) return mb_migrate_on(sim, index, error);
     mb_request *request = mb_request_at(&sim->requests, transfer.slot);
     mb_engine *target = &sim->replicas[transfer.to]->engine;

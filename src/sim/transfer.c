@@ -27,6 +27,8 @@ void mb_transfers_deinit(mb_sim *sim) {
     for (uint32_t i = 0; i < all->wire_count; i++)
         mb_wire_deinit(&all->wires[i]);
     free(all->wires);
+    for (uint32_t i = 0; i < all->count; i++)
+        free(all->list[i].copy);
     free(all->list);
     free(all->due);
     free(all);
@@ -93,22 +95,29 @@ static uint32_t new_place(mb_sim *sim) {
     return all->count++;
 }
 
-uint32_t mb_transfer_new(mb_sim *sim, uint32_t slot, uint32_t to) {
-    mb_request *request = mb_request_at(&sim->requests, slot);
+uint32_t mb_transfer_open(mb_sim *sim, uint32_t from, uint32_t to) {
     const uint32_t index = new_place(sim);
     if (index == MB_NONE) return MB_NONE;
     sim->transfers->list[index] = (mb_transfer){.number = ++sim->transfers->begun,
                                                 .begun_s = sim->now_s,
                                                 .event_s = INFINITY,
                                                 .hold = {.left = MB_KV_NO_RUN},
-                                                .slot = slot,
-                                                .from = request->replica,
+                                                .slot = MB_NONE,
+                                                .from = from,
                                                 .to = to,
                                                 .wire = MB_NONE,
-                                                .queue = MB_NONE,
-                                                .stage = request->stage};
-    request->transfer = index;
+                                                .queue = MB_NONE};
     engine_of(sim, to)->stepper->paused++; // it holds memory for one that does not run there
+    return index;
+}
+
+uint32_t mb_transfer_new(mb_sim *sim, uint32_t slot, uint32_t to) {
+    mb_request *request = mb_request_at(&sim->requests, slot);
+    const uint32_t index = mb_transfer_open(sim, request->replica, to);
+    if (index == MB_NONE) return MB_NONE;
+    sim->transfers->list[index].slot = slot;
+    sim->transfers->list[index].stage = request->stage;
+    request->transfer = index;
     return index;
 }
 
@@ -117,7 +126,9 @@ void mb_transfer_free(mb_sim *sim, uint32_t index) {
     mb_transfer *transfer = &all->list[index];
     engine_of(sim, transfer->to)->stepper->paused--;
     all->staying -= transfer->kind == MB_TRANSFER_STAY;
-    mb_request_at(&sim->requests, transfer->slot)->transfer = MB_NONE;
+    if (transfer->slot != MB_NONE) mb_request_at(&sim->requests, transfer->slot)->transfer = MB_NONE;
+    free(transfer->copy);
+    transfer->copy = NULL;
     transfer->number = 0;
     transfer->next_free = all->first_free;
     all->first_free = index;
@@ -293,7 +304,7 @@ bool mb_transfer_leave_source(mb_sim *sim, const mb_transfer *transfer) {
     return done;
 }
 
-static bool leave_its_wire(mb_sim *sim, uint32_t index) {
+bool mb_transfer_leave_its_wire(mb_sim *sim, uint32_t index) {
     const uint32_t number = sim->transfers->list[index].wire;
     if (number == MB_NONE) return true;
     mb_wire *wire = &sim->transfers->wires[number];
@@ -307,7 +318,7 @@ mb_status mb_transfer_abort(mb_sim *sim, uint32_t slot, mb_error *error) {
     const uint32_t index = request->transfer;
     mb_transfer transfer = sim->transfers->list[index];
     sim->transfers->dropped += transfer.leg;
-    if (!leave_its_wire(sim, index)) return mb_fail_memory(error);
+    if (!mb_transfer_leave_its_wire(sim, index)) return mb_fail_memory(error);
     mb_transfer_free(sim, index);
     if (!mb_room_give(engine_of(sim, transfer.to), &transfer.hold)) return mb_fail_memory(error);
     mb_sim_change_one(sim, sim->replicas[transfer.to]);

@@ -8,7 +8,8 @@
 typedef enum mb_transfer_kind {
     MB_TRANSFER_SEND, // all that is left of the memory of a request that waits for it
     MB_TRANSFER_LIVE, // what a request had computed by a moment, while it goes on
-    MB_TRANSFER_STAY  // nothing: the request is to leave at the first boundary of its replica
+    MB_TRANSFER_STAY, // nothing: the request is to leave at the first boundary of its replica
+    MB_TRANSFER_COPY  // what a cache holds of a request that waits (copy.h); it belongs to no request
 } mb_transfer_kind;
 
 typedef struct mb_transfer {
@@ -19,14 +20,15 @@ typedef struct mb_transfer {
     mb_kv_hold hold;  // its blocks at the destination
     uint64_t tokens;  // moved by now or under way; of these, under way:
     uint64_t leg;
-    uint32_t slot;     // of the request
+    uint32_t slot;     // of the request; MB_NONE: a copy
     uint32_t from, to; // replicas
     uint32_t wire;     // MB_NONE: it is on none
     uint32_t queue;    // where the request waits then
     uint32_t stages;   // of a migration, how many may be left; the last one
     uint32_t last;     // is when so many blocks are left
     uint32_t next_free;
-    uint8_t kind, stage; // stage: of the request, before it was sent
+    struct mb_copy *copy; // owned; NULL: it is none
+    uint8_t kind, stage;  // stage: of the request, before it was sent
     bool front;
 } mb_transfer;
 
@@ -75,6 +77,10 @@ mb_status mb_transfer_abort(mb_sim *sim, uint32_t slot, mb_error *error);
 const char *mb_transfer_refused(const mb_sim *sim, uint32_t to);
 // The source has its memory back.
 bool mb_transfer_leave_source(mb_sim *sim, const mb_transfer *transfer);
+// The place of a new transfer from one replica to another; MB_NONE: out of memory.
+uint32_t mb_transfer_open(mb_sim *sim, uint32_t from, uint32_t to);
+// Its way over a wire is given up. False when out of memory.
+bool mb_transfer_leave_its_wire(mb_sim *sim, uint32_t index);
 // The place of a new transfer, of a request to a replica; MB_NONE: out of memory. It is free again.
 uint32_t mb_transfer_new(mb_sim *sim, uint32_t slot, uint32_t to);
 void mb_transfer_free(mb_sim *sim, uint32_t index);

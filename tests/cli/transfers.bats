@@ -216,6 +216,39 @@ migration() {
     [ "$(times)" = "10 150" ]
 }
 
+@test "a cached prefix is copied to another cache" {
+    cat >s.lua <<END
+return scenario {
+  workload = synthetic { arrivals = arrivals.constant { rate = 1 }, prompt = 36, output = 1, limit = 3,
+    prefix = { tokens = 64, groups = 1 } },
+  cluster = { gpus = 2, link = { seconds_per_token = 0.0002 } },
+  latency = latency.step { base = 0.01, per_token = 0.0001 },
+  policies = { "./p.lua" },
+  seeds = 1,
+}
+END
+    split 'function P:arrive(req)
+      local one, two = self.sim.replicas[1], self.sim.replicas[2]
+      if req.id == 0 then return one.queue:push(req) end
+      if req.id == 2 then
+        print("again", self.sim:copy(req, one, two))
+        return two.queue:push(req)
+      end
+      print("copy", one:cached(req), two:cached(req), self.sim:copy(req, one, two))
+      self.sim.queue:push(req)
+    end
+    function P:signal(e)
+      print(e.kind, e.request.id, e.from.id, e.to.id, ("%.4f"):format(e.seconds), e.to:cached(e.request))
+      e.to.queue:push(e.request)
+    end'
+    # 100 tokens; 64 on the way in 12.8 ms, then 36; 36
+    [ "$(times)" = "20 20, 1026.4 1026.4, 2013.6 2013.6" ]
+    run "$MBSAND" s.lua -q
+    says "copy 64 0 true"
+    says "copied 1 1 2 0.0128 64"
+    says "again false cached"
+}
+
 @test "mistakes about roles and links are sentences" {
     bad() { # bad CLUSTER SENTENCE
         scenario two.csv "$1" "${3:-$GROUPS_OF_TWO}"

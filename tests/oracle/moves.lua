@@ -49,6 +49,11 @@ function moves.some(asker)
   local req = #asker.requests > 0 and pick(draw, asker.requests)
   if draw() < 0.05 then
     pick(draw, sim.replicas).role = pick(draw, { "both", "both", "prefill", "decode" })
+  elseif req and draw() < 0.3 then
+    if req:phase() == "waiting" then
+      local copied, why = sim:copy(req, pick(draw, sim.replicas), pick(draw, sim.replicas))
+      sim:observe("copied", copied and 1 or why == "memory" and 2 or 3)
+    end
   elseif draw() < 0.5 then
     migrate(asker, pick(draw, sim.replicas), pick(draw, sim.replicas))
   elseif req and WAITS[req:phase()] then
@@ -78,6 +83,7 @@ end
 
 -- The hook `signal`.
 function moves.signal(asker, event)
+  if event.kind == "copied" then return asker.sim:observe("copied.signal", event.request and event.request.id or -1) end
   local of = { arrived = 1, aborted = 2 }
   asker.sim:observe("signal", (of[event.kind] or 3) + 10 * event.to.id + 100 * event.from.id)
   asker.sim:observe("signal.request", event.request.id + (event.request:phase() == "paused" and 0.5 or 0))
