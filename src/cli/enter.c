@@ -61,9 +61,11 @@ static int merge(mb_entered *entered, mb_run_arguments *arguments, int argc, cha
         entered->words[count++] = argv[i];
     entered->words[count++] = opened->scenario;
     mb_run_arguments_deinit(arguments);
-    const int code = strcmp(argv[0], "report") == 0
-                         ? mb_report_arguments_parse((int)count, entered->words, arguments)
-                         : mb_run_arguments_parse((int)count, entered->words, arguments);
+    int (*const parse)(int, char **, mb_run_arguments *) =
+        strcmp(argv[0], "report") == 0 ? mb_report_arguments_parse
+        : strcmp(argv[0], "plot") == 0 ? mb_plot_arguments_parse
+                                       : mb_run_arguments_parse;
+    const int code = parse((int)count, entered->words, arguments);
     if (code) return code;
     if (!rename_paths(entered, arguments, packed_policies)) {
         mb_fail_memory(&error);

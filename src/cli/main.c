@@ -18,6 +18,7 @@ static const mb_verb VERBS[] = {
     {"explain", mb_cmd_explain, "where two policies differ, on the fewest requests, as a chart"},
     {"show", mb_cmd_show, "print a database of results"},
     {"report", mb_cmd_report, "one page of HTML to look at: of a scenario, or of a database of results"},
+    {"plot", mb_cmd_plot, "a figure for a paper: of a scenario, or of a database of results"},
     {"compare", mb_cmd_compare, "two databases of results side by side"},
     {"merge", mb_cmd_merge, "the parts of a sweep into one database"},
     {"pack", mb_cmd_pack, "everything that a run rests on, in one file to share"},

@@ -45,6 +45,7 @@ enum {
     OPTION_SECTION,
     OPTION_ASSERT,
     OPTION_TIMELINE,
+    OPTION_FIGURE,
     OPTION_TIMELINE_WINDOW,
     OPTION_WATCH,
     OPTION_PAUSE_AT
@@ -246,6 +247,9 @@ static int take(mb_run_arguments *arguments, int option) {
                    ? 0
                    : mb_cli_usage(arguments->verb, "%s", error.message);
     }
+    case OPTION_FIGURE:
+        arguments->figure = optarg;
+        return 0;
     case OPTION_TIMELINE:
         arguments->timeline = optarg;
         return *optarg ? 0 : wrong_number(arguments, "timeline", optarg, "the name of a file");
@@ -309,9 +313,10 @@ enum {
     VERIFY = 32,
     REPL = 64,
     REPORT = 128,
-    GRIDS = RUN | SWEEP | PACK | REPORT, // run every policy at every point
-    POLICIES = GRIDS | EXPLAIN,          // have a policy's limits
-    SCENARIOS = POLICIES | SEARCH        // change a scenario
+    PLOT = 256,
+    GRIDS = RUN | SWEEP | PACK | REPORT | PLOT, // run every policy at every point
+    POLICIES = GRIDS | EXPLAIN,                 // have a policy's limits
+    SCENARIOS = POLICIES | SEARCH               // change a scenario
 };
 
 // Which verbs know an option.
@@ -342,13 +347,14 @@ static const struct {
     {{"tune", required_argument, NULL, OPTION_TUNE}, SEARCH},
     {{"runs", required_argument, NULL, OPTION_RUNS}, SEARCH},
     {{"fresh", required_argument, NULL, OPTION_FRESH}, SEARCH},
-    {{"measure", required_argument, NULL, OPTION_MEASURE}, SEARCH | EXPLAIN},
+    {{"measure", required_argument, NULL, OPTION_MEASURE}, SEARCH | EXPLAIN | PLOT},
     {{"section", required_argument, NULL, OPTION_SECTION}, EXPLAIN | REPL},
-    {{"output", required_argument, NULL, 'o'}, EXPLAIN | PACK | REPORT},
+    {{"output", required_argument, NULL, 'o'}, EXPLAIN | PACK | REPORT | PLOT},
     {{"out", required_argument, NULL, OPTION_OUT}, RUN},
     {{"dump", required_argument, NULL, OPTION_DUMP}, RUN},
     {{"timeline", required_argument, NULL, OPTION_TIMELINE}, RUN},
     {{"timeline-window", required_argument, NULL, OPTION_TIMELINE_WINDOW}, RUN},
+    {{"figure", required_argument, NULL, OPTION_FIGURE}, PLOT},
     {{"live", required_argument, NULL, OPTION_LIVE}, RUN},
     {{"assert", required_argument, NULL, OPTION_ASSERT}, RUN},
     {{"watch", no_argument, NULL, OPTION_WATCH}, RUN},
@@ -357,7 +363,7 @@ static const struct {
     {{"control", no_argument, NULL, OPTION_CONTROL}, RUN},
     {{"until", required_argument, NULL, OPTION_UNTIL}, RUN},
     {{"max-seeds", required_argument, NULL, OPTION_MAX_SEEDS}, RUN},
-    {{"quiet", no_argument, NULL, 'q'}, RUN | SWEEP | SEARCH | EXPLAIN | REPORT},
+    {{"quiet", no_argument, NULL, 'q'}, RUN | SWEEP | SEARCH | EXPLAIN | REPORT | PLOT},
     {{"help", no_argument, NULL, 'h'}, SCENARIOS | VERIFY | REPL}};
 
 enum { KNOWN_OPTIONS = sizeof known_options / sizeof *known_options };
@@ -494,6 +500,10 @@ int mb_pack_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) 
 
 int mb_repl_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
     return parse(argc, argv, "repl", REPL, arguments);
+}
+
+int mb_plot_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
+    return parse(argc, argv, "plot", PLOT, arguments);
 }
 
 // Everything is shown, so where the time went is asked for in any case.

@@ -39,6 +39,7 @@ typedef struct mb_run_arguments {
     int until_measure;     // -1: the first of the verdict's
     uint32_t max_seeds;    // 0: not given
     unsigned dump;         // MB_DUMP_* of report/dump.h
+    const char *figure;    // its kind, of a plot
     const char *timeline;  // a file, or NULL
     bool window;           // --timeline-window was given
     double from_s, to_s;   // it, or all the time
@@ -54,6 +55,7 @@ int mb_run_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
 int mb_sweep_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
 int mb_pack_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
 int mb_repl_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
+int mb_plot_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
 int mb_report_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
 int mb_verify_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
 int mb_search_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
@@ -64,3 +66,4 @@ void mb_sweep_arguments_help(void);
 void mb_pack_arguments_help(void);
 void mb_verify_arguments_help(void);
 void mb_report_arguments_help(void);
+void mb_plot_arguments_help(void);

@@ -156,3 +156,36 @@ END
         if [ $page = evil ]; then jq -e '.charts[0] | length == 9' found.json; else jq -e '.charts[0] | length == 3' found.json; fi
     done
 }
+
+@test "figures: their numbers and their script, drawn where gnuplot is" {
+    mkdir -p bare figures
+    run -1 env PATH="$PWD/bare" "$MBSAND" plot sweep.db --figure sweep --measure e2e_mean -o figures/s.pdf
+    says "gnuplot is not installed (Debian: gnuplot-nox); \`gnuplot figures/s.gp\` draws it from what was written"
+    [ ! -e figures/s.pdf ]
+    # The numbers are those of the table: of the first policy at three points.
+    "$MBSAND" show sweep.db --format json 2>/dev/null | jq -r '[.. | objects | select(.policy? == "vllm_v1" and has("level")) | .level.e2e_mean_s] | .[]' >want.txt
+    awk '/^$/ { exit } !/^#/ { print $1, $2 }' figures/s.dat >got.txt
+    [ "$(cut -d' ' -f1 got.txt | tr '\n' ' ')" = "1 2 4 " ]
+    [ "$(wc -l <want.txt)" -eq 3 ]
+    paste -d' ' want.txt got.txt | awk '($1 - $3) ^ 2 > ($1 * 1e-6) ^ 2 { exit 1 }'
+    # A name is a name, whatever is in it.
+    grep -qF "title '<img src=x onerror=alert(1)></script>'" figures/s.gp
+    run -2 "$MBSAND" plot sweep.db --figure cdf -o figures/c.svg
+    says "a database has no distributions"
+    run -2 "$MBSAND" plot evil.lua --figure sweep -o figures/c.svg -q
+    says "it is along one key"
+    run -2 "$MBSAND" plot evil.lua --figure cdf -o figures/c.txt
+    says "expected NAME.pdf, NAME.svg or NAME.png"
+    run -2 "$MBSAND" plot evil.lua --figure pie -o figures/c.svg
+    says "expected cdf, sweep, pareto, timeline or batches"
+    command -v gnuplot >/dev/null || skip "drawing needs gnuplot"
+    "$MBSAND" plot sweep.db --figure sweep -o figures/s.pdf
+    [ "$(head -c 4 figures/s.pdf)" = "%PDF" ]
+    for figure in cdf timeline batches pareto; do
+        "$MBSAND" plot evil.lua --seeds 1 -q --figure $figure -o figures/$figure.svg 2>errors.txt
+        grep -q '</svg>' figures/$figure.svg
+        [ "$(grep -c '<path' figures/$figure.svg)" -gt 3 ]
+    done
+    "$MBSAND" plot evil.lua --seeds 1 -q --figure timeline --measure memory -o figures/m.png 2>errors.txt
+    [ "$(head -c 4 figures/m.png | tail -c 3)" = "PNG" ]
+}
