@@ -26,13 +26,17 @@ local function order(req) return req:phase() == "paused" and 0 or 1 end
 function Split:init()
   init(self)
   local params = self.params
+  if self.sets then
+    error(("the engine %s keeps a list of what runs, and does not notice who comes or goes with its memory"):format(
+      params.engine), 0)
+  end
   self.rule = rules[params.rule]
   if not self.rule then error(('rule is "%s"; expected "distserve", "splitwise" or "mooncake"'):format(params.rule), 0) end
   self.prefills, self.decodes, self.since = {}, {}, -1
   for i, replica in ipairs(self.sim.replicas) do
     if params.prefills > 0 then replica.role = i <= params.prefills and "prefill" or "decode" end
     local list = replica.role == "prefill" and self.prefills or self.decodes
-    if list == self.decodes then self.sim:queue{ by = order, of = replica } end
+    if list == self.decodes and not self.engine.order then self.sim:queue{ by = order, of = replica } end
     list[#list + 1] = { replica = replica, queue = replica.queue, requests = 0, tokens = 0 }
   end
   if #self.prefills == 0 or #self.decodes == 0 then

@@ -16,6 +16,10 @@ local init = Llumnix.init
 
 function Llumnix:init()
   init(self)
+  if self.sets then
+    error(("the engine %s keeps a list of what runs, and does not notice who comes or goes with its memory"):format(
+      self.params.engine), 0)
+  end
   self.leaving = {}                            -- by replica: the id of the request that is leaving
   if self.params.period > 0 then self.sim:every(self.params.period, function() self:pair() end) end
 end

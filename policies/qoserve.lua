@@ -8,7 +8,7 @@
 -- hints of the application; who has no slo.ttft comes last.
 local chunk, lanes = require "mbsand.chunk", require "mbsand.lanes"
 
-local Qoserve = { params = {
+local Qoserve = { signal = lanes.signal, params = {
   alpha = 4e-5,                                -- s per token of the prompt; 0: earliest deadline first
   least = 64, most = 4096,                     -- tokens of a chunk
 } }

@@ -8,7 +8,9 @@
 -- slo.tbt is in every step.
 local lanes = require "mbsand.lanes"
 
-local Scorpio = { order = function(req) return req.arrival + (req.slo and req.slo.ttft or math.huge) end, params = {
+local function order(req) return req.arrival + (req.slo and req.slo.ttft or math.huge) end
+
+local Scorpio = { order = order, signal = lanes.signal, params = {
   chunk = 512,                                 -- tokens of a step
   max_requests = 128,
 } }

@@ -6,7 +6,7 @@
 -- and budget are options there, the defaults ours. Left out: an offset that follows the use of memory.
 local lanes = require "mbsand.lanes"
 
-local Slai = { order = "prompt_tokens", params = {
+local Slai = { signal = lanes.signal, order = "prompt_tokens", params = {
   chunk = 512,                                 -- tokens of a step
   offset = 2,                                  -- steps before a token is due at which its request is critical
   max_requests = 128,

@@ -21,8 +21,8 @@ function VllmV0:init()
   end
 end
 
-function VllmV0:serve(_, step, queue)
-  if step:admit(queue) > 0 then return end
+function VllmV0:serve(replica, step, queue)
+  if step:admit(queue) > 0 and replica.prefills > 0 then return end -- (who comes back with its memory is no prompt)
   if step:carry(self.params.decode_needs) > 0 then step:quantum(1) end -- who made room may fit again after this step
   if step.requests == 0 then step:admit(queue) end -- the last one made room for itself: the next round
 end

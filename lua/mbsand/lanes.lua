@@ -2,7 +2,8 @@
 -- under way in the order of their admission, and decodes in lanes, one for each gap between tokens (`slo.tbt`) that is
 -- promised; within a lane who waits longest for a token stands first. A policy keeps one set for each replica:
 --   settle(set, now) first in `schedule`; admitted(set, req) for each request that it adds; left(req) in `finish`; carry(set,
---   replica, step), or set `latest` of each lane and serve(set, replica, step); stepped(set, step) in `stepped`.
+--   replica, step), or set `latest` of each lane and serve(set, replica, step); stepped(set, step) in `stepped`; the hook
+--   `signal` is this one's. Who comes or goes with its memory (handoff, migration) is not noticed.
 local lanes = {}
 
 -- nobody: a queue that stays empty.
@@ -235,6 +236,16 @@ function lanes.stepped(set, step)
     if lane.share < 1 then lane.credit = lane.credit + count * (lane.share - (lane.turn and 1 or 0)) end
   end
   set.steps = set.steps + count
+end
+
+-- The hook `signal`: who lost a replica is in no lane any more; one that is new has lanes of its own.
+function lanes.signal(policy, event)
+  for _, req in ipairs(event.kind == "down" and event.requests or {}) do
+    lanes.left(req)
+    req.user = nil
+  end
+  local id = event.kind == "up" and event.replica.id
+  if id and not policy.sets[id] then policy.sets[id] = lanes.new(policy.sim:queue()) end
 end
 
 return lanes

@@ -18,6 +18,10 @@ local function both(own, engine)
   end
 end
 
+-- What a router does not take from its engine.
+local OWN = { params = true, init = true, arrive = true, schedule = true, handoff = true, done = true, order = true, age = true,
+  serve = true, plain = true, replicas_alike = true }
+
 -- Who is up now.
 local function look(self)
   self.up, self.ids = {}, {}
@@ -48,7 +52,10 @@ function router.new(own)
     end
     policy.engine = engine
     for _, hook in ipairs{ "stepped", "finish" } do policy[hook] = both(policy[hook], engine[hook]) end
-    policy.signal = both(signal, policy.signal)
+    policy.signal = both(engine.signal, both(signal, policy.signal))
+    for key, value in pairs(engine) do -- what its functions call
+      if policy[key] == nil and not OWN[key] then policy[key] = value end
+    end
     local arrive = policy.arrive
     if arrive then
       function policy:arrive(req)

@@ -149,6 +149,10 @@ function lanes.open(policy) end
 ---@param req mbsand.Request
 ---@return mbsand.LaneEntry
 function lanes.entry(req) end
+---The hook `signal`: who lost a replica is in no lane any more.
+---@param policy table
+---@param event mbsand.Event
+function lanes.signal(policy, event) end
 ---@param set mbsand.Lanes
 ---@param req mbsand.Request that was added to the step
 ---@return mbsand.LaneEntry

@@ -19,6 +19,11 @@ case("where fewest requests are", "disaggregated", "prefills = 2", LINK .. 4, { 
      { { 0, 20, 45 }, { 0, 20, 46 } })
 -- Four layers: a quarter of the millisecond is left when the step ends.
 case("layer by layer", "disaggregated", "prefills = 1, layers = 4", LINK .. 2, { { 0, 10, 3 } }, { { 0, 20, 44.25 } })
+-- Who comes with its memory is no prompt, which would hold up the decodes; and an order of the engine's stays.
+for _, engine in ipairs{ "vllm_v0", "sjf" } do
+  case("with " .. engine, "disaggregated", ('prefills = 1, engine = "%s"'):format(engine), LINK .. 2,
+    { { 0, 10, 3 }, { 0, 10, 3 } }, { { 0, 30, 56 }, { 0, 30, 67 } })
+end
 -- At most 15 tokens of prompts wait: the second's prompt is computed where answers are; the third waits with the first.
 case("prompts spill over", "disaggregated", 'prefills = 1, rule = "splitwise", pending = 15', LINK .. 2,
      { { 0, 10, 1 }, { 0, 10, 1 }, { 0, 10, 1 } }, { { 0, 30, 30 }, { 0, 20, 20 }, { 0, 30, 30 } })
@@ -69,6 +74,19 @@ do
     case("waits for the repair", name, name == "failover" and "detect = 0" or "", "kv_block = 2, kv_blocks = 1000",
          { { 0, 10, 10 }, { 50, 10, 2 } }, { { 0, 20, 165 }, { 65, 98, 110 } }, nil, FAILS)
   end
+end
+
+-- Whatever serves the queues, all are served in the end, each after its failures.
+for _, engine in ipairs{ "edf", "exegpt_rra", "fcfs", "hrrn", "mc_sf", "orca", "pang", "past_future", "priority", "qoserve",
+  "sarathi", "scorpio", "sjf", "slai", "srpt", "trail", "vllm_v0" } do
+  local rows, served = by_hand.run("round_robin", ('engine = "%s"'):format(engine),
+    "kv_block = 2, kv_blocks = 200, kv_max_length = 100, gpus = 3",
+    [[synthetic { arrivals = arrivals.poisson { rate = 20 }, limit = 150, prompt = lengths.uniform(1, 40),
+      output = lengths.uniform(1, 40) }]], "failures = { mtbf = 1, mttr = 0.2 },"), 0
+  for _, row in pairs(rows) do
+    if row.why == "done" then served = served + 1 end
+  end
+  tap.equal(served, 150, engine .. ": serves all where replicas fail")
 end
 
 -- autoscale: at 10 ms two are there for one replica; another is up at 40. The third request computes alone there, 20; or as one
