@@ -214,6 +214,21 @@ migration() {
     run "$MBSAND" s.lua -q
     says "given up true false"
     [ "$(times)" = "10 150" ]
+    migration '{}' 'function P:init() self.sim:after(0.05, function() self.sim.replicas[2]:fail(1) end) end'
+    sed -i 's/e.from.id, e.to.id/e.from and e.from.id, e.to and e.to.id/; s/e.request:phase(), e.request:generated()/e.request and e.request:generated()/' p.lua
+    run "$MBSAND" s.lua -q
+    says "aborted down 0.05 1 2 5"
+    [ "$(times)" = "10 150" ]
+}
+
+@test "a transfer from or to a replica that fails is lost with what it carries" {
+    fails() { split "function P:init() self.sim:after(0.025, function() self.sim.replicas[$1]:fail(0.1) end) end
+      function P:schedule(replica, step) step:carry() step:admit(replica.queue) step:admit(self.sim.queue) end"; }
+    # computed again, 101 tokens from 25 ms on, on the other replica
+    fails 2
+    [ "$(times --set workload.path=one.csv)" = "20 55.2" ]
+    fails 1
+    [ "$(times --set workload.path=one.csv)" = "20 55.2" ]
 }
 
 @test "a cached prefix is copied to another cache" {
