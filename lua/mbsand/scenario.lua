@@ -214,7 +214,7 @@ end
 
 local unsettable = {
   policies = "; use --policy NAME to add one, --only NAME to run some",
-  over = "; set the swept key itself",
+  over = "; set the swept key itself, or sweep one with --over KEY=VALUES",
   report = "",
 }
 
@@ -226,7 +226,7 @@ local function parse_sets(sets)
     if not path or path:find("%.%.") or path:sub(1, 1) == "." or path:sub(-1) == "." then
       error({ mbsand = ("--set %s: expected key=value, as in --set cluster.gpus=8"):format(text) }, 0)
     end
-    local instead = unsettable[path]
+    local instead = unsettable[path:match("^[%w_]+")]
     if instead then error({ mbsand = ("--set %s: %s cannot be set so%s"):format(text, path, instead) }, 0) end
     result[#result + 1] = { path = path, value = policies.parse_value(value), text = text }
   end

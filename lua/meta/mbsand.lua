@@ -2,7 +2,7 @@
 -- What editors need to complete, check and explain the Lua API of mbsand. Here: a policy, the simulation, queues and bins;
 -- beside it replica.lua, step.lua, request.lua, helpers.lua (what policies require), scenario.lua (the words of scenarios)
 -- and report.lua (what a scenario's report gets).
--- Point the Lua language server at this folder, in .luarc.json:
+-- Point the Lua language server at this folder, in .luarc.json (a checkout has one):
 --   { "workspace.library": ["lua/meta"], "runtime.version": "Lua 5.4" }
 -- and write ---@class MyPolicy : mbsand.Policy above the table of a policy. The text is docs/writing-policies.md in short;
 -- nothing here is ever run. Units: seconds, tokens.

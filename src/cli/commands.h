@@ -13,6 +13,8 @@ typedef struct mb_verb {
     const char *summary;
 } mb_verb;
 
+// mbsand help WORD...: where something is said of it.
+int mb_help(const mb_verb *verbs, size_t count, int argc, char **argv);
 // mbsand complete: words that may come next, of these verbs and others.
 int mb_complete(const mb_verb *verbs, size_t count, int argc, char **argv);
 

@@ -42,7 +42,8 @@ static void print_help(void) {
     for (int i = 0; i < VERB_COUNT; i++)
         printf("  %-8s%s\n", VERBS[i].name, VERBS[i].summary);
     fputs("\n  --version   version and Lua engine\n"
-          "  --help      this text; `mbsand VERB --help` for a verb's options\n\n"
+          "  --help      this text; `mbsand VERB --help` for a verb's options\n"
+          "  help WORD   where something is said of it: verbs, measures, keys, scripts, the API, pages\n\n"
           "Try: mbsand scenarios/burst.lua\n",
           stdout);
 }
@@ -67,6 +68,7 @@ static int run_verb(int argc, char **argv) {
         return 2;
     }
     const char *first = argv[1];
+    if (strcmp(first, "help") == 0 && argc > 2) return mb_help(VERBS, VERB_COUNT, argc - 1, argv + 1);
     if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0 || strcmp(first, "help") == 0) {
         print_help();
         return mb_cli_finish();

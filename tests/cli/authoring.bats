@@ -223,3 +223,28 @@ END
     run -1 "$MBSAND" repl s.lua <<<"continue"
     says "did you mean 'admit'?"
 }
+
+@test "help WORD: where something is said of it" {
+    run -0 "$MBSAND" help preempt victim
+    says "what scripts can call"
+    says "docs/writing-policies.md:"
+    run -0 "$MBSAND" help ttft_p99
+    says "measures ttft_p99_s"
+    run -0 "$MBSAND" help gpus replicas
+    run -0 "$MBSAND" help cluster.gpus
+    says "keys of a scenario cluster.gpus"
+    run -0 "$MBSAND" help fit
+    says "usage: mbsand fit"
+    fails_with 2 "nothing is said of 'xyzzyx'" help xyzzyx
+    run -0 "$MBSAND" help
+    says "usage: mbsand SCENARIO.lua"
+}
+
+@test "--set of what is swept or listed is refused, with what to write instead" {
+    small
+    for key in over.cluster.gpus over.x policies.x; do
+        run "$MBSAND" s.lua --set $key=3
+        [ "$status" -eq 2 ]
+        says "--set $key=3: $key cannot be set so; "
+    done
+}
