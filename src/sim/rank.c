@@ -107,7 +107,7 @@ static bool gather(walk *w) {
     for (uint32_t slot = running ? mb_engine_oldest(engine) : MB_NONE; slot != MB_NONE;) {
         mb_request *request = mb_request_at(&sim->requests, slot);
         const uint32_t next = request->next;
-        if (!mb_engine_in_step(engine, slot)) {
+        if (!mb_engine_in_step(engine, slot) && !request->in_flight) { // those in a pipeline are elsewhere
             mb_engine_show_progress(engine, request);
             add_candidate(w, slot);
         }
@@ -156,8 +156,8 @@ static bool carry_all(walk *w) {
     mb_engine *engine = &sim->building->engine;
     const mb_queue *queue = &sim->queues[ranking->from];
     const uint32_t running = sim->by_steps ? mb_engine_running(engine) : 0;
-    if (running == 0 || running > ranking->most || (queue->order == MB_KEY_NONE && queue->count) ||
-        !mb_engine_all_go_on(engine, 0, 0, 0))
+    if (running == 0 || running > ranking->most || mb_engine_in_flight(engine) ||
+        (queue->order == MB_KEY_NONE && queue->count) || !mb_engine_all_go_on(engine, 0, 0, 0))
         return false;
     double last = -INFINITY, least = INFINITY;
     const bool asked = queue->count || (ranking->edge_count && ranking->per_token > 0);

@@ -301,6 +301,32 @@ function P:schedule(replica, step)
 end
 return P]] end }
 
+-- In an order of its own, in a plain queue or an ordered one; whoever stands last makes room.
+POLICIES.ranking = { make = function(one)
+  local by = pick{ '"predicted_output"', '"rank"', "function(req) return req.predicted_output - req.prompt_tokens / 8 end" }
+  return ([[
+local P = {}
+function P:init()
+  self.by = %s
+  self.queue = self.sim:queue(%s)
+end
+function P:arrive(req)
+  req:rank(req.id %% 4)
+  self.queue:push(req)
+end
+function P:schedule(replica, step)
+  replica.max_requests = %d
+  local rows, preempted, steps = step:rank{ from = self.queue, by = self.by, per_token = %s, edges = %s,
+    most = %s, preempt = %s }
+  self.sim:observe("rows", rows)
+  self.sim:observe("preempted", preempted)
+  self.sim:observe("steps", steps or 0)
+  if steps then step:quantum(steps) end
+end
+return P]]):format(by, by:find('"') and chance(0.5) and "{ by = " .. by .. " }" or "", whole(2, 8),
+    pick{ "0", "1", "0.5" }, pick{ "{}", "{ 4, 8, 16, 64 }", "{ 2, 3 }" }, pick{ "math.huge", "3" },
+    one and pick{ "false", '"recompute"', '"swap"', '"pause"' } or "false") end }
+
 POLICIES.static = { make = function() return ([[
 local P = {}
 function P:schedule(replica, step)

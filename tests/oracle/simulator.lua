@@ -70,7 +70,7 @@ end
 -- sim:changed(req) is told of every request that is queued, sim.queues has every queue.
 function simulator.new_queue(sim, order)
   local key = type(order) == "function" and order or (order and function(req) return sim:key_of(req, order) end)
-  local methods = {}
+  local methods = { order = order }
   local function before(a, b) -- among equals the first that arrived
     if key(a) ~= key(b) then return key(a) < key(b) end
     return a.id < b.id

@@ -128,6 +128,7 @@ function steps.run(options)
     function req.waited() return record.waited + (record.state == "running" and 0 or sim.now - record.since) end
     function req.generated() return record.emitted end
     function req.computed() return record.computed end
+    function req.rank(_, number) record.rank = number end
     function req.preemptions() return record.preemptions end
     function req.first_token_at() return record.first end
     function req.attained() return record.attained + (record.state == "running" and sim.now - record.since or 0) end
@@ -202,6 +203,7 @@ function steps.run(options)
   function sim:key_of(req, key)
     if key == "predicted_total" then return req.prompt_tokens + req.predicted_output end
     if key == "priority" then return -req.priority end
+    if key == "rank" then return record_of[req].rank or 0 end
     return req[key]
   end
   function sim:sample(key)
@@ -420,6 +422,56 @@ function steps.run(options)
         preempt(replica, step, running[#running], "recompute")
         preempted = preempted + 1
       end
+    end
+    -- All that run here and wait in `from`, in one order, as far as they fit; whoever runs and stands last makes room.
+    function step:rank(rule)
+      local queue, edges, per_token = rule.from or sim.queue, rule.edges or {}, rule.per_token or 0
+      local function key_of(req)
+        local key = (type(rule.by) == "function" and rule.by(req) or sim:key_of(req, rule.by)) + per_token * req.generated()
+        if #edges == 0 then return key, math.huge end
+        local below = 0
+        while edges[below + 1] and edges[below + 1] <= key do below = below + 1 end
+        return below, edges[below + 1] and per_token > 0 and edges[below + 1] - key or math.huge
+      end
+      local list, aside = {}, {}
+      local function note(record, key, left, runs)
+        table.insert(list, { record = record, key = key, left = left, runs = runs, place = #list })
+      end
+      for _, record in ipairs(running_of(replica)) do
+        local key, left = key_of(record.req)
+        if not row_of(step, record) and not record.in_flight then note(record, key, left, true) end
+      end
+      for i = 1, #queue do
+        local key, left = key_of(queue[i])
+        if queue.order then key = sim:key_of(queue[i], queue.order) end -- it gives them their places
+        note(record_of[queue[i]], key, left, false)
+      end
+      table.sort(list, function(a, b) if a.key ~= b.key then return a.key < b.key end return a.place < b.place end)
+      local rows, preempted, least = 0, 0, math.huge
+      local function last_behind(at)
+        for i = #list, at + 1, -1 do
+          if list[i].runs and not aside[list[i].record] and not row_of(step, list[i].record) then return list[i].record end
+        end
+      end
+      for at, one in ipairs(list) do
+        if rows >= (rule.most or math.huge) then break end
+        if not aside[one.record] then
+          local good, why = add(replica, step, one.record)
+          local victim = last_behind(at)
+          while not good and rule.preempt and victim and (why == "memory" or why == "requests") do
+            aside[victim], preempted = true, preempted + 1
+            local how = rule.preempt == "pause" and why == "memory" and "recompute" or rule.preempt
+            if not preempt(replica, step, victim, how, queue, "back") then
+              preempt(replica, step, victim, "recompute", queue, "back")
+            end
+            good, why = add(replica, step, one.record)
+            victim = last_behind(at)
+          end
+          if good then rows, least = rows + 1, math.min(least, one.left) end
+          if not good and why ~= "elsewhere" and why ~= "late" then break end
+        end
+      end
+      return rows, preempted, least < math.huge and math.ceil(least / per_token) or nil
     end
     function step:barrier()
       step.static = true
