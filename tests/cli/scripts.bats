@@ -307,7 +307,7 @@ END
         [ "$status" -eq 1 ]
         says "./my.lua:3: $2"
     }
-    on 'replica.role = "prefill"' 'replica.role cannot be set; max_requests, token_budget, chunked, reserve and watermark can'
+    on 'replica.running = 3' 'replica.running cannot be set; max_requests, token_budget, chunked, reserve, watermark and role can'
     on 'replica.running = "x"' 'replica.running cannot be set; max_requests'
     on 'replica.anything = {}' 'replica.anything cannot be set; max_requests'
     on 'replica[1] = 2' 'replica.number cannot be set; max_requests'

@@ -67,8 +67,9 @@ end
 -- Mistakes in a key -------------------------------------------------------------------------------------------
 
 local CLUSTER_KEYS = "activation_gib, async_scheduling, experts, front_end, gpu, gpus, groups, kv, kv_block, kv_blocks, "
-  .. "kv_max_length, kv_precision, kv_tokens, max_requests, memory, memory_gib, model, name, oversize, "
-  .. "precision, prefix_cache, reserve, rules, runtime_gib, step_tokens, swap, token_budget, tp, "
+  .. "kv_bytes_per_token, kv_max_length, kv_precision, kv_tokens, link, max_gpus, max_requests, memory, memory_gib, model, "
+  .. "name, oversize, pipeline, precision, prefix_cache, reserve, role, rules, runtime_gib, signals, start, start_delay, "
+  .. "step_tokens, swap, token_budget, tp, "
   .. "usd_per_hour, utilization, watermark, weight_precision"
 local LATENCIES = "latency.step{base=, per_token=, per_context=}, latency.batch{alpha=, beta=, gamma=}, "
   .. 'latency.batch "GRID.csv", latency.table "GRID.csv", latency.profile "DIR", latency.custom(FUNCTION), '

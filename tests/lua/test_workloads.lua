@@ -97,7 +97,7 @@ mistake(classes '{ name = "a", share = 1, slo = { e2e = 0 } }',
   "s.lua:2: workload.classes[1].slo.e2e is 0; expected a number above 0 (seconds)")
 mistake(classes '{ name = "a", share = 1, slo = { itl = 1 } }',
   's.lua:2: workload.classes[1].slo has no key "itl"; its keys: '
-  .. "e2e, gap, tbt, ttft")
+  .. "e2e, gap, late, tbt, ttft")
 mistake(classes '{ name = "a", share = 1, priority = 1.5 }',
   "s.lua:2: workload.classes[1].priority is 1.5; expected a whole number from -2147483647 to 2147483647")
 mistake('synthetic { classes = { { name = "a", share = 1, prompt = 5 } }, ' .. ARRIVALS .. "limit = 10 }",
