@@ -80,6 +80,15 @@ static void check_blocks(const mb_sim *sim) {
     free(waits);
 }
 
+static bool is_gone(const mb_sim *sim, const mb_replica *replica) {
+    const mb_engine *engine = &replica->engine;
+    const mb_stepper *stepper = engine->stepper;
+    if (replica->busy || mb_bits_has(&sim->idle, engine->id) || mb_bits_has(&sim->boundary, engine->id))
+        return false;
+    return !stepper || (!stepper->stepping && stepper->running + stepper->paused == 0 &&
+                        stepper->kv.free == stepper->kv.total);
+}
+
 void mb_sim_check(mb_sim *sim) {
     const mb_metrics *metrics = &sim->metrics;
     require(sim, sim->arrived == sim->waiting + sim->running + metrics->finished + metrics->rejected,
@@ -95,6 +104,8 @@ void mb_sim_check(mb_sim *sim) {
         const mb_engine *engine = &replica->engine;
         const char *broken = mb_engine_broken(engine, replica->busy);
         require(sim, !broken, broken);
+        require(sim, mb_replica_serves(replica) || is_gone(sim, replica),
+                "who is starting, down or off holds no request, no block and no step");
         reserved += engine->kv.reserved;
         running += mb_engine_running(engine);
         idle += !replica->busy && !replica->dummy && mb_replica_serves(replica);
@@ -119,6 +130,8 @@ static double measure_of(const double values[MB_MEASURE_COUNT], const char *name
 
 void mb_sim_check_end(const mb_sim *sim) {
     const mb_metrics *metrics = &sim->metrics;
+    require(sim, fabs(metrics->replica_s - sim->lifecycle.integral) <= 1e-6 * (1 + metrics->replica_s),
+            "replica_s = integral of the number of replicas that are neither down nor off");
     double values[MB_MEASURE_COUNT];
     mb_measure_all(metrics, &sim->config->slo, values);
     for (int i = 0; i < MB_MEASURE_COUNT; i++)

@@ -50,6 +50,7 @@ void mb_presence_add_up(mb_sim *sim) {
 void mb_presence_restart(mb_sim *sim) {
     mb_presence_add_up(sim);
     sim->lifecycle.present = sim->lifecycle.before_start = (mb_presence){0};
+    sim->lifecycle.integral = 0;
 }
 
 void mb_presence_close(mb_sim *sim) {

@@ -280,6 +280,7 @@ typedef struct mb_lifecycle {
     uint32_t absent; // that can serve nothing: starting, down, off
     uint32_t draining;
     uint32_t failing;                  // when all steps of this instant have ended (changes.h)
+    double integral;                   // debug builds: of the number of those present, over time
     mb_presence present, before_start; // up to each one's counted_s; up to the first arrival
 } mb_lifecycle;
 

@@ -35,3 +35,12 @@ for policy in least_loaded tests/bench/split_policy.lua disaggregated; do
     awk -v p="$(basename "$policy" .lua)" -v m="$mixed" -v s="$seconds" \
         'BEGIN { printf "| `%s` | %.0f | %.2f |\n", p, 300 / s, m / s }'
 done
+
+head_of "a router over 100 replicas, 300000 requests" "thousand requests/s of processor time" "of \`power_of_two\`"
+exact=""
+for policy in power_of_two tests/bench/signals_policy.lua; do
+    POLICY=$policy spend 300000 tests/bench/signals.lua
+    exact=${exact:-$seconds}
+    awk -v p="$(basename "$policy" .lua)" -v m="$exact" -v s="$seconds" \
+        'BEGIN { printf "| `%s` | %.0f | %.2f |\n", p, 300 / s, m / s }'
+done
