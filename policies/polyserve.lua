@@ -36,7 +36,7 @@ end
 -- The fullest replica of a tier that can take it.
 function PolyServe:fullest(tier, req)
   local best, most = nil, -1
-  for _, replica in ipairs(self.sim.replicas) do
+  for _, replica in ipairs(self.up) do
     local load = replica.running + #replica.queue
     if self.tier[replica.id] == tier and load > most and self:fits(replica, req) then best, most = replica, load end
   end
@@ -45,7 +45,7 @@ end
 
 function PolyServe:place(req)
   local gap, empty, least, tiers = gap_of(req), nil, nil, {}
-  for _, replica in ipairs(self.sim.replicas) do
+  for _, replica in ipairs(self.up) do
     local tier, load = self.tier[replica.id], replica.running + #replica.queue
     if not tier then empty = empty or replica
     elseif tier < gap then tiers[#tiers + 1] = tier

@@ -1,10 +1,11 @@
 -- The least that a split of prompts and answers takes: prompts in turn, answers where the core sends them.
-local Split = require "mbsand.router".new()
-local init = Split.init
+local Split = {}
 
 function Split:init()
-  init(self)
-  for i, replica in ipairs(self.sim.replicas) do replica.role = i <= 2 and "prefill" or "decode" end
+  for i, replica in ipairs(self.sim.replicas) do
+    replica.role = i <= 2 and "prefill" or "decode"
+    replica:plain{ queue = replica.queue }
+  end
   self.turn = 0
 end
 
