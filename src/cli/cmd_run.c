@@ -12,6 +12,7 @@
 #include "cli/stop.h"
 #include "cli/warnings.h"
 #include "cli/watch.h"
+#include "page/terminal.h"
 #include "policy/policy_lua.h"
 #include "report/asked.h"
 #include "report/files.h"
@@ -21,6 +22,7 @@
 #include "report/runs_csv.h"
 #include "report/standing.h"
 #include "report/table.h"
+#include "report/terminal.h"
 #include "run/control.h"
 #include "run/reference.h"
 #include "run/until.h"
@@ -141,6 +143,13 @@ static mb_status run_jobs(const run_context *all, const mb_run_options *options,
     return mb_run_until(all->scenario, all->count, &until, options, results, error);
 }
 
+static size_t width_of_terminal(void) {
+    const char *columns = getenv("COLUMNS");
+    const long said = columns ? strtol(columns, NULL, 10) : 0;
+    const size_t width = mb_terminal_width(stdout, said > 0 ? (size_t)said : 80);
+    return width < 200 ? width : 200;
+}
+
 static mb_status run_section(run_context *all, int *code, mb_error *error) {
     const char *baseline = all->arguments->baseline;
     mb_run_options options = {.threads = all->arguments->threads,
@@ -161,6 +170,8 @@ static mb_status run_section(run_context *all, int *code, mb_error *error) {
     mb_progress_clear(&all->progress);
     all->finished[all->count++] = results;
     if (status == MB_OK) status = print_section(all, results, error);
+    if (status == MB_OK && all->arguments->plot && all->arguments->format == MB_OUTPUT_TABLE)
+        mb_terminal_plot(&all->watch.gathered, stdout, width_of_terminal(), mb_locale_utf8(false));
     fflush(stdout); // what is not kept comes after what it is about
     for (size_t i = 0; i < all->arguments->assert_count && status == MB_OK && !interrupted(); i++)
         all->broken += mb_demand_check(&all->demands[i], results);

@@ -46,6 +46,7 @@ enum {
     OPTION_ASSERT,
     OPTION_TIMELINE,
     OPTION_FIGURE,
+    OPTION_PLOT,
     OPTION_TIMELINE_WINDOW,
     OPTION_WATCH,
     OPTION_PAUSE_AT
@@ -247,6 +248,9 @@ static int take(mb_run_arguments *arguments, int option) {
                    ? 0
                    : mb_cli_usage(arguments->verb, "%s", error.message);
     }
+    case OPTION_PLOT:
+        arguments->plot = true;
+        return 0;
     case OPTION_FIGURE:
         arguments->figure = optarg;
         return 0;
@@ -354,6 +358,7 @@ static const struct {
     {{"dump", required_argument, NULL, OPTION_DUMP}, RUN},
     {{"timeline", required_argument, NULL, OPTION_TIMELINE}, RUN},
     {{"timeline-window", required_argument, NULL, OPTION_TIMELINE_WINDOW}, RUN},
+    {{"plot", no_argument, NULL, OPTION_PLOT}, RUN},
     {{"figure", required_argument, NULL, OPTION_FIGURE}, PLOT},
     {{"live", required_argument, NULL, OPTION_LIVE}, RUN},
     {{"assert", required_argument, NULL, OPTION_ASSERT}, RUN},

@@ -39,6 +39,7 @@ typedef struct mb_run_arguments {
     int until_measure;     // -1: the first of the verdict's
     uint32_t max_seeds;    // 0: not given
     unsigned dump;         // MB_DUMP_* of report/dump.h
+    bool plot;             // draw in the terminal
     const char *figure;    // its kind, of a plot
     const char *timeline;  // a file, or NULL
     bool window;           // --timeline-window was given

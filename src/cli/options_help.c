@@ -135,6 +135,7 @@ void mb_run_arguments_help(void) {
         "      --out DIR            write summary.csv and summary.json with a manifest into DIR\n"
         "      --dump LIST          with --out: files per request, batch (and who was in it) and decision;\n"
         "                           LIST of requests,batches,members,preemptions,decisions\n"
+        "      --plot               how things went over time, drawn in the terminal below the table\n"
         "      --timeline FILE      what happened when, for Perfetto: steps by replica, lives of requests, "
         "queue, "
         "memory;\n"

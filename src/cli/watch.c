@@ -18,6 +18,7 @@
 typedef struct watchers {
     mb_tee tee;
     mb_dump *dump;
+    mb_observer series; // self NULL: not kept
     bool drawn;
     size_t process;
 } watchers;
@@ -75,6 +76,8 @@ static mb_status open_tracks(mb_watch *watch, const mb_experiment *experiment, c
 
 static mb_status close_watchers(mb_watch *watch, watchers *of, bool whole, mb_error *error) {
     mb_status status = MB_OK;
+    const mb_job_observer keeper = mb_gathered_observer(&watch->gathered);
+    if (of->series.self) keeper.close(keeper.context, &of->series, whole, error);
     if (of->drawn) status = mb_tracks_file_end(&watch->tracks, of->process, error);
     if (of->drawn && !whole) atomic_store(&watch->cut_tracks, true);
     if (of->dump && !whole) atomic_store(&watch->cut_dumps, true);
@@ -90,12 +93,17 @@ static mb_status open_job(void *context, const mb_experiment *experiment, const 
     // The first point's own, not one that a reference or a control has made of it.
     const bool drawn = watch->arguments->timeline && experiment == &section->points[0].experiment &&
                        outcome->seed_index == 0;
-    if (!drawn && !watch->arguments->dump) return MB_OK;
+    const bool plotted = watch->arguments->plot;
+    if (!drawn && !plotted && !watch->arguments->dump) return MB_OK;
     watchers *of = calloc(1, sizeof *of);
     if (!of) return mb_fail_memory(error);
     mb_status status = MB_OK;
     if (watch->arguments->dump) status = open_dump(watch, experiment, outcome, source, of, error);
     if (status == MB_OK && drawn) status = open_tracks(watch, experiment, outcome, of, error);
+    const mb_job_observer keeper = mb_gathered_observer(&watch->gathered);
+    if (status == MB_OK && plotted)
+        status = keeper.open(keeper.context, experiment, outcome, source, &of->series, error);
+    if (of->series.self) of->tee.all[of->tee.count++] = of->series;
     if (status == MB_OK)
         *observer = mb_tee_observer(&of->tee);
     else
@@ -136,7 +144,13 @@ static mb_status make_dump_dir(mb_watch *watch, mb_error *error) {
 
 mb_status mb_watch_section(mb_watch *watch, size_t section, mb_run_options *options, mb_error *error) {
     watch->section = section;
-    if (!watch->arguments->dump && !watch->arguments->timeline) return MB_OK;
+    if (!watch->arguments->dump && !watch->arguments->timeline && !watch->arguments->plot) return MB_OK;
+    mb_gathered_deinit(&watch->gathered);
+    if (watch->arguments->plot) {
+        const mb_section *what = mb_scenario_section(watch->scenario, section);
+        const mb_status status = mb_gathered_init(&watch->gathered, what, error);
+        if (status != MB_OK) return status;
+    }
     options->observer = (mb_job_observer){.open = open_job, .close = close_job, .context = watch};
     return watch->arguments->dump ? make_dump_dir(watch, error) : MB_OK;
 }
@@ -202,6 +216,7 @@ mb_status mb_watch_finish(mb_watch *watch, mb_error *error) {
 }
 
 void mb_watch_close(mb_watch *watch) {
+    mb_gathered_deinit(&watch->gathered);
     mb_tracks_file_close(&watch->tracks);
     free(watch->dump_dir);
 }

@@ -2,6 +2,7 @@
 // Who looks on while the jobs of a run go: dumps, and the timeline.
 #pragma once
 #include "cli/options.h"
+#include "page/gather.h"
 #include "run/pool.h"
 #include "tracks/file.h"
 
@@ -14,6 +15,7 @@ typedef struct mb_watch {
     char *dump_dir;        // of it
     atomic_bool cut_dumps; // some run that was dumped did not come to its end
     mb_tracks_file tracks; // where a timeline is wanted
+    mb_gathered gathered;  // of the section, for --plot
     size_t first_process;  // of the section
     size_t skipped;        // points and seeds that the timeline leaves out
     atomic_bool cut_tracks;

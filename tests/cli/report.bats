@@ -189,3 +189,14 @@ END
     "$MBSAND" plot evil.lua --seeds 1 -q --figure timeline --measure memory -o figures/m.png 2>errors.txt
     [ "$(head -c 4 figures/m.png | tail -c 3)" = "PNG" ]
 }
+
+@test "--plot: in the terminal's width, in ASCII where it has no other letters, and it changes no result" {
+    LC_ALL=C COLUMNS=60 "$MBSAND" evil.lua --seeds 1 -q --plot >plot.txt 2>/dev/null
+    LC_ALL=C COLUMNS=60 "$MBSAND" evil.lua --seeds 1 -q >plain.txt 2>/dev/null
+    head -n "$(wc -l <plain.txt)" plot.txt | cmp - plain.txt
+    tail -n +"$(($(wc -l <plain.txt) + 1))" plot.txt >drawn.txt
+    [ "$(grep -c '^vllm_v1 ' drawn.txt)" -eq 5 ]
+    [ "$(grep '^vllm_v1 ' drawn.txt | awk '{ print length }' | sort -u)" -eq 60 ]
+    ! LC_ALL=C grep -q '[^ -~]' drawn.txt
+    LC_ALL=C.UTF-8 COLUMNS=60 "$MBSAND" evil.lua --seeds 1 -q --plot 2>/dev/null | grep -q '█'
+}
