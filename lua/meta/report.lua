@@ -141,6 +141,8 @@ function report.print_grid(results, policy, down, across, measure, format) end
 ---@field at_tokens number? fraction of admissions that ended because the token budget was used up
 ---@field padding_waste number? fraction of the batches' token positions that were padding
 ---@field kv_mean number? time average of reserved KV memory, fraction of capacity
+---@field replica_s number? seconds summed over the replicas that are there
+---@field lost_s number? seconds of steps that failures cut
 ---@field kv_peak number? highest reserved KV memory of a replica, fraction of capacity
 ---@field kv_fragmentation number? time average of reserved KV memory that stays unused, fraction of the reserved
 ---@field waited_fraction number? fraction of requests that did not start at once

@@ -59,27 +59,27 @@ void mb_verify_arguments_help(void) {
 }
 
 void mb_plot_arguments_help(void) {
-    fputs(
-        "usage: mbsand plot SCENARIO.lua|RESULTS.db --figure KIND -o FILE.pdf|svg|png [options]\n\n"
-        "Run a scenario, or read a database of `mbsand sweep`, and let gnuplot draw a figure for a paper's "
-        "column. FILE.dat\n"
-        "and FILE.gp lie beside it: the numbers, and the script, which can be changed.\n\n"
-        "      --figure KIND        cdf: times of requests; sweep: a measure along a key, with intervals; "
-        "pareto: two\n"
-        "                           measures; timeline: over time, batches: their size over time (first "
-        "seed)\n"
-        "      --measure NAME       of cdf: ttft, itl, tpot, e2e (default), queue; of sweep and pareto "
-        "(upwards): "
-        "a measure;\n"
-        "                           of timeline: waiting (default), running, memory, batch, tbt\n"
-        "  -o, --output FILE        the figure\n"
-        "  -p, -s, -j, --seeds, --seed, --only, --over, --step, --hook-seconds, --hook-instructions, --jit,\n"
-        "  --memory-mb, --no-os-sandbox, -q   as of `mbsand run`; of a scenario\n"
-        "  -h, --help               this text\n\n"
-        "Of a scenario with several sections the first is drawn; of a sweep, but for sweep and pareto, the "
-        "first "
-        "point.\n",
-        stdout);
+    fputs("usage: mbsand plot SCENARIO.lua|RESULTS.db --figure KIND -o FILE.pdf|svg|png [options]\n\n"
+          "Run a scenario, or read a database of `mbsand sweep`, and let gnuplot draw a figure for a paper's "
+          "column. FILE.dat\n"
+          "and FILE.gp lie beside it: the numbers, and the script, which can be changed.\n\n"
+          "      --figure KIND        cdf: times of requests; sweep: a measure along a key, with intervals; "
+          "pareto: two\n"
+          "                           measures; timeline: over time, batches: their size over time (first "
+          "seed)\n"
+          "      --measure NAME       of cdf: ttft, itl, tpot, e2e (default), queue; of sweep and pareto "
+          "(upwards): "
+          "a measure;\n"
+          "                           of timeline: waiting (default), running, memory, batch, tbt\n"
+          "  -o, --output FILE        the figure\n"
+          "  --policy, --set, --jobs, --seeds, --seed, --only, --over, --step, --why, --hook-seconds, "
+          "--hook-instructions,\n"
+          "  --jit, --memory-mb, --no-os-sandbox, --quiet   as of `mbsand run`; of a scenario\n"
+          "  -h, --help               this text\n\n"
+          "Of a scenario with several sections the first is drawn; of a sweep, but for sweep and pareto, the "
+          "first "
+          "point.\n",
+          stdout);
 }
 
 void mb_report_arguments_help(void) {

@@ -323,7 +323,7 @@ END
     on 'self.sim:queue{ by = {} }' 'queue: by = a table is unknown; expected a function(req), "arrival"'
     on 'self.sim:queue{ by = "mood" }' 'queue: by = "mood" is unknown; expected a function(req)'
     on 'self.sim:queue{ key = "priority" }' "queue: there is no option 'key'; expected by = ..."
-    on 'replica:estimate{ prefill = "x" }' 'estimate: expected { prefill = tokens'
+    on 'replica:estimate{ prefill = "x" }' 'estimate: prefill is a number of tokens of at least 0'
     on 'step:add(self.sim.queue:peek(), 2.5)' 'step:add: the tokens must be a whole number of at least 1'
     on 'step:add(self.sim.queue:peek(), 0)' 'step:add: the tokens must be a whole number of at least 1'
 }
