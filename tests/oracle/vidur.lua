@@ -1,8 +1,9 @@
--- Vidur's replicas with stages (microsoft/vidur, MLSys 2024) as its replica and stage schedulers have them, under its Sarathi
--- scheduler: as many batches in flight as there are stages, composed as soon as there is room, of batch_size_cap / stages
--- rows at most; a queue in front of each stage. Memory is not short, so nobody is restarted.  vidur{ requests = { { arrival,
--- prompt, output }, ... }, stages =, cap =, chunk =, base =, per_token =, send = } -> { { start =, stop =, rows = { { id,
--- tokens }, ... } }, ... } in order of ends
+-- Vidur's replicas with stages (microsoft/vidur, MLSys 2024) as its replica and stage schedulers have them, under its
+-- Sarathi scheduler: as many batches in flight as there are stages, composed as soon as there is room, of
+-- batch_size_cap / stages rows at most; a queue in front of each stage. Memory is not short, so nobody is restarted.
+--
+--   vidur{ requests = { { arrival, prompt, output }, ... }, stages =, cap =, chunk =, base =, per_token =, send = }
+--   -> { { start =, stop =, rows = { { id, tokens }, ... } }, ... } in order of ends
 
 return function(config)
   local now, in_flight, done = 0, 0, {}
