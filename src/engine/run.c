@@ -467,7 +467,7 @@ static mb_status leave_done(mb_engine *engine, mb_error *error) {
     }
     if (failed) return mb_fail_memory(error);
     stepper->with_decodes = false; // the step is over: whoever is told of the ends stands before the next
-    mb_status status = mb_hand_over(engine, error);
+    mb_status status = stepper->handed_count ? mb_hand_over(engine, error) : MB_OK;
     for (uint32_t i = 0; i < count && status == MB_OK; i++)
         status = mb_run_finish(engine, stepper->selected[i], error);
     return status;

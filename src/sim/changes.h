@@ -15,5 +15,10 @@ bool mb_changes_watch(mb_sim *sim, uint32_t replica);
 static inline double mb_changes_next_s(const mb_sim *sim) {
     return sim->failures.heap.count ? mb_heap_top(&sim->failures.heap).time_s : INFINITY;
 }
+// Is anything due now?
+static inline bool mb_changes_due(const mb_sim *sim) {
+    return sim->lifecycle.failing || mb_changes_next_s(sim) <= sim->now_s ||
+           (sim->heap.count && mb_heap_top(&sim->heap).kind == MB_EVENT_CHANGE);
+}
 // All that is due now.
 mb_status mb_changes_take(mb_sim *sim, mb_error *error);

@@ -239,10 +239,10 @@ static mb_status run_instant(mb_sim *sim, double time_s, mb_error *error) {
     if (status == MB_OK) status = end_steps(sim, error);
     if (status == MB_OK && sim->transfers) status = mb_transfers_arrive(sim, error);
     if (sim->now_s >= sim->warmup_end_s) mb_window_open(sim);
-    if (status == MB_OK) status = mb_changes_take(sim, error);
+    if (status == MB_OK && mb_changes_due(sim)) status = mb_changes_take(sim, error);
     if (status == MB_OK) status = take_arrivals(sim, error);
     if (status == MB_OK) status = fire_timers(sim, error);
-    if (status == MB_OK) status = mb_seen_publish_now(sim, error);
+    if (status == MB_OK && sim->seen) status = mb_seen_publish_now(sim, error);
     if (status == MB_OK) status = mb_handoffs_send(sim, error);
     if (status == MB_OK) status = mb_dispatch(sim, error);
     if (sim->config->fair.measured) mb_service_look(sim);
