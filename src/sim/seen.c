@@ -123,7 +123,9 @@ static bool see(mb_sim *sim) {
 // From the last that is old enough at `time_s` on: nobody can look before.
 mb_status mb_seen_pass_until(mb_sim *sim, double time_s, mb_error *error) {
     const double period_s = sim->config->signal_period_s;
-    const uint64_t count = old_enough(sim, time_s);
+    uint64_t count = old_enough(sim, time_s);
+    // That of the instant itself is made when its timers have fired, and until then the one before is seen.
+    if (count && (double)(count - 1) * period_s >= time_s) count--;
     uint64_t n = sim->seen->published;
     if (count > n + 1) n = count - 1;
     bool done = true;

@@ -339,6 +339,10 @@ said = run { rows = queue, policy = sees, cluster = "gpus = 1, signals = { perio
 tap.equal(said, "0.005 0 0 0 0 0 1600 0 0 | 0.015 0 0 0 0 0 1600 1 10 | 0.105 0 0 0 0 0 1600 1 10 | "
   .. "0.11 0.1 1 1 20 32 1568 1 7",
   "period 0.1, delay 0.01: at 0.105 the state at 0, at 0.11 that at 0.1, before anybody planned")
+-- Nothing happens between 0.01 and 0.25, which is a time of publication itself: timers at 0.25 see the one before.
+said = run { rows = { { 0, 10, 40 } }, policy = (sees:gsub("0.005, 0.015, 0.105, 0.11", "0.25")),
+  cluster = "gpus = 1, signals = { period = 0.125 }," }
+tap.equal(said, "0.25 0.125 1 1 22 32 1568 0 0", "period 0.125: at 0.25 the state at 0.125")
 said = run { rows = queue, policy = sees }
 tap.equal(said, "0.005 0.005 1 0 0 16 1584 0 0 | 0.015 0.015 1 1 11 16 1584 0 0 | 0.105 0.105 1 1 20 32 1568 1 7 | "
   .. "0.11 0.11 1 1 21 32 1568 1 7", "no period: what is", said)
