@@ -47,6 +47,17 @@ static void check_transfers(const mb_sim *sim) {
     require(sim, staying == all->staying, "requests that are to leave their replicas");
 }
 
+// Blocks of its own that a request holds, with those that its decodes took and nobody has written into it
+// yet.
+static uint64_t blocks_held(const mb_sim *sim, const mb_request *request) {
+    const mb_stepper *stepper = sim->replicas[request->replica]->engine.stepper;
+    if (request->phase != MB_PHASE_RUNNING || request->stage != MB_STAGE_DECODE) return request->hold.own;
+    const uint64_t computed = request->computed + (stepper->iteration - request->joined);
+    const uint64_t blocks = mb_kv_blocks_for(&stepper->kv, computed);
+    return blocks > request->hold.own + request->hold.shared ? blocks - request->hold.shared
+                                                             : request->hold.own;
+}
+
 // Blocks that requests hold in each pool: of their own where they run or wait, and set aside where they go.
 static void check_blocks(const mb_sim *sim) {
     uint64_t *own = calloc(sim->replica_count, sizeof *own), away = 0;
@@ -56,7 +67,7 @@ static void check_blocks(const mb_sim *sim) {
         const mb_request *request = mb_request_at(&sim->requests, slot);
         const bool waiting = request->phase == MB_PHASE_WAITING,
                    holds = waiting && mb_stage_holds(request->stage);
-        if (holds || request->phase == MB_PHASE_RUNNING) own[request->replica] += request->hold.own;
+        if (holds || request->phase == MB_PHASE_RUNNING) own[request->replica] += blocks_held(sim, request);
         if (holds && !(request->stage == MB_STAGE_MOVING &&
                        sim->transfers->list[request->transfer].stage == MB_STAGE_SWAPPED))
             waits[request->replica]++;

@@ -18,7 +18,7 @@ setup() {
 @test "another folder gives the same bits" {
     copy="$BATS_TEST_TMPDIR/a folder with another name"
     mkdir -p "$copy"
-    cp -R "$root/Makefile" "$root/src" "$copy/"
+    cp -R "$root/Makefile" "$root/src" "$root/third_party" "$copy/"
     cd "$copy"
     make -s -j"$(nproc)" CC=gcc OUT=out out/mbsand
     cmp out/mbsand "$root/build/lua5.4-release-gcc/mbsand"
@@ -39,7 +39,7 @@ setup() {
 @test "make release gives a program that prints the same bytes" {
     copy="$BATS_TEST_TMPDIR/released"
     mkdir -p "$copy"
-    cp -R "$root/Makefile" "$root/.ci" "$root/src" "$root/lua" "$root/policies" "$root/scenarios" "$root/data" "$copy/"
+    cp -R "$root/Makefile" "$root/.ci" "$root/src" "$root/third_party" "$root/lua" "$root/policies" "$root/scenarios" "$root/data" "$copy/"
     mkdir -p "$copy/tests" && cp -R "$root/tests/bench" "$copy/tests/"
     (cd "$copy" && make -s -j"$(nproc)" CC=gcc release)
     for scenario in burst continuous_burst; do
