@@ -157,7 +157,7 @@ plain_steps() { # plain_steps ARGUMENTS [more lines]
     schedule 'return self.sim.queu'
     ends 1 "./my.lua:3: a sim has no field 'queu'; did you mean 'queue'?"
     schedule 'return self.sim.nothing_like_it'
-    ends 1 "./my.lua:3: a sim has no field 'nothing_like_it'; it has after, arrivals_ended, bins, cancel, clients, cluster, every, group"
+    ends 1 "./my.lua:3: a sim has no field 'nothing_like_it'; it has abort, add, after, arrivals_ended, bins, cancel, clients, cluster, copy, every, group"
     schedule 'step:admitt(self.sim.queue)'
     ends 1 "./my.lua:3: a step has no field 'admitt'; did you mean 'admit'?"
     schedule 'self.sim.queue:pull()'
@@ -178,7 +178,7 @@ plain_steps() { # plain_steps ARGUMENTS [more lines]
     schedule 'self.sim.now = 1'
     ends 1 "./my.lua:3: sim.now cannot be set; keep your own values in self.now"
     schedule 'replica.running = 1'
-    ends 1 "./my.lua:3: replica.running cannot be set; max_requests, token_budget, chunked, reserve and watermark can"
+    ends 1 "./my.lua:3: replica.running cannot be set; max_requests, token_budget, chunked, reserve, watermark and role can"
 }
 
 # Methods, and what never changes, are kept with the object when they are first read; the rest is read each time.
@@ -186,7 +186,7 @@ plain_steps() { # plain_steps ARGUMENTS [more lines]
     schedule 'local q = replica.queue; q:peek(); q = replica.queue; q.push = nil'
     ends 1 "./my.lua:3: 'push' of a queue cannot be set; keep your own values in self"
     schedule 'local id = replica.id; replica.id = 2'
-    ends 1 "./my.lua:3: replica.id cannot be set; max_requests, token_budget, chunked, reserve and watermark can"
+    ends 1 "./my.lua:3: replica.id cannot be set; max_requests, token_budget, chunked, reserve, watermark and role can"
     schedule 'local id = replica.id; return replica.runing'
     ends 1 "./my.lua:3: a replica has no field 'runing'; did you mean 'running'?"
     schedule 'local id = replica.id; return replica[1]'

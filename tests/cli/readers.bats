@@ -29,10 +29,12 @@ compare() {
     done
 }
 
-bundled() { basename -s .lua "$root"/policies/*.lua | tr '\n' ' '; }
+# All but one that needs roles, and makes queues of its own, which reading them would make before.
+bundled() { basename -s .lua "$root"/policies/*.lua | grep -v disaggregated | tr '\n' ' '; }
 
 @test "whoever reads changes nothing: steps" {
-    compare "$(bundled)" 'latency.step { base = 0.01, per_token = 0.0001, per_context = 0.000001 }' ', kv_block = 4, kv_blocks = 60, kv_max_length = 120'
+    compare "$(bundled)" 'latency.step { base = 0.01, per_token = 0.0001, per_context = 0.000001 }' \
+        ', kv_block = 4, kv_blocks = 60, kv_max_length = 120, link = { seconds_per_token = 0.0001 }'
 }
 
 @test "whoever reads changes nothing: whole batches" {

@@ -22,6 +22,8 @@ local SEEN = {
   schedule = function(_, step) return { building = step } end,
   stepped = function(_, step) return { report = step } end,
   finish = function(req) return { request = req } end,
+  handoff = function(req) return { request = req } end,
+  signal = function() return {} end,
   init = function() return {} end,
   done = function() return {} end,
 }
