@@ -68,7 +68,7 @@ FUZZ    := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(sort $(wildcard tests/fuzz/
 BENCH   := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(sort $(wildcard tests/bench/bench_*.c)))
 SCRIPTS := lua policies scenarios data
 
-.PHONY: all release binary probe run test unit unit-programs fuzz-programs bench bench-programs lint format install files uninstall sbom dist deb static clean
+.PHONY: all release binary warnings probe run test unit unit-programs fuzz-programs bench bench-programs lint format install files uninstall sbom dist deb static clean
 .DELETE_ON_ERROR:
 
 # In two steps: what the first installs, the second finds.
@@ -160,6 +160,10 @@ $(OUT)/fuzz/%: tests/fuzz/%.c $(OUT)/core.a
 	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -fsanitize=fuzzer -MMD -MP -o $@ $< $(OUT)/core.a $(LDLIBS_ALL)
 
 fuzz-programs: $(FUZZ)
+
+# What the compiler says of all sources, without compiling them.
+warnings:
+	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -fsyntax-only $(SOURCES)
 
 # After the program, not beside it: two makes must not write the same objects.
 unit: all

@@ -68,7 +68,7 @@ export UBSAN_OPTIONS=print_stacktrace=1
 
 build "gcc, Lua 5.4, release" CC=gcc all unit
 build "gcc, LuaJIT, release" CC=gcc LUA=luajit all
-build "clang, Lua 5.4, release" CC=clang CFLAGS="-O0 -U_FORTIFY_SOURCE" all # for its warnings
+build "clang, Lua 5.4, release: its warnings" CC=clang warnings # what fuzzing needs it builds itself
 build "gcc, Lua 5.4, ASan + UBSan, invariants" CC=gcc BUILD=asan all unit
 build "gcc, LuaJIT, ASan + UBSan, invariants" CC=gcc BUILD=asan LUA=luajit all
 build "gcc, Lua 5.4, TSan, invariants" CC=gcc BUILD=tsan all
@@ -101,14 +101,16 @@ for source in tests/unit/test_*.c; do
 done
 for test in tests/lua/test_*.lua; do
     suite "lua: $(basename "$test" .lua) (Lua 5.4)" lua5.4 "$test"
-    # The compiler of Debian's LuaJIT snapshot now and then miscompiles the oracle; mbsand itself runs with it off too.
+    # Those that run the program would run the same one again. The compiler of Debian's LuaJIT snapshot now and then
+    # miscompiles the oracle; mbsand itself runs with it off too.
+    grep -qE 'require "program"|getenv "MBSAND"|getenv\("MBSAND"\)' "$test" && continue
     suite "lua: $(basename "$test" .lua) (LuaJIT)" luajit -joff "$test"
 done
 suite "oracle: 420 random comparisons" lua5.4 tests/oracle/compare.lua
 MBSAND=$MBSAND_ASAN suite "oracle: with invariants" lua5.4 tests/oracle/compare.lua 40 2
 suite "oracle: steps, worked and random" lua5.4 tests/oracle/compare_steps.lua 80
 MBSAND=$MBSAND_ASAN suite "oracle: steps with invariants" lua5.4 tests/oracle/compare_steps.lua 12 2
-suite "oracle: plain steps = their hooks written out" lua5.4 tests/oracle/plain.lua 25
+suite "oracle: plain steps = their hooks written out" lua5.4 tests/oracle/plain.lua 15
 MBSAND=$MBSAND_LUAJIT suite "oracle: plain steps (LuaJIT)" lua5.4 tests/oracle/plain.lua 8 2
 suite "oracle: policies by hand" lua5.4 tests/oracle/policies.lua
 suite "oracle: pipelines by hand" lua5.4 tests/oracle/pipeline.lua
