@@ -203,7 +203,7 @@ mb_status mb_watch_finish(mb_watch *watch, mb_error *error) {
             stderr,
             "mbsand: what runs that did not come to their end had dumped is in %s, in files named *.part\n",
             watch->arguments->out);
-    const char *path = watch->arguments ? watch->arguments->timeline : NULL; // NULL: nothing was opened
+    const char *path = watch->arguments->timeline;
     if (!path || !watch->tracks.output.file) return MB_OK;
     if (atomic_load(&watch->cut_tracks)) watch->tracks.whole = false;
     const mb_status status = mb_tracks_file_commit(&watch->tracks, about(watch), error);

@@ -118,8 +118,7 @@ mb_status mb_migrate_on(mb_sim *sim, uint32_t index, mb_error *error) {
 mb_status mb_migrations_leave(mb_sim *sim, const mb_replica *replica, mb_error *error) {
     const mb_transfers *all = sim->transfers;
     mb_status status = MB_OK;
-    if (!all || !all->staying) return status;
-    for (uint32_t i = 0; i < all->count && status == MB_OK; i++) {
+    for (uint32_t i = 0; all->staying && i < all->count && status == MB_OK; i++) {
         const mb_transfer *transfer = &all->list[i];
         if (!transfer->number || transfer->kind != MB_TRANSFER_STAY || transfer->from != replica->engine.id)
             continue;

@@ -10,7 +10,7 @@ mb_status mb_migrate(mb_sim *sim, uint32_t slot, uint32_t to, uint32_t stages, u
                      const char **refused, mb_error *error);
 // A stage has arrived.
 mb_status mb_migrate_on(mb_sim *sim, uint32_t index, mb_error *error);
-// A replica stands between two steps: those leave that are to.
+// A replica stands between two steps: those leave that are to, if there are transfers.
 mb_status mb_migrations_leave(mb_sim *sim, const mb_replica *replica, mb_error *error);
 // It comes to nothing: the policy is told why ("done", "preempted", "memory", "down"). Does nothing where the
 // request is not being moved while it runs. leaves: the system, now.

@@ -138,7 +138,6 @@ mb_status mb_seen_pass_until(mb_sim *sim, double time_s, mb_error *error) {
 }
 
 mb_status mb_seen_publish_now(mb_sim *sim, mb_error *error) {
-    if (!sim->seen) return MB_OK;
     bool done = true;
     if (mb_seen_next_s(sim) == sim->now_s) done = publish(sim, sim->seen->published);
     return done && see(sim) ? MB_OK : mb_fail_memory(error);

@@ -35,7 +35,7 @@ static inline double mb_seen_next_s(const mb_sim *sim) {
 static inline mb_status mb_seen_pass(mb_sim *sim, double time_s, mb_error *error) {
     return sim->seen && mb_seen_next_s(sim) < time_s ? mb_seen_pass_until(sim, time_s, error) : MB_OK;
 }
-// At this instant, if it is one of them.
+// At this instant, if it is one of them; of a scenario with signals.
 mb_status mb_seen_publish_now(mb_sim *sim, mb_error *error);
 
 // --- asking. How a replica is now; and how it is seen, and as of when. (The same, where signals have no

@@ -28,20 +28,7 @@ policy() {
     } >my.lua
 }
 
-# good: it runs without a complaint, jumping and step by step, with both engines of Lua, and all do the same
-good() {
-    local binary way first=
-    for binary in "$MBSAND" "$MBSAND_LUAJIT"; do
-        for way in "" --step; do
-            rm -rf o
-            run "$binary" s.lua --out o --dump requests,batches,decisions,preemptions $way
-            [ "$status" -eq 0 ] || { echo "$output"; return 1; }
-            rm o/summary.*
-            sum=$(cat o/*.csv | cksum)
-            [ "$sum" = "${first:=$sum}" ] || { echo "$binary $way differs"; return 1; }
-        done
-    done
-}
+good() { runs_alike requests,batches,decisions,preemptions; }
 
 refused() { # refused TEXT: the run fails with this sentence
     run "$MBSAND" s.lua

@@ -56,3 +56,19 @@ interrupting() {
   if self.calls == 2 then step:quantum(1) end
   step:admit(self.sim.queue)"
 }
+
+# runs_alike WHAT: s.lua runs without a complaint, jumping and step by step, with both engines of Lua, and the dumps of WHAT
+# are the same.
+runs_alike() {
+    local binary way sum first=
+    for binary in "$MBSAND" "$MBSAND_LUAJIT"; do
+        for way in "" --step; do
+            rm -rf o
+            run "$binary" s.lua --quiet --out o --dump "$1" $way
+            [ "$status" -eq 0 ] || { echo "$output"; return 1; }
+            rm o/summary.*
+            sum=$(cat o/*.csv | cksum)
+            [ "$sum" = "${first:=$sum}" ] || { echo "$binary $way differs"; return 1; }
+        done
+    done
+}

@@ -27,19 +27,7 @@ policy() { # policy BODY: my.lua, with the table P, and line(queue), the ids in 
     } >my.lua
 }
 
-good() { # jumping and step by step, with both engines of Lua, the same
-    local binary way first=
-    for binary in "$MBSAND" "$MBSAND_LUAJIT"; do
-        for way in "" --step; do
-            rm -rf o
-            run "$binary" s.lua -q --out o --dump requests,preemptions $way
-            [ "$status" -eq 0 ] || { echo "$output"; return 1; }
-            rm o/summary.*
-            sum=$(cat o/*.csv | cksum)
-            [ "$sum" = "${first:=$sum}" ] || { echo "$binary $way differs"; return 1; }
-        done
-    done
-}
+good() { runs_alike requests,preemptions; }
 
 refused() { # refused TEXT: the run fails with this sentence
     run "$MBSAND" s.lua -q

@@ -3,7 +3,7 @@
 
 local program = {}
 
-program.path = os.getenv("MBSAND") or "build/mbsand"
+program.path = os.getenv("MBSAND") or os.getenv("PWD") .. "/build/mbsand"
 program.tolerance = 1e-9
 
 -- Park & Miller's generator: the same numbers under every Lua. uniform(), whole(low, high), pick(list), chance(p).
