@@ -85,4 +85,6 @@ setup() {
     run env PATH="$BATS_TEST_TMPDIR/bin:$PATH" CC=clang-that-is-not-there sh -c 'id() { echo 1000; }; . "$1"' - "$root/.ci/packages"
     [ "$status" -eq 1 ]
     [ "${lines[-1]}" = "    sudo apt-get install clang-that-is-not-there" ]
+    run env -u CC "$root/.ci/packages" build # nothing is missing: not a word
+    [ "$status" -eq 0 ] && [ -z "$output" ]
 }
