@@ -3,8 +3,7 @@
 
 #include "engine/build.h"
 
-// In order of admission, in which they usually are.
-static void put_in_order(const mb_request_store *requests, uint32_t *slots, uint32_t count) {
+void mb_put_in_order(const mb_request_store *requests, uint32_t *slots, uint32_t count) {
     for (uint32_t i = 1; i < count; i++) {
         const uint32_t slot = slots[i];
         const uint64_t order = mb_request_at(requests, slot)->order;
@@ -29,7 +28,7 @@ mb_status mb_hand_out(mb_engine *engine, uint32_t slot, mb_stage stage, mb_error
 mb_status mb_hand_over(mb_engine *engine, mb_error *error) {
     mb_stepper *stepper = engine->stepper;
     mb_status status = MB_OK;
-    put_in_order(stepper->requests, stepper->handed, stepper->handed_count);
+    mb_put_in_order(stepper->requests, stepper->handed, stepper->handed_count);
     for (uint32_t i = 0; i < stepper->handed_count && status == MB_OK; i++) {
         status = mb_hand_out(engine, stepper->handed[i], MB_STAGE_HANDOFF, error);
         if (status == MB_OK) engine->around->handed(engine->around->self, engine, stepper->handed[i]);

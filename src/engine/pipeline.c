@@ -217,14 +217,15 @@ static bool advance_decode(mb_stepper *stepper, uint32_t slot) {
     return true;
 }
 
-// Everybody advances first; then those that are done, decodes before prompts, leave: they are gathered in
-// `selected`, for which a batch has no use any more.
+// Everybody advances first; then those that are done, decodes before prompts, each in order of admission,
+// leave: they are gathered in `selected`, for which a batch has no use any more.
 static mb_status advance(mb_engine *engine, mb_flight *flight, uint32_t *done, mb_error *error) {
     mb_stepper *stepper = engine->stepper;
+    const uint32_t decodes = flight->count - flight->rows;
+    uint32_t first_prompt = 0;
     bool failed = false;
     *done = 0;
     for (uint32_t n = 0; n < flight->count; n++) {
-        const uint32_t decodes = flight->count - flight->rows;
         const bool prompt = n >= decodes;
         const uint32_t slot = flight->slots[prompt ? n - decodes : flight->rows + n];
         mb_request *request = mb_request_at(stepper->requests, slot);
@@ -236,8 +237,12 @@ static mb_status advance(mb_engine *engine, mb_flight *flight, uint32_t *done, m
         if (!mb_slots_room(&stepper->selected, *done, &stepper->selected_capacity))
             return mb_fail_memory(error);
         stepper->selected[(*done)++] = slot;
+        first_prompt += !prompt;
     }
-    return failed ? mb_fail_memory(error) : MB_OK;
+    if (failed) return mb_fail_memory(error);
+    mb_put_in_order(stepper->requests, stepper->selected, first_prompt);
+    mb_put_in_order(stepper->requests, stepper->selected + first_prompt, *done - first_prompt);
+    return MB_OK;
 }
 
 static double busy_within(const mb_pipeline *pipeline, const mb_flight *flight, double until_s) {

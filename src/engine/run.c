@@ -437,7 +437,8 @@ bool mb_run_advance_row(mb_stepper *stepper, uint32_t slot, bool *failed) {
     return false;
 }
 
-// Everything advances first; then those that are handed over, or done, leave, decodes before prefills.
+// Everything advances first; then those that are handed over, or done, leave, decodes before prefills, each
+// in order of admission (in which the policy need not have added them).
 static mb_status leave_done(mb_engine *engine, mb_error *error) {
     mb_stepper *stepper = engine->stepper;
     bool failed = false;
@@ -459,6 +460,7 @@ static mb_status leave_done(mb_engine *engine, mb_error *error) {
             return mb_fail_memory(error);
         stepper->selected[count++] = mb_stepper_pop_decode(stepper);
     }
+    const uint32_t first_row = count;
     for (uint32_t i = 0; i < stepper->row_count; i++) {
         if (!mb_run_advance_row(stepper, stepper->rows[i], &failed)) continue;
         if (!mb_slots_room(&stepper->selected, count, &stepper->selected_capacity))
@@ -466,6 +468,7 @@ static mb_status leave_done(mb_engine *engine, mb_error *error) {
         stepper->selected[count++] = stepper->rows[i];
     }
     if (failed) return mb_fail_memory(error);
+    mb_put_in_order(stepper->requests, stepper->selected + first_row, count - first_row);
     stepper->with_decodes = false; // the step is over: whoever is told of the ends stands before the next
     mb_status status = stepper->handed_count ? mb_hand_over(engine, error) : MB_OK;
     for (uint32_t i = 0; i < count && status == MB_OK; i++)

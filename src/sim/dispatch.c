@@ -189,7 +189,7 @@ static mb_status offer(mb_sim *sim, mb_replica *replica, mb_error *error) {
         catch_up(sim, replica);
         // (Ranks of a group are asked later than the news came, and stages are open while requests run:
         // others may have taken what it was about.)
-        const bool later = sim->groups || sim->staged;
+        const bool later = sim->groups || replica->engine.pipeline;
         const bool news = mb_sim_concerns(replica, later ? mb_sim_newest_change(sim) : sim->version);
         if (!replica->needs_call && !news) return MB_OK;
         if (sim->groups && !mb_lockstep_may_start(sim, replica)) return MB_OK;

@@ -75,7 +75,10 @@ void mb_window_close(mb_sim *sim) {
     if (sim->config->programs) mb_programs_end(sim);
     sum_engines(sim);
     metrics->end_s = sim->now_s;
-    if (!sim->warm) mb_metrics_restart(metrics, sim->now_s); // nothing was observed
+    if (!sim->warm) { // nothing was observed
+        mb_metrics_restart(metrics, sim->now_s);
+        mb_presence_restart(sim);
+    }
     if (sim->arrived == 0) metrics->start_s = metrics->end_s;
     mb_presence_close(sim);
     metrics->requests = sim->arrived;

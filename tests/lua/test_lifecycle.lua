@@ -410,6 +410,46 @@ for _, names in ipairs(names_of) do
   end
 end
 
+-- Who leaves first ---------------------------------------------------------------------------------------------
+
+-- All are done in one step, and leave in order of admission, in whatever order the policy added them.
+local BACKWARDS = [[
+local function backwards(r, step)
+  local list = {}
+  for req in r:each_running() do table.insert(list, 1, req) end
+  for _, req in ipairs(list) do step:add(req) end
+end
+function P:schedule(r, step)
+  backwards(r, step)
+  while #self.sim.queue > 0 do if not step:add(self.sim.queue:peek(), 4) then return end end
+end
+function P:finish(req) say(req.id) end
+]]
+for _, output in ipairs{ 1, 3 } do -- prompts in two chunks; decodes
+  for _, cluster in ipairs{ "gpus = 1,", "gpus = 2, pipeline = { stages = 2 }," } do
+    said = run{ rows = { { 0, 8, output }, { 0, 8, output }, { 0, 8, output } }, cluster = cluster, policy = BACKWARDS }
+    tap.equal(said, "0 | 1 | 2", ("%s outputs of %d leave in order of admission"):format(cluster, output))
+  end
+end
+
+-- Before the warm-up ended nothing was observed.
+_, measures = run{ more = "failures = { { at = 0.045, replica = 1, repair = 1 } }, warmup = { seconds = 9 }, stop_time = 0.1,",
+  policy = "" }
+tap.ok(measures.kv_mean == nil and measures.gpu_util == nil,
+  "a run that ended before its warm-up did has no mean of memory, nor of time")
+tap.equal(measures.replica_s, 0, "and no seconds of replicas")
+
+-- An idle replica without stages is asked whenever something arrived, though another, that has some, took it.
+said = run{ rows = { { 0, 4, 1 }, { 0.001, 4, 1 }, { 0.1, 4, 1 }, { 0.2, 4, 1 } },
+  cluster = 'groups = { { name = "a", gpus = 2, pipeline = { stages = 2 } }, { name = "b", gpus = 1 } },', policy = [[
+function P:schedule(r, step)
+  local req = self.sim.queue:pop_back()
+  if r.group == "b" then say(self.sim.now, self.sim.waiting) end
+  if r.group == "a" and req.id % 2 == 0 then step:add(req) else self.sim.queue:push(req) end
+end
+]], more = "stop_time = 0.15," }
+tap.equal(said, "0.001 1 | 0.1 1", "an idle replica is asked after an arrival, whoever took it")
+
 -- Sentences ------------------------------------------------------------------------------------------------------
 
 local function sentence(text, case)

@@ -436,6 +436,18 @@ local function make_scenario()
   s.stop = chance(0.3) and 0.01 + last * 1.5 * uniform() or nil
   s.warmup = chance(0.3) and pick{ { requests = whole(1, 20) }, { seconds = 0.01 + last * 0.6 * uniform() } } or nil
   s.equal = equal
+  if not together and not staged and chance(0.3) then
+    s.failures = {}
+    for id = 1, #replicas_of(s) do
+      local at = 0
+      for _ = 1, whole(0, 2) do
+        local failure = { at = at + 0.001 + last * uniform() * 0.7, replica = id, repair = 0.05 + uniform() }
+        at = failure.at + failure.repair
+        table.insert(s.failures, failure)
+      end
+    end
+    if #s.failures == 0 then s.failures = nil end
+  end
   local replicas = #replicas_of(s)
   for i = 1, ONLY and 1 or POLICIES_PER_FILE do
     local name = ONLY or pick(NAMES)
@@ -496,6 +508,7 @@ local function write_files(s, folder)
     s.slo and "  slo = " .. literal(s.slo) .. ",\n" or "", s.fair and "  fair = " .. literal(s.fair) .. ",\n" or "",
     "  columns = { 'program_mean_s', 'late_tokens' },\n", s.qoe and "  qoe = " .. literal(s.qoe) .. ",\n" or "",
     s.stop and "  stop_time = " .. number(s.stop) .. ",\n" or "",
+    s.failures and "  failures = " .. literal(s.failures) .. ",\n" or "",
     s.warmup and "  warmup = " .. literal(s.warmup) .. ",\n" or "",
     "  seeds = 1,\n  policies = {\n", table.concat(policies), "  },\n}\n" })
 end
@@ -559,7 +572,7 @@ local function simulate(s, p, folder)
   return steps.run{
     policy = simulator.load_text(p.source), requests = csv.read(folder .. "/requests.csv"),
     latency = steps.law(l.base, l.per_token, l.per_context, l.per_request, l.host), kinds = replicas_of(s),
-    several = c.groups ~= nil,
+    several = c.groups ~= nil, failures = s.failures,
     group = c.experts and c.experts.parallel, blocks = c.kv_blocks,
     block = c.kv_block, watermark = c.watermark, prefix_cache = c.prefix_cache, async = c.async_scheduling,
     token_budget = c.token_budget, max_requests = c.max_requests, reserve = c.reserve, max_length = c.kv_max_length,

@@ -38,7 +38,11 @@ end
 
 local function new_pool(total, size, keep)
   local pool = { free = {}, total = total, size = size, used = 0 }
-  for i = 1, total < math.huge and total or 0 do pool.free[i] = {} end
+  function pool.clear()
+    pool.free, pool.used = {}, 0
+    for i = 1, total < math.huge and total or 0 do pool.free[i] = {} end
+  end
+  pool.clear()
   function pool.count() return total < math.huge and #pool.free or math.huge end
   function pool.blocks(tokens) return math.ceil(tokens / size) end
   -- Where in the list block `index` (from 1) of the owner is.
@@ -86,7 +90,8 @@ local function by_admission(a, b) return a.order < b.order end
 -- options: policy, requests (as simulator.run), latency; and, optional, params, replicas (1), blocks (none: no limit),
 -- group (so many replicas step together), block (16), watermark (0), prefix_cache (true), async, token_budget,
 -- max_requests, reserve ("chunk"), max_length, pipeline (as stages.new), swap = { tokens, seconds_per_token }, oracle,
--- slo, stop, warmup (as simulator.run), qoe, fair. kinds[id]: what is different about a replica of cluster.groups, of
+-- slo, stop, warmup (as simulator.run), qoe, fair, failures = { { at =, replica =, repair = }, ... }.
+-- kinds[id]: what is different about a replica of cluster.groups, of
 -- latency, blocks, block, watermark, token_budget, max_requests, pipeline; and group, its name.
 function steps.run(options)
   local result = { requests = {}, runs = {}, rejected = {}, series = {} }
@@ -98,9 +103,11 @@ function steps.run(options)
   local version, last_general, planning = 0, 0, false -- news is numbered; the newest that concerns every replica
   local swap, host_used = options.swap, 0 -- one host memory for all
   local total = { steps = 0, rows = 0, busy = 0, memory = 0, preemptions = 0, idle = 0, gaps = 0, gap_time = 0, ends = 0,
-                  peak = 0 } -- of the time of observation
+                  peak = 0, present = 0, room = 0 } -- of the time of observation
   local window, stopped = promises.window(options.requests, options.warmup), false
   local service, changed, warm = answers.new_service(options.fair or { w_prompt = 1, w_output = 2 }), false, false
+  local failures = {}
+  for i, failure in ipairs(options.failures or {}) do failures[i] = failure end
   local begin_step
 
   local function count_requests()
@@ -152,31 +159,39 @@ function steps.run(options)
   end
 
   -- --- news --------------------------------------------------------------------------------------------------------------
+  --
+  -- News is numbered: `seen` of a replica is the newest when its `schedule` returned. What is in one of the replicas' own
+  -- queues concerns that one alone. The others are told of what waits in no such queue: an idle one whatever became of it
+  -- since, one in the middle of a run while it waits.
 
+  local last_shared = 0 -- of requests that anybody could have taken
+
+  local function tell(req, number)
+    local record, queue = record_of[req], queue_of(req)
+    record.told, record.news = number, -1
+    if queue and queue.owner then
+      queue.owner.told = math.max(queue.owner.told, number)
+    else
+      record.news = number
+      last_shared = math.max(last_shared, number)
+    end
+  end
   function sim:changed(req) -- queued; what `schedule` does is no news
     local record = record_of[req]
     assert(record.state ~= "running" and record.state ~= "gone", "a request that runs, or has left, is queued")
-    if not planning then version = version + 1 record.news = version end
-  end
-  -- To the others: `seen` of this replica is set when its `schedule` returns. But once at an instant.
-  local function give_back_news(record)
-    if record.given_back ~= sim.now then version = version + 1 record.news = version end
-    record.given_back = sim.now
+    if planning then return end
+    version = version + 1
+    tell(req, version)
   end
   local function general_news() version = version + 1 last_general = version end
 
-  -- Does the request wait where the replica can take it: in a queue that is not another's own, or held by the policy?
-  local function waits_for(record, replica)
-    if record.state == "running" then return false end
-    local queue = queue_of(record.req)
-    return not queue or not queue.owner or queue.owner == replica
-  end
   local function has_news(replica)
-    if last_general > replica.seen then return true end
+    local newest = math.max(last_general, replica.told)
+    if not replica.run and not replica.line and not options.group then newest = math.max(newest, last_shared) end
     for _, record in ipairs(alive) do
-      if record.news > replica.seen and waits_for(record, replica) then return true end
+      if record.state ~= "running" then newest = math.max(newest, record.news) end
     end
-    return false
+    return newest > replica.seen
   end
   local function has_work(replica)
     for _, record in ipairs(alive) do
@@ -252,8 +267,15 @@ function steps.run(options)
   end
 
   -- Out of memory and to a queue: preempted, or not admitted after all.
+  -- What is given back a second time at one instant is no news.
   local function put_back(record, queue, place)
+    local before = planning
+    planning = true
     if place == "back" then queue:push(record.req) else queue:put_back(record.req) end
+    planning = before
+    if record.given_back ~= sim.now then version = version + 1 end
+    tell(record.req, record.given_back ~= sim.now and version or record.told)
+    record.given_back = sim.now
   end
 
   local function preempt(replica, step, record, how, to, place)
@@ -283,7 +305,6 @@ function steps.run(options)
     record.preemptions = record.preemptions + 1
     if sim.now >= window.start then total.preemptions = total.preemptions + 1 end
     changed = true
-    give_back_news(record)
     put_back(record, to or record.origin or sim.queue, place)
     count_requests()
     return true
@@ -492,7 +513,6 @@ function steps.run(options)
         if newest.fresh then newest.start, newest.replica = nil, nil end
         newest.attained, newest.since = newest.attained + sim.now - newest.since, sim.now
         put_back(newest, newest.origin or sim.queue)
-        give_back_news(newest)
         count_requests()
         returned = returned + 1
       end
@@ -737,9 +757,8 @@ function steps.run(options)
     local req = new_request(record)
     record.state, record.computed, record.emitted, record.preemptions = "waiting", 0, 0, 0
     record.waited, record.attained, record.since = 0, 0, sim.now
-    record.blocks, version, record.arrived = {}, version + 1, true
-    record.times = {}
-    record.news = version
+    record.blocks, record.times, record.arrived = {}, {}, true
+    record.told, record.news = -1, -1
     table.insert(alive, record)
     count_requests()
     changed = true
@@ -747,6 +766,10 @@ function steps.run(options)
       sim:reject(req, "memory")
     elseif policy.arrive then
       policy:arrive(req)
+      if record.state == "waiting" and not queue_of(req) then -- the policy holds it
+        version = version + 1
+        tell(req, version)
+      end
     else
       sim.inbox:push(req)
     end
@@ -754,22 +777,63 @@ function steps.run(options)
     if sim.arrivals_ended then general_news() end
   end
 
-  -- The next event in the order of time, then kind: the end of a step (by replica), an arrival, a timer.
+  -- The step under way never was, and all that the memory held is gone.
+  local function fail(replica, repair)
+    if replica.down then return end
+    local run, lost = replica.run, {}
+    if run then
+      total.ends = total.ends + (run.used_at_start + replica.kv.used) / 2 * promises.part(window, run.start, sim.now)
+    end
+    for _, record in ipairs(alive) do
+      if record.home == replica and (record.state == "running" or record.state == "paused") then table.insert(lost, record) end
+    end
+    table.sort(lost, by_admission)
+    replica.run, replica.boundary, replica.swap_s, replica.down, changed = nil, false, 0, true, true
+    replica.up_at = repair and sim.now + repair
+    replica.pool.clear()
+    for i = #lost, 1, -1 do
+      local record, to = lost[i], lost[i].origin or sim.queue
+      if record.state == "running" then
+        record.attained, record.since = record.attained + sim.now - record.since, sim.now
+      else
+        unqueue(record.req)
+      end
+      record.state, record.computed, record.home, record.blocks = "waiting", 0, nil, {}
+      put_back(record, to.owner == replica and sim.queue or to)
+    end
+    count_requests()
+    general_news()
+  end
+
+  -- The next event in the order of time, then kind: the end of a step (by replica), a failure or the end of one, an arrival,
+  -- a timer.
   local function next_event()
-    local best
-    local function offer(time, call)
+    local best, lives
+    local function offer(time, call, alone)
       if time and (not best or time < best.time) then best = { time = time, call = call } end
+      if time and not alone then lives = true end
     end
     for _, replica in ipairs(sim.replicas) do
       if replica.run and not replica.boundary then offer(replica.run.step_end, function() end_step(replica) end) end
       if replica.line then offer(replica.line.next(), function() move_stages(replica) end) end
+    end
+    for id, replica in ipairs(sim.replicas) do
+      offer(replica.up_at, function()
+        replica.down, replica.up_at, replica.ended = false, nil, true
+        general_news()
+      end)
+      for i, failure in ipairs(failures) do
+        if failure.replica == id then
+          offer(failure.at, function() table.remove(failures, i) fail(replica, failure.repair) end, true)
+        end
+      end
     end
     local record = options.requests[next_arrival]
     if record then offer(record.arrival, function() next_arrival = next_arrival + 1 arrive(record) end) end
     for i, timer in ipairs(timers) do
       offer(timer.time, function() table.remove(timers, i) general_news() timer.call() end)
     end
-    return best
+    return lives and best -- failures to come do not keep a run alive
   end
 
   -- The instant is over.
@@ -788,7 +852,10 @@ function steps.run(options)
       total.memory = total.memory + replica.kv.used * part
       local dummy = not replica.run and not may_start(replica)
       local flying = replica.line and #replica.line.in_flight > 0
-      local stands = not replica.run and not dummy and not flying and not replica.deliberate
+      local stands = not replica.run and not dummy and not flying and not replica.deliberate and not replica.down
+      if not replica.down then
+        total.present, total.room = total.present + part, total.room + part * replica.kv.capacity
+      end
       if replica.run or dummy then total.busy = total.busy + part end
       if replica.line then total.busy = total.busy + part * replica.line.busy() end
       if not replica.run then total.ends = total.ends + replica.kv.used * part end
@@ -803,26 +870,28 @@ function steps.run(options)
     local any = false
     for _, replica in ipairs(sim.replicas) do
       local needs
-      if replica.run then
+      if replica.down then needs = false
+      elseif replica.run then
         needs = replica.boundary and has_news(replica)
         if replica.boundary and not needs then begin_step(replica) end
       elseif replica.line and not replica.line.open() then needs = false
       elseif has_work(replica) then needs = may_start(replica) and (replica.ended or has_news(replica))
-      else
-        replica.ended, replica.seen = false, version -- as if it had been called: what comes later is news
       end
       while needs do
         schedule(replica)
         any, needs = true, replica.line and replica.ended and has_work(replica) -- ahead, it may take several
       end
     end
-    return any
+    if any then return true end
+    for _, replica in ipairs(sim.replicas) do -- as if it had been called: what comes later is news
+      if not replica.run and not replica.down and not has_work(replica) then replica.ended, replica.seen = false, version end
+    end
   end
 
   local function new_replica(id)
     local kind = setmetatable(options.kinds and options.kinds[id] or {}, { __index = options })
     local pool = new_pool(kind.blocks or math.huge, kind.block or 16, options.prefix_cache ~= false)
-    local replica = { id = id, role = "both", pool = pool, seen = -1, swap_s = 0, boundary = false, ended = true,
+    local replica = { id = id, role = "both", pool = pool, seen = -1, told = 0, swap_s = 0, boundary = false, ended = true,
                       chunked = true, reserve = options.reserve or "chunk", watermark = kind.watermark or 0,
                       max_requests = kind.max_requests or math.huge, token_budget = kind.token_budget or math.huge,
                       law = kind.latency, group = kind.group }
@@ -917,14 +986,12 @@ function steps.run(options)
   measures.itl_mean_s = total.gaps > 0 and total.gap_time / total.gaps or nil
   measures.batch_mean = total.steps > 0 and total.rows / total.steps or nil
   measures.ttft_mean_s, measures.tpot_mean_s = served > 0 and ttft / served or nil, many > 0 and tpot / many or nil
-  local replica_time = measures.duration_s * #sim.replicas
+  local replica_time = total.present
   if replica_time > 0 then measures.gpu_util = total.busy / replica_time end
-  local capacity = 0
-  for _, replica in ipairs(sim.replicas) do capacity = capacity + replica.kv.capacity end
-  if capacity < math.huge and replica_time > 0 then
-    measures.kv_mean = total.memory / (measures.duration_s * capacity)
+  if total.room < math.huge and replica_time > 0 then
+    measures.kv_mean = total.memory / total.room
     -- The same, where the mean of the first and last step of a run of equal steps stands for all of them.
-    measures.kv_mean_of_ends = total.ends / (measures.duration_s * capacity)
+    measures.kv_mean_of_ends = total.ends / total.room
     measures.kv_peak = total.peak
   end
   return result
