@@ -3,6 +3,8 @@
 
 #include "engine/timing.h"
 
+#include <string.h>
+
 static int64_t now_ns(const mb_stepper *stepper) {
     return mb_nanoseconds(*stepper->around->clock);
 }
@@ -134,8 +136,38 @@ void mb_spend_flight(const mb_stepper *stepper, uint32_t slot, const mb_flight *
     time->seen = stepper->spent;
 }
 
+// Of a batch, which began at `start` and took `all`, what was one member's: its own prompt and answer, and
+// the rest of it for longer ones.
+static void share_batch(int64_t parts[MB_PARTS], int64_t all, int64_t served, int64_t prompt, int64_t again) {
+    parts[MB_PART_AGAIN] += again;
+    parts[MB_PART_PREFILL] += prompt - again;
+    parts[MB_PART_DECODE] += served - prompt;
+    parts[MB_PART_PADDING] += all - served;
+}
+
+// Without noise, and without steps, whose members may have run before.
+static void spend_plainly(const mb_engine *engine, const mb_request *request, int64_t parts[MB_PARTS]) {
+    const double start_s = engine->start_s;
+    const int64_t start = mb_nanoseconds(start_s), all = mb_nanoseconds(mb_engine_now(engine)) - start;
+    const uint32_t tokens = request->prompt_tokens + mb_batch_output(engine, request);
+    double own_s = engine->time.duration_s, first_s = engine->time.first_token_s;
+    if (tokens != engine->longest_tokens || request->service_s != engine->longest_service_s) {
+        own_s = engine->cost_s +
+                mb_latency_batch_exact(engine->latency, engine->count, tokens, request->service_s, &first_s);
+        first_s += engine->cost_s;
+    }
+    const int64_t served = up_to(start_s, own_s, all);
+    memset(parts, 0, MB_PARTS * sizeof *parts);
+    parts[MB_PART_WAITING] = start - mb_nanoseconds(request->arrival_s);
+    share_batch(parts, all, served, up_to(start_s, first_s, served), 0);
+}
+
 mb_status mb_spend_batch(const mb_engine *engine, uint32_t slot, int64_t parts[MB_PARTS], mb_error *error) {
     const mb_request *request = mb_request_at(engine->around->requests, slot);
+    if (!engine->stepper && !(engine->latency->noise > 0)) {
+        spend_plainly(engine, request, parts);
+        return MB_OK;
+    }
     const double start_s = engine->start_s;
     const int64_t start = mb_nanoseconds(start_s), all = mb_nanoseconds(mb_engine_now(engine)) - start;
     mb_batch_time own;
@@ -147,18 +179,13 @@ mb_status mb_spend_batch(const mb_engine *engine, uint32_t slot, int64_t parts[M
     if (engine->stepper) {
         const mb_request_time *time = mb_request_time_at(engine->around->times, slot);
         const uint32_t tokens = request->prompt_tokens + request->generated;
-        for (int i = 0; i < MB_PARTS; i++)
-            parts[i] = time->parts[i];
+        memcpy(parts, time->parts, MB_PARTS * sizeof *parts);
         again = prompt / tokens * time->known + prompt % tokens * time->known / tokens;
     } else {
-        for (int i = 0; i < MB_PARTS; i++)
-            parts[i] = 0;
+        memset(parts, 0, MB_PARTS * sizeof *parts);
         parts[MB_PART_WAITING] = start - mb_nanoseconds(request->arrival_s);
     }
-    parts[MB_PART_AGAIN] += again;
-    parts[MB_PART_PREFILL] += prompt - again;
-    parts[MB_PART_DECODE] += served - prompt;
-    parts[MB_PART_PADDING] += all - served;
+    share_batch(parts, all, served, prompt, again);
     return MB_OK;
 }
 
@@ -166,8 +193,7 @@ mb_status mb_spend_slice(const mb_engine *engine, uint32_t slot, mb_error *error
     mb_request_time *time = time_of(engine->stepper, slot);
     int64_t parts[MB_PARTS];
     const mb_status status = mb_spend_batch(engine, slot, parts, error);
-    for (int i = 0; i < MB_PARTS && status == MB_OK; i++)
-        time->parts[i] = parts[i];
+    if (status == MB_OK) memcpy(time->parts, parts, sizeof parts);
     time->since_ns = now_ns(engine->stepper);
     time->seen = engine->stepper->spent;
     return status;

@@ -131,7 +131,7 @@ mb_status mb_latency_check(const mb_latency *latency, mb_error *error) {
 
 static inline mb_batch_time law_time(const mb_latency *latency, double requests, double tokens) {
     const mb_batch_law *law = &latency->law;
-    const double per_token = law->beta_s_per_token * (1 + law->gamma * (requests - 1) / requests);
+    const double per_token = mb_batch_law_per_token(law, requests);
     mb_batch_time time = {
         .duration_s = law->alpha_s + tokens * per_token,
         .first_token_s = law->alpha_s,

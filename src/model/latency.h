@@ -132,6 +132,25 @@ mb_status mb_latency_check(const mb_latency *latency, mb_error *error);
 mb_batch_time mb_latency_batch(const mb_latency *latency, uint32_t requests, uint32_t longest_tokens,
                                double longest_service_s, mb_rng *rng);
 
+static inline double mb_batch_law_per_token(const mb_batch_law *law, double requests) {
+    return law->beta_s_per_token * (1 + law->gamma * (requests - 1) / requests);
+}
+
+// Its duration and time to the first token alone, under a model without noise.
+static inline double mb_latency_batch_exact(const mb_latency *latency, uint32_t requests,
+                                            uint32_t longest_tokens, double longest_service_s,
+                                            double *first_token_s) {
+    if (latency->kind == MB_LATENCY_BATCH) {
+        const mb_batch_law *law = &latency->law;
+        const double time_s = law->alpha_s + longest_tokens * mb_batch_law_per_token(law, requests);
+        *first_token_s = law->alpha_s;
+        return time_s < law->floor_s ? law->floor_s : time_s;
+    }
+    const mb_batch_time time = mb_latency_batch(latency, requests, longest_tokens, longest_service_s, NULL);
+    *first_token_s = time.first_token_s;
+    return time.duration_s;
+}
+
 // The least time of any batch whose longest member has at least `tokens`, and its earliest first token.
 mb_batch_time mb_latency_table_least(const mb_grid *grid, uint32_t tokens);
 

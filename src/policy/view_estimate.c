@@ -49,7 +49,8 @@ static int estimate_step(lua_State *L, const mb_engine *engine) {
                              "context = tokens }, numbers of at least 0");
     const size_t count = length_of(L, "prefill");
     mb_host_work(L, count);
-    mb_chunk *chunks = lua_newuserdatauv(L, (count + 1) * sizeof *chunks, 0);
+    mb_chunk one;
+    mb_chunk *chunks = count > 1 ? lua_newuserdatauv(L, count * sizeof *chunks, 0) : &one;
     mb_step_shape shape = {
         .chunks = chunks, .decode_requests = (uint32_t)decodes, .decode_context = (uint64_t)context};
     for (size_t i = 0; i < count; i++) {

@@ -43,7 +43,7 @@ static void push_prefix(lua_State *L, const mb_request *request) {
 
 static void make(mb_host *host, uint32_t slot, const mb_request *request) {
     lua_State *L = host->L;
-    lua_createtable(L, 2, 0);
+    lua_createtable(L, 2, 4); // room for the first fields that are read, so that it need not grow for each
     lua_pushnumber(L, handle_of(slot, request->generation));
     lua_rawseti(L, -2, 1);
     lua_pushinteger(L, (lua_Integer)request->id);

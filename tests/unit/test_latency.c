@@ -128,6 +128,22 @@ static void the_law(void **state) {
     assert_near(time.tbt_s, 0.095, 1e-15);
 }
 
+// As mb_latency_batch, to the bit, of every kind.
+static void only_what_is_asked(void **state) {
+    (void)state;
+    mb_latency floored = LAW;
+    floored.law.floor_s = 1;
+    const mb_latency jobs = {.kind = MB_LATENCY_JOBS}, *const models[] = {&LAW, &floored, &jobs};
+    for (size_t m = 0; m < sizeof models / sizeof *models; m++)
+        for (uint32_t tokens = 0; tokens < 400; tokens += 7) {
+            double first_s;
+            const mb_batch_time time = mb_latency_batch(models[m], 1 + tokens % 5, tokens, 0.25, NULL);
+            assert_true(mb_latency_batch_exact(models[m], 1 + tokens % 5, tokens, 0.25, &first_s) ==
+                        time.duration_s);
+            assert_true(first_s == time.first_token_s);
+        }
+}
+
 static void noise_has_mean_one(void **state) {
     (void)state;
     mb_latency latency = LAW;
@@ -286,6 +302,7 @@ int main(void) {
         cmocka_unit_test(holes_and_order),
         cmocka_unit_test(bad_grids),
         cmocka_unit_test(the_law),
+        cmocka_unit_test(only_what_is_asked),
         cmocka_unit_test(noise_has_mean_one),
         cmocka_unit_test(no_noise_draws_nothing),
         cmocka_unit_test(the_table),
