@@ -6,6 +6,7 @@
 #   make release             the fastest build: link-time and profile-guided optimisation, Lua inside
 #   make bench               benchmarks       make lint | format    style
 #   make probe               the CUDA plugin of mbsand probe, where nvcc is (NVCC)
+#   make probe-llama         its llama.cpp plugin, where pkg-config finds llama.cpp, or LLAMA_DIR=its folder
 #   make install             DESTDIR, PREFIX  make uninstall | sbom | dist | clean
 #   make deb | static        packages in build/: for Debian and Ubuntu; for any Linux of this processor
 VERSION := 0.1.0
@@ -68,7 +69,7 @@ FUZZ    := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(sort $(wildcard tests/fuzz/
 BENCH   := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(sort $(wildcard tests/bench/bench_*.c)))
 SCRIPTS := lua policies scenarios data
 
-.PHONY: all release binary warnings probe run test unit unit-programs fuzz-programs bench bench-programs lint format install files uninstall sbom dist deb static clean
+.PHONY: all release binary warnings probe probe-llama run test unit unit-programs fuzz-programs bench bench-programs lint format install files uninstall sbom dist deb static clean
 .DELETE_ON_ERROR:
 
 # In two steps: what the first installs, the second finds.
@@ -107,6 +108,21 @@ $(OUT)/mbsand-probe-cuda.so: $(wildcard src/probe/cuda/*.cu src/probe/cuda/*.cuh
 	@$(NVCC) -std=c++17 -O3 -shared -Xcompiler -fPIC,-fvisibility=hidden,-Wall,-Wextra \
 	    $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
 	    -gencode arch=compute_$(lastword $(CUDA_ARCHS)),code=compute_$(lastword $(CUDA_ARCHS)) -Isrc -o $@ $(filter %.cu,$^) -lcublas
+
+# The same for llama.cpp: LLAMA_DIR has include, lib and a file with the version; .ci/llama fetches such a folder.
+LLAMA_DIR ?=
+LLAMA_FLAGS = $(if $(LLAMA_DIR),-I$(LLAMA_DIR)/include -L$(LLAMA_DIR)/lib -Wl$(comma)-rpath$(comma)$(LLAMA_DIR)/lib,$(shell pkg-config --cflags --libs-only-L llama 2>/dev/null)) \
+              -DMB_LLAMA_VERSION='"$(or $(if $(LLAMA_DIR),$(shell cat $(LLAMA_DIR)/version 2>/dev/null)),$(shell pkg-config --modversion llama 2>/dev/null))"'
+comma := ,
+probe-llama: $(OUT)/mbsand-probe-llama.so
+
+$(OUT)/mbsand-probe-llama.so: src/probe/llama/probe_llama.c src/base/error.c src/base/strbuf.c src/probe/backend.h Makefile
+	@[ -n "$(LLAMA_DIR)" ] || pkg-config --exists llama || { \
+	    echo "make probe-llama needs llama.cpp; set LLAMA_DIR=/path/to/it (LLAMA_DIR=\$$(.ci/llama) fetches it)"; exit 2; }
+	@mkdir -p $(@D)
+	@echo "CC $@"
+	@$(CC) -D_GNU_SOURCE -Isrc $(CFLAGS_ALL) -fPIC -fvisibility=hidden -shared -Wl,-z,defs $(LLAMA_FLAGS) -o $@ $(filter %.c,$^) \
+	    -lllama -lggml -lggml-base -ldl
 
 test:
 	@.ci/packages test

@@ -75,6 +75,8 @@ build "gcc, Lua 5.4, TSan, invariants" CC=gcc BUILD=tsan all
 # The CUDA plugin can be built without a GPU, where its compiler is.
 nvcc=$(command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null)
 [ -n "$nvcc" ] && build "nvcc, the CUDA plugin of the probe" CC=gcc NVCC="$nvcc" probe
+# The llama.cpp plugin, with what .ci/llama keeps outside the tree; where that cannot be had its tests say why.
+llama=$(.ci/llama 2>"$log/llama") && build "the llama.cpp plugin of the probe" CC=gcc LLAMA_DIR="$llama" probe-llama
 if pkg-config --exists ompi-c && command -v mpirun >/dev/null; then build "gcc, Lua 5.4, Open MPI" CC=gcc MPI=1 all; fi
 make -s CC=gcc all >/dev/null # build/mbsand is the release build again
 

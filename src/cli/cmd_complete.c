@@ -101,7 +101,7 @@ static bool offer_values(const char *root, const char *option, const char *begun
         const char *options, *words;
     } fixed[] = {{"|--format|", "table|csv|json|md"},
                  {"|--dump|", "requests|batches|members|preemptions|decisions"},
-                 {"|--live|--backend|", "cpu|cuda"},
+                 {"|--live|--backend|", "cpu|cuda|llama"},
                  {"|--rules|", "vllm|kaito|kaito-2026|mlsysim"},
                  {"|--precision|--weights|--kv|", "fp32|fp16|bf16|fp8|int8|int4"}};
     char apart[64];

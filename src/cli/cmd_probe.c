@@ -5,6 +5,7 @@
 #include "base/strbuf.h"
 #include "cli/commands.h"
 #include "cli/stop.h"
+#include "probe/gguf.h"
 #include "probe/measure.h"
 
 #include <getopt.h>
@@ -14,8 +15,10 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { SEED = 42 }; // of random weights
+
 typedef struct options {
-    const char *model, *backend, *precision, *output;
+    const char *model, *model_file, *write_model, *backend, *precision, *output;
     mb_probe_grid grid;
     mb_list batches, lengths;
     uint32_t trials;
@@ -25,12 +28,19 @@ typedef struct options {
 
 static void print_help(void) {
     fputs(
-        "usage: mbsand probe --model MODEL -o FILE.csv [options]\n\n"
+        "usage: mbsand probe --model MODEL -o FILE.csv [options]\n"
+        "       mbsand probe --backend llama --model-file M.gguf -o FILE.csv [options]\n"
+        "       mbsand probe --model MODEL --write-model M.gguf\n\n"
         "Time a model's layers, with random weights, on this machine: times depend on shapes, not on "
         "weights. The file is what\n"
         "`mbsand fit` reads. A run that was interrupted goes on where it ended.\n\n"
         "      --model MODEL        a bundled model (`mbsand list models`), a config.json, or its folder\n"
-        "      --backend B          cuda (default; a plugin, `make probe`) or cpu\n"
+        "      --backend B          cuda (default; a plugin, `make probe`), cpu, or llama: whole steps of "
+        "llama.cpp\n"
+        "                           (a plugin, `make probe-llama`)\n"
+        "      --model-file FILE    what llama.cpp runs, a GGUF\n"
+        "      --write-model FILE   write such a file with the shapes of --model and random weights; no "
+        "measuring\n"
         "      --grid G             steps (default): a log of steps, for latency.step;\n"
         "                           batches: whole batches by size and length, for latency.batch;\n"
         "                           profile: a folder of operator tables, for latency.profile\n"
@@ -38,7 +48,8 @@ static void print_help(void) {
         "      --seq LIST           tokens of a request (128,512,2048,8192)\n"
         "      --trials N           of each cell, after one that does not count (5)\n"
         "      --precision P        bf16 or fp16 (cuda), fp32 (cpu)\n"
-        "      --budget SECONDS     stop after that long\n"
+        "      --budget SECONDS     stop after that long; a cell that would not end in time is left for "
+        "later\n"
         "      --check              no file: one layer times the layers against all layers, for a few steps\n"
         "  -o, --output FILE        a CSV, or the folder of a profile\n"
         "  -q, --quiet              no progress\n"
@@ -89,6 +100,12 @@ static int take(options *o, int option) {
     case 'b':
         o->backend = optarg;
         break;
+    case 'f':
+        o->model_file = optarg;
+        break;
+    case 'w':
+        o->write_model = optarg;
+        break;
     case 'p':
         o->precision = optarg;
         break;
@@ -123,9 +140,29 @@ static int take(options *o, int option) {
     return code;
 }
 
+static int check_options(const options *o) {
+    const bool llama = strcmp(o->backend, "llama") == 0 && !o->write_model;
+    if (llama && !o->model_file)
+        return mb_cli_usage("probe", "which model? llama.cpp runs a file: give --model-file M.gguf "
+                                     "(--write-model makes one)");
+    if (llama && (o->model || o->precision))
+        return mb_cli_usage("probe", "--backend llama takes model and precision from --model-file");
+    if (llama && (o->check || o->grid == MB_PROBE_PROFILE))
+        return mb_cli_usage("probe",
+                            "llama.cpp runs whole steps: no --check and no --grid profile of its operators");
+    if (!llama && o->model_file) return mb_cli_usage("probe", "--model-file is for --backend llama");
+    if (!llama && !o->model)
+        return mb_cli_usage("probe", "which model? Give --model NAME (`mbsand list models`)");
+    if (!o->output && !o->check && !o->write_model)
+        return mb_cli_usage("probe", "where to? Give -o FILE.csv");
+    return 0;
+}
+
 static int parse(int argc, char **argv, options *o) {
     static const struct option LONG[] = {{"model", required_argument, NULL, 'm'},
                                          {"backend", required_argument, NULL, 'b'},
+                                         {"model-file", required_argument, NULL, 'f'},
+                                         {"write-model", required_argument, NULL, 'w'},
                                          {"grid", required_argument, NULL, 'g'},
                                          {"batch", required_argument, NULL, 'n'},
                                          {"seq", required_argument, NULL, 's'},
@@ -150,9 +187,7 @@ static int parse(int argc, char **argv, options *o) {
     }
     if (optind < argc)
         return mb_cli_usage("probe", "what is '%s'? Everything is an option here", argv[optind]);
-    if (!o->model) return mb_cli_usage("probe", "which model? Give --model NAME (`mbsand list models`)");
-    if (!o->output && !o->check) return mb_cli_usage("probe", "where to? Give -o FILE.csv");
-    return 0;
+    return check_options(o);
 }
 
 // --- running
@@ -180,13 +215,19 @@ static mb_status narrow(const mb_list *list, uint32_t **values, mb_error *error)
     return MB_OK;
 }
 
+static const char *name_of(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
 static mb_status measure(const options *o, const mb_probe_backend *backend, const mb_model_config *model,
                          int *code, mb_error *error) {
     uint32_t *batches = NULL, *lengths = NULL;
     mb_status status = narrow(&o->batches, &batches, error);
     if (!status) status = narrow(&o->lengths, &lengths, error);
     const mb_probe_task task = {.backend = backend,
-                                .model = model,
+                                .subject = {.model = model, .file = o->model_file},
+                                .name = o->model_file ? name_of(o->model_file) : model->name,
                                 .precision = o->precision,
                                 .grid = o->grid,
                                 .batches = batches,
@@ -195,7 +236,7 @@ static mb_status measure(const options *o, const mb_probe_backend *backend, cons
                                 .length_count = o->lengths.count,
                                 .trials = o->trials,
                                 .budget_s = o->budget_s,
-                                .seed = 42,
+                                .seed = SEED,
                                 .path = o->output,
                                 .stop = mb_stop_flag(),
                                 .progress = o->quiet || !isatty(STDERR_FILENO) ? NULL : stderr};
@@ -218,9 +259,11 @@ static mb_status check(const options *o, const mb_probe_backend *backend, const 
         {.decodes = 1, .context = 128}, {.decodes = 8, .context = 512}, {.chunks = 1, .chunk = 128}};
     const mb_probe_limits limits = {.tokens = 128, .rows = 8, .kv_tokens = 8 * 544};
     mb_probe_session *one = NULL, *all = NULL;
-    mb_status status = mb_probe_session_open(backend, model, o->precision, 1, &limits, 42, &one, error);
+    const mb_probe_subject subject = {.model = model};
+    mb_status status = mb_probe_session_open(backend, &subject, o->precision, 1, &limits, SEED, &one, error);
     if (!status)
-        status = mb_probe_session_open(backend, model, o->precision, model->layers, &limits, 42, &all, error);
+        status =
+            mb_probe_session_open(backend, &subject, o->precision, model->layers, &limits, SEED, &all, error);
     if (!status)
         printf("step                          a layer x %-3u + head       all layers\n", model->layers);
     fflush(stdout); // line by line, also into a file: a signal ends a check
@@ -243,19 +286,38 @@ static mb_status check(const options *o, const mb_probe_backend *backend, const 
     return status;
 }
 
-static mb_status probe(const options *o, int *code, mb_error *error) {
+static mb_status write_model(const options *o, const mb_model_config *model, mb_error *error) {
+    const mb_status status = mb_gguf_write(o->write_model, model, SEED, error);
+    if (!status)
+        mb_cli_say(
+            stdout,
+            "%s: %s with random weights; next: mbsand probe --backend llama --model-file %s -o steps.csv\n",
+            o->write_model, model->name, o->write_model);
+    return status;
+}
+
+static mb_status read_model(const options *o, mb_model_config *model, mb_error *error) {
     char *root = NULL, *path = NULL;
-    mb_model_config model = {0};
-    const mb_probe_backend *backend = NULL;
     mb_status status = mb_paths_root(&root, error);
     if (!status) status = mb_paths_find_model(root, NULL, o->model, &path, error);
-    if (!status) status = mb_model_config_read(path, &model, error);
-    if (!status) status = mb_probe_backend_find(o->backend, &backend, error);
-    if (!status)
-        status = o->check ? check(o, backend, &model, error) : measure(o, backend, &model, code, error);
-    mb_model_config_deinit(&model);
+    if (!status) status = mb_model_config_read(path, model, error);
     free(path);
     free(root);
+    return status;
+}
+
+static mb_status probe(const options *o, int *code, mb_error *error) {
+    mb_model_config model = {0};
+    const mb_probe_backend *backend = NULL;
+    mb_status status = o->model ? read_model(o, &model, error) : MB_OK;
+    if (!status && o->write_model) {
+        status = write_model(o, &model, error);
+    } else if (!status) {
+        status = mb_probe_backend_find(o->backend, &backend, error);
+        if (!status)
+            status = o->check ? check(o, backend, &model, error) : measure(o, backend, &model, code, error);
+    }
+    mb_model_config_deinit(&model);
     return status;
 }
 

@@ -176,7 +176,11 @@ static mb_status run_section(run_context *all, int *code, mb_error *error) {
     for (size_t i = 0; i < all->arguments->assert_count && status == MB_OK && !interrupted(); i++)
         all->broken += mb_demand_check(&all->demands[i], results);
     if (status == MB_OK && all->arguments->live && !interrupted())
-        status = mb_live_compare(all->scenario, results, all->arguments->live, mb_stop_flag(), error);
+        status = mb_live_compare(all->scenario, results,
+                                 &(mb_live_question){.backend = all->arguments->live,
+                                                     .model_file = all->arguments->model_file,
+                                                     .stop = mb_stop_flag()},
+                                 error);
     const int worst = exit_code(results);
     if (worst > *code) *code = worst;
     return status;

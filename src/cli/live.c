@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "cli/live.h"
 
-#include "probe/session.h"
+#include "base/paths.h"
+#include "cli/live_clock.h"
 #include "report/format.h"
 
 #include <math.h>
@@ -11,51 +12,43 @@
 
 enum {
     USUAL_BUDGET = 8192,
-    USUAL_ROWS = 1024
-}; // of a step, where the scenario sets no limit: those of vllm_v1
+    USUAL_ROWS = 1024,
+    USUAL_SEQUENCES = 256
+}; // of a step, where the scenario sets no limit: those of vllm_v1; sequences of a llama.cpp context
 
 typedef struct live {
     mb_probe_session *session;
-    uint32_t *tokens, *contexts; // of a step's rows
-    uint32_t rows;
+    uint32_t budget; // tokens of a step
+    mb_live_clock clock;
+    mb_live_sums *sums; // [policies]
 } live;
 
 // --- the clock
 // -------------------------------------------------------------------------------------------------
 
-// A step's rows: the decodes share the context that they read as evenly as whole numbers allow. (A decode
-// reads its own token too.)
-static mb_status run_step(void *self, const mb_step_shape *shape, double *seconds, mb_error *error) {
-    live *l = self;
-    const uint64_t rows = (uint64_t)shape->decode_requests + shape->prefill_requests;
-    if (rows > l->rows)
-        return mb_fail(error, MB_BAD_INPUT,
-                       "live: a step of %llu requests; the device was opened for %u (cluster.max_requests)",
-                       (unsigned long long)rows, l->rows);
-    uint32_t row = 0;
-    const uint64_t read = shape->decode_context - shape->decode_requests;
-    for (uint32_t i = 0; i < shape->decode_requests; i++, row++) {
-        l->tokens[row] = 1;
-        l->contexts[row] = (uint32_t)(read / shape->decode_requests + (i < read % shape->decode_requests));
-    }
-    for (uint32_t i = 0; i < shape->prefill_requests; i++, row++) {
-        l->tokens[row] = shape->chunks[i].tokens;
-        l->contexts[row] = shape->chunks[i].prefix;
-    }
-    return mb_probe_session_rows(l->session, l->tokens, l->contexts, row, seconds, error);
-}
-
+// What policies ask about steps to come the scenario's model answers, as in the simulation.
 static mb_status use_device(void *context, const mb_experiment *experiment, mb_latency *latency,
                             mb_error *error) {
-    (void)experiment, (void)error;
-    *latency = (mb_latency){.kind = MB_LATENCY_CUSTOM, .custom = run_step, .custom_self = context};
+    (void)error;
+    *latency = (mb_latency){.kind = MB_LATENCY_CUSTOM,
+                            .custom = mb_live_clock_step,
+                            .custom_self = &((live *)context)->clock,
+                            .told = &experiment->groups->latency};
     return MB_OK;
+}
+
+static mb_status watch_run(void *context, const mb_experiment *experiment, const mb_outcome *outcome,
+                           const mb_source *source, mb_observer *observer, mb_error *error) {
+    (void)experiment, (void)source;
+    live *l = context;
+    return mb_live_clock_begin(&l->clock, &l->sums[outcome->policy], observer, error);
 }
 
 // --- the device
 // ------------------------------------------------------------------------------------------------
 
-static mb_status check(const mb_section *section, mb_error *error) {
+static mb_status check(const mb_section *section, const mb_live_question *question, bool engine,
+                       mb_error *error) {
     const mb_experiment *experiment = &section->points[0].experiment;
     if (section->point_count > 1)
         return mb_fail(error, MB_BAD_INPUT, "--live is for one point, and this section is a sweep");
@@ -65,39 +58,51 @@ static mb_status check(const mb_section *section, mb_error *error) {
     if (!mb_latency_is_step(&group->latency))
         return mb_fail(error, MB_BAD_INPUT,
                        "--live needs a latency model of single steps, such as latency.step");
-    if (!group->model_path)
+    if (!engine && !group->model_path)
         return mb_fail(error, MB_BAD_INPUT,
                        "--live needs cluster.model (and cluster.gpu): whose layers are to run?");
     if (group->hardware.memory.capacity == MB_UNLIMITED)
         return mb_fail(error, MB_BAD_INPUT, "--live needs a limit of KV memory, such as cluster.kv_blocks");
+    if (!engine) return MB_OK;
+    if (!question->model_file)
+        return mb_fail(error, MB_BAD_INPUT, "--live %s needs --model-file M.gguf: what is it to run?",
+                       question->backend);
+    if (group->hardware.replicas > 1 || experiment->comes_and_goes)
+        return mb_fail(error, MB_BAD_INPUT, "--live %s drives one engine; the scenario has more replicas",
+                       question->backend);
+    if (group->hardware.pipeline.stages > 1)
+        return mb_fail(error, MB_BAD_INPUT, "--live %s drives one engine without stages", question->backend);
     return MB_OK;
 }
 
-static mb_status open_device(const mb_experiment *experiment, const char *backend_name, live *l,
-                             mb_error *error) {
-    const mb_probe_backend *backend;
-    mb_model_config model = {0};
+static mb_status open_device(const mb_experiment *experiment, const mb_live_question *question,
+                             const mb_probe_backend *backend, live *l, mb_error *error) {
     const mb_hardware *hardware = &experiment->groups->hardware;
-    l->rows = hardware->max_requests ? hardware->max_requests : USUAL_ROWS;
+    const bool engine = mb_probe_is_engine(backend);
+    const uint32_t rows = hardware->max_requests ? hardware->max_requests
+                          : engine               ? USUAL_SEQUENCES
+                                                 : USUAL_ROWS;
     const uint64_t budget = hardware->token_budget ? hardware->token_budget : USUAL_BUDGET;
-    const mb_probe_limits limits = {.tokens = (uint32_t)(budget > l->rows ? budget : l->rows),
-                                    .rows = l->rows,
-                                    .kv_tokens = hardware->memory.capacity};
-    l->tokens = calloc(l->rows, sizeof *l->tokens);
-    l->contexts = calloc(l->rows, sizeof *l->contexts);
-    mb_status status = l->tokens && l->contexts ? MB_OK : mb_fail_memory(error);
-    if (!status) status = mb_probe_backend_find(backend_name, &backend, error);
-    if (!status) status = mb_model_config_read(experiment->groups->model_path, &model, error);
+    l->budget = (uint32_t)(budget > rows ? budget : rows);
+    const mb_probe_limits limits = {
+        .tokens = l->budget, .rows = rows, .kv_tokens = hardware->memory.capacity};
+    l->clock.wall = hardware->replicas == 1 && !experiment->comes_and_goes;
+    l->clock.stop = question->stop;
+    mb_model_config model = {0};
+    mb_status status = engine ? MB_OK : mb_model_config_read(experiment->groups->model_path, &model, error);
+    const mb_probe_subject subject = {.model = &model, .file = question->model_file};
     if (!status)
         status =
-            mb_probe_session_open(backend, &model, NULL, 1, &limits, experiment->seed, &l->session, error);
+            mb_probe_session_open(backend, &subject, NULL, 1, &limits, experiment->seed, &l->session, error);
     mb_model_config_deinit(&model);
+    if (!status) status = mb_live_clock_init(&l->clock, l->session, engine, rows, error);
     return status;
 }
 
 // The first steps of a device are slow: clocks, caches, libraries.
 static mb_status warm_up(live *l, mb_error *error) {
-    const mb_probe_step steps[] = {{.chunks = 1, .chunk = 64}, {.decodes = 1, .context = 64}};
+    const uint32_t chunk = l->budget < 64 ? l->budget : 64;
+    const mb_probe_step steps[] = {{.chunks = 1, .chunk = chunk}, {.decodes = 1, .context = chunk}};
     mb_status status = MB_OK;
     for (int i = 0; i < 6 && !status; i++) {
         double ignored;
@@ -109,57 +114,113 @@ static mb_status warm_up(live *l, mb_error *error) {
 // --- side by side
 // ----------------------------------------------------------------------------------------------
 
+static const char *const NAMES[] = {"ttft_mean_s", "ttft_p50_s", "ttft_p99_s", "tpot_mean_s", "tpot_p50_s",
+                                    "tpot_p99_s",  "e2e_mean_s", "e2e_p50_s",  "e2e_p99_s"};
+enum { NAME_COUNT = sizeof NAMES / sizeof *NAMES };
+
+static void print_percent(double share, const char *end) {
+    if (isfinite(share))
+        printf("%+8.1f %%%s", 100 * share, end);
+    else
+        printf("         -%s", end);
+}
+
+static const char *label_of(const mb_results *results, size_t policy) {
+    return mb_results_section(results)->points[0].experiment.policies[policy].label;
+}
+
 static void print_policy(const mb_results *simulated, const mb_results *real, size_t policy) {
-    static const char *const names[] = {"ttft_mean_s", "ttft_p50_s", "ttft_p99_s",
-                                        "tpot_mean_s", "tpot_p50_s", "tpot_p99_s",
-                                        "e2e_mean_s",  "e2e_p50_s",  "e2e_p99_s"};
-    const char *label = mb_results_section(simulated)->points[0].experiment.policies[policy].label;
     const mb_summary model = mb_summarise(simulated, 0, policy), device = mb_summarise(real, 0, policy);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const int m = mb_measure_index(names[i]);
+    for (size_t i = 0; i < NAME_COUNT; i++) {
+        const int m = mb_measure_index(NAMES[i]);
         char a[MB_TEXT_SIZE], b[MB_TEXT_SIZE];
         mb_format_value(a, model.mean[m], mb_decimals(model.mean[m], NAN));
         mb_format_value(b, device.mean[m], mb_decimals(device.mean[m], NAN));
-        const double difference = 100 * (model.mean[m] / device.mean[m] - 1);
-        printf("%-24s  %-12s  %10s  %10s  ", i == 0 ? label : "", names[i], a, b);
-        if (isfinite(difference))
-            printf("%+8.1f %%\n", difference);
-        else
-            puts("       -");
+        printf("%-24s  %-12s  %10s  %10s  ", i == 0 ? label_of(simulated, policy) : "", NAMES[i], a, b);
+        print_percent(model.mean[m] / device.mean[m] - 1, "\n");
     }
 }
 
-static void print_failures(const mb_results *results) {
-    for (size_t i = 0; i < results->count; i++)
-        if (results->outcomes[i].error)
-            fprintf(stderr, "mbsand: live: %s\n", results->outcomes[i].error->message);
+// What a policy changes against the first, in both worlds.
+static void print_change(const mb_results *simulated, const mb_results *real, size_t policy) {
+    const mb_summary model = mb_summarise(simulated, 0, policy), device = mb_summarise(real, 0, policy);
+    const mb_summary model_first = mb_summarise(simulated, 0, 0), device_first = mb_summarise(real, 0, 0);
+    for (size_t i = 0; i < NAME_COUNT; i += 3) { // the means
+        const int m = mb_measure_index(NAMES[i]);
+        printf("%-24s  %-12s  ", i == 0 ? label_of(simulated, policy) : "", NAMES[i]);
+        print_percent(model.mean[m] / model_first.mean[m] - 1, "  ");
+        print_percent(device.mean[m] / device_first.mean[m] - 1, "\n");
+    }
 }
 
-mb_status mb_live_compare(mb_scenario *scenario, const mb_results *simulated, const char *backend,
-                          const atomic_bool *stop, mb_error *error) {
-    const mb_section *section = mb_results_section(simulated);
-    mb_status status = check(section, error);
-    if (status) return status;
-    live l = {0};
-    status = open_device(&section->points[0].experiment, backend, &l, error);
-    if (!status) status = warm_up(&l, error);
-    mb_results real = {0};
+static void print_sums(const char *label, const mb_live_sums *s, bool engine, bool wall) {
+    printf("%-24s  %llu steps of %llu tokens", label, (unsigned long long)s->steps,
+           (unsigned long long)s->tokens);
+    if (engine) printf(", %llu sequences", (unsigned long long)s->sequences);
+    printf("; device %.2f s", s->device_s);
+    if (wall && s->steps)
+        printf(", host %.1f us a step, idle %.2f s", 1e6 * s->host_s / (double)s->steps, s->idle_s);
+    putchar('\n');
+}
+
+static void print_all(const mb_results *simulated, const mb_results *real, const live *l) {
+    const size_t count = mb_results_section(simulated)->points[0].experiment.policy_count;
+    char device[256];
+    mb_probe_session_describe(l->session, device, sizeof device);
+    printf("\nlive on %s, %.1f s\n", device, real->wall_s);
+    if (!l->clock.wall)
+        puts("(replicas take turns on the device: no idle time, and no time of policies, is in it)");
+    printf("%-24s  %-12s  %10s  %10s  %s\n", "policy", "measure", "simulated", "live", "difference");
+    for (size_t p = 0; p < count; p++)
+        print_policy(simulated, real, p);
+    if (count > 1)
+        printf("\n%-24s  %-12s  %10s  %10s\n", "against the first", "measure", "simulated", "live");
+    for (size_t p = 1; p < count; p++)
+        print_change(simulated, real, p);
+    putchar('\n');
+    for (size_t p = 0; p < count; p++)
+        print_sums(label_of(simulated, p), &l->sums[p], l->clock.engine, l->clock.wall);
+}
+
+// A run that failed is a failure of the command.
+static mb_status first_failure(const mb_results *results, mb_error *error) {
+    for (size_t i = 0; i < results->count; i++) {
+        const mb_outcome *outcome = &results->outcomes[i];
+        if (outcome->started && outcome->status)
+            return outcome->error ? mb_fail(error, outcome->status, "%s", outcome->error->message)
+                                  : mb_fail(error, outcome->status, "a live run failed");
+    }
+    return MB_OK;
+}
+
+static mb_status run_live(mb_scenario *scenario, const mb_results *simulated,
+                          const mb_live_question *question, live *l, mb_results *real, mb_error *error) {
+    const mb_experiment *experiment = &mb_results_section(simulated)->points[0].experiment;
+    const mb_probe_backend *backend;
+    mb_status status = mb_probe_backend_find(question->backend, &backend, error);
+    if (!status) status = check(mb_results_section(simulated), question, mb_probe_is_engine(backend), error);
+    l->sums = calloc(experiment->policy_count, sizeof *l->sums);
+    if (!status && !l->sums) status = mb_fail_memory(error);
+    if (!status) status = open_device(experiment, question, backend, l, error);
+    if (!status) status = warm_up(l, error);
     // One job after the other: they share the device.
-    const mb_run_options options = {
-        .threads = 1, .stop = stop, .observer = {.clock = use_device, .context = &l}};
-    if (!status) status = mb_run_section(scenario, simulated->section, &options, &real, error);
-    if (!status) {
-        char device[256];
-        mb_probe_session_describe(l.session, device, sizeof device);
-        printf("\nlive on %s, %.1f s\n%-24s  %-12s  %10s  %10s  %s\n", device, real.wall_s, "policy",
-               "measure", "simulated", "live", "difference");
-        for (size_t p = 0; p < section->points[0].experiment.policy_count; p++)
-            print_policy(simulated, &real, p);
-        print_failures(&real);
-    }
+    const mb_run_options options = {.threads = 1,
+                                    .stop = question->stop,
+                                    .observer = {.open = watch_run, .clock = use_device, .context = l}};
+    if (!status) status = mb_run_section(scenario, simulated->section, &options, real, error);
+    return status;
+}
+
+mb_status mb_live_compare(mb_scenario *scenario, const mb_results *simulated,
+                          const mb_live_question *question, mb_error *error) {
+    live l = {0};
+    mb_results real = {0};
+    mb_status status = run_live(scenario, simulated, question, &l, &real, error);
+    if (!status) print_all(simulated, &real, &l);
+    if (!status) status = first_failure(&real, error);
     mb_results_deinit(&real);
+    mb_live_clock_deinit(&l.clock);
     mb_probe_session_close(l.session);
-    free(l.tokens);
-    free(l.contexts);
+    free(l.sums);
     return status;
 }

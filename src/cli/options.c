@@ -36,6 +36,7 @@ enum {
     OPTION_STEP,
     OPTION_WHY,
     OPTION_LIVE,
+    OPTION_MODEL_FILE,
     OPTION_NO_SANDBOX,
     OPTION_BASELINE,
     OPTION_CONTROL,
@@ -233,6 +234,9 @@ static int take(mb_run_arguments *arguments, int option) {
     case OPTION_LIVE:
         arguments->live = optarg;
         return 0;
+    case OPTION_MODEL_FILE:
+        arguments->model_file = optarg;
+        return 0;
     case OPTION_ONLY:
         arguments->only = optarg;
         return 0;
@@ -361,6 +365,7 @@ static const struct {
     {{"plot", no_argument, NULL, OPTION_PLOT}, RUN},
     {{"figure", required_argument, NULL, OPTION_FIGURE}, PLOT},
     {{"live", required_argument, NULL, OPTION_LIVE}, RUN},
+    {{"model-file", required_argument, NULL, OPTION_MODEL_FILE}, RUN},
     {{"assert", required_argument, NULL, OPTION_ASSERT}, RUN},
     {{"watch", no_argument, NULL, OPTION_WATCH}, RUN},
     {{"pause-at", required_argument, NULL, OPTION_PAUSE_AT}, REPL},
@@ -425,6 +430,8 @@ static int parse(int argc, char **argv, const char *verb, unsigned which, mb_run
 int mb_run_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
     const int code = parse(argc, argv, "run", RUN, arguments);
     if (code || arguments->help) return code;
+    if (arguments->model_file && !arguments->live)
+        return mb_cli_usage(arguments->verb, "--model-file is what --live llama runs, which is not given");
     if (arguments->until > 0 && arguments->live)
         return mb_cli_usage(
             arguments->verb,

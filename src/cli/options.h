@@ -13,7 +13,7 @@ typedef enum mb_output_format {
 
 typedef struct mb_run_arguments {
     const char *verb;
-    const char *scenario;
+    const char *scenario, *model_file;                                  // the second: of --live, or NULL
     const char **policies, **sets, **overs, **slos, **tunes, **asserts; // arrays owned, strings are argv's
     size_t policy_count, set_count, over_count, slo_count, tune_count, assert_count;
     uint32_t seeds;

@@ -146,7 +146,7 @@ uint32_t mb_step_rows(const mb_engine *engine) {
 
 mb_status mb_shape_seconds(const mb_engine *engine, const mb_step_shape *shape, double *seconds,
                            mb_error *error) {
-    mb_latency quiet = *engine->latency;
+    mb_latency quiet = engine->latency->told ? *engine->latency->told : *engine->latency;
     quiet.noise = 0;
     bool extrapolated;
     const mb_status status = mb_latency_step(&quiet, shape, NULL, seconds, &extrapolated, error);

@@ -103,7 +103,8 @@ typedef struct mb_latency {
     const struct mb_corrections *corrections; // likewise: what a step takes beyond its operators
     mb_step_function custom;                  // MB_LATENCY_CUSTOM
     void *custom_self;
-    mb_batch_law law;    // MB_LATENCY_BATCH, and
+    const struct mb_latency *told; // what policies are told that a step takes; NULL: the truth. Not owned
+    mb_batch_law law;              // MB_LATENCY_BATCH, and
     double tbt_s;        // what is observed as time between tokens instead, noise or none; 0: the law's
     const mb_grid *grid; // MB_LATENCY_TABLE: every cell present (mb_latency_check says so); not owned
     double noise; // standard deviation of ln(factor) on each batch's time; the factor has mean 1; 0 = none

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Devices that run a transformer layer of given dimensions with random weights, to be timed: the CPU, and
-// plugins. This header is all that a plugin shares with the program.
+// Devices that run a transformer layer of given dimensions with random weights, to be timed, and engines that
+// run a whole model from a file: the CPU, and plugins. This header is all that a plugin shares with the
+// program.
 #pragma once
 #include "base/error.h"
 
@@ -12,7 +13,7 @@
 extern "C" {
 #endif
 
-enum { MB_PROBE_VERSION = 1 }; // of this header; a plugin of another version is refused
+enum { MB_PROBE_VERSION = 2 }; // of this header; a plugin of another version is refused
 
 // A decoder layer as in Llama: RMSNorm, query, key and value projections, rotary embedding, attention over
 // paged KV memory (grouped queries), output projection, residual; RMSNorm, gated MLP with SiLU, residual. And
@@ -23,22 +24,26 @@ typedef struct mb_probe_shape {
     uint32_t block;  // tokens of a KV block
     uint32_t blocks; // KV blocks of each layer
     uint32_t most_tokens, most_rows; // of a step
+    const char *model_file; // of an engine, which takes all above `block` from it; most_rows is also how many
+                            // sequences it keeps. NULL: of no engine
 } mb_probe_shape;
 
 // What a request computes in a step.
 typedef struct mb_probe_row {
     uint32_t tokens;        // new ones: 1 for a decode, a chunk's for a prompt
     uint32_t context;       // computed before; their keys and values are in the blocks
-    const uint32_t *blocks; // [ceil((context + tokens) / block)], < shape.blocks
+    const uint32_t *blocks; // [ceil((context + tokens) / block)], < shape.blocks; not for an engine
+    uint32_t sequence;      // of an engine, which holds `context` tokens of it: < shape.most_rows
 } mb_probe_row;
 
 typedef struct mb_probe_device mb_probe_device;
 
 typedef struct mb_probe_backend {
     uint32_t version;
-    const char *name; // "cpu", "cuda"
-    // precision: "fp32", "bf16" or "fp16"; MB_BAD_INPUT where the backend does not have it. MB_FAILED with a
-    // message that starts with "out of memory" where it does not fit. Weights are mb_probe_value() below.
+    const char *name; // "cpu", "cuda", "llama"
+    // precision: "fp32", "bf16", "fp16", or "file" for an engine; MB_BAD_INPUT where the backend does not
+    // have it. MB_FAILED with a message that starts with "out of memory" where it does not fit. Weights are
+    // mb_probe_value() below.
     mb_status (*open)(const mb_probe_shape *shape, const char *precision, uint64_t seed,
                       mb_probe_device **device, mb_error *error);
     void (*close)(mb_probe_device *device); // NULL is fine
@@ -53,6 +58,10 @@ typedef struct mb_probe_backend {
     mb_status (*set_input)(mb_probe_device *device, const float *hidden, uint32_t tokens, mb_error *error);
     mb_status (*get_output)(mb_probe_device *device, float *hidden, uint32_t tokens, mb_error *error);
     mb_status (*get_logits)(mb_probe_device *device, float *logits, uint32_t rows, mb_error *error);
+    // NULL but of an engine, which has none of the three before. Make it hold so many tokens of a sequence:
+    // what is beyond is forgotten, what is missing computed. A run goes on from there, through all layers and
+    // the head, and draws the next token of each row.
+    mb_status (*hold)(mb_probe_device *device, uint32_t sequence, uint32_t tokens, mb_error *error);
 } mb_probe_backend;
 
 // The one symbol of a plugin.

@@ -35,24 +35,28 @@ static bool add_cell(run *r, mb_probe_step step) {
     return true;
 }
 
-// Steps of decodes; of one chunk, at the start of a prompt and after every length; and of both.
+// Steps of decodes, of one chunk at the start of a prompt, of one after the longest, and of chunks and
+// decodes. Neighbours have their contexts in common: an engine computes these.
 static bool plan_steps(run *r) {
     const mb_probe_task *t = r->task;
+    const uint32_t far = t->lengths[t->length_count - 1], middle = t->lengths[t->length_count / 2];
     bool good = true;
-    for (size_t b = 0; b < t->batch_count; b++)
-        for (size_t l = 0; l < t->length_count; l++)
+    for (size_t l = 0; l < t->length_count; l++)
+        for (size_t b = 0; b < t->batch_count; b++)
             good = good && add_cell(r, (mb_probe_step){.decodes = t->batches[b], .context = t->lengths[l]});
-    for (size_t l = 0; l < t->length_count; l++) {
-        if (t->lengths[l] > PREFILL_TOKENS) continue;
+    size_t chunks = 0; // that are short enough
+    while (chunks < t->length_count && t->lengths[chunks] <= PREFILL_TOKENS)
+        chunks++;
+    for (size_t l = 0; l < chunks; l++)
         good = good && add_cell(r, (mb_probe_step){.chunks = 1, .chunk = t->lengths[l]});
-        const uint32_t far = t->lengths[t->length_count - 1];
+    for (size_t l = 0; l < chunks; l++)
         good = good && add_cell(r, (mb_probe_step){.chunks = 1, .chunk = t->lengths[l], .prefix = far});
-        for (size_t b = 0; b < t->batch_count; b += 2)
+    for (size_t b = 0; b < t->batch_count; b += 2)
+        for (size_t l = 0; l < chunks; l++)
             good = good && add_cell(r, (mb_probe_step){.chunks = 1,
                                                        .chunk = t->lengths[l],
                                                        .decodes = t->batches[b],
-                                                       .context = t->lengths[t->length_count / 2]});
-    }
+                                                       .context = middle});
     return good;
 }
 
@@ -91,8 +95,8 @@ static mb_probe_limits limits_of(const run *r) {
 
 static void identity(const run *r, char *text, size_t size) {
     snprintf(text, size, "# mbsand probe: %s of %s, %s, %s",
-             r->task->grid == MB_PROBE_STEPS ? "steps" : "batches", r->task->model->name,
-             r->task->backend->name, r->precision);
+             r->task->grid == MB_PROBE_STEPS ? "steps" : "batches", r->task->name, r->task->backend->name,
+             r->precision);
 }
 
 static mb_status open_file(run *r) {
@@ -101,11 +105,14 @@ static mb_status open_file(run *r) {
     char own[MOST_LINE];
     mb_strbuf head = {0};
     identity(r, own, sizeof own);
+    mb_strbuf_printf(&head, "%s\n# device: %s\n# each time: ", own, r->summary->device);
+    if (mb_probe_is_engine(r->task->backend))
+        mb_strbuf_printf(&head, "a whole step and its likeliest tokens");
+    else
+        mb_strbuf_printf(&head, "%u layers' worth and the head", r->task->subject.model->layers);
     mb_strbuf_printf(
-        &head,
-        "%s\n# device: %s\n# each time: %u layers' worth and the head, %s of %u trials after a first "
-        "one\n%s\n",
-        own, r->summary->device, r->task->model->layers, steps ? "the median" : "the mean", r->task->trials,
+        &head, ", %s of %u trials after a first one\n%s\n", steps ? "the median" : "the mean",
+        r->task->trials,
         steps ? "tokens,context,requests,time_s,spread_s,trials,chunk,prefix,decodes,decode_context"
               : "batch_size,max_seq_len,mean_latency_sec,std_latency_sec,num_trials");
     const mb_status status =
@@ -148,7 +155,7 @@ static mb_status time_batch(run *r, const mb_probe_step *batch, double *seconds)
     for (uint32_t context = prompt; context + 1 < batch->context && !status; context++) {
         const mb_probe_step step = {.decodes = batch->decodes, .context = context};
         double took = 0;
-        if (atomic_load(r->task->stop)) return MB_OK;
+        if (atomic_load(r->task->stop) || mb_probe_spent(r->task, r->start_s, r->summary)) return MB_OK;
         status = mb_probe_session_time(r->session, &step, &took, r->error);
         *seconds += took;
     }
@@ -210,7 +217,7 @@ static bool drop_largest(run *r) {
 static mb_status open_session(run *r) {
     for (;;) {
         const mb_probe_limits limits = limits_of(r);
-        const mb_status status = mb_probe_session_open(r->task->backend, r->task->model, r->precision, 1,
+        const mb_status status = mb_probe_session_open(r->task->backend, &r->task->subject, r->precision, 1,
                                                        &limits, r->task->seed, &r->session, r->error);
         const bool full = status && strncmp(r->error->message, "out of memory", strlen("out of memory")) == 0;
         if (!full || !drop_largest(r)) return status;
@@ -221,9 +228,7 @@ mb_status mb_probe_measure(const mb_probe_task *task, mb_probe_summary *summary,
     *summary = (mb_probe_summary){0};
     run r = {.task = task, .summary = summary, .start_s = mb_probe_now_s(), .error = error};
     snprintf(r.precision, sizeof r.precision, "%s",
-             task->precision                           ? task->precision
-             : strcmp(task->backend->name, "cpu") == 0 ? "fp32"
-                                                       : "bf16");
+             task->precision ? task->precision : mb_probe_usual_precision(task->backend));
     const bool planned = task->grid == MB_PROBE_STEPS ? plan_steps(&r) : plan_batches(&r);
     mb_status status = planned ? MB_OK : mb_fail_memory(error);
     summary->cells = r.count;

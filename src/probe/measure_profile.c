@@ -186,8 +186,8 @@ static mb_status open_table(run *r, part p) {
     mb_strbuf_printf(&head,
                      "# mbsand probe: profile of %s, %s, %s\n# device: %s\n# one layer of %u; the median of "
                      "%u trials\n%s\n",
-                     t->model->name, t->backend->name, t->precision ? t->precision : "usual precision",
-                     r->summary->device, t->model->layers, t->trials, FILES[p].columns);
+                     t->name, t->backend->name, t->precision ? t->precision : "usual precision",
+                     r->summary->device, t->subject.model->layers, t->trials, FILES[p].columns);
     r->paths[p] = path.text;
     mb_status status = path.failed || head.failed ? mb_fail_memory(r->error) : MB_OK;
     if (!status)
@@ -219,7 +219,7 @@ mb_status mb_probe_measure_profile(const mb_probe_task *task, mb_probe_summary *
         status = mb_fail(error, MB_BAD_INPUT, "cannot make the folder %s: %s", task->path, strerror(errno));
     const mb_probe_limits limits = limits_of(&r);
     if (!status)
-        status = mb_probe_session_open(task->backend, task->model, task->precision, 1, &limits, task->seed,
+        status = mb_probe_session_open(task->backend, &task->subject, task->precision, 1, &limits, task->seed,
                                        &r.session, error);
     if (!status) mb_probe_session_describe(r.session, summary->device, sizeof summary->device);
     for (int p = 0; p < PARTS && !status; p++)

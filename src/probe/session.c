@@ -31,52 +31,74 @@ static void *open_library(const char *path, char *tried, size_t size) {
     return library;
 }
 
+// A backend that is a library of its own.
+typedef struct plugin {
+    const char *name, *called, *file, *built; // built: by which command, where
+} plugin;
+
+static const plugin PLUGINS[] = {
+    {"cuda", "CUDA", "mbsand-probe-cuda.so", "`make probe` builds it where nvcc is"},
+    {"llama", "llama.cpp", "mbsand-probe-llama.so", "`make probe-llama` builds it where llama.cpp is"}};
+
 // Beside the program, then where the loader looks.
-static void *open_plugin(char *tried, size_t size) {
+static void *open_plugin(const char *file, char *tried, size_t size) {
     const char *own = getenv("MBSAND_PROBE");
     if (own && *own) return open_library(own, tried, size);
     char path[4096];
     const ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
     path[length > 0 ? length : 0] = '\0';
-    char *folder = mb_paths_folder(path),
-         *beside = folder ? mb_paths_join(folder, "mbsand-probe-cuda.so") : NULL;
+    char *folder = mb_paths_folder(path), *beside = folder ? mb_paths_join(folder, file) : NULL;
     void *library = beside && mb_paths_is_file(beside) ? open_library(beside, tried, size) : NULL;
     free(folder);
     free(beside);
-    return library ? library : open_library("mbsand-probe-cuda.so", tried, size);
+    return library ? library : open_library(file, tried, size);
+}
+
+static mb_status load(const plugin *which, const mb_probe_backend **backend, mb_error *error) {
+    char tried[512] = "";
+    void *library = open_plugin(which->file, tried, sizeof tried);
+    if (!library)
+        return mb_fail(error, MB_BAD_INPUT,
+                       "the %s plugin %s cannot be loaded (%s); %s, and --backend cpu needs none",
+                       which->called, which->file, tried, which->built);
+    void *symbol = dlsym(library, MB_PROBE_PLUGIN_SYMBOL);
+    mb_probe_plugin entry;
+    memcpy(&entry, &symbol, sizeof entry);
+    *backend = symbol ? entry() : NULL;
+    const unsigned version = *backend ? (*backend)->version : 0;
+    if (version == MB_PROBE_VERSION && strcmp((*backend)->name, which->name) == 0) return MB_OK;
+    mb_status status = version == MB_PROBE_VERSION
+                           ? mb_fail(error, MB_BAD_INPUT, "the plugin that was found for %s is one for %s",
+                                     which->name, (*backend)->name)
+                           : mb_fail(error, MB_BAD_INPUT, "%s is of version %u, this program of %d; %s",
+                                     which->file, version, MB_PROBE_VERSION, which->built);
+    *backend = NULL;
+    dlclose(library);
+    return status;
 }
 
 mb_status mb_probe_backend_find(const char *name, const mb_probe_backend **backend, mb_error *error) {
     *backend = &mb_probe_cpu;
     if (strcmp(name, "cpu") == 0) return MB_OK;
     *backend = NULL;
-    if (strcmp(name, "cuda") != 0)
-        return mb_fail(error, MB_BAD_INPUT, "there is no backend '%s'; there are cpu and cuda", name);
-    char tried[512] = "";
-    void *library = open_plugin(tried, sizeof tried);
-    if (!library)
-        return mb_fail(error, MB_BAD_INPUT,
-                       "the CUDA plugin mbsand-probe-cuda.so cannot be loaded (%s); `make probe` builds it "
-                       "where nvcc is, and "
-                       "--backend cpu needs none",
-                       tried);
-    void *symbol = dlsym(library, MB_PROBE_PLUGIN_SYMBOL);
-    mb_probe_plugin plugin;
-    memcpy(&plugin, &symbol, sizeof plugin);
-    *backend = symbol ? plugin() : NULL;
-    if (*backend && (*backend)->version == MB_PROBE_VERSION) return MB_OK;
-    const unsigned version = *backend ? (*backend)->version : 0;
-    *backend = NULL;
-    dlclose(library);
-    return mb_fail(error, MB_BAD_INPUT,
-                   "mbsand-probe-cuda.so is of version %u, this program of %d; run `make probe` again",
-                   version, MB_PROBE_VERSION);
+    for (size_t i = 0; i < sizeof PLUGINS / sizeof *PLUGINS; i++)
+        if (strcmp(name, PLUGINS[i].name) == 0) return load(&PLUGINS[i], backend, error);
+    return mb_fail(error, MB_BAD_INPUT, "there is no backend '%s'; there are cpu, cuda and llama", name);
+}
+
+bool mb_probe_is_engine(const mb_probe_backend *backend) {
+    return backend->hold != NULL;
+}
+
+const char *mb_probe_usual_precision(const mb_probe_backend *backend) {
+    if (mb_probe_is_engine(backend)) return "file";
+    return strcmp(backend->name, "cpu") == 0 ? "fp32" : "bf16";
 }
 
 // --- a model on a device
 // -------------------------------------------------------------------------------------------
 
-static mb_status check_model(const mb_model_config *m, mb_error *error) {
+mb_status mb_probe_check_model(const mb_model_config *m, mb_error *error) {
     if (m->experts)
         return mb_fail(error, MB_BAD_INPUT, "%s has experts; the probe times dense layers only", m->name);
     if (m->kv_lora_rank)
@@ -88,6 +110,17 @@ static mb_status check_model(const mb_model_config *m, mb_error *error) {
     if (m->head_dim % 2)
         return mb_fail(error, MB_BAD_INPUT, "%s has an odd head_dim, %u", m->name, m->head_dim);
     return MB_OK;
+}
+
+static mb_status check_file(const char *path, mb_error *error) {
+    FILE *file;
+    mb_status status = mb_paths_open(path, &file, error);
+    if (status) return status;
+    char mark[4] = "";
+    const bool good =
+        fread(mark, 1, sizeof mark, file) == sizeof mark && memcmp(mark, "GGUF", sizeof mark) == 0;
+    fclose(file);
+    return good ? MB_OK : mb_fail(error, MB_BAD_INPUT, "%s is no GGUF file, which llama.cpp runs", path);
 }
 
 // A permutation of the blocks: steps of a number that has no divisor with their count.
@@ -106,36 +139,46 @@ static void deal(uint32_t *order, uint32_t count) {
         order[i] = (uint32_t)((uint64_t)i * step % count);
 }
 
-mb_status mb_probe_session_open(const mb_probe_backend *backend, const mb_model_config *m,
+// With the rows and blocks that `shape` says; its sizes are set.
+static mb_status open_shape(mb_probe_session *s, const char *precision, uint64_t seed, mb_error *error) {
+    s->rows = calloc(s->shape.most_rows, sizeof *s->rows);
+    s->order = calloc(s->shape.blocks, sizeof *s->order);
+    if (!s->rows || !s->order) return mb_fail_memory(error);
+    deal(s->order, s->shape.blocks);
+    if (!precision) precision = mb_probe_usual_precision(s->backend);
+    return s->backend->open(&s->shape, precision, seed, &s->device, error);
+}
+
+mb_status mb_probe_session_open(const mb_probe_backend *backend, const mb_probe_subject *subject,
                                 const char *precision, uint32_t distinct_layers,
                                 const mb_probe_limits *limits, uint64_t seed, mb_probe_session **session,
                                 mb_error *error) {
     *session = NULL;
-    mb_status status = check_model(m, error);
+    const bool engine = mb_probe_is_engine(backend);
+    const mb_model_config *m = subject->model;
+    mb_status status = engine ? check_file(subject->file, error) : mb_probe_check_model(m, error);
     if (status) return status;
     mb_probe_session *s = calloc(1, sizeof *s);
     if (!s) return mb_fail_memory(error);
     // Each row may end in a block of its own.
     const uint64_t blocks = limits->kv_tokens / BLOCK + limits->rows + 1;
     s->backend = backend;
-    s->layers = m->layers;
-    s->shape = (mb_probe_shape){.hidden = m->hidden,
-                                .heads = m->heads,
-                                .kv_heads = m->kv_heads,
-                                .head_dim = m->head_dim,
-                                .intermediate = m->intermediate,
-                                .vocabulary = m->vocabulary,
-                                .layers = distinct_layers,
-                                .block = BLOCK,
+    s->shape = (mb_probe_shape){.block = BLOCK,
                                 .blocks = blocks > UINT32_MAX / BLOCK ? UINT32_MAX / BLOCK : (uint32_t)blocks,
                                 .most_tokens = limits->tokens,
-                                .most_rows = limits->rows};
-    s->rows = calloc(limits->rows, sizeof *s->rows);
-    s->order = calloc(s->shape.blocks, sizeof *s->order);
-    status = s->rows && s->order ? MB_OK : mb_fail_memory(error);
-    if (!status) deal(s->order, s->shape.blocks);
-    const char *usual = strcmp(backend->name, "cpu") == 0 ? "fp32" : "bf16";
-    if (!status) status = backend->open(&s->shape, precision ? precision : usual, seed, &s->device, error);
+                                .most_rows = limits->rows,
+                                .model_file = engine ? subject->file : NULL};
+    if (!engine) {
+        s->layers = m->layers;
+        s->shape.hidden = m->hidden;
+        s->shape.heads = m->heads;
+        s->shape.kv_heads = m->kv_heads;
+        s->shape.head_dim = m->head_dim;
+        s->shape.intermediate = m->intermediate;
+        s->shape.vocabulary = m->vocabulary;
+        s->shape.layers = distinct_layers;
+    }
+    status = open_shape(s, precision, seed, error);
     if (status)
         mb_probe_session_close(s);
     else
@@ -161,7 +204,9 @@ void mb_probe_session_describe(mb_probe_session *s, char *text, size_t size) {
 static bool add_row(mb_probe_session *s, uint32_t *count, uint32_t *used, uint32_t tokens, uint32_t context) {
     const uint64_t blocks = ((uint64_t)tokens + context + BLOCK - 1) / BLOCK;
     if (*count == s->shape.most_rows || *used + blocks > s->shape.blocks) return false;
-    s->rows[(*count)++] = (mb_probe_row){.tokens = tokens, .context = context, .blocks = s->order + *used};
+    s->rows[*count] =
+        (mb_probe_row){.tokens = tokens, .context = context, .blocks = s->order + *used, .sequence = *count};
+    (*count)++;
     *used += (uint32_t)blocks;
     return true;
 }
@@ -172,8 +217,22 @@ static mb_status too_large(const mb_probe_session *s, mb_error *error) {
                    s->shape.most_rows, s->shape.blocks);
 }
 
-// A few layers stand for all; the head is run once.
+// An engine's rows are what it holds.
+static mb_status hold_rows(mb_probe_session *s, uint32_t count, mb_error *error) {
+    mb_status status = MB_OK;
+    for (uint32_t i = count; i < s->shape.most_rows && !status; i++)
+        status = s->backend->hold(s->device, i, 0, error);
+    for (uint32_t i = 0; i < count && !status; i++)
+        status = s->backend->hold(s->device, i, s->rows[i].context, error);
+    return status;
+}
+
+// A few layers stand for all; the head is run once. An engine runs all of them.
 static mb_status run(mb_probe_session *s, uint32_t count, uint32_t layers, double *seconds, mb_error *error) {
+    if (s->backend->hold) {
+        const mb_status held = hold_rows(s, count, error);
+        return held ? held : s->backend->run(s->device, s->rows, count, layers, true, seconds, error);
+    }
     const uint32_t sampled = s->layers < layers ? s->layers : layers;
     double of_layers = 0, of_head = 0;
     mb_status status = s->backend->run(s->device, s->rows, count, sampled, false, &of_layers, error);
@@ -233,4 +292,13 @@ mb_status mb_probe_session_rows(mb_probe_session *s, const uint32_t *tokens, con
     for (uint32_t i = 0; i < count; i++)
         good = good && add_row(s, &rows, &used, tokens[i], contexts[i]);
     return good ? run(s, rows, SAMPLED_LAYERS, seconds, error) : too_large(s, error);
+}
+
+mb_status mb_probe_session_hold(mb_probe_session *s, uint32_t sequence, uint32_t tokens, mb_error *error) {
+    return s->backend->hold(s->device, sequence, tokens, error);
+}
+
+mb_status mb_probe_session_sequences(mb_probe_session *s, const mb_probe_row *rows, uint32_t count,
+                                     double *seconds, mb_error *error) {
+    return s->backend->run(s->device, rows, count, 0, true, seconds, error);
 }

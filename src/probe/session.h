@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A device with one layer of a model on it, and the time of any step of that model: layers x a layer + the
-// head.
+// head. Or an engine with a whole model in it, and the time of any step of that.
 #pragma once
 #include "plan/model_config.h"
 #include "probe/backend.h"
@@ -22,9 +22,20 @@ typedef struct mb_probe_limits {
 
 typedef struct mb_probe_session mb_probe_session;
 
+// What is to be timed. Of a layer's device `model`, of an engine `file` counts.
+typedef struct mb_probe_subject {
+    const mb_model_config *model;
+    const char *file;
+} mb_probe_subject;
+
+bool mb_probe_is_engine(const mb_probe_backend *backend);
+const char *mb_probe_usual_precision(const mb_probe_backend *backend);
+// Are the model's layers of the probe's kind?
+mb_status mb_probe_check_model(const mb_model_config *model, mb_error *error);
+
 // precision NULL: the backend's usual one. Fails where the model's layers are not of the probe's kind
 // (experts, latent attention), or the device is too small.
-mb_status mb_probe_session_open(const mb_probe_backend *backend, const mb_model_config *model,
+mb_status mb_probe_session_open(const mb_probe_backend *backend, const mb_probe_subject *subject,
                                 const char *precision, uint32_t distinct_layers,
                                 const mb_probe_limits *limits, uint64_t seed, mb_probe_session **session,
                                 mb_error *error);
@@ -45,5 +56,11 @@ mb_status mb_probe_session_head(mb_probe_session *session, uint32_t rows, double
 mb_status mb_probe_session_rows(mb_probe_session *session, const uint32_t *tokens, const uint32_t *contexts,
                                 uint32_t count, double *seconds, mb_error *error);
 
-// "cpu", or "cuda" (a plugin beside the program, or in $MBSAND_PROBE).
+// Of an engine: as mb_probe_backend.hold; and a step of the sequences that it holds.
+mb_status mb_probe_session_hold(mb_probe_session *session, uint32_t sequence, uint32_t tokens,
+                                mb_error *error);
+mb_status mb_probe_session_sequences(mb_probe_session *session, const mb_probe_row *rows, uint32_t count,
+                                     double *seconds, mb_error *error);
+
+// "cpu", or "cuda" or "llama" (plugins beside the program, or in $MBSAND_PROBE).
 mb_status mb_probe_backend_find(const char *name, const mb_probe_backend **backend, mb_error *error);

@@ -14,7 +14,8 @@ typedef enum mb_probe_grid {
 
 typedef struct mb_probe_task {
     const mb_probe_backend *backend;
-    const mb_model_config *model;
+    mb_probe_subject subject;
+    const char *name;      // of the model, in the file
     const char *precision; // NULL: the backend's usual one
     mb_probe_grid grid;
     const uint32_t *batches; // requests at once, ascending

@@ -19,15 +19,31 @@ double mb_probe_median(const double *times, uint32_t count) {
     return (times[(count - 1) / 2] + times[count / 2]) / 2;
 }
 
-static mb_status measure(const mb_probe_task *task, const mb_probe_cells *cells, size_t cell,
-                         mb_probe_summary *summary, mb_error *error) {
+bool mb_probe_spent(const mb_probe_task *task, double start_s, const mb_probe_summary *summary) {
+    return summary->measured > 0 && mb_probe_now_s() - start_s > task->budget_s;
+}
+
+// Would the cell's trials, each as long as this one, go beyond the budget?
+static bool too_long(const mb_probe_task *task, double start_s, const mb_probe_summary *summary,
+                     double trial_s) {
+    const double end_s = mb_probe_now_s() + task->trials * trial_s;
+    return summary->measured > 0 && end_s - start_s > task->budget_s;
+}
+
+// *late: there is no time for it.
+static mb_status measure(const mb_probe_task *task, double start_s, const mb_probe_cells *cells, size_t cell,
+                         mb_probe_summary *summary, bool *late, mb_error *error) {
     double *times = calloc(task->trials, sizeof *times), first;
     if (!times) return mb_fail_memory(error);
+    const double began_s = mb_probe_now_s();
     mb_status status = cells->time(cells->self, cell, &first, error); // warms caches and clocks up
-    for (uint32_t i = 0; i < task->trials && !status; i++)
+    *late = too_long(task, start_s, summary, mb_probe_now_s() - began_s);
+    for (uint32_t i = 0; i < task->trials && !status && !*late; i++) {
         status = cells->time(cells->self, cell, &times[i], error);
+        *late = mb_probe_spent(task, start_s, summary);
+    }
     qsort(times, task->trials, sizeof *times, ascending);
-    const bool whole = !status && !atomic_load(task->stop); // a stop may have cut a trial short
+    const bool whole = !status && !*late && !atomic_load(task->stop); // a stop may have cut a trial short
     if (whole) status = cells->write(cells->self, cell, times, task->trials, error);
     summary->measured += whole && !status;
     free(times);
@@ -47,13 +63,13 @@ mb_status mb_probe_walk(const mb_probe_task *task, double start_s, const mb_prob
                         mb_probe_summary *summary, mb_error *error) {
     mb_status status = MB_OK;
     size_t i = 0;
-    for (; i < cells->count && !status; i++) {
-        const bool spent = summary->measured > 0 && mb_probe_now_s() - start_s > task->budget_s;
-        if (spent || atomic_load(task->stop)) break;
+    for (bool late = false; i < cells->count && !status; i++) {
+        if (mb_probe_spent(task, start_s, summary) || atomic_load(task->stop)) break;
         if (cells->known(cells->self, i))
             summary->known++;
         else
-            status = measure(task, cells, i, summary, error);
+            status = measure(task, start_s, cells, i, summary, &late, error);
+        if (late) break;
         show_progress(task, start_s, summary, i + 1, cells->count);
     }
     if (task->progress) fputs("\r                                        \r", task->progress);

@@ -15,7 +15,10 @@ typedef struct mb_probe_cells {
 
 double mb_probe_now_s(void);
 double mb_probe_median(const double *ascending, uint32_t count);
-// Each cell that is not known: once to warm up, task->trials times, written; until all are done, the budget
-// is used up (one cell is measured at least) or *task->stop. Fills summary's measured, known and complete.
+// Is the budget used up, and one cell measured at least?
+bool mb_probe_spent(const mb_probe_task *task, double start_s, const mb_probe_summary *summary);
+// Each cell that is not known: once to warm up, task->trials times, written; until all are done, *task->stop,
+// or the budget is used up (one cell is measured at least). A cell that would not end in time is not begun
+// anew after its warm-up. Fills summary's measured, known and complete.
 mb_status mb_probe_walk(const mb_probe_task *task, double start_s, const mb_probe_cells *cells,
                         mb_probe_summary *summary, mb_error *error);

@@ -352,7 +352,8 @@ static mb_status run_events(mb_sim *sim, mb_error *error) {
             sim->stopped = true;
             break;
         }
-        status = run_instant(sim, next, error);
+        if (sim->observer.before) status = sim->observer.before(sim->observer.self, sim, next, error);
+        if (status == MB_OK) status = run_instant(sim, next, error);
         if (status == MB_OK && sim->observer.instant)
             status = sim->observer.instant(sim->observer.self, sim, error);
     }

@@ -70,6 +70,8 @@ typedef struct mb_observer {
     // From one moment to another so many requests waited and so many ran. In order of time, without holes but
     // where both were 0 before the first arrival.
     void (*held)(void *self, double from_s, double to_s, uint64_t waiting, uint64_t running);
+    // An instant is about to begin; who lives in the time of the wall waits for it. Of steps only.
+    mb_status (*before)(void *self, const mb_sim *sim, double next_s, mb_error *error);
     // An instant is over: all that happened then has happened.
     mb_status (*instant)(void *self, mb_sim *sim, mb_error *error);
     void *self;

@@ -95,7 +95,7 @@ C
     gcc -shared -fPIC -o old.so old.c
     MBSAND_PROBE=$PWD/old.so run "$MBSAND" probe --model ./tiny.json -o x.csv
     [ "$status" -eq 2 ]
-    says "mbsand-probe-cuda.so is of version 99, this program of 1; run \`make probe\` again"
+    says "mbsand-probe-cuda.so is of version 99, this program of 2; \`make probe\` builds it where nvcc is"
 }
 
 @test "mistakes" {
@@ -130,5 +130,5 @@ C
     run "$MBSAND" batch.lua --quiet --live cpu --policy static_fifo
     [ "$status" -eq 2 ]
     says "--live needs a latency model of single steps"
-    refused "there is no backend 'tpu'; there are cpu and cuda" --live tpu
+    refused "there is no backend 'tpu'; there are cpu, cuda and llama" --live tpu
 }

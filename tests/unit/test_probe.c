@@ -173,10 +173,13 @@ static void try_steps(const trial *tried) {
     memory *memories = calloc(2, sizeof *memories);
     const uint32_t first[] = {9, 2, 14, 5}, second[] = {3, 11}; // pages in no order
     // A prompt; its next chunk beside another's prompt; two decodes; a decode beside a chunk.
-    compare(tried, (const mb_probe_row[]){{5, 0, first}}, (const int[]){0}, 1, memories);
-    compare(tried, (const mb_probe_row[]){{3, 5, first}, {4, 0, second}}, (const int[]){0, 1}, 2, memories);
-    compare(tried, (const mb_probe_row[]){{1, 8, first}, {1, 4, second}}, (const int[]){0, 1}, 2, memories);
-    compare(tried, (const mb_probe_row[]){{1, 5, second}, {4, 9, first}}, (const int[]){1, 0}, 2, memories);
+    compare(tried, (const mb_probe_row[]){{5, 0, first, 0}}, (const int[]){0}, 1, memories);
+    compare(tried, (const mb_probe_row[]){{3, 5, first, 0}, {4, 0, second, 0}}, (const int[]){0, 1}, 2,
+            memories);
+    compare(tried, (const mb_probe_row[]){{1, 8, first, 0}, {1, 4, second, 0}}, (const int[]){0, 1}, 2,
+            memories);
+    compare(tried, (const mb_probe_row[]){{1, 5, second, 0}, {4, 9, first, 0}}, (const int[]){1, 0}, 2,
+            memories);
     free(memories);
 }
 
@@ -187,7 +190,7 @@ static void layer_is_right(void **state) {
     assert_int_equal(mb_probe_cpu.open(&SHAPE, "fp32", SEED, &tried.device, &error), MB_OK);
     try_steps(&tried);
     double seconds;
-    const mb_probe_row long_row = {17, 0, (const uint32_t[]){0, 1, 2, 3, 4}};
+    const mb_probe_row long_row = {17, 0, (const uint32_t[]){0, 1, 2, 3, 4}, 0};
     assert_int_equal(mb_probe_cpu.run(tried.device, &long_row, 1, 1, false, &seconds, &error), MB_BAD_INPUT);
     mb_probe_device *none;
     assert_int_equal(mb_probe_cpu.open(&SHAPE, "bf16", SEED, &none, &error), MB_BAD_INPUT);
@@ -222,12 +225,14 @@ static const mb_model_config MODEL = {.name = (char *)"small",
                                       .intermediate = MLP,
                                       .vocabulary = VOCABULARY};
 
+static const mb_probe_subject SUBJECT = {.model = &MODEL};
+
 static void session_times_steps(void **state) {
     (void)state;
     const mb_probe_limits limits = {.tokens = 64, .rows = 8, .kv_tokens = 512};
     mb_probe_session *session;
     mb_error error;
-    assert_int_equal(mb_probe_session_open(&mb_probe_cpu, &MODEL, NULL, 6, &limits, 1, &session, &error),
+    assert_int_equal(mb_probe_session_open(&mb_probe_cpu, &SUBJECT, NULL, 6, &limits, 1, &session, &error),
                      MB_OK);
     const mb_probe_step steps[] = {{.decodes = 8, .context = 40},
                                    {.chunks = 1, .chunk = 60, .prefix = 100},
@@ -244,19 +249,21 @@ static void session_times_steps(void **state) {
     mb_probe_session_close(session);
     mb_model_config experts = MODEL;
     experts.experts = 8;
-    assert_int_equal(mb_probe_session_open(&mb_probe_cpu, &experts, NULL, 1, &limits, 1, &session, &error),
+    assert_int_equal(mb_probe_session_open(&mb_probe_cpu, &(mb_probe_subject){.model = &experts}, NULL, 1,
+                                           &limits, 1, &session, &error),
                      MB_BAD_INPUT);
     assert_string_equal(error.message, "small has experts; the probe times dense layers only");
     assert_null(session);
     const mb_probe_backend *backend;
     assert_int_equal(mb_probe_backend_find("abacus", &backend, &error), MB_BAD_INPUT);
-    assert_string_equal(error.message, "there is no backend 'abacus'; there are cpu and cuda");
+    assert_string_equal(error.message, "there is no backend 'abacus'; there are cpu, cuda and llama");
 }
 
 static mb_probe_task task_of(const char *path, const atomic_bool *stop) {
     static const uint32_t batches[] = {1, 3}, lengths[] = {4, 20};
     return (mb_probe_task){.backend = &mb_probe_cpu,
-                           .model = &MODEL,
+                           .subject = {.model = &MODEL},
+                           .name = "small",
                            .batches = batches,
                            .batch_count = 2,
                            .lengths = lengths,
@@ -377,7 +384,7 @@ static void profile_is_read_back(void **state) {
     // take ten times as long at one of the two.
     const mb_probe_limits limits = {.tokens = 64, .rows = 8, .kv_tokens = 512};
     mb_probe_session *session;
-    assert_int_equal(mb_probe_session_open(&mb_probe_cpu, &MODEL, NULL, 1, &limits, 1, &session, &error),
+    assert_int_equal(mb_probe_session_open(&mb_probe_cpu, &SUBJECT, NULL, 1, &limits, 1, &session, &error),
                      MB_OK);
     const mb_probe_step step = {.chunks = 1, .chunk = 20};
     double seconds, least = INFINITY;

@@ -457,7 +457,7 @@ mb_status get_logits_cuda(mb_probe_device *d, float *logits, uint32_t rows, mb_e
 
 const mb_probe_backend BACKEND = {MB_PROBE_VERSION, "cuda",          open_cuda,
                                   close_cuda,       describe_cuda,   run_cuda,
-                                  set_input_cuda,   get_output_cuda, get_logits_cuda};
+                                  set_input_cuda,   get_output_cuda, get_logits_cuda, nullptr};
 
 } // namespace
 
