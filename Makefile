@@ -38,10 +38,12 @@ FLAGS_release := -O2 -g -DNDEBUG $(HARDEN)
 FLAGS_counting := $(FLAGS_release) -flto=auto -fprofile-generate -fprofile-update=atomic
 FLAGS_fast     := $(FLAGS_release) -flto=auto -fprofile-use -fprofile-correction -Wno-missing-profile
 FLAGS_debug   := -O1 -g -DMB_DEBUG -fno-omit-frame-pointer
-FLAGS_asan    := $(FLAGS_debug) -fsanitize=address,undefined -fno-sanitize-recover=all
-FLAGS_tsan    := $(FLAGS_debug) -fsanitize=thread
-# What tests/fuzz links with the fuzzer's own main: CC=clang BUILD=fuzz fuzz-programs.
-FLAGS_fuzz    := $(FLAGS_debug) -fsanitize=fuzzer-no-link,address,undefined
+# Of debugging information the sanitizers need the lines.
+FLAGS_asan    := $(FLAGS_debug) -g1 -fsanitize=address,undefined -fno-sanitize-recover=all
+FLAGS_tsan    := $(FLAGS_debug) -g1 -fsanitize=thread
+# What tests/fuzz links with the fuzzer's own main: CC=clang BUILD=fuzz fuzz-programs. No target needs these rooms.
+FLAGS_fuzz    := $(FLAGS_debug) -g1 -fsanitize=fuzzer-no-link,address,undefined
+UNFUZZED      := cli explain page planner series tracks
 MODE     := $(FLAGS_$(BUILD))
 PACKAGES := $(LUA_PACKAGE) jansson zlib libzstd sqlite3 $(if $(MPI),ompi-c)
 # -ffp-contract=off: no fused multiply-add, so that every machine gives the same bits.
@@ -59,12 +61,13 @@ ifneq ($(filter counting fast,$(BUILD)),)
   PACKAGE_LIBS := $(if $(wildcard $(LUA_ARCHIVE)),$(patsubst -llua%,$(LUA_ARCHIVE),$(PACKAGE_LIBS)),$(PACKAGE_LIBS))
 endif
 
-SOURCES := $(sort $(wildcard src/*/*.c))
+SOURCES := $(filter-out $(if $(filter fuzz,$(BUILD)),$(UNFUZZED:%=src/%/%)),$(sort $(wildcard src/*/*.c)))
 SHARED  := $(filter $(addprefix src/,$(addsuffix /%,$(LUALESS))),$(SOURCES))
 OBJECTS := $(patsubst src/%.c,$(COMMON)/%.o,$(SHARED)) $(WITH_MPI:src/%.c=$(OUT)/%.o) \
            $(patsubst src/%.c,$(PLAIN)/%.o,$(filter-out $(SHARED) $(WITH_MPI),$(SOURCES)))
 CORE    := $(filter-out $(PLAIN)/cli/main.o,$(OBJECTS))
-UNIT    := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
+TESTS   ?= $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
+UNIT    := $(TESTS:%=$(OUT)/tests/%)
 FUZZ    := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 BENCH   := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(sort $(wildcard tests/bench/bench_*.c)))
 SCRIPTS := lua policies scenarios data

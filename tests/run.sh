@@ -66,10 +66,14 @@ build() { # build NAME MAKE-ARGUMENTS...
 export CMOCKA_MESSAGE_OUTPUT=tap
 export UBSAN_OPTIONS=print_stacktrace=1
 
-build "gcc, Lua 5.4, release" CC=gcc all unit
+# Statistics need millions of requests, and growth large runs: those run at full speed, every other unit test under the
+# sanitizers, and no test is built that is not run.
+at_speed="test_growth test_multi_bin_theory test_queueing"
+under_sanitizers=$(basename -s .c tests/unit/test_*.c | grep -vxF "${at_speed// /$'\n'}" | tr '\n' ' ')
+build "gcc, Lua 5.4, release" CC=gcc all unit TESTS="$at_speed"
 build "gcc, LuaJIT, release" CC=gcc LUA=luajit all
 build "clang, Lua 5.4, release: its warnings" CC=clang warnings # what fuzzing needs it builds itself
-build "gcc, Lua 5.4, ASan + UBSan, invariants" CC=gcc BUILD=asan all unit
+build "gcc, Lua 5.4, ASan + UBSan, invariants" CC=gcc BUILD=asan all unit TESTS="$under_sanitizers"
 build "gcc, LuaJIT, ASan + UBSan, invariants" CC=gcc BUILD=asan LUA=luajit all
 build "gcc, Lua 5.4, TSan, invariants" CC=gcc BUILD=tsan all
 # The CUDA plugin can be built without a GPU, where its compiler is.
@@ -88,19 +92,14 @@ export MBSAND_ASAN_LUAJIT=$PWD/build/luajit-asan-gcc/mbsand
 export MBSAND_TSAN=$PWD/build/lua5.4-tsan-gcc/mbsand
 
 # The longest first, so that nothing waits for it at the end.
-suite "attacks (LuaJIT, ASan)" lua5.4 tests/sandbox/attacks.lua "$MBSAND_ASAN_LUAJIT" luajit 240
-suite "attacks (Lua 5.4, ASan)" lua5.4 tests/sandbox/attacks.lua "$MBSAND_ASAN" 5.4 240
+suite "attacks (LuaJIT, ASan)" lua5.4 tests/sandbox/attacks.lua "$MBSAND_ASAN_LUAJIT" luajit 240 together
+suite "attacks (Lua 5.4, ASan)" lua5.4 tests/sandbox/attacks.lua "$MBSAND_ASAN" 5.4 240 together
 suite "attacks (LuaJIT)" lua5.4 tests/sandbox/attacks.lua "$MBSAND_LUAJIT" luajit
 suite "attacks (Lua 5.4)" lua5.4 tests/sandbox/attacks.lua "$MBSAND" 5.4
 suite "fuzz" tests/fuzz/run.sh
-# Statistics need millions of requests, and growth large runs: those run at full speed, everything else under the sanitizers.
-for source in tests/unit/test_*.c; do
-    name=$(basename "$source" .c)
-    case $name in
-    test_queueing | test_multi_bin_theory | test_growth) suite "unit: $name" "$release/tests/$name" ;;
-    *) suite "unit: $name (ASan)" "$asan/tests/$name" ;;
-    esac
-done
+suite "faults" lua5.4 tests/faults/faults.lua
+for name in $at_speed; do suite "unit: $name" "$release/tests/$name"; done
+for name in $under_sanitizers; do suite "unit: $name (ASan)" "$asan/tests/$name"; done
 for test in tests/lua/test_*.lua; do
     suite "lua: $(basename "$test" .lua) (Lua 5.4)" lua5.4 "$test"
     # Those that run the program would run the same one again. The compiler of Debian's LuaJIT snapshot now and then

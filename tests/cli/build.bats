@@ -46,7 +46,7 @@ setup() {
     mkdir -p "$copy"
     cp -R "$root/Makefile" "$root/.ci" "$root/src" "$root/third_party" "$root/lua" "$root/policies" "$root/scenarios" "$root/data" "$copy/"
     mkdir -p "$copy/tests" && cp -R "$root/tests/bench" "$copy/tests/"
-    (cd "$copy" && make -s -j"$(nproc)" CC=gcc release)
+    (cd "$copy" && make -s -j"$(nproc)" CC=gcc CFLAGS=-g0 release) # what is for debuggers changes no bit of the code
     for scenario in burst continuous_burst; do
         for binary in "$MBSAND" "$copy/build/mbsand"; do
             "$binary" "$root/scenarios/$scenario.lua" --quiet --seeds 1 --set workload.limit=2000 --dump requests,batches \

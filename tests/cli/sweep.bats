@@ -218,31 +218,6 @@ END
     [ "$(count k.db)" -eq 44 ]
 }
 
-@test "whatever write fails: a sentence, and the same command goes on to the same rows" {
-    [[ $(uname -sm) == "Linux x86_64" ]] || skip "the library of faults is for Linux on x86-64"
-    cc -O1 -shared -fPIC "$root/tests/faults/faults.c" -o faults.so
-    small="$root/tests/sandbox/small.lua"
-    "$MBSAND" sweep "$small" --db right.db -q -j 1 --seeds 3 2>/dev/null
-    rows right.db >right.csv
-    MB_FAIL_CALL=pwrite:0:1 MB_FAULTS_LOG=counts LD_PRELOAD=$PWD/faults.so "$MBSAND" sweep "$small" --db c.db -q -j 1 --seeds 3 ||
-        skip "no seccomp filters here"
-    read -r _ total <counts
-    [ "$total" -gt 20 ]
-    for ((n = 1; n <= total; n += 1 + n / 8)); do
-        for error in 28 5; do # a full disk, a broken one
-            for after in "" +; do
-                rm -f d.db*
-                code=0
-                MB_FAIL_CALL=pwrite:$n$after:$error LD_PRELOAD=$PWD/faults.so "$MBSAND" sweep "$small" --db d.db -q -j 1 --seeds 3 2>err || code=$?
-                [ "$code" -ne 1 ] || grep -qE "d.db (cannot be (read or )?written|is damaged)" err || { cat err; return 1; }
-                [ "$code" -le 1 ]
-                "$MBSAND" sweep "$small" --db d.db -q -j 1 --seeds 3 2>err || { echo "$n$after $error"; cat err; return 1; }
-                cmp right.csv <(rows d.db)
-            done
-        done
-    done
-}
-
 @test "folders and files that cannot be written, and files of another kind" {
     small="$root/tests/sandbox/small.lua"
     run -2 "$MBSAND" sweep "$small" --db no/where.db -q

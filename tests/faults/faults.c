@@ -135,6 +135,7 @@ __attribute__((constructor)) static void begin(void) {
     const char *allocation = getenv("MB_FAIL_ALLOC"), *call = getenv("MB_FAIL_CALL");
     clock_back = getenv("MB_CLOCK_BACK") != NULL;
     unsetenv("LD_PRELOAD"); // for this program alone
+    alarm(60);              // what lasts a minute hangs
     if (allocation) fail_allocation = read_number(allocation, &allocations_after);
     if (call) {
         const char *number = strchr(call, ':') + 1;
