@@ -174,6 +174,7 @@ function report.print_grid(results, policy, down, across, measure, format) end
 ---@field service_gap number? most that the service of two clients moved apart while both waited, tokens with their weights
 ---@field moved_gb number? KV memory that went from replica to replica
 ---@field transfer_mean_s number? mean time from sending a request's KV memory, or beginning its migration, to its arrival, s
+---@field idle_beside_s number? replica seconds idle while requests waited in another replica's own queue
 ---@field wasted_tokens number? output tokens that were generated and thrown away
 
 return report

@@ -110,6 +110,8 @@ const mb_measure mb_measures[MB_MEASURE_COUNT] = {
     {"transfer_mean_s",
      "mean time from sending a request's KV memory, or beginning its migration, to its arrival, s",
      MB_BETTER_LOWER, false},
+    {"idle_beside_s", "replica seconds idle while requests waited in another replica's own queue",
+     MB_BETTER_LOWER, false},
 };
 
 static double ratio(double a, double b) {
@@ -210,6 +212,7 @@ void mb_measure_all(const mb_metrics *metrics, const mb_slo *slo, double values[
     *at++ = slo->of_late ? share_missed(metrics, &metrics->late_bound, slo->late) : (double)NAN;
     *at++ = metrics->moved_bytes > 0 ? metrics->moved_bytes / 1e9 : (double)NAN;
     *at++ = ratio(metrics->transfers_s, (double)metrics->transfers);
+    *at++ = metrics->own_queues ? metrics->idle_beside_s : (double)NAN;
 }
 
 int mb_measure_index(const char *name) {

@@ -52,7 +52,7 @@ void mb_metrics_restart(mb_metrics *metrics, double now_s) {
     metrics->busy_s = metrics->kv_reserved_integral = metrics->kv_used_integral = metrics->kv_peak = 0;
     for (int i = 0; i < MB_STOP_COUNT; i++)
         metrics->stops[i] = 0;
-    metrics->idle_with_work_s = metrics->lost_s = 0;
+    metrics->idle_with_work_s = metrics->idle_beside_s = metrics->lost_s = 0;
     metrics->preemptions = metrics->admitted_tokens = metrics->cached_tokens = 0;
     metrics->transfers = 0;
     metrics->transfers_s = metrics->moved_bytes = 0;

@@ -47,6 +47,7 @@ typedef struct mb_metrics {
     uint32_t replicas;
     uint64_t kv_capacity;                               // tokens over all replicas; MB_UNLIMITED: no limit
     uint64_t skipped_zero, skipped_empty, skipped_long; // rows of the trace left out
+    bool own_queues;                                    // replicas had queues of their own
     char first_rejection[256];
     double usd_per_hour; // of all replicas; 0: not known
     // Where replicas come and go: replica seconds, neither down nor off, since the beginning or the end of
@@ -87,6 +88,7 @@ typedef struct mb_metrics {
     double kv_peak;                                // highest fraction of a replica's pool
     uint64_t stops[MB_STOP_COUNT];                 // steps and batches with new requests in them
     double idle_with_work_s; // replica seconds idle while requests waited, unless the policy said step:idle
+    double idle_beside_s;    // replica seconds idle beside another's own queue (sim/beside.h)
     double lost_s;           // of steps that failures cut
     uint64_t preemptions;
     uint64_t admitted_tokens, cached_tokens; // known at admission to an engine; of these, found in its cache

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // sim:send and the roles of replicas: KV memory that moves, as a policy asks for it.
 #include "policy/views.h"
+#include "sim/beside.h"
 #include "sim/copy.h"
 #include "sim/migrate.h"
 #include "sim/replica.h"
@@ -190,6 +191,7 @@ void mb_role_set(lua_State *L, mb_replica *replica) {
                 L, "replica.role: the replicas of cluster.experts step together, and KV memory does not move "
                    "between them");
         mb_replica_set_role(replica, role);
+        mb_beside_look(mb_host_of(L)->sim, replica);
         return;
     }
     luaL_error(L, "replica.role is \"both\", \"prefill\" or \"decode\", not \"%s\"", lua_tostring(L, 3));

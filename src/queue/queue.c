@@ -76,7 +76,10 @@ double mb_key_of(mb_key order, const mb_request *request) {
     }
 }
 
-static void tell_owned(const mb_queue *queue, const mb_request *request, uint64_t more) {
+static void tell_owned(mb_queue *queue, const mb_request *request, uint64_t more) {
+    if (mb_stage_holds(request->stage)) queue->bound += (uint32_t)more;
+    if (queue->owned->changes)
+        queue->owned->changes(queue->owned->self, queue->owner, queue->count > queue->bound);
     queue->owned->count += more;
     if (request->stage == MB_STAGE_HANDOFF) queue->owned->away += more;
     if (queue->owned->changed) mb_bits_add(queue->owned->changed, queue->owner);

@@ -28,6 +28,9 @@ typedef struct mb_owned {
     uint64_t count;   // requests in all of them,
     uint64_t away;    // and those of them that are no work here: to be moved to another replica
     mb_bits *changed; // owners whose queue changed; NULL: nobody asks
+    // Called before one changes: will it hold requests that replicas besides its owner could serve?
+    void (*changes)(void *self, uint32_t owner, bool full);
+    void *self;
 } mb_owned;
 
 typedef struct mb_queue {
@@ -36,7 +39,8 @@ typedef struct mb_queue {
     uint32_t index;      // its place in the simulation's list of queues, written into requests
     uint32_t owner;      // the replica whose own queue it is, or MB_NONE
     uint32_t count;
-    mb_owned *owned;                          // NULL where there is no owner
+    mb_owned *owned; // NULL where there is no owner
+    uint32_t bound;  // then: of the requests, those whose memory is kept, which go on there alone
     uint64_t prompt_tokens, predicted_tokens; // sums over the waiting
     uint32_t random;                          // state of the treap's balancing priorities
     mb_ageing ageing;

@@ -42,6 +42,7 @@ static const struct {
     {"cache_hit", "cache hit", "%", 100},
     {"waited_fraction", "waited", "%", 100},
     {"idle_with_work_s", "idle+work", "GPU s", 1},
+    {"idle_beside_s", "idle beside", "GPU s", 1},
     {"jain", "fairness", "Jain", 1},
     {"usd_per_mtok", "cost", "$/Mtok", 1},
     {"sim_wall_s", "sim wall", "s", 1},

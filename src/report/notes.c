@@ -3,6 +3,7 @@
 
 #include "model/roofline.h"
 #include "report/asked.h"
+#include "report/beside.h"
 #include "report/crowd.h"
 #include "report/format.h"
 #include "report/overload.h"
@@ -577,6 +578,7 @@ void mb_notes_collect(const mb_results *results, mb_notes *notes) {
     note_failures(notes, results);
     note_indifference(notes, results);
     note_idle(notes, sums, count);
+    note_said(notes, MB_NOTE_WARNING, results, mb_say_beside);
     note_said(notes, MB_NOTE_WARNING, results, mb_doubt_units);
     note_said(notes, MB_NOTE_PLAIN, results, mb_say_overload);
     note_said(notes, MB_NOTE_WARNING, results, mb_describe_shortfall);

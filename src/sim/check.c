@@ -91,6 +91,26 @@ static void check_blocks(const mb_sim *sim) {
     free(waits);
 }
 
+// Who stands idle beside another's own queue, counted anew.
+static void check_beside(const mb_sim *sim) {
+    uint32_t all = 0;
+    for (uint32_t i = 0; i < sim->replica_count; i++) {
+        const mb_replica *one = sim->replicas[i];
+        bool full = false, beside = false;
+        for (uint32_t slot = 0; slot < mb_request_slots(&sim->requests); slot++) {
+            const mb_request *request = mb_request_at(&sim->requests, slot);
+            if (request->phase != MB_PHASE_WAITING || request->queue == MB_NONE) continue;
+            const uint32_t owner = sim->queues[request->queue].owner;
+            if (owner == MB_NONE || mb_stage_holds(request->stage)) continue;
+            const mb_replica *other = sim->replicas[owner];
+            full = full || other == one;
+            beside = beside || (other->hardware == one->hardware && other->role == one->role);
+        }
+        all += beside && !full && one->state == MB_UP && !one->busy && !one->dummy && !one->idle_on_purpose;
+    }
+    require(sim, all == sim->beside.idle, "replicas that are idle beside another's queue");
+}
+
 static bool is_gone(const mb_sim *sim, const mb_replica *replica) {
     const mb_engine *engine = &replica->engine;
     const mb_stepper *stepper = engine->stepper;
@@ -125,6 +145,7 @@ void mb_sim_check(mb_sim *sim) {
     require(sim, running == sim->running, "running = sum over replicas");
     require(sim, idle == sim->idle_count, "idle count");
     if (sim->by_steps) check_blocks(sim);
+    if (sim->beside.sets) check_beside(sim);
     if (sim->transfers) check_transfers(sim);
     if (sim->waiting + sim->running == 0) {
         require(sim, sim->around.kv_used == 0 && sim->around.kv_reserved == 0,

@@ -75,12 +75,13 @@ static mb_status give_back(mb_sim *sim, mb_replica *replica, uint32_t slot, mb_e
         if (status != MB_OK) return status;
     } else if (!ran && request->stage == MB_STAGE_HANDOFF)
         sim->away--;
+    if (!ran && request->queue != MB_NONE) // which counts it as what it is until now
+        mb_queue_remove(&sim->queues[request->queue], &sim->requests, slot);
     mb_fail_request(&replica->engine, slot);
     if (sim->observer.lost)
         sim->observer.lost(sim->observer.self, sim->now_s, replica->engine.id, request->id);
     if (!count_failure(sim, request)) return mb_fail_memory(error);
     if (ran) return sim->around.gave_back(sim, &replica->engine, slot, queue, true, error);
-    if (request->queue != MB_NONE) mb_queue_remove(&sim->queues[request->queue], &sim->requests, slot);
     return mb_sim_file_again(sim, queue, slot, true, error);
 }
 

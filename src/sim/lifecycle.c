@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "sim/lifecycle.h"
 
+#include "sim/beside.h"
 #include "sim/news.h"
 #include "sim/waiting.h"
 
@@ -97,6 +98,7 @@ void mb_replica_withdraw(mb_sim *sim, mb_replica *replica, mb_replica_state stat
     if (replica->state == MB_DRAINING) sim->lifecycle.draining--;
     replica->state = state;
     replica->up_s = INFINITY;
+    mb_beside_look(sim, replica);
 }
 
 bool mb_replica_rise(mb_sim *sim, mb_replica *replica) {
@@ -166,6 +168,7 @@ mb_status mb_replica_drain(mb_sim *sim, mb_replica *replica, uint32_t to, mb_err
     if (serves) {
         replica->state = MB_DRAINING;
         sim->lifecycle.draining++;
+        mb_beside_look(sim, replica);
     }
     mb_status status = empty_queue(sim, replica, to, &slots, &total, error);
     if (status == MB_OK && !mb_replica_tell(sim, replica, "draining", slots, total))
@@ -178,6 +181,7 @@ mb_status mb_replica_drain(mb_sim *sim, mb_replica *replica, uint32_t to, mb_err
 bool mb_replica_undrain(mb_sim *sim, mb_replica *replica) {
     replica->state = MB_UP;
     sim->lifecycle.draining--;
+    mb_beside_look(sim, replica);
     return mb_replica_tell(sim, replica, "up", NULL, 0);
 }
 

@@ -2,6 +2,7 @@
 #include "sim/replica.h"
 
 #include "engine/pipeline.h"
+#include "sim/beside.h"
 
 #include <stdlib.h>
 
@@ -124,6 +125,7 @@ void mb_replica_mark_idle(mb_sim *sim, mb_replica *replica) {
     replica->idle_on_purpose = false;
     mb_bits_add(&sim->idle, id);
     count_idle(sim, replica, true);
+    mb_beside_look(sim, replica);
 }
 
 void mb_replica_mark_busy(mb_sim *sim, mb_replica *replica) {
@@ -133,6 +135,7 @@ void mb_replica_mark_busy(mb_sim *sim, mb_replica *replica) {
     mb_bits_remove(&sim->idle, replica->engine.id);
     mb_bits_remove(&sim->loaded, replica->engine.id);
     count_idle(sim, replica, false);
+    mb_beside_look(sim, replica);
 }
 
 void mb_replica_set_holding(mb_sim *sim, mb_replica *replica, bool holding) {
@@ -176,4 +179,5 @@ void mb_replica_set_dummy(mb_sim *sim, mb_replica *replica, bool dummy) {
     count_idle(sim, replica, !dummy);
     if (replica->idle_on_purpose) sim->idle_on_purpose_count += more;
     if (replica->holding) sim->idle_holding_count += more;
+    mb_beside_look(sim, replica);
 }

@@ -3,6 +3,7 @@
 
 #include "base/python_heap.h"
 #include "sim/arrivals.h"
+#include "sim/beside.h"
 #include "sim/changes.h"
 #include "sim/check.h"
 #include "sim/dispatch.h"
@@ -45,6 +46,7 @@ mb_status mb_sim_init(mb_sim *sim, const mb_sim_config *config, mb_source *sourc
     mb_rng_init(&sim->noise, config->seed, config->replication, "latency");
     mb_window_init(sim);
     sim->programs.first_free = MB_NONE;
+    sim->owned = (mb_owned){.changes = mb_beside_queue, .self = sim};
     sim->metrics.why = config->why;
     sim->metrics.usd_per_hour = config->usd_per_hour;
     if (config->exact_percentiles) mb_metrics_keep_samples(&sim->metrics);
@@ -80,6 +82,7 @@ void mb_sim_deinit(mb_sim *sim) {
     for (uint32_t i = 0; i < sim->bins_count; i++)
         mb_bins_deinit(&sim->bins[i]);
     free(sim->bins);
+    mb_beside_deinit(sim);
     free(sim->clients);
     free(sim->queues);
     free(sim->candidates);

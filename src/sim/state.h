@@ -286,6 +286,17 @@ typedef struct mb_lifecycle {
     mb_presence present, before_start; // up to each one's counted_s; up to the first arrival
 } mb_lifecycle;
 
+// Replicas that can serve the same requests (beside.h): who stands idle with nothing in its own queue, and in
+// how many own queues something waits.
+typedef struct mb_beside_set {
+    uint32_t free, full;
+} mb_beside_set;
+typedef struct mb_beside {
+    mb_beside_set *sets; // of each group by role; NULL: no replica has a queue of its own. Owned
+    uint32_t idle, held; // of all sets, idle beside a queue: now, since touched_s; from since_s until then
+    double since_s, touched_s; // the latter: of the newest change
+} mb_beside;
+
 struct mb_replica {
     mb_engine engine;
     const mb_hardware *hardware;
@@ -298,8 +309,10 @@ struct mb_replica {
     mb_plain plain;
     mb_role role;
     bool busy, idle_on_purpose, needs_call;
-    bool ending;  // its engine's event is at this instant
-    bool holding; // counted in idle_holding_count
+    bool ending;           // its engine's event is at this instant
+    bool holding;          // counted in idle_holding_count
+    bool free, queue_full; // counted in the set number `beside`, as one or the other (beside.h)
+    uint32_t beside;
     bool leaving; // requests that are done leave its engine at this moment
     bool dummy;   // its group is in a step in which it computes nothing of its own, or batches are in flight
                   // on its stages, and it has no other to start: not counted as idle
@@ -373,7 +386,8 @@ struct mb_sim {
     mb_handoffs handoffs;
     mb_transfers *transfers; // of KV memory; NULL: there was none so far
     mb_owned owned;          // queues of the replicas' own
-    mb_client *clients;      // by index
+    mb_beside beside;
+    mb_client *clients; // by index
     uint32_t client_count, client_capacity;
     mb_fairness service;
     mb_programs programs;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "sim/step.h"
 
+#include "sim/beside.h"
 #include "sim/clients.h"
 #include "sim/leave.h"
 
@@ -109,6 +110,7 @@ bool mb_step_idle(mb_sim *sim, double until_s) {
     if (!replica->idle_on_purpose) {
         replica->idle_on_purpose = true;
         sim->idle_on_purpose_count++;
+        mb_beside_look(sim, replica);
     }
     if (isinf(until_s)) return true;
     sim->wakes++;

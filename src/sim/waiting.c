@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "sim/waiting.h"
 
+#include "sim/beside.h"
 #include "sim/news.h"
 
 #include <stdlib.h>
@@ -54,7 +55,7 @@ uint32_t mb_replica_own_queue(mb_sim *sim, mb_replica *replica) {
 
 uint32_t mb_replica_make_queue(mb_sim *sim, mb_replica *replica, mb_key order) {
     const uint32_t queue = mb_sim_add_queue(sim, order);
-    if (queue == MB_NONE) return MB_NONE;
+    if (queue == MB_NONE || !mb_beside_begin(sim)) return MB_NONE;
     sim->queues[queue].owner = replica->engine.id;
     sim->own_queues++;
     sim->queues[queue].owned = &sim->owned;

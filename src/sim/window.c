@@ -3,6 +3,7 @@
 #include "sim/window.h"
 
 #include "engine/pipeline.h"
+#include "sim/beside.h"
 #include "sim/gauges.h"
 #include "sim/judge.h"
 #include "sim/lifecycle.h"
@@ -31,6 +32,7 @@ void mb_window_arrival(mb_sim *sim, double time_s) {
 void mb_window_open(mb_sim *sim) {
     mb_metrics *metrics = &sim->metrics;
     mb_sim_integrate(sim);
+    mb_beside_add_up(sim);
     for (uint32_t i = 0; i < sim->replica_count; i++)
         mb_engine_restart_sums(&sim->replicas[i]->engine);
     mb_metrics_restart(metrics, sim->now_s);
@@ -71,6 +73,7 @@ static void close_service(mb_sim *sim) {
 void mb_window_close(mb_sim *sim) {
     mb_metrics *metrics = &sim->metrics;
     mb_sim_integrate(sim);
+    mb_beside_add_up(sim);
     if (sim->config->fair.measured) close_service(sim);
     if (sim->config->programs) mb_programs_end(sim);
     sum_engines(sim);

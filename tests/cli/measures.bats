@@ -156,3 +156,39 @@ END
     "$MBSAND" s.lua -q --format json 2>/dev/null | jq -e '.. | .notes? // empty | tostring | test("128 clients")'
     "$MBSAND" s.lua -q --format csv 2>&1 >/dev/null | tr '\n' ' ' | grep -q "more than 128 clients"
 }
+
+@test "replicas that stand idle beside another's own queue are counted, and told in every format" {
+    cat >one.lua <<'EOF'
+local P = {}
+function P:arrive(req) self.sim.replicas[1].queue:push(req) end
+function P:schedule(replica, step)
+  if replica.id == 3 then return step:idle() end -- on purpose
+  step:carry()
+  step:admit(replica.queue)
+end
+return P
+EOF
+    cat >beside.lua <<'EOF'
+-- Steps of 1/64 s, one request of 10 tokens at a time on replica 1. The third waits to 20/64 s: so long replica 2 stands
+-- idle beside that queue. Replica 3 does so on purpose, 4 has a role of its own.
+return scenario {
+  workload = requests { { 0, 100, 10 }, { 0, 100, 10 }, { 0, 100, 10 } },
+  latency = latency.step { base = 1 / 64 },
+  cluster = { kv_blocks = 1000, max_requests = 1, link = { bandwidth = 10 }, kv_bytes_per_token = 1000,
+    groups = { { name = "all", gpus = 3 }, { name = "late", role = "decode" } } },
+  policies = { "./one.lua" }, seeds = 1, columns = { "idle_beside_s", "idle_with_work_s" },
+}
+EOF
+    run -0 "$MBSAND" beside.lua
+    says '0.3125'
+    says "warning: replicas stood idle while requests that they could have served waited in another's own"
+    says 'queue: under one 0.31'
+    for way in csv json md; do
+        run -0 "$MBSAND" beside.lua --format $way
+        says "could have served waited in another's own queue"
+    done
+    run -0 "$MBSAND" beside.lua --step --format json
+    says '"idle_beside_s": 0.3125'
+    run -0 "$MBSAND" continuous_burst --seeds 1 --set workload.limit=100 --format csv
+    [[ $output != *idle_beside* ]] # no queues of the replicas' own
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+// Replicas that stand idle beside another's own queue, in which requests wait that they could serve.
+#pragma once
+#include "sim/state.h"
+
+// Replicas have queues of their own from now on. False when out of memory.
+bool mb_beside_begin(mb_sim *sim);
+// Whether it stands idle, or its role, has changed perhaps.
+void mb_beside_look(mb_sim *sim, mb_replica *replica);
+// A replica's own queue is about to hold requests that another could serve, or none any more.
+void mb_beside_queue(void *sim, uint32_t owner, bool full);
+// Add the time up to now to the metrics.
+void mb_beside_add_up(mb_sim *sim);
+void mb_beside_deinit(mb_sim *sim);
