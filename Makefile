@@ -156,7 +156,7 @@ $(COMMON)/%.o: src/%.c Makefile
 endif
 
 # What a page holds is read by the assembler.
-$(filter %/page/assets.o,$(OBJECTS)): src/page/page.js src/page/page.css $(wildcard third_party/uplot/uPlot.* third_party/uplot/LICENSE)
+$(filter %/page/assets.o,$(OBJECTS)): src/page/maps.js src/page/page.js src/page/page.css $(wildcard third_party/uplot/uPlot.* third_party/uplot/LICENSE)
 
 # All of src but main.c, for tests and benchmarks to link against.
 $(OUT)/core.a: $(CORE)

@@ -9,5 +9,6 @@
 MB_ASSET(mb_asset_uplot_js, "third_party/uplot/uPlot.iife.min.js");
 MB_ASSET(mb_asset_uplot_css, "third_party/uplot/uPlot.min.css");
 MB_ASSET(mb_asset_uplot_licence, "third_party/uplot/LICENSE");
+MB_ASSET(mb_asset_maps_js, "src/page/maps.js");
 MB_ASSET(mb_asset_page_js, "src/page/page.js");
 MB_ASSET(mb_asset_page_css, "src/page/page.css");

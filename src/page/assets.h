@@ -4,4 +4,4 @@
 #pragma once
 
 extern const char mb_asset_uplot_js[], mb_asset_uplot_css[], mb_asset_uplot_licence[];
-extern const char mb_asset_page_js[], mb_asset_page_css[];
+extern const char mb_asset_maps_js[], mb_asset_page_js[], mb_asset_page_css[];

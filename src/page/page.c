@@ -184,6 +184,7 @@ mb_status mb_page_write(const mb_page_section *sections, size_t count, const mb_
     mb_strbuf_add(html, "</script>\n<script>\n");
     mb_strbuf_add(html, mb_asset_uplot_js);
     mb_strbuf_add(html, "</script>\n<script>\n");
+    mb_strbuf_add(html, mb_asset_maps_js);
     mb_strbuf_add(html, mb_asset_page_js);
     mb_strbuf_add(html, "</script>\n</body>\n</html>\n");
     return complete && !html->failed ? MB_OK : mb_fail_memory(error);

@@ -5,7 +5,11 @@
 (() => {
   const DATA = JSON.parse(document.getElementById("data").textContent);
   const DASHES = [[], [9, 4], [2, 3], [12, 4, 2, 4]];
-  const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const words = new Map(); // of the style sheet, in this theme
+  const css = (name) => {
+    if (!words.has(name)) words.set(name, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
+    return words.get(name);
+  };
   const color = (i) => css("--c" + (i % 7));
   const dash = (i) => DASHES[i % 4];
   const tint = (hex, alpha) => hex + Math.round(alpha * 255).toString(16).padStart(2, "0");
@@ -18,6 +22,8 @@
   const withUnit = (name, unit) => (unit ? name + ", " + unit : name);
   let charts = []; // all that are drawn, to draw them again
   let count = 0;
+  let grain = 1; // finer on paper
+  const ratio = () => devicePixelRatio * grain;
 
   // element("p", { class: "x" }, "text", child, ...)
   function element(tag, attributes, ...children) {
@@ -60,7 +66,7 @@
     const body = element("tbody");
     table.rows.forEach((row) => body.append(element("tr", {}, ...row.map((v, i) =>
       i < (table.names || 1) ? element("th", { scope: "row", class: "name" }, show(v)) : element("td", {}, show(v))))));
-    return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": title },
+    return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "The numbers of the chart: " + title },
       element("table", {}, element("caption", {}, title),
         element("thead", {}, element("tr", {}, ...table.heads.map((h, i) =>
           element("th", { scope: "col", class: i < (table.names || 1) ? "name" : false }, h)))), body));
@@ -68,28 +74,52 @@
 
   // --- a chart -----------------------------------------------------------------------------------------------
 
-  // spec: { title, note, summary, table(), draw(width) -> [options, data], height, controls }
+  const heightOf = (spec) => (typeof spec.height === "function" ? spec.height() : spec.height);
+
+  // spec: { title, note, summary, table(), draw(width) -> [options, data], height, controls, key, plain, xText(x), readOut(u) }
+  // key: which colour is what, where that is not (plain) the policies' legend; readOut: instead of what lies at x.
   function addChart(parent, spec) {
-    const box = element("div", { class: "plot", role: "img", "aria-label": spec.title + ". " + (spec.summary || "The table below has its numbers.") });
+    const box = element("div", { class: "plot", role: "img", "aria-label": spec.title + ". " + (spec.summary || "The table below has its numbers."), style: "min-height:" + heightOf(spec) + "px" });
     const range = element("p", { class: "range", "aria-hidden": "true" });
     const details = element("details", { ontoggle: () => {
       if (details.open) details.replaceChildren(details.firstChild, tableOf(spec.title, spec.table()));
     } }, element("summary", {}, "The numbers as a table"));
     const file = "mbsand-" + ++count + "-" + spec.title.toLowerCase().replace(/[^a-z0-9]+/g, "-");
     const figure = element("figure", {}, element("figcaption", {}, element("h3", {}, spec.title), element("p", {}, spec.note || "")),
-      spec.controls ? element("div", { class: "controls" }, ...spec.controls) : null, box, element("div", { class: "below" },
+      spec.controls ? element("div", { class: "controls" }, ...spec.controls.filter((c) => c)) : null, spec.key || null, box, element("div", { class: "below" },
       element("button", { type: "button", "aria-label": "Download CSV: " + spec.title, onclick: () => download(file, spec.table()) }, "Download CSV"), range), details);
     parent.append(figure);
-    const chart = { spec, box, range, details, figure, plot: null };
+    const chart = { spec, box, range, details, figure, plot: null, stale: true, near: false, width: 0 };
     charts.push(chart);
-    draw(chart);
+    byBox.set(box, chart);
+    watcher.observe(box);
     return chart;
   }
 
-  function draw(chart) {
+  // Charts are drawn when they come near what is seen, all others as they are printed: to draw takes a page's time.
+  const byBox = new WeakMap();
+  const watcher = new IntersectionObserver((seen) => {
+    for (const one of seen) {
+      const chart = byBox.get(one.target);
+      chart.near = one.isIntersecting;
+      chart.width = one.boundingClientRect.width;
+      if (chart.near && chart.stale) draw(chart);
+    }
+    document.documentElement.dataset.ready = "";
+  }, { rootMargin: "600px 0px" });
+
+  // What a chart shows has changed.
+  function redraw(chart) {
+    chart.stale = true;
+    if (chart.near) draw(chart);
+    if (chart.details.open) chart.details.dispatchEvent(new Event("toggle"));
+  }
+
+  function draw(chart, paper) {
     if (chart.plot) chart.plot.destroy();
     chart.plot = null;
-    const width = Math.max(280, Math.floor(chart.box.clientWidth || 900));
+    chart.stale = false;
+    const width = paper || Math.max(280, Math.floor(chart.width || chart.box.clientWidth || 900));
     const made = chart.spec.draw(width);
     chart.box.replaceChildren();
     chart.range.textContent = "";
@@ -98,21 +128,30 @@
       return;
     }
     const [options, data] = made;
-    const ink = css("--fg"), line = css("--line");
-    options.width = width;
-    options.height = chart.spec.height || 300;
+    const ink = css("--fg"), line = css("--line"), font = 12 * grain + "px system-ui, sans-serif";
+    options.width = width * grain;
+    options.height = heightOf(chart.spec) * grain;
     options.legend = { show: false };
-    options.axes = options.axes.map((axis, k) => Object.assign({ stroke: ink, labelSize: 20, size: k ? 60 : 34, font: "12px system-ui, sans-serif", labelFont: "12px system-ui, sans-serif",
-      grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } }, axis));
+    options.axes = options.axes.map((axis, k) => Object.assign({ stroke: ink, font, labelFont: font, gap: 5 * grain, space: (k ? 30 : 50) * grain, grid: { stroke: line, width: grain } }, axis,
+      { labelSize: 20 * grain, size: (axis.size || (k ? 60 : 34)) * grain, ticks: { stroke: line, width: grain, size: 10 * grain } }));
+    for (const one of options.series) {
+      one.width = (one.width || 0) * grain;
+      if (one.dash) one.dash = one.dash.map((v) => v * grain);
+      if (one.points && one.points.size) one.points = Object.assign({}, one.points, { size: one.points.size * grain });
+    }
     options.hooks = Object.assign({ setCursor: [(u) => readOut(chart, u)] }, options.hooks);
+    chart.box.style.minHeight = heightOf(chart.spec) + "px";
     chart.plot = new uPlot(options, data, chart.box);
-    if (chart.details.open) chart.details.dispatchEvent(new Event("toggle"));
   }
 
   // What lies under the pointer.
   function readOut(chart, u) {
     const at = u.cursor.idx;
     if (at == null) return;
+    if (chart.spec.readOut) {
+      chart.range.textContent = chart.spec.readOut(u);
+      return;
+    }
     const said = [];
     u.series.forEach((s, i) => {
       if (i > 0 && s.label && u.data[i][at] != null) said.push(s.label + " " + show(s.read ? s.read(at) : u.data[i][at]));
@@ -121,10 +160,28 @@
     chart.range.textContent = said.length ? x + ": " + said.join("; ") : x;
   }
 
-  const drawAll = () => charts.forEach(draw);
+  const drawAll = () => charts.forEach(redraw);
 
   // Log axes: decades alone have a word.
   const logValues = (u, splits) => splits.map((v) => (v > 0 && Math.abs(Math.log10(v) - Math.round(Math.log10(v))) < 1e-9 ? show(v) : null));
+
+  // The values of a swept key, and the axis that shows them: numbers where all are, in their order; far apart by their logarithms.
+  function keyValues(texts) {
+    const numeric = texts.every((v) => v !== "" && isFinite(+v));
+    if (!numeric) return { numeric, list: texts, scale: { time: false }, axis: { splits: () => texts.map((_, k) => k), values: () => texts } };
+    const list = [...texts].sort((a, b) => a - b), ticks = list.map(Number), wide = ticks[0] > 0 && ticks.at(-1) / ticks[0] > 30;
+    return { numeric, list, scale: wide ? { time: false, distr: 3 } : { time: false, range: (u, low, high) => (low === high ? [low - 1, high + 1] : [low - (high - low) * 0.03, high + (high - low) * 0.03]) },
+      axis: ticks.length <= 12 ? { splits: () => ticks, values: () => ticks.map(show) } : {} };
+  }
+
+  // Which colour is what.
+  function name(key, colors) {
+    key.replaceChildren(...colors.map(([background, text]) => {
+      const patch = element("span", { class: "patch", "aria-hidden": "true" });
+      patch.style.background = background;
+      return element("span", {}, patch, text);
+    }));
+  }
 
   // --- the charts of a section ---------------------------------------------------------------------------------
 
@@ -141,14 +198,20 @@
       return this.data.points[this.point].policies.filter((p) => !this.hidden.has(p.label));
     }
     index(label) { return this.labels.indexOf(label); }
-    redraw() { charts.filter((c) => c.owner === this).forEach(draw); }
-    add(spec) { addChart(this.parent, spec).owner = this; charts.at(-1).owner = this; }
+    redraw() { charts.filter((c) => c.owner === this).forEach(redraw); }
+    add(spec) {
+      const chart = addChart(this.parent, spec);
+      chart.owner = this;
+      return chart;
+    }
 
     build() {
       const data = this.data, many = data.points.length > 1;
       if (!data.points.some((p) => p.policies.length)) return;
-      this.parent.append(this.legend());
+      this.legendBox = this.legend();
+      this.parent.append(this.legendBox);
       if (many) this.sweep();
+      if (many) maps(this);
       if (this.labels.length > 1 || many) this.pareto();
       const recorded = data.points.filter((p) => p.policies.some((q) => q.times)).length;
       const parts = data.points.some((p) => p.policies.some((q) => q.parts));
@@ -232,28 +295,21 @@
       const parts = this.data.parts;
       const rows = () => this.policies.filter((p) => p.parts);
       const used = () => parts.map((_, k) => k).filter((k) => rows().some((p) => p.parts[k] > 0));
-      const key = element("span", {});
-      const paint = () => key.replaceChildren(...used().map((k) => {
-        const made = element("span", { style: "white-space:nowrap;margin-right:.9rem" });
-        const patch = element("span", { "aria-hidden": "true" });
-        Object.assign(patch.style, { display: "inline-block", width: ".9em", height: ".9em", background: part(k), marginRight: ".35em", verticalAlign: "-.08em" });
-        made.append(patch, parts[k]);
-        return made;
-      }));
+      const key = element("p", { class: "key" });
       this.add({
-        title: "Where the time of requests went", height: 360, note: "Mean time of a request, s, in its parts, from the bottom up as they are named here.", controls: [key],
+        title: "Where the time of requests went", height: 360, note: "Mean time of a request, s, in its parts, from the bottom up as they are named here.", key, plain: true,
         xText: (x) => (rows()[x] ? rows()[x].label : ""),
         table: () => ({ heads: ["policy", ...used().map((k) => parts[k] + ", s"), "end to end, s"],
           rows: rows().map((p) => [p.label, ...used().map((k) => p.parts[k]), +p.parts.reduce((a, b) => a + b, 0).toPrecision(5)]) }),
         draw: (width) => {
           const list = rows(), kinds = used();
           if (!list.length || !kinds.length) return null;
-          paint();
+          name(key, kinds.map((k) => [part(k), parts[k]]));
           const sums = kinds.map((_, j) => list.map((p) => kinds.slice(0, j + 1).reduce((a, k) => a + p.parts[k], 0)));
           const series = [{}], data = [list.map((_, i) => i)];
           for (let j = kinds.length - 1; j >= 0; j--) { // the tallest first, so that the others stand before it
             series.push({ label: parts[kinds[j]], fill: part(kinds[j]), stroke: part(kinds[j]), width: 0,
-              paths: uPlot.paths.bars({ size: [0.66, 90] }), points: { show: false }, read: (at) => list[at].parts[kinds[j]] });
+              paths: uPlot.paths.bars({ size: [0.66, 90 * grain] }), points: { show: false }, read: (at) => list[at].parts[kinds[j]] });
             data.push(sums[j]);
           }
           const tilt = list.length * 110 > width;
@@ -289,16 +345,29 @@
         busy = false;
       };
       this.parent.append(element("h3", {}, "Over time" + (this.data.seeds > 1 ? ", with the first seed" : "")),
-        element("p", { class: "small" }, "Drag over a chart to look closer in all of them; double-click shows everything. A line is the mean of each interval, a shaded range its least and most."),
+        element("p", { class: "small" }, element("span", { class: "screen" }, "Drag over a chart to look closer in all of them; double-click shows everything. "), "A line is the mean of each interval, a shaded range its least and most."),
         element("div", { class: "controls" }, inputs[0].label, inputs[1].label,
           element("button", { type: "button", onclick: () => zoom(null) }, "Show all"),
           checkbox("shaded ranges", this.ranges, (on) => { this.ranges = on; this.redraw(); })));
-      const sync = "time-" + count;
+      this.brush = {
+        add: (spec) => mine.push(this.add(spec)),
+        x: { time: false, range: (u, low, high) => (busy || u.zoomed ? [low, high] : this.zoom || [0, end()]) },
+        cursor: { sync: { key: "time-" + count }, drag: { x: true, y: false, setScale: false } },
+        hooks: {
+          setSelect: [(u) => {
+            if (u.select.width < 2) return;
+            const from = u.posToVal(u.select.left, "x"), to = u.posToVal(u.select.left + u.select.width, "x");
+            u.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+            zoom(Math.max(0, from), to);
+          }],
+          ready: [(u) => u.over.addEventListener("dblclick", () => zoom(null))],
+        },
+      };
       for (const [name, title, unit] of this.data.series) {
         const of = (p) => (p.series ? p.series[name] : null);
         if (!this.data.points.some((p) => p.policies.some(of))) continue;
         const xs = (p) => of(p)[0].map((_, k) => k * p.series.width);
-        this.add({
+        this.brush.add({
           title: withUnit(title, unit), height: 220,
           note: name === "memory" ? "Mean over the replicas; the range is from the emptiest to the fullest." : name === "batch" ? "In a step or a whole batch, while it lasts." :
             name === "tbt" ? "Of steps and batches that generate tokens; a run of equal steps counts with its mean step." : "",
@@ -307,24 +376,11 @@
             rows: this.policies.filter(of).flatMap((p) => of(p)[0].map((v, k) => [p.label, +(k * p.series.width).toPrecision(8), +((k + 1) * p.series.width).toPrecision(8), v, of(p)[1][k], of(p)[2][k]]).filter((r) => r[3] != null)) }),
           draw: () => {
             const list = this.policies.filter(of);
-            const made = this.lines(list.map((p) => Object.assign({ label: p.label, i: this.index(p.label), x: xs(p), y: of(p)[0] }, this.ranges ? { low: of(p)[1], high: of(p)[2] } : {})),
+            return this.lines(list.map((p) => Object.assign({ label: p.label, i: this.index(p.label), x: xs(p), y: of(p)[0] }, this.ranges ? { low: of(p)[1], high: of(p)[2] } : {})),
               { gaps: false, series: { paths: uPlot.paths.stepped({ align: 1 }) }, options: {
-                scales: { x: { time: false, range: (u, low, high) => (busy || u.zoomed ? [low, high] : this.zoom || [0, end()]) }, y: { range: (u, low, high) => [0, high > 0 ? high * 1.05 : 1] } },
-                axes: [{ label: "simulated time, s" }, { size: 70 }],
-                cursor: { sync: { key: sync }, drag: { x: true, y: false, setScale: false } },
-                hooks: {
-                  setSelect: [(u) => {
-                    if (u.select.width < 2) return;
-                    const from = u.posToVal(u.select.left, "x"), to = u.posToVal(u.select.left + u.select.width, "x");
-                    u.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
-                    zoom(Math.max(0, from), to);
-                  }],
-                  ready: [(u) => u.over.addEventListener("dblclick", () => zoom(null))],
-                } } });
-            if (made) made[0].hooks.setCursor = [(u) => readOut(mine.find((c) => c.plot === u) || charts.at(-1), u)];
-            return made;
+                scales: { x: this.brush.x, y: { range: (u, low, high) => [0, high > 0 ? high * 1.05 : 1] } },
+                axes: [{ label: "simulated time, s" }, { size: 70 }], cursor: this.brush.cursor, hooks: this.brush.hooks } });
           } });
-        mine.push(charts.at(-1));
       }
       fill();
     }
@@ -336,8 +392,9 @@
       state.label = first[0].label;
       const one = () => with_bins().find((p) => p.label === state.label);
       const names = [...new Set(first.map((p) => p.label))].map((l) => [l, l]);
-      this.add({
-        title: "From which bins requests were taken", height: 280, note: "Requests that replicas took in each interval; the bin of the shortest at the bottom.",
+      const key = element("p", { class: "key" });
+      this.brush.add({
+        title: "From which bins requests were taken", height: 280, note: "Requests that replicas took in each interval; the bin of the shortest at the bottom.", key, plain: true,
         controls: [select("Policy", names, state.label, (v) => { state.label = v; this.redraw(); })],
         xText: (x) => show(x) + " s",
         table: () => ({ names: 1, heads: ["from, s", ...(one() ? one().bins.map((_, k) => "bin " + (k + 1)) : [])],
@@ -345,13 +402,15 @@
         draw: () => {
           const p = one();
           if (!p) return null;
+          name(key, p.bins.map((_, k) => [part(k), "bin " + (k + 1)]));
           const n = p.bins.length, series = [{}], data = [p.bins[0].map((_, k) => k * p.series.width)];
           const sums = p.bins.map((_, j) => p.bins[0].map((__, t) => p.bins.slice(0, j + 1).reduce((a, b) => a + b[t], 0)));
           for (let j = n - 1; j >= 0; j--) {
             series.push({ label: "bin " + (j + 1), stroke: part(j), width: 1, fill: part(j), paths: uPlot.paths.stepped({ align: 1 }), points: { show: false }, read: (at) => p.bins[j][at] });
             data.push(sums[j]);
           }
-          return [{ series, scales: { x: { time: false }, y: { range: (u, low, high) => [0, high * 1.05 || 1] } }, axes: [{ label: "simulated time, s" }, { label: "requests taken", size: 70 }], cursor: { drag: { x: true, y: false } } }, data];
+          return [{ series, scales: { x: this.brush.x, y: { range: (u, low, high) => [0, high * 1.05 || 1] } }, axes: [{ label: "simulated time, s" }, { label: "requests taken", size: 70 }],
+            cursor: this.brush.cursor, hooks: this.brush.hooks }, data];
         } });
     }
 
@@ -361,7 +420,7 @@
       const values = keys.map((_, k) => [...new Set(points.map((p) => p.keys[k]))]);
       const swept = keys.map((_, k) => k).filter((k) => values[k].length > 1);
       const state = { key: swept.length ? swept[0] : 0, measure: 0, fixed: keys.map((_, k) => values[k][0]), log: false, bands: this.labels.length <= 4 };
-      const numeric = () => values[state.key].every((v) => v !== "" && isFinite(+v));
+      const numeric = () => keyValues(values[state.key]).numeric;
       const chosen = () => points.filter((p) => keys.every((_, k) => k === state.key || p.keys[k] === state.fixed[k]));
       const rows = () => this.labels.filter((l) => !this.hidden.has(l)).map((label) => {
         const line = { label, i: this.index(label), x: [], y: [], low: [], high: [], keys: [] };
@@ -390,13 +449,11 @@
           let list = rows();
           if (state.log) list = list.map((l) => Object.assign({}, l, ...["y", "low", "high"].map((f) => ({ [f]: l[f].map((v) => (v > 0 ? v : null)) }))));
           if (!state.bands) list = list.map((l) => Object.assign({}, l, { low: null, high: null }));
-          const ticks = [...new Set(list.flatMap((l) => l.x))].sort((a, b) => a - b);
-          const positive = numeric() && values[state.key].every((v) => +v > 0);
-          const wide = positive && Math.max(...values[state.key].map(Number)) / Math.min(...values[state.key].map(Number)) > 30;
+          const x = keyValues(values[state.key]);
           return this.lines(list, { points: true, options: {
-            scales: { x: { time: false, distr: wide ? 3 : 1, range: wide ? undefined : (u, low, high) => (low === high ? [low - 1, high + 1] : [low - (high - low) * 0.03, high + (high - low) * 0.03]) },
+            scales: { x: x.scale,
               y: Object.assign({ distr: state.log ? 3 : 1 }, state.log ? {} : { range: (u, low, high) => [Math.min(0, low), high > 0 ? high * 1.05 : 1] }) },
-            axes: [Object.assign({ label: keys[state.key] }, numeric() ? (ticks.length <= 12 ? { splits: () => ticks, values: () => ticks.map(show) } : {}) : { splits: () => values[state.key].map((_, k) => k), values: () => values[state.key] }),
+            axes: [Object.assign({ label: keys[state.key] }, x.axis),
               Object.assign({ label: withUnit(m().label, m().unit), size: 75 }, state.log ? { values: logValues } : {})],
             cursor: { drag: { x: true, y: false } } } });
         } });
@@ -445,13 +502,13 @@
             if (list.length > 24) return;
             u.ctx.save();
             u.ctx.fillStyle = css("--fg");
-            u.ctx.font = 11 * devicePixelRatio + "px system-ui, sans-serif";
+            u.ctx.font = 11 * ratio() + "px system-ui, sans-serif";
             const taken = [];
             for (const d of list) {
-              const ratio = devicePixelRatio, px = u.valToPos(d.x, "x", true), right = px < u.bbox.left + u.bbox.width * 0.75;
-              const text = points.length > 1 ? d.point : d.label, w = u.ctx.measureText(text).width, h = 13 * ratio;
-              const left = right ? px + 9 * ratio : px - 9 * ratio - w;
-              let top = u.valToPos(d.y, "y", true) - 5 * ratio;
+              const px = u.valToPos(d.x, "x", true), right = px < u.bbox.left + u.bbox.width * 0.75;
+              const text = points.length > 1 ? d.point : d.label, w = u.ctx.measureText(text).width, h = 13 * ratio();
+              const left = right ? px + 9 * ratio() : px - 9 * ratio() - w;
+              let top = u.valToPos(d.y, "y", true) - 5 * ratio();
               while (taken.some((t) => left < t[0] + t[2] && t[0] < left + w && Math.abs(t[1] - top) < h)) top -= h / 2;
               taken.push([left, top, w]);
               u.ctx.textAlign = "left";
@@ -468,25 +525,58 @@
 
   // --- the page ------------------------------------------------------------------------------------------------
 
+  const maps = sweepMaps({ element, select, checkbox, show, withUnit, css, color, ratio, keyValues });
   const wide = matchMedia("(prefers-color-scheme: dark)");
   let theme = wide.matches ? "dark" : "light";
   const button = document.getElementById("theme");
   function setTheme(name) {
     theme = name;
     document.documentElement.dataset.theme = name;
+    words.clear();
     button.textContent = name === "dark" ? "Light" : "Dark";
     drawAll();
   }
   button.hidden = false;
   button.addEventListener("click", () => setTheme(theme === "dark" ? "light" : "dark"));
-  document.documentElement.dataset.theme = theme;
   wide.addEventListener("change", (e) => setTheme(e.matches ? "dark" : "light"));
+  document.documentElement.dataset.theme = theme; // before colours are asked for
   for (const box of document.querySelectorAll(".charts")) new Section(DATA[+box.dataset.section], box);
   setTheme(theme);
+  if (!charts.length) document.documentElement.dataset.ready = "";
   let waits = 0;
-  addEventListener("resize", () => { clearTimeout(waits); waits = setTimeout(drawAll, 120); });
+  addEventListener("resize", () => {
+    clearTimeout(waits);
+    waits = setTimeout(() => {
+      charts.forEach((c) => { c.width = c.box.clientWidth; });
+      drawAll();
+    }, 120);
+  });
+
+  // On paper there are no controls: what they say, in words, beside every chart who is who, and every chart as wide as the sheet.
+  const PAPER = 800;
+  const said = (control) => {
+    const label = control.closest("label");
+    if (control.type === "checkbox") return control.checked ? label.textContent.trim() : null;
+    const value = control.options ? control.options[control.selectedIndex]?.text ?? "" : control.value;
+    return [...label.childNodes].map((c) => (c === control ? value : c.textContent.trim())).filter((t) => t).join(" ");
+  };
   let before = theme;
-  addEventListener("beforeprint", () => { before = theme; setTheme("light"); });
-  addEventListener("afterprint", () => setTheme(before));
-  document.documentElement.dataset.ready = "";
+  addEventListener("beforeprint", () => {
+    before = theme;
+    grain = 2;
+    setTheme("light");
+    document.querySelectorAll(".controls:not(.legend)").forEach((box) => {
+      box.dataset.said = [...box.querySelectorAll("select, input")].filter((c) => !c.closest("label[hidden]")).map(said).filter((t) => t).join("; ");
+    });
+    for (const chart of charts) {
+      draw(chart, PAPER);
+      chart.stale = true;
+      if (!chart.spec.plain) chart.box.before(chart.owner.legendBox.cloneNode(true));
+    }
+  });
+  addEventListener("afterprint", () => {
+    grain = 1;
+    document.querySelectorAll("figure .legend").forEach((box) => box.remove());
+    setTheme(before);
+  });
 })();

@@ -16,6 +16,8 @@ END
     "$MBSAND" report evil.lua -o evil.html -q >said.txt
     "$MBSAND" sweep evil.lua --over cluster.gpus=1,2,4 --seeds 2 --why --db sweep.db -q 2>/dev/null
     "$MBSAND" report sweep.db -o sweep.html >/dev/null 2>&1
+    "$MBSAND" sweep evil.lua --over workload.arrivals.rate=0.5,1,2 --over cluster.gpus=1,2 --seeds 2 --why --db two.db -q 2>/dev/null
+    "$MBSAND" report two.db -o two.html >/dev/null 2>&1
 }
 
 setup() { cd "$BATS_FILE_TMPDIR" || return; }
@@ -110,7 +112,7 @@ END
     cat >check.html <<'END'
 <script>
 (async () => {
-  const drawn = () => new Promise((done) => setTimeout(done, 50));
+  const drawn = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 50))));
   await drawn();
   // Marks: pixels whose colour is none of the greys of axes and text.
   const marks = (canvas) => {
@@ -121,9 +123,33 @@ END
     return count;
   };
   const all = () => [...document.querySelectorAll("figure")].map((f) => [f.querySelector("h3").textContent, f.querySelector("canvas") ? marks(f.querySelector("canvas")) : 0]);
-  const found = { theme: [document.documentElement.dataset.theme], charts: [all()] };
-  document.getElementById("theme").click();
+  // Charts are drawn when they come near what is seen.
+  const scroll = async () => {
+    for (const figure of document.querySelectorAll("figure")) { figure.scrollIntoView(); await drawn(); }
+  };
+  const before = all().filter(([, count]) => count > 0).length;
+  await scroll();
+  const found = { theme: [document.documentElement.dataset.theme], charts: [all()], before };
+  // What the tables of a chart hold.
+  const table = async (title) => {
+    const figure = [...document.querySelectorAll("figure")].find((f) => f.querySelector("h3").textContent === title);
+    if (!figure) return null;
+    figure.querySelector("details").open = true;
+    await drawn();
+    const rows = [...figure.querySelectorAll("tbody tr")].map((r) => [...r.children].map((c) => c.textContent));
+    figure.querySelector("details").open = false;
+    return rows;
+  };
+  found.map = await table("A map of two keys");
+  found.capacity = await table("Capacity");
+  // On paper: all of them, the choices in words, and who is who beside each.
+  dispatchEvent(new Event("beforeprint"));
   await drawn();
+  found.paper = { theme: document.documentElement.dataset.theme, charts: all(), legends: document.querySelectorAll("figure .legend").length, said: [...document.querySelectorAll(".controls:not(.legend)")].map((c) => c.dataset.said) };
+  dispatchEvent(new Event("afterprint"));
+  found.left = document.querySelectorAll("figure .legend").length;
+  document.getElementById("theme").click();
+  await scroll();
   found.theme.push(document.documentElement.dataset.theme);
   found.charts.push(all());
   // Every control works, and every chart has its numbers as a table.
@@ -144,17 +170,26 @@ END
 })();
 </script>
 END
-    for page in evil sweep; do
+    for page in evil two; do
         awk -v probe="$(cat probe.html)" '/^<title>/ { print probe } { print }' $page.html | sed '/^<\/body>/,$d' >probed.html
         cat check.html >>probed.html
-        timeout 60 chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1200,900 --virtual-time-budget=3000 --user-data-dir="$PWD/chromium" \
+        timeout 60 chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1200,900 --virtual-time-budget=20000 --user-data-dir="$PWD/chromium" \
             --dump-dom "file://$PWD/probed.html" 2>/dev/null | sed -n 's/.*<pre id="found">\(.*\)<\/pre>.*/\1/p' >found.json
         jq -e '.wrong == [] and .unnamed == 0' found.json || { cat found.json; false; }
         jq -e '.theme | unique | length == 2' found.json
         jq -e '.charts | all(all(.[1] > 100))' found.json || { cat found.json; false; }
         jq -e '.rows | all(. > 0)' found.json || { cat found.json; false; }
-        if [ $page = evil ]; then jq -e '.charts[0] | length == 9' found.json; else jq -e '.charts[0] | length == 3' found.json; fi
+        jq -e '.paper.theme == "light" and (.paper.charts | all(.[1] > 400)) and .paper.legends > 0 and .left == 0 and (.paper.said | all(length > 0))' found.json || { cat found.json; false; }
+        if [ $page = evil ]; then jq -e '(.charts[0] | length == 9) and .before < 9' found.json || { cat found.json; false; }; else jq -e '.charts[0] | length == 5' found.json; fi
     done
+    # The map has the levels of the points, and the capacity is where a straight line between two of them meets the bound.
+    data two.html | jq -c '.[0] | (.measures | map(.name) | index("slo_attainment")) as $m | [.points[] | {rate: .keys[0], gpus: .keys[1], of: [.policies[] | {name: .label, first: .levels[0], kept: .levels[$m][0]}]}]' >points.json
+    jq -e --slurpfile points points.json '.map as $map | $points[0] | map(. as $p | .of[0] | [.name, $p.rate, $p.gpus, (.first[0] | tostring)]) | sort == ($map | map(.[:4]) | sort)' found.json || { cat found.json points.json; false; }
+    jq -e --slurpfile points points.json '[$points[0][] | select(.gpus == "1")] as $line | .capacity | length == 3 and all(. as $row
+        | [$line[] | {x: (.rate | tonumber), y: (.of[] | select(.name == $row[0]) | .kept)}] | sort_by(.x) as $at
+        | if all($at[]; .y >= 90) then $row[1] == "at all that were run" elif all($at[]; .y < 90) then $row[1] == "at none that was run"
+          else ([$at[] | select(.y >= 90)] | last) as $a | ([$at[] | select(.y < 90)] | first) as $b
+            | $row[1] == "up to" and ($a.x + (90 - $a.y) / ($b.y - $a.y) * ($b.x - $a.x) - ($row[2] | tonumber) | fabs < 1e-3) end)' found.json || { cat found.json points.json; false; }
 }
 
 @test "figures: their numbers and their script, drawn where gnuplot is" {
