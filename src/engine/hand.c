@@ -3,14 +3,35 @@
 
 #include "engine/build.h"
 
+static uint64_t order_of(const mb_request_store *requests, uint32_t slot) {
+    return mb_request_at(requests, slot)->order;
+}
+
+// One step of heapsort (Williams, 1964): no library's sort may know the store that holds the orders.
+static void sift_down(const mb_request_store *requests, uint32_t *slots, uint32_t at, uint32_t count) {
+    const uint32_t slot = slots[at];
+    for (uint32_t child = 2 * at + 1; child < count; child = 2 * at + 1) {
+        if (child + 1 < count && order_of(requests, slots[child + 1]) > order_of(requests, slots[child]))
+            child++;
+        if (order_of(requests, slots[child]) < order_of(requests, slot)) break;
+        slots[at] = slots[child];
+        at = child;
+    }
+    slots[at] = slot;
+}
+
 void mb_put_in_order(const mb_request_store *requests, uint32_t *slots, uint32_t count) {
-    for (uint32_t i = 1; i < count; i++) {
-        const uint32_t slot = slots[i];
-        const uint64_t order = mb_request_at(requests, slot)->order;
-        uint32_t at = i;
-        for (; at > 0 && mb_request_at(requests, slots[at - 1])->order > order; at--)
-            slots[at] = slots[at - 1];
-        slots[at] = slot;
+    uint32_t ordered = 1;
+    while (ordered < count && order_of(requests, slots[ordered - 1]) < order_of(requests, slots[ordered]))
+        ordered++;
+    if (ordered >= count) return;
+    for (uint32_t at = count / 2; at-- > 0;)
+        sift_down(requests, slots, at, count);
+    for (uint32_t last = count - 1; last > 0; last--) {
+        const uint32_t latest = slots[0];
+        slots[0] = slots[last];
+        slots[last] = latest;
+        sift_down(requests, slots, 0, last);
     }
 }
 
