@@ -6,15 +6,14 @@
 #include "cli/enter.h"
 #include "cli/live.h"
 #include "cli/options.h"
-#include "cli/own_report.h"
 #include "cli/preflight.h"
+#include "cli/print_section.h"
 #include "cli/rerun.h"
 #include "cli/stop.h"
 #include "cli/warnings.h"
 #include "cli/watch.h"
 #include "page/terminal.h"
 #include "policy/policy_lua.h"
-#include "report/asked.h"
 #include "report/files.h"
 #include "report/format.h"
 #include "report/json.h"
@@ -52,32 +51,7 @@ typedef struct run_context {
 
 // --- results ---------------------------------------------------------------------------------------------
 
-static void put_line(const char *text) { // NULL: none
-    if (!text) return;
-    mb_cli_put(text);
-    putchar('\n');
-}
-
-static mb_status print_own_report(const mb_results *results, mb_error *error) {
-    const mb_section *section = mb_scenario_section(results->scenario, results->section);
-    put_line(section->title);
-    put_line(section->question);
-    mb_strbuf description = {0};
-    mb_describe_point(results, 0, &description);
-    printf("%s%s\n\n", description.text ? description.text : "",
-           section->point_count > 1 ? ", and other points" : "");
-    mb_strbuf_deinit(&description);
-    return mb_own_report(results, error);
-}
-
-static bool any_finished(const mb_results *results) {
-    for (size_t i = 0; i < results->count; i++)
-        if (results->outcomes[i].finished) return true;
-    return false;
-}
-
 static mb_status print_section(const run_context *all, const mb_results *results, mb_error *error) {
-    const mb_section *section = mb_scenario_section(results->scenario, results->section);
     const bool markdown = all->arguments->format == MB_OUTPUT_MD;
     if (!markdown && all->arguments->format != MB_OUTPUT_TABLE) {
         mb_print_warnings(results);
@@ -85,14 +59,7 @@ static mb_status print_section(const run_context *all, const mb_results *results
     }
     if (results->section > 0) putchar('\n');
     if (markdown) return mb_report_markdown(results, stdout, error);
-    if (!section->has_report || !any_finished(results))
-        return mb_report_table(results, stdout, mb_wants_color(stdout), error);
-    mb_print_warnings(results);
-    const mb_status status = print_own_report(results, error);
-    if (status != MB_OK && interrupted())
-        mb_report_table(results, stdout, mb_wants_color(stdout), &(mb_error){0});
-    if (status != MB_OK || mb_report_extras(results, stdout, mb_wants_color(stdout))) return status;
-    return mb_fail_memory(error);
+    return mb_print_section(results, NULL, error);
 }
 
 static mb_status write_all(const run_context *all, mb_error *error) {
@@ -241,8 +208,7 @@ static int run(const mb_run_arguments *arguments, int argc, char **argv) {
     if (status != MB_OK)
         code = mb_cli_fail(&error);
     else if (mb_scenario_skipped(all.scenario)) {
-        fputs("skipped: ", stdout);
-        put_line(mb_scenario_skipped(all.scenario));
+        mb_cli_say(stdout, "skipped: %s\n", mb_scenario_skipped(all.scenario));
         code = 0;
     } else {
         all.manifest = (mb_manifest){.scenario_path = mb_scenario_path(all.scenario),
