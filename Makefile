@@ -5,6 +5,7 @@
 #                            MPI=1: sweeps over Open MPI)
 #   make release             the fastest build: link-time and profile-guided optimisation, Lua inside
 #   make bench               benchmarks       make lint | format    style
+#   make playground          the page in a browser, as static files in build/playground
 #   make probe               the CUDA plugin of mbsand probe, where nvcc is (NVCC)
 #   make probe-llama         its llama.cpp plugin, where pkg-config finds llama.cpp, or LLAMA_DIR=its folder
 #   make install             DESTDIR, PREFIX  make uninstall | sbom | dist | clean
@@ -61,7 +62,8 @@ ifneq ($(filter counting fast,$(BUILD)),)
   PACKAGE_LIBS := $(if $(wildcard $(LUA_ARCHIVE)),$(patsubst -llua%,$(LUA_ARCHIVE),$(PACKAGE_LIBS)),$(PACKAGE_LIBS))
 endif
 
-SOURCES := $(filter-out $(if $(filter fuzz,$(BUILD)),$(UNFUZZED:%=src/%/%)),$(sort $(wildcard src/*/*.c)))
+# src/playground is what a page in a browser has instead of some of these.
+SOURCES := $(filter-out src/playground/% $(if $(filter fuzz,$(BUILD)),$(UNFUZZED:%=src/%/%)),$(sort $(wildcard src/*/*.c)))
 SHARED  := $(filter $(addprefix src/,$(addsuffix /%,$(LUALESS))),$(SOURCES))
 OBJECTS := $(patsubst src/%.c,$(COMMON)/%.o,$(SHARED)) $(WITH_MPI:src/%.c=$(OUT)/%.o) \
            $(patsubst src/%.c,$(PLAIN)/%.o,$(filter-out $(SHARED) $(WITH_MPI),$(SOURCES)))
@@ -251,5 +253,7 @@ static:
 
 clean:
 	rm -rf build
+
+include src/playground/playground.mk
 
 -include $(OBJECTS:.o=.d) $(UNIT:=.d) $(FUZZ:=.d) $(BENCH:=.d)

@@ -15,7 +15,7 @@ check() { # check NAME: fails if standard input has a line
 awk -F / '
 BEGIN {
     count = split("base:plan:model probe:fit queue metrics:engine workload:sim:policy series:scenario:run report:" \
-        "explain planner sweep pack tracks page:cli", floors, ":")
+        "explain planner sweep pack tracks page:cli:playground", floors, ":")
     for (number = 1; number <= count; number++) {
         rooms = split(floors[number], names, " ")
         for (room = 1; room <= rooms; room++) floor[names[room]] = number

@@ -1,0 +1,51 @@
+# The page in a browser: the core as WebAssembly, and what is around it, as static files in build/playground. What it is
+# built from beside this tree is fetched into a cache; nothing of either is committed. Included by the Makefile.
+PLAYGROUND  := build/playground
+WASM        := build/wasm
+FETCHED     ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mbsand-playground
+WASM_ROOMS  := base engine fit metrics model page plan policy queue report run scenario series sim workload
+WASM_CLI    := cmd_check cmd_list look_run messages options options_help own_report preflight print_section stop warnings
+WASM_SOURCES = $(filter-out src/run/pool.c src/workload/compressed.c,$(sort $(wildcard $(WASM_ROOMS:%=src/%/*.c)))) \
+               $(WASM_CLI:%=src/cli/%.c) $(sort $(wildcard src/playground/*.c)) \
+               $(filter-out %/lua.c %/luac.c,$(sort $(wildcard $(FETCHED)/lua/src/*.c))) \
+               $(sort $(wildcard $(FETCHED)/jansson/src/*.c)) $(FETCHED)/csv/libcsv.c
+WASM_OBJECTS = $(patsubst %.c,$(WASM)/%.o,$(subst $(FETCHED)/,fetched/,$(WASM_SOURCES)))
+WASM_FILES  := lua policies scenarios data
+# Asked for once. Emscripten's own compiler is this one behind a script that takes longer than most files do.
+WASM_CFLAGS  = $(eval WASM_CFLAGS := $$(shell emcc --cflags) -O2 -std=c17 -ffp-contract=off)$(WASM_CFLAGS)
+WASM_WARN   := -Wall -Wextra -Wconversion -Wshadow -Werror -Wno-shorten-64-to-32 # a table has no more than 2^32 entries
+WASM_CPP    := -D_POSIX_C_SOURCE=200809L -Isrc -isystem $(FETCHED)/lua/src -isystem $(FETCHED)/jansson/src \
+               -isystem $(FETCHED)/csv -DMB_VERSION='"$(VERSION)"' -DMB_DATADIR='"/mbsand"'
+WASM_LINK   := -O2 -s MODULARIZE=1 -s EXPORT_NAME=mbsand -s ENVIRONMENT=node,worker -s INVOKE_RUN=0 -s FORCE_FILESYSTEM=1 \
+               -s ALLOW_MEMORY_GROWTH=1 -s EXPORTED_RUNTIME_METHODS=FS,callMain
+# Emscripten's scripts are Debian's Node's; another Node does not look for modules there.
+export NODE_PATH := $(NODE_PATH):/usr/share/nodejs
+
+.PHONY: playground playground-files
+playground:
+	@.ci/packages playground
+	@src/playground/fetch $(FETCHED)
+	@$(MAKE) --no-print-directory playground-files
+	@echo $(PLAYGROUND)/index.html
+
+playground-files: $(PLAYGROUND)/core.js
+
+$(WASM)/fetched/%.o: $(FETCHED)/%.c src/playground/playground.mk
+	@mkdir -p $(@D)
+	@clang $(WASM_CFLAGS) -w -DHAVE_CONFIG_H $(WASM_CPP) -c -o $@ $<
+
+$(WASM)/%.o: %.c src/playground/playground.mk
+	@mkdir -p $(@D)
+	@echo "WASM $<"
+	@clang $(WASM_CFLAGS) $(WASM_WARN) $(WASM_CPP) -MMD -MP -c -o $@ $<
+
+$(WASM)/src/page/assets.o: src/page/page.js src/page/page.css $(wildcard third_party/uplot/uPlot.*)
+
+# core.wasm, and core.data with the scripts and data that every program has.
+$(PLAYGROUND)/core.js: $(WASM_OBJECTS) $(shell find $(WASM_FILES) -type f)
+	@mkdir -p $(@D)
+	@echo "LINK $(@D)/core.wasm"
+	@emcc $(WASM_LINK) $(foreach f,$(WASM_FILES),--preload-file $(f)@/mbsand/$(f)) --exclude-file '*.gz' --exclude-file '*/make_*.lua' \
+	    --exclude-file '*/meta/*' -o $@ $(WASM_OBJECTS)
+
+-include $(shell find $(WASM) -name '*.d' 2>/dev/null)
