@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROOT = 3, SEQUENCE_BITS = 38, PAYLOAD_BITS = 24 };
+enum { ROOT = MB_HEAP_ROOT, SEQUENCE_BITS = MB_HEAP_SEQUENCE_BITS, PAYLOAD_BITS = MB_HEAP_PAYLOAD_BITS };
 
 // The bits of a non-negative double order like the double itself.
 static mb_event_key pack(mb_heap *heap, double time_s, unsigned kind, uint32_t payload) {
@@ -83,16 +83,6 @@ bool mb_heap_push(mb_heap *heap, double time_s, unsigned kind, uint32_t payload)
     sift_up(heap->keys, ROOT + heap->count, pack(heap, time_s, kind, payload));
     heap->count++;
     return true;
-}
-
-mb_event mb_heap_top(const mb_heap *heap) {
-    assert(heap->count > 0);
-    const mb_event_key key = heap->keys[ROOT];
-    const uint64_t high = (uint64_t)(key >> 64), low = (uint64_t)key;
-    mb_event event = {.kind = (unsigned)(low >> (SEQUENCE_BITS + PAYLOAD_BITS)),
-                      .payload = (uint32_t)(low & MB_EVENT_MAX_PAYLOAD)};
-    memcpy(&event.time_s, &high, sizeof high);
-    return event;
 }
 
 void mb_heap_pop(mb_heap *heap) {

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 __extension__ typedef unsigned __int128 mb_event_key;
 
@@ -22,12 +23,20 @@ typedef struct mb_event {
 } mb_event;
 
 #define MB_EVENT_MAX_PAYLOAD 0xffffffu
+enum { MB_HEAP_ROOT = 3, MB_HEAP_SEQUENCE_BITS = 38, MB_HEAP_PAYLOAD_BITS = 24 };
 
 void mb_heap_deinit(mb_heap *heap);
 // time_s >= 0. False when out of memory (nothing changed then).
 bool mb_heap_push(mb_heap *heap, double time_s, unsigned kind, uint32_t payload);
-// The earliest event; the heap must not be empty.
-mb_event mb_heap_top(const mb_heap *heap);
+// The earliest event; the heap must not be empty. (Here, since every instant looks several times.)
+static inline mb_event mb_heap_top(const mb_heap *heap) {
+    const mb_event_key key = heap->keys[MB_HEAP_ROOT];
+    const uint64_t high = (uint64_t)(key >> 64), low = (uint64_t)key;
+    mb_event event = {.kind = (unsigned)(low >> (MB_HEAP_SEQUENCE_BITS + MB_HEAP_PAYLOAD_BITS)),
+                      .payload = (uint32_t)(low & MB_EVENT_MAX_PAYLOAD)};
+    memcpy(&event.time_s, &high, sizeof high);
+    return event;
+}
 void mb_heap_pop(mb_heap *heap);
 // Pop and push in one sift.
 void mb_heap_replace_top(mb_heap *heap, double time_s, unsigned kind, uint32_t payload);

@@ -95,6 +95,10 @@ static uint64_t in_same_bucket(double first, double step, uint64_t most) {
 
 void mb_sketch_add_series(mb_sketch *sketch, double first, double step, uint64_t steps, uint64_t count) {
     if (steps == 0 || count == 0) return;
+    if (steps == 1) { // the closed form comes to the same bits
+        mb_sketch_add_many(sketch, first, count);
+        return;
+    }
     const double n = (double)steps, sum = sketch->sum, squares = sketch->sum_squares;
     for (uint64_t done = 0; done < steps;) {
         const double value = first + (double)done * step;

@@ -112,7 +112,7 @@ static mb_refusal add_prefill_chunk(mb_engine *engine, uint32_t slot, uint32_t w
     if (!mb_kv_blocks_grow(&stepper->kv, &request->hold, mb_kv_blocks_for(&stepper->kv, reach)))
         return MB_REFUSED_MEMORY;
     const mb_kv_names names = mb_request_names(request);
-    if (!mb_kv_blocks_share(&stepper->kv, &request->hold, &names, reach) ||
+    if ((names.count && !mb_kv_blocks_share(&stepper->kv, &request->hold, &names, reach)) ||
         !add_row(stepper, slot, request, chunk))
         return out_of_memory(engine);
     return MB_FITS;
@@ -216,10 +216,12 @@ static mb_refusal admit_new(mb_engine *engine, uint32_t slot, uint32_t wanted) {
     mb_request *request = mb_request_at(stepper->requests, slot);
     const mb_kv_names names = mb_request_names(request);
     const uint32_t known = request->prompt_tokens + request->generated;
+    const bool unknown = mb_kv_unknown(&names, &request->hold);
     const bool elsewhere = request->hold.left != MB_KV_NO_RUN && request->replica != engine->id;
     const mb_kv_hold nothing = {.left = MB_KV_NO_RUN};
-    const mb_kv_match match =
-        mb_kv_blocks_match(&stepper->kv, elsewhere ? &nothing : &request->hold, &names, known);
+    mb_kv_match match = {0};
+    if (!unknown)
+        match = mb_kv_blocks_match(&stepper->kv, elsewhere ? &nothing : &request->hold, &names, known);
     const uint32_t cached = match.blocks * stepper->kv.block_tokens;
     const uint32_t chunk = chunk_of(engine, known - cached, wanted);
     if (chunk == 0) return MB_REFUSED_TOKENS;
@@ -230,9 +232,9 @@ static mb_refusal admit_new(mb_engine *engine, uint32_t slot, uint32_t wanted) {
     const mb_refusal refusal = demand_memory(engine, demand - match.blocks + match.idle);
     if (refusal != MB_FITS) return refusal;
     if (elsewhere) engine->around->forget(engine->around->self, slot);
-    mb_kv_blocks_reuse(&stepper->kv, &request->hold, &names, known);
+    if (!unknown) mb_kv_blocks_reuse(&stepper->kv, &request->hold, &names, known);
     if (!mb_kv_blocks_grow(&stepper->kv, &request->hold, blocks) ||
-        !mb_kv_blocks_share(&stepper->kv, &request->hold, &names, cached + chunk))
+        (!unknown && !mb_kv_blocks_share(&stepper->kv, &request->hold, &names, cached + chunk)))
         return out_of_memory(engine);
     take_in(engine, slot);
     request->computed = cached;

@@ -15,7 +15,7 @@
 #include "engine/visit.h"
 
 // Memory grows evenly over a run (each decode by a token per step), so the mean of its ends stands for it.
-void mb_run_account(mb_stepper *stepper) {
+inline void mb_run_account(mb_stepper *stepper) {
     const double now_s = *stepper->around->clock, duration = now_s - stepper->sums_start_s;
     const double blocks = (double)mb_stepper_blocks_used(stepper);
     const double mean = (stepper->blocks_at_start + blocks) / 2 * stepper->kv.block_tokens;
@@ -27,7 +27,7 @@ void mb_run_account(mb_stepper *stepper) {
     if (fill > metrics->kv_peak) metrics->kv_peak = fill;
 }
 
-void mb_run_restart_account(mb_stepper *stepper) {
+inline void mb_run_restart_account(mb_stepper *stepper) {
     stepper->sums_start_s = *stepper->around->clock;
     stepper->blocks_at_start = (double)mb_stepper_blocks_used(stepper);
     stepper->tokens_at_start = mb_stepper_tokens(stepper);
@@ -76,7 +76,7 @@ static uint64_t steps_with_memory(const mb_stepper *stepper, uint64_t index, uin
 
 // The piece goes on until step ... : the first end of a request or of a cover, the quantum, or the first step
 // without memory. The blocks of the next step are taken.
-uint64_t mb_run_limit(const mb_stepper *stepper) {
+inline uint64_t mb_run_limit(const mb_stepper *stepper) {
     if (stepper->naive || stepper->single) return stepper->steps + 1;
     uint64_t most = stepper->decodes[0].at - stepper->iteration;
     if (stepper->quantum) {
@@ -88,7 +88,7 @@ uint64_t mb_run_limit(const mb_stepper *stepper) {
 
 // --- pieces
 
-mb_step_shape mb_run_shape(const mb_stepper *stepper) {
+inline mb_step_shape mb_run_shape(const mb_stepper *stepper) {
     mb_step_shape shape = {.prefill_requests = stepper->row_count, .chunks = stepper->chunks};
     for (uint32_t i = 0; i < stepper->row_count; i++)
         shape.prefill_tokens += stepper->chunks[i].tokens;
@@ -103,14 +103,14 @@ mb_step_shape mb_run_shape(const mb_stepper *stepper) {
     return shape;
 }
 
-mb_status mb_run_wait(mb_engine *engine, mb_error *error) {
+inline mb_status mb_run_wait(mb_engine *engine, mb_error *error) {
     const mb_stepper *stepper = engine->stepper;
     engine->event_s = mb_piece_time(stepper, stepper->limit);
     return engine->around->wake(engine->around->self, engine, engine->event_s) ? MB_OK
                                                                                : mb_fail_memory(error);
 }
 
-void mb_run_set_piece(mb_engine *engine, const mb_step_shape *shape, const mb_run_piece *piece) {
+inline void mb_run_set_piece(mb_engine *engine, const mb_step_shape *shape, const mb_run_piece *piece) {
     mb_stepper *stepper = engine->stepper;
     stepper->single = piece->single;
     stepper->piece_start_s = mb_engine_now(engine);
@@ -127,8 +127,8 @@ void mb_run_set_piece(mb_engine *engine, const mb_step_shape *shape, const mb_ru
     stepper->boundary_s = mb_piece_time(stepper, 1);
 }
 
-mb_status mb_run_time(const mb_engine *engine, const mb_step_shape *shape, mb_run_piece *piece,
-                      mb_error *error) {
+inline mb_status mb_run_time(const mb_engine *engine, const mb_step_shape *shape, mb_run_piece *piece,
+                             mb_error *error) {
     const mb_latency *latency = engine->latency;
     const mb_stepper *stepper = engine->stepper;
     double seconds = 0;
@@ -174,7 +174,7 @@ static void add_gaps(mb_stepper *stepper, uint64_t steps) {
 }
 
 // Everything that a piece did, when it is over.
-void mb_run_close_piece(mb_stepper *stepper) {
+inline void mb_run_close_piece(mb_stepper *stepper) {
     mb_metrics *metrics = stepper->around->metrics;
     const uint64_t steps = stepper->steps, decodes = stepper->piece_decodes;
     const uint64_t counted = steps - stepper->uncounted;

@@ -57,11 +57,6 @@ bool mb_slots_grow(uint32_t **slots, uint32_t *capacity) {
 
 // --- memory over time
 
-double mb_stepper_tokens(const mb_stepper *stepper) {
-    const uint64_t blocks = mb_stepper_blocks_used(stepper) * stepper->kv.block_tokens;
-    return (double)(stepper->resident_tokens < blocks ? stepper->resident_tokens : blocks);
-}
-
 void mb_stepper_account(mb_stepper *stepper) {
     if (stepper->stepping) return;
     const double dt = *stepper->around->clock - stepper->accounted_s;

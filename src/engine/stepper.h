@@ -55,7 +55,10 @@ bool mb_stepper_has_emitted(const mb_stepper *stepper, const mb_request *request
 // Can all decodes make their next step, and leave `more` blocks free?
 bool mb_stepper_has_blocks(const mb_stepper *stepper, uint64_t more);
 // Tokens in memory; with shared prefixes several requests count the same block, so no more than there is.
-double mb_stepper_tokens(const mb_stepper *stepper);
+static inline double mb_stepper_tokens(const mb_stepper *stepper) {
+    const uint64_t blocks = mb_stepper_blocks_used(stepper) * stepper->kv.block_tokens;
+    return (double)(stepper->resident_tokens < blocks ? stepper->resident_tokens : blocks);
+}
 // While no run is on: the averages of memory up to now. To be called before the memory in use changes.
 void mb_stepper_account(mb_stepper *stepper);
 bool mb_stepper_count_token(mb_stepper *stepper, double time_s, int count);

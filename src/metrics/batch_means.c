@@ -14,6 +14,7 @@ static void join_neighbours(mb_batch_means *means) {
     for (unsigned i = 0; i < MB_BATCHES / 2; i++) {
         mb_mean_batch joined = means->batches[2 * i];
         const mb_mean_batch *other = &means->batches[2 * i + 1];
+        joined.complete += other->complete;
         for (unsigned m = 0; m < MB_BATCH_MEASURES; m++) {
             joined.counts[m] += other->counts[m];
             joined.sums[m] += other->sums[m];
@@ -26,10 +27,19 @@ static void join_neighbours(mb_batch_means *means) {
 
 void mb_batch_means_add(mb_batch_means *means, uint64_t index, const double values[MB_BATCH_MEASURES]) {
     if (!means->size) means->size = 1;
-    while (index / means->size >= MB_BATCHES)
+    while (index >> __builtin_ctzll(means->size) >= MB_BATCHES) // the size is a power of two
         join_neighbours(means);
     if (index > means->last) means->last = index;
-    mb_mean_batch *batch = &means->batches[index / means->size];
+    mb_mean_batch *batch = &means->batches[index >> __builtin_ctzll(means->size)];
+    double all = 0;
+    for (unsigned m = 0; m < MB_BATCH_MEASURES; m++)
+        all += values[m];
+    if (!isnan(all)) { // the usual case
+        batch->complete++;
+        for (unsigned m = 0; m < MB_BATCH_MEASURES; m++)
+            batch->sums[m] += values[m];
+        return;
+    }
     for (unsigned m = 0; m < MB_BATCH_MEASURES; m++) {
         if (isnan(values[m])) continue;
         batch->counts[m]++;
@@ -55,8 +65,9 @@ mb_batch_interval mb_batch_means_interval(const mb_batch_means *means) {
         bool empty = false;
         for (uint32_t i = 0; i < result.batches; i++) {
             const mb_mean_batch *batch = &means->batches[i];
-            empty = empty || !batch->counts[m];
-            values[i] = batch->sums[m] / (double)batch->counts[m];
+            const uint64_t count = batch->complete + batch->counts[m];
+            empty = empty || !count;
+            values[i] = batch->sums[m] / (double)count;
             mb_moments_add(&moments, values[i]);
         }
         const bool none = empty || correlated(values, result.batches, &moments);

@@ -11,7 +11,8 @@ enum { MB_BATCHES = 32, MB_BATCH_MEASURES = 8 };
 extern const char *const mb_batch_measures[MB_BATCH_MEASURES];
 
 typedef struct mb_mean_batch {
-    uint64_t counts[MB_BATCH_MEASURES]; // of its requests that have the measure
+    uint64_t complete;                  // requests that have every measure; of the others those
+    uint64_t counts[MB_BATCH_MEASURES]; // that have this one
     double sums[MB_BATCH_MEASURES];
 } mb_mean_batch;
 

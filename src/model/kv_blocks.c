@@ -149,8 +149,7 @@ static void lose(mb_kv_blocks *pool, uint32_t index) {
     recycle(pool, index);
 }
 
-void mb_kv_blocks_take(mb_kv_blocks *pool, uint64_t count) {
-    assert(count <= pool->free);
+static void take_runs(mb_kv_blocks *pool, uint64_t count) {
     while (count > 0) {
         const uint32_t index = pool->head;
         mb_kv_run *run = &pool->runs[index];
@@ -161,6 +160,18 @@ void mb_kv_blocks_take(mb_kv_blocks *pool, uint64_t count) {
         count -= part;
         if (run->blocks == 0) lose(pool, index);
     }
+}
+
+void mb_kv_blocks_take(mb_kv_blocks *pool, uint64_t count) {
+    assert(count <= pool->free);
+    if (count == 0) return;
+    mb_kv_run *first = &pool->runs[pool->head];
+    if (count >= first->blocks || pool->notes) {
+        take_runs(pool, count);
+        return;
+    }
+    first->blocks -= count; // nearly always
+    pool->free -= count;
 }
 
 // --- units ---

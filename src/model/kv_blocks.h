@@ -77,6 +77,12 @@ static inline uint64_t mb_kv_blocks_for(const mb_kv_blocks *pool, uint64_t token
     return (tokens + pool->block_tokens - 1) / pool->block_tokens;
 }
 
+// Does no cache know anything of a request with these names and this hold? Then there is nothing to match,
+// reuse or share.
+static inline bool mb_kv_unknown(const mb_kv_names *names, const mb_kv_hold *hold) {
+    return !names->session && !names->count && hold->left == MB_KV_NO_RUN;
+}
+
 typedef struct mb_kv_match {
     uint32_t blocks; // leading blocks found; whole ones, and never the block of the last known token
     uint32_t idle;   // of these, those in the free list: reusing them takes them out of `free`

@@ -102,14 +102,6 @@ void mb_request_recycle(mb_request_store *store, uint32_t slot) {
     store->live--;
 }
 
-mb_kv_names mb_request_names(const mb_request *request) {
-    return (mb_kv_names){.ids = request->prefix_ids,
-                         .count = request->prefix_count,
-                         .unit_tokens = request->prefix_unit_tokens,
-                         .prompt_tokens = request->prompt_tokens,
-                         .session = request->session};
-}
-
 mb_request *mb_request_note(mb_request *request) {
     if (request->noted == request->id + 1) return request;
     request->noted = request->id + 1;

@@ -131,7 +131,13 @@ static inline double mb_request_rank(const mb_request *request) {
     return request->noted == request->id + 1 ? request->rank : 0;
 }
 // What a KV memory knows its content by.
-mb_kv_names mb_request_names(const mb_request *request);
+static inline mb_kv_names mb_request_names(const mb_request *request) {
+    return (mb_kv_names){.ids = request->prefix_ids,
+                         .count = request->prefix_count,
+                         .unit_tokens = request->prefix_unit_tokens,
+                         .prompt_tokens = request->prompt_tokens,
+                         .session = request->session};
+}
 
 static inline mb_request *mb_request_at(const mb_request_store *store, uint32_t slot) {
     return &store->chunks[slot >> MB_CHUNK_BITS][slot & (MB_CHUNK_SIZE - 1)];

@@ -71,19 +71,23 @@ static void interrupt_first(mb_sim *sim, uint64_t change) {
     }
 }
 
+static void arrange_change(mb_sim *sim, uint64_t change) {
+    // (Ranks of a group look up together, which the search for the first among all does not foresee.)
+    const bool for_all = sim->global_version > sim->arranged || sim->replica_count == 1 || sim->groups;
+    sim->arranged = change;
+    if (for_all)
+        interrupt_all(sim, change);
+    else
+        interrupt_first(sim, change);
+}
+
 // (A push to an engine's own queue interrupts that engine at once.)
-static void arrange(mb_sim *sim, bool planned) {
+static inline void arrange(mb_sim *sim, bool planned) {
     if (!sim->by_steps || sim->config->stepwise) return;
     const uint64_t change = mb_sim_newest_change(sim);
-    if (change > sim->arranged) {
-        // (Ranks of a group look up together, which the search for the first among all does not foresee.)
-        const bool for_all = sim->global_version > sim->arranged || sim->replica_count == 1 || sim->groups;
-        sim->arranged = change;
-        if (for_all)
-            interrupt_all(sim, change);
-        else
-            interrupt_first(sim, change);
-    } else if (planned && sim->first_boundary_s <= sim->now_s)
+    if (change > sim->arranged)
+        arrange_change(sim, change);
+    else if (planned && sim->first_boundary_s <= sim->now_s)
         interrupt_all(sim, change); // the first did not take it: now for the others
 }
 
@@ -103,7 +107,7 @@ static mb_status build(mb_sim *sim, mb_replica *replica, mb_error *error) {
     mb_status status = sim->policy.ops->schedule(sim->policy.self, sim, replica, error);
     uint32_t preempted;
     // A policy that says nothing does not mean that what runs is to stand still.
-    if (status == MB_OK && mb_engine_holds_requests(engine) && !mb_engine_built(engine) &&
+    if (status == MB_OK && !mb_engine_built(engine) && mb_engine_holds_requests(engine) &&
         !replica->idle_on_purpose)
         status = mb_step_carry(sim, (mb_carry_rule){0}, &preempted, error);
     sim->building = NULL;
@@ -131,10 +135,6 @@ static mb_status schedule(mb_sim *sim, mb_replica *replica, mb_error *error) {
     if (sim->observer.asked)
         sim->observer.asked(sim->observer.self, sim->now_s, engine->id, sim->taken_in, sim->stop);
     const bool holds = mb_engine_holds_requests(engine);
-    if (holds)
-        mb_bits_add(&sim->loaded, engine->id);
-    else
-        mb_bits_remove(&sim->loaded, engine->id);
     // (What blocks a queue for ever may have cost the policy a batch that it had formed.)
     if (sim->policy.ops->alike && sim->config->hardware_count == 1 && replica->state == MB_UP && !holds &&
         engine->count == 0 && !mb_engine_in_flight(engine) && !sim->config->block_oversize)
@@ -149,8 +149,13 @@ static mb_status schedule(mb_sim *sim, mb_replica *replica, mb_error *error) {
         mb_replica_mark_busy(sim, replica);
         mb_replica_note_boundary(sim, replica);
         mb_replica_touch(sim, replica);
-    } else
+    } else {
+        if (holds)
+            mb_bits_add(&sim->loaded, engine->id);
+        else
+            mb_bits_remove(&sim->loaded, engine->id);
         mb_replica_set_holding(sim, replica, holds || has_own_waiting(sim, replica));
+    }
     if (status == MB_OK && engine->pipeline) leave_open(sim, replica);
     return status;
 }
@@ -208,7 +213,8 @@ static mb_status offer(mb_sim *sim, mb_replica *replica, mb_error *error) {
 }
 
 // The first replica from `from` on that is idle (and to be asked) or at a boundary; MB_NONE if there is none.
-static uint32_t next_candidate(const mb_sim *sim, uint32_t from) {
+static inline uint32_t next_candidate(const mb_sim *sim, uint32_t from) {
+    if (from >= sim->replica_count) return MB_NONE;
     const bool refused = sim->refused_version == sim->version && sim->own_queues == 0;
     const mb_bits *asked = sim->waiting == 0 ? &sim->loaded : refused ? &sim->calls : &sim->idle;
     const uint32_t idle = mb_bits_next(asked, from);

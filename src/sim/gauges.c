@@ -23,8 +23,10 @@ void mb_sim_add_up(mb_sim *sim) {
     metrics->in_system_integral += dt * (double)(sim->waiting + sim->running);
     const uint32_t whole = sim->replica_count - sim->staged - sim->lifecycle.absent;
     metrics->busy_s += dt * (double)(whole - (sim->idle_count - sim->staged_idle));
-    metrics->kv_reserved_integral += dt * (double)sim->around.kv_reserved;
-    metrics->kv_used_integral += dt * (double)sim->around.kv_used;
+    if (sim->around.kv_reserved | sim->around.kv_used) { // of whole batches
+        metrics->kv_reserved_integral += dt * (double)sim->around.kv_reserved;
+        metrics->kv_used_integral += dt * (double)sim->around.kv_used;
+    }
     // What waits in a replica's own queue concerns that one alone.
     const bool shared = sim->waiting - sim->away > sim->owned.count - sim->owned.away;
     const uint32_t idle = shared ? sim->idle_count - sim->idle_on_purpose_count : sim->idle_holding_count;

@@ -41,13 +41,16 @@ static void count(mb_sim *sim, const mb_request *request, const judgement *found
     metrics->counted++;
     const bool waited = mb_exceeds(waited_s, 0, sim->now_s);
     metrics->waited += waited;
-    count_bound(&metrics->ttft_bound, found->ttft);
-    count_bound(&metrics->tbt_bound, found->tbt);
-    count_bound(&metrics->e2e_bound, found->e2e);
-    count_bound(&metrics->gap_bound, found->gap);
-    count_bound(&metrics->late_bound, found->late);
-    metrics->slo_met += found->all == KEPT;
-    metrics->censored += found->all == OPEN;
+    if (found->all == KEPT) { // and so each of them
+        metrics->slo_met++;
+    } else {
+        count_bound(&metrics->ttft_bound, found->ttft);
+        count_bound(&metrics->tbt_bound, found->tbt);
+        count_bound(&metrics->e2e_bound, found->e2e);
+        count_bound(&metrics->gap_bound, found->gap);
+        count_bound(&metrics->late_bound, found->late);
+        metrics->censored += found->all == OPEN;
+    }
     if (metrics->batch_means) {
         const double values[MB_BATCH_MEASURES] = {ttft,
                                                   e2e,

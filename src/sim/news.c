@@ -8,18 +8,6 @@ static uint64_t next_change(mb_sim *sim) {
     return sim->version;
 }
 
-uint64_t mb_sim_newest_change(const mb_sim *sim) {
-    const uint64_t global = sim->global_version;
-    if (sim->newest_stamped == MB_NONE) return global;
-    const uint64_t stamp = mb_request_at(&sim->requests, sim->newest_stamped)->stamp;
-    return stamp > global ? stamp : global;
-}
-
-bool mb_sim_concerns(const mb_replica *replica, uint64_t change) {
-    const uint64_t newest = replica->own_version > change ? replica->own_version : change;
-    return newest > replica->seen_version;
-}
-
 void mb_sim_change_all(mb_sim *sim) {
     sim->global_version = next_change(sim);
 }
@@ -48,8 +36,8 @@ void mb_sim_unstamp(mb_sim *sim, uint32_t slot) {
 // Its place in the list is by the age of its news: usually the newest.
 static void stamp(mb_sim *sim, uint32_t slot, uint64_t change) {
     if (!sim->by_steps) return;
-    mb_sim_unstamp(sim, slot);
     mb_request *request = mb_request_at(&sim->requests, slot);
+    if (request->stamp) mb_sim_unstamp(sim, slot);
     request->stamp = request->news = change;
     request->older = sim->newest_stamped;
     while (request->older != MB_NONE && mb_request_at(&sim->requests, request->older)->stamp > change) {

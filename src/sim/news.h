@@ -5,9 +5,17 @@
 
 // The newest change that a running engine reacts to, besides its own queue: a request that still waits, or
 // anything that is no request.
-uint64_t mb_sim_newest_change(const mb_sim *sim);
+static inline uint64_t mb_sim_newest_change(const mb_sim *sim) {
+    const uint64_t global = sim->global_version;
+    if (sim->newest_stamped == MB_NONE) return global;
+    const uint64_t stamp = mb_request_at(&sim->requests, sim->newest_stamped)->stamp;
+    return stamp > global ? stamp : global;
+}
 // Has the replica not seen it, or what came to its own queue?
-bool mb_sim_concerns(const mb_replica *replica, uint64_t change);
+static inline bool mb_sim_concerns(const mb_replica *replica, uint64_t change) {
+    const uint64_t newest = replica->own_version > change ? replica->own_version : change;
+    return newest > replica->seen_version;
+}
 // Something that is no request: every replica may react.
 void mb_sim_change_all(mb_sim *sim);
 // Something that concerns the schedule of this replica alone.

@@ -130,28 +130,30 @@ static bool is_current(const mb_replica *replica, double time_s) {
     return (replica->busy || replica->engine.pipeline) && replica->engine.event_s == time_s;
 }
 
-// Events that count no more must not move the clock.
-static void drop_stale(mb_sim *sim) {
-    while (sim->heap.count) {
-        const mb_event event = mb_heap_top(&sim->heap);
-        if (event.kind == MB_EVENT_TIMER && is_gone(sim, event.payload)) {
-            mb_heap_pop(&sim->heap);
-            continue;
-        }
-        if (event.kind == MB_EVENT_TRANSFER && !mb_transfer_is_current(sim, event.time_s, event.payload)) {
-            mb_heap_pop(&sim->heap);
-            continue;
-        }
-        if (event.kind == MB_EVENT_CHANGE && !mb_replica_rises(sim->replicas[event.payload], event.time_s)) {
-            mb_heap_pop(&sim->heap);
-            continue;
-        }
-        if (event.kind != MB_EVENT_STEP_END || !(sim->by_steps || sim->lifecycle.used)) return;
-        mb_replica *replica = sim->replicas[event.payload];
-        if (is_current(replica, event.time_s)) return;
-        if (replica->far_s == event.time_s) replica->far_s = INFINITY;
-        mb_heap_pop(&sim->heap);
+static bool is_stale(const mb_sim *sim, const mb_event *event) {
+    switch (event->kind) {
+    case MB_EVENT_TIMER:
+        return is_gone(sim, event->payload);
+    case MB_EVENT_TRANSFER:
+        return !mb_transfer_is_current(sim, event->time_s, event->payload);
+    default:
+        return !mb_replica_rises(sim->replicas[event->payload], event->time_s);
     }
+}
+
+// Events that count no more must not move the clock. When the next is that does.
+static double next_event_s(mb_sim *sim) {
+    for (; sim->heap.count; mb_heap_pop(&sim->heap)) {
+        const mb_event event = mb_heap_top(&sim->heap);
+        if (event.kind != MB_EVENT_STEP_END) {
+            if (is_stale(sim, &event)) continue;
+            return event.time_s;
+        }
+        mb_replica *replica = sim->replicas[event.payload];
+        if (is_current(replica, event.time_s) || !(sim->by_steps || sim->lifecycle.used)) return event.time_s;
+        if (replica->far_s == event.time_s) replica->far_s = INFINITY;
+    }
+    return INFINITY;
 }
 
 // Steps end in order of the replicas' numbers: it must not matter when their events were pushed.
@@ -239,7 +241,8 @@ static mb_status run_instant(mb_sim *sim, double time_s, mb_error *error) {
     mb_status status = mb_seen_pass(sim, time_s, error);
     sim->now_s = time_s;
     if (status == MB_OK) status = look(sim, error);
-    if (status == MB_OK) status = end_steps(sim, error);
+    const bool events = sim->heap.count && mb_heap_top(&sim->heap).time_s <= time_s;
+    if (status == MB_OK && events) status = end_steps(sim, error);
     if (status == MB_OK && sim->transfers) status = mb_transfers_arrive(sim, error);
     if (sim->now_s >= sim->warmup_end_s) mb_window_open(sim);
     if (status == MB_OK && mb_changes_due(sim)) status = mb_changes_take(sim, error);
@@ -340,10 +343,9 @@ static mb_status run_events(mb_sim *sim, mb_error *error) {
         !sim->failures.heap.count && !sim->seen)
         return run_python(sim, &(python_run){0}, error);
     while (status == MB_OK) {
-        drop_stale(sim);
+        double next = next_event_s(sim);
         const bool work = !sim->arrivals_ended || sim->waiting || sim->running;
         if (!work || (sim->arrivals_ended && !sim->heap.count)) break; // timers alone do not keep a run alive
-        double next = sim->heap.count ? mb_heap_top(&sim->heap).time_s : INFINITY;
         if (!sim->arrivals_ended && sim->pending.time_s < next) next = sim->pending.time_s;
         if (isinf(next)) break; // every user waits for an answer that will not come
         if (sim->warmup_end_s < next) next = sim->warmup_end_s; // an instant of its own

@@ -50,7 +50,7 @@ static bool never_fits(const mb_sim *sim, const mb_request *request) {
            !mb_engine_ever_fits(&sim->building->engine, request->prompt_tokens + request->output_tokens);
 }
 
-mb_refusal mb_step_add(mb_sim *sim, uint32_t slot, uint32_t chunk) {
+inline mb_refusal mb_step_add(mb_sim *sim, uint32_t slot, uint32_t chunk) {
     const mb_request *request = mb_request_at(&sim->requests, slot);
     const bool waiting = request->phase == MB_PHASE_WAITING;
     const uint32_t queue = request->queue;
