@@ -19,10 +19,6 @@ local Split = router.new{
 }
 local init = Split.init
 
--- Who comes with its memory goes before who must compute it again: the other way round the first could wait for what those
--- behind it hold.
-local function order(req) return req:phase() == "paused" and 0 or 1 end
-
 function Split:init()
   init(self)
   local params = self.params
@@ -33,10 +29,12 @@ function Split:init()
   self.rule = rules[params.rule]
   if not self.rule then error(('rule is "%s"; expected "distserve", "splitwise" or "mooncake"'):format(params.rule), 0) end
   self.prefills, self.decodes, self.since = {}, {}, -1
+  -- Who comes with its memory goes before who must compute it again: the other way round the first could wait for what those
+  -- behind it hold.
   for i, replica in ipairs(self.sim.replicas) do
     if params.prefills > 0 then replica.role = i <= params.prefills and "prefill" or "decode" end
     local list = replica.role == "prefill" and self.prefills or self.decodes
-    if list == self.decodes and not self.engine.order then self.sim:queue{ by = order, of = replica } end
+    if list == self.decodes and not self.engine.order then self.sim:queue{ by = "paused", of = replica } end
     list[#list + 1] = { replica = replica, queue = replica.queue, requests = 0, tokens = 0 }
   end
   if #self.prefills == 0 or #self.decodes == 0 then

@@ -20,7 +20,7 @@ end
 
 -- What a router does not take from its engine.
 local OWN = { params = true, init = true, arrive = true, schedule = true, handoff = true, done = true, order = true, age = true,
-  serve = true, plain = true, replicas_alike = true }
+  serve = true, plain = true, replicas_alike = true, signal_kinds = true }
 
 -- Who is up now.
 local function look(self)
@@ -31,6 +31,17 @@ local function look(self)
 end
 
 local CHANGES = { up = true, draining = true, down = true, off = true }
+
+-- Of which events it is to be told: of those, and of what its own and the engine's hook want; nil: of all.
+local function kinds_of(own, engine)
+  local kinds = {}
+  for kind in pairs(CHANGES) do kinds[#kinds + 1] = kind end
+  for _, part in ipairs{ own, engine } do
+    if part.signal and not part.signal_kinds then return nil end
+    for _, kind in ipairs(part.signal_kinds or {}) do kinds[#kinds + 1] = kind end
+  end
+  return kinds
+end
 
 -- A replica came or went: what waits for any one arrives again, at those that are up.
 local function signal(self, event)
@@ -52,6 +63,7 @@ function router.new(own)
     end
     policy.engine = engine
     for _, hook in ipairs{ "stepped", "finish" } do policy[hook] = both(policy[hook], engine[hook]) end
+    policy.signal_kinds = kinds_of(policy, engine)
     policy.signal = both(engine.signal, both(signal, policy.signal))
     for key, value in pairs(engine) do -- what its functions call
       if policy[key] == nil and not OWN[key] then policy[key] = value end

@@ -11,7 +11,7 @@
 
 ---@alias mbsand.Why "done"|"rejected"
 ---@alias mbsand.Refusal "memory"|"requests"|"tokens"|"elsewhere"|"late"|"flight"|"draining"
----@alias mbsand.Order "arrival"|"prompt_tokens"|"predicted_output"|"predicted_total"|"predicted_remaining"|"expected_output"|"expected_remaining"|"rank"|"priority"|"deadline"|"output_tokens"
+---@alias mbsand.Order "arrival"|"prompt_tokens"|"predicted_output"|"predicted_total"|"predicted_remaining"|"expected_output"|"expected_remaining"|"rank"|"paused"|"priority"|"deadline"|"output_tokens"
 ---@alias mbsand.Key "predicted_output"|"prompt_tokens"|"predicted_total"|"priority"|"output_tokens"
 ---@alias mbsand.Value number|string|boolean|number[]
 
@@ -28,10 +28,13 @@
 ---@field replicas_alike? boolean where one idle replica takes nothing, no other would: do not ask them
 ---@field handoff? fun(self: mbsand.Policy, req: mbsand.Request, replica: mbsand.Replica): mbsand.Replica? where a request goes on that emitted its first token on a replica that only prefills
 ---@field signal? fun(self: mbsand.Policy, event: mbsand.Event) something happened that no other hook tells of
+---@field signal_kinds? mbsand.EventKind[] the only kinds of events for which `signal` is called; nil: all
+
+---@alias mbsand.EventKind "arrived"|"copied"|"aborted"|"up"|"draining"|"down"|"off"
 
 ---What `signal` gets: the fields that belong to the kind of event; docs/clusters.md lists them.
 ---@class mbsand.Event
----@field kind string
+---@field kind mbsand.EventKind
 ---@field replica mbsand.Replica? the one that it is about
 ---@field from mbsand.Replica?
 ---@field to mbsand.Replica?

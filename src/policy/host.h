@@ -58,6 +58,7 @@ typedef struct mb_host {
     bool oracle;
     bool alike;        // the policy says replicas_alike = true
     bool python_ties;  // the policy says python_ties = true
+    uint32_t untold;   // kinds of events that signal_kinds leaves out
     bool says_plain;   // the text of one of its files has ":plain": it may do without `schedule`
     const char *label; // the policy's name, in messages
     const char *path;  // of the policy's script

@@ -278,6 +278,7 @@ static int find_hooks(lua_State *L) { // (policy table)
     }
     host->alike = read_flag(L, "replicas_alike");
     host->python_ties = read_flag(L, "python_ties");
+    host->untold = mb_signal_untold(L);
     lua_pushnil(L);
     while (lua_next(L, 1)) {
         if (lua_type(L, -2) == LUA_TSTRING && lua_isfunction(L, -1))
@@ -346,6 +347,7 @@ static void fill_ops(mb_lua_policy *policy) {
     policy->ops = (mb_policy_ops){.init = hook_init,
                                   .alike = policy->host.alike,
                                   .python_ties = policy->host.python_ties,
+                                  .untold = policy->host.untold,
                                   .schedule = hook_schedule,
                                   .timer = hook_timer,
                                   .timer_gone = timer_gone,

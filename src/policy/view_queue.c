@@ -303,7 +303,7 @@ static mb_ageing check_age(lua_State *L, mb_key order, double *rate) {
     if (type != LUA_TNIL && order == MB_KEY_NONE)
         luaL_error(L, "queue: age changes an order, and this queue has none; give `by` as well");
     if (ratio && (order == MB_KEY_ARRIVAL || order == MB_KEY_RANK || order == MB_KEY_PRIORITY ||
-                  order == MB_KEY_DEADLINE))
+                  order == MB_KEY_DEADLINE || order == MB_KEY_PAUSED))
         luaL_error(L,
                    "queue: age = \"ratio\" divides by the key, which must be a length or a function that "
                    "returns a number above 0, not \"%s\"",

@@ -126,6 +126,8 @@ int mb_rank_call(lua_State *L);          // step:rank{...}, src/policy/view_rank
 
 // src/policy/view_signal.c: pushes the table of an event.
 void mb_signal_push(mb_host *host, const mb_notice *notice);
+// The kinds that the policy's table at 1 leaves out of its list `signal_kinds`, a bit each; 0: it has none.
+uint32_t mb_signal_untold(lua_State *L);
 
 // src/policy/view_transfer.c
 int mb_migrate_call(lua_State *L);                       // sim:migrate

@@ -31,6 +31,7 @@ static const char *const KEY_NAMES[MB_KEY_COUNT] = {
     [MB_KEY_EXPECTED_OUTPUT] = "expected_output",
     [MB_KEY_EXPECTED_REMAINING] = "expected_remaining",
     [MB_KEY_RANK] = "rank",
+    [MB_KEY_PAUSED] = "paused",
     [MB_KEY_OUTPUT_TOKENS] = "output_tokens",
     [MB_KEY_PRIORITY] = "priority",
     [MB_KEY_DEADLINE] = "deadline",
@@ -65,6 +66,8 @@ double mb_key_of(mb_key order, const mb_request *request) {
         return mb_request_expected(request) - request->generated;
     case MB_KEY_RANK:
         return mb_request_rank(request);
+    case MB_KEY_PAUSED:
+        return request->stage != MB_STAGE_PAUSED;
     case MB_KEY_OUTPUT_TOKENS:
         return request->output_tokens;
     case MB_KEY_PRIORITY:

@@ -16,6 +16,7 @@ typedef enum mb_key {
     MB_KEY_EXPECTED_OUTPUT,     // what the policy expects
     MB_KEY_EXPECTED_REMAINING,  // the same - generated, as of the push
     MB_KEY_RANK,                // the number that the policy gave it
+    MB_KEY_PAUSED,              // whose memory is kept where it waits first
     MB_KEY_OUTPUT_TOKENS,       // the true length: only where the scenario is an oracle
     MB_KEY_PRIORITY,            // larger priority first
     MB_KEY_DEADLINE,

@@ -57,7 +57,7 @@ mb_status mb_copy(mb_sim *sim, uint32_t slot, uint32_t from, uint32_t to, const 
 static mb_status tell(mb_sim *sim, const mb_transfer *transfer, mb_error *error) {
     const struct mb_copy *copy = transfer->copy;
     const mb_request *request = mb_request_at(&sim->requests, copy->slot);
-    mb_notice notice = mb_notice_of("copied");
+    mb_notice notice = mb_notice_of(MB_SIGNAL_COPIED);
     if (request->phase != MB_PHASE_FREE && request->generation == copy->generation)
         notice.request = copy->slot;
     notice.from = transfer->from;

@@ -106,7 +106,7 @@ static mb_status go_down(mb_sim *sim, mb_replica *replica, double repair_s, cons
         mb_replica_mark_idle(sim, replica);
     }
     mb_replica_withdraw(sim, replica, MB_DOWN);
-    if (!mb_replica_tell(sim, replica, "down", slots, count)) return mb_fail_memory(error);
+    if (!mb_replica_tell(sim, replica, MB_SIGNAL_DOWN, slots, count)) return mb_fail_memory(error);
     if (drained) return mb_replica_go_off(sim, replica, error);
     const bool done = isinf(repair_s) || mb_replica_rise_at(sim, replica, sim->now_s + repair_s);
     return done ? MB_OK : mb_fail_memory(error);

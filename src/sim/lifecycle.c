@@ -67,7 +67,7 @@ void mb_presence_close(mb_sim *sim) {
 
 // --- states
 
-bool mb_replica_tell(mb_sim *sim, const mb_replica *replica, const char *kind, const uint32_t *requests,
+bool mb_replica_tell(mb_sim *sim, const mb_replica *replica, mb_signal kind, const uint32_t *requests,
                      size_t count_of_them) {
     mb_notice notice = mb_notice_of(kind);
     notice.replica = replica->engine.id;
@@ -108,7 +108,7 @@ bool mb_replica_rise(mb_sim *sim, mb_replica *replica) {
     replica->up_s = INFINITY;
     sim->lifecycle.absent--;
     mb_replica_mark_idle(sim, replica);
-    return mb_replica_tell(sim, replica, "up", NULL, 0);
+    return mb_replica_tell(sim, replica, MB_SIGNAL_UP, NULL, 0);
 }
 
 bool mb_replica_rise_at(mb_sim *sim, mb_replica *replica, double time_s) {
@@ -150,7 +150,8 @@ mb_status mb_replica_go_off(mb_sim *sim, mb_replica *replica, mb_error *error) {
     mb_replica_withdraw(sim, replica, MB_OFF);
     mb_status status = empty_queue(sim, replica, replica->drain_to, &slots, &total, error);
     free(slots);
-    if (status == MB_OK && !mb_replica_tell(sim, replica, "off", NULL, 0)) status = mb_fail_memory(error);
+    if (status == MB_OK && !mb_replica_tell(sim, replica, MB_SIGNAL_OFF, NULL, 0))
+        status = mb_fail_memory(error);
     return status;
 }
 
@@ -171,7 +172,7 @@ mb_status mb_replica_drain(mb_sim *sim, mb_replica *replica, uint32_t to, mb_err
         mb_beside_look(sim, replica);
     }
     mb_status status = empty_queue(sim, replica, to, &slots, &total, error);
-    if (status == MB_OK && !mb_replica_tell(sim, replica, "draining", slots, total))
+    if (status == MB_OK && !mb_replica_tell(sim, replica, MB_SIGNAL_DRAINING, slots, total))
         status = mb_fail_memory(error);
     free(slots);
     return status == MB_OK && (!serves || may_go(sim, replica)) ? mb_replica_go_off(sim, replica, error)
@@ -182,12 +183,12 @@ bool mb_replica_undrain(mb_sim *sim, mb_replica *replica) {
     replica->state = MB_UP;
     sim->lifecycle.draining--;
     mb_beside_look(sim, replica);
-    return mb_replica_tell(sim, replica, "up", NULL, 0);
+    return mb_replica_tell(sim, replica, MB_SIGNAL_UP, NULL, 0);
 }
 
 bool mb_replica_remove(mb_sim *sim, mb_replica *replica) {
     mb_replica_withdraw(sim, replica, MB_OFF);
-    return mb_replica_tell(sim, replica, "off", NULL, 0);
+    return mb_replica_tell(sim, replica, MB_SIGNAL_OFF, NULL, 0);
 }
 
 mb_status mb_sim_follow_up_all(mb_sim *sim, mb_error *error) {

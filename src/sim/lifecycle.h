@@ -25,7 +25,7 @@ void mb_replica_withdraw(mb_sim *sim, mb_replica *replica, mb_replica_state stat
 // Up at this time; now, if that is now. False when out of memory.
 bool mb_replica_rise_at(mb_sim *sim, mb_replica *replica, double time_s);
 // Tell of it; the list of requests may be NULL. False when out of memory.
-bool mb_replica_tell(mb_sim *sim, const mb_replica *replica, const char *kind, const uint32_t *requests,
+bool mb_replica_tell(mb_sim *sim, const mb_replica *replica, mb_signal kind, const uint32_t *requests,
                      size_t count);
 // It is off; what waits in its own queue goes where that is to go when it drains.
 mb_status mb_replica_go_off(mb_sim *sim, mb_replica *replica, mb_error *error);

@@ -12,7 +12,7 @@
 mb_status mb_migration_fails(mb_sim *sim, uint32_t slot, const char *why, bool leaves, mb_error *error) {
     const mb_request *request = mb_request_at(&sim->requests, slot);
     if (request->transfer == MB_NONE || request->stage == MB_STAGE_MOVING) return MB_OK;
-    mb_notice notice = mb_notice_of("aborted");
+    mb_notice notice = mb_notice_of(MB_SIGNAL_ABORTED);
     notice.request = slot;
     notice.from = sim->transfers->list[request->transfer].from;
     notice.to = sim->transfers->list[request->transfer].to;
@@ -21,7 +21,8 @@ mb_status mb_migration_fails(mb_sim *sim, uint32_t slot, const char *why, bool l
     const mb_status status = mb_transfer_abort(sim, slot, error);
     if (status != MB_OK) return status;
     if (!notice.leaves) return mb_notify(sim, &notice) ? MB_OK : mb_fail_memory(error);
-    return sim->policy.ops->signal ? sim->policy.ops->signal(sim->policy.self, sim, &notice, error) : MB_OK;
+    if (!mb_notice_wanted(sim, notice.kind)) return MB_OK;
+    return sim->policy.ops->signal(sim->policy.self, sim, &notice, error);
 }
 
 mb_status mb_migrations_lose(mb_sim *sim, uint32_t failed, mb_error *error) {

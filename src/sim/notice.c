@@ -6,7 +6,10 @@
 // A policy that answers each signal with something that is a signal again never comes to an end.
 #define MOST_AT_ONCE 1000000u
 
-mb_notice mb_notice_of(const char *kind) {
+const char *const mb_signal_names[MB_SIGNAL_COUNT] = {"arrived",  "copied", "aborted", "up",
+                                                      "draining", "down",   "off"};
+
+mb_notice mb_notice_of(mb_signal kind) {
     return (mb_notice){
         .kind = kind, .seconds = NAN, .replica = MB_NONE, .from = MB_NONE, .to = MB_NONE, .request = MB_NONE};
 }
@@ -22,7 +25,7 @@ static bool make_room(void **list, size_t *capacity, size_t wanted, size_t size)
 }
 
 bool mb_notify(mb_sim *sim, const mb_notice *notice) {
-    if (!sim->policy.ops->signal) return true;
+    if (!mb_notice_wanted(sim, notice->kind)) return true;
     mb_notices *all = &sim->notices;
     if (!make_room((void **)&all->list, &all->capacity, all->count + 1, sizeof *all->list)) return false;
     if (!make_room((void **)&all->requests, &all->request_capacity,

@@ -5,10 +5,16 @@
 #pragma once
 #include "sim/state.h"
 
-// A notice with nothing but its kind, a constant text.
-mb_notice mb_notice_of(const char *kind);
+// The word for it in scripts.
+extern const char *const mb_signal_names[MB_SIGNAL_COUNT];
+// A notice with nothing but its kind.
+mb_notice mb_notice_of(mb_signal kind);
+// Does the policy want to be told of such?
+static inline bool mb_notice_wanted(const mb_sim *sim, mb_signal kind) {
+    return sim->policy.ops->signal && !(sim->policy.ops->untold >> kind & 1);
+}
 // To be told. Its requests are copied; those that leave before it is told are left out, and one about a
-// request that left is not told. Does nothing where the policy has no such hook. False when out of memory.
+// request that left is not told. Does nothing where the policy does not want it. False when out of memory.
 bool mb_notify(mb_sim *sim, const mb_notice *notice);
 mb_status mb_notices_tell_all(mb_sim *sim, mb_error *error);
 // Tell what is to be told; nothing may be under way.

@@ -9,10 +9,23 @@ typedef struct mb_replica mb_replica;
 
 typedef enum mb_end { MB_END_DONE, MB_END_REJECTED } mb_end;
 
-// Something that happened and that no other hook tells of. Members that do not belong to its kind are NULL,
+// Kinds of what happened and no other hook tells of.
+typedef enum mb_signal {
+    MB_SIGNAL_ARRIVED,
+    MB_SIGNAL_COPIED,
+    MB_SIGNAL_ABORTED,
+    MB_SIGNAL_UP,
+    MB_SIGNAL_DRAINING,
+    MB_SIGNAL_DOWN,
+    MB_SIGNAL_OFF,
+    MB_SIGNAL_COUNT
+} mb_signal;
+
+// Something of that. Members that do not belong to its kind are NULL,
 // NAN, MB_NONE.
 typedef struct mb_notice {
-    const char *kind, *why; // constant texts
+    mb_signal kind;
+    const char *why; // a constant text
     double seconds;
     uint32_t replica, from, to; // numbers of replicas
     uint32_t request;           // slot
@@ -50,6 +63,7 @@ typedef struct mb_policy_ops {
                        uint32_t timer); // it was cancelled, and is nobody's now. NULL: none ever is
     // Called when the hook, or the part of an instant, is over in which it happened.
     mb_status (*signal)(void *self, mb_sim *sim, const mb_notice *notice, mb_error *error);
+    uint32_t untold; // kinds that it need not be told of: bit `kind`
     // The run has come to its end; nothing happens after it. Its failure loses nothing (sim->done_failed).
     mb_status (*done)(void *self, mb_sim *sim, mb_error *error);
     // Keys of a queue ordered by MB_KEY_GIVEN, where the core itself pushes (arrivals to the inbox).

@@ -232,7 +232,7 @@ mb_status mb_transfer_come(mb_sim *sim, const mb_transfer *transfer, mb_error *e
     else
         status = mb_sim_file(sim, transfer->queue, transfer->slot, error);
     if (status != MB_OK) return status;
-    mb_notice notice = mb_notice_of("arrived");
+    mb_notice notice = mb_notice_of(MB_SIGNAL_ARRIVED);
     notice.request = transfer->slot;
     notice.from = transfer->from;
     notice.to = transfer->to;

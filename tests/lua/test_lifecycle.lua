@@ -72,6 +72,8 @@ tap.equal(said, before .. "1" .. after, "within a step: four tokens stand, 14 ar
 tap.ok(math.abs(measures.lost_s - 0.005) < 1e-12, "lost: 5 ms", measures.lost_s)
 tap.ok(math.abs(measures.replica_s - 0.105) < 1e-12, "there: 125 ms less the 20 ms down", measures.replica_s)
 tap.ok(math.abs(measures.gpu_util - 1) < 1e-12, "busy whenever it was up", measures.gpu_util)
+said = run { policy = fails, fields = 'signal_kinds = { "up", "off" }' }
+tap.equal(said, before:gsub("down 1 down 0.045 $", "") .. after:sub(4), "told of the kinds only that signal_kinds names")
 said = run { policy = tokens, more = "failures = { { at = 0.045, replica = 1, repair = 0.02 } }," }
 tap.equal(said, before .. "1" .. after, "the same from the scenario")
 said, measures = run { bundled = "vllm_v1", more = "failures = { { at = 0.045, replica = 1, repair = 0.02 } }," }
@@ -320,6 +322,28 @@ for kind, _, at in first:gmatch("(%a+) (%d+) ([%d.]+)") do
 end
 tap.ok(downs > 3 and downs < 40, "about 12 in 3 x 100 s", downs)
 
+-- A queue in which those come first whose memory is kept --------------------------------------------------------------
+
+for how, one in pairs{ pause = 1, recompute = 0 } do
+  said = run { rows = { { 0, 10, 10 }, { 0, 10, 10 } }, policy = ([[
+function P:init() self.q = self.sim:queue{ by = "paused" } self.sim.inbox = self.q end
+function P:schedule(r, step)
+  if self.sim.now == 0 then
+    local later = self.q:pop()
+    step:admit(self.q)
+    self.q:push(later)
+  elseif not self.seen then
+    self.seen = true
+    for req in r:each_running() do step:preempt(req, "%s", self.q) end
+    say(self.q:peek().id, #self.q)
+  end
+  step:carry()
+  if self.seen then step:admit(self.q) end
+  step:quantum(1)
+end]]):format(how) }
+  tap.equal(said, one .. " 2", 'by = "paused": after ' .. how)
+end
+
 -- Old signals ----------------------------------------------------------------------------------------------------
 
 local sees = [[
@@ -462,6 +486,13 @@ sentence("replica:drain: replica 1 is the last one", init "r:drain()")
 sentence("replica:remove: replica 1 is the last one", init "r:remove()")
 sentence("replica:fail: replica 2 is starting: only one that is up, or draining, can fail",
   init "self.sim:add{ delay = 1 }:fail()")
+local hears = "function P:signal() end"
+sentence([['signal_kinds' names "drainig"; expected "arrived", "copied", "aborted", "up", "draining", "down" or "off"]],
+  { policy = hears, fields = 'signal_kinds = { "up", "drainig" }' })
+sentence('"up", with number in it', { policy = hears, fields = "signal_kinds = { 1 }" })
+sentence([['signal_kinds' is a list of kinds of events, such as { "up" }, not string]],
+  { policy = hears, fields = 'signal_kinds = "up"' })
+sentence("and the policy has no such hook", { fields = 'signal_kinds = { "up" }' })
 sentence("replica:fail: replica 1 is down", init "r:fail() r:fail()")
 sentence("replica:fail: the time of its repair is a number of seconds of at least 0", init "r:fail(-1)")
 sentence("sim:add: delay is a number of seconds of at least 0", init "self.sim:add{ delay = -1 }")
