@@ -40,6 +40,12 @@ function Split:init()
   if #self.prefills == 0 or #self.decodes == 0 then
     error("expected replicas for prompts and replicas for answers: groups with these roles, or the parameter prefills", 0)
   end
+  if params.rule ~= "distserve" or params.layers > 1 then return end
+  for _, place in ipairs(self.decodes) do
+    if place.replica.role ~= "decode" then return end
+  end
+  self.sim:route("load", "prefill") -- what the hooks below say each time
+  self.sim:route("load", "decode")
 end
 
 function Split:arrive(req)

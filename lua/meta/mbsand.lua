@@ -138,8 +138,10 @@ function Sim:add(options) end
 function Sim:least(what) end
 
 ---From now on arrivals go to the replicas' own queues by this rule, and `arrive` is not called. False: it is again.
+---With a role, and the last three rules, among replicas of that role; "decode" is of requests that are handed off, in place of `handoff`.
 ---@param rule false|"turns"|"random"|"two"|"load"|"running"|"waiting" "two": the less loaded of two that are drawn; "load" and on: Sim:least
-function Sim:route(rule) end
+---@param role? "prefill"|"decode"
+function Sim:route(rule, role) end
 
 ---Call `fn` once, `dt` seconds from now.
 ---@param dt number at least 0

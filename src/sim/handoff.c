@@ -2,6 +2,7 @@
 #include "sim/handoff.h"
 
 #include "engine/room.h"
+#include "sim/route.h"
 #include "sim/transfer.h"
 
 #include <stdlib.h>
@@ -32,6 +33,11 @@ static bool still_waits(const mb_sim *sim, const mb_handoff *handoff) {
 // Where is it to go? *later: that is the policy's business from here on.
 static mb_status ask(mb_sim *sim, mb_handoff *handoff, bool *later, mb_error *error) {
     *later = false;
+    if (handoff->unasked && sim->handed_route.kind != MB_ROUTE_NONE) {
+        handoff->to = mb_route_handed(sim);
+        handoff->unasked = handoff->to == MB_NONE;
+        return MB_OK;
+    }
     if (!handoff->unasked || !sim->policy.ops->handoff) return MB_OK;
     mb_replica *replica = sim->replicas[mb_request_at(&sim->requests, handoff->slot)->replica];
     const mb_status status =

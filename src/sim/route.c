@@ -93,7 +93,39 @@ static uint32_t choose(mb_sim *sim) {
     }
 }
 
+// Of those with the role that are up the one that has the least, of equals the first; MB_NONE. A walk, since
+// roles change, and groups with one are small.
+static uint32_t least_of_role(const mb_sim *sim, const mb_route_said *route, bool handed) {
+    const mb_measured what = (mb_measured)(route->kind - MB_ROUTE_LOAD);
+    uint32_t best = MB_NONE;
+    uint64_t least = 0;
+    for (uint32_t id = 0; id < sim->replica_count; id++) {
+        const mb_replica *replica = sim->replicas[id];
+        if (replica->role != route->role || replica->state != MB_UP) continue;
+        uint64_t count = measure(sim, id, what);
+        if (handed && replica->handed_s == sim->now_s) count += replica->handed;
+        if (best != MB_NONE && count >= least) continue;
+        best = id;
+        least = count;
+    }
+    return best;
+}
+
+uint32_t mb_route_handed(mb_sim *sim) {
+    const uint32_t id = least_of_role(sim, &sim->handed_route, true);
+    if (id == MB_NONE) return id;
+    mb_replica *replica = sim->replicas[id];
+    if (replica->handed_s != sim->now_s) replica->handed = 0;
+    replica->handed_s = sim->now_s;
+    replica->handed++;
+    return id;
+}
+
 mb_status mb_route(mb_sim *sim, uint32_t slot, mb_error *error) {
+    if (sim->route.role != MB_ROLE_BOTH) {
+        const uint32_t id = least_of_role(sim, &sim->route, false);
+        return mb_sim_file(sim, id == MB_NONE ? 0 : sim->replicas[id]->own_queue, slot, error);
+    }
     const uint32_t queue = up_count(sim) ? sim->replicas[choose(sim)]->own_queue : 0;
     return mb_sim_file(sim, queue, slot, error);
 }

@@ -10,5 +10,8 @@ bool mb_least_begin(mb_sim *sim, mb_measured what);
 // first of all.
 uint32_t mb_least_replica(mb_sim *sim, mb_measured what);
 
+// Where a request goes on that is handed over, by sim->handed_route: those that were sent to a replica at
+// this instant count. MB_NONE: no such replica is up.
+uint32_t mb_route_handed(mb_sim *sim);
 // To one that is up; where none is, to the simulation's queue. Every replica has an own queue.
 mb_status mb_route(mb_sim *sim, uint32_t slot, mb_error *error);

@@ -217,6 +217,7 @@ typedef enum mb_measured { MB_BY_LOAD, MB_BY_RUNNING, MB_BY_WAITING, MB_MEASURED
 
 typedef struct mb_route_said {
     mb_route_kind kind;
+    mb_role role;   // of the replicas that it is about; MB_ROLE_BOTH: all
     uint32_t last;  // in turn, from 1; 0: nobody yet
     mb_rng *random; // the policy's own stream
 } mb_route_said;
@@ -321,7 +322,9 @@ struct mb_replica {
     uint64_t own_version;  // when a request was last pushed to its own queue
     uint32_t own_queue;    // index; MB_NONE until the policy asks for it
     double far_s;          // an event of this time is in the heap besides the engine's event_s
-    uint64_t full_pass;    // number of the pass over handoffs in which there was no room here
+    double handed_s;       // at this instant so many were handed over to it by sim->handed_route
+    uint32_t handed;
+    uint64_t full_pass; // number of the pass over handoffs in which there was no room here
 };
 
 struct mb_sim {
@@ -342,7 +345,8 @@ struct mb_sim {
     uint32_t bins_count;
     bool inbox_is_bins;
     uint32_t inbox; // index of a queue or of bins
-    mb_route_said route;
+    mb_route_said route,
+        handed_route; // of arrivals; of requests that were handed over (the least of something)
     mb_min_tree least[MB_MEASURED_COUNT]; // of the replicas, once somebody has asked,
     mb_bits recounted;                    // but for these, whose requests were not counted since they changed
     mb_replica **replicas;                // each stays where it is while others are added

@@ -486,6 +486,10 @@ sentence("replica:drain: replica 1 is the last one", init "r:drain()")
 sentence("replica:remove: replica 1 is the last one", init "r:remove()")
 sentence("replica:fail: replica 2 is starting: only one that is up, or draining, can fail",
   init "self.sim:add{ delay = 1 }:fail()")
+sentence('of replicas with the role "prefill" (arrivals) or "decode" (what is handed over), not "both"',
+  init 'self.sim:route("load", "both")')
+sentence('among replicas of a role requests go to the one with the least "load", "running" or "waiting", not "two"',
+  init 'self.sim:route("two", "prefill")')
 local hears = "function P:signal() end"
 sentence([['signal_kinds' names "drainig"; expected "arrived", "copied", "aborted", "up", "draining", "down" or "off"]],
   { policy = hears, fields = 'signal_kinds = { "up", "drainig" }' })

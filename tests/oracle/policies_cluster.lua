@@ -49,6 +49,52 @@ do
   tap.ok(again > 10, "disaggregated: and some are set aside", tostring(again))
 end
 
+-- Its routes, said once, are what its hooks say each time; and the least of a measure may be another one.
+by_hand.write("hooked.lua", [[
+local P = require "disaggregated"
+local init = P.init
+function P:init()
+  init(self)
+  self.sim:route(false)
+  self.sim:route(false, "decode")
+end
+return P
+]])
+for _, what in ipairs{ "load", "running", "waiting" } do
+  by_hand.write(what .. ".lua", ([[
+local P = require "mbsand.router".new{ prefills = 2 }
+local init = P.init
+function P:init()
+  init(self)
+  for i, replica in ipairs(self.sim.replicas) do
+    replica.role = i <= 2 and "prefill" or "decode"
+    if i > 2 then self.sim:queue{ by = "paused", of = replica } end
+  end
+  self.sim:route("%s", "prefill")
+  self.sim:route("%s", "decode")
+end
+return P
+]]):format(what, what))
+end
+do
+  local load = [[synthetic { arrivals = arrivals.poisson{ rate = 60 }, limit = 300, prompt = lengths.uniform(1, 20),
+    output = lengths.uniform(1, 30) }]]
+  local cluster = TIGHT:gsub("gpus = 1", "gpus = 2"):format(40)
+  local function times(policy, label)
+    local rows, list = by_hand.run(policy, 'prefills = 2, label = "it"', cluster, load, "", 0.001, "it"), {}
+    for id = 0, 299 do
+      local row = rows[id]
+      list[#list + 1] = table.concat({ row.replica, row.start_s, row.first_token_s, row.end_s, row.preemptions }, " ")
+    end
+    return table.concat(list, "\n"), label
+  end
+  local once = times "disaggregated"
+  tap.ok(once == times(by_hand.folder .. "/hooked.lua"), "disaggregated: routes said once are its hooks")
+  tap.ok(once == times(by_hand.folder .. "/load.lua"), "sim:route of a role, in a router of its own")
+  tap.ok(once ~= times(by_hand.folder .. "/running.lua"), "sim:route of a role: the fewest that run are others")
+  tap.ok(once ~= times(by_hand.folder .. "/waiting.lua"), "sim:route of a role: the fewest that wait are others")
+end
+
 -- llumnix: the first leaves 30 of 50 blocks of its replica free, the second 28 of the other's, so the third goes to the
 -- first's, and joins there at 50, 15. At 60 two run there, 27 blocks free, 13.5 each, and none at the other, 50: the one that
 -- decodes migrates. 40 tokens, 4 + 2: at 66 one more is computed, 1 block; it leaves at 77, 2 tokens, 79.2, and has 17 of 20
