@@ -230,7 +230,7 @@ end)
 warmup.shorthand, warmup.default = "requests", {}
 warmup.expected = "a whole number of requests, or a table with requests or seconds"
 
-local section = record {
+local section = record({
   title = { type = "text" },
   question = { type = "text" },
   workload = workloads.workload,
@@ -251,6 +251,7 @@ local section = record {
   oracle = flag(false),
   exact_percentiles = flag(false),
   why = flag(false),
+  by = { type = "word", "class", "client" },
   columns = { type = "list", least = 1, single = true, of = { type = "text" }, expected = "a list of measures" },
   over = { type = "any" }, -- read by scenario.lua
   limits = record {
@@ -261,7 +262,11 @@ local section = record {
   report = { type = "call" },
   expect = { type = "any" }, -- read by src/scenario/scenario_expect.c, for `mbsand test`
   assert = { type = "list", single = true, of = { type = "text" }, expected = "a list of bounds { \"e2e_mean_s<1\" }" },
-}
+}, function(result, place)
+  if result.by == "class" and not (result.workload and result.workload.classes) then
+    place:fail('by = "class": the workload has no classes; expected workload.classes, or by = "client"')
+  end
+end)
 section.keys.cluster.default = { gpus = 1, tp = 1, kv_block = 16, watermark = 0, prefix_cache = true,
   oversize = "reject" }
 section.keys.limits.default = { hook_instructions = 0, memory_mb = 64 }

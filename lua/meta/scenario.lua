@@ -28,6 +28,7 @@
 ---@field oracle? boolean policies may see the true output lengths; false
 ---@field exact_percentiles? boolean keep every sample; false
 ---@field why? boolean where did the time of requests go? false
+---@field by? "class"|"client" rows for each class or client as well
 ---@field columns? string[] measures that the table shows
 ---@field over? any[] a sweep: { { "cluster.gpus", { 1, 2, 4 } }, ... }
 ---@field limits? mbsand.Limits

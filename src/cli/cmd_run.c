@@ -65,7 +65,8 @@ static mb_status print_section(const run_context *all, const mb_results *results
 static mb_status write_all(const run_context *all, mb_error *error) {
     mb_status status = MB_OK;
     if (all->arguments->format == MB_OUTPUT_CSV)
-        status = mb_report_csv(all->finished, all->count, stdout, error);
+        status = (mb_has_parties(all->finished, all->count) ? mb_report_parties_csv : mb_report_csv)(
+            all->finished, all->count, stdout, error);
     if (all->arguments->format == MB_OUTPUT_JSON)
         status = mb_report_json(all->finished, all->count, &all->manifest, stdout, error);
     if (status == MB_OK && all->arguments->out)

@@ -35,6 +35,7 @@ enum {
     OPTION_JIT,
     OPTION_STEP,
     OPTION_WHY,
+    OPTION_BY,
     OPTION_LIVE,
     OPTION_MODEL_FILE,
     OPTION_NO_SANDBOX,
@@ -199,6 +200,11 @@ static int take(mb_run_arguments *arguments, int option) {
     case OPTION_WHY:
         arguments->sets[arguments->set_count++] = "why=true";
         return 0;
+    case OPTION_BY:
+        if (strcmp(optarg, "class") != 0 && strcmp(optarg, "client") != 0)
+            return mb_cli_usage(arguments->verb, "--by: '%s' is unknown; expected class or client", optarg);
+        arguments->sets[arguments->set_count++] = strcmp(optarg, "class") == 0 ? "by=class" : "by=client";
+        return 0;
     case OPTION_STEP:
         arguments->stepwise = true;
         return 0;
@@ -346,6 +352,7 @@ static const struct {
     {{"memory-mb", required_argument, NULL, OPTION_MEMORY}, POLICIES | REPL},
     {{"step", no_argument, NULL, OPTION_STEP}, POLICIES | REPL},
     {{"why", no_argument, NULL, OPTION_WHY}, GRIDS},
+    {{"by", required_argument, NULL, OPTION_BY}, RUN},
     {{"no-os-sandbox", no_argument, NULL, OPTION_NO_SANDBOX}, SCENARIOS | VERIFY | REPL},
     {{"bound", no_argument, NULL, OPTION_BOUND}, RUN | SWEEP | REPORT},
     {{"db", required_argument, NULL, OPTION_DB}, SWEEP | SEARCH},

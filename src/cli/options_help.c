@@ -127,6 +127,7 @@ void mb_run_arguments_help(void) {
         "      --why                where the time of requests went, policy by policy: waiting, stalled, "
         "computing\n"
         "                           again, ...\n"
+        "      --by class|client    a row for each class or client as well, with percentiles\n"
         "      --bound              how far from the best possible: a bound that no policy beats, policies "
         "that\n"
         "                           know every length, and what each policy leaves to gain\n"

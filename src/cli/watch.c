@@ -31,6 +31,7 @@ static mb_status open_dump(const mb_watch *watch, const mb_experiment *experimen
                            const mb_source *source, watchers *of, mb_error *error) {
     const mb_section *section = mb_scenario_section(watch->scenario, watch->section);
     const mb_dump_options options = {.why = experiment->why,
+                                     .classes = experiment->by == MB_BY_CLASS ? &experiment->workload : NULL,
                                      .what = watch->arguments->dump,
                                      .dir = watch->dump_dir,
                                      .policy = experiment->policies[outcome->policy].label,

@@ -18,6 +18,7 @@ void mb_metrics_deinit(mb_metrics *metrics) {
     free(metrics->client_tokens);
     free(metrics->classes);
     free(metrics->batch_means);
+    mb_parties_deinit(&metrics->parties);
     *metrics = (mb_metrics){0};
 }
 
@@ -26,13 +27,14 @@ void mb_metrics_keep_samples(mb_metrics *metrics) {
                              &metrics->gap,  &metrics->qoe,  &metrics->program};
     for (size_t i = 0; i < sizeof sketches / sizeof *sketches; i++)
         mb_sketch_keep_samples(sketches[i]);
+    metrics->parties.exact = true;
 }
 
 bool mb_metrics_lost(const mb_metrics *metrics) {
     const mb_sketch *sketches[] = {&metrics->ttft, &metrics->tpot,    &metrics->itl,
                                    &metrics->e2e,  &metrics->queue,   &metrics->gap,
                                    &metrics->qoe,  &metrics->program, &metrics->program_token};
-    bool lost = false;
+    bool lost = metrics->parties.lost;
     for (size_t i = 0; i < sizeof sketches / sizeof *sketches; i++)
         lost |= sketches[i]->failed;
     return lost;

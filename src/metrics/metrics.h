@@ -3,6 +3,7 @@
 // first) / (output - 1), ITL pools every gap between tokens, E2E from arrival to last token.
 #pragma once
 #include "base/sketch.h"
+#include "metrics/parties.h"
 #include "metrics/slo.h"
 #include "metrics/why.h"
 
@@ -72,6 +73,7 @@ typedef struct mb_metrics {
     struct mb_batch_means *batch_means; // NULL: nobody asked; owned
     mb_class_metrics *classes;          // [class_count]; owned
     size_t class_count;
+    mb_parties parties;    // of classes or clients, where somebody asked
     bool service_compared; // between clients
     double service_gap;    // then
     bool service_crowded;  // more clients waited at a time than were compared

@@ -30,6 +30,7 @@ struct mb_dump {
     const char *(*client_name)(void *self, uint32_t client);
     void *client_self;
     bool why;
+    const mb_workload *classes;
     mb_strbuf quoted; // for names
 };
 
@@ -69,6 +70,7 @@ static mb_status open_one(const mb_dump_options *options, file_kind kind, mb_out
     fprintf(file->file, "%.*s", (int)strcspn(header, "\n"), header);
     for (int i = 0; options->why && kind == REQUESTS && i < MB_PARTS; i++)
         fprintf(file->file, ",%s_s", mb_time_part_name((mb_time_part)i));
+    if (options->classes && kind == REQUESTS) fputs(",class", file->file);
     fputc('\n', file->file);
     return status;
 }
@@ -80,6 +82,7 @@ mb_status mb_dump_open(const mb_dump_options *options, mb_dump **dump, mb_error 
     made->client_name = options->client_name;
     made->client_self = options->client_self;
     made->why = options->why;
+    made->classes = options->classes;
     mb_status status = MB_OK;
     for (int kind = 0; kind < KINDS && status == MB_OK; kind++)
         if (options->what & 1u << kind)
@@ -154,11 +157,11 @@ static mb_status write_row(mb_output_file *file, const csv_row *row, mb_error *e
     return mb_fail(error, MB_FAILED, "cannot write %s: %s", file->path, strerror(errno));
 }
 
-// A name, quoted where it must be, and a comma.
-static bool write_name(mb_dump *dump, mb_output_file *file, const char *name) {
+// A name, quoted where it must be, and what ends it.
+static bool write_name(mb_dump *dump, mb_output_file *file, const char *name, const char *end) {
     dump->quoted.length = 0;
     mb_add_csv(&dump->quoted, name);
-    mb_strbuf_add(&dump->quoted, ",");
+    mb_strbuf_add(&dump->quoted, end);
     if (!dump->quoted.failed) fwrite(dump->quoted.text, 1, dump->quoted.length, file->file);
     return !dump->quoted.failed;
 }
@@ -172,7 +175,7 @@ static mb_status dump_request(void *self, const mb_finished *record, mb_error *e
     if (dump->client_name) {
         const mb_status status = write_row(file, &row, error);
         if (status != MB_OK) return status;
-        if (!write_name(dump, file, dump->client_name(dump->client_self, request->client)))
+        if (!write_name(dump, file, dump->client_name(dump->client_self, request->client), ","))
             return mb_fail_memory(error);
         row.length = 0;
     } else {
@@ -197,8 +200,16 @@ static mb_status dump_request(void *self, const mb_finished *record, mb_error *e
     put_text(&row, record->why);
     for (int i = 0; dump->why && i < MB_PARTS; i++)
         put_part(&row, record->parts, i);
-    put_text(&row, "\n");
-    return write_row(file, &row, error);
+    if (!dump->classes) {
+        put_text(&row, "\n");
+        return write_row(file, &row, error);
+    }
+    put_text(&row, ",");
+    mb_status status = write_row(file, &row, error);
+    if (status == MB_OK &&
+        !write_name(dump, file, mb_workload_class_name(dump->classes, request->class_index), "\n"))
+        status = mb_fail_memory(error);
+    return status;
 }
 
 static mb_status dump_batch(void *self, const mb_batch_record *record, mb_error *error) {
@@ -259,7 +270,7 @@ static mb_status dump_decision(void *self, double now_s, uint32_t replica, const
         put_count(&row, (uint64_t)replica + 1);
     const mb_status status = write_row(file, &row, error);
     if (status != MB_OK) return status;
-    if (!write_name(dump, file, name)) return mb_fail_memory(error);
+    if (!write_name(dump, file, name, ",")) return mb_fail_memory(error);
     row.length = 0;
     put_time(&row, value);
     row.text[row.length - 1] = '\n';

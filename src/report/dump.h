@@ -5,7 +5,7 @@
 //   id,client,arrival_s,prompt_tokens,output_tokens,predicted_output,replica,start_s,
 //                              first_token_s,end_s,batch,preemptions,why
 //                              and, with `why`, where its time went: waiting_s,prefill_s,decode_s,stalled_s,
-//                              again_s,moved_s,aside_s,padding_s
+//                              again_s,moved_s,aside_s,padding_s; with `by = "class"` also class
 //   batches-POLICY-SEED.csv batch,replica,start_s,end_s,tbt_s,requests,longest_tokens,useful_tokens,padding,
 //                              kv_reserved
 //   members-POLICY-SEED.csv  batch,request,prompt_tokens,output_tokens
@@ -33,6 +33,7 @@ typedef struct mb_dump_options {
     uint32_t seed;      // from 1
     size_t point;       // from 1 in a sweep; 0: nothing is swept
     const char *(*client_name)(void *self, uint32_t client); // NULL: the client's index
+    const mb_workload *classes; // whose name each request's row ends with; NULL: none
     void *client_self;
 } mb_dump_options;
 

@@ -153,13 +153,15 @@ mb_status mb_output_text(const char *path, const mb_strbuf *text, mb_error *erro
     return written ? MB_OK : mb_fail(error, MB_FAILED, "cannot write %s: %s", path, strerror(errno));
 }
 
+// CSV where there is no manifest.
 static mb_status write_one(const char *dir, const char *name, const mb_results *const *sections, size_t count,
-                           const mb_manifest *manifest, mb_error *error) {
+                           const mb_manifest *manifest, bool parties, mb_error *error) {
     mb_output_file output;
     mb_status status = mb_output_open(dir, name, &output, error);
     if (status != MB_OK) return status;
-    status = manifest ? mb_report_json(sections, count, manifest, output.file, error)
-                      : mb_report_csv(sections, count, output.file, error);
+    status = manifest  ? mb_report_json(sections, count, manifest, output.file, error)
+             : parties ? mb_report_parties_csv(sections, count, output.file, error)
+                       : mb_report_csv(sections, count, output.file, error);
     if (status == MB_OK) return mb_output_commit(&output, error);
     // A lost write is told with the file's name, and by commit; anything else was said already.
     if (ferror(output.file)) return mb_output_commit(&output, error);
@@ -171,8 +173,10 @@ mb_status mb_output_summary(const char *dir, const mb_results *const *sections, 
                             const mb_manifest *manifest, mb_error *error) {
     static const mb_manifest empty = {0};
     mb_status status = mb_output_dir(dir, error);
-    if (status == MB_OK) status = write_one(dir, "summary.csv", sections, count, NULL, error);
+    if (status == MB_OK) status = write_one(dir, "summary.csv", sections, count, NULL, false, error);
+    if (status == MB_OK && mb_has_parties(sections, count))
+        status = write_one(dir, "by.csv", sections, count, NULL, true, error);
     if (status == MB_OK)
-        status = write_one(dir, "summary.json", sections, count, manifest ? manifest : &empty, error);
+        status = write_one(dir, "summary.json", sections, count, manifest ? manifest : &empty, false, error);
     return status;
 }

@@ -42,6 +42,17 @@ static json_t *classes_json(bool *lost, const mb_workload *workload, const mb_ou
     return object;
 }
 
+static json_t *parties_json(bool *lost, const mb_outcome *outcome) {
+    json_t *object = json_object();
+    for (size_t i = 0; i < outcome->party_count; i++) {
+        json_t *one = json_object();
+        for (size_t v = 0; v < MB_PARTY_VALUES; v++)
+            mb_json_set(lost, one, mb_party_values[v].name, mb_json_number(outcome->parties[i].values[v]));
+        mb_json_set(lost, object, outcome->parties[i].name, one);
+    }
+    return object;
+}
+
 static json_t *cuts_json(bool *lost, const mb_outcome *outcome) {
     json_t *sets = json_array();
     for (size_t i = 0; i < outcome->cut_count; i++) {
@@ -67,6 +78,7 @@ static json_t *run_json(bool *lost, const mb_workload *workload, const mb_outcom
     if (!outcome->finished) return run;
     mb_json_set(lost, run, "values", measures_json(lost, outcome->values));
     if (outcome->class_count) mb_json_set(lost, run, "classes", classes_json(lost, workload, outcome));
+    if (outcome->party_count) mb_json_set(lost, run, "by", parties_json(lost, outcome));
     if (outcome->cut_count) mb_json_set(lost, run, "bin_edges", cuts_json(lost, outcome));
     if (outcome->sampled)
         mb_json_set(lost, run, "sample", json_string(outcome->sample_judged ? "judged" : "before"));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "report/format.h"
 #include "report/notes.h"
+#include "report/party_table.h"
 #include "report/regret.h"
 #include "report/sheet.h"
 #include "report/table.h"
@@ -121,7 +122,8 @@ static bool compose(const mb_results *results, const mb_sheet *sheet, mb_strbuf 
     mb_sheet_explain_levels(sheet, results, &levels);
     if (levels.text) mb_strbuf_printf(text, "\n%s\n", levels.text);
     mb_strbuf_deinit(&levels);
-    const bool extras = add_extra(text, results, mb_time_sheet, mb_time_explain) &&
+    const bool extras = add_extra(text, results, mb_party_sheet, mb_party_explain) &&
+                        add_extra(text, results, mb_time_sheet, mb_time_explain) &&
                         add_extra(text, results, mb_regret_sheet, mb_regret_explain);
     const bool complete =
         add_notes(text, results) && extras && !description.failed && !verdict.failed && !text->failed;

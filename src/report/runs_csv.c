@@ -54,14 +54,18 @@ static measure_set measures_of(const mb_results *const *sections, size_t count) 
     return found;
 }
 
-static void add_header(mb_strbuf *line, const key_list *keys, const measure_set *there, bool several,
-                       bool reference) {
+static void add_first_heads(mb_strbuf *line, const key_list *keys, bool several) {
     if (several) mb_strbuf_add(line, "section,");
     for (size_t i = 0; i < keys->count; i++) {
         add_slice(line, keys->names[i]);
         mb_strbuf_add(line, ",");
     }
     mb_strbuf_add(line, "policy,seed");
+}
+
+static void add_header(mb_strbuf *line, const key_list *keys, const measure_set *there, bool several,
+                       bool reference) {
+    add_first_heads(line, keys, several);
     for (size_t i = 0; i < MB_MEASURE_COUNT; i++)
         if (there->measures[i]) mb_strbuf_printf(line, ",%s", mb_measures[i].name);
     for (const char *const *name = mb_bound_measures; reference && *name; name++)
@@ -120,6 +124,64 @@ static bool write_section(const mb_results *results, size_t number, const key_li
         if (!line->failed) fwrite(line->text, 1, line->length, out);
     }
     return !line->failed;
+}
+
+// Rows of classes or clients in the place of the runs' own.
+static bool write_parties(const mb_results *results, size_t number, const key_list *keys, mb_strbuf *line,
+                          FILE *out) {
+    const mb_section *section = mb_results_section(results);
+    const mb_label_columns columns = mb_label_columns_of(section);
+    for (size_t i = 0; i < results->count && !ferror(out) && !line->failed; i++) {
+        const mb_outcome *outcome = &results->outcomes[i];
+        const mb_point *point = &section->points[outcome->point];
+        for (size_t g = 0; g < outcome->party_count && !line->failed; g++) {
+            line->length = 0;
+            if (number) mb_strbuf_printf(line, "%zu,", number);
+            add_keys(line, keys, &columns, point->label);
+            mb_add_csv(line, point->experiment.policies[outcome->policy].label);
+            mb_strbuf_printf(line, ",%u,", outcome->seed_index + 1);
+            mb_add_csv(line, outcome->parties[g].name);
+            for (size_t v = 0; v < MB_PARTY_VALUES; v++)
+                add_number(line, outcome->parties[g].values[v]);
+            mb_strbuf_add(line, "\n");
+            if (!line->failed) fwrite(line->text, 1, line->length, out);
+        }
+    }
+    return !line->failed;
+}
+
+static const char *by_of(const mb_results *results) {
+    const mb_section *section = mb_results_section(results);
+    return section->point_count ? mb_by_name(section->points[0].experiment.by) : NULL;
+}
+
+bool mb_has_parties(const mb_results *const *sections, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (by_of(sections[i])) return true;
+    return false;
+}
+
+mb_status mb_report_parties_csv(const mb_results *const *sections, size_t count, FILE *out, mb_error *error) {
+    key_list keys;
+    const char *reason, *by = NULL;
+    if (!collect_keys(sections, count, &keys)) return mb_fail_memory(error);
+    for (size_t i = 0; i < count && !by; i++)
+        by = by_of(sections[i]);
+    mb_strbuf line = {0};
+    add_first_heads(&line, &keys, count > 1);
+    mb_strbuf_printf(&line, ",%s", by);
+    for (size_t v = 0; v < MB_PARTY_VALUES; v++)
+        mb_strbuf_printf(&line, ",%s", mb_party_values[v].name);
+    mb_strbuf_add(&line, "\n");
+    bool complete = !line.failed;
+    if (complete) fwrite(line.text, 1, line.length, out);
+    for (size_t i = 0; i < count && complete; i++)
+        complete = write_parties(sections[i], count > 1 ? i + 1 : 0, &keys, &line, out);
+    mb_strbuf_deinit(&line);
+    free(keys.names);
+    if (!complete) return mb_fail_memory(error);
+    if (mb_flushed(out, &reason)) return MB_OK;
+    return mb_fail(error, MB_FAILED, "cannot write the CSV: %s", reason);
 }
 
 mb_status mb_report_csv(const mb_results *const *sections, size_t count, FILE *out, mb_error *error) {

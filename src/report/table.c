@@ -3,6 +3,7 @@
 
 #include "report/format.h"
 #include "report/notes.h"
+#include "report/party_table.h"
 #include "report/regret.h"
 #include "report/sheet.h"
 #include "report/terminal.h"
@@ -275,7 +276,9 @@ bool mb_report_extras(const mb_results *results, FILE *out, bool color) {
     static const struct {
         void (*build)(const mb_results *results, mb_sheet *sheet);
         void (*explain)(const mb_results *results, mb_strbuf *text);
-    } extras[] = {{mb_time_sheet, mb_time_explain}, {mb_regret_sheet, mb_regret_explain}};
+    } extras[] = {{mb_party_sheet, mb_party_explain},
+                  {mb_time_sheet, mb_time_explain},
+                  {mb_regret_sheet, mb_regret_explain}};
     const palette *paint = color ? &colors : &plain;
     bool complete = true;
     for (size_t i = 0; i < sizeof extras / sizeof *extras; i++) {

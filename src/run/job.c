@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/paths.h"
 #include "policy/policy_lua.h"
+#include "run/party_rows.h"
 #include "run/walls.h"
 
 #include <stdlib.h>
@@ -84,6 +85,7 @@ static mb_sim_config make_config(const mb_experiment *experiment, const mb_hardw
                            .readings = experiment->readings,
                            .gaps = experiment->gaps,
                            .why = experiment->why,
+                           .by = experiment->by,
                            .batch_means = experiment->seeds == 1,
                            .warmup_requests = experiment->warmup_requests,
                            .warmup_s = experiment->warmup_s,
@@ -210,6 +212,10 @@ static mb_status simulate(const mb_experiment *experiment, const mb_job_observer
             watcher->measured(watcher->context, experiment, outcome, &sim.metrics);
         read_metrics(&sim.metrics, experiment, outcome);
         read_cuts(&sim, &policy->host, outcome);
+        mb_error lost;
+        const mb_status read =
+            mb_party_rows_read(&sim.metrics, experiment, source, outcome, status == MB_OK ? error : &lost);
+        if (status == MB_OK) status = read;
     }
     mb_sim_deinit(&sim);
     if (watcher->close && observer.self) {

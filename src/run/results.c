@@ -182,6 +182,9 @@ double mb_until_width(const mb_results *results, size_t point) {
 void mb_outcome_deinit(mb_outcome *outcome) {
     free(outcome->error);
     free(outcome->classes);
+    for (size_t i = 0; i < outcome->party_count; i++)
+        free(outcome->parties[i].name);
+    free(outcome->parties);
     for (size_t i = 0; i < outcome->cut_count; i++)
         free(outcome->cuts[i].edges);
     free(outcome->cuts);

@@ -11,6 +11,12 @@ typedef struct mb_cut {
     double *edges; // owned
 } mb_cut;
 
+// What a class or a client got in a run.
+typedef struct mb_party_row {
+    char *name; // owned
+    double values[MB_PARTY_VALUES];
+} mb_party_row;
+
 // One job: one policy, one seed, one point.
 typedef struct mb_outcome {
     size_t point, policy;
@@ -30,6 +36,8 @@ typedef struct mb_outcome {
     uint64_t computed_tokens, recomputed_tokens; // by engines; the second, of the first, after preemptions
     mb_class_metrics *classes;                   // of the workload's classes; NULL: none. Owned
     size_t class_count;
+    mb_party_row *parties; // where somebody asked; owned
+    size_t party_count;
     char **scripts; // every file that the policy loaded, its own first; owned
     size_t script_count;
     mb_batch_interval batch_means; // of the only seed; .batches 0: there are others, or the run was short

@@ -45,6 +45,7 @@ typedef struct mb_experiment {
     uint64_t warmup_requests;
     double warmup_s;
     bool exact_percentiles, oracle, why;
+    mb_by by;      // rows of classes or clients
     bool late;     // somebody asked for late tokens
     bool programs; // somebody asked for their latency
     mb_fair fair;  // weights of service

@@ -142,6 +142,9 @@ void mb_scenario_read_experiment(lua_State *L, int index, mb_experiment *experim
     lua_settop(L, top);
     read_policies(L, table, experiment);
     experiment->why = mb_field_boolean(L, table, "why");
+    experiment->by = mb_field_is(L, table, "by", "class")    ? MB_BY_CLASS
+                     : mb_field_is(L, table, "by", "client") ? MB_BY_CLIENT
+                                                             : MB_BY_NONE;
     experiment->exact_percentiles = mb_field_boolean(L, table, "exact_percentiles");
     experiment->oracle = mb_field_boolean(L, table, "oracle");
     experiment->stop_s = mb_field_number(L, table, "stop_time");

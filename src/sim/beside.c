@@ -7,7 +7,6 @@
 #include "sim/beside.h"
 
 #include "sim/gauges.h"
-#include "sim/replica.h"
 
 #include <stdlib.h>
 

@@ -33,6 +33,13 @@ static double missed(verdict found) {
     return found == OPEN ? (double)NAN : found == MISSED;
 }
 
+// The party that it is measured in; NULL: nobody asked, or there is no memory (which ends the run).
+static mb_party *party_of(mb_sim *sim, const mb_request *request) {
+    mb_parties *parties = &sim->metrics.parties;
+    if (!parties->by) return NULL;
+    return mb_party_at(parties, parties->by == MB_BY_CLASS ? request->class_index : request->client);
+}
+
 // ttft, e2e: NAN unless it was served.
 static void count(mb_sim *sim, const mb_request *request, const judgement *found, double ttft, double e2e) {
     mb_metrics *metrics = &sim->metrics;
@@ -62,6 +69,12 @@ static void count(mb_sim *sim, const mb_request *request, const judgement *found
                                                   waited};
         mb_batch_means_add(metrics->batch_means, request->id - sim->first_counted, values);
     }
+    mb_party *party = party_of(sim, request);
+    if (party) {
+        party->counted++;
+        party->slo_met += found->all == KEPT;
+        party->censored += found->all == OPEN;
+    }
     if (!metrics->classes) return;
     mb_class_metrics *of_class = &metrics->classes[request->class_index];
     of_class->counted++;
@@ -69,8 +82,19 @@ static void count(mb_sim *sim, const mb_request *request, const judgement *found
     of_class->censored += found->all == OPEN;
 }
 
-void mb_judge_served(mb_sim *sim, const mb_request *request, double ttft, double tbt, double gap,
+// Its times, for its class or client.
+static void measure_party(mb_sim *sim, const mb_request *request, double ttft, double tpot, double e2e) {
+    mb_party *party = party_of(sim, request);
+    if (!party) return;
+    party->measured++;
+    mb_sketch_add(&party->ttft, ttft);
+    mb_sketch_add(&party->e2e, e2e);
+    if (!isnan(tpot)) mb_sketch_add(&party->tpot, tpot);
+}
+
+void mb_judge_served(mb_sim *sim, const mb_request *request, const mb_served *served, double ttft,
                      double e2e) {
+    const double tbt = served->tbt_s, gap = served->gap_s;
     mb_metrics *metrics = &sim->metrics;
     const mb_slo *slo = mb_sim_slo(sim, request);
     judgement found = {.ttft = mb_exceeds(ttft, slo->ttft_s, sim->now_s) ? MISSED : KEPT,
@@ -87,6 +111,7 @@ void mb_judge_served(mb_sim *sim, const mb_request *request, double ttft, double
     if (!mb_sim_counts(sim, request)) return;
     metrics->measured++;
     count(sim, request, &found, ttft, e2e);
+    measure_party(sim, request, ttft, served->tpot_s, e2e);
     if (!metrics->classes) return;
     mb_class_metrics *of_class = &metrics->classes[request->class_index];
     of_class->measured++;

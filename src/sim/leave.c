@@ -70,7 +70,7 @@ mb_status mb_sim_serve(mb_sim *sim, uint32_t slot, const mb_served *served, mb_e
     const mb_request *request = mb_request_at(&sim->requests, slot);
     mb_metrics *metrics = &sim->metrics;
     const double ttft = served->first_token_s - request->arrival_s, e2e = sim->now_s - request->arrival_s;
-    mb_judge_served(sim, request, ttft, served->tbt_s, served->gap_s, e2e);
+    mb_judge_served(sim, request, served, ttft, e2e);
     if (mb_sim_counts(sim, request)) {
         mb_sketch_add(&metrics->queue, request->start_s - mb_sim_seen_s(sim, request));
         mb_sketch_add(&metrics->ttft, ttft);

@@ -48,6 +48,7 @@ mb_status mb_sim_init(mb_sim *sim, const mb_sim_config *config, mb_source *sourc
     sim->programs.first_free = MB_NONE;
     sim->owned = (mb_owned){.changes = mb_beside_queue, .self = sim};
     sim->metrics.why = config->why;
+    sim->metrics.parties.by = config->by;
     sim->metrics.usd_per_hour = config->usd_per_hour;
     if (config->exact_percentiles) mb_metrics_keep_samples(&sim->metrics);
     if (config->batch_means && !mb_metrics_keep_batches(&sim->metrics)) return mb_fail_memory(error);

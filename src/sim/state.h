@@ -123,6 +123,7 @@ typedef struct mb_sim_config {
     bool programs;    // measure those of sessions
     mb_fair fair;
     bool why;                 // where did the time of requests go?
+    mb_by by;                 // measure the requests of each class or client, too
     bool batch_means;         // keep means of batches of requests: intervals within one run
     uint64_t warmup_requests; // observation starts when so many have arrived and the next one comes,
     double warmup_s;          // or so long after the first arrival; one of them is 0

@@ -192,3 +192,73 @@ EOF
     run -0 "$MBSAND" continuous_burst --seeds 1 --set workload.limit=100 --format csv
     [[ $output != *idle_beside* ]] # no queues of the replicas' own
 }
+
+@test "rows of classes and clients are what the dump of requests says, jumping and step by step" {
+    cat >by.lua <<'EOF'
+return scenario {
+  workload = synthetic { arrivals = arrivals.poisson { rate = 3 }, limit = 200, clients = 3, classes = {
+    { name = "chat", share = 3, prompt = 100, output = lengths.uniform(1, 80), slo = { ttft = 0.05 } },
+    { name = "long, late", share = 1, prompt = 1000, output = 200 } } },
+  latency = latency.step { base = 0.010, per_token = 5e-5 },
+  cluster = { kv_blocks = 200 }, policies = { "vllm_v1" }, seeds = 1, exact_percentiles = true, warmup = 20,
+}
+EOF
+    for by in class client; do
+        run -0 "$MBSAND" by.lua --by $by --format csv --out out --dump requests
+        cmp <(echo "$output") out/by.csv
+        run -0 "$MBSAND" by.lua --by $by --format csv --step
+        cmp <(echo "$output") out/by.csv
+        cat >check.lua <<'EOF'
+-- A dump and the rows made of it: counts, means, the median, what met the promise.
+local by = arg[1]
+local function cells(line)
+  local list = {}
+  line = line:gsub('"([^"]*)"', function(text) return (text:gsub(",", ";")) end)
+  for cell in (line .. ","):gmatch("([^,]*),") do list[#list + 1] = cell end
+  return list
+end
+local function rows(path)
+  local heads, list = nil, {}
+  for line in io.lines(path) do
+    local row = {}
+    for i, cell in ipairs(cells(line)) do if heads then row[heads[i]] = cell end end
+    if heads then list[#list + 1] = row else heads = cells(line) end
+  end
+  return list
+end
+local all, count = {}, 0
+for _, row in ipairs(rows("out/requests-vllm_v1-1.csv")) do
+  if tonumber(row.id) >= 20 then
+    local one = all[row[by]] or { e2e = {}, sum = 0, met = 0 }
+    all[row[by]] = one
+    local e2e = row.end_s - row.arrival_s
+    one.e2e[#one.e2e + 1], one.sum = e2e, one.sum + e2e
+    if row.class ~= "chat" or row.first_token_s - row.arrival_s <= 0.05 + 1e-12 then one.met = one.met + 1 end
+  end
+end
+for _, row in ipairs(rows("out/by.csv")) do
+  local one = assert(all[row[by]], row[by])
+  local n = #one.e2e
+  table.sort(one.e2e)
+  local place = (n - 1) / 2
+  local median = (one.e2e[math.floor(place) + 1] + one.e2e[math.ceil(place) + 1]) / 2
+  assert(tonumber(row.requests) == n and tonumber(row.served_share) == 1)
+  assert(math.abs(row.e2e_mean_s - one.sum / n) < 1e-9 and math.abs(row.e2e_p50_s - median) < 1e-9)
+  assert(by == "client" or math.abs(row.slo_attainment - one.met / n) < 1e-9)
+  count = count + 1
+end
+assert(count == (by == "class" and 2 or 3), count)
+EOF
+        run -0 lua5.4 check.lua $by
+    done
+    run -0 "$MBSAND" by.lua --by class --format json
+    says '"long, late": {'
+    run -0 "$MBSAND" by.lua --by class
+    says 'long, late vllm_v1'
+    run -0 "$MBSAND" by.lua --by class --format md
+    says '| long, late | vllm\_v1 |'
+    run -2 "$MBSAND" burst --by class
+    says 'by = "class": the workload has no classes; expected workload.classes, or by = "client"'
+    run -2 "$MBSAND" burst --by cat
+    says "--by: 'cat' is unknown; expected class or client"
+}
