@@ -5,6 +5,7 @@
 #include "cli/enter.h"
 #include "cli/options.h"
 #include "cli/stop.h"
+#include "cli/verify_engine.h"
 #include "policy/policy_lua.h"
 #include "report/files.h"
 #include "report/runs_csv.h"
@@ -246,7 +247,14 @@ static int verify(mb_run_arguments *arguments, mb_entered *entered) {
     return code;
 }
 
+static bool names_engine(int argc, char **argv) {
+    for (int i = 1; i < argc; i++)
+        if (strncmp(argv[i], "--engine", strlen("--engine")) == 0) return true;
+    return false;
+}
+
 int mb_cmd_verify(int argc, char **argv) {
+    if (names_engine(argc, argv)) return mb_verify_engine(argc, argv);
     mb_run_arguments arguments;
     mb_entered entered = {0};
     int code = mb_verify_arguments_parse(argc, argv, &arguments);

@@ -16,13 +16,6 @@ enum {
     USUAL_SEQUENCES = 256
 }; // of a step, where the scenario sets no limit: those of vllm_v1; sequences of a llama.cpp context
 
-typedef struct live {
-    mb_probe_session *session;
-    uint32_t budget; // tokens of a step
-    mb_live_clock clock;
-    mb_live_sums *sums; // [policies]
-} live;
-
 // --- the clock
 // -------------------------------------------------------------------------------------------------
 
@@ -30,9 +23,10 @@ typedef struct live {
 static mb_status use_device(void *context, const mb_experiment *experiment, mb_latency *latency,
                             mb_error *error) {
     (void)error;
+    ((mb_live *)context)->clock.law = &experiment->groups->latency;
     *latency = (mb_latency){.kind = MB_LATENCY_CUSTOM,
                             .custom = mb_live_clock_step,
-                            .custom_self = &((live *)context)->clock,
+                            .custom_self = &((mb_live *)context)->clock,
                             .told = &experiment->groups->latency};
     return MB_OK;
 }
@@ -40,7 +34,7 @@ static mb_status use_device(void *context, const mb_experiment *experiment, mb_l
 static mb_status watch_run(void *context, const mb_experiment *experiment, const mb_outcome *outcome,
                            const mb_source *source, mb_observer *observer, mb_error *error) {
     (void)experiment, (void)source;
-    live *l = context;
+    mb_live *l = context;
     return mb_live_clock_begin(&l->clock, &l->sums[outcome->policy], observer, error);
 }
 
@@ -76,7 +70,7 @@ static mb_status check(const mb_section *section, const mb_live_question *questi
 }
 
 static mb_status open_device(const mb_experiment *experiment, const mb_live_question *question,
-                             const mb_probe_backend *backend, live *l, mb_error *error) {
+                             const mb_probe_backend *backend, mb_live *l, mb_error *error) {
     const mb_hardware *hardware = &experiment->groups->hardware;
     const bool engine = mb_probe_is_engine(backend);
     const uint32_t rows = hardware->max_requests ? hardware->max_requests
@@ -100,7 +94,7 @@ static mb_status open_device(const mb_experiment *experiment, const mb_live_ques
 }
 
 // The first steps of a device are slow: clocks, caches, libraries.
-static mb_status warm_up(live *l, mb_error *error) {
+static mb_status warm_up(mb_live *l, mb_error *error) {
     const uint32_t chunk = l->budget < 64 ? l->budget : 64;
     const mb_probe_step steps[] = {{.chunks = 1, .chunk = chunk}, {.decodes = 1, .context = chunk}};
     mb_status status = MB_OK;
@@ -109,6 +103,44 @@ static mb_status warm_up(live *l, mb_error *error) {
         status = mb_probe_session_time(l->session, &steps[i % 2], &ignored, error);
     }
     return status;
+}
+
+mb_status mb_live_open(mb_live *l, const mb_section *section, const mb_live_question *question,
+                       mb_error *error) {
+    const mb_experiment *experiment = &section->points[0].experiment;
+    const mb_probe_backend *backend;
+    *l = (mb_live){.stop = question->stop, .policies = experiment->policy_count};
+    mb_status status = mb_probe_backend_find(question->backend, &backend, error);
+    if (!status) status = check(section, question, mb_probe_is_engine(backend), error);
+    l->sums = calloc(experiment->policy_count, sizeof *l->sums);
+    if (!status && !l->sums) status = mb_fail_memory(error);
+    if (!status) status = open_device(experiment, question, backend, l, error);
+    return status ? status : warm_up(l, error);
+}
+
+void mb_live_close(mb_live *l) {
+    mb_live_clock_deinit(&l->clock);
+    mb_probe_session_close(l->session);
+    free(l->sums);
+}
+
+static mb_status first_failure(const mb_results *results, mb_error *error) {
+    for (size_t i = 0; i < results->count; i++) {
+        const mb_outcome *outcome = &results->outcomes[i];
+        if (outcome->started && outcome->status)
+            return outcome->error ? mb_fail(error, outcome->status, "%s", outcome->error->message)
+                                  : mb_fail(error, outcome->status, "a live run failed");
+    }
+    return MB_OK;
+}
+
+mb_status mb_live_run(mb_live *l, mb_scenario *scenario, size_t section, mb_results *real, mb_error *error) {
+    memset(l->sums, 0, l->policies * sizeof *l->sums);
+    // One job after the other: they share the device.
+    const mb_run_options options = {
+        .threads = 1, .stop = l->stop, .observer = {.open = watch_run, .clock = use_device, .context = l}};
+    const mb_status status = mb_run_section(scenario, section, &options, real, error);
+    return status ? status : first_failure(real, error);
 }
 
 // --- side by side
@@ -160,10 +192,10 @@ static void print_sums(const char *label, const mb_live_sums *s, bool engine, bo
     printf("; device %.2f s", s->device_s);
     if (wall && s->steps)
         printf(", host %.1f us a step, idle %.2f s", 1e6 * s->host_s / (double)s->steps, s->idle_s);
-    putchar('\n');
+    printf("; %+.1f %% against the model's times of these steps\n", 100 * mb_live_excess(s));
 }
 
-static void print_all(const mb_results *simulated, const mb_results *real, const live *l) {
+static void print_all(const mb_results *simulated, const mb_results *real, const mb_live *l) {
     const size_t count = mb_results_section(simulated)->points[0].experiment.policy_count;
     char device[256];
     mb_probe_session_describe(l->session, device, sizeof device);
@@ -178,49 +210,22 @@ static void print_all(const mb_results *simulated, const mb_results *real, const
     for (size_t p = 1; p < count; p++)
         print_change(simulated, real, p);
     putchar('\n');
-    for (size_t p = 0; p < count; p++)
+    mb_live_sums all = {0};
+    for (size_t p = 0; p < count; p++) {
         print_sums(label_of(simulated, p), &l->sums[p], l->clock.engine, l->clock.wall);
-}
-
-// A run that failed is a failure of the command.
-static mb_status first_failure(const mb_results *results, mb_error *error) {
-    for (size_t i = 0; i < results->count; i++) {
-        const mb_outcome *outcome = &results->outcomes[i];
-        if (outcome->started && outcome->status)
-            return outcome->error ? mb_fail(error, outcome->status, "%s", outcome->error->message)
-                                  : mb_fail(error, outcome->status, "a live run failed");
+        mb_live_sums_add(&all, &l->sums[p]);
     }
-    return MB_OK;
-}
-
-static mb_status run_live(mb_scenario *scenario, const mb_results *simulated,
-                          const mb_live_question *question, live *l, mb_results *real, mb_error *error) {
-    const mb_experiment *experiment = &mb_results_section(simulated)->points[0].experiment;
-    const mb_probe_backend *backend;
-    mb_status status = mb_probe_backend_find(question->backend, &backend, error);
-    if (!status) status = check(mb_results_section(simulated), question, mb_probe_is_engine(backend), error);
-    l->sums = calloc(experiment->policy_count, sizeof *l->sums);
-    if (!status && !l->sums) status = mb_fail_memory(error);
-    if (!status) status = open_device(experiment, question, backend, l, error);
-    if (!status) status = warm_up(l, error);
-    // One job after the other: they share the device.
-    const mb_run_options options = {.threads = 1,
-                                    .stop = question->stop,
-                                    .observer = {.open = watch_run, .clock = use_device, .context = l}};
-    if (!status) status = mb_run_section(scenario, simulated->section, &options, real, error);
-    return status;
+    mb_live_warn_busy(&all);
 }
 
 mb_status mb_live_compare(mb_scenario *scenario, const mb_results *simulated,
                           const mb_live_question *question, mb_error *error) {
-    live l = {0};
+    mb_live l;
     mb_results real = {0};
-    mb_status status = run_live(scenario, simulated, question, &l, &real, error);
-    if (!status) print_all(simulated, &real, &l);
-    if (!status) status = first_failure(&real, error);
+    mb_status status = mb_live_open(&l, mb_results_section(simulated), question, error);
+    if (!status) status = mb_live_run(&l, scenario, simulated->section, &real, error);
+    if (real.count) print_all(simulated, &real, &l);
     mb_results_deinit(&real);
-    mb_live_clock_deinit(&l.clock);
-    mb_probe_session_close(l.session);
-    free(l.sums);
+    mb_live_close(&l);
     return status;
 }

@@ -4,7 +4,9 @@
 #include "base/clock.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 mb_status mb_live_clock_init(mb_live_clock *c, mb_probe_session *session, bool engine, uint32_t most,
                              mb_error *error) {
@@ -24,6 +26,52 @@ void mb_live_clock_deinit(mb_live_clock *c) {
     free(c->contexts);
     free(c->sequences);
     free(c->sequence_of);
+}
+
+// --- sums
+// -----------------------------------------------------------------------------------------------------
+
+void mb_live_sums_add(mb_live_sums *sums, const mb_live_sums *more) {
+    sums->steps += more->steps;
+    sums->tokens += more->tokens;
+    sums->sequences += more->sequences;
+    sums->device_s += more->device_s;
+    sums->host_s += more->host_s;
+    sums->idle_s += more->idle_s;
+    sums->law_s += more->law_s;
+    sums->lost_s += more->lost_s;
+}
+
+double mb_live_excess(const mb_live_sums *s) {
+    return (s->device_s + s->host_s) / s->law_s - 1;
+}
+
+void mb_live_warn_busy(const mb_live_sums *s) {
+    const double share = s->lost_s / s->device_s;
+    if (share > 0.02)
+        printf("warning: this machine was busy: for %.0f %% of the steps' time others had the processor; "
+               "what is "
+               "said of live times is said of that\n",
+               100 * share);
+}
+
+// Time that this thread lost in the middle of a step: only where the kernel took the processor away from the
+// program, since who waits for a GPU does not compute either.
+typedef struct taken {
+    long times;
+    double cpu_s, wall_s;
+} taken;
+
+static taken look_at_processor(void) {
+    struct rusage usage = {0};
+    getrusage(RUSAGE_SELF, &usage);
+    return (taken){usage.ru_nivcsw, mb_clock_read(CLOCK_THREAD_CPUTIME_ID), mb_clock_wall()};
+}
+
+static double lost_since(const taken *before) {
+    const taken now = look_at_processor();
+    if (now.times == before->times) return 0;
+    return fmax(0, (now.wall_s - before->wall_s) - (now.cpu_s - before->cpu_s));
 }
 
 // --- time
@@ -193,14 +241,21 @@ mb_status mb_live_clock_step(void *self, const mb_step_shape *shape, double *sec
                        "live: a step of %llu requests; the device was opened for %u (cluster.max_requests)",
                        (unsigned long long)rows, c->most);
     const double from = mb_clock_wall();
+    const taken before = look_at_processor();
     const mb_engine *engine = &c->sim->replicas[0]->engine;
     double device_s = 0;
     const mb_status status = c->engine && engine->count == 0
                                  ? step_of_requests(c, engine->stepper, &device_s, error)
                                  : step_of_shape(c, shape, &device_s, error);
     if (status) return status;
+    c->sums->lost_s += lost_since(&before);
     c->sums->steps++;
     c->sums->tokens += shape->prefill_tokens + shape->decode_requests;
     add_host(c, from, device_s, seconds);
+    double law_s = 0;
+    mb_latency exact = *c->law;
+    exact.noise = 0;
+    bool ignored;
+    if (mb_latency_step(&exact, shape, NULL, &law_s, &ignored, error) == MB_OK) c->sums->law_s += law_s;
     return MB_OK;
 }

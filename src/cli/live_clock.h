@@ -17,7 +17,15 @@ typedef struct mb_live_sequence {
 typedef struct mb_live_sums {
     uint64_t steps, tokens, sequences;
     double device_s, host_s, idle_s; // host: from when a step could begin to when it did
+    double law_s;                    // what the scenario's model says of the same steps
+    double lost_s;                   // of the device's, in which something else had the processor
 } mb_live_sums;
+
+void mb_live_sums_add(mb_live_sums *sums, const mb_live_sums *more);
+// By what share steps, with the host's time, took longer than the scenario's model says of them.
+double mb_live_excess(const mb_live_sums *sums);
+// A sentence on standard output where others had the processor for long.
+void mb_live_warn_busy(const mb_live_sums *sums);
 
 typedef struct mb_live_clock {
     mb_probe_session *session;
@@ -32,6 +40,7 @@ typedef struct mb_live_clock {
     uint32_t slots;
     // --- the run that is on
     const mb_sim *sim;
+    const mb_latency *law;      // of the scenario
     double origin_s;            // on the wall when the simulation's time was 0
     double begun_s, last_end_s; // the instant of the last step, of the simulation; when the device ended it
     mb_live_sums *sums;         // of its policy

@@ -48,7 +48,9 @@ void mb_pack_arguments_help(void) {
 }
 
 void mb_verify_arguments_help(void) {
-    fputs("usage: mbsand verify CASE.mbs [options]\n\n"
+    fputs("usage: mbsand verify CASE.mbs [options]\n"
+          "       mbsand verify --engine llama [options]   against a real engine; --engine llama --help says "
+          "more\n\n"
           "Run a case and compare every measure with what was packed, bit by bit (but for what a clock "
           "measured).\n\n"
           "  -j, --jobs N             threads (default: all processors); the results do not depend on it\n"

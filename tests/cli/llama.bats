@@ -61,6 +61,28 @@ LUA
     says "tokens, of which the engine holds 0; it has no prefix cache"
 }
 
+@test "llama.cpp: verify goes the whole way" {
+    run "$MBSAND" verify --engine llama --model-file tiny.gguf --repeats 2 --seconds 0.2 -p vllm_v1 -p vllm_v0 -o kept
+    echo "$output"
+    [ "$status" -eq 0 ]
+    says "100 of 100 kinds of steps measured"
+    says "policy measure simulated live difference live runs vllm_v1 ttft_mean_s"
+    says "vllm_v0 against vllm_v1, mean E2E: "
+    says "live runs among each other by up to "
+    requests=$(sed -n 's/^\([0-9]*\) requests, Poisson .*/\1/p' <<<"$output")
+    # Two policies, twice, each request once; and what the scenario simulates is what the engine computed.
+    says ", $((4 * requests)) sequences; device"
+    tokens=$("$MBSAND" kept/workload.lua -p vllm_v1 --seed 42 --quiet --out o --dump requests >/dev/null &&
+        awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next } { t += $at["prompt_tokens"] + $at["output_tokens"] - 1 } END { print t }' o/requests-*.csv)
+    says " steps of $((4 * tokens)) tokens, "
+    [ -e kept/steps.csv ] && [ ! -e kept/model.gguf ]
+    run "$MBSAND" verify --engine vllm
+    [ "$status" -eq 2 ]
+    says "--engine: 'vllm' is unknown; there is llama"
+    run "$MBSAND" verify --engine llama --repeats 0
+    [ "$status" -eq 2 ]
+}
+
 @test "llama.cpp: mistakes" {
     wrong() { # wrong SENTENCE ARGUMENTS...
         run "$MBSAND" "${@:2}"
