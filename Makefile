@@ -218,6 +218,7 @@ files: binary
 	install -D -m 644 completions/_mbsand $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_mbsand
 	install -D -m 644 completions/mbsand.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/mbsand.fish
 	cp -R $(SCRIPTS) $(DESTDIR)$(DATADIR)/
+	$(if $(wildcard $(PLAYGROUND)/index.html),cp -R $(PLAYGROUND) $(DESTDIR)$(DATADIR)/)
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/mbsand $(DESTDIR)$(PREFIX)/share/man/man1/mbsand.1

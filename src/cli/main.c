@@ -30,6 +30,7 @@ static const mb_verb VERBS[] = {
     {"check", mb_cmd_check, "load a policy or a scenario, say what is wrong, run nothing"},
     {"repl", mb_cmd_repl, "stop a simulation, look at queues and replicas, go on"},
     {"test", mb_cmd_test, "does what a scenario expects come out? for tests of a policy of your own"},
+    {"playground", mb_cmd_playground, "the sandbox as a page in your browser"},
     {"new", mb_cmd_new, "write a starting point for a policy, router, rule or scenario of your own"},
 };
 enum { VERB_COUNT = sizeof VERBS / sizeof *VERBS };
@@ -40,7 +41,7 @@ static void print_help(void) {
           "Compare schedulers for LLM serving on the same simulated requests.\n\n",
           stdout);
     for (int i = 0; i < VERB_COUNT; i++)
-        printf("  %-8s%s\n", VERBS[i].name, VERBS[i].summary);
+        printf("  %-12s%s\n", VERBS[i].name, VERBS[i].summary);
     fputs("\n  --version   version and Lua engine\n"
           "  --help      this text; `mbsand VERB --help` for a verb's options\n"
           "  help WORD   where something is said of it: verbs, measures, keys, scripts, the API, pages\n\n"

@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 #include "cli/look_run.h"
 #include "cli/print_section.h"
+#include "playground/describe.h"
 #include "report/files.h"
 #include "report/runs_csv.h"
 
@@ -63,10 +64,12 @@ static int run(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-    static const mb_verb verbs[] = {
-        {"run", run, NULL}, {"check", mb_cmd_check, NULL}, {"list", mb_cmd_list, NULL}};
+    static const mb_verb verbs[] = {{"run", run, NULL},
+                                    {"check", mb_cmd_check, NULL},
+                                    {"list", mb_cmd_list, NULL},
+                                    {"describe", mb_playground_describe, NULL}};
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs && argc > 1; i++)
         if (strcmp(argv[1], verbs[i].name) == 0) return verbs[i].run(argc - 1, argv + 1);
-    fputs("mbsand: expected run, check or list\n", stderr);
+    fputs("mbsand: expected run, check, list or describe\n", stderr);
     return 2;
 }

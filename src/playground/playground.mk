@@ -28,7 +28,19 @@ playground:
 	@$(MAKE) --no-print-directory playground-files
 	@echo $(PLAYGROUND)/index.html
 
-playground-files: $(PLAYGROUND)/core.js
+playground-files: $(PLAYGROUND)/core.js $(PLAYGROUND)/playground.js $(addprefix $(PLAYGROUND)/,index.html playground.css worker.js)
+
+$(PLAYGROUND)/%: src/playground/page/%
+	@mkdir -p $(@D)
+	@cp $< $@
+
+# The editor, with what lua/meta says of every object.
+$(PLAYGROUND)/playground.js: src/playground/page/main.js src/playground/page/completions.cjs $(wildcard lua/meta/*.lua) $(FETCHED)/package-lock.json
+	@mkdir -p $(@D) $(WASM)
+	@echo "BUNDLE $@"
+	@node src/playground/page/completions.cjs $(sort $(wildcard lua/meta/*.lua)) >$(WASM)/completions.json
+	@NODE_PATH=$(FETCHED)/node_modules $(FETCHED)/node_modules/.bin/esbuild $< --bundle --minify --format=iife --target=es2022 \
+	    --alias:fetched-completions=$(CURDIR)/$(WASM)/completions.json --legal-comments=eof --log-level=warning --outfile=$@
 
 $(WASM)/fetched/%.o: $(FETCHED)/%.c src/playground/playground.mk
 	@mkdir -p $(@D)

@@ -52,5 +52,69 @@ END
     run -2 core check ./typo.lua
     says "./typo.lua:4: unexpected symbol near 'end'"
     run -2 core nonsense
-    says "expected run, check or list"
+    says "expected run, check, list or describe"
+}
+
+@test "the server hands out the page's files to this machine, and nothing else" {
+    "$MBSAND" playground --port 0 >url.txt &
+    server=$!
+    for _ in $(seq 100); do [ -s url.txt ] && break; sleep 0.05; done
+    url=$(cat url.txt)
+    [[ $url == http://127.0.0.1:*/ ]]
+    node - "$url" "$root/build/playground/core.wasm" >answers.txt <<'END'
+const [url, file] = process.argv.slice(2), net = require("net"), { hostname, port } = new URL(url);
+const raw = (text) => new Promise((done) => { let all = ""; net.connect(port, hostname).on("data", (d) => (all += d.toString("latin1"))).on("close", () => done(all)).write(text); });
+(async () => {
+  net.connect(port, hostname); // says nothing, as browsers do in advance: nobody waits for it
+  const wasm = await fetch(url + "core.wasm");
+  console.log(wasm.status, wasm.headers.get("content-type"), Buffer.compare(Buffer.from(await wasm.arrayBuffer()), require("fs").readFileSync(file)));
+  console.log((await fetch(url)).headers.get("content-type"), (await fetch(url + "index.html?x")).status);
+  for (const path of ["/../Makefile", "/%2e%2e/Makefile", "//etc/passwd", "/core.js/", "index.html"])
+    console.log((await raw("GET " + path + " HTTP/1.1\r\n\r\n")).split("\r\n")[0]);
+  console.log((await raw("POST / HTTP/1.1\r\n\r\n")).split("\r\n")[0], (await raw("HEAD / HTTP/1.0\r\n\r\n")).endsWith("\r\n\r\n"));
+  console.log((await raw("x".repeat(9000))).split("\r\n")[0], (await raw("\r\n\r\n")).split("\r\n")[0]);
+  process.exit(0);
+})();
+END
+    run -1 "$MBSAND" playground --port "$(cut -d: -f3 url.txt | tr -d /)"
+    says "cannot listen on port"
+    kill -INT "$server" && wait "$server"
+    cat >want.txt <<'END'
+200 application/wasm 0
+text/html; charset=utf-8 200
+HTTP/1.1 404 Not Found
+HTTP/1.1 404 Not Found
+HTTP/1.1 404 Not Found
+HTTP/1.1 404 Not Found
+HTTP/1.1 404 Not Found
+HTTP/1.1 405 Method Not Allowed true
+HTTP/1.1 405 Method Not Allowed HTTP/1.1 405 Method Not Allowed
+END
+    diff want.txt answers.txt
+    run -2 "$MBSAND" playground --port 70000
+    says "is not a whole number from 0 to 65535"
+}
+
+@test "in a browser: the first run, a mistake at its line, what is offered, Stop and the link" {
+    fetched=${XDG_CACHE_HOME:-$HOME/.cache}/mbsand-playground
+    command -v chromium >/dev/null && [ -e "$fetched/node_modules/playwright-core" ] || skip "needs chromium and playwright-core"
+    "$MBSAND" playground --port 0 >url.txt &
+    server=$!
+    for _ in $(seq 100); do [ -s url.txt ] && break; sleep 0.05; done
+    CHROMIUM=$(command -v chromium) node "$root/tests/cli/playground_page.cjs" "$(cat url.txt)" "$fetched" >found.json || { kill "$server"; false; }
+    kill -INT "$server" && wait "$server"
+    jq -e '.wrong == [] and .unnamed == []' found.json || { jq .wrong,.unnamed found.json; false; }
+    # The table is that of the command beside it, which is told for whoever wants it.
+    jq -r .table found.json >page.txt
+    sed -n '/^```lua$/,/^```$/p' "$root/README.md" | sed '1d;/^```/,$d' >my_policy.lua
+    command=$(jq -r .command found.json)
+    [[ $command == "mbsand burst "*"--policy ./my_policy.lua"* ]]
+    # shellcheck disable=SC2086 # words on purpose
+    "$MBSAND" ${command#mbsand } -q >program.txt
+    diff program.txt <(sed '$d' page.txt)
+    jq -e '.charts > 0 and .failed_page == "burst"' found.json
+    jq -e '.mistake | startswith("line 3: attempt to perform arithmetic on a nil value") and (contains("traceback") | not)' found.json
+    jq -e '.marks == ["  step:admit(nil + 1)"]' found.json
+    jq -e '.offered | index("each_running") and index("kv") and (index("admit") | not)' found.json
+    jq -e '.linked == ["continuous_burst", "1", true]' found.json
 }

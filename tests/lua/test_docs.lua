@@ -194,7 +194,6 @@ local missing = {
   ["several models"] = function()
     return absent([["switch"|"adapters?"|"parents"]], "src/policy src/scenario lua/mbsand/vocabulary.lua")
   end,
-  ["the page in a browser"] = function() return absent("playground", "src/cli") end,
 }
 local readme, architecture = read("README.md"), read("docs/architecture.md")
 local not_yet = readme:match("## What it does not do yet\n(.-)\n## ") or ""

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: MIT
+// The page around the core: an editor for a policy, a scenario with its knobs, and what the run of them says. Texts of users
+// go into the page as text nodes alone; the report is the program's own page, in a frame that can reach nothing here.
+import { basicSetup } from "codemirror";
+import { EditorState } from "@codemirror/state";
+import { EditorView, keymap } from "@codemirror/view";
+import { HighlightStyle, StreamLanguage, syntaxHighlighting } from "@codemirror/language";
+import { autocompletion } from "@codemirror/autocomplete";
+import { lintGutter, setDiagnostics } from "@codemirror/lint";
+import { lua } from "@codemirror/legacy-modes/mode/lua";
+import { tags } from "@lezer/highlight";
+import CLASSES from "fetched-completions";
+
+const OWN = "my_policy.lua", PAGE = "page.html", RUNS = "runs.csv";
+const FIRST = { scenario: "burst", seeds: "3", only: ["static_fifo", "static_sjf", "vllm_v1"], knobs: [["cluster.gpus", ""]] };
+const at = (id) => document.getElementById(id);
+const say = (text) => { at("status").textContent = text; };
+
+function element(tag, attributes, ...children) {
+  const made = Object.assign(document.createElement(tag), attributes);
+  made.append(...children);
+  return made;
+}
+
+function fill(select, values, chosen) {
+  select.replaceChildren(...values.map(([value, text]) => element("option", { value, textContent: text, selected: value === chosen })));
+}
+
+// --- the core, one worker for each command ---------------------------------------------------------------------
+
+const fetched = Promise.all([
+  WebAssembly.compileStreaming ? WebAssembly.compileStreaming(fetch("core.wasm")).catch(compileWhole) : compileWhole(),
+  fetch("core.data").then((answer) => answer.arrayBuffer()),
+]);
+async function compileWhole() { // from a server that does not say what kind of file it is
+  return WebAssembly.compile(await (await fetch("core.wasm")).arrayBuffer());
+}
+
+let spare = null; // a worker that has read its scripts already
+async function start(words, { files = {}, wanted = [], progress } = {}) {
+  const [module, data] = await fetched;
+  const worker = spare || new Worker("worker.js");
+  spare = new Worker("worker.js");
+  const done = new Promise((resolve) => {
+    worker.onmessage = ({ data: told }) => {
+      if (told.progress) return progress && progress(told.progress);
+      worker.terminate();
+      return resolve(told);
+    };
+    worker.onerror = (problem) => resolve({ code: 1, out: "", err: "mbsand: the page's core did not start: " + problem.message, files: {} });
+    worker.postMessage({ module, data, words, files, wanted });
+  });
+  return { worker, done };
+}
+const ask = async (words, more) => (await start(words, more)).done;
+
+// "  name   what it is" of each line, without the lines that go on.
+const names = (text) => text.split("\n").map((line) => /^ {2}(\S+)/.exec(line)).filter(Boolean).map((found) => found[1]);
+
+// --- the editor ------------------------------------------------------------------------------------------------
+
+// What stands before the dot says of which kind it is; of another name any kind's members are offered.
+const KINDS = { self: "Policy", sim: "Sim", replica: "Replica", step: "Step", req: "Request", request: "Request", queue: "Queue", inbox: "Queue", kv: "Kv", seen: "Seen", client: "Client" };
+function complete(context) {
+  const before = context.matchBefore(/[\w.]*[.:]\w*/);
+  if (!before) return null;
+  const [, whole, word] = /^(.*)[.:](\w*)$/.exec(before.text);
+  const kind = KINDS[whole.split(".").pop()];
+  const members = kind ? CLASSES[kind] || [] : Object.values(CLASSES).flat();
+  const known = new Set();
+  const options = members.filter(([name]) => !known.has(name) && known.add(name))
+    .map(([label, type, detail, info]) => ({ label, type, detail, info }));
+  return { from: before.to - word.length, options, validFor: /^\w*$/ };
+}
+
+const colours = HighlightStyle.define([
+  { tag: [tags.keyword, tags.operatorKeyword, tags.controlKeyword], color: "var(--word)" },
+  { tag: tags.string, color: "var(--text)" }, { tag: tags.number, color: "var(--number)" },
+  { tag: tags.comment, color: "var(--dim)", fontStyle: "italic" }, { tag: [tags.standard(tags.variableName), tags.special(tags.variableName)], color: "var(--name)" },
+]);
+const look = EditorView.theme({
+  "&": { backgroundColor: "var(--bg)", color: "var(--fg)" },
+  ".cm-scroller": { fontFamily: "ui-monospace, 'Cascadia Mono', 'DejaVu Sans Mono', Menlo, Consolas, monospace", fontSize: ".86rem" },
+  ".cm-content": { caretColor: "var(--fg)" }, ".cm-cursor": { borderLeftColor: "var(--fg)" },
+  ".cm-gutters": { backgroundColor: "var(--soft)", color: "var(--dim)", border: "none" },
+  ".cm-activeLine, .cm-activeLineGutter": { backgroundColor: "color-mix(in srgb, var(--accent) 9%, transparent)" },
+  "&.cm-focused .cm-selectionBackground, .cm-selectionBackground, ::selection": { backgroundColor: "color-mix(in srgb, var(--accent) 30%, transparent) !important" },
+  ".cm-tooltip": { backgroundColor: "var(--soft)", color: "var(--fg)", border: "1px solid var(--line)" },
+  ".cm-tooltip-autocomplete ul li[aria-selected]": { backgroundColor: "var(--accent)", color: "var(--on)" },
+  ".cm-completionIcon": { display: "none" },
+});
+const editor = new EditorView({
+  parent: at("editor"),
+  state: EditorState.create({
+    doc: "",
+    extensions: [
+      keymap.of([{ key: "Mod-Enter", run: () => { run(); return true; } }]), // before "insert an empty line"
+      basicSetup, StreamLanguage.define(lua), syntaxHighlighting(colours), look, lintGutter(), autocompletion({ override: [complete] }),
+      EditorView.contentAttributes.of({ "aria-label": "The policy, in Lua" }),
+      EditorView.updateListener.of((update) => { if (update.docChanged) changed(); }),
+    ],
+  }),
+});
+const policy = () => editor.state.doc.toString();
+const setPolicy = (text) => editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: text } });
+
+// Where the program's words say that something is wrong in the policy: at that line.
+function showMistakes(text) {
+  const flat = text.replace(/\n {2,}(?!stack|\.\/)/g, " ");
+  const diagnostics = [], told = [];
+  for (const [, number, said] of flat.matchAll(/\.\/my_policy\.lua:(\d+): ([^\n]*)/g)) {
+    const message = said.replace(/\s*stack traceback.*/, "");
+    const line = editor.state.doc.line(Math.min(Math.max(1, +number), editor.state.doc.lines));
+    if (told.some((other) => other.startsWith("line " + number + ":")) || /^in (function|local|method|upvalue|main)/.test(message)) continue;
+    told.push("line " + number + ": " + message);
+    diagnostics.push({ from: line.from, to: line.to, severity: "error", message });
+  }
+  editor.dispatch(setDiagnostics(editor.state, diagnostics));
+  at("mistake").hidden = !told.length;
+  at("mistake").textContent = told.join("\n");
+}
+
+// --- the state, which a link holds -----------------------------------------------------------------------------
+
+let scenarioPolicies = [], keys = {};
+const holds = (key) => (keys[key] || "").replace(/; default .*/, ""); // what is not set is as the scenario says
+const chosen = () => [...at("policies").querySelectorAll("input")].filter((box) => box.checked).map((box) => box.value);
+const knobs = () => [...document.querySelectorAll(".knob")].map((row) => [row.querySelector(".key").value.trim(), row.querySelector(".value").value.trim()]);
+
+function state() {
+  return { scenario: at("scenario").value, policy: policy(), params: at("params").value, only: chosen(), more: at("more").value,
+    seeds: at("seeds").value, seed: at("seed").value, knobs: knobs() };
+}
+function encode(value) {
+  const bytes = new TextEncoder().encode(JSON.stringify(value));
+  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join("")).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+}
+function decode(text) { // null: it is none
+  try {
+    const value = JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0))));
+    return value && typeof value === "object" && typeof value.scenario === "string" ? value : null;
+  } catch { return null; }
+}
+let written = ""; // the hash that this page wrote itself
+function keep() {
+  written = "#" + encode(state());
+  history.replaceState(null, "", written);
+}
+
+let waiting = 0, quiet = false;
+function changed() {
+  if (quiet) return;
+  clearTimeout(waiting);
+  waiting = setTimeout(async () => {
+    keep();
+    const text = policy();
+    if (!text.trim()) return showMistakes("");
+    const told = await ask(["check", "./" + OWN], { files: { [OWN]: text } });
+    if (text === policy()) showMistakes(told.err);
+  }, 400);
+}
+
+function addKnob(key, value) {
+  const says = element("small");
+  const name = element("input", { className: "key", value: key, placeholder: "cluster.gpus", spellcheck: false, autocomplete: "off" });
+  const field = element("input", { className: "value", value, placeholder: "as it is", spellcheck: false, autocomplete: "off" });
+  name.setAttribute("list", "keys");
+  name.setAttribute("aria-label", "Key of the scenario");
+  field.setAttribute("aria-label", "Its value");
+  const explain = () => { says.textContent = holds(name.value); };
+  name.oninput = () => { explain(); changed(); };
+  field.oninput = changed;
+  explain();
+  const remove = element("button", { type: "button", textContent: "Remove" });
+  const row = element("div", { className: "knob" }, name, "=", field, remove, says);
+  remove.onclick = () => { row.remove(); at("add").focus(); changed(); };
+  at("knobs").append(row);
+  return name;
+}
+
+// --- choosing --------------------------------------------------------------------------------------------------
+
+async function describe(wantedOnly) {
+  const told = await ask(["describe", at("scenario").value]);
+  if (told.code !== 0) return say(told.err);
+  const found = JSON.parse(told.out);
+  keys = found.keys;
+  at("keys").replaceChildren(...Object.keys(keys).map((value) => element("option", { value })));
+  for (const row of document.querySelectorAll(".knob")) row.querySelector("small").textContent = holds(row.querySelector(".key").value);
+  scenarioPolicies = [...new Set(found.policies || [])];
+  at("question").textContent = found.skipped ? "Cannot run here: " + found.skipped : found.question || found.title || "";
+  at("script").textContent = found.text || "";
+  at("seeds").placeholder = found.seeds || "";
+  const boxes = scenarioPolicies.map((name) => {
+    const box = element("input", { type: "checkbox", value: name, checked: !wantedOnly || wantedOnly.includes(name) });
+    box.onchange = changed;
+    return element("label", {}, box, " " + name);
+  });
+  at("policies").replaceChildren(...boxes);
+}
+
+async function load(value) {
+  quiet = true;
+  at("scenario").value = value.scenario;
+  if (!at("scenario").value) at("scenario").value = FIRST.scenario;
+  if (typeof value.policy === "string") setPolicy(value.policy);
+  at("params").value = value.params || "";
+  at("more").value = value.more || "";
+  at("seeds").value = value.seeds || "";
+  at("seed").value = value.seed || "";
+  at("knobs").replaceChildren();
+  for (const [key, content] of Array.isArray(value.knobs) ? value.knobs : []) addKnob(String(key), String(content));
+  await describe(Array.isArray(value.only) ? value.only : null);
+  quiet = false;
+}
+
+// --- running ---------------------------------------------------------------------------------------------------
+
+let running = null;
+function words() {
+  const given = ["run", at("scenario").value, "-q"];
+  const only = chosen();
+  if (only.length && only.length < scenarioPolicies.length) given.push("--only", only.join(","));
+  if (policy().trim()) given.push("--policy", "./" + OWN + (at("params").value.trim() ? "," + at("params").value.trim() : ""));
+  if (at("more").value) given.push("--policy", at("more").value);
+  if (at("seeds").value) given.push("--seeds", at("seeds").value);
+  if (at("seed").value) given.push("--seed", at("seed").value);
+  for (const [key, value] of knobs()) if (key && value) given.push("--set", key + "=" + value);
+  return given;
+}
+const quote = (word) => (/^[\w./,=:-]+$/.test(word) ? word : "'" + word.replaceAll("'", "'\\''") + "'");
+
+let links = [];
+function offer(name, type, content) {
+  const url = URL.createObjectURL(new Blob([content], { type }));
+  links.push(url);
+  return element("a", { href: url, download: name, textContent: name });
+}
+
+function busy(worker) {
+  running = worker;
+  at("run").disabled = Boolean(worker);
+  at("stop").disabled = !worker;
+  at("progress").hidden = !worker;
+}
+
+async function run() {
+  if (running || at("run").disabled) return;
+  keep();
+  busy(true);
+  at("progress").value = 0;
+  say("Running ...");
+  const given = words(), begun = performance.now();
+  const { worker, done } = await start([...given, "-o", PAGE], {
+    files: { [OWN]: policy() }, wanted: [PAGE, RUNS],
+    progress: ({ done: count, jobs }) => { at("progress").value = count / jobs; say("Run " + count + " of " + jobs + " is done"); },
+  });
+  busy(worker);
+  const told = await Promise.race([done, new Promise((resolve) => { worker.stopped = () => resolve(null); })]);
+  busy(null);
+  if (!told) return say("Stopped.");
+  showMistakes(told.out + told.err);
+  links.forEach((url) => URL.revokeObjectURL(url));
+  links = [];
+  at("result").hidden = false;
+  at("command").textContent = "mbsand " + given.slice(1).map(quote).join(" ").replace(" -q", "") + " --why";
+  at("table").textContent = told.out || told.err;
+  const page = told.files[PAGE];
+  at("charts").hidden = !page;
+  at("charts").srcdoc = page || "";
+  at("files").replaceChildren(...(page ? [offer("report.html", "text/html", page), offer(RUNS, "text/csv", told.files[RUNS]), offer(OWN, "text/x-lua", policy())] : []));
+  const seconds = ((performance.now() - begun) / 1000).toFixed(2);
+  return say(told.code === 0 ? "Done in " + seconds + " s." : "It did not go well; see what is said above and below. (" + seconds + " s)");
+}
+
+function stop() {
+  if (!running || !running.stopped) return;
+  running.terminate();
+  running.stopped();
+}
+
+// --- the beginning ---------------------------------------------------------------------------------------------
+
+const EXAMPLE = `-- Shortest predicted request first, in batches of up to 16.
+local Shortest = { params = { batch_size = 16 } }
+
+function Shortest:init()
+  self.sim.inbox = self.sim:queue{ by = "predicted_total" }
+end
+
+function Shortest:schedule(replica, step)
+  if replica.running > 0 then return end -- a batch is served as a whole
+  step:admit(self.sim.inbox, self.params.batch_size)
+  step:barrier()
+end
+
+return Shortest
+`;
+
+async function begin() {
+  const [scenarios, policies] = await Promise.all([ask(["list", "scenarios"]), ask(["list", "policies"])]);
+  const bundled = names(policies.out);
+  fill(at("scenario"), names(scenarios.out).map((name) => [name, name]), FIRST.scenario);
+  fill(at("start"), [["", "..."], ["example", "the example"], ...bundled.map((name) => [name, name])], "");
+  fill(at("more"), [["", "no other"], ...bundled.map((name) => [name, name])], "");
+  const given = location.hash.length > 1 ? decode(location.hash.slice(1)) : null;
+  await load(given || { ...FIRST, policy: EXAMPLE });
+  at("run").disabled = false;
+  if (location.hash.length > 1 && !given) return say("The link is not whole; this is the beginning. Ready.");
+  return run();
+}
+
+at("run").onclick = run;
+at("stop").onclick = stop;
+at("add").onclick = () => addKnob("", "").focus();
+at("link").onclick = async () => {
+  keep();
+  await navigator.clipboard.writeText(location.href).then(() => say("The link is copied."), () => say("The link is in the address bar."));
+};
+at("scenario").onchange = async () => { await describe(null); changed(); };
+at("start").onchange = async () => {
+  const name = at("start").value;
+  if (!name) return;
+  if (name === "example") setPolicy(EXAMPLE);
+  else {
+    const told = await ask(["list", "scenarios"], { wanted: ["/mbsand/policies/" + name + ".lua"] });
+    setPolicy(Object.values(told.files)[0] || "");
+  }
+  at("start").value = "";
+};
+for (const id of ["params", "seeds", "seed"]) at(id).oninput = changed;
+at("more").onchange = changed;
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !editor.hasFocus) run();
+});
+addEventListener("hashchange", async () => {
+  const given = location.hash !== written && decode(location.hash.slice(1));
+  if (given) { stop(); await load(given); run(); }
+});
+begin();
