@@ -95,7 +95,7 @@ typedef struct mb_pieces { // see pieces.h
 } mb_pieces;
 
 typedef struct mb_stepper {
-    const mb_surroundings *around;
+    mb_surroundings *around;
     mb_request_store *requests;
     mb_kv_blocks kv;
     bool naive;
@@ -103,7 +103,6 @@ typedef struct mb_stepper {
     // --- who runs here
     uint32_t oldest, newest, running; // list in order of admission
     uint32_t parked, paused;
-    uint64_t admissions;
     uint32_t first_prefill, last_prefill, prefill_count; // list of the unfinished ones in order of admission
     mb_decode *decodes;                                  // heap by (at, order); empty where naive
     uint32_t decode_count, decode_capacity;

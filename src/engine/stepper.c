@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-mb_status mb_stepper_init(mb_stepper *stepper, const mb_surroundings *around, const mb_engine_memory *memory,
+mb_status mb_stepper_init(mb_stepper *stepper, mb_surroundings *around, const mb_engine_memory *memory,
                           bool naive, mb_error *error) {
     *stepper = (mb_stepper){
         .around = around, .requests = around->requests, .oldest = MB_NONE, .newest = MB_NONE, .naive = naive};
@@ -70,7 +70,7 @@ void mb_stepper_account(mb_stepper *stepper) {
 
 void mb_stepper_enlist(mb_stepper *stepper, uint32_t slot) {
     mb_request *request = mb_request_at(stepper->requests, slot);
-    request->order = stepper->admissions++;
+    request->order = stepper->around->admissions++;
     request->previous = stepper->newest;
     request->next = MB_NONE;
     if (stepper->newest == MB_NONE)

@@ -3,7 +3,7 @@
 #pragma once
 #include "engine/state.h"
 
-mb_status mb_stepper_init(mb_stepper *stepper, const mb_surroundings *around, const mb_engine_memory *memory,
+mb_status mb_stepper_init(mb_stepper *stepper, mb_surroundings *around, const mb_engine_memory *memory,
                           bool naive, mb_error *error);
 void mb_stepper_deinit(mb_stepper *stepper);
 // Blocks where there is no limit.

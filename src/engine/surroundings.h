@@ -78,6 +78,7 @@ typedef struct mb_surroundings {
     // --- sums over all engines, which each keeps up
     mb_metrics *metrics;
     uint32_t batches;              // numbers batches and runs alike
+    uint64_t admissions;           // numbers what engines that step take in
     uint64_t kv_reserved, kv_used; // tokens of whole batches
     uint64_t host_used;            // tokens
     bool gaps;                     // keep the largest gap between tokens of each request

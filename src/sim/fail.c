@@ -22,8 +22,13 @@ static bool count_failure(mb_sim *sim, const mb_request *request) {
 
 static int by_order(const void *left, const void *right) {
     const mb_admitted *a = left, *b = right;
-    if (a->order != b->order) return a->order < b->order ? -1 : 1;
-    return a->slot < b->slot ? -1 : a->slot > b->slot;
+    return a->order < b->order ? -1 : a->order > b->order;
+}
+
+// What is on its way to it stands behind all that were admitted, in the order in which it was sent.
+static uint64_t order_of(const mb_sim *sim, const mb_request *request, uint32_t id) {
+    if (request->replica == id) return request->order;
+    return (UINT64_C(1) << 63) + sim->transfers->list[request->transfer].number;
 }
 
 // Those that wait and have something in its memory: of the paused the number, in `list` if there is one;
@@ -36,7 +41,7 @@ static uint32_t find_waiting(mb_sim *sim, const mb_replica *replica, mb_admitted
         if (request->phase != MB_PHASE_WAITING) continue;
         const bool comes = mb_transfer_concerns(sim, slot, id);
         if (comes || (request->replica == id && mb_stage_holds(request->stage)))
-            list[count++] = (mb_admitted){request->replica == id ? request->order : UINT64_MAX, slot};
+            list[count++] = (mb_admitted){order_of(sim, request, id), slot};
         else if (request->replica == id)
             request->hold.left = MB_KV_NO_RUN;
     }
@@ -48,12 +53,14 @@ static uint32_t find_waiting(mb_sim *sim, const mb_replica *replica, mb_admitted
 static mb_admitted *find_all(mb_sim *sim, const mb_replica *replica, uint32_t *count) {
     const mb_stepper *stepper = replica->engine.stepper;
     const uint32_t running = mb_engine_running(&replica->engine), paused = stepper ? stepper->paused : 0;
-    mb_admitted *list = malloc((running + paused + 1) * sizeof *list);
+    const uint32_t moving = sim->transfers ? sim->transfers->count : 0; // some of them may concern it
+    mb_admitted *list = malloc(((size_t)running + paused + moving + 1) * sizeof *list);
     if (!list) return NULL;
     mb_fail_list(&replica->engine, list);
     *count = running;
-    if (stepper && (paused || stepper->kv.keep)) *count += find_waiting(sim, replica, list + running);
-    if (paused) qsort(list, *count, sizeof *list, by_order);
+    if (stepper && (paused || moving || stepper->kv.keep))
+        *count += find_waiting(sim, replica, list + running);
+    if (*count > running) qsort(list, *count, sizeof *list, by_order);
     return list;
 }
 

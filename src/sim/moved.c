@@ -4,6 +4,7 @@
 #include "engine/room.h"
 #include "sim/copy.h"
 #include "sim/gauges.h"
+#include "sim/lifecycle.h"
 #include "sim/migrate.h"
 #include "sim/news.h"
 #include "sim/notice.h"
@@ -79,7 +80,7 @@ mb_status mb_transfers_arrive(mb_sim *sim, mb_error *error) {
         for (uint32_t i = 0; i < sim->transfers->due_count && status == MB_OK; i++) {
             const uint32_t index = sim->transfers->due[i];
             if (mb_transfer_is_current(sim, sim->now_s, index)) status = arrive(sim, index, error);
-            if (status == MB_OK) status = mb_notices_tell(sim, error);
+            if (status == MB_OK) status = mb_sim_follow_up(sim, error);
         }
     }
     return status;

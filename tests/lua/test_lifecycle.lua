@@ -456,6 +456,67 @@ for _, output in ipairs{ 1, 3 } do -- prompts in two chunks; decodes
   end
 end
 
+-- Who is lost, and in what order ---------------------------------------------------------------------------------
+
+local PAIR = [[link = { seconds_per_token = 0.01 }, groups = { { name = "a", role = "prefill", gpus = 2 },
+  { name = "b", role = "decode", gpus = 1 } },]]
+local TOLD = [[
+function P:signal(event)
+  if event.kind ~= "down" then return end
+  local ids = {}
+  for i, req in ipairs(event.requests) do ids[i] = req.id end
+  say(table.concat(ids, " "))
+end
+function P:arrive(req) self.sim.replicas[req.id == 2 and 2 or 1].queue:push(req) end
+]]
+-- Request 1 was admitted before 2, each by a replica of its own; both wait, paused, at a third.
+said = run{ rows = { { 0, 10, 1 }, { 0, 10, 3 }, { 0.02, 10, 3 } }, cluster = PAIR, policy = TOLD .. [[
+function P:schedule(r, step) step:carry() if r.id < 3 then step:admit(r.queue) end end
+function P:init() self.sim:after(0.5, function() self.sim.replicas[3]:fail(1) end) end
+]] }
+tap.equal(said, "1 2", "requests that were admitted by several replicas are lost in the order in which they were")
+-- What is on its way comes behind, as it was sent.
+said = run{ rows = { { 0, 20, 3 }, { 0, 10, 3 }, { 0.02, 10, 3 } }, cluster = PAIR, policy = TOLD .. [[
+function P:handoff(req) self.late = self.late or {} table.insert(self.late, 1, req) end
+function P:init()
+  self.sim:after(0.05, function() for _, req in ipairs(self.late) do self.sim:send(req, self.sim.replicas[3]) end end)
+  self.sim:after(0.06, function() self.sim.replicas[3]:fail(1) end)
+end
+]] }
+tap.equal(said, "2 1 0", "those on their way are lost in the order in which they were sent")
+-- Swapped requests have nothing in the memory of the replica that they come from.
+for _, cache in ipairs{ "true", "false" } do
+  said = run{ rows = { { 0, 10, 9 }, { 0, 10, 9 }, { 0, 10, 9 }, { 0, 10, 9 }, { 0, 10, 9 } },
+    cluster = "gpus = 2, swap = { tokens = 1000, seconds_per_token = 0 }, link = { seconds_per_token = 0.01 }, prefix_cache = "
+      .. cache .. ",", policy = TOLD .. [[
+function P:arrive(req) self.sim.replicas[1].queue:push(req) end
+function P:schedule(r, step)
+  if r.id == 1 and self.sim.now > 0.015 and not self.gone then
+    self.gone = {}
+    for req in r:each_running() do table.insert(self.gone, req) end
+    for _, req in ipairs(self.gone) do step:preempt(req, "swap", r.queue) end
+    self.sim:after(0, function() for _, req in ipairs(self.gone) do self.sim:send(req, self.sim.replicas[2]) end end)
+    self.sim:after(0.01, function() r:fail(1) end)
+    return
+  end
+  step:carry()
+  step:admit(r.queue)
+  step:quantum(1)
+end
+]] }
+  tap.equal(said, "0 1 2 3 4", "swapped requests on their way are lost with the replica that they come from: cache " .. cache)
+end
+-- A draining replica whose last request has come to its new one is off, and asked for nothing more.
+said = run{ rows = { { 0, 10, 3 } }, cluster = PAIR, policy = TOLD .. [[
+function P:init() self.sim:after(0.005, function() self.sim.replicas[1]:drain() end) end
+function P:schedule(r, step)
+  if r.id == 1 then say(self.sim.now) end
+  step:carry()
+  step:admit(r.queue)
+end
+]] }
+tap.equal(said, "0 | 0.01", "a replica that has drained is off as soon as its last request has moved")
+
 -- Before the warm-up ended nothing was observed.
 _, measures = run{ more = "failures = { { at = 0.045, replica = 1, repair = 1 } }, warmup = { seconds = 9 }, stop_time = 0.1,",
   policy = "" }

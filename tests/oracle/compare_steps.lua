@@ -51,8 +51,10 @@ function Policy:stepped(replica, step)
   sim:observe("tbt", step.tbt)
   if stepped then stepped(self, replica, step) end
 end
+local finish = Policy.finish
 function Policy:finish(req, why)
   self.sim:observe(why, req.id)
+  if finish then finish(self, req, why) end
 end
 return Policy
 ]]
@@ -338,6 +340,9 @@ end
 return P]]):format(whole(1, 8)) end }
 
 local NAMES = program.sorted_keys(POLICIES)
+local WANDERING = require("wandering")(random)
+local MOVING = program.sorted_keys(WANDERING)
+for name, policy in pairs(WANDERING) do POLICIES[name] = policy end
 
 -- --- random scenarios ------------------------------------------------------------------------------------------------
 
@@ -384,13 +389,22 @@ local function make_law(equal)
          per_request = pick{ 0, 0.0003 }, host = pick{ 0, 0.002 } }
 end
 
+-- What KV memory moves over. Thirds of a wire make no exact ties.
+local function make_link(equal)
+  return { seconds_per_token = equal and pick{ 0, 2 ^ -10, 2 ^ -13 } or 0.002 * uniform(),
+    latency = equal and pick{ 0, 2 ^ -7 } or pick{ 0, 0.01 * uniform() },
+    share = pick{ "fifo", equal and "none" or "fair", "none" }, per = pick{ "group", "replica" } }
+end
+
 -- Replicas of several kinds, some of which may have too little memory for the longest requests.
-local function make_groups(equal, largest, block)
+local function make_groups(equal, largest, block, moving)
   local groups = {}
   for i = 1, whole(2, 3) do
-    local count = chance(0.25) and whole(2, 3) or 1
-    groups[i] = { name = "g" .. i, gpus = whole(1, 2) * count, pipeline = count > 1 and make_pipeline(count, equal) or nil,
-      latency = chance(0.7) and setmetatable(make_law(equal), { word = "latency.step" }) or nil,
+    local count = not moving and chance(0.25) and whole(2, 3) or 1
+    groups[i] = { name = "g" .. i, gpus = moving and not equal and 1 or whole(1, 2) * count,
+      pipeline = count > 1 and make_pipeline(count, equal) or nil,
+      role = moving and (i == 2 and "decode" or pick{ "prefill", "prefill", "both" }) or nil,
+      latency = (moving or chance(0.7)) and setmetatable(make_law(equal), { word = "latency.step" }) or nil,
       kv_blocks = chance(0.5) and whole(math.max(1, math.floor(largest / 2)), 3 * largest) or nil,
       kv_block = chance(0.2) and pick{ 1, block } or nil, max_requests = chance(0.3) and whole(1, 6) or nil,
       token_budget = chance(0.3) and whole(1, 20) or nil, watermark = chance(0.2) and 0.1 or nil }
@@ -399,8 +413,9 @@ local function make_groups(equal, largest, block)
 end
 
 local function make_scenario()
-  local together = chance(0.3) and whole(2, 3) or nil -- replicas in a row step together
-  local staged = not together and chance(0.3) and whole(2, 4) or nil -- the layers of each replica are dealt out to stages
+  local wanders = WANDERING[ONLY] ~= nil
+  local together = not wanders and chance(0.3) and whole(2, 3) or nil -- replicas in a row step together
+  local staged = not together and not wanders and chance(0.3) and whole(2, 4) or nil -- the layers of each replica are dealt out to stages
   local equal = chance(0.5)
   local longest = pick{ 3, 12, 40 }
   local s = { requests = make_requests(whole(3, 60), equal, longest), policies = {} }
@@ -417,8 +432,11 @@ local function make_scenario()
     token_budget = pick{ false, 1, 4, 16, 64 } or nil, max_requests = pick{ false, false, 1, 3, 10 } or nil,
     prefix_cache = chance(0.7), async_scheduling = chance(0.3),
     swap = { tokens = pick{ 10, 1000 }, seconds_per_token = equal and pick{ 0, 2 ^ -12 } or 0.0003 } }
-  if not together and not staged and chance(0.25) then
-    cluster.gpus, cluster.groups = nil, make_groups(equal, largest, block)
+  -- KV memory moves, and replicas come and go.
+  local moving = not together and not staged and (chance(0.3) or wanders)
+  if moving then cluster.link = make_link(equal) end
+  if moving or not together and not staged and chance(0.25) then
+    cluster.gpus, cluster.groups = nil, make_groups(equal, largest, block, moving)
     staged = false
     for _, group in ipairs(cluster.groups) do staged = staged or group.pipeline ~= nil end
     if staged then cluster.async_scheduling, cluster.swap = nil, nil end
@@ -450,7 +468,7 @@ local function make_scenario()
   end
   local replicas = #replicas_of(s)
   for i = 1, ONLY and 1 or POLICIES_PER_FILE do
-    local name = ONLY or pick(NAMES)
+    local name = ONLY or pick(moving and MOVING or NAMES)
     if name == "timers" and replicas > 1 and not equal then name = "fcfs" end -- its timers make replicas start as one
     if name == "static" and (together or staged) then name = "fcfs" end
     local source = POLICIES[name].make(replicas == 1)
@@ -482,7 +500,7 @@ function replicas_of(s)
     for _ = 1, group.gpus / (group.pipeline and group.pipeline.stages or 1) do
       list[#list + 1] = { group = group.name, blocks = group.kv_blocks, block = group.kv_block, watermark = group.watermark,
         max_requests = group.max_requests, token_budget = group.token_budget, pipeline = group.pipeline,
-        latency = l and steps.law(l.base, l.per_token, l.per_context, l.per_request, l.host) }
+        role = group.role, latency = l and steps.law(l.base, l.per_token, l.per_context, l.per_request, l.host) }
     end
   end
   return list
@@ -506,7 +524,8 @@ local function write_files(s, folder)
     "priority = 'priority', client = 'client', session = 'session' },\n    predictor = predict.column {},\n  },\n",
     "  cluster = ", literal(s.cluster), ",\n  latency = latency.step ", literal(s.latency), ",\n",
     s.slo and "  slo = " .. literal(s.slo) .. ",\n" or "", s.fair and "  fair = " .. literal(s.fair) .. ",\n" or "",
-    "  columns = { 'program_mean_s', 'late_tokens' },\n", s.qoe and "  qoe = " .. literal(s.qoe) .. ",\n" or "",
+    "  columns = { 'program_mean_s', 'late_tokens', 'replica_s', 'lost_s' },\n",
+    s.qoe and "  qoe = " .. literal(s.qoe) .. ",\n" or "",
     s.stop and "  stop_time = " .. number(s.stop) .. ",\n" or "",
     s.failures and "  failures = " .. literal(s.failures) .. ",\n" or "",
     s.warmup and "  warmup = " .. literal(s.warmup) .. ",\n" or "",
@@ -521,7 +540,7 @@ local MEASURES = { "finished", "rejected", "unfinished", "censored", "served_sha
   "throughput_tps", "goodput_rps", "ttft_violation", "tbt_violation", "e2e_violation", "late_violation",
   "slo_attainment", "waited_fraction", "e2e_mean_s", "preemptions", "ttft_mean_s", "tpot_mean_s", "itl_mean_s", "kv_mean",
   "batch_mean", "gpu_util", "idle_with_work_s", "qoe_mean", "program_mean_s", "program_tokens_s", "service_gap",
-  "late_tokens", "late_mean_s" }
+  "late_tokens", "late_mean_s", "replica_s", "lost_s" }
 
 local function compare_requests(rows, result)
   if not rows then return "the program wrote no dump" end
@@ -572,7 +591,7 @@ local function simulate(s, p, folder)
   return steps.run{
     policy = simulator.load_text(p.source), requests = csv.read(folder .. "/requests.csv"),
     latency = steps.law(l.base, l.per_token, l.per_context, l.per_request, l.host), kinds = replicas_of(s),
-    several = c.groups ~= nil, failures = s.failures,
+    several = c.groups ~= nil, failures = s.failures, links = c.link and { c.link },
     group = c.experts and c.experts.parallel, blocks = c.kv_blocks,
     block = c.kv_block, watermark = c.watermark, prefix_cache = c.prefix_cache, async = c.async_scheduling,
     token_budget = c.token_budget, max_requests = c.max_requests, reserve = c.reserve, max_length = c.kv_max_length,

@@ -5,51 +5,11 @@
 package.path = "tests/lua/?.lua;tests/oracle/?.lua;" .. package.path
 local tap = require "tap"
 local program = require "program"
+local through = require "fluid"
 
 local count, seed = tonumber(arg[1]) or 30, tonumber(arg[2]) or 1
 local random = program.random(seed)
 local folder = program.temporary_folder()
-
--- The model --------------------------------------------------------------------------------------------------
-
--- Transfers { start =, work = seconds alone } of one wire, in order of start: when each is through.
-local through = {}
-
-function through.none(list)
-  for _, transfer in ipairs(list) do transfer.through = transfer.start + transfer.work end
-end
-
-function through.fifo(list)
-  local free = 0
-  for _, transfer in ipairs(list) do
-    free = math.max(free, transfer.start) + transfer.work
-    transfer.through = free
-  end
-end
-
--- Water flows in equal parts to all that are there; from each start and end to the next.
-function through.fair(list)
-  local on, next_one, now = {}, 1, 0
-  while next_one <= #list or #on > 0 do
-    local ends = math.huge
-    for _, transfer in ipairs(on) do ends = math.min(ends, now + transfer.left * #on) end
-    local starts = list[next_one] and list[next_one].start or math.huge
-    local at = math.min(starts, ends)
-    for _, transfer in ipairs(on) do transfer.left = transfer.left - (at - now) / #on end
-    now = at
-    for i = #on, 1, -1 do
-      if on[i].left <= 1e-13 then
-        on[i].through = now
-        table.remove(on, i)
-      end
-    end
-    if starts <= now then
-      list[next_one].left = list[next_one].work
-      table.insert(on, list[next_one])
-      next_one = next_one + 1
-    end
-  end
-end
 
 -- Random transfers -------------------------------------------------------------------------------------------
 

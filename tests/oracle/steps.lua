@@ -11,6 +11,8 @@ local promises = require "promises"
 local simulator = require "simulator"
 local answers = require "answers"
 local stages = require "stages"
+local transfers = require "transfers"
+local lifecycle = require "lifecycle"
 local steps = {}
 
 -- --- latency -----------------------------------------------------------------------------------------------------------
@@ -90,9 +92,9 @@ local function by_admission(a, b) return a.order < b.order end
 -- options: policy, requests (as simulator.run), latency; and, optional, params, replicas (1), blocks (none: no limit),
 -- group (so many replicas step together), block (16), watermark (0), prefix_cache (true), async, token_budget,
 -- max_requests, reserve ("chunk"), max_length, pipeline (as stages.new), swap = { tokens, seconds_per_token }, oracle,
--- slo, stop, warmup (as simulator.run), qoe, fair, failures = { { at =, replica =, repair = }, ... }.
--- kinds[id]: what is different about a replica of cluster.groups, of
--- latency, blocks, block, watermark, token_budget, max_requests, pipeline; and group, its name.
+-- slo, stop, warmup (as simulator.run), qoe, fair, failures = { { at =, replica =, repair = }, ... }, links = { { from =, to =,
+-- seconds_per_token =, latency =, share =, per = }, ... }. kinds[id]: what is different about a replica of cluster.groups, of
+-- latency, blocks, block, watermark, token_budget, max_requests, pipeline, role, start_delay, most of its kind; group, its name.
 function steps.run(options)
   local result = { requests = {}, runs = {}, rejected = {}, series = {} }
   local sim = { now = 0, running = 0, waiting = 0, slo = options.slo or {}, replicas = {}, queues = {}, arrivals_ended = false,
@@ -103,12 +105,11 @@ function steps.run(options)
   local version, last_general, planning = 0, 0, false -- news is numbered; the newest that concerns every replica
   local swap, host_used = options.swap, 0 -- one host memory for all
   local total = { steps = 0, rows = 0, busy = 0, memory = 0, preemptions = 0, idle = 0, gaps = 0, gap_time = 0, ends = 0,
-                  peak = 0, present = 0, room = 0 } -- of the time of observation
+                  peak = 0, present = 0, room = 0, lost = 0 } -- of the time of observation
   local window, stopped = promises.window(options.requests, options.warmup), false
   local service, changed, warm = answers.new_service(options.fair or { w_prompt = 1, w_output = 2 }), false, false
-  local failures = {}
-  for i, failure in ipairs(options.failures or {}) do failures[i] = failure end
-  local begin_step
+  local notices = {} -- for `signal`
+  local building, moves, life, begin_step -- building: the step that is filled
 
   local function count_requests()
     sim.running, sim.waiting = 0, 0
@@ -117,6 +118,7 @@ function steps.run(options)
     end
   end
   local function bury(record)
+    moves.give_up(record, "done", true)
     for i, other in ipairs(alive) do if other == record then table.remove(alive, i) break end end
     record.state = "gone"
     count_requests()
@@ -137,6 +139,7 @@ function steps.run(options)
     function req.computed() return record.computed end
     function req.rank(_, number) record.rank = number end
     function req.preemptions() return record.preemptions end
+    function req.failures() return record.failures or 0 end
     function req.first_token_at() return record.first end
     function req.attained() return record.attained + (record.state == "running" and sim.now - record.since or 0) end
     function req.phase()
@@ -200,15 +203,18 @@ function steps.run(options)
     return false
   end
 
-  -- The same, less what waits in the own queues of other replicas, which is no business of this one.
+  -- The same, less what is no business of this one: what waits in the own queues of others, and what is handed over or on
+  -- its way, unless it waits in this one's.
   local function has_own_work(replica)
-    local elsewhere = {}
-    for _, other in ipairs(sim.replicas) do
-      for i = 1, other ~= replica and #other.queue or 0 do elsewhere[other.queue[i]] = true end
-    end
     for _, record in ipairs(alive) do
-      local waits = record.state ~= "running" and not elsewhere[record.req]
-      if waits or (record.state == "running" and record.home == replica and not record.in_flight) then return true end
+      local queue, state = queue_of(record.req), record.state
+      if state == "running" then
+        if record.home == replica and not record.in_flight then return true end
+      elseif queue and queue.owner then
+        if queue.owner == replica then return true end
+      elseif state ~= "handoff" and state ~= "moving" then
+        return true
+      end
     end
     return false
   end
@@ -238,7 +244,8 @@ function steps.run(options)
     local record = record_of[req]
     assert(record.state ~= "running", "a running request cannot be rejected")
     unqueue(req)
-    if record.state == "paused" then record.home.pool.release(record, false) end
+    if record.state == "moving" then sim:abort(req) end
+    if record.state == "paused" or record.state == "handoff" then record.home.pool.release(record, false) end
     if record.state == "swapped" then host_used = host_used - record.computed end
     bury(record)
     record.home, record.rejected = nil, self.now
@@ -298,6 +305,7 @@ function steps.run(options)
       record.computed = math.min(record.computed, record.prompt)
     end
     local anew = how == "recompute" or how == "restart"
+    moves.give_up(record, "preempted")
     if how ~= "pause" then replica.pool.release(record, anew) end
     if anew then record.computed, record.home = 0, nil end
     record.attained, record.since = record.attained + sim.now - record.since, sim.now
@@ -345,6 +353,9 @@ function steps.run(options)
     assert(not runs or record.home == replica, "it runs on another replica")
     if row_of(step, record) then return true end
     if record.in_flight then return false, "flight" end
+    if not runs and replica.state == "draining" and not (record.state == "paused" and record.home == replica) then
+      return false, "draining"
+    end
     if options.several and record.state == "waiting" and not could_hold(replica, record) then return false, "elsewhere" end
     -- The step was composed when the one before it began, by those who were there.
     if options.async and not runs and not step.fresh and replica.running > 0 and replica.last_end == sim.now
@@ -353,7 +364,9 @@ function steps.run(options)
       return false, "late"
     end
     if not runs and replica.running >= replica.max_requests then return false, "requests" end
-    if record.state == "paused" and record.home ~= replica then return false, "elsewhere" end
+    if step.left() <= 0 then return false, "tokens" end
+    local aside = record.state == "paused" or record.state == "handoff"
+    if record.state == "moving" or aside and record.home ~= replica then return false, "elsewhere" end
     local found, computed = 0, record.computed
     if record.state == "waiting" then
       found = pool.find(record, known(record))
@@ -366,7 +379,7 @@ function steps.run(options)
     local takes = pool.blocks(computed + chunk)
     local asks, spare = takes, 0
     if record.state == "waiting" then takes, asks, spare = reserve_of(replica, record, takes) end
-    if record.state == "paused" or record.state == "swapped" then -- what was set aside comes back as it was
+    if aside or record.state == "swapped" then -- what was set aside comes back as it was
       local _
       _, _, spare = reserve_of(replica, record, takes)
     end
@@ -377,7 +390,7 @@ function steps.run(options)
         host_used = host_used - computed
         replica.swap_s = replica.swap_s + swap.seconds_per_token * computed
       end
-      record.origin = unqueue(record.req)
+      record.origin, record.news = unqueue(record.req), -1
       admissions = admissions + 1
       record.waited, record.since = record.waited + sim.now - record.since, sim.now
       record.order, record.state, record.home, record.computed = admissions, "running", replica, computed
@@ -535,12 +548,14 @@ function steps.run(options)
   local function report(replica)
     local run = replica.run
     replica.run, replica.boundary, changed = nil, false, true
-    total.ends = total.ends + (run.used_at_start + run.used_at_end) / 2 * promises.part(window, run.start, run.stop)
+    total.ends = total.ends + (run.used_at_start + run.used_at_end) / 2 * promises.part(window, run.from, run.stop)
     local step = { duration = run.stop - run.start, count = run.count, requests = #run.rows,
                    prefill_tokens = run.prefill, decode_tokens = run.decode }
     step.tbt = run.tbt or (run.decode > 0 and step.duration / step.count or 0)
     table.insert(result.runs, { replica = replica.id, start = run.start, stop = run.stop, count = run.count,
                                 requests = #run.rows, prefill = run.prefill, decode = run.decode })
+    moves.leave(replica)
+    moves.send_on()
     if policy.stepped then policy:stepped(replica, step) end
   end
 
@@ -637,7 +652,7 @@ function steps.run(options)
   end
 
   local function start_run(replica, step)
-    replica.run = { rows = step.rows, count = 0, start = sim.now, most = step.most, static = step.static,
+    replica.run = { rows = step.rows, count = 0, start = sim.now, from = sim.now, most = step.most, static = step.static,
                     rule = step.rule, prefill = 0, decode = 0 }
     replica.swap_s = replica.swap_s + (step.seconds or 0)
     begin_step(replica)
@@ -659,7 +674,7 @@ function steps.run(options)
 
   -- The rows of a step, or of a batch of a pipeline, have computed their tokens. True if there were prompts; who is done.
   local function advance_rows(replica, run)
-    local leaving, prefill = {}, false
+    local leaving, handed, prefill = {}, {}, false
     local observed = sim.now > window.start
     if observed then total.steps, total.rows = total.steps + 1, total.rows + #run.rows end
     for _, row in ipairs(run.rows) do
@@ -674,10 +689,12 @@ function steps.run(options)
             total.gaps, total.gap_time = total.gaps + 1, total.gap_time + sim.now - record.last
           end
           record.first, record.last = record.first or sim.now, sim.now
+          if record.emitted == 1 and record.output > 1 and replica.role == "prefill" then table.insert(handed, record) end
         end
       end
       if record.emitted >= record.output then table.insert(leaving, record) end
     end
+    moves.hand_over(handed)
     for _, record in ipairs(leaving) do
       record.stop = sim.now
       replica.pool.release(record, false)
@@ -699,6 +716,8 @@ function steps.run(options)
     step.tbt = batch.decode > 0 and step.duration or 0
     table.insert(result.runs, { replica = replica.id, start = batch.start, stop = sim.now, count = 1,
                                 requests = #batch.rows, prefill = batch.prefill, decode = batch.decode })
+    moves.leave(replica)
+    moves.send_on()
     if policy.stepped then policy:stepped(replica, step) end
   end
 
@@ -724,13 +743,17 @@ function steps.run(options)
   end
 
   local function schedule(replica)
-    if replica.run then report(replica) end -- cut short
+    if replica.run then -- cut short
+      report(replica)
+      replica.ended = true
+      if not (replica.state == "up" or replica.state == "draining") or not has_work(replica) then return end
+    end
     local step = new_step(replica)
-    planning, replica.ended, replica.building = true, false, true
+    building, planning, replica.ended, replica.building = step, true, false, true
     policy:schedule(replica, step)
     if #step.rows == 0 and not step.deliberate then step:carry() end -- what runs goes on where nothing is said
     if step.static then step:barrier() end -- rows that were added after it was called
-    planning, replica.building, replica.seen, replica.deliberate = false, false, version, step.deliberate
+    building, planning, replica.building, replica.seen, replica.deliberate = nil, false, false, version, step.deliberate
     if step.late then step.most = 1 end
     if #step.rows == 0 then return end
     table.sort(step.rows, function(a, b)
@@ -777,63 +800,106 @@ function steps.run(options)
     if sim.arrivals_ended then general_news() end
   end
 
-  -- The step under way never was, and all that the memory held is gone.
-  local function fail(replica, repair)
-    if replica.down then return end
-    local run, lost = replica.run, {}
+  -- --- what moves, and who comes and goes (transfers.lua, lifecycle.lua) ---------------------------------------------
+
+  local world = { sim = sim, policy = policy, alive = alive, record_of = record_of, total = total, window = window,
+                  links = options.links, failures = options.failures, unqueue = unqueue, put_back = put_back,
+                  general_news = general_news, count_requests = count_requests }
+  function world.touch() changed = true end
+  function world.notify(event) if policy.signal then table.insert(notices, event) end end
+  function world.free_host(tokens) host_used = host_used - tokens end
+  function world.change_one(replica)
+    version = version + 1
+    replica.told = version
+    if not replica.run and not (replica.line and not replica.line.open()) then replica.ended = true end
+  end
+  -- Blocks come or go at once, not evenly over a run.
+  function world.account(replica, change)
+    local run = replica.run
     if run then
-      total.ends = total.ends + (run.used_at_start + replica.kv.used) / 2 * promises.part(window, run.start, sim.now)
+      total.ends = total.ends + (run.used_at_start + replica.kv.used) / 2 * promises.part(window, run.from, sim.now)
     end
-    for _, record in ipairs(alive) do
-      if record.home == replica and (record.state == "running" or record.state == "paused") then table.insert(lost, record) end
+    change()
+    if run then run.used_at_start, run.from = replica.kv.used, sim.now end
+  end
+  -- It runs no more, and waits in no queue with its memory kept.
+  function world.hand_out(record, state)
+    local row, at
+    if building then row, at = row_of(building, record) end
+    if row then
+      table.remove(building.rows, at)
+      building.requests, building.tokens = building.requests - 1, building.tokens - row.tokens
     end
-    table.sort(lost, by_admission)
-    replica.run, replica.boundary, replica.swap_s, replica.down, changed = nil, false, 0, true, true
-    replica.up_at = repair and sim.now + repair
-    replica.pool.clear()
-    for i = #lost, 1, -1 do
-      local record, to = lost[i], lost[i].origin or sim.queue
-      if record.state == "running" then
-        record.attained, record.since = record.attained + sim.now - record.since, sim.now
-      else
-        unqueue(record.req)
-      end
-      record.state, record.computed, record.home, record.blocks = "waiting", 0, nil, {}
-      put_back(record, to.owner == replica and sim.queue or to)
-    end
+    record.attained, record.since = record.attained + sim.now - record.since, sim.now
+    record.state, record.news, changed = state, -1, true
     count_requests()
-    general_news()
+  end
+  moves, life = transfers.open(world), lifecycle.open(world)
+  world.moves = moves
+
+  -- What happened while hooks ran.
+  local function follow_up()
+    repeat
+      life.follow_up()
+      local list, any = notices, #notices > 0
+      while #list > 0 do
+        local event = table.remove(list, 1)
+        local record = event.request and record_of[event.request]
+        if not record or record.state ~= "gone" then
+          for i = #(event.requests or {}), 1, -1 do
+            if record_of[event.requests[i]].state == "gone" then table.remove(event.requests, i) end
+          end
+          policy:signal(event)
+        end
+      end
+    until not any
   end
 
-  -- The next event in the order of time, then kind: the end of a step (by replica), a failure or the end of one, an arrival,
-  -- a timer.
+  -- The next event in the order of time, then kind: the end of a step (by replica), the arrival of memory, a replica that
+  -- changes, an arrival, a timer.
   local function next_event()
     local best, lives
-    local function offer(time, call, alone)
-      if time and (not best or time < best.time) then best = { time = time, call = call } end
+    local function offer(kind, time, call, alone)
+      if time and (not best or time < best.time) then best = { time = time, kind = kind, call = call } end
       if time and not alone then lives = true end
     end
     for _, replica in ipairs(sim.replicas) do
-      if replica.run and not replica.boundary then offer(replica.run.step_end, function() end_step(replica) end) end
-      if replica.line then offer(replica.line.next(), function() move_stages(replica) end) end
+      if replica.run and not replica.boundary then offer(1, replica.run.step_end, function() end_step(replica) end) end
+      if replica.line then offer(1, replica.line.next(), function() move_stages(replica) end) end
     end
-    for id, replica in ipairs(sim.replicas) do
-      offer(replica.up_at, function()
-        replica.down, replica.up_at, replica.ended = false, nil, true
-        general_news()
-      end)
-      for i, failure in ipairs(failures) do
-        if failure.replica == id then
-          offer(failure.at, function() table.remove(failures, i) fail(replica, failure.repair) end, true)
-        end
-      end
-    end
+    offer(2, moves.next(), moves.arrive)
+    life.offer(offer)
     local record = options.requests[next_arrival]
-    if record then offer(record.arrival, function() next_arrival = next_arrival + 1 arrive(record) end) end
+    if record then offer(4, record.arrival, function() next_arrival = next_arrival + 1 arrive(record) end) end
     for i, timer in ipairs(timers) do
-      offer(timer.time, function() table.remove(timers, i) general_news() timer.call() end)
+      offer(5, timer.time, function() table.remove(timers, i) general_news() timer.call() end)
     end
     return lives and best -- failures to come do not keep a run alive
+  end
+
+  -- An instant goes through the kinds of events in order. What is due again at once waits for the next, which is at the same
+  -- time; so do timers behind it, but not requests that arrive.
+  local function live_instant()
+    local kind = 0
+    local function due(event) return event and event.time == sim.now end
+    local event = next_event()
+    while due(event) do
+      local record = options.requests[next_arrival]
+      if event.kind < kind and kind <= 4 and record and record.arrival == sim.now then
+        next_arrival = next_arrival + 1
+        arrive(record)
+      elseif event.kind >= kind then
+        kind = event.kind
+        event.call()
+      else
+        return
+      end
+      event = next_event()
+      if not (kind == 3 and due(event) and event.kind == 3) then -- replicas change all at once
+        follow_up()
+        event = next_event()
+      end
+    end
   end
 
   -- The instant is over.
@@ -852,8 +918,10 @@ function steps.run(options)
       total.memory = total.memory + replica.kv.used * part
       local dummy = not replica.run and not may_start(replica)
       local flying = replica.line and #replica.line.in_flight > 0
-      local stands = not replica.run and not dummy and not flying and not replica.deliberate and not replica.down
-      if not replica.down then
+      local there = replica.state ~= "down" and replica.state ~= "off"
+      local stands = not replica.run and not dummy and not flying and not replica.deliberate
+        and (replica.state == "up" or replica.state == "draining")
+      if there then
         total.present, total.room = total.present + part, total.room + part * replica.kv.capacity
       end
       if replica.run or dummy then total.busy = total.busy + part end
@@ -870,28 +938,36 @@ function steps.run(options)
     local any = false
     for _, replica in ipairs(sim.replicas) do
       local needs
-      if replica.down then needs = false
+      if replica.state ~= "up" and replica.state ~= "draining" then needs = false
       elseif replica.run then
-        needs = replica.boundary and has_news(replica)
+        needs = replica.boundary and (has_news(replica) or not goes_on(replica)) -- others may have taken the blocks
         if replica.boundary and not needs then begin_step(replica) end
       elseif replica.line and not replica.line.open() then needs = false
       elseif has_work(replica) then needs = may_start(replica) and (replica.ended or has_news(replica))
       end
       while needs do
         schedule(replica)
+        follow_up()
         any, needs = true, replica.line and replica.ended and has_work(replica) -- ahead, it may take several
       end
     end
-    if any then return true end
+    return any
+  end
+
+  local function plan()
+    moves.send_on()
+    repeat until not schedule_all() and not start_held()
+    moves.send_on()
     for _, replica in ipairs(sim.replicas) do -- as if it had been called: what comes later is news
-      if not replica.run and not replica.down and not has_work(replica) then replica.ended, replica.seen = false, version end
+      if not replica.run and not has_work(replica) then replica.ended, replica.seen = false, version end
     end
   end
 
-  local function new_replica(id)
-    local kind = setmetatable(options.kinds and options.kinds[id] or {}, { __index = options })
+  local function new_replica(id, kind)
+    kind = kind or setmetatable(options.kinds and options.kinds[id] or {}, { __index = options })
     local pool = new_pool(kind.blocks or math.huge, kind.block or 16, options.prefix_cache ~= false)
-    local replica = { id = id, role = "both", pool = pool, seen = -1, told = 0, swap_s = 0, boundary = false, ended = true,
+    local replica = { id = id, role = kind.role or "both", state = "up", kind = kind, pool = pool, seen = -1, told = 0,
+                      swap_s = 0, boundary = false, ended = true,
                       chunked = true, reserve = options.reserve or "chunk", watermark = kind.watermark or 0,
                       max_requests = kind.max_requests or math.huge, token_budget = kind.token_budget or math.huge,
                       law = kind.latency, group = kind.group }
@@ -909,6 +985,7 @@ function steps.run(options)
       local record = record_of[req]
       return record.state == "waiting" and pool.find(record, known(record)) * pool.size or 0
     end
+    replica.drain, replica.undrain, replica.remove, replica.fail = life.drain, life.undrain, life.remove, life.fail
     function replica:each_running()
       local list, i = running_of(replica), 0
       return function()
@@ -928,28 +1005,32 @@ function steps.run(options)
     end })
   end
 
+  world.new_replica = new_replica
+  function sim:group(name)
+    local list = {}
+    for _, replica in ipairs(self.replicas) do if replica.group == name then table.insert(list, replica) end end
+    return list
+  end
   sim.queue = simulator.new_queue(sim)
   sim.inbox = sim.queue
   for id = 1, options.kinds and #options.kinds or options.replicas or 1 do sim.replicas[id] = new_replica(id) end
   for i, record in ipairs(options.requests) do record.number, record.client = i, record.client or 0 end
   if policy.init then policy:init() end
 
+  follow_up()
+
   while true do
+    live_instant()
+    plan()
+    if not options.requests[next_arrival] and #alive == 0 then break end
     local event = next_event()
-    if event and event.time == sim.now then
-      event.call()
-    elseif not options.requests[next_arrival] and #alive == 0 then
+    if not event then break end
+    if options.stop and event.time > options.stop then
+      advance(options.stop)
+      stopped = true
       break
-    elseif not schedule_all() and not start_held() then -- and what a policy's timers of no delay do is done, too
-      event = next_event()
-      if not event then break end
-      if options.stop and event.time > options.stop then
-        advance(options.stop)
-        stopped = true
-        break
-      end
-      advance(event.time)
     end
+    advance(event.time)
   end
 
   -- --- measures --------------------------------------------------------------------------------------------------------------
@@ -958,7 +1039,7 @@ function steps.run(options)
   look(sim.now)
   for _, replica in ipairs(sim.replicas) do -- a run that was cut
     local run = replica.run
-    local part = run and promises.part(window, run.start, sim.now) or 0
+    local part = run and promises.part(window, run.from, sim.now) or 0
     if run then total.ends = total.ends + (run.used_at_start + replica.kv.used) / 2 * part end
     for _, row in ipairs(run and run.static and run.rows or {}) do
       row.record.first, row.record.tbt = row.record.first or run.first, run.tbt
@@ -987,13 +1068,14 @@ function steps.run(options)
   measures.batch_mean = total.steps > 0 and total.rows / total.steps or nil
   measures.ttft_mean_s, measures.tpot_mean_s = served > 0 and ttft / served or nil, many > 0 and tpot / many or nil
   local replica_time = total.present
+  measures.replica_s, measures.lost_s = total.present, total.lost
   if replica_time > 0 then measures.gpu_util = total.busy / replica_time end
   if total.room < math.huge and replica_time > 0 then
     measures.kv_mean = total.memory / total.room
     -- The same, where the mean of the first and last step of a run of equal steps stands for all of them.
     measures.kv_mean_of_ends = total.ends / total.room
-    measures.kv_peak = total.peak
   end
+  if total.room < math.huge and measures.duration_s > 0 then measures.kv_peak = total.peak end
   return result
 end
 
