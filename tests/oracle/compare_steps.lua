@@ -327,7 +327,7 @@ function P:schedule(replica, step)
 end
 return P]]):format(by, by:find('"') and chance(0.5) and "{ by = " .. by .. " }" or "", whole(2, 8),
     pick{ "0", "1", "0.5" }, pick{ "{}", "{ 4, 8, 16, 64 }", "{ 2, 3 }" }, pick{ "math.huge", "3" },
-    one and pick{ "false", '"recompute"', '"swap"', '"pause"' } or "false") end }
+    one and pick{ "false", '"recompute"', '"swap"', '"pause"' } or pick{ "false", '"recompute"' }) end }
 
 POLICIES.static = { make = function() return ([[
 local P = {}
@@ -415,7 +415,7 @@ end
 local function make_scenario()
   local wanders = WANDERING[ONLY] ~= nil
   local together = not wanders and chance(0.3) and whole(2, 3) or nil -- replicas in a row step together
-  local staged = not together and not wanders and chance(0.3) and whole(2, 4) or nil -- the layers of each replica are dealt out to stages
+  local staged = not together and not wanders and chance(0.3) and whole(2, 4) or nil -- layers are dealt out to stages
   local equal = chance(0.5)
   local longest = pick{ 3, 12, 40 }
   local s = { requests = make_requests(whole(3, 60), equal, longest), policies = {} }
@@ -467,6 +467,9 @@ local function make_scenario()
     if #s.failures == 0 then s.failures = nil end
   end
   local replicas = #replicas_of(s)
+  -- (What one replica preempts another takes, without what was computed of it, and on stages two requests that do not fit
+  -- together take turns to preempt each other: that need not come to an end.)
+  if (replicas > 1 or staged) and not s.stop then s.stop = last + 8 end
   for i = 1, ONLY and 1 or POLICIES_PER_FILE do
     local name = ONLY or pick(moving and MOVING or NAMES)
     if name == "timers" and replicas > 1 and not equal then name = "fcfs" end -- its timers make replicas start as one

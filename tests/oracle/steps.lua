@@ -94,7 +94,7 @@ local function by_admission(a, b) return a.order < b.order end
 -- max_requests, reserve ("chunk"), max_length, pipeline (as stages.new), swap = { tokens, seconds_per_token }, oracle,
 -- slo, stop, warmup (as simulator.run), qoe, fair, failures = { { at =, replica =, repair = }, ... }, links = { { from =, to =,
 -- seconds_per_token =, latency =, share =, per = }, ... }. kinds[id]: what is different about a replica of cluster.groups, of
--- latency, blocks, block, watermark, token_budget, max_requests, pipeline, role, start_delay, most of its kind; group, its name.
+-- latency, blocks, block, watermark, token_budget, max_requests, pipeline, role, start_delay, most of a kind; group, its name.
 function steps.run(options)
   local result = { requests = {}, runs = {}, rejected = {}, series = {} }
   local sim = { now = 0, running = 0, waiting = 0, slo = options.slo or {}, replicas = {}, queues = {}, arrivals_ended = false,
