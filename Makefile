@@ -35,8 +35,10 @@ DATADIR := $(PREFIX)/share/mbsand
 # Walls of the build (SECURITY.md): what a mistake in C would have to get past.
 HARDEN        := -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fPIE
 FLAGS_release := -O2 -g -DNDEBUG $(HARDEN)
-# What `make release` builds: the same, as a whole and laid out for the benchmark's path. First a build that counts.
-FLAGS_counting := $(FLAGS_release) -flto=auto -fprofile-generate -fprofile-update=atomic
+# What `make release` builds: the same, as a whole and laid out for the benchmark's path, but for rooms that no run spends
+# time in: their objects are those of the release build. First a build that counts.
+COLD := cli explain fit pack page plan planner probe series sweep tracks
+FLAGS_counting := $(FLAGS_release) -g0 -flto=auto -fprofile-generate -fprofile-update=atomic
 FLAGS_fast     := $(FLAGS_release) -flto=auto -fprofile-use -fprofile-correction -Wno-missing-profile
 FLAGS_debug   := -O1 -g -DMB_DEBUG -fno-omit-frame-pointer
 # Of debugging information the sanitizers need the lines.
@@ -64,9 +66,12 @@ endif
 
 # src/playground is what a page in a browser has instead of some of these.
 SOURCES := $(filter-out src/playground/% $(if $(filter fuzz,$(BUILD)),$(UNFUZZED:%=src/%/%)),$(sort $(wildcard src/*/*.c)))
+READY   := $(if $(filter counting fast,$(BUILD)),$(filter-out $(WITH_MPI),$(filter $(COLD:%=src/%/%),$(SOURCES))))
 SHARED  := $(filter $(addprefix src/,$(addsuffix /%,$(LUALESS))),$(SOURCES))
-OBJECTS := $(patsubst src/%.c,$(COMMON)/%.o,$(SHARED)) $(WITH_MPI:src/%.c=$(OUT)/%.o) \
-           $(patsubst src/%.c,$(PLAIN)/%.o,$(filter-out $(SHARED) $(WITH_MPI),$(SOURCES)))
+OBJECTS := $(patsubst src/%.c,$(COMMON)/%.o,$(filter-out $(READY),$(SHARED))) $(WITH_MPI:src/%.c=$(OUT)/%.o) \
+           $(patsubst src/%.c,$(PLAIN)/%.o,$(filter-out $(SHARED) $(WITH_MPI) $(READY),$(SOURCES))) \
+           $(patsubst src/%.c,build/common-release-$(COMPILER)/%.o,$(filter $(SHARED),$(READY))) \
+           $(patsubst src/%.c,build/$(LUA_PACKAGE)-release-$(COMPILER)/%.o,$(filter-out $(SHARED),$(READY)))
 CORE    := $(filter-out $(PLAIN)/cli/main.o,$(OBJECTS))
 TESTS   ?= $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 UNIT    := $(TESTS:%=$(OUT)/tests/%)
@@ -74,7 +79,7 @@ FUZZ    := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(sort $(wildcard tests/fuzz/
 BENCH   := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(sort $(wildcard tests/bench/bench_*.c)))
 SCRIPTS := lua policies scenarios data
 
-.PHONY: all release binary warnings probe probe-llama run test unit unit-programs fuzz-programs bench bench-programs lint format install files uninstall sbom dist deb static clean
+.PHONY: all release cold binary warnings probe probe-llama run test unit unit-programs fuzz-programs bench bench-programs lint format install files uninstall sbom dist deb static clean
 .DELETE_ON_ERROR:
 
 # In two steps: what the first installs, the second finds.
@@ -91,12 +96,15 @@ binary: $(OUT)/mbsand
 TRAINING := tests/bench/batch.lua tests/bench/steps.lua
 release:
 	@.ci/packages $(if $(filter luajit,$(LUA)),luajit,build)
+	@$(MAKE) --no-print-directory BUILD=release cold
 	@rm -rf $(FAST) && $(MAKE) --no-print-directory BUILD=counting OUT=$(FAST) $(FAST)/mbsand
 	@for scenario in $(TRAINING); do \
 	    $(FAST)/mbsand $$scenario --quiet --jobs 1 --set workload.limit=30000 >/dev/null || exit 1; done
 	@find $(FAST) -name '*.o' -delete && rm $(FAST)/mbsand
 	@$(MAKE) --no-print-directory BUILD=fast OUT=$(FAST) $(FAST)/mbsand
 	@ln -sfn ../$(FAST)/mbsand build/mbsand
+
+cold: $(filter $(foreach room,$(COLD),$(COMMON)/$(room)/% $(PLAIN)/$(room)/%),$(OBJECTS))
 
 run: all
 	./build/mbsand scenarios/burst.lua
