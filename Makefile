@@ -7,6 +7,7 @@
 #   make bench               benchmarks       make lint | format    style
 #   make playground          the page in a browser, as static files in build/playground
 #   make probe               the CUDA plugin of mbsand probe, where nvcc is (NVCC)
+#   make gpu-check           all that needs a graphics card, in at most ten minutes
 #   make probe-llama         its llama.cpp plugin, where pkg-config finds llama.cpp, or LLAMA_DIR=its folder
 #   make install             DESTDIR, PREFIX  make uninstall | sbom | dist | clean
 #   make deb | static        packages in build/: for Debian and Ubuntu; for any Linux of this processor
@@ -79,7 +80,7 @@ FUZZ    := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(sort $(wildcard tests/fuzz/
 BENCH   := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(sort $(wildcard tests/bench/bench_*.c)))
 SCRIPTS := lua policies scenarios data
 
-.PHONY: all release cold binary warnings probe probe-llama run test unit unit-programs fuzz-programs bench bench-programs lint format install files uninstall sbom dist deb static clean
+.PHONY: all release cold binary warnings probe probe-llama gpu-check run test unit unit-programs fuzz-programs bench bench-programs lint format install files uninstall sbom dist deb static clean
 .DELETE_ON_ERROR:
 
 # In two steps: what the first installs, the second finds.
@@ -114,13 +115,17 @@ NVCC       ?= $(firstword $(wildcard /usr/local/cuda/bin/nvcc) nvcc)
 CUDA_ARCHS ?= 80 89 90
 probe: $(OUT)/mbsand-probe-cuda.so
 
-$(OUT)/mbsand-probe-cuda.so: $(wildcard src/probe/cuda/*.cu src/probe/cuda/*.cuh) src/probe/backend.h
+$(OUT)/mbsand-probe-cuda.so: src/probe/cuda/probe_cuda.cu $(wildcard src/probe/cuda/*.cuh) src/probe/backend.h
 	@command -v $(NVCC) >/dev/null || { echo "make probe needs nvcc; set NVCC=/path/to/nvcc"; exit 2; }
 	@mkdir -p $(@D)
 	@echo "NVCC $@"
 	@$(NVCC) -std=c++17 -O3 -shared -Xcompiler -fPIC,-fvisibility=hidden,-Wall,-Wextra \
 	    $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
 	    -gencode arch=compute_$(lastword $(CUDA_ARCHS)),code=compute_$(lastword $(CUDA_ARCHS)) -Isrc -o $@ $(filter %.cu,$^) -lcublas
+
+# On a machine with a card: the plugin, measured and compared.
+gpu-check:
+	@tests/gpu_check.sh
 
 # The same for llama.cpp: LLAMA_DIR has include, lib and a file with the version; .ci/llama fetches such a folder.
 LLAMA_DIR ?=

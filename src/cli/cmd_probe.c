@@ -44,7 +44,8 @@ static void print_help(void) {
         "      --grid G             steps (default): a log of steps, for latency.step;\n"
         "                           batches: whole batches by size and length, for latency.batch;\n"
         "                           profile: a folder of operator tables, for latency.profile\n"
-        "      --batch LIST         requests at once (1,2,4,8,16,32,64,128)\n"
+        "      --batch LIST         requests at once (1..8,10,12,16,24,32,48,64,96,128: kernels change "
+        "between powers of two)\n"
         "      --seq LIST           tokens of a request (128,512,2048,8192)\n"
         "      --trials N           of each cell, after one that does not count (5)\n"
         "      --precision P        bf16 or fp16 (cuda), fp32 (cpu)\n"
@@ -175,7 +176,8 @@ static int parse(int argc, char **argv, options *o) {
                                          {"help", no_argument, NULL, 'h'},
                                          {NULL, 0, NULL, 0}};
     *o = (options){.backend = "cuda", .trials = 5, .budget_s = INFINITY};
-    if (!mb_list_parse("1..128:x2", &o->batches) || !mb_list_parse("128..8192:x4", &o->lengths))
+    if (!mb_list_parse("1..8,10,12,16,24,32,48,64,96,128", &o->batches) ||
+        !mb_list_parse("128..8192:x4", &o->lengths))
         return mb_cli_usage("probe", "out of memory");
     optind = 1;
     opterr = 0;

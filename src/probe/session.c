@@ -291,7 +291,7 @@ mb_status mb_probe_session_rows(mb_probe_session *s, const uint32_t *tokens, con
     bool good = true;
     for (uint32_t i = 0; i < count; i++)
         good = good && add_row(s, &rows, &used, tokens[i], contexts[i]);
-    return good ? run(s, rows, SAMPLED_LAYERS, seconds, error) : too_large(s, error);
+    return good ? run(s, rows, UINT32_MAX, seconds, error) : too_large(s, error);
 }
 
 mb_status mb_probe_session_hold(mb_probe_session *s, uint32_t sequence, uint32_t tokens, mb_error *error) {

@@ -52,7 +52,8 @@ mb_status mb_probe_session_time_all(mb_probe_session *session, const mb_probe_st
 mb_status mb_probe_session_layer(mb_probe_session *session, const mb_probe_step *step, double *seconds,
                                  mb_error *error);
 mb_status mb_probe_session_head(mb_probe_session *session, uint32_t rows, double *seconds, mb_error *error);
-// Rows as a simulation has them; blocks are the session's affair.
+// Rows as a simulation has them, through every layer: whoever waits for it waits that long. Blocks are the
+// session's affair.
 mb_status mb_probe_session_rows(mb_probe_session *session, const uint32_t *tokens, const uint32_t *contexts,
                                 uint32_t count, double *seconds, mb_error *error);
 

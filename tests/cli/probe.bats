@@ -98,6 +98,22 @@ C
     says "mbsand-probe-cuda.so is of version 99, this program of 2; \`make probe\` builds it where nvcc is"
 }
 
+@test "the check of a graphics card: its script, tried on the CPU, and a sentence where there is no card" {
+    run env BACKEND=cpu MODELS="$PWD/tiny.json" BUDGET=5 BATCHES=1,2,4 LENGTHS=16,64 SECONDS_LIVE=0.1 OUT="$PWD/checked" "$root/tests/gpu_check.sh"
+    echo "$output"
+    [ "$status" -eq 0 ]
+    says "tiny-steps: 14 cells; mean error of the fit"
+    says "tiny-batches: 6 cells"
+    says "a prompt of 64 tokens"
+    says "vllm_v0 ttft_mean_s"
+    says "Everything was done in"
+    [ -s checked/summary.md ] && [ "$(grep -vc '^#\|^[a-z]' checked/tiny-steps.csv)" -eq 14 ]
+    nvidia-smi -L >/dev/null 2>&1 && skip "there is a card"
+    run "$root/tests/gpu_check.sh"
+    [ "$status" -eq 1 ]
+    says "gpu-check: no NVIDIA GPU here (nvidia-smi finds none); nothing was checked"
+}
+
 @test "mistakes" {
     wrong() { # wrong SENTENCE OPTIONS...
         run "$MBSAND" probe "${@:2}"
