@@ -41,12 +41,14 @@ static double wide_enough(double width_s, double to_s) {
     return width_s;
 }
 
-static void add_piece(mb_series_cell *cell, double seconds, double first, double last) {
-    const mb_series_cell piece = {.seconds = seconds,
-                                  .integral = seconds * (first + last) / 2,
-                                  .least = first < last ? first : last,
-                                  .most = first > last ? first : last};
-    merge(cell, &piece);
+static inline void add_piece(mb_series_cell *cell, double seconds, double first, double last) {
+    const double integral = seconds * (first + last) / 2;
+    const double least = first < last ? first : last, most = first > last ? first : last;
+    if (!(seconds > 0)) return;
+    if (cell->seconds > 0)
+        mb_series_put(cell, seconds, integral, least, most);
+    else
+        *cell = (mb_series_cell){.seconds = seconds, .integral = integral, .least = least, .most = most};
 }
 
 void mb_series_slope(mb_series *series, double from_s, double to_s, double first, double last) {
@@ -54,34 +56,18 @@ void mb_series_slope(mb_series *series, double from_s, double to_s, double first
     if (!(to_s <= series->width_s * MB_SERIES_POINTS))
         mb_series_widen(series, wide_enough(series->width_s, to_s));
     const double width = series->width_s, slope = (last - first) / (to_s - from_s);
-    const double least = fmin(first, last), most = fmax(first, last); // whatever rounding makes of an edge
-    size_t cell = (size_t)(from_s / width);
-    double at_s = from_s, value = first;
-    for (; cell < MB_SERIES_POINTS - 1 && to_s > width * (double)(cell + 1); cell++) {
-        const double edge_s = width * (double)(cell + 1);
-        const double there = fmin(fmax(first + slope * (edge_s - from_s), least), most);
-        add_piece(&series->cells[cell], edge_s - at_s, value, there);
+    const double least = first < last ? first : last, most = first > last ? first : last;
+    mb_series_cell *cell = &series->cells[(size_t)(from_s / width)];
+    double at_s = from_s, value = first, edge_s = width * (double)(cell - series->cells + 1);
+    for (; cell < &series->cells[MB_SERIES_POINTS - 1] && to_s > edge_s; cell++) {
+        const double exact = first + slope * (edge_s - from_s); // whatever rounding makes of it
+        const double there = exact < least ? least : exact > most ? most : exact;
+        add_piece(cell, edge_s - at_s, value, there);
         at_s = edge_s;
         value = there;
+        edge_s += width; // exact: a multiple of a power of two
     }
-    add_piece(&series->cells[cell], to_s - at_s, value, last);
-}
-
-void mb_series_add(mb_series *series, double from_s, double to_s, double value) {
-    // Nearly always it lies in one interval, which has been begun.
-    const double place = from_s * series->per_s;
-    if (to_s > from_s && place >= 0 && place < MB_SERIES_POINTS) {
-        const size_t index = (size_t)place;
-        mb_series_cell *cell = &series->cells[index];
-        if (to_s <= series->width_s * (double)(index + 1) && cell->seconds > 0) {
-            cell->seconds += to_s - from_s;
-            cell->integral += (to_s - from_s) * value;
-            cell->least = value < cell->least ? value : cell->least;
-            cell->most = value > cell->most ? value : cell->most;
-            return;
-        }
-    }
-    mb_series_slope(series, from_s, to_s, value, value);
+    add_piece(cell, to_s - at_s, value, last);
 }
 
 void mb_counts_widen(mb_counts *counts, double width_s) {

@@ -19,9 +19,34 @@ typedef struct mb_series {
     mb_series_cell cells[MB_SERIES_POINTS];
 } mb_series;
 
-// From one moment to another the value was this; or it went evenly from `first` to `last`.
-void mb_series_add(mb_series *series, double from_s, double to_s, double value);
+// From one moment to another the value went evenly from `first` to `last`.
 void mb_series_slope(mb_series *series, double from_s, double to_s, double first, double last);
+// The interval in which all of this time lies, where there is one that has been begun: nearly always.
+static inline mb_series_cell *mb_series_within(mb_series *series, double from_s, double to_s) {
+    const double place = from_s * series->per_s;
+    if (!(place >= 0 && place < MB_SERIES_POINTS)) return NULL;
+    const size_t index = (size_t)place;
+    mb_series_cell *cell = &series->cells[index];
+    return to_s > from_s && to_s <= series->width_s * (double)(index + 1) && cell->seconds > 0 ? cell : NULL;
+}
+
+static inline void mb_series_put(mb_series_cell *cell, double seconds, double integral, double least,
+                                 double most) {
+    cell->seconds += seconds;
+    cell->integral += integral;
+    cell->least = least < cell->least ? least : cell->least;
+    cell->most = most > cell->most ? most : cell->most;
+}
+
+// The value was this all the time.
+static inline void mb_series_add(mb_series *series, double from_s, double to_s, double value) {
+    mb_series_cell *cell = mb_series_within(series, from_s, to_s);
+    if (cell)
+        mb_series_put(cell, to_s - from_s, (to_s - from_s) * value, value, value);
+    else
+        mb_series_slope(series, from_s, to_s, value, value);
+}
+
 // Intervals of at least this width, which is a power of two.
 void mb_series_widen(mb_series *series, double width_s);
 

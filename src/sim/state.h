@@ -75,6 +75,7 @@ typedef struct mb_observer {
     // An instant is over: all that happened then has happened.
     mb_status (*instant)(void *self, mb_sim *sim, mb_error *error);
     void *self;
+    void *owner; // of whoever made the observer, for when the job is over
     // Who runs the simulation looks on beside them. Set from outside (Ctrl-C): the run fails at its next
     // instant.
     const atomic_bool *stop;
