@@ -315,11 +315,6 @@ void mb_stepper_uncover_first(mb_stepper *stepper) {
     sift_down(stepper, 0, &first);
 }
 
-uint64_t mb_stepper_due_now(const mb_stepper *stepper) {
-    if (stepper->naive) return mb_visit_decodes(stepper).due;
-    return stepper->due[stepper->iteration % stepper->kv.block_tokens];
-}
-
 static bool is_due(const mb_stepper *stepper, const mb_request *request, uint64_t iteration) {
     if (request->stage != MB_STAGE_DECODE) return false;
     const uint64_t computed = request->computed + (iteration - request->joined);
@@ -342,7 +337,7 @@ bool mb_stepper_has_emitted(const mb_stepper *stepper, const mb_request *request
 // Each decode in turn, oldest first, must find a block before it takes what it needs: so it is enough that
 // the newest finds one. Not one that computes its last token again, though: that still is the prompt's
 // business.
-static bool newest_finds_one(const mb_stepper *stepper, uint64_t due) {
+bool mb_stepper_newest_finds_one(const mb_stepper *stepper, uint64_t due) {
     for (uint32_t slot = stepper->newest; slot != MB_NONE;) {
         const mb_request *request = mb_request_at(stepper->requests, slot);
         due -= is_due(stepper, request, stepper->iteration);
@@ -351,9 +346,4 @@ static bool newest_finds_one(const mb_stepper *stepper, uint64_t due) {
         slot = request->previous;
     }
     return true;
-}
-
-bool mb_stepper_has_blocks(const mb_stepper *stepper, uint64_t more) {
-    const uint64_t due = mb_stepper_due_now(stepper);
-    return due + more <= stepper->kv.free && (!stepper->spare || newest_finds_one(stepper, due));
 }

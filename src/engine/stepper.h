@@ -2,6 +2,7 @@
 // Requests come to a stepper, advance and go.
 #pragma once
 #include "engine/state.h"
+#include "engine/visit.h"
 
 mb_status mb_stepper_init(mb_stepper *stepper, mb_surroundings *around, const mb_engine_memory *memory,
                           bool naive, mb_error *error);
@@ -46,14 +47,22 @@ uint32_t mb_stepper_pop_decode(mb_stepper *stepper);
 // The first decode's cover ends: from now on it needs blocks.
 void mb_stepper_uncover_first(mb_stepper *stepper);
 // Blocks that the decodes need for their next step.
-uint64_t mb_stepper_due_now(const mb_stepper *stepper);
+static inline uint64_t mb_stepper_due_now(const mb_stepper *stepper) {
+    if (stepper->naive) return mb_visit_decodes(stepper).due;
+    return stepper->due[stepper->iteration % stepper->kv.block_tokens];
+}
 // Does the newest decode need a block for its step at this iteration, the present or a later one?
 bool mb_stepper_newest_due(const mb_stepper *stepper, uint64_t iteration);
 // Has the request emitted a token since it was admitted? (One that computes its last known token again has
 // not.)
 bool mb_stepper_has_emitted(const mb_stepper *stepper, const mb_request *request);
+// Where each decode must find a free block, and the decodes take `due`.
+bool mb_stepper_newest_finds_one(const mb_stepper *stepper, uint64_t due);
 // Can all decodes make their next step, and leave `more` blocks free?
-bool mb_stepper_has_blocks(const mb_stepper *stepper, uint64_t more);
+static inline bool mb_stepper_has_blocks(const mb_stepper *stepper, uint64_t more) {
+    const uint64_t due = mb_stepper_due_now(stepper);
+    return due + more <= stepper->kv.free && (!stepper->spare || mb_stepper_newest_finds_one(stepper, due));
+}
 // Tokens in memory; with shared prefixes several requests count the same block, so no more than there is.
 static inline double mb_stepper_tokens(const mb_stepper *stepper) {
     const uint64_t blocks = mb_stepper_blocks_used(stepper) * stepper->kv.block_tokens;

@@ -32,6 +32,15 @@ typedef struct mb_timer {
     enum { MB_TIMER_FREE, MB_TIMER_WAITS, MB_TIMER_CANCELLED } state;
 } mb_timer;
 
+// A property of a view that was read before (views.c).
+struct mb_view;
+typedef struct mb_known_property {
+    const char *name; // as the state keeps it
+    int (*read)(lua_State *L, const struct mb_view *view, int property);
+    int property;
+} mb_known_property;
+enum { MB_KNOWN_PROPERTIES = 64 };
+
 typedef struct mb_host {
     lua_State *L;
     mb_sim *sim; // NULL until the run starts
@@ -75,6 +84,7 @@ typedef struct mb_host {
     int handler, runner, environment, modules, requests, request_meta, queue_views, queue_meta, bins_meta,
         replica_views, replica_meta, kv_views, kv_meta, seen_meta, step_view, sim_view, timers, instance,
         keys, inbox_bins, slo_views, cluster_views;
+    mb_known_property properties[MB_KNOWN_PROPERTIES];
     mb_timer *timers_known;                           // owned
     uint32_t timer_count, timer_capacity, free_timer; // see view_timer.c
     int hooks[8];                                     // by mb_hook

@@ -201,7 +201,20 @@ static int unknown_member(lua_State *L, const char *what) {
     return luaL_error(L, "a %s has no field '%s'; it has %s", what, name, known);
 }
 
+// Names are interned, and those of members live as long as the state does: a name that was found once is
+// known by its address.
+static mb_known_property *known_property(mb_host *host, const char *name, mb_property_reader read) {
+    const uintptr_t hash = (uintptr_t)name >> 3 ^ (uintptr_t)name >> 8 ^ (uintptr_t)read >> 4;
+    return &host->properties[hash % MB_KNOWN_PROPERTIES];
+}
+
 int mb_view_index(lua_State *L, const char *what, mb_property_reader read) {
+    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : NULL;
+    mb_known_property *known = known_property(mb_host_of(L), name, read);
+    if (name && known->name == name && known->read == read) {
+        read(L, mb_view_asked(L), known->property);
+        return 1;
+    }
     lua_pushvalue(L, 2);
     lua_rawget(L, lua_upvalueindex(MEMBERS));
     const int type = lua_type(L, -1);
@@ -210,7 +223,9 @@ int mb_view_index(lua_State *L, const char *what, mb_property_reader read) {
     if (type != LUA_TNUMBER) return keep(L, view);
     const int property = (int)lua_tointeger(L, -1);
     read(L, view, property & ~MB_CONSTANT);
-    return property & MB_CONSTANT ? keep(L, view) : 1;
+    if (property & MB_CONSTANT) return keep(L, view);
+    *known = (mb_known_property){name, read, property};
+    return 1;
 }
 
 void mb_view_check_options(lua_State *L, int options, const char *call, const char *const *known) {

@@ -20,6 +20,7 @@ static bool make_room(mb_sim *sim, uint32_t n) {
                 mb_bits_grow(&sim->loaded, n) && mb_bits_grow(&sim->boundary, n) &&
                 mb_bits_grow(&sim->dozing, n);
     if (sim->by_steps) room = room && mb_min_tree_grow(&sim->boundaries, n);
+    if (sim->beside.sets) room = room && mb_bits_grow(&sim->beside.touched, n);
     if (sim->owned.changed) room = room && mb_bits_grow(&sim->recounted, n);
     for (int i = 0; i < MB_MEASURED_COUNT; i++)
         if (sim->least[i].nodes) room = room && mb_min_tree_grow(&sim->least[i], n);

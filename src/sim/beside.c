@@ -14,7 +14,7 @@ bool mb_beside_begin(mb_sim *sim) {
     mb_beside *beside = &sim->beside;
     if (beside->sets) return true;
     beside->sets = calloc(sim->config->hardware_count * MB_ROLE_COUNT, sizeof *beside->sets);
-    if (!beside->sets) return false;
+    if (!beside->sets || !mb_bits_init(&beside->touched, sim->replica_count)) return false;
     beside->since_s = beside->touched_s = sim->now_s;
     sim->metrics.own_queues = true;
     for (uint32_t i = 0; i < sim->replica_count; i++)
@@ -24,6 +24,7 @@ bool mb_beside_begin(mb_sim *sim) {
 
 void mb_beside_deinit(mb_sim *sim) {
     free(sim->beside.sets);
+    mb_bits_deinit(&sim->beside.touched);
 }
 
 // Before the first change at this instant: what has held until now.
@@ -41,42 +42,50 @@ static uint32_t idle_of(const mb_beside_set *set) {
     return set->full ? set->free : 0;
 }
 
-static void count(mb_sim *sim, const mb_replica *replica, bool more) {
-    mb_beside *beside = &sim->beside;
-    mb_beside_set *set = &beside->sets[replica->beside];
-    reach(beside, sim->now_s, &sim->metrics);
-    const uint32_t by = more ? 1 : ~UINT32_C(0);
-    beside->idle -= idle_of(set);
+// Counted as a queue that holds something, or else as free.
+static void count(mb_beside_set *set, const mb_replica *replica, uint32_t by) {
     if (replica->queue_full)
         set->full += by;
     else if (replica->free)
         set->free += by;
-    beside->idle += idle_of(set);
 }
 
-static void set(mb_sim *sim, mb_replica *replica, bool is_free, bool full) {
-    const uint32_t place =
-        (uint32_t)(replica->hardware - sim->config->hardware) * MB_ROLE_COUNT + (uint32_t)replica->role;
-    if (replica->free == is_free && replica->queue_full == full && replica->beside == place) return;
-    count(sim, replica, false);
+static void change(mb_sim *sim, mb_replica *replica, bool is_free, uint32_t place) {
+    mb_beside *beside = &sim->beside;
+    mb_beside_set *from = &beside->sets[replica->beside], *to = &beside->sets[place];
+    reach(beside, sim->now_s, &sim->metrics);
+    beside->idle -= idle_of(from);
+    count(from, replica, ~UINT32_C(0));
+    beside->idle += idle_of(from);
     replica->free = is_free;
-    replica->queue_full = full;
+    replica->queue_full = replica->queue_holds;
     replica->beside = place;
-    count(sim, replica, true);
+    beside->idle -= idle_of(to);
+    count(to, replica, 1);
+    beside->idle += idle_of(to);
 }
 
-void mb_beside_look(mb_sim *sim, mb_replica *replica) {
-    if (!sim->beside.sets) return;
-    const bool is_free = mb_bits_has(&sim->idle, replica->engine.id) && replica->state == MB_UP &&
-                         !replica->dummy && !replica->idle_on_purpose;
-    set(sim, replica, is_free, replica->queue_full);
+void mb_beside_settle_all(mb_sim *sim) {
+    mb_bits *touched = &sim->beside.touched;
+    sim->beside.any_touched = false;
+    for (uint32_t id; (id = mb_bits_next(touched, 0)) != MB_BITS_NONE;) {
+        mb_replica *replica = sim->replicas[id];
+        mb_bits_remove(touched, id);
+        const bool is_free = mb_bits_has(&sim->idle, id) && replica->state == MB_UP && !replica->dummy &&
+                             !replica->idle_on_purpose;
+        const uint32_t place =
+            (uint32_t)(replica->hardware - sim->config->hardware) * MB_ROLE_COUNT + (uint32_t)replica->role;
+        if (replica->free != is_free || replica->queue_full != replica->queue_holds ||
+            replica->beside != place)
+            change(sim, replica, is_free, place);
+    }
 }
 
 void mb_beside_queue(void *self, uint32_t owner, bool full) {
     mb_sim *sim = self;
-    mb_replica *replica = sim->replicas[owner];
     mb_sim_integrate(sim);
-    set(sim, replica, replica->free, full);
+    sim->replicas[owner]->queue_holds = full;
+    mb_beside_look(sim, sim->replicas[owner]);
 }
 
 void mb_beside_add_up(mb_sim *sim) {

@@ -5,8 +5,18 @@
 
 // Replicas have queues of their own from now on. False when out of memory.
 bool mb_beside_begin(mb_sim *sim);
-// Whether it stands idle, or its role, has changed perhaps.
-void mb_beside_look(mb_sim *sim, mb_replica *replica);
+// Whether it stands idle, or its role, has changed perhaps: it is looked at when the instant is over, since
+// most end a step and begin the next.
+static inline void mb_beside_look(mb_sim *sim, const mb_replica *replica) {
+    if (!sim->beside.sets) return;
+    mb_bits_add(&sim->beside.touched, replica->engine.id);
+    sim->beside.any_touched = true;
+}
+void mb_beside_settle_all(mb_sim *sim);
+// The instant is over.
+static inline void mb_beside_settle(mb_sim *sim) {
+    if (sim->beside.any_touched) mb_beside_settle_all(sim);
+}
 // A replica's own queue is about to hold requests that another could serve, or none any more.
 void mb_beside_queue(void *sim, uint32_t owner, bool full);
 // Add the time up to now to the metrics.

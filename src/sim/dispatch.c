@@ -8,6 +8,7 @@
 
 #include "engine/pipeline.h"
 #include "engine/room.h"
+#include "sim/beside.h"
 #include "sim/end.h"
 #include "sim/gauges.h"
 #include "sim/handoff.h"
@@ -263,6 +264,7 @@ mb_status mb_dispatch(mb_sim *sim, mb_error *error) {
         sim->calm_version = sim->changes;
     }
     sim->plans++;
+    mb_beside_settle(sim);
     if (status == MB_OK && sim->around.out_of_memory) status = mb_fail_memory(error);
     return status;
 }

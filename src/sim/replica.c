@@ -135,7 +135,7 @@ void mb_replica_mark_busy(mb_sim *sim, mb_replica *replica) {
     mb_bits_remove(&sim->idle, replica->engine.id);
     mb_bits_remove(&sim->loaded, replica->engine.id);
     count_idle(sim, replica, false);
-    mb_beside_look(sim, replica);
+    if (replica->free) mb_beside_look(sim, replica);
 }
 
 void mb_replica_set_holding(mb_sim *sim, mb_replica *replica, bool holding) {

@@ -295,6 +295,8 @@ typedef struct mb_beside_set {
     uint32_t free, full;
 } mb_beside_set;
 typedef struct mb_beside {
+    mb_bits touched; // replicas to be looked at when this instant is over
+    bool any_touched;
     mb_beside_set *sets; // of each group by role; NULL: no replica has a queue of its own. Owned
     uint32_t idle, held; // of all sets, idle beside a queue: now, since touched_s; from since_s until then
     double since_s, touched_s; // the latter: of the newest change
@@ -314,6 +316,7 @@ struct mb_replica {
     bool busy, idle_on_purpose, needs_call;
     bool ending;           // its engine's event is at this instant
     bool holding;          // counted in idle_holding_count
+    bool queue_holds;      // what another could serve waits in its own queue
     bool free, queue_full; // counted in the set number `beside`, as one or the other (beside.h)
     uint32_t beside;
     bool leaving; // requests that are done leave its engine at this moment
