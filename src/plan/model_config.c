@@ -33,6 +33,11 @@ static uint32_t read_kv_heads(mb_reader *r, const mb_model_config *m) {
     if (!kv_heads) kv_heads = MB_WHOLE(r, 1, "num_kv_heads", "n_head_kv");
     if (!kv_heads && mb_reader_flag(r, "multi_query_attention", false))
         kv_heads = MB_WHOLE(r, 1, "multi_query_group_num");
+    const char *kind = mb_reader_text(r, "attn_type"); // MPT's
+    if (!kv_heads && kind && strcmp(kind, "multiquery_attention") == 0) return 1;
+    if (!kv_heads && kind && strcmp(kind, "multihead_attention") != 0)
+        mb_reader_fail(r, "attn_type \"%s\" without kv_n_heads; expected how many heads keys and values have",
+                       kind);
     if (!kv_heads) kv_heads = r->family->kv_heads;
     return kv_heads ? kv_heads : m->heads;
 }
@@ -115,8 +120,8 @@ static void read_intermediate(mb_reader *r, mb_model_config *m) {
                 mb_reader_complain(r, "intermediate_size", list, "the same width in every layer");
         m->intermediate = (uint32_t)fmin(1e9, fmax(1, json_number_value(json_array_get(list, 0))));
     } else {
-        m->intermediate = MB_WHOLE(r, 1, "intermediate_size_mlp", "intermediate_size", "ffn_hidden_size",
-                                   "ffn_dim", "n_inner", "block_ff_dim");
+        m->intermediate = MB_WHOLE(r, 1, "block_ff_dim", "intermediate_size_mlp", "intermediate_size",
+                                   "ffn_hidden_size", "ffn_dim", "n_inner");
     }
     const uint32_t alone = MB_WHOLE(r, 0, "shared_intermediate_size"); // Granite 4 without experts
     if (alone && has(r, MB_MAMBA2) && MB_WHOLE(r, 0, "num_local_experts") < 2) m->intermediate = alone;

@@ -312,6 +312,7 @@ static const key KEYS[] = {
     {"qk_norm", 0},
     {"qk_norm_type", 0},
     {"use_qk_norm", 0},
+    {"reorder_and_qk_norm", 0},
     {"use_attn_sink", MB_WINDOWS},
     {"use_bidirectional_attention", 0},
     {"repetition_penalty", 0},

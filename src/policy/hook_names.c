@@ -64,6 +64,8 @@ static const neighbour neighbours[] = {
     {"on_departure", "finish"},
     {"finish_requests", "finish"},
     {"teardown", "done"},
+    {"exit", "done"},
+    {"shutdown", "done"},
     {"cleanup", "done"},
     {"finalize", "done"},
     {"finalise", "done"},

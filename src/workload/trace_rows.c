@@ -272,7 +272,7 @@ static bool read_ids(mb_rows *rows, mb_cell at, size_t most, size_t *count) {
 }
 
 // The ids of the prompt's units. More of them may follow, of the answer; they are nobody's prefix yet. Where
-// the last unit is not full, some tools give it no id.
+// the last unit is not full, some tools give it no id. An empty list shares nothing, as one that is missing.
 static mb_status read_prefix(mb_rows *rows, mb_arrival *arrival, mb_error *error) {
     const uint32_t unit = rows->prefix_unit_tokens;
     const size_t units = ((size_t)arrival->prompt_tokens + unit - 1) / unit;
@@ -285,7 +285,7 @@ static mb_status read_prefix(mb_rows *rows, mb_arrival *arrival, mb_error *error
     size_t count;
     if (!read_ids(rows, at, units, &count))
         return bad(rows, MB_ROLE_PREFIX, "whole numbers from 0 to 2^64 - 1 as ids", error);
-    if (is_mooncake && count < arrival->prompt_tokens / unit) {
+    if (is_mooncake && count > 0 && count < arrival->prompt_tokens / unit) {
         char expected[96];
         snprintf(expected, sizeof expected, "%zu ids, one for every %u of the %u prompt tokens, not %zu",
                  units, unit, arrival->prompt_tokens, count);

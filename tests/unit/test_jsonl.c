@@ -187,7 +187,9 @@ static void test_ids(void **unused) {
     assert_true(a[1].prefix_count == 0 && a[1].prefix_ids == NULL);
     assert_true(a[2].prefix_count == 2 && k.ids[2][1] == 6);
     assert_true(a[3].prefix_count == 1 && k.ids[3][0] == 5);
-    assert_int_equal(read_all(mooncake(CORPUS "missing_ids.jsonl"), NULL, NULL, NULL), 2);
+    k = (kept){0};
+    assert_int_equal(read_all(mooncake(CORPUS "missing_ids.jsonl"), keep, &k, NULL), 3);
+    assert_true(a[0].prefix_count == 2 && a[1].prefix_count == 0 && a[2].prefix_count == 0);
     k = (kept){0};
     mb_workload workload = jsonl(CORPUS "text_ids.jsonl", 1, 4);
     name_key(&workload.trace.columns.prefix, "ids");

@@ -203,6 +203,19 @@ static void counts(void **state) {
          "'block_ffn_dim_multiplier': 1.0, 'conv_L_cache': 3, 'full_attn_idxs': [2, 5, 8, 10, 12, 14], "
          "'vocab_size': 65536}",
          1.17, 0, 12288, 10 * 2 * 2 * 2048},
+        // The same with the key of its class beside its own, which counts.
+        {"{'model_type': 'lfm2', 'hidden_size': 2048, 'num_hidden_layers': 16, 'num_attention_heads': 32, "
+         "'num_key_value_heads': 8, 'block_ff_dim': 12288, 'intermediate_size': 8192, "
+         "'block_auto_adjust_ff_dim': true, 'block_multiple_of': 256, 'conv_L_cache': 3, "
+         "'full_attn_idxs': [2, 5, 8, 10, 12, 14], 'vocab_size': 65536}",
+         1.17, 0, 12288, 10 * 2 * 2 * 2048},
+        // MPT-7B as it is, and were its keys and values of one head.
+        {"{'model_type': 'mpt', 'd_model': 4096, 'n_layers': 32, 'n_heads': 32, 'vocab_size': 50432, "
+         "'attn_config': {'attn_type': 'multihead_attention'}}",
+         6.65, 0, 524288, 0},
+        {"{'model_type': 'mpt', 'd_model': 4096, 'n_layers': 32, 'n_heads': 32, 'vocab_size': 50432, "
+         "'attn_config': {'attn_type': 'multiquery_attention'}}",
+         5.61, 0, 16384, 0},
         {"{'model_type': 'opt', 'hidden_size': 4096, 'num_hidden_layers': 32, 'num_attention_heads': 32, "
          "'ffn_dim': 16384, "
          "'word_embed_proj_dim': 4096, 'max_position_embeddings': 2048, 'vocab_size': 50272}",
@@ -246,6 +259,9 @@ static void refusals(void **state) {
                    "layer_types has layers of the kind \"linear_attention\"");
     assert_refused("{" LLAMA ", 'layer_types': ['full_attention']}",
                    "layer_types has 1 entries, num_hidden_layers is 2");
+    assert_refused("{'model_type': 'mpt', 'd_model': 64, 'n_layers': 2, 'n_heads': 4, 'vocab_size': 9, "
+                   "'attn_config': {'attn_type': 'grouped_query_attention'}}",
+                   "attn_type \"grouped_query_attention\" without kv_n_heads");
     assert_refused("{" LLAMA ", 'conv_kernel': 4}", "conv_kernel is not understood");
     assert_refused("{" LLAMA ", 'engram_layers': 4}", "the key engram_layers is not understood");
     assert_refused(
