@@ -42,9 +42,8 @@ static void add_quoted(mb_strbuf *text, const char *name) {
 static void end_block(figure *f, const char *name, const char *columns, const char *how) {
     mb_strbuf_add(&f->data, "\n\n");
     if (f->blocks) mb_strbuf_add(&f->plots, ", \\\n    ");
-    const size_t style = f->blocks % 8 + 1;
     mb_strbuf_printf(&f->plots, "data index %zu using %s with %s linestyle %zu title ", f->blocks, columns,
-                     how, style);
+                     how, f->blocks + 1);
     add_quoted(&f->plots, name);
     f->blocks++;
 }
@@ -136,7 +135,7 @@ static mb_status add_sweep(figure *f, mb_error *error) {
     }
     snprintf(f->x, sizeof f->x, "%.*s", (int)keys.names[0].length, keys.names[0].text);
     name_axis(f->y, &column);
-    f->more = "set offsets graph 0.03, graph 0.03, 0, 0\n";
+    f->more = "set offsets graph 0.04, graph 0.04, graph 0.05, graph 0.05\n";
     return MB_OK;
 }
 
@@ -156,7 +155,7 @@ static mb_status add_pareto(figure *f, mb_error *error) {
     }
     name_axis(f->x, &x);
     name_axis(f->y, &y);
-    f->more = "set offsets graph 0.03, graph 0.03, 0, 0\n";
+    f->more = "set offsets graph 0.04, graph 0.04, graph 0.05, graph 0.05\n";
     return MB_OK;
 }
 
@@ -183,7 +182,7 @@ static mb_status add_series(figure *f, const char *wanted, mb_error *error) {
     }
     snprintf(f->x, sizeof f->x, "simulated time, s");
     snprintf(f->y, sizeof f->y, *name->unit ? "%s, %s" : "%s", name->title, name->unit);
-    f->more = "set yrange [0:*]\n";
+    f->more = "set yrange [0:*]\nset offsets 0, 0, graph 0.05, 0\n";
     return MB_OK;
 }
 
@@ -191,9 +190,9 @@ static mb_status add_series(figure *f, const char *wanted, mb_error *error) {
 
 static const struct {
     const char *end, *terminal;
-} formats[] = {{".pdf", "pdfcairo size 3.4in,2.3in font 'Helvetica,8' linewidth 1.2"},
-               {".svg", "svg size 490,330 font 'Helvetica,11' linewidth 1.2"},
-               {".png", "pngcairo size 1360,920 font 'Helvetica,24' linewidth 3"}};
+} formats[] = {{".pdf", "pdfcairo size 3.4in,2.3in font 'Helvetica,8' linewidth 1.2 pointscale 0.5"},
+               {".svg", "svg size 490,330 font 'Helvetica,14' linewidth 1.2"},
+               {".png", "pngcairo size 1360,920 font 'Helvetica,27' linewidth 4 pointscale 2.6"}};
 
 static int format_of(const char *path) {
     const size_t length = strlen(path);
@@ -210,15 +209,19 @@ char *mb_figure_beside(const char *path, const char *end) {
     return beside.text;
 }
 
-// Lines that differ in colour (that the colour-blind tell apart as well), dashes and marks.
-static const char styles[] = "set style line 1 linecolor rgb '#0072b2' dashtype 1 pointtype 7\n"
-                             "set style line 2 linecolor rgb '#d55e00' dashtype 2 pointtype 5\n"
-                             "set style line 3 linecolor rgb '#009e73' dashtype 3 pointtype 9\n"
-                             "set style line 4 linecolor rgb '#cc79a7' dashtype 4 pointtype 11\n"
-                             "set style line 5 linecolor rgb '#b98500' dashtype 5 pointtype 13\n"
-                             "set style line 6 linecolor rgb '#56b4e9' dashtype 1 pointtype 6\n"
-                             "set style line 7 linecolor rgb '#444444' dashtype 2 pointtype 4\n"
-                             "set style line 8 linecolor rgb '#e69f00' dashtype 3 pointtype 8\n";
+// Lines that differ in colour (that the colour-blind tell apart as well), dashes and marks; with more than
+// eight a colour comes again with other dashes and another mark.
+static void add_styles(mb_strbuf *script, size_t count) {
+    static const char *const colors[] = {"0072b2", "d55e00", "009e73", "cc79a7",
+                                         "b98500", "56b4e9", "444444", "e69f00"};
+    static const char *const dashes[] = {"1", "(8,3)", "(2,2)", "(8,3,2,3)", "(14,4)"};
+    static const int marks[] = {7, 5, 9, 11, 13, 6, 4, 8};
+    for (size_t i = 0; i < count; i++)
+        mb_strbuf_printf(
+            script,
+            "set style line %zu linewidth 1.8 linecolor rgb '#%s' dashtype %s pointtype %d pointsize 1\n",
+            i + 1, colors[i % 8], dashes[(i + i / 8) % 5], marks[(i + 3 * (i / 8)) % 8]);
+}
 
 static void add_script(const figure *f, const char *data, mb_strbuf *script) {
     mb_strbuf_add(script, "# gnuplot THIS-FILE draws the figure again.\nset terminal ");
@@ -227,12 +230,15 @@ static void add_script(const figure *f, const char *data, mb_strbuf *script) {
     mb_strbuf_add(script, "\ndata = ");
     add_quoted(script, data);
     mb_strbuf_add(script,
-                  "\nset border 3\nset tics nomirror out\nset grid linecolor rgb '#dddddd'\n"
-                  "set key tmargin center horizontal noenhanced samplen 2\nset pointsize 0.8\nset xlabel ");
+                  "\nset border 3\nset tics nomirror out\nset grid linetype 1 linecolor rgb '#dddddd'\n"
+                  "set key tmargin center horizontal Left reverse noenhanced samplen 2.5\n"
+                  "set autoscale fix\nset xlabel ");
     add_quoted(script, f->x);
     mb_strbuf_add(script, "\nset ylabel ");
     add_quoted(script, f->y);
-    mb_strbuf_printf(script, "\n%s%splot %s\n", styles, f->more, f->plots.text ? f->plots.text : "0");
+    mb_strbuf_add(script, "\n");
+    add_styles(script, f->blocks);
+    mb_strbuf_printf(script, "%splot %s\n", f->more, f->plots.text ? f->plots.text : "0");
 }
 
 static mb_status write_files(const figure *f, mb_error *error) {

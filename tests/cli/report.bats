@@ -203,6 +203,10 @@ END
     [ "$(cut -d' ' -f1 got.txt | tr '\n' ' ')" = "1 2 4 " ]
     [ "$(wc -l <want.txt)" -eq 3 ]
     paste -d' ' want.txt got.txt | awk '($1 - $3) ^ 2 > ($1 * 1e-6) ^ 2 { exit 1 }'
+    # Twelve lines, twelve looks.
+    "$MBSAND" plot evil.lua --seeds 1 -q --figure cdf -o figures/twelve.svg $(for n in 1 2 3 4 5 6 7 8 9; do echo "-p multi_bin_continuous,bins=$((n + 1))"; done) 2>errors.txt || grep -q 'gnuplot is not installed' errors.txt
+    [ "$(grep -c '^set style line' figures/twelve.gp)" -eq 12 ]
+    [ "$(sed -n 's/^set style line [0-9]* //p' figures/twelve.gp | sort -u | wc -l)" -eq 12 ]
     # A name is a name, whatever is in it.
     grep -qF "title '<img src=x onerror=alert(1)></script>'" figures/s.gp
     run -2 "$MBSAND" plot sweep.db --figure cdf -o figures/c.svg
