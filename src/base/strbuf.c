@@ -93,6 +93,16 @@ static size_t edit_distance(const char *a, const char *b) {
     return row[m];
 }
 
+// "h100" for "h100-80gb": the shortest that begins so; NULL: none, or of hardly a letter.
+static const char *shortest_with(const char *word, const char *const *candidates, size_t count) {
+    const char *best = NULL;
+    const size_t length = strlen(word);
+    for (size_t i = 0; length >= 3 && i < count; i++)
+        if (strncmp(candidates[i], word, length) == 0 && (!best || strlen(candidates[i]) < strlen(best)))
+            best = candidates[i];
+    return best;
+}
+
 const char *mb_nearest_word(const char *word, const char *const *candidates, size_t count) {
     const char *best = NULL;
     size_t best_distance = strlen(word) / 2 + 1;
@@ -103,7 +113,7 @@ const char *mb_nearest_word(const char *word, const char *const *candidates, siz
             best = candidates[i];
         }
     }
-    return best;
+    return best ? best : shortest_with(word, candidates, count);
 }
 
 // Length of the character at `c` in UTF-8, or 0 where it is none that may be shown.

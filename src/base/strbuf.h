@@ -29,5 +29,6 @@ void mb_strbuf_digits(mb_strbuf *buffer, double value, int digits);
 
 // Copy of a string; the caller frees it. NULL when out of memory.
 char *mb_strdup(const char *text);
-// The candidate nearest to `word` in edit distance, or NULL if none is close enough to suggest.
+// The candidate nearest to `word` in edit distance, or the shortest that begins with it; NULL if none is
+// close enough to suggest.
 const char *mb_nearest_word(const char *word, const char *const *candidates, size_t count);

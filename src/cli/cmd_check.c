@@ -104,7 +104,7 @@ int mb_cmd_check(int argc, char **argv) {
     optind = 1;
     opterr = 0;
     for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-        if (option != 'h') return mb_cli_usage("check", "no option %s", argv[optind - 1]);
+        if (option != 'h') return mb_cli_wrong_option("check", options, option, argv);
         print_help();
         return mb_cli_finish();
     }

@@ -26,12 +26,13 @@ int mb_cmd_compare(int argc, char **argv) {
     static const char *const names[] = {"table", "csv", "md"};
     mb_compare_format format = MB_COMPARE_TABLE;
     optind = 1;
+    opterr = 0;
     for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
         if (option == 'h') {
             print_help();
             return mb_cli_finish();
         }
-        if (option != 'f') return 2;
+        if (option != 'f') return mb_cli_wrong_option("compare", options, option, argv);
         size_t at = 0;
         while (at < 3 && strcmp(names[at], optarg) != 0)
             at++;

@@ -220,7 +220,7 @@ int mb_cmd_list(int argc, char **argv) {
     optind = 1;
     opterr = 0;
     for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-        if (option != 'h') return mb_cli_usage("list", "no option %s", argv[optind - 1]);
+        if (option != 'h') return mb_cli_wrong_option("list", options, option, argv);
         print_help();
         return mb_cli_finish();
     }

@@ -20,12 +20,13 @@ static void print_help(void) {
 int mb_cmd_merge(int argc, char **argv) {
     static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
     optind = 1;
+    opterr = 0;
     const int option = getopt_long(argc, argv, "h", options, NULL);
     if (option == 'h') {
         print_help();
         return mb_cli_finish();
     }
-    if (option != -1) return 2;
+    if (option != -1) return mb_cli_wrong_option("merge", options, option, argv);
     if (optind + 2 > argc)
         return mb_cli_usage("merge", "which databases? For example: mbsand merge all.db part-1.db part-2.db");
     size_t added = 0, missing = 0;

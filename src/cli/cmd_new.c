@@ -117,7 +117,7 @@ int mb_cmd_new(int argc, char **argv) {
             print_help();
             return mb_cli_finish();
         }
-        if (option != 'l') return mb_cli_usage("new", "no option %s", argv[optind - 1]);
+        if (option != 'l') return mb_cli_wrong_option("new", options, option, argv);
         like = optarg;
     }
     const kind *what = NULL;

@@ -182,8 +182,7 @@ static int parse(int argc, char **argv, options *o) {
     optind = 1;
     opterr = 0;
     for (int option; (option = getopt_long(argc, argv, ":o:qh", LONG, NULL)) != -1;) {
-        if (option == ':') return mb_cli_usage("probe", "%s needs a value", argv[optind - 1]);
-        if (option == '?') return mb_cli_usage("probe", "no option %s", argv[optind - 1]);
+        if (option == ':' || option == '?') return mb_cli_wrong_option("probe", LONG, option, argv);
         const int code = take(o, option);
         if (code || o->help) return code;
     }

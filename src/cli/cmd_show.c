@@ -95,11 +95,13 @@ int mb_cmd_show(int argc, char **argv) {
     mb_output_format format = MB_OUTPUT_TABLE;
     const char *baseline = NULL, *out = NULL;
     optind = 1;
+    opterr = 0;
     for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
         if (option == 'h') {
             print_help();
             return mb_cli_finish();
         }
+        if (option == '?') return mb_cli_wrong_option("show", options, option, argv);
         if (option == 'b')
             baseline = optarg;
         else if (option == 'o')

@@ -43,6 +43,27 @@ int mb_cli_usage(const char *verb_name, const char *format, ...) {
     return 2;
 }
 
+int mb_cli_wrong_option(const char *verb, const struct option *options, int found, char **argv) {
+    enum { MOST = 64 };
+    const char *given = argv[optind - 1], *names[MOST];
+    char word[64];
+    size_t count = 0;
+    for (; count < MOST && options[count].name; count++)
+        names[count] = options[count].name;
+    const bool is_long = strncmp(given, "--", 2) == 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!optopt || options[i].val != optopt) continue;
+        if (found == ':' || options[i].has_arg) return mb_cli_usage(verb, "--%s needs a value", names[i]);
+        return mb_cli_usage(verb, "--%s takes no value", names[i]);
+    }
+    // (Of several letters in one argument the next may be to come: the letter says which it is.)
+    if (!is_long && optopt) return mb_cli_usage(verb, "no option -%c", optopt);
+    snprintf(word, sizeof word, "%.*s", (int)strcspn(given + 2 * is_long, "="), given + 2 * is_long);
+    const char *near = is_long ? mb_nearest_word(word, names, count) : NULL;
+    if (near) return mb_cli_usage(verb, "no option --%s; did you mean --%s?", word, near);
+    return mb_cli_usage(verb, "no option %s", given);
+}
+
 int mb_cli_finish(void) {
     const int reason = fflush(stdout) == 0 ? 0 : errno; // of an earlier write, nobody knows any more
     if (!reason && !ferror(stdout)) return 0;

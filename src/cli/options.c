@@ -314,7 +314,7 @@ static int take(mb_run_arguments *arguments, int option) {
         arguments->limits.memory_bytes = (uint64_t)number << 20;
         return 0;
     default:
-        return 2; // getopt has said what is wrong
+        return 2; // no option
     }
 }
 
@@ -422,7 +422,9 @@ static int parse(int argc, char **argv, const char *verb, unsigned which, mb_run
         return mb_cli_fail(&error);
     }
     optind = 1;
+    opterr = 0;
     for (int option; (option = getopt_long(argc, argv, options.letters, options.list, NULL)) != -1;) {
+        if (option == '?') return mb_cli_wrong_option(verb, options.list, option, argv);
         const int code = take(arguments, option);
         if (code) return code;
     }

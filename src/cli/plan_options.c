@@ -409,8 +409,7 @@ int mb_plan_options_parse(int argc, char **argv, mb_plan_options *o) {
             o->help = true;
             return 0;
         }
-        if (option == ':') return mb_cli_usage("plan", "%s needs a value", argv[optind - 1]);
-        if (option == '?') return mb_cli_usage("plan", "no option %s", argv[optind - 1]);
+        if (option == ':' || option == '?') return mb_cli_wrong_option("plan", LONG, option, argv);
         char name[32];
         snprintf(name, sizeof name, "--%s", LONG[index].name);
         const int code = take(o, option, name);

@@ -6,22 +6,36 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MOST_NAMES = 64 };
+
+static int by_name(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+// The keys of a table that are texts, in order: Lua has them in another one each time. They live as long as
+// it.
+static size_t names_of(lua_State *L, int table, const char *names[MOST_NAMES]) {
+    size_t count = 0;
+    lua_pushnil(L);
+    while (lua_next(L, table)) {
+        lua_pop(L, 1);
+        if (lua_type(L, -1) == LUA_TSTRING && count < MOST_NAMES) names[count++] = lua_tostring(L, -1);
+    }
+    if (count) qsort(names, count, sizeof *names, by_name);
+    return count;
+}
+
 // "a, b, c" of the string keys of the table at `index`; pushes it.
 static void push_known(lua_State *L, int index) {
-    lua_pushliteral(L, "");
-    lua_pushnil(L);
-    while (lua_next(L, index)) {
-        lua_pop(L, 1);
-        if (lua_type(L, -1) != LUA_TSTRING) continue;
-        lua_pushvalue(L, -2);
-        if (lua_rawlen(L, -1))
-            lua_pushliteral(L, ", ");
-        else
-            lua_pushliteral(L, "");
-        lua_pushvalue(L, -3);
-        lua_concat(L, 3);
-        lua_replace(L, -3);
+    const char *names[MOST_NAMES];
+    const size_t count = names_of(L, index, names);
+    luaL_Buffer buffer;
+    luaL_buffinit(L, &buffer);
+    for (size_t i = 0; i < count; i++) {
+        if (i) luaL_addstring(&buffer, ", ");
+        luaL_addstring(&buffer, names[i]);
     }
+    luaL_pushresult(&buffer);
 }
 
 static void push_value(lua_State *L, const mb_param *param) {
@@ -84,13 +98,9 @@ static void check_type(lua_State *L, const mb_param *param, const char *label) {
 
 // Reading a parameter that was never declared is a slip of the pen, not nil.
 static int unknown_param(lua_State *L) {
-    const char *names[64], *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
-    size_t count = 0;
-    lua_pushnil(L);
-    while (count < 64 && lua_next(L, 1)) {
-        lua_pop(L, 1);
-        if (lua_type(L, -1) == LUA_TSTRING) names[count++] = lua_tostring(L, -1);
-    }
+    const char *names[MOST_NAMES];
+    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
+    const size_t count = names_of(L, 1, names);
     const char *nearest = mb_nearest_word(name, names, count);
     if (nearest) return luaL_error(L, "no parameter '%s' is declared; did you mean '%s'?", name, nearest);
     return luaL_error(L, "no parameter '%s' is declared in the policy's `params`", name);
@@ -145,8 +155,13 @@ void mb_params_merge(lua_State *L, int policy, const mb_policy_spec *spec, const
                 lua_pop(L, 1);
                 continue;
             }
+            const char *names[MOST_NAMES];
+            const char *near = mb_nearest_word(param->name, names, names_of(L, merged, names));
             push_known(L, merged);
             const char *known = lua_tostring(L, -1);
+            if (near)
+                luaL_error(L, "%s: unknown parameter '%s'; did you mean '%s'? (it has %s)", label,
+                           param->name, near, known);
             luaL_error(L, "%s: unknown parameter '%s'; %s%s", label, param->name,
                        known[0] ? "it has " : "it has none", known);
         }

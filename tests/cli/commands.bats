@@ -53,6 +53,19 @@ fails() { # fails CODE SENTENCE COMMAND...: the sentence, and nothing else, on s
     fails 2 "mbsand: no option --all; see \`mbsand list --help\`" "$MBSAND" list --all policies
     fails 2 "mbsand: no option --all; see \`mbsand check --help\`" "$MBSAND" check --all
     fails 2 "mbsand: no option --force; see \`mbsand new --help\`" "$MBSAND" new --force policy x
+    fails 2 "mbsand: no option --formt; did you mean --format?; see \`mbsand run --help\`" "$MBSAND" burst --formt csv
+    fails 2 "mbsand: --seed needs a value; see \`mbsand run --help\`" "$MBSAND" burst --seed
+    fails 2 "mbsand: --policy needs a value; see \`mbsand run --help\`" "$MBSAND" burst -p
+    fails 2 "mbsand: --quiet takes no value; see \`mbsand run --help\`" "$MBSAND" burst --quiet=1
+    fails 2 "mbsand: no option -Z; see \`mbsand sweep --help\`" "$MBSAND" sweep burst -qZ
+    fails 2 "mbsand: no option --frmat; did you mean --format?; see \`mbsand compare --help\`" "$MBSAND" compare --frmat csv a b
+    fails 2 "mbsand: no option --baselin2; did you mean --baseline?; see \`mbsand show --help\`" "$MBSAND" show --baselin2 a b
+    fails 2 "mbsand: no option --x; see \`mbsand merge --help\`" "$MBSAND" merge --x
+    fails 2 "mbsand: no option --modl; did you mean --model?; see \`mbsand plan --help\`" "$MBSAND" plan --modl x
+    fails 2 "mbsand: vllm_v1 max_request=3: unknown parameter 'max_request'; did you mean 'max_requests'? (it has long_prefill, max_requests, max_tokens, reserve, watermark)" \
+        "$MBSAND" burst --only vllm_v1 -p vllm_v1,max_request=3
+    fails 2 "mbsand: there is no model \"llama\"; did you mean \"llama-2-7b\"? (a file of yours is written ./llama.json)" \
+        "$MBSAND" plan --model llama --gpu h100-80gb
     run "$MBSAND" "$small" --sedes 3
     [ "$status" -eq 2 ]
     says "--sedes"

@@ -235,7 +235,7 @@ plain_steps() { # plain_steps ARGUMENTS [more lines]
 
 @test "an unknown parameter, and one of another type" {
     run small -p static_fifo,batch_sise=3
-    refused "unknown parameter 'batch_sise'; it has batch_size"
+    refused "unknown parameter 'batch_sise'; did you mean 'batch_size'? (it has batch_size)"
     run small -p static_fifo,batch_size=many
     refused "parameter 'batch_size' must be a number, not a string"
     policy 'return { params = 8, schedule = function() end }'
