@@ -62,6 +62,20 @@ return function(seed, folder, meddle)
 
   local ENGINES = { "", 'engine = "fcfs", ', 'engine = "sarathi", ', 'engine = "srpt", ', 'engine = "pang", ' }
 
+  -- Those of the bundled that need KV memory to move, or replicas that come and go; @: the first group, if there are any.
+  local function of_clusters(number, moving)
+    local name = moving and pick{ "disaggregated", "llumnix" } or pick{ "autoscale", "autoscale", "failover" }
+    local params = {
+      disaggregated = ('rule = "%s", prefills = %d, pending = %d, layers = %d, '):format(
+        pick{ "distserve", "splitwise", "mooncake" }, pick{ 0, 1, 1 }, pick{ 20, 8192 }, pick{ 1, 8 }),
+      llumnix = ("period = %g, low = %d, stages = %d, last = %d, "):format(pick{ 0.01, 0.05, 0.3 }, pick{ 1, 3, 20 },
+        whole(1, 4), whole(0, 4)),
+      autoscale = ('target = %d, period = %g, hold = %g, group = "@", '):format(whole(1, 6), pick{ 0.05, 0.3 }, pick{ 0.1, 1 }),
+      failover = "",
+    }
+    return ('{ "%s", %s%slabel = "%s%d" }'):format(name, params[name], pick{ "", "", 'engine = "sarathi", ' }, name, number)
+  end
+
   local function exists(path)
     local file = io.open(path)
     if file then file:close() end
@@ -200,7 +214,9 @@ return function(seed, folder, meddle)
       local name = pick(BUNDLED)
       local static = (together or staged) and STATIC[name]
       local chaotic = meddle or moving or coming and not ROUTERS[name]
-      if chance(0.65) or chaotic or not exists("policies/" .. name .. ".lua") or static then
+      if not meddle and (moving or coming) and chance(0.35) then
+        list[i] = of_clusters(i, moving)
+      elseif chance(0.65) or chaotic or not exists("policies/" .. name .. ".lua") or static then
         list[i] = chaos_policy(i, 80, together, staged, moving, coming, signals)
       else
         local engine = ROUTERS[name] and pick(ENGINES) or name == "hygen" and 'offline = "a", ' or ""
@@ -229,8 +245,8 @@ return function(seed, folder, meddle)
       file:write(pick{ ("  warmup = %d,\n"):format(whole(1, 10)),
         ("  warmup = { seconds = %.3f },\n"):format(0.01 + draw() * 2) })
     end
-    file:write(("  policies = { %s },\n  seeds = %d, seed = %d,\n}\n"):format(table.concat(list, ",\n    "), seeds,
-      whole(1, 1e6)))
+    local texts = table.concat(list, ",\n    "):gsub("@", kinds and "g1" or "")
+    file:write(("  policies = { %s },\n  seeds = %d, seed = %d,\n}\n"):format(texts, seeds, whole(1, 1e6)))
     file:close()
     return path
   end
