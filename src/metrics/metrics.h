@@ -50,6 +50,7 @@ typedef struct mb_metrics {
     uint64_t skipped_zero, skipped_empty, skipped_long; // rows of the trace left out
     bool own_queues;                                    // replicas had queues of their own
     char first_rejection[256];
+    uint64_t stranded;   // unfinished: came with their memory, and wait in a replica's own queue
     double usd_per_hour; // of all replicas; 0: not known
     // Where replicas come and go: replica seconds, neither down nor off, since the beginning or the end of
     // the warm-up; and in the time of observation, with what they could hold and cost.

@@ -52,9 +52,8 @@ void mb_notes_deinit(mb_notes *notes) {
 // --- sums over the runs of a policy ----------------------------------------------------------------------
 
 typedef struct totals {
-    const char *label;
-    const char *first_rejection;
-    double runs, requests, rejected, idle_s, batches, extrapolated, duration_s;
+    const char *label, *first_rejection;
+    double runs, requests, rejected, idle_s, batches, extrapolated, duration_s, stranded;
     double never, cut, censored; // unfinished: when nothing could happen any more; at stop_time; of these
     double cold;                 // runs whose warm-up did not end
 } totals;
@@ -73,6 +72,7 @@ static void add_outcome(totals *sum, const mb_outcome *outcome) {
         *into[i] += or_zero(outcome->values[mb_measure_index(names[i])]);
     sum->runs++;
     sum->cold += outcome->cold;
+    sum->stranded += outcome->stopped ? 0 : (double)outcome->stranded;
     sum->extrapolated += (double)outcome->extrapolated_batches;
     if (!sum->first_rejection && outcome->first_rejection[0]) sum->first_rejection = outcome->first_rejection;
 }
@@ -128,6 +128,8 @@ static void note_rejected(mb_notes *notes, const totals *sums, size_t count) {
     }
 }
 
+#define STRANDED                                                                                             \
+    "; some wait, with their memory, in a replica's own queue: admit from `replica.queue`, or use a router"
 static void note_unfinished(mb_notes *notes, const totals *sums, size_t count) {
     for (size_t i = 0; i < count; i++) {
         if (sums[i].never <= 0) continue;
@@ -136,8 +138,8 @@ static void note_unfinished(mb_notes *notes, const totals *sums, size_t count) {
         mb_format_count(requests, sums[i].requests);
         mb_strbuf text = {0};
         add_who(&text, &sums[i], false);
-        mb_strbuf_printf(&text, " never served %s of %s requests, which its latencies leave out", unfinished,
-                         requests);
+        mb_strbuf_printf(&text, " never served %s of %s requests, which its latencies leave out%s",
+                         unfinished, requests, sums[i].stranded > 0 ? STRANDED : "");
         add_note(notes, MB_NOTE_WARNING, &text);
     }
 }

@@ -114,6 +114,7 @@ static void read_metrics(mb_metrics *metrics, const mb_experiment *experiment, m
     outcome->class_count = metrics->class_count;
     metrics->classes = NULL; // handed over
     memcpy(outcome->first_rejection, metrics->first_rejection, sizeof outcome->first_rejection);
+    outcome->stranded = metrics->stranded;
 }
 
 // Out of memory, an outcome has fewer sets: they are for notes.

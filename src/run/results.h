@@ -33,6 +33,7 @@ typedef struct mb_outcome {
     double last_arrival_s;
     bool stopped, arrivals_ended, past_end, cold; // as in mb_metrics
     char first_rejection[256];
+    uint64_t stranded;                           // as in mb_metrics
     uint64_t computed_tokens, recomputed_tokens; // by engines; the second, of the first, after preemptions
     mb_class_metrics *classes;                   // of the workload's classes; NULL: none. Owned
     size_t class_count;

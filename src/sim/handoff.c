@@ -5,6 +5,7 @@
 #include "sim/route.h"
 #include "sim/transfer.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 bool mb_handoff_add(mb_sim *sim, uint32_t slot) {
@@ -78,20 +79,32 @@ static mb_status no_way(const mb_request *request, mb_error *error) {
         (unsigned long long)request->id, request->replica + 1);
 }
 
-static bool any_way(const mb_sim *sim, uint32_t from) {
-    for (uint32_t i = 0; i < sim->replica_count; i++)
-        if (sim->replicas[i]->role == MB_ROLE_DECODE && mb_link_between(sim, from, i)) return true;
+// Off, or down and never repaired.
+static bool is_gone(const mb_replica *replica) {
+    return replica->state == MB_OFF || (replica->state == MB_DOWN && isinf(replica->up_s));
+}
+
+// Is there a replica that decodes, and can be reached? there_is: at some time to come.
+static bool any_way(const mb_sim *sim, uint32_t from, bool there_is) {
+    for (uint32_t i = 0; i < sim->replica_count; i++) {
+        const mb_replica *replica = sim->replicas[i];
+        if (replica->role != MB_ROLE_DECODE || !mb_link_between(sim, from, i)) continue;
+        if (!there_is || !is_gone(replica)) return true;
+    }
     return false;
 }
 
-// *stays: there is no room for it now.
+// *stays: there is no room for it now. Where nobody will ever go on with it, its own replica does.
 static mb_status try_to_send(mb_sim *sim, const mb_handoff *handoff, bool *stays, mb_error *error) {
     const mb_request *request = mb_request_at(&sim->requests, handoff->slot);
     uint32_t to = handoff->to;
     *stays = true;
-    if (to == MB_NONE || sim->replicas[to]->state == MB_OFF) {
-        to = roomiest(sim, request->replica, request->computed);
-        if (to == MB_NONE) return any_way(sim, request->replica) ? MB_OK : no_way(request, error);
+    if (to == MB_NONE || is_gone(sim->replicas[to])) {
+        const uint32_t from = request->replica;
+        to = roomiest(sim, from, request->computed);
+        if (to == MB_NONE && !any_way(sim, from, false)) return no_way(request, error);
+        if (to == MB_NONE && any_way(sim, from, true)) return MB_OK;
+        if (to == MB_NONE) to = from;
     }
     const mb_sending how = {.queue = MB_NONE, .layers = 1};
     const char *refused;

@@ -70,6 +70,12 @@ static void close_service(mb_sim *sim) {
     sim->metrics.service_crowded = sim->service.crowded;
 }
 
+// What was sent, or paused there, waits where its memory is, in the replica's own queue.
+static bool is_stranded(const mb_sim *sim, const mb_request *request) {
+    return request->phase == MB_PHASE_WAITING && request->stage == MB_STAGE_PAUSED &&
+           request->queue != MB_NONE && sim->queues[request->queue].owner != MB_NONE;
+}
+
 void mb_window_close(mb_sim *sim) {
     mb_metrics *metrics = &sim->metrics;
     mb_sim_integrate(sim);
@@ -91,6 +97,8 @@ void mb_window_close(mb_sim *sim) {
     metrics->unfinished = sim->waiting + sim->running;
     for (uint32_t slot = 0; metrics->unfinished && slot < mb_request_slots(&sim->requests); slot++) {
         mb_request *request = mb_request_at(&sim->requests, slot);
-        if (request->phase != MB_PHASE_FREE) mb_judge_unfinished(sim, request);
+        if (request->phase == MB_PHASE_FREE) continue;
+        mb_judge_unfinished(sim, request);
+        metrics->stranded += is_stranded(sim, request);
     }
 }

@@ -51,6 +51,7 @@ json_t *mb_outcome_json(bool *lost, const mb_outcome *o) {
     mb_json_set(lost, object, "sampled", json_boolean(o->sampled));
     mb_json_set(lost, object, "sample_judged", json_boolean(o->sample_judged));
     mb_json_set(lost, object, "first_rejection", mb_json_text(o->first_rejection));
+    set_count(lost, object, "stranded", o->stranded);
     set_count(lost, object, "mean_batches", o->batch_means.batches);
     set_count(lost, object, "mean_batch_requests", o->batch_means.size);
     if (o->batch_means.batches)
@@ -127,6 +128,7 @@ bool mb_outcome_read(const json_t *details, mb_outcome *o) {
     o->sample_judged = mb_json_truth_of(details, "sample_judged");
     const char *rejection = json_string_value(json_object_get(details, "first_rejection"));
     snprintf(o->first_rejection, sizeof o->first_rejection, "%s", rejection ? rejection : "");
+    o->stranded = mb_json_count_of(details, "stranded");
     o->batch_means.batches = (uint32_t)mb_json_count_of(details, "mean_batches");
     o->batch_means.size = mb_json_count_of(details, "mean_batch_requests");
     return read_lists(details, o);

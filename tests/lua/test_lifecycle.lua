@@ -517,6 +517,27 @@ end
 ]] }
 tap.equal(said, "0 | 0.01", "a replica that has drained is off as soon as its last request has moved")
 
+-- Who is handed over, and to where ------------------------------------------------------------------------------
+
+-- The decode replica is down for ever: the request goes on where it is, from its replica's own queue.
+said = run{ rows = { { 0, 10, 3 } }, cluster = PAIR, policy = TOLD .. [[
+function P:init() self.sim:after(0.005, function() self.sim.replicas[3]:fail() end) end
+function P:handoff() return self.sim.replicas[3] end
+function P:finish(req, why) say(why, self.sim.now, req:preemptions()) end
+]] }
+tap.equal(said, " | done 0.03 0", "where nobody decodes any more, the replica that prefilled goes on")
+-- There is another.
+said = run{ rows = { { 0, 10, 3 } }, cluster = (PAIR:gsub("gpus = 1 }", "gpus = 2 }")), policy = TOLD .. [[
+function P:init() self.sim:after(0.005, function() self.sim.replicas[3]:fail() end) end
+function P:handoff() return self.sim.replicas[3] end
+function P:signal(event) if event.to then say(event.kind, event.to.id) end end
+]] }
+tap.equal(said, "arrived 4", "else another that decodes")
+-- A scheduler of the shared queue admits from no replica's own.
+said = run{ rows = { { 0, 10, 3 } }, cluster = PAIR, bundled = "fcfs" }
+tap.ok(said:find("never served 1 of 1 requests") and said:find("admit from `replica.queue`, or use a router", 1, true),
+  "who comes with its memory to a queue from which nothing is admitted is warned of", said)
+
 -- Before the warm-up ended nothing was observed.
 _, measures = run{ more = "failures = { { at = 0.045, replica = 1, repair = 1 } }, warmup = { seconds = 9 }, stop_time = 0.1,",
   policy = "" }

@@ -313,6 +313,16 @@ function transfers.open(w)
     return best
   end
 
+  local function is_gone(replica) return replica.state == "off" or replica.state == "down" and not replica.up_at end
+
+  -- Will there be nobody any more who decodes?
+  local function nobody(record)
+    for _, replica in ipairs(sim.replicas) do
+      if replica.role == "decode" and link_between(record.home, replica) and not is_gone(replica) then return false end
+    end
+    return true
+  end
+
   -- In order; who finds no room is not passed by others that want to go there.
   function moves.send_on()
     local list, full, any_full = handoffs, {}, false
@@ -327,7 +337,7 @@ function transfers.open(w)
         local stays = not later
         if stays and not (one.to and full[one.to] or not one.to and any_full) then
           local to = one.to
-          if not to or to.state == "off" then to = roomiest(record) end
+          if not to or is_gone(to) then to = roomiest(record) or nobody(record) and record.home end
           stays = not (to and send(record, to))
         end
         if stays then
