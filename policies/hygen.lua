@@ -4,14 +4,12 @@
 -- Source: Sun, Wang & Lai, "HyGen: efficient LLM serving via elastic online-offline request co-location", arXiv 2501.14808,
 -- NeurIPS 2025. Chosen here: `budget` is given (false: slo.tbt), theirs is found by a profiler; times are predicted by the
 -- engine's own law; making room is by recompute; admission goes to `margin` of the budget, since contexts grow.
-local chunk = require "mbsand.chunk"
-
 local Hygen = { params = { offline = "offline", budget = false, margin = 0.9, renew = 50, preempt = "recompute" } }
 
 function Hygen:init()
   self.budget = self.params.budget or self.sim.slo.tbt or error("give `budget`, seconds of a step, or slo.tbt", 0)
   self.queue = self.sim:queue{ by = function(req) return req.prefix and tonumber(req.prefix[1]) or 0 end }
-  self.inside = {}                             -- by replica: offline requests that run, in order of admission
+  self.shape, self.inside = {}, {}             -- by replica: offline requests that run, in order of admission
   for i in ipairs(self.sim.replicas) do self.inside[i] = {} end
 end
 
@@ -30,21 +28,26 @@ function Hygen:shed(step, inside)
   return step:preempt(user.req, self.params.preempt, self.queue, "front")
 end
 
+-- Those that decode take longer by themselves.
+function Hygen:long(replica)
+  local shape = self.shape
+  shape.decodes, shape.context = replica.decodes, replica.context
+  return shape.decodes > 0 and replica:estimate(shape) > self.budget
+end
+
 function Hygen:schedule(replica, step)
   local inside, online = self.inside[replica.id], self.sim.queue
-  local function long()                        -- those that decode take longer by themselves
-    return replica.decodes > 0 and replica:estimate{ decodes = replica.decodes, context = replica.context } > self.budget
-  end
-  while (long() or replica.due > replica.kv.free) and self:shed(step, inside) do end
-  while #online > 0 and not replica.kv.fits(online:peek().prompt_tokens) and self:shed(step, inside) do end
+  while #inside > 0 and (self:long(replica) or replica.due > replica.kv.free) and self:shed(step, inside) do end
+  local waits = #online > 0
+  while waits and #inside > 0 and not replica.kv.fits(online:peek().prompt_tokens) and self:shed(step, inside) do end
   local last = inside[#inside]
   local part = last and last.runs and last.req:phase() == "prefill"
-  if part then step:add(last.req, chunk.longest(replica, self.budget, 1, math.min(step.budget, last.req.prompt_tokens))) end
+  if part then step:add(last.req, replica:longest_chunk(self.budget, 1, math.min(step.budget, last.req.prompt_tokens))) end
   if step:carry() > 0 then
     for _, user in ipairs(inside) do user.runs = user.runs and user.req:phase() ~= "waiting" end
   else
-    step:admit(online)
-    if not part and #online == 0 then self:fill(replica, step, inside) end
+    if waits then step:admit(online) end
+    if not part and (not waits or #online == 0) then self:fill(replica, step, inside) end
   end
   if #inside > 0 then step:quantum(self.params.renew) end
 end
@@ -58,7 +61,7 @@ function Hygen:fill(replica, step, inside)
     if step.requests > 0 then                  -- else alone, at its own pace
       local later = { decodes = replica.decodes + 1, context = replica.context + todo }
       if replica:estimate(later) > budget then return end
-      most = chunk.longest(replica, budget, math.max(1, before), before + most) - before
+      most = replica:longest_chunk(budget, math.max(1, before), before + most) - before
     end
     if most == 0 or not step:add(req, most) then return end
     req.user.runs = true

@@ -19,11 +19,12 @@ end
 
 -- Who comes before the decodes that can wait; false where memory was short, or where tokens are left for those.
 local function fill(set, replica, step, queue)
-  if not lanes.serve(set, replica, step) then return false end
+  if set.promised and not lanes.serve(set, replica, step) then return false end
   for i = 1, #set.prefills do
     local good, why = step:add(set.prefills[i].req)
     if not good then return why ~= "memory" end
   end
+  if step.budget == 0 then return true end
   local head = queue:peek()
   while head and step:add(head) do
     lanes.admitted(set, head)
@@ -35,8 +36,10 @@ end
 function Slai:serve(replica, step, queue)
   local set, now = self.sets[replica.id], self.sim.now
   lanes.settle(set, now)
-  local ahead = now + self.params.offset * set.mean
-  for i = 1, #set.list do set.list[i].latest = ahead - set.list[i].gap end
+  if set.promised then
+    local ahead = now + self.params.offset * set.mean
+    for i = 1, #set.list do set.list[i].latest = ahead - set.list[i].gap end
+  end
   if #set.prefills + #queue == 0 or not fill(set, replica, step, queue) then lanes.carry(set, replica, step, now) end
 end
 

@@ -8,7 +8,7 @@ local lanes = {}
 
 -- nobody: a queue that stays empty.
 function lanes.new(nobody)
-  return { prefills = {}, list = {}, by_gap = {}, steps = 0, ranking = { from = nobody, by = "rank", most = 0 } }
+  return { prefills = {}, list = {}, by_gap = {}, steps = 0, promised = false, ranking = { from = nobody, by = "rank", most = 0 } }
 end
 
 -- For `init`: one queue in the policy's `order`, and a set for each replica, within the parameters `chunk`, tokens of a step,
@@ -31,6 +31,7 @@ local function lane_of(set, gap)
   if lane then return lane end
   lane = { gap = gap, count = 0, share = 1, credit = 0, turn = true, all = 0, latest = 0, first = nil, last = nil }
   set.by_gap[gap] = lane
+  if gap < math.huge then set.promised = true end -- somebody was
   set.list[#set.list + 1] = lane
   table.sort(set.list, function(a, b) return a.gap < b.gap end)
   return lane

@@ -139,6 +139,7 @@ local lanes = {}
 ---@class mbsand.Lanes of one replica
 ---@field list mbsand.Lane[] the tightest first
 ---@field prefills mbsand.LaneEntry[]
+---@field promised boolean whether anybody was promised a gap yet
 ---@param nobody? mbsand.Queue one that stays empty; for `serve`
 ---@return mbsand.Lanes
 function lanes.new(nobody) end

@@ -67,6 +67,13 @@ function Replica:cached(req) end
 ---@overload fun(self: mbsand.Replica, step: { prefill?: integer|integer[], prefix?: integer|integer[], decodes?: integer, context?: integer }): number
 function Replica:estimate(batch) end
 
+---The longest chunk of prompts with which a step of all decodes takes at most so long, without noise. Of an engine.
+---@param seconds number
+---@param least integer tokens; the answer where none is short enough
+---@param most integer
+---@return integer
+function Replica:longest_chunk(seconds, least, most) end
+
 ---Ask `schedule` for it as soon as it stands at a boundary, although nothing has come for it.
 function Replica:wake() end
 

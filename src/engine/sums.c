@@ -146,12 +146,17 @@ uint32_t mb_step_rows(const mb_engine *engine) {
 
 mb_status mb_shape_seconds(const mb_engine *engine, const mb_step_shape *shape, double *seconds,
                            mb_error *error) {
-    mb_latency quiet = engine->latency->told ? *engine->latency->told : *engine->latency;
-    quiet.noise = 0;
+    const mb_latency *latency = engine->latency->told ? engine->latency->told : engine->latency;
+    mb_latency quiet;
+    if (latency->noise > 0) {
+        quiet = *latency;
+        quiet.noise = 0;
+        latency = &quiet;
+    }
     bool extrapolated;
-    const mb_status status = mb_latency_step(&quiet, shape, NULL, seconds, &extrapolated, error);
+    const mb_status status = mb_latency_step(latency, shape, NULL, seconds, &extrapolated, error);
     if (status != MB_OK || !engine->pipeline) return status;
-    const double host = mb_latency_host(&quiet, shape);
+    const double host = mb_latency_host(latency, shape);
     *seconds = mb_pipeline_through(engine->pipeline, *seconds - host, host,
                                    shape->prefill_tokens + shape->decode_requests);
     return MB_OK;

@@ -9,7 +9,8 @@ const char *mb_time_part_name(mb_time_part part) {
     return names[part];
 }
 
-static bool grow(mb_request_times *times, uint32_t count) {
+bool mb_request_times_grow(mb_request_times *times, uint32_t slot) {
+    const uint32_t count = (slot >> MB_TIME_CHUNK_BITS) + 1;
     mb_request_time **chunks = realloc(times->chunks, count * sizeof *chunks);
     if (!chunks) return false;
     times->chunks = chunks;
@@ -18,13 +19,6 @@ static bool grow(mb_request_times *times, uint32_t count) {
         if (!chunk) return false;
         times->chunks[times->chunk_count++] = chunk;
     }
-    return true;
-}
-
-bool mb_request_times_open(mb_request_times *times, uint32_t slot, double arrival_s) {
-    const uint32_t chunk = slot >> MB_TIME_CHUNK_BITS;
-    if (chunk >= times->chunk_count && !grow(times, chunk + 1)) return false;
-    *mb_request_time_at(times, slot) = (mb_request_time){.since_ns = mb_nanoseconds(arrival_s)};
     return true;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef enum mb_time_part {
     MB_PART_WAITING, // for its first start
@@ -49,8 +50,16 @@ enum { MB_TIME_CHUNK_BITS = 8, MB_TIME_CHUNK = 1 << MB_TIME_CHUNK_BITS };
 static inline mb_request_time *mb_request_time_at(const mb_request_times *times, uint32_t slot) {
     return &times->chunks[slot >> MB_TIME_CHUNK_BITS][slot & (MB_TIME_CHUNK - 1)];
 }
+// There is room up to this slot. False when out of memory.
+bool mb_request_times_grow(mb_request_times *times, uint32_t slot);
 // A request arrives in this slot. False when out of memory.
-bool mb_request_times_open(mb_request_times *times, uint32_t slot, double arrival_s);
+static inline bool mb_request_times_open(mb_request_times *times, uint32_t slot, double arrival_s) {
+    if (slot >> MB_TIME_CHUNK_BITS >= times->chunk_count && !mb_request_times_grow(times, slot)) return false;
+    mb_request_time *time = mb_request_time_at(times, slot);
+    memset(time, 0, sizeof *time);
+    time->since_ns = mb_nanoseconds(arrival_s);
+    return true;
+}
 // Up to now it did this.
 static inline void mb_request_time_pass(const mb_request_times *times, uint32_t slot, mb_time_part part,
                                         double now_s) {

@@ -88,6 +88,13 @@ static mb_status custom_seconds(const mb_latency *latency, const mb_step_shape *
                    *seconds);
 }
 
+double mb_latency_step_decodes(const mb_latency *latency, uint32_t decodes, uint64_t context) {
+    assert(mb_latency_is_affine(latency));
+    bool ignored;
+    const mb_step_shape shape = {.decode_requests = decodes, .decode_context = context};
+    return law_seconds(latency, &shape, &ignored);
+}
+
 mb_status mb_latency_step(const mb_latency *latency, const mb_step_shape *shape, mb_rng *rng, double *seconds,
                           bool *extrapolated, mb_error *error) {
     if (latency->kind == MB_LATENCY_STEP) {

@@ -341,6 +341,7 @@ void mb_replica_views_open(lua_State *L) {
     static const mb_member members[] = {{"each_running", each_running, 0},
                                         {"cached", cached, 0},
                                         {"estimate", mb_estimate_call, 0},
+                                        {"longest_chunk", mb_longest_chunk_call, 0},
                                         {"plain", mb_replica_plain, 0},
                                         {"wake", wake, 0},
                                         {"peak", mb_peak_call, 0},

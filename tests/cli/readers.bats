@@ -12,7 +12,7 @@ compare() {
         echo 'return scenario {'
         echo '  workload = synthetic { arrivals = arrivals.poisson{ rate = 60 }, limit = 60, prompt = lengths.uniform(1, 60), clients = 3,'
         echo '    output = lengths.uniform(1, 40), predictor = predict.refined{ sigma = 0.3, every = 4 } },'
-        echo "  cluster = { gpus = 2 $3 }, latency = $2, slo = { ttft = 1, tbt = 0.05, e2e = 5 }, seeds = 1,"
+        echo "  cluster = { gpus = 2 $3 }, latency = $2, slo = { ttft = 1, tbt = 0.05, gap = 0.2, e2e = 5 }, qoe = { speed = 20, ttft = 1 }, seeds = 1,"
         echo '  policies = {'
         for name in $1; do
             echo "    { \"$name\", label = \"alone-$name\" }, { \"$root/tests/oracle/reader.lua\", inner = \"$name\", whole = ${4:-false}, label = \"read-$name\" },"
@@ -35,6 +35,12 @@ bundled() { basename -s .lua "$root"/policies/*.lua | grep -v disaggregated | tr
 @test "whoever reads changes nothing: steps" {
     compare "$(bundled)" 'latency.step { base = 0.01, per_token = 0.0001, per_context = 0.000001 }' \
         ', kv_block = 4, kv_blocks = 60, kv_max_length = 120, link = { seconds_per_token = 0.0001 }'
+}
+
+@test "whoever reads changes nothing: what replicas published a while ago" {
+    compare "prefix_affinity dynamo_kv weighted_scorers least_loaded vllm_v1" \
+        'latency.step { base = 0.01, per_token = 0.0001, per_context = 0.000001 }' \
+        ', kv_block = 4, kv_blocks = 60, kv_max_length = 120, signals = { period = 0.1, delay = 0.03 }'
 }
 
 @test "whoever reads changes nothing: whole batches" {

@@ -72,6 +72,15 @@ local QUESTIONS = {
     context = function(replica) return replica.context end,
     due = function(replica) return replica.due end,
     peak = function(replica) return replica:peak() end,
+    group = function(replica) return replica.group end,
+    seen = function(replica)
+      local seen = replica.seen
+      return seen.time + 3 * seen.running + 5 * seen.waiting + 7 * seen.waiting_tokens + 11 * seen.decodes + seen.context
+        + 13 * seen.kv_used + number(seen.kv_free)
+    end,
+    chunk = function(replica, draw)
+      return replica:longest_chunk(0.05 * draw(), math.floor(draw() * 9), 9 + math.floor(draw() * 99))
+    end,
     each = function(replica) return all(replica:each_running(), function(req) return req end) end,
     computed = function(replica) return all(replica:each_running(), function(req) return req:computed() end) end,
     generated = function(replica) return all(replica:each_running(), function(req) return req:generated() end) end,
@@ -83,6 +92,7 @@ local QUESTIONS = {
     mean_prompt = function(queue) return queue.mean_prompt end,
     mean_predicted = function(queue) return queue.mean_predicted end,
     peek = function(queue) return queue:peek() end,
+    last = function(queue) return queue:peek_back() end,
     each = function(queue) return all(queue:each(), function(req) return req end) end,
     generated = function(queue) return all(queue:each(), function(req) return req:generated() end) end,
   },
@@ -105,7 +115,10 @@ local QUESTIONS = {
     session = function(req) return req.session end,
     prefix = function(req) return req.prefix and #req.prefix end,
     class = function(req) return req.class end,
-    slo = function(req) return req.slo.e2e end,
+    slo = function(req)
+      local slo = req.slo
+      return number(slo.e2e) + 3 * number(slo.ttft) + 5 * number(slo.tbt) + 7 * number(slo.gap) + number(slo.qoe and slo.qoe.speed)
+    end,
     max_output = function(req) return req.max_output end,
     predict = function(req, draw)
       local what = ({ "output", "low", "high" })[1 + math.floor(draw() * 4)]
@@ -171,7 +184,7 @@ function questions.ask(asker, where, step, what_step)
 end
 
 local UNREAD = { random = true, sample = true } -- they draw, or read a file
-local OF_STEPS = { seconds = true, estimate = true }
+local OF_STEPS = { seconds = true, estimate = true, chunk = true }
 
 -- Everything that can be asked of these, by kind, once. whole: of whole batches.
 function questions.read(subjects, whole)

@@ -13,7 +13,11 @@ local function read(self, subjects)
   end
   for req in sim.queue:each() do
     questions.read{ request = req }
-    sim.replicas[1]:cached(req)
+    for _, replica in ipairs(sim.replicas) do
+      replica:cached(req)
+      replica.seen:cached(req)
+      replica:peak{ with = req }
+    end
   end
 end
 
