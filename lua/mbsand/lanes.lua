@@ -8,7 +8,8 @@ local lanes = {}
 
 -- nobody: a queue that stays empty.
 function lanes.new(nobody)
-  return { prefills = {}, list = {}, by_gap = {}, steps = 0, promised = false, ranking = { from = nobody, by = "rank", most = 0 } }
+  return { prefills = {}, list = {}, by_gap = {}, steps = 0, promised = false,
+    ranking = { from = nobody, by = "rank", most = 0 } }
 end
 
 -- For `init`: one queue in the policy's `order`, and a set for each replica, within the parameters `chunk`, tokens of a step,

@@ -54,7 +54,8 @@ local LAWS = { -- ms, of the tokens of prompts n and the decodes d
 }
 for name, law in pairs(LAWS) do
   write(name .. ".lua", ([[return scenario {
-    workload = synthetic { arrivals = arrivals.all_at_once {}, prompt = lengths.fixed(20), output = lengths.fixed(5), limit = 3 },
+    workload = synthetic { arrivals = arrivals.all_at_once {}, prompt = lengths.fixed(20),
+      output = lengths.fixed(5), limit = 3 },
     latency = latency.custom(function(step)
       local n, d = step.prefill_tokens, step.decodes
       return (d + (%s)) / 1000

@@ -117,7 +117,8 @@ local QUESTIONS = {
     class = function(req) return req.class end,
     slo = function(req)
       local slo = req.slo
-      return number(slo.e2e) + 3 * number(slo.ttft) + 5 * number(slo.tbt) + 7 * number(slo.gap) + number(slo.qoe and slo.qoe.speed)
+      return number(slo.e2e) + 3 * number(slo.ttft) + 5 * number(slo.tbt) + 7 * number(slo.gap)
+        + number(slo.qoe and slo.qoe.speed)
     end,
     max_output = function(req) return req.max_output end,
     predict = function(req, draw)
