@@ -31,23 +31,29 @@ end
 
 function Plas:arrive(req)
   local now, name = self.sim.now, req.session
-  local program = name and self.programs[name] or { service = 0, served = 0, waited = 0 }
+  local program = name and self.programs[name] or { service = 0, served = 0, waited = 0, version = 0 }
   if name then self.programs[name], program.seen = program, now end
-  req.user = { program = program, rank = program.service, served = 0, waited = 0 }
+  req.user = { program = program, rank = program.service, served = 0, waited = 0, from = 0, version = 0 }
   req:rank(program.service)
   self.queue:push(req)
 end
 
 function Plas:promote()
+  local now, beta = self.sim.now, self.params.beta
   for req in self.queue:each() do
-    local user, served, waited = req.user, req:attained(), req:waited()
-    local program = user.program
-    local all = program.served + served - user.served
-    if all > 0 and program.waited + waited - user.waited >= self.params.beta * all then
-      program.served, program.waited, user.served, user.waited = 0, 0, served, waited
-      user.rank = -self.token * req:generated()
-      req:rank(user.rank)
-      self.queue:push(req)
+    local user, program = req.user, req.user.program
+    if now >= user.from or user.version ~= program.version then
+      local served, waited = req:attained(), req:waited()
+      local all = program.served + served - user.served
+      local lacks = beta * all - (program.waited + waited - user.waited)
+      if all > 0 and program.waited + waited - user.waited >= beta * all then
+        program.served, program.waited, user.served, user.waited = 0, 0, served, waited
+        program.version, user.rank = program.version + 1, -self.token * req:generated()
+        req:rank(user.rank)
+        self.queue:push(req)
+      elseif all > 0 then                      -- not before it has waited for as long
+        user.from, user.version = now + lacks - 1e-6, program.version
+      end
     end
   end
 end
@@ -67,7 +73,7 @@ function Plas.finish(_, req)
   local user = req.user
   if not user then return end                  -- it never came to `arrive`
   local program, served = user.program, req:attained()
-  program.service = program.service + served
+  program.service, program.version = program.service + served, program.version + 1
   program.served, program.waited = program.served + served - user.served, program.waited + req:waited() - user.waited
 end
 

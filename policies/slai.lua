@@ -24,7 +24,7 @@ local function fill(set, replica, step, queue)
     local good, why = step:add(set.prefills[i].req)
     if not good then return why ~= "memory" end
   end
-  if step.budget == 0 then return true end
+  if #set.prefills > 0 and step.budget == 0 then return true end
   local head = queue:peek()
   while head and step:add(head) do
     lanes.admitted(set, head)
