@@ -47,6 +47,23 @@ for POLICY in fcfs $(find policies -maxdepth 1 -name '*.lua' -printf '%f\n' | se
     first=${first:-$count}
     echo "| \`$POLICY\` | $count | $(ratio "$count" "$first") |"
 done
+# Those that put requests in order, where some wait all the time: the longer the run, the more.
+fcfs=()
+head_of "instructions a request, 1 replica" "70 % load" "to \`fcfs\`" "95 % load" "to \`fcfs\`"
+for POLICY in fcfs andes mlfq plas ltr trail slai scorpio qoserve scls bucketserve a_min mc_sf past_future nested_wait equinox sglang_lpm; do
+    row="| \`$POLICY\` |"
+    for LOAD in 0.7 0.95; do
+        if [ "$POLICY $LOAD" = "mlfq 0.95" ]; then # it breaks down
+            row+=" - | - |"
+            continue
+        fi
+        count=$(each 1000 3000 $steps)
+        if [ "$POLICY" = fcfs ]; then fcfs[${LOAD#0.}]=$count; fi
+        row+=" $count | $(ratio "$count" "${fcfs[${LOAD#0.}]}") |"
+    done
+    echo "$row"
+done
+LOAD=0.7
 head_of "instructions a request, whole batches, 2 requests/s" count ratio
 first=""
 for POLICY in static_fifo dynamic_no_bins multi_bin_dynamic; do
