@@ -82,8 +82,10 @@ nvcc=$(command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null)
 # The llama.cpp plugin, with what .ci/llama keeps outside the tree; where that cannot be had its tests say why.
 llama=$(.ci/llama 2>"$log/llama") && build "the llama.cpp plugin of the probe" CC=gcc LLAMA_DIR="$llama" probe-llama
 if pkg-config --exists ompi-c && command -v mpirun >/dev/null; then build "gcc, Lua 5.4, Open MPI" CC=gcc MPI=1 all; fi
-# The page in a browser, where Emscripten is.
-if command -v emcc >/dev/null && command -v npm >/dev/null; then build "Emscripten, the page in a browser" CC=gcc playground; fi
+# The page in a browser, where Emscripten is, and what `make playground-sources` fetched: no test asks a network.
+if command -v emcc >/dev/null && [ -e "${XDG_CACHE_HOME:-$HOME/.cache}/mbsand-playground/package-lock.json" ]; then
+    build "Emscripten, the page in a browser" CC=gcc playground
+fi
 make -s CC=gcc all >/dev/null # build/mbsand is the release build again
 
 release=build/lua5.4-release-gcc asan=build/lua5.4-asan-gcc

@@ -59,6 +59,7 @@ static const char *type_of(const char *name) {
     static const char *const types[][2] = {{".html", "text/html; charset=utf-8"},
                                            {".js", "text/javascript; charset=utf-8"},
                                            {".css", "text/css; charset=utf-8"},
+                                           {".txt", "text/plain; charset=utf-8"},
                                            {".wasm", "application/wasm"}};
     const char *end = strrchr(name, '.');
     for (size_t i = 0; end && i < sizeof types / sizeof *types; i++)

@@ -21,18 +21,30 @@ WASM_LINK   := -O2 -s MODULARIZE=1 -s EXPORT_NAME=mbsand -s ENVIRONMENT=node,wor
 # Emscripten's scripts are Debian's Node's; another Node does not look for modules there.
 export NODE_PATH := $(NODE_PATH):/usr/share/nodejs
 
-.PHONY: playground playground-files
-playground:
-	@.ci/packages playground
-	@src/playground/fetch $(FETCHED)
+.PHONY: playground playground-sources playground-files
+playground: playground-sources
 	@$(MAKE) --no-print-directory playground-files
 	@echo $(PLAYGROUND)/index.html
 
-playground-files: $(PLAYGROUND)/core.js $(PLAYGROUND)/playground.js $(addprefix $(PLAYGROUND)/,index.html playground.css worker.js)
+playground-sources:
+	@.ci/packages playground
+	@src/playground/fetch $(FETCHED)
+
+playground-files: $(PLAYGROUND)/core.js $(PLAYGROUND)/playground.js $(addprefix $(PLAYGROUND)/,index.html playground.css worker.js licences.txt)
 
 $(PLAYGROUND)/%: src/playground/page/%
 	@mkdir -p $(@D)
 	@cp $< $@
+
+# Of everything that is in the files of the page.
+$(PLAYGROUND)/licences.txt: LICENSE third_party/uplot/LICENSE $(FETCHED)/package-lock.json src/playground/playground.mk
+	@mkdir -p $(@D)
+	@for file in LICENSE third_party/uplot/LICENSE /usr/share/doc/emscripten/copyright $(FETCHED)/lua/debian/copyright \
+	    $(FETCHED)/jansson/debian/copyright $(FETCHED)/csv/debian/copyright $(FETCHED)/csv/COPYING.LESSER \
+	    $(FETCHED)/node_modules/codemirror/LICENSE $(FETCHED)/node_modules/@codemirror/*/LICENSE $(FETCHED)/node_modules/@lezer/*/LICENSE \
+	    $(FETCHED)/node_modules/@marijn/*/LICENSE $(FETCHED)/node_modules/crelt/LICENSE $(FETCHED)/node_modules/style-mod/LICENSE \
+	    $(FETCHED)/node_modules/w3c-keyname/LICENSE; do \
+	    [ ! -e "$$file" ] || { printf '== %s\n\n' "$${file##*mbsand-playground/}" && cat "$$file" && echo; }; done >$@
 
 # The editor, with what lua/meta says of every object.
 $(PLAYGROUND)/playground.js: src/playground/page/main.js src/playground/page/completions.cjs $(wildcard lua/meta/*.lua) $(FETCHED)/package-lock.json
