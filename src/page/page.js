@@ -154,7 +154,7 @@
     }
     const said = [];
     u.series.forEach((s, i) => {
-      if (i > 0 && s.label && u.data[i][at] != null) said.push(s.label + " " + show(s.read ? s.read(at) : u.data[i][at]));
+      if (i > 0 && !s.silent && u.data[i][at] != null) said.push(s.label + " " + show(s.read ? s.read(at) : u.data[i][at]));
     });
     const x = chart.spec.xText ? chart.spec.xText(u.data[0][at]) : show(u.data[0][at]);
     chart.range.textContent = said.length ? x + ": " + said.join("; ") : x;
@@ -255,7 +255,7 @@
         const at = series.length, stroke = color(l.i);
         series.push(Object.assign({ label: l.label, stroke, width: 2, dash: dash(l.i), spanGaps: !more.gaps, points: { show: !!more.points, size: 7, fill: stroke } }, more.series));
         if (!l.low) continue;
-        const edge = Object.assign({ stroke: "transparent", width: 0, spanGaps: !more.gaps, points: { show: false } }, more.series);
+        const edge = Object.assign({ stroke: "transparent", silent: true, width: 0, spanGaps: !more.gaps, points: { show: false } }, more.series);
         series.push(edge, Object.assign({}, edge));
         bands.push({ series: [at + 2, at + 1], fill: soft(l.i, 0.18) });
       }
@@ -489,7 +489,7 @@
             return made;
           };
           tables.push(columns([...best]));
-          series.push({ stroke: css("--dim"), width: 1.5, dash: [4, 3], spanGaps: true, points: { show: false } });
+          series.push({ stroke: css("--dim"), silent: true, width: 1.5, dash: [4, 3], spanGaps: true, points: { show: false } });
           for (const label of new Set(list.map((d) => d.label))) {
             const i = this.index(label);
             tables.push(columns(list.filter((d) => d.label === label)));

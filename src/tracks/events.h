@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Events in the trace-event format, which Perfetto and others open, one a line. Times are whole nanoseconds,
-// each moment rounded once, so that what follows on a track never overlaps what was before.
+// Events in the trace-event format, which Perfetto and others open, one a line. Times are in eighths of a
+// microsecond, each moment rounded once, so that what follows on a track never overlaps what was before.
 // (https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU)
 #pragma once
 #include "base/strbuf.h"

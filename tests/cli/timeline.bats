@@ -83,7 +83,7 @@ picks() { jq -c ".traceEvents[] | select(.pid == 1) | $1" t.json; }
     [ "$(picks 'select(.name == "preempt") | .tid' | wc -l)" -eq $(($(wc -l <d/preemptions-vllm_v1-1.csv) - 1)) ]
     picks 'select(.name == "preempt")' | grep -q '"how":"recompute"'
     jq -e '[.traceEvents[] | select(.ph == "X")] | group_by([.pid, .tid]) | all(sort_by(.ts) |
-        [.[:-1], .[1:]] | transpose | all(.[0].ts + .[0].dur <= .[1].ts + 1e-3))' t.json
+        [.[:-1], .[1:]] | transpose | all(.[0].ts + .[0].dur <= .[1].ts))' t.json
     jq -e '[.traceEvents[] | select(.cat == "request")] | group_by([.pid, .id2.local, .name]) |
         all((map(select(.ph == "b")) | length) == (map(select(.ph == "e")) | length))' t.json
     # What a request did fills its life without a hole.
