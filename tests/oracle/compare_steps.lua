@@ -303,6 +303,22 @@ function P:schedule(replica, step)
 end
 return P]] end }
 
+-- Who has generated more than was predicted is turned away in the middle.
+POLICIES.impatient = { make = function() return ([[
+local P = {}
+function P:schedule(replica, step)
+  local list = {}
+  for req in replica:each_running() do
+    if req:generated() > req.predicted_output then list[#list + 1] = req end
+  end
+  %s
+  for i, req in ipairs(list) do if i < 3 then self.sim:reject(req, "too long") end end
+  step:carry()
+  step:admit(self.sim.queue)
+  step:quantum(2)
+end
+return P]]):format(chance(0.5) and "step:carry()" or "") end }
+
 -- In an order of its own, in a plain queue or an ordered one; whoever stands last makes room.
 POLICIES.ranking = { make = function(one)
   local by = pick{ '"predicted_output"', '"rank"', "function(req) return req.predicted_output - req.prompt_tokens / 8 end" }

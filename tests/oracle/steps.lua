@@ -242,8 +242,10 @@ function steps.run(options)
   end
   function sim:reject(req, reason)
     local record = record_of[req]
-    assert(record.state ~= "running", "a running request cannot be rejected")
     unqueue(req)
+    if record.state == "running" then -- out of the step that is filled
+      moves.hand_out(record, "paused")
+    end
     if record.state == "moving" then sim:abort(req) end
     if record.state == "paused" or record.state == "handoff" then record.home.pool.release(record, false) end
     if record.state == "swapped" then host_used = host_used - record.computed end
@@ -835,6 +837,7 @@ function steps.run(options)
     count_requests()
   end
   moves, life = transfers.open(world), lifecycle.open(world)
+  moves.hand_out = world.hand_out
   world.moves = moves
 
   -- What happened while hooks ran.
