@@ -156,6 +156,7 @@ static mb_status schedule(mb_sim *sim, mb_replica *replica, mb_error *error) {
         else
             mb_bits_remove(&sim->loaded, engine->id);
         mb_replica_set_holding(sim, replica, holds || has_own_waiting(sim, replica));
+        mb_beside_look(sim, replica); // idle on purpose until now, perhaps
     }
     if (status == MB_OK && engine->pipeline) leave_open(sim, replica);
     return status;

@@ -189,6 +189,10 @@ EOF
     done
     run -0 "$MBSAND" beside.lua --step --format json
     says '"idle_beside_s": 0.3125'
+    # Idle on purpose for the first 5/64 s, and then no more.
+    sed -i 's/if replica.id == 3 then return step:idle() end.*/if replica.id == 3 and self.sim.now < 5 \/ 64 then return step:idle(5 \/ 64) end/' one.lua
+    run -0 "$MBSAND" beside.lua --format csv
+    says 0.546875 # 20/64 s of one, 15/64 s of the other
     run -0 "$MBSAND" continuous_burst --seeds 1 --set workload.limit=100 --format csv
     [[ $output != *idle_beside* ]] # no queues of the replicas' own
 }
