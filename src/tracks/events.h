@@ -4,8 +4,8 @@
 // (https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU)
 #pragma once
 #include "base/strbuf.h"
-#include "metrics/why.h"
 
+#include <stdint.h>
 #include <stdio.h>
 
 typedef struct mb_events {
