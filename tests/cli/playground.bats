@@ -72,7 +72,7 @@ const raw = (text) => new Promise((done) => { let all = ""; net.connect(port, ho
   for (const path of ["/../Makefile", "/%2e%2e/Makefile", "//etc/passwd", "/core.js/", "index.html"])
     console.log((await raw("GET " + path + " HTTP/1.1\r\n\r\n")).split("\r\n")[0]);
   console.log((await raw("POST / HTTP/1.1\r\n\r\n")).split("\r\n")[0], (await raw("HEAD / HTTP/1.0\r\n\r\n")).endsWith("\r\n\r\n"));
-  console.log((await raw("x".repeat(9000))).split("\r\n")[0], (await raw("\r\n\r\n")).split("\r\n")[0]);
+  console.log((await raw("x".repeat(8191))).split("\r\n")[0], (await raw("\r\n\r\n")).split("\r\n")[0]);
   process.exit(0);
 })();
 END
