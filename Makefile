@@ -50,7 +50,8 @@ FLAGS_fuzz    := $(FLAGS_debug) -g1 -fsanitize=fuzzer-no-link,address,undefined
 UNFUZZED      := cli explain page planner series tracks
 MODE     := $(FLAGS_$(BUILD))
 PACKAGES := $(LUA_PACKAGE) jansson zlib libzstd sqlite3 $(if $(MPI),ompi-c)
-# -ffp-contract=off: no fused multiply-add, so that every machine gives the same bits.
+# -ffp-contract=off: no fused multiply-add of our own, whatever the processor. (exp, log and pow are the C library's, which
+# on processors with and without it may differ in the last bit.)
 # -ffile-prefix-map: the same bits whatever the folder.
 CFLAGS_ALL   := -std=c17 -Wall -Wextra -Wconversion -Wshadow -Werror -ffp-contract=off '-ffile-prefix-map=$(CURDIR)=.' \
                 $(MODE) $(CFLAGS)
