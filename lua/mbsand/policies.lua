@@ -199,7 +199,7 @@ function policies.read(list, added, swept, forced, place, native, folder, only)
     local at = setmetatable({ prefix = "--policy " .. text, name = "policy" }, { __index = place })
     local spec = parse(text)
     if not spec or not spec[1] then at:fail("expected NAME or FILE, then ,parameter=value for each parameter") end
-    result[#result + 1] = read_one(spec, at, native)
+    result[#result + 1] = read_one(spec, at, native, spec[1]:find("^[%w_/]+$") and folder)
   end
   if #result == 0 then place:fail('policies is %s; name at least one, as in policies = { "static_fifo" }',
     list == nil and "missing" or "empty") end

@@ -16,12 +16,15 @@ local most_values, most_points = 100000, 1000000 -- of an axis, of a sweep
 
 -- Files ------------------------------------------------------------------------------------------------------
 
--- Where a scenario's files may lie: $MBSAND_DATA, the current folder, the scenario's, the project's.
+-- Where a scenario's files may lie: $MBSAND_DATA, the copy that `mbsand init` made, the current folder, the scenario's,
+-- the project's.
 local function make_locate(path, native)
   local folders = { "" }
   local data = os.getenv("MBSAND_DATA")
   if data and data ~= "" then table.insert(folders, 1, data .. "/") end
-  folders[#folders + 1] = path:match("^(.*/)[^/]*$") or ""
+  local own = path:match("^(.*/)[^/]*$") or ""
+  if native.is_file(own .. "../.mbsand") then table.insert(folders, #folders, own .. "../") end
+  folders[#folders + 1] = own
   if native.root then
     for _, folder in ipairs { "/", "/data/", "/../shared/data/" } do folders[#folders + 1] = native.root .. folder end
   end

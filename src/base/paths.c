@@ -258,12 +258,43 @@ static mb_status no_file(const char *what, const char *folder, const char *name,
     return mb_fail(error, MB_BAD_INPUT, "there is no %s \"%s\": %s", what, name, strerror(ENOENT));
 }
 
+// The folder that holds this one, as a path.
+static char *above(const char *folder) {
+    const char *slash = strrchr(folder, '/'), *last = slash ? slash + 1 : folder;
+    if (strcmp(last, "..") == 0 || strcmp(last, ".") == 0 || !*last) return mb_paths_join(folder, "..");
+    return mb_paths_folder(folder);
+}
+
+char *mb_paths_own(const char *folder) {
+    char *own = mb_strdup(folder);
+    for (int level = 0; own && level < 2; level++) {
+        char *parent = above(own), *mark = parent ? mb_paths_join(parent, MB_PATHS_MARK) : NULL;
+        const bool found = mark && mb_paths_is_file(mark);
+        free(mark);
+        free(own);
+        own = parent;
+        if (found) return own;
+    }
+    free(own);
+    return NULL;
+}
+
+// A bundled one, unless the folder is of a copy that `mbsand init` made, and it has one.
+static mb_status find_named(const char *root, const bundle *from, const char *folder, const char *name,
+                            char **path, mb_error *error) {
+    char *own = folder ? mb_paths_own(folder) : NULL;
+    mb_status status = own ? try_file(bundled_path(own, from, name), path, error) : MB_OK;
+    if (status == MB_OK && !*path) status = try_file(bundled_path(root, from, name), path, error);
+    free(own);
+    return status;
+}
+
 static mb_status find(const char *root, const bundle *from, const char *folder, const char *name, char **path,
                       mb_error *error) {
     *path = NULL;
     const bool script = ends_with(name, from->suffix), slash = strchr(name, '/') != NULL;
     mb_status status = MB_OK;
-    if (!script && *name) status = try_file(bundled_path(root, from, name), path, error);
+    if (!script && *name) status = find_named(root, from, folder, name, path, error);
     if (status != MB_OK || *path) return status;
     if (script || slash) {
         status = try_both(name, folder, path, error);

@@ -13,6 +13,12 @@
 // was built in, else ../share/mbsand beside the executable's folder, else the compiled-in MB_DATADIR.
 mb_status mb_paths_root(char **root, mb_error *error);
 
+// The folder above `folder` that `mbsand init` wrote, by this mark in it: one or two levels up, else NULL.
+// What its scripts name is looked up in it before the bundled. (NULL for want of memory too: the bundled is
+// found then.)
+#define MB_PATHS_MARK ".mbsand"
+char *mb_paths_own(const char *folder);
+
 // A policy's script. A NAME is looked up among the bundled ones ("static_fifo", "origin/static_fifo"); a FILE
 // has a slash or ends in ".lua", and is also looked for in `folder`, where the scenario lies (may be NULL).
 // An unknown name is an error that tells the nearest one.

@@ -38,6 +38,7 @@ int mb_cmd_check(int argc, char **argv);
 int mb_cmd_test(int argc, char **argv);
 int mb_cmd_repl(int argc, char **argv);
 int mb_cmd_new(int argc, char **argv);
+int mb_cmd_init(int argc, char **argv);
 int mb_cmd_playground(int argc, char **argv);
 
 // Print "mbsand: SENTENCE" and the traceback, if any, on standard error; the exit code of the error.

@@ -32,6 +32,7 @@ static const mb_verb VERBS[] = {
     {"test", mb_cmd_test, "does what a scenario expects come out? for tests of a policy of your own"},
     {"playground", mb_cmd_playground, "the sandbox as a page in your browser"},
     {"new", mb_cmd_new, "write a starting point for a policy, router, rule or scenario of your own"},
+    {"init", mb_cmd_init, "write all that is bundled into a folder, to edit and run it there"},
 };
 enum { VERB_COUNT = sizeof VERBS / sizeof *VERBS };
 

@@ -248,3 +248,50 @@ END
         says "--set $key=3: $key cannot be set so; "
     done
 }
+
+@test "init: a copy that runs to the same bytes, and whose policies, rules and data can be edited" {
+    local home=$root
+    run -0 "$MBSAND" init own
+    [ "$output" = "own written; try: mbsand own/scenarios/burst.lua" ]
+    for folder in policies scenarios lua; do diff -r "$home/$folder" "own/$folder"; done
+    diff -r -x traces -x perf "$home/data" own/data
+    cmp "$home/.luarc.json" own/.luarc.json
+    measured() { "$MBSAND" "$1" -q --seeds 1 --set workload.limit=300 --format csv | sed 's/,[^,]*,[^,]*$//'; } # all but times of a clock
+    measured burst >bundled.csv
+    measured own/scenarios/burst.lua >own.csv
+    cmp bundled.csv own.csv
+
+    sed -i '2,700d' own/data/burst_sample.csv
+    (cd own/scenarios && measured ./burst.lua) >other.csv
+    run cmp -s bundled.csv other.csv
+    [ "$status" -eq 1 ]
+    echo 'error "edited policy"' >own/policies/fcfs.lua
+    echo 'error "edited rule"' >own/policies/bins/equal_width.lua
+    run "$MBSAND" own/scenarios/burst.lua -q --seeds 1 --policy fcfs
+    [ "$status" -ne 0 ]
+    says "edited policy"
+    run "$MBSAND" own/scenarios/burst.lua -q --seeds 1 --policy multi_bin_dynamic,rule=equal_width
+    [ "$status" -ne 0 ]
+    says "edited rule"
+    measured burst | cmp - bundled.csv
+}
+
+@test "init: what is there is not written over" {
+    mkdir full empty
+    touch full/.mine file
+    run "$MBSAND" init full
+    [ "$status" -eq 2 ]
+    says "full: is not empty; expected a new or an empty folder, so that nothing of yours is written over"
+    [ "$(ls -A full)" = .mine ]
+    run "$MBSAND" init file
+    [ "$status" -eq 2 ]
+    says "file: is a file; expected a new or an empty folder"
+    run "$MBSAND" init no/where
+    [ "$status" -eq 1 ]
+    says "no/where: cannot be written: No such file or directory"
+    run "$MBSAND" init
+    [ "$status" -eq 2 ]
+    says "into which folder? For example: mbsand init sandbox"
+    "$MBSAND" init empty
+    [ -f empty/policies/fcfs.lua ]
+}
