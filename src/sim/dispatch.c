@@ -259,7 +259,6 @@ mb_status mb_dispatch(mb_sim *sim, mb_error *error) {
     if (sim->groups && status == MB_OK) status = mb_lockstep_start(sim, error);
     if (status == MB_OK) status = mb_handoffs_send(sim, error); // planning may have made room
     arrange(sim, true);
-    sim->around.turn = 0;
     if (sim->waiting == 0) {
         sim->calm_plan = sim->plans;
         sim->calm_version = sim->changes;

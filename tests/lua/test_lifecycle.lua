@@ -618,5 +618,21 @@ sentence("cluster.start = 3 replicas at first are more than the 2 of cluster.gpu
 sentence("cluster.start leaves no replica at first", { cluster = "gpus = 2, start = 0," })
 sentence("start_delay is -1", { cluster = "start_delay = -1," })
 
+-- What an instant brings forth at its own time ---------------------------------------------------------------
+
+-- Replica 1 ends at 0.04 s and sends on what waits, by a timer of that instant; replica 2 has begun its next step by then.
+tap.equal(run { cluster = "gpus = 2,", rows = { { 0, 8, 4 }, { 0, 8, 20 }, { 0.025, 8, 3 } }, policy = [[
+function P:arrive(q) self.sim.replicas[q.id == 1 and 2 or 1].queue:push(q) end
+function P:schedule(r, step)
+  step:carry()
+  if r.id == 2 or self.sim.now == 0 then
+    if self.sim.now > 0 and #r.queue > 0 then say(self.sim.now) end
+    step:admit(r.queue)
+  elseif r.running == 0 and #r.queue > 0 and not self.sent then
+    self.sent = true
+    self.sim:after(0, function() self.sim.replicas[2].queue:push(r.queue:pop()) end)
+  end
+end]] }, "0.05", "a timer of no time comes after the turns that were had")
+
 os.execute("rm -r " .. folder)
 tap.done()
