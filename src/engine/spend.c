@@ -178,9 +178,8 @@ mb_status mb_spend_batch(const mb_engine *engine, uint32_t slot, int64_t parts[M
     int64_t again = 0;
     if (engine->stepper) {
         const mb_request_time *time = mb_request_time_at(engine->around->times, slot);
-        const uint32_t tokens = request->prompt_tokens + request->generated;
         memcpy(parts, time->parts, MB_PARTS * sizeof *parts);
-        again = prompt / tokens * time->known + prompt % tokens * time->known / tokens;
+        again = again_of(time, 0, request->prompt_tokens + request->generated, prompt);
     } else {
         memset(parts, 0, MB_PARTS * sizeof *parts);
         parts[MB_PART_WAITING] = start - mb_nanoseconds(request->arrival_s);

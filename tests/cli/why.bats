@@ -54,6 +54,13 @@ spends() {
     spends "0 prefill 0.020000000 decode 0.030300000 aside 0.010000000"
 }
 
+@test "restart, then a static batch of steps: all of the prompt is computed again, and no more" {
+    scenario one.csv
+    interrupting restart
+    sed -i 's/^  step:admit(self.sim.queue)/&\n  if self.calls > 3 then step:barrier() end/' my.lua
+    spends "0 prefill 0.020000000 decode 0.030300000 again 0.030100000 aside 0.010000000"
+}
+
 whole_batch() {
     cat >s.lua <<'END'
 return scenario {
