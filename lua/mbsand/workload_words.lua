@@ -475,7 +475,7 @@ local columns = function()
     predicted = column(), client = column(), priority = column(), service = column(), prefix = column(),
     ["end"] = column(), duration = column(),
     session = column(), id = column(), parent = column(), delay = column(),
-    max_output = column(),
+    max_output = column(), noise = column(),
   })
 end
 

@@ -248,6 +248,7 @@ trace, arrivals, lengths, predict, latency = {}, {}, {}, {}, {}
 ---@field parent? string id of the request that a request follows
 ---@field delay? string from the answer to that one, in units of time_unit
 ---@field max_output? string the caller's bound on the output, tokens
+---@field noise? string what `predict.refined` draws a request's predictions from, a whole number below 2^64; else the seed's
 
 ---@class mbsand.CsvOptions : mbsand.TraceOptions
 ---@field columns mbsand.Columns

@@ -13,7 +13,7 @@ enum { SAMPLE = 5000 }; // rows that policies may look at before the run (policy
 
 // Which columns the requests need.
 typedef struct columns {
-    bool client, priority, service, prefix, session, empty, max_output;
+    bool client, priority, service, prefix, session, empty, max_output, noise;
     uint32_t prefix_unit;
 } columns;
 
@@ -29,7 +29,7 @@ static void look_at(columns *has, const mb_arrival *arrival, char *const *client
     has->client = has->client || clients[arrival->client][0];
     has->priority = has->priority || arrival->priority != 0;
     has->service = has->service || arrival->service_s > 0;
-    has->session = has->session || arrival->session != 0;
+    has->session = has->session || arrival->program != 0;
     has->max_output = has->max_output || arrival->max_output != 0;
     has->empty = has->empty || !arrival->prompt_tokens || !arrival->output_tokens;
     if (!arrival->prefix_count) return;
@@ -56,9 +56,10 @@ static void add_row(const saver *s, mb_strbuf *text, const mb_arrival *arrival, 
     }
     if (s->has.priority) mb_strbuf_printf(text, ",%d", arrival->priority);
     if (s->has.service) mb_strbuf_printf(text, ",%.17g", arrival->service_s);
-    if (s->has.session) mb_strbuf_printf(text, ",%llu", (unsigned long long)arrival->session);
+    if (s->has.session) mb_strbuf_printf(text, ",%llu", (unsigned long long)arrival->program);
     if (s->has.max_output && !arrival->max_output) mb_strbuf_add(text, ",");
     if (s->has.max_output && arrival->max_output) mb_strbuf_printf(text, ",%u", arrival->max_output);
+    if (s->has.noise) mb_strbuf_printf(text, ",%llu", (unsigned long long)arrival->noise);
     if (s->has.prefix) add_prefix(text, arrival);
     mb_strbuf_add(text, "\n");
 }
@@ -72,6 +73,7 @@ static void add_trace(const saver *s, mb_strbuf *text) {
     mb_strbuf_add(text, s->has.service ? ",service_s" : "");
     mb_strbuf_add(text, s->has.session ? ",session" : "");
     mb_strbuf_add(text, s->has.max_output ? ",max_output" : "");
+    mb_strbuf_add(text, s->has.noise ? ",noise" : "");
     mb_strbuf_add(text, s->has.prefix ? ",prefix\n" : "\n");
     for (size_t i = 0; i < s->before_count; i++)
         add_row(s, text, &s->before[i], 0);
@@ -96,6 +98,21 @@ static void add_quoted(mb_strbuf *text, const char *value) {
     mb_strbuf_add(text, "\"");
 }
 
+// What does not refine said all that it says before.
+static void add_predictor(mb_strbuf *text, const mb_predictor *predictor) {
+    if (predictor->kind == MB_PREDICT_REFINED)
+        mb_strbuf_printf(text, "predict.refined { sigma = %.17g, every = %u, floor = %.17g },",
+                         predictor->sigma, predictor->every, predictor->floor);
+    else if (predictor->kind == MB_PREDICT_BINS) {
+        mb_strbuf_printf(text, "predict.bins { lowest = %.17g, highest = %.17g, edges = {", predictor->lowest,
+                         predictor->highest);
+        for (size_t i = 0; i + 1 < predictor->bins; i++)
+            mb_strbuf_printf(text, "%s %.17g", i ? "," : "", predictor->edges[i]);
+        mb_strbuf_add(text, " } },");
+    } else
+        mb_strbuf_add(text, "predict.column {},");
+}
+
 static void add_workload(const saver *s, mb_strbuf *text, const char *csv) {
     mb_strbuf_add(text, "  workload = trace.csv ");
     add_quoted(text, csv);
@@ -106,8 +123,10 @@ static void add_workload(const saver *s, mb_strbuf *text, const char *csv) {
     if (s->has.service) mb_strbuf_add(text, ", service = \"service_s\"");
     if (s->has.session) mb_strbuf_add(text, ", session = \"session\"");
     if (s->has.max_output) mb_strbuf_add(text, ", max_output = \"max_output\"");
+    if (s->has.noise) mb_strbuf_add(text, ", noise = \"noise\"");
     if (s->has.prefix) mb_strbuf_add(text, ", prefix = \"prefix\"");
-    mb_strbuf_add(text, " },\n    predictor = predict.column {},");
+    mb_strbuf_add(text, " },\n    predictor = ");
+    add_predictor(text, &s->duel->experiment->workload.predictor);
     if (s->has.prefix) mb_strbuf_printf(text, " prefix_unit = %u,", s->has.prefix_unit);
     if (s->has.empty) mb_strbuf_add(text, " keep_zero = true,");
     if (s->duel->experiment->workload.trace.grow) mb_strbuf_add(text, " context = \"grow\",");
@@ -321,6 +340,7 @@ mb_status mb_stretch_save(const mb_duel *duel, mb_scenario *scenario, const mb_f
     if (status == MB_OK) status = read_before(&s, &before, error);
     for (size_t i = 0; i < found->stretch.count; i++)
         look_at(&s.has, &duel->requests->arrivals[found->stretch.numbers[i]], duel->requests->clients);
+    s.has.noise = duel->experiment->workload.predictor.kind == MB_PREDICT_REFINED;
     for (size_t i = 0; i < s.before_count; i++)
         s.has.empty = s.has.empty || !s.before[i].prompt_tokens || !s.before[i].output_tokens;
     if (status == MB_OK && slash && slash != path) status = mb_output_dir(folder, error);

@@ -207,7 +207,8 @@ static void read_trace(lua_State *L, int table, mb_trace *trace) {
         {"predicted", &into->predicted}, {"client", &into->client},   {"priority", &into->priority},
         {"service", &into->service},     {"prefix", &into->prefix},   {"end", &into->end},
         {"duration", &into->duration},   {"session", &into->session}, {"id", &into->id},
-        {"parent", &into->parent},       {"delay", &into->delay},     {"max_output", &into->max_output}};
+        {"parent", &into->parent},       {"delay", &into->delay},     {"max_output", &into->max_output},
+        {"noise", &into->noise}};
     for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
         mb_field_text(L, columns, roles[i].key, roles[i].name);
     lua_pop(L, 1);

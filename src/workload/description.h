@@ -135,6 +135,7 @@ typedef struct mb_trace_columns {
     char *id, *parent;    // the row follows the one whose id its parent is
     char *delay;          // from the answer to that one
     char *max_output;
+    char *noise; // of its predictions; else drawn from the seed
 } mb_trace_columns;
 
 typedef enum mb_trace_layout {

@@ -20,7 +20,8 @@ struct mb_source {
     const mb_workload *workload;
     mb_predictor_state *predictor;
     bool says_more;
-    uint64_t noise; // that those of the requests are drawn from, where nobody waits for answers
+    bool draws_noise; // it is no column of the trace
+    uint64_t noise;   // that those of the requests are drawn from, where nobody waits for answers
     uint64_t given_out;
     bool finished;   // an open one has ended, or any has failed
     bool past_until; // an open one had more after `until_s`
@@ -84,6 +85,7 @@ mb_status mb_source_open(const mb_workload *workload, uint64_t seed, uint64_t re
     if (!source) return mb_fail_memory(error);
     source->workload = workload;
     source->says_more = says_more(workload);
+    source->draws_noise = source->says_more && !workload->trace.columns.noise;
     source->noise = draw_noise(seed, replication);
     mb_status status = mb_predictor_open(&workload->predictor, seed, replication, &source->predictor, error);
     if (!status && workload->kind == MB_WORKLOAD_TRACE)
@@ -127,7 +129,7 @@ static mb_status next_closed(mb_source *source, mb_arrival *arrival, bool *end, 
                                              : mb_closed_next(source->closed, arrival, &key, error);
     source->finished = status != MB_OK;
     if (!status) mb_predictor_reseed(source->predictor, key.key, key.number);
-    if (!status && source->says_more) arrival->noise = draw_noise(key.key, key.number);
+    if (!status && source->draws_noise) arrival->noise = draw_noise(key.key, key.number);
     return status;
 }
 
@@ -164,7 +166,7 @@ mb_status mb_source_next(mb_source *source, mb_arrival *arrival, bool *end, mb_e
                                                       : next_open(source, arrival, end, error);
     if (status || *end) return status;
     arrival->says_more = source->says_more;
-    if (source->says_more && !mb_source_closed(source))
+    if (source->draws_noise && !mb_source_closed(source))
         arrival->noise = draw_noise(source->noise, source->given_out);
     source->given_out++;
     return predict(source, arrival, error);

@@ -9,15 +9,16 @@
 
 #define DATE_EXAMPLE "a date like 2023-11-16 18:15:46.6805900"
 
-const char *const mb_role_names[MB_ROLES] = {"time",     "prompt",  "output", "predicted", "client",
-                                             "priority", "service", "prefix", "end",       "duration",
-                                             "session",  "id",      "parent", "delay",     "max_output"};
+const char *const mb_role_names[MB_ROLES] = {
+    "time", "prompt",   "output",  "predicted", "client", "priority", "service",    "prefix",
+    "end",  "duration", "session", "id",        "parent", "delay",    "max_output", "noise"};
 
 const char *mb_role_column(const mb_trace_columns *columns, mb_role role) {
     const char *const names[MB_ROLES] = {
-        columns->time,     columns->prompt,  columns->output, columns->predicted, columns->client,
-        columns->priority, columns->service, columns->prefix, columns->end,       columns->duration,
-        columns->session,  columns->id,      columns->parent, columns->delay,     columns->max_output};
+        columns->time,   columns->prompt,   columns->output,     columns->predicted,
+        columns->client, columns->priority, columns->service,    columns->prefix,
+        columns->end,    columns->duration, columns->session,    columns->id,
+        columns->parent, columns->delay,    columns->max_output, columns->noise};
     return names[role];
 }
 
@@ -337,12 +338,19 @@ static mb_status read_max_output(mb_rows *rows, mb_arrival *arrival, mb_error *e
     return bad(rows, MB_ROLE_MAX_OUTPUT, expected, error);
 }
 
+static mb_status read_noise(mb_rows *rows, uint64_t *noise, mb_error *error) {
+    const mb_cell at = cell(rows, MB_ROLE_NOISE);
+    if (is_value(at) && read_id(at.text, at.text + at.length, noise) == at.text + at.length) return MB_OK;
+    return bad(rows, MB_ROLE_NOISE, "a whole number from 0 to 2^64 - 1", error);
+}
+
 mb_status mb_rows_extras(mb_rows *rows, mb_stamp time, mb_arrival *arrival, mb_error *error) {
     mb_status status = MB_OK;
     if (rows->has[MB_ROLE_CLIENT]) status = read_client(rows, &arrival->client, error);
     if (!status && rows->has[MB_ROLE_PRIORITY]) status = read_priority(rows, &arrival->priority, error);
     if (!status && rows->has[MB_ROLE_PREFIX]) status = read_prefix(rows, arrival, error);
     if (!status && rows->has[MB_ROLE_MAX_OUTPUT]) status = read_max_output(rows, arrival, error);
+    if (!status && rows->has[MB_ROLE_NOISE]) status = read_noise(rows, &arrival->noise, error);
     if (status) return status;
     if (rows->has[MB_ROLE_ID] || rows->has[MB_ROLE_SESSION]) status = read_turn(rows, &arrival->turn, error);
     if (status) return status;

@@ -33,6 +33,7 @@ void mb_workload_deinit(mb_workload *workload) {
     free(columns->parent);
     free(columns->delay);
     free(columns->max_output);
+    free(columns->noise);
     mb_arrivals_deinit(&workload->arrivals);
     mb_length_pairs_deinit(&workload->pairs);
     mb_distribution_deinit(&workload->prompt);

@@ -107,6 +107,32 @@ END
     [ -z "$(comm -23 a.txt b.txt)" ] # what it is told every 4 steps is told to who looks at every step, too
 }
 
+@test "refined predictions of a trace with a column of noise are those of the column, whatever the seed" {
+    scenario 'trace.csv "t.csv" { columns = { time = "t", prompt = "p", output = "o", noise = "n" },
+      predictor = predict.refined{ sigma = 0.5 } }'
+    printf 't,p,o,n\n0,1,5000,7\n0,1,5000,18446744073709551615\n0,1,5000,7\n0,1,5000,18446744073709551614\n' >t.csv
+    policy <<'END'
+function P:arrive(req)
+  self.said = self.said or {}
+  self.said[req.id] = req:predict()
+  self.sim.inbox:push(req)
+  if req.id < 3 then return end
+  assert(self.said[0] == self.said[2] and self.said[0] ~= self.said[1] and self.said[1] ~= self.said[3])
+  self.sim:observe("said", self.said[1])
+end
+function P:schedule(replica, step) step:carry() step:admit(self.sim.queue) end
+END
+    good
+    for seed in 1 2; do "$MBSAND" s.lua --seed $seed --out $seed --dump decisions -q; done
+    said() { cut -d, -f3- "$1"/decisions*.csv | grep said; }
+    [ "$(said 1 | wc -l)" = 1 ]
+    [ "$(said 1)" = "$(said 2)" ]
+    for wrong in 18446744073709551616 -1 1.5 x ""; do
+        printf 't,p,o,n\n0,1,5,%s\n' "$wrong" >t.csv
+        refused "t.csv:2: column \"n\" is \"$wrong\"; expected a whole number from 0 to 2^64 - 1"
+    done
+}
+
 @test "req:predict of other predictors, of bins, and of what it does not know" {
     scenario 'synthetic { arrivals = arrivals.constant{ rate = 1 }, limit = 3, prompt = 1, output = 30,
       predictor = predict.bins{ edges = { 10, 50 }, highest = 200 } }'

@@ -126,7 +126,7 @@ equal("described prefix", before,
 local FILE = '"tests/corpus/jsonl/good.jsonl" '
 local FIELDS = 'fields = { time = "t", prompt = "p", output = "o"'
 mistake("trace.jsonl " .. FILE, "s.lua:2: workload.fields is missing; expected a table with client, delay, duration, "
-  .. "end, id, max_output, output, parent, predicted, prefix, priority, prompt, service, session, time")
+  .. "end, id, max_output, noise, output, parent, predicted, prefix, priority, prompt, service, session, time")
 mistake("trace.jsonl " .. FILE .. '{ fields = { time = "t", prompt = "p" } }',
   "s.lua:2: workload.fields.output is missing; expected a column's name in quotes")
 mistake("trace.jsonl " .. FILE .. "{ " .. FIELDS .. ', prefix = "ids" } }', "s.lua:2: trace.jsonl takes fields.prefix and "
@@ -157,7 +157,7 @@ mistake("trace.csv " .. CSV .. '{ columns = { prompt = "p", output = "o", durati
   .. "difference it is")
 mistake("trace.csv " .. CSV .. '{ columns = { time = "t", prompt = "p", output = "o", parent_id = "x" } }',
   's.lua:2: workload.columns has no key "parent_id"; did you mean "parent"? (its keys: client, delay, duration, end, id, '
-  .. "max_output, output, parent, predicted, prefix, priority, prompt, service, session, time)")
+  .. "max_output, noise, output, parent, predicted, prefix, priority, prompt, service, session, time)")
 mistake("trace.csv " .. CSV .. '{ sorted = true, columns = { time = "t", prompt = "p", output = "o" } }',
   's.lua:2: trace.csv has no key "sorted"; did you mean "sort"? (its keys: columns, context, from, jitter, keep_zero, limit, '
   .. "longest, max_gap, path, predictor, prefix_unit, ramp, rate_scale, skip_rows, sort, thin, think, time_unit, to, turns, "
