@@ -135,7 +135,8 @@ static void offer_arguments(const char *root, const char *verb, int before, cons
     if (strcmp(verb, "list") == 0) offer_words("policies|bins|scenarios|models|gpus|keys|measures", begun);
     if (strcmp(verb, "new") == 0 && before == 1) offer_words("policy|router|rule|scenario|test", begun);
     if (strcmp(verb, "check") == 0) offer_files(root, "policies", ".lua", begun);
-    if (strstr("|run|sweep|search|explain|report|pack|repl|check|test|", verb))
+    if (strstr("|run|sweep|search|explain|report|pack|repl|check|test|", verb) ||
+        strcmp(verb, "show-scenario") == 0)
         offer_files(root, "scenarios", ".lua", begun);
 }
 

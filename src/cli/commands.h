@@ -24,6 +24,7 @@ int mb_cmd_sweep(int argc, char **argv);
 int mb_cmd_search(int argc, char **argv);
 int mb_cmd_explain(int argc, char **argv);
 int mb_cmd_show(int argc, char **argv);
+int mb_cmd_show_scenario(int argc, char **argv);
 int mb_cmd_plot(int argc, char **argv);
 int mb_cmd_report(int argc, char **argv);
 int mb_cmd_compare(int argc, char **argv);

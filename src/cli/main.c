@@ -17,6 +17,7 @@ static const mb_verb VERBS[] = {
     {"search", mb_cmd_search, "the highest load, or the fewest GPUs, that meet an SLO"},
     {"explain", mb_cmd_explain, "where two policies differ, on the fewest requests, as a chart"},
     {"show", mb_cmd_show, "print a database of results"},
+    {"show-scenario", mb_cmd_show_scenario, "print a scenario with every default filled in, as JSON"},
     {"report", mb_cmd_report, "one page of HTML to look at: of a scenario, or of a database of results"},
     {"plot", mb_cmd_plot, "a figure for a paper: of a scenario, or of a database of results"},
     {"compare", mb_cmd_compare, "two databases of results side by side"},
@@ -42,7 +43,7 @@ static void print_help(void) {
           "Compare schedulers for LLM serving on the same simulated requests.\n\n",
           stdout);
     for (int i = 0; i < VERB_COUNT; i++)
-        printf("  %-12s%s\n", VERBS[i].name, VERBS[i].summary);
+        printf("  %-14s%s\n", VERBS[i].name, VERBS[i].summary);
     fputs("\n  --version   version and Lua engine\n"
           "  --help      this text; `mbsand VERB --help` for a verb's options\n"
           "  help WORD   where something is said of it: verbs, measures, keys, scripts, the API, pages\n\n"

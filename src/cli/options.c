@@ -51,7 +51,8 @@ enum {
     OPTION_PLOT,
     OPTION_TIMELINE_WINDOW,
     OPTION_WATCH,
-    OPTION_PAUSE_AT
+    OPTION_PAUSE_AT,
+    OPTION_RESOLVED
 };
 
 // A whole number from `low` to `high`.
@@ -224,6 +225,9 @@ static int take(mb_run_arguments *arguments, int option) {
                    ? wrong_number(arguments, "pause-at", optarg, "a time of at least 0 seconds")
                    : 0;
     }
+    case OPTION_RESOLVED:
+        arguments->resolved = true;
+        return 0;
     case OPTION_CONTROL:
         arguments->control = true;
         return 0;
@@ -328,6 +332,7 @@ enum {
     REPL = 64,
     REPORT = 128,
     PLOT = 256,
+    SHOWN = 512,
     GRIDS = RUN | SWEEP | PACK | REPORT | PLOT, // run every policy at every point
     POLICIES = GRIDS | EXPLAIN,                 // have a policy's limits
     SCENARIOS = POLICIES | SEARCH               // change a scenario
@@ -338,12 +343,12 @@ static const struct {
     struct option option;
     unsigned verbs;
 } known_options[] = {
-    {{"policy", required_argument, NULL, 'p'}, SCENARIOS | REPL},
-    {{"set", required_argument, NULL, 's'}, SCENARIOS | REPL},
+    {{"policy", required_argument, NULL, 'p'}, SCENARIOS | REPL | SHOWN},
+    {{"set", required_argument, NULL, 's'}, SCENARIOS | REPL | SHOWN},
     {{"seed", required_argument, NULL, OPTION_SEED}, SCENARIOS | REPL},
-    {{"seeds", required_argument, NULL, OPTION_SEEDS}, GRIDS | SEARCH},
-    {{"only", required_argument, NULL, OPTION_ONLY}, GRIDS | SEARCH},
-    {{"over", required_argument, NULL, OPTION_OVER}, GRIDS | SEARCH},
+    {{"seeds", required_argument, NULL, OPTION_SEEDS}, GRIDS | SEARCH | SHOWN},
+    {{"only", required_argument, NULL, OPTION_ONLY}, GRIDS | SEARCH | SHOWN},
+    {{"over", required_argument, NULL, OPTION_OVER}, GRIDS | SEARCH | SHOWN},
     {{"jobs", required_argument, NULL, 'j'}, SCENARIOS | VERIFY},
     {{"format", required_argument, NULL, OPTION_FORMAT}, RUN | SWEEP | SEARCH | EXPLAIN},
     {{"hook-seconds", required_argument, NULL, OPTION_HOOK_SECONDS}, POLICIES | REPL},
@@ -381,7 +386,8 @@ static const struct {
     {{"until", required_argument, NULL, OPTION_UNTIL}, RUN},
     {{"max-seeds", required_argument, NULL, OPTION_MAX_SEEDS}, RUN},
     {{"quiet", no_argument, NULL, 'q'}, RUN | SWEEP | SEARCH | EXPLAIN | REPORT | PLOT},
-    {{"help", no_argument, NULL, 'h'}, SCENARIOS | VERIFY | REPL}};
+    {{"resolved", no_argument, NULL, OPTION_RESOLVED}, SHOWN},
+    {{"help", no_argument, NULL, 'h'}, SCENARIOS | VERIFY | REPL | SHOWN}};
 
 enum { KNOWN_OPTIONS = sizeof known_options / sizeof *known_options };
 
@@ -521,6 +527,13 @@ int mb_pack_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) 
 
 int mb_repl_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
     return parse(argc, argv, "repl", REPL, arguments);
+}
+
+int mb_show_scenario_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {
+    const int code = parse(argc, argv, "show-scenario", SHOWN, arguments);
+    if (code || arguments->help || arguments->resolved) return code;
+    return mb_cli_usage("show-scenario",
+                        "--resolved is missing: the script itself is in its file, which can be read");
 }
 
 int mb_plot_arguments_parse(int argc, char **argv, mb_run_arguments *arguments) {

@@ -18,7 +18,7 @@ typedef struct mb_run_arguments {
     size_t policy_count, set_count, over_count, slo_count, tune_count, assert_count;
     uint32_t seeds;
     uint64_t seed;
-    bool has_seed, stepwise, quiet, help, control, bound, watch;
+    bool has_seed, stepwise, quiet, help, control, bound, watch, resolved;
     bool no_walls; // policies run without run/walls.h
     unsigned threads;
     const char *only;       // names, or NULL
@@ -56,6 +56,7 @@ int mb_run_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
 int mb_sweep_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
 int mb_pack_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
 int mb_repl_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
+int mb_show_scenario_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
 int mb_plot_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
 int mb_report_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);
 int mb_verify_arguments_parse(int argc, char **argv, mb_run_arguments *arguments);

@@ -68,6 +68,10 @@ const mb_section *mb_scenario_section(const mb_scenario *scenario, size_t index)
 mb_status mb_scenario_reseed(mb_scenario *scenario, size_t section, size_t point, uint32_t seeds,
                              mb_error *error);
 
+// Add the tables that an experiment was read from, every default filled in, as an object of JSON.
+mb_status mb_scenario_resolved(mb_scenario *scenario, const mb_experiment *experiment, mb_strbuf *text,
+                               mb_error *error);
+
 // A script of the same cluster, times, promises and limits, as the script and the command line say them:
 // `comment` and `head` are lines of it, the latter with what it says of all else. Fails where a function
 // would have to be written. For a scenario with one section that sweeps nothing.

@@ -295,3 +295,26 @@ END
     "$MBSAND" init empty
     [ -f empty/policies/fcfs.lua ]
 }
+
+@test "show-scenario: every bundled scenario with its defaults, as JSON" {
+    for scenario in "$root"/scenarios/*.lua; do "$MBSAND" show-scenario "$scenario" --resolved; done >all.json
+    jq -e 'select((.points | length > 0 and all(.scenario.policies | length > 0)) or .skipped) | .path' all.json >good
+    [ "$(wc -l <good)" -eq "$(find "$root/scenarios" -name '*.lua' | wc -l)" ]
+    "$MBSAND" show-scenario burst --resolved --set cluster.gpus=3 --set workload.limit=7 --seeds 2 --only vllm_v1 \
+        --policy fcfs,max_batch=9 >burst.json
+    jq -e '.points[0].scenario | [.cluster.gpus, .workload.limit, .seeds, .cluster.kv_block, .cluster.oversize]
+        == [3, 7, 2, 16, "reject"]' burst.json
+    jq -e '.points[0].scenario.policies | map([.name, .params[].value]) == [["vllm_v1"], ["fcfs", 9]]' burst.json
+    cat >own.lua <<'END'
+return scenario {
+  workload = synthetic { prompt = 10, output = 5, limit = 20, arrivals = arrivals.constant { rate = 1 } },
+  cluster = { gpus = 1 }, policies = { "fcfs" },
+  latency = latency.custom(function(_) return 1 end),
+}
+END
+    "$MBSAND" show-scenario ./own.lua --resolved >own.json
+    jq -e '.points[0].scenario.latency | .kind == "latency.custom" and .time == { function: "./own.lua", line: 4 }' own.json
+    run "$MBSAND" show-scenario burst
+    [ "$status" -eq 2 ]
+    says "--resolved is missing"
+}
