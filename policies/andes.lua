@@ -20,32 +20,33 @@ function Andes:init()
   self.sim:every(self.params.look, function() self:look() end)
 end
 
--- What a request is worth, negative, so that the best comes first.
-function Andes:worth(req)
-  local now, horizon, slo, first = self.sim.now, self.params.horizon, req.slo, req:first_token_at()
-  local reader = slo and slo.qoe or self.params
-  local ahead = first and math.max(first + req:generated() / reader.speed - now, 0) or 0
+local max, min = math.max, math.min
+local first_token_at, generated, rank          -- methods of a request, looked up once
+
+-- Its rank is what a request is worth, negative, so that the best comes first.
+local function value(req, now, params)
+  if not rank then first_token_at, generated, rank = req.first_token_at, req.generated, req.rank end
+  local slo, first, done, horizon = req.slo, first_token_at(req), generated(req), params.horizon
+  local reader = slo and slo.qoe or params
+  local ahead = first and max(first + done / reader.speed - now, 0) or 0
   local expected = now + horizon - req.arrival - reader.ttft
-  if ahead >= horizon or expected <= 0 then return 0 end
-  return -math.min((horizon - ahead) / expected, 1) ^ 2 / (req.prompt_tokens + req:generated())
+  if ahead >= horizon or expected <= 0 then return rank(req, 0) end
+  rank(req, -min((horizon - ahead) / expected, 1) ^ 2 / (req.prompt_tokens + done))
 end
 
 function Andes:arrive(req)
   self.count = self.count + 1
-  req:rank(self:worth(req))
+  value(req, self.sim.now, self.params)
   self.queue:push(req)
 end
 
 function Andes:look()
-  if #self.queue == 0 then return end
-  local waiting = {}
-  for req in self.queue:each() do waiting[#waiting + 1] = req end
-  for _, req in ipairs(waiting) do
-    req:rank(self:worth(req))
-    self.queue:push(req)
-  end
+  local queue, now, params = self.queue, self.sim.now, self.params
+  if #queue == 0 then return end
+  for req in queue:each() do value(req, now, params) end
+  queue:reorder()
   for _, replica in ipairs(self.sim.replicas) do
-    for req in replica:each_running() do req:rank(self:worth(req)) end
+    for req in replica:each_running() do value(req, now, params) end
   end
 end
 

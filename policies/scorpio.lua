@@ -8,7 +8,12 @@
 -- slo.tbt is in every step.
 local lanes = require "mbsand.lanes"
 
-local function order(req) return req.arrival + (req.slo and req.slo.ttft or math.huge) end
+local huge = math.huge
+
+local function order(req)
+  local slo = req.slo
+  return slo and slo.ttft and req.arrival + slo.ttft or huge
+end
 
 local Scorpio = { order = order, signal = lanes.signal, params = {
   chunk = 512,                                 -- tokens of a step
@@ -21,11 +26,12 @@ end
 
 -- Whether the tightest promise holds with one more.
 local function bearable(set, replica, gap)
+  if not set.promised and gap == huge then return true end
   local tightest, share, count = gap, 0, 1
   for _, lane in ipairs(set.list) do
     if lane.count > 0 then tightest = math.min(tightest, lane.gap) end
   end
-  if tightest == math.huge then return true end
+  if tightest == huge then return true end
   for _, lane in ipairs(set.list) do
     share, count = share + lane.count * lanes.share(tightest, lane.gap), count + lane.count
   end
@@ -43,7 +49,7 @@ local function admit(sim, set, replica, step, queue)
     if slo and slo.ttft and head:generated() == 0
        and sim.now + replica:estimate{ prefill = replica.prefill_left + head.prompt_tokens } > head.arrival + slo.ttft then
       sim:reject(head, "ttft")
-    elseif bearable(set, replica, slo and slo.tbt or math.huge) and step:add(head) then
+    elseif bearable(set, replica, slo and slo.tbt or huge) and step:add(head) then
       lanes.admitted(set, head)
     else
       return

@@ -18,17 +18,19 @@ function Slai:init()
 end
 
 -- Who comes before the decodes that can wait; false where memory was short, or where tokens are left for those.
-local function fill(set, replica, step, queue)
+local function fill(set, replica, step, queue, waiting)
   if set.promised and not lanes.serve(set, replica, step) then return false end
-  for i = 1, #set.prefills do
-    local good, why = step:add(set.prefills[i].req)
+  local prefills = set.prefills
+  local count = #prefills
+  for i = 1, count do
+    local good, why = step:add(prefills[i].req)
     if not good then return why ~= "memory" end
   end
-  if #set.prefills > 0 and step.budget == 0 then return true end
-  local head = queue:peek()
-  while head and step:add(head) do
+  if waiting > 0 and count > 0 and step.budget == 0 then return true end
+  for _ = 1, waiting do
+    local head = queue:peek()
+    if not step:add(head) then break end
     lanes.admitted(set, head)
-    head = queue:peek()
   end
   return step.budget == 0
 end
@@ -40,7 +42,8 @@ function Slai:serve(replica, step, queue)
     local ahead = now + self.params.offset * set.mean
     for i = 1, #set.list do set.list[i].latest = ahead - set.list[i].gap end
   end
-  if #set.prefills + #queue == 0 or not fill(set, replica, step, queue) then lanes.carry(set, replica, step, now) end
+  local waiting = #queue
+  if #set.prefills + waiting == 0 or not fill(set, replica, step, queue, waiting) then lanes.carry(set, replica, step, now) end
 end
 
 function Slai:schedule(replica, step) self:serve(replica, step, self.queue) end

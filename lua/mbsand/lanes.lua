@@ -6,6 +6,9 @@
 --   `signal` is this one's. Who comes or goes with its memory (handoff, migration) is not noticed.
 local lanes = {}
 
+local huge = math.huge
+local phase, rank -- methods of a request, which are those of all: looked up once, instead of at each call
+
 -- nobody: a queue that stays empty.
 function lanes.new(nobody)
   return { prefills = {}, list = {}, by_gap = {}, steps = 0, promised = false,
@@ -27,12 +30,12 @@ end
 
 -- The lane of a promise; without one, the last.
 local function lane_of(set, gap)
-  gap = gap or math.huge
+  gap = gap or huge
   local lane = set.by_gap[gap]
   if lane then return lane end
   lane = { gap = gap, count = 0, share = 1, credit = 0, turn = true, all = 0, latest = 0, first = nil, last = nil }
   set.by_gap[gap] = lane
-  if gap < math.huge then set.promised = true end -- somebody was
+  if gap < huge then set.promised = true end -- somebody was
   set.list[#set.list + 1] = lane
   table.sort(set.list, function(a, b) return a.gap < b.gap end)
   return lane
@@ -43,7 +46,7 @@ function lanes.entry(req)
   local entry = req.user
   if not entry then
     local slo = req.slo
-    entry = { req = req, gap = slo and slo.tbt or nil, gone = false, last = 0, next = nil, lane = nil, from = 0 }
+    entry = { req = req, gap = slo and slo.tbt, gone = false, last = 0, from = 0 } -- and next, lane
     req.user = entry
   end
   return entry
@@ -51,9 +54,10 @@ end
 
 -- Returns what is kept of it.
 function lanes.admitted(set, req)
-  local entry = lanes.entry(req)
-  set.prefills[#set.prefills + 1] = entry
-  req:rank(math.huge)
+  local entry, prefills = lanes.entry(req), set.prefills
+  prefills[#prefills + 1] = entry
+  rank = rank or req.rank
+  rank(req, huge)
   return entry
 end
 
@@ -70,34 +74,43 @@ local function join(set, entry, now)
   if entry.gap then
     entry.from = req:first_token_at() - (set.steps + 1 - req:generated()) * lane.gap
     if lane.least and entry.from < lane.least.from then lane.least = entry end
+    rank = rank or req.rank
+    rank(req, lane.gap)                        -- before those without a token, see admitted
   end
   lane.count = lane.count + 1
-  req:rank(lane.gap)                           -- before those without a token, see admitted
   append(lane, entry)
 end
 
 -- What the last step brought: new decodes, and what became of who was in it.
 function lanes.settle(set, now)
-  local prefills, kept = set.prefills, 0
-  for i = 1, #set.list do
-    local lane = set.list[i]
+  local list, prefills, kept = set.list, set.prefills, 0
+  for i = 1, #list do
+    local lane = list[i]
     if lane.served then                        -- from here on all were in it
       local entry = lane.served
       while entry do entry.last, entry = now, entry.next end
       lane.served = nil
     end
     if lane.whole then lane.all, lane.whole = now, false end
-    while lane.first and lane.first.gone do lane.first = lane.first.next end
-    if not lane.first then lane.last = nil end
+    local first = lane.first
+    if first and first.gone then
+      repeat first = first.next until not (first and first.gone)
+      lane.first = first
+      if not first then lane.last = nil end
+    end
   end
   for i = 1, #prefills do
     local entry = prefills[i]
-    prefills[i] = nil
+    local stays = false
     if not entry.gone then
-      if entry.req:phase() == "decode" then join(set, entry, now) else
-        kept = kept + 1
-        prefills[kept] = entry
-      end
+      phase = phase or entry.req.phase
+      stays = phase(entry.req) ~= "decode"
+      if not stays then join(set, entry, now) end
+    end
+    if stays then kept = kept + 1 end
+    if not stays or kept < i then
+      prefills[i] = nil
+      if stays then prefills[kept] = entry end
     end
   end
 end
@@ -120,7 +133,8 @@ end
 function lanes.carry(set, replica, step, now)
   local preempted = step:carry()
   if preempted > 0 then rebuild(set, replica, now) end
-  for i = 1, #set.list do set.list[i].whole = true end
+  local list = set.list
+  for i = 1, #list do list[i].whole = true end
   return preempted
 end
 
@@ -170,11 +184,12 @@ function lanes.serve(set, replica, step)
 end
 
 -- How much of the steps is due to a request: 1/k to one that may be k times as slow as the tightest, all without a promise.
-function lanes.share(tightest, gap) return gap and gap < math.huge and tightest < gap and tightest / gap or 1 end
+function lanes.share(tightest, gap) return gap and gap < huge and tightest < gap and tightest / gap or 1 end
 
 -- Whose turn it is where everybody is to be in that share of the steps; sets `latest` so that `serve` serves those. Returns
 -- whether it is everybody's, and for how many steps that stays so (nil: for good).
 function lanes.turns(set)
+  if not set.promised then return true end
   local tightest, all, steps = nil, true, nil
   for i = 1, #set.list do
     local lane = set.list[i]
@@ -185,10 +200,10 @@ function lanes.turns(set)
       if lane.share < 1 then
         local wait = math.ceil((1 - lane.credit) / lane.share - 1e-9) - 1 -- steps without it
         lane.turn = wait <= 0
-        all, steps = all and lane.turn, math.min(steps or math.huge, math.max(wait, 1))
+        all, steps = all and lane.turn, math.min(steps or huge, math.max(wait, 1))
       end
     end
-    lane.latest = lane.turn and math.huge or -1
+    lane.latest = lane.turn and huge or -1
   end
   return all, steps
 end
@@ -212,10 +227,10 @@ end
 -- When the first of the next tokens is due, if gaps are promised in the mean since the first token; all decodes have been in
 -- every step.
 function lanes.due(set)
-  local due = math.huge
+  local due = huge
   for i = 1, #set.list do
     local lane = set.list[i]
-    if lane.gap < math.huge and lane.count > 0 then
+    if lane.gap < huge and lane.count > 0 then
       if not lane.least or lane.least.gone then lane.least = least_of(lane) end
       if lane.least then due = math.min(due, lane.least.from + (set.steps + 1) * lane.gap) end
     end
@@ -233,8 +248,9 @@ end
 -- Steps done; what of its turns each lane has saved.
 function lanes.stepped(set, step)
   local count = step.count
-  for i = 1, #set.list do
-    local lane = set.list[i]
+  local list = set.list
+  for i = 1, #list do
+    local lane = list[i]
     if lane.share < 1 then lane.credit = lane.credit + count * (lane.share - (lane.turn and 1 or 0)) end
   end
   set.steps = set.steps + count
