@@ -5,16 +5,17 @@
 -- NeurIPS 2025. Chosen here: `budget` is given (false: slo.tbt), theirs is found by a profiler; times are predicted by the
 -- engine's own law; making room is by recompute; admission goes to `margin` of the budget, since contexts grow.
 local Hygen = { params = { offline = "offline", budget = false, margin = 0.9, renew = 50, preempt = "recompute" } }
+local phase                                    -- the method of a request, looked up once
 
 function Hygen:init()
   self.budget = self.params.budget or self.sim.slo.tbt or error("give `budget`, seconds of a step, or slo.tbt", 0)
   self.queue = self.sim:queue{ by = function(req) return req.prefix and tonumber(req.prefix[1]) or 0 end }
-  self.shape, self.inside = {}, {}             -- by replica: offline requests that run, in order of admission
+  self.online, self.shape, self.inside = self.sim.queue, {}, {} -- inside, by replica: offline ones that run, as admitted
   for i in ipairs(self.sim.replicas) do self.inside[i] = {} end
 end
 
 function Hygen:arrive(req)
-  local queue = req.class == self.params.offline and self.queue or self.sim.queue
+  local queue = req.class == self.params.offline and self.queue or self.online
   req.user = { req = req, runs = false }
   queue:push(req)
 end
@@ -36,15 +37,16 @@ function Hygen:long(replica)
 end
 
 function Hygen:schedule(replica, step)
-  local inside, online = self.inside[replica.id], self.sim.queue
+  local inside, online = self.inside[replica.id], self.online
   while #inside > 0 and (self:long(replica) or replica.due > replica.kv.free) and self:shed(step, inside) do end
   local waits = #online > 0
   while waits and #inside > 0 and not replica.kv.fits(online:peek().prompt_tokens) and self:shed(step, inside) do end
   local last = inside[#inside]
-  local part = last and last.runs and last.req:phase() == "prefill"
+  phase = phase or last and last.req.phase
+  local part = last and last.runs and phase(last.req) == "prefill"
   if part then step:add(last.req, replica:longest_chunk(self.budget, 1, math.min(step.budget, last.req.prompt_tokens))) end
   if step:carry() > 0 then
-    for _, user in ipairs(inside) do user.runs = user.runs and user.req:phase() ~= "waiting" end
+    for _, user in ipairs(inside) do user.runs = user.runs and phase(user.req) ~= "waiting" end
   else
     if waits then step:admit(online) end
     if not part and (not waits or #online == 0) then self:fill(replica, step, inside) end
@@ -59,7 +61,8 @@ function Hygen:fill(replica, step, inside)
     local todo, before = req.prompt_tokens + req:generated(), step.tokens - replica.decodes
     local most = math.min(step.budget, todo)
     if step.requests > 0 then                  -- else alone, at its own pace
-      local later = { decodes = replica.decodes + 1, context = replica.context + todo }
+      local later = self.shape
+      later.decodes, later.context = replica.decodes + 1, replica.context + todo
       if replica:estimate(later) > budget then return end
       most = replica:longest_chunk(budget, math.max(1, before), before + most) - before
     end

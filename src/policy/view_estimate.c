@@ -34,7 +34,7 @@ static uint32_t tokens_of(lua_State *L, int index, const char *name, size_t i) {
 
 static double seconds_of(lua_State *L, const mb_engine *engine, const mb_step_shape *shape) {
     double seconds = 0;
-    mb_error error = {0};
+    mb_error error; // large, and filled where something fails
     if (mb_shape_seconds(engine, shape, &seconds, &error) != MB_OK) mb_host_raise(L, &error);
     return seconds;
 }

@@ -155,7 +155,7 @@ int mb_rank_call(lua_State *L) {
     mb_host_work(L, (uint64_t)mb_engine_running(&sim->building->engine) + sim->queues[ranking.from].count);
     if (ranking.by == MB_KEY_GIVEN) ask_keys(L, &ranking);
     mb_ranked ranked;
-    mb_error error = {0};
+    mb_error error;
     mb_host_enter(L); // a queue's `by` function may be asked
     if (mb_step_rank(sim, &ranking, &ranked, &error) != MB_OK) return mb_host_raise(L, &error);
     mb_host_leave(L);

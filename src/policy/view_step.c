@@ -167,7 +167,7 @@ static int preempt(lua_State *L) {
     const mb_preemption how = check_preemption(L, 3);
     const uint32_t queue = lua_isnoneornil(L, 4) ? MB_NONE : mb_view_check(L, 4, MB_VIEW_QUEUE)->index;
     const bool front = check_place(L, 5);
-    mb_error error = {0};
+    mb_error error;
     mb_refusal refusal;
     mb_host_enter(L);
     if (mb_step_preempt(sim, slot, how, queue, front, &refusal, &error) != MB_OK)

@@ -79,7 +79,7 @@ int mb_step_estimate_call(lua_State *L) {
             L, "step:estimate: under a batch latency model ask replica:estimate{ requests =, longest = }");
     mb_chunk *chunks = lua_newuserdatauv(L, (mb_step_rows(engine) + 1) * sizeof *chunks, 0);
     double seconds;
-    mb_error error = {0};
+    mb_error error;
     if (mb_step_seconds(engine, more, chunks, &seconds, &error) != MB_OK) return mb_host_raise(L, &error);
     if (seconds > 0)
         lua_pushnumber(L, seconds);
