@@ -94,7 +94,7 @@ function schema.suggest(word, known, what)
   local near = schema.nearest(tostring(word), known)
   local list = #known <= 24 and what .. ": " .. table.concat(known, ", ") or nil
   if near then return 'did you mean "' .. near .. '"?' .. (list and " (" .. list .. ")" or "") end
-  return list or "no " .. what .. " is like it"
+  return list or "nothing there is like it"
 end
 
 -- Places -----------------------------------------------------------------------------------------------------
