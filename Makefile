@@ -231,7 +231,7 @@ files: binary
 	install -D -m 644 completions/mbsand.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/mbsand
 	install -D -m 644 completions/_mbsand $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_mbsand
 	install -D -m 644 completions/mbsand.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/mbsand.fish
-	cp -R $(SCRIPTS) $(DESTDIR)$(DATADIR)/
+	tar -cf - --exclude=data/traces --exclude=data/perf $(SCRIPTS) | tar -xf - -C $(DESTDIR)$(DATADIR) # not what data/fetch brought
 	$(if $(wildcard $(PLAYGROUND)/index.html),cp -R $(PLAYGROUND) $(DESTDIR)$(DATADIR)/)
 
 uninstall:
