@@ -61,4 +61,40 @@ const char *mb_engine_broken(const mb_engine *engine, bool busy) {
     if (broken) return broken;
     return stepper->stepping || !busy || engine->pipeline ? broken_sums(engine) : NULL;
 }
+
+static mb_place place_of(const mb_stepper *stepper, uint32_t slot) {
+    mb_request request = *mb_request_at(stepper->requests, slot); // a copy, as above
+    mb_stepper_materialize(stepper, &request);
+    return (mb_place){.held = (uint64_t)request.prompt_tokens + request.generated,
+                      .left = mb_request_expected(&request) - request.generated};
+}
+
+// Each that has not ended holds as many tokens more as there were steps.
+static uint64_t held_after(const mb_engine *engine, const mb_place *others, size_t count, uint64_t steps) {
+    const mb_stepper *stepper = engine->stepper;
+    uint64_t held = 0;
+    for (uint32_t slot = stepper->oldest; slot != MB_NONE;
+         slot = mb_request_at(stepper->requests, slot)->next) {
+        const mb_place place = place_of(stepper, slot);
+        held += place.left >= steps ? place.held + steps : 0;
+    }
+    for (size_t i = 0; i < count; i++)
+        held += others[i].left >= steps ? others[i].held + steps : 0;
+    return held;
+}
+
+uint64_t mb_peak_walked(const mb_engine *engine, const mb_place *others, size_t count) {
+    const mb_stepper *stepper = engine->stepper;
+    uint64_t peak = 0;
+    for (uint32_t slot = stepper->oldest; slot != MB_NONE;
+         slot = mb_request_at(stepper->requests, slot)->next) {
+        const uint64_t held = held_after(engine, others, count, place_of(stepper, slot).left);
+        if (held > peak) peak = held;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t held = held_after(engine, others, count, others[i].left);
+        if (held > peak) peak = held;
+    }
+    return peak;
+}
 #endif

@@ -25,6 +25,11 @@ typedef struct mb_places {
 bool mb_peak_begin(mb_places *places, const mb_engine *engine);
 bool mb_peak_add(mb_places *places, const mb_request *request);
 uint64_t mb_peak(mb_places *places);
+#ifdef MB_DEBUG
+// The same by its definition, of those that run and `count` others (check.c): every end against every
+// request.
+uint64_t mb_peak_walked(const mb_engine *engine, const mb_place *others, size_t count);
+#endif
 
 // Seconds of a step that computes this, without noise; through all stages of a pipeline.
 mb_status mb_shape_seconds(const mb_engine *engine, const mb_step_shape *shape, double *seconds,

@@ -56,7 +56,9 @@ static void add_row(const saver *s, mb_strbuf *text, const mb_arrival *arrival, 
     }
     if (s->has.priority) mb_strbuf_printf(text, ",%d", arrival->priority);
     if (s->has.service) mb_strbuf_printf(text, ",%.17g", arrival->service_s);
-    if (s->has.session) mb_strbuf_printf(text, ",%llu", (unsigned long long)arrival->program);
+    if (s->has.session && !arrival->program) mb_strbuf_add(text, ",");
+    if (s->has.session && arrival->program)
+        mb_strbuf_printf(text, ",%llu", (unsigned long long)arrival->program);
     if (s->has.max_output && !arrival->max_output) mb_strbuf_add(text, ",");
     if (s->has.max_output && arrival->max_output) mb_strbuf_printf(text, ",%u", arrival->max_output);
     if (s->has.noise) mb_strbuf_printf(text, ",%llu", (unsigned long long)arrival->noise);

@@ -2,6 +2,7 @@
 // replica:peak{ with = } and step:estimate{ prefill =, prefix = }: what would happen.
 #include "engine/sums.h"
 #include "policy/views.h"
+#include "sim/check.h"
 
 #include <math.h>
 
@@ -50,6 +51,7 @@ int mb_peak_call(lua_State *L) {
             add(L, places, lua_gettop(L));
     }
     mb_host_work(L, places->count);
+    mb_sim_check_peak(sim, engine, places);
     mb_lua_push_quantity(L, (double)mb_peak(places));
     return 1;
 }

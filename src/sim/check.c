@@ -181,4 +181,14 @@ void mb_sim_check_end(const mb_sim *sim) {
     require(sim, metrics->counted == sim->arrived - warming,
             "every request after the warm-up is judged once");
 }
+
+enum { WALKED = 256 }; // requests of whose peak a walk, which takes their square, is no burden
+
+void mb_sim_check_peak(const mb_sim *sim, const mb_engine *engine, mb_places *places) {
+    const uint32_t running = mb_engine_running(engine);
+    require(sim, places->count >= running, "the peak is of all that run");
+    if (places->count > WALKED) return;
+    const uint64_t walked = mb_peak_walked(engine, places->list + running, places->count - running);
+    require(sim, mb_peak(places) == walked, "what policies see of the peak");
+}
 #endif

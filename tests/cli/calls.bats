@@ -127,10 +127,12 @@ END
     said() { cut -d, -f3- "$1"/decisions*.csv | grep said; }
     [ "$(said 1 | wc -l)" = 1 ]
     [ "$(said 1)" = "$(said 2)" ]
-    for wrong in 18446744073709551616 -1 1.5 x ""; do
+    for wrong in 18446744073709551616 -1 1.5 x; do
         printf 't,p,o,n\n0,1,5,%s\n' "$wrong" >t.csv
         refused "t.csv:2: column \"n\" is \"$wrong\"; expected a whole number from 0 to 2^64 - 1"
     done
+    printf 't,p,o,n\n0,1,5,\n' >t.csv
+    refused 't.csv:2: column "n" is empty; expected a whole number from 0 to 2^64 - 1'
 }
 
 @test "req:predict of other predictors, of bins, and of what it does not know" {

@@ -194,7 +194,8 @@ END
     for what in "refined { sigma = 0.7, every = 5, floor = 0.1 }" "bins { edges = { 60, 150 }, highest = 400 }"; do
         sed "s/limit = 300/limit = 200, predictor = predict.$what/; s/gpus = 2/gpus = 1/" steps.lua >"by_${what%% *}.lua"
     done
-    for i in {0..39}; do echo "$((i / 2)),60,$((20 + i * 7 % 50)),s$((i % 7))"; done | sed '1i t,in,out,s' >calls.csv
+    for i in {0..39}; do echo "$((i / 2)),60,$((20 + i * 7 % 50)),s$((i % 7))"; done | sed '1i t,in,out,s
+      s/s0$//' >calls.csv # and some belong to none
     sed 's/workload = .*/workload = trace.csv "calls.csv" { columns = { time = "t", prompt = "in", output = "out", session = "s" } },/
       /output = lengths/d; s/gpus = 2/gpus = 1, max_requests = 2/' steps.lua >calls.lua
     for case in "bins.lua --set params.bins=3" "by_refined.lua -p trail -p fcfs" "by_bins.lua -p a_min -p fcfs" "calls.lua -p plas -p fcfs" "steps.lua -p sjf -p sarathi,chunk=64" "three.lua -p sjf -p ./mine.lua --seed 7 --set cluster.gpus=1"; do
