@@ -67,6 +67,10 @@ end
 function resolved.experiment(checked, indent)
   local without = {}
   for key in pairs(left_out) do without[key] = true end
+  local limits = checked.limits
+  if limits and not limits.hook_seconds then -- as the program reads it (scenario.c), which may be told another on its line
+    limits.hook_seconds = limits.hook_instructions > 0 and math.huge or 1
+  end
   if #checked.groups == 1 and checked.groups[1].cluster == checked.cluster then without.groups = true end
   return object(checked, indent, without)
 end

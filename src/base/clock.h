@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Clocks of the machine, in seconds.
 #pragma once
+#include <pthread.h>
 #include <time.h>
 
 static inline double mb_clock_read(clockid_t clock) {
@@ -15,4 +16,15 @@ static inline double mb_clock_read(clockid_t clock) {
 // For durations: is never set back.
 static inline double mb_clock_wall(void) {
     return mb_clock_read(CLOCK_MONOTONIC);
+}
+
+// That of a thread's own time, where there is one.
+static inline clockid_t mb_clock_of(pthread_t thread) {
+#ifdef __EMSCRIPTEN__
+    (void)thread;
+    return CLOCK_MONOTONIC;
+#else
+    clockid_t clock;
+    return pthread_getcpuclockid(thread, &clock) == 0 ? clock : CLOCK_MONOTONIC;
+#endif
 }

@@ -7,7 +7,6 @@
 
 #include <emscripten.h>
 #include <limits.h>
-#include <time.h>
 
 #define TICKS 200000 // jumps and calls of Lua between two looks: some milliseconds
 
@@ -22,13 +21,6 @@ static struct {
 EM_JS(void, tell, (double done, double jobs, double arrived), {
     if (Module["onProgress"]) Module["onProgress"](done, jobs, arrived);
 })
-
-// Not in Emscripten's library; mb_clock_read knows one clock there.
-int pthread_getcpuclockid(pthread_t thread, clockid_t *clock) {
-    (void)thread;
-    *clock = CLOCK_MONOTONIC;
-    return 0;
-}
 
 void mb_playground_look(void);
 void mb_playground_look(void) {

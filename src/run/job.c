@@ -27,7 +27,7 @@ void mb_job_enter_thread(mb_job_state *state) {
     current_state = state;
     pthread_mutex_lock(&state->gate);
     state->thread = pthread_self();
-    pthread_getcpuclockid(state->thread, &state->cpu_clock);
+    state->cpu_clock = mb_clock_of(state->thread);
     state->in_thread = true;
     pthread_mutex_unlock(&state->gate);
 }

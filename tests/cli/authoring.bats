@@ -302,8 +302,8 @@ END
     [ "$(wc -l <good)" -eq "$(find "$root/scenarios" -name '*.lua' | wc -l)" ]
     "$MBSAND" show-scenario burst --resolved --set cluster.gpus=3 --set workload.limit=7 --seeds 2 --only vllm_v1 \
         --policy fcfs,max_batch=9 >burst.json
-    jq -e '.points[0].scenario | [.cluster.gpus, .workload.limit, .seeds, .cluster.kv_block, .cluster.oversize]
-        == [3, 7, 2, 16, "reject"]' burst.json
+    jq -e '.points[0].scenario | [.cluster.gpus, .workload.limit, .seeds, .cluster.kv_block, .cluster.oversize, .limits.hook_seconds]
+        == [3, 7, 2, 16, "reject", 1]' burst.json
     jq -e '.points[0].scenario.policies | map([.name, .params[].value]) == [["vllm_v1"], ["fcfs", 9]]' burst.json
     cat >own.lua <<'END'
 return scenario {
