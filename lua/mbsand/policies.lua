@@ -147,19 +147,24 @@ function policies.parse_only(text)
   return only
 end
 
--- The policies that `only` names, by label or by name, and all from number `own` + 1 on.
+-- The policies that `only` names, by label, or by name where no label here is so, and all from number `own` + 1 on.
 local function select_only(list, own, only)
-  local result = {}
+  local result, labels = {}, {}
+  for i = 1, math.min(own, #list) do
+    labels[list[i].label], only.labels[list[i].label] = true, true
+  end
+  local function means(name, spec)
+    if labels[name] then return name == spec.label end
+    return name == spec.name or name == short_name(spec.name)
+  end
   for i, spec in ipairs(list) do
-    local names = { [spec.label] = true, [spec.name] = true, [short_name(spec.name)] = true }
-    local wanted = i > own or names[only.text]
-    if names[only.text] then only.whole = true end
+    local wanted = i > own or means(only.text, spec)
+    if i <= own and means(only.text, spec) then only.whole = true end
     for _, item in ipairs(only) do
-      if i <= own and names[item.name] then
+      if i <= own and means(item.name, spec) then
         item.known, wanted = true, true
       end
     end
-    if i <= own then only.labels[spec.label] = true end
     if wanted then result[#result + 1] = spec end
   end
   return result

@@ -345,9 +345,12 @@ END
     grep -q '^static_fifo ' <<<"$output" && grep -q '^multi_bin_dynamic ' <<<"$output" && ! grep -q '^dynamic_no_bins ' <<<"$output"
     run "$MBSAND" s.lua -q --only static_fifo -p sjf
     grep -q '^static_fifo ' <<<"$output" && grep -q '^sjf ' <<<"$output" && ! grep -q '^multi_bin_dynamic ' <<<"$output"
+    sed -i 's/"dynamic_no_bins",/{ "static_fifo", batch_size = 3, label = "threes" },/' s.lua # a label goes before a name
+    run "$MBSAND" s.lua -q --only static_fifo
+    grep -q '^static_fifo ' <<<"$output" && ! grep -q '^threes ' <<<"$output"
     run "$MBSAND" s.lua -q --only static_fifa
     [ "$status" -eq 2 ]
-    [ "$output" = 'mbsand: --only static_fifa: the scenario has no policy "static_fifa"; did you mean "static_fifo"? (it has: dynamic_no_bins, multi_bin_dynamic, static_fifo)' ]
+    [ "$output" = 'mbsand: --only static_fifa: the scenario has no policy "static_fifa"; did you mean "static_fifo"? (it has: multi_bin_dynamic, static_fifo, threes)' ]
     run "$MBSAND" s.lua -q --only static_fifo,
     [ "$status" -eq 2 ]
     run "$MBSAND" s.lua -q --set policies=static_fifo
