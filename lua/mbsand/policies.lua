@@ -155,11 +155,11 @@ local function select_only(list, own, only)
   end
   local function means(name, spec)
     if labels[name] then return name == spec.label end
-    return name == spec.name or name == short_name(spec.name)
+    return name == spec.label or name == spec.name or name == short_name(spec.name)
   end
   for i, spec in ipairs(list) do
     local wanted = i > own or means(only.text, spec)
-    if i <= own and means(only.text, spec) then only.whole = true end
+    if means(only.text, spec) then only.whole = true end
     for _, item in ipairs(only) do
       if i <= own and means(item.name, spec) then
         item.known, wanted = true, true
