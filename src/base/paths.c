@@ -258,6 +258,18 @@ static mb_status no_file(const char *what, const char *folder, const char *name,
     return mb_fail(error, MB_BAD_INPUT, "there is no %s \"%s\": %s", what, name, strerror(ENOENT));
 }
 
+mb_status mb_paths_temporary(const char *what, char **folder, mb_error *error) {
+    const char *place = getenv("TMPDIR");
+    *folder = mb_paths_join(place && *place ? place : "/tmp", "mbsand-XXXXXX");
+    if (!*folder) return mb_fail_memory(error);
+    if (mkdtemp(*folder)) return MB_OK;
+    const mb_status status =
+        mb_fail(error, MB_FAILED, "no folder for %s can be made (%s): %s", what, *folder, strerror(errno));
+    free(*folder);
+    *folder = NULL;
+    return status;
+}
+
 // The folder that holds this one, as a path.
 static char *above(const char *folder) {
     const char *slash = strrchr(folder, '/'), *last = slash ? slash + 1 : folder;

@@ -19,6 +19,9 @@ mb_status mb_paths_root(char **root, mb_error *error);
 #define MB_PATHS_MARK ".mbsand"
 char *mb_paths_own(const char *folder);
 
+// A new folder, empty and this user's alone, in $TMPDIR or /tmp, for `what` ("the model").
+mb_status mb_paths_temporary(const char *what, char **folder, mb_error *error);
+
 // A policy's script. A NAME is looked up among the bundled ones ("static_fifo", "origin/static_fifo"); a FILE
 // has a slash or ends in ".lua", and is also looked for in `folder`, where the scenario lies (may be NULL).
 // An unknown name is an error that tells the nearest one.

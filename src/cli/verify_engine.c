@@ -70,14 +70,10 @@ typedef struct check {
 
 static void print_help(void) {
     fputs("usage: mbsand verify --engine llama [options]\n\n"
-          "How far are simulation and a real engine apart on this machine? Measures steps of llama.cpp (a "
-          "plugin, "
-          "`make\n"
-          "probe-llama`), fits a law, simulates a workload under it, and lets the same policies drive the "
-          "engine with "
-          "the same\n"
-          "requests, on the clock of the wall; more than once, since two runs differ too. Takes about a "
-          "minute.\n\n"
+          "How far are simulation and a real engine apart on this machine? Measures steps of llama.cpp\n"
+          "(a plugin, `make probe-llama`), fits a law, simulates a workload under it, and lets the same\n"
+          "policies drive the engine with the same requests, on the clock of the wall; more than once,\n"
+          "since two runs differ too. Takes about a minute.\n\n"
           "      --model-file FILE    a GGUF; else a small model of random weights is written\n"
           "  -p, --policy NAME|FILE   compare these, the first with each other (vllm_v1 and vllm_v0)\n"
           "      --repeats N          live runs of each (2)\n"
@@ -152,17 +148,14 @@ static int parse(int argc, char **argv, options *o) {
 // -----------------------------------------------------------------------------------------------------
 
 static mb_status make_folder(check *c, mb_error *error) {
-    const char *place = getenv("TMPDIR");
-    c->folder = c->o->output ? mb_strdup(c->o->output)
-                             : mb_paths_join(place && *place ? place : "/tmp", "mbsand-XXXXXX");
-    if (!c->folder) return mb_fail_memory(error);
-    if (c->o->output) {
-        const mb_status status = mb_output_dir(c->folder, error);
-        if (status) return status;
-    } else if (!mkdtemp(c->folder)) {
-        return mb_fail(error, MB_FAILED, "no folder for the model can be made (%s): %s", c->folder,
-                       strerror(errno));
-    }
+    mb_status status = MB_OK;
+    if (!c->o->output)
+        status = mb_paths_temporary("the model", &c->folder, error);
+    else if (!(c->folder = mb_strdup(c->o->output)))
+        status = mb_fail_memory(error);
+    else
+        status = mb_output_dir(c->folder, error);
+    if (status) return status;
     if (c->o->model_file)
         mb_strbuf_add(&c->model, c->o->model_file);
     else

@@ -25,23 +25,14 @@ bool mb_case_is(const char *path) {
 // --- opening
 
 static mb_status make_folder(mb_case *opened, mb_error *error) {
-    const char *place = getenv("TMPDIR");
-    opened->folder = mb_paths_join(place && *place ? place : "/tmp", "mbsand-XXXXXX");
-    if (!opened->folder) return mb_fail_memory(error);
-    if (mkdtemp(opened->folder)) {
-        char whole[PATH_MAX]; // the current folder will be another one
-        char *path = realpath(opened->folder, whole) ? mb_strdup(whole) : NULL;
-        if (!path) return mb_fail_memory(error);
-        free(opened->folder);
-        opened->folder = path;
-        return MB_OK;
-    }
-    const mb_status status =
-        mb_fail(error, MB_FAILED, "no folder for the files of the case can be made (%s): %s", opened->folder,
-                strerror(errno));
+    const mb_status status = mb_paths_temporary("the files of the case", &opened->folder, error);
+    if (status != MB_OK) return status;
+    char whole[PATH_MAX]; // the current folder will be another one
+    char *path = realpath(opened->folder, whole) ? mb_strdup(whole) : NULL;
+    if (!path) return mb_fail_memory(error);
     free(opened->folder);
-    opened->folder = NULL;
-    return status;
+    opened->folder = path;
+    return MB_OK;
 }
 
 // The part of the program that is written in Lua is the program's own: it belongs to its C.
