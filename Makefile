@@ -11,7 +11,7 @@
 #   make probe-llama         its llama.cpp plugin, where pkg-config finds llama.cpp, or LLAMA_DIR=its folder
 #   make install             DESTDIR, PREFIX  make uninstall | sbom | dist | clean
 #   make deb | static        packages in build/: for Debian and Ubuntu; for any Linux of this processor
-VERSION := 0.1.0
+VERSION := 0.2.0
 LUA     ?= 5.4
 BUILD   ?= release
 MPI     ?=

@@ -71,6 +71,23 @@ setup() {
     rm "$package"
 }
 
+@test "the version is one: Makefile, program, changelog, citation, manual, packages" {
+    cd "$root"
+    version=$(sed -n 's/^VERSION := //p' Makefile)
+    [ "$("$MBSAND" --version | head -1 | cut -d' ' -f2)" = "$version" ]
+    headings=$(sed -n 's/^## //p' CHANGELOG.md)
+    [ "$(head -1 <<<"$headings")" = Unreleased ]
+    released=$(sed -n 2p <<<"$headings")
+    [[ $released == "$version ("????-??-??")" ]] || { echo "CHANGELOG.md: $released"; return 1; }
+    [ "$(sort -u <<<"$headings")" = "$(sort <<<"$headings")" ]
+    grep -qx "version: $version" CITATION.cff
+    [ "$(sed -n 's/^date-released: //p' CITATION.cff)" = "$(sed 's/.*(//; s/)//' <<<"$released")" ]
+    grep -qxE "Version: +$version" packaging/mbsand.spec
+    grep -qx ".Os mbsand $version" docs/mbsand.1
+    make -s -n CC=gcc deb | grep -qF "packaging/deb $version "
+    make -s -n dist | grep -qF "mbsand-$version.tar.gz"
+}
+
 @test "the compiler that is missing is the one that is named" {
     mkdir "$BATS_TEST_TMPDIR/bin"
     run env PATH="$BATS_TEST_TMPDIR/bin:$PATH" CC=clang-that-is-not-there sh -c 'id() { echo 1000; }; . "$1"' - "$root/.ci/packages"

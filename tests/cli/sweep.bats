@@ -146,7 +146,7 @@ refuses() {
     refuses "--set cluster.kv_tokens=9" s.lua --db r.db -q --set cluster.kv_tokens=9
     refuses "--over slo.e2e=1,2" s.lua --db r.db -q --over slo.e2e=1,2
     sqlite3 r.db "UPDATE inputs SET sha256 = 'abc' WHERE kind = 'program'"
-    refuses "another program, made by mbsand 0.1.0: the program mbsand has changed since" s.lua --db r.db -q
+    refuses "another program, made by mbsand $("$MBSAND" --version | awk 'NR == 1 { print $2 }'): the program mbsand has changed since" s.lua --db r.db -q
 }
 
 @test "data count as well" {
