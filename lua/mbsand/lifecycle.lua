@@ -12,14 +12,11 @@ function lifecycle.apply(cluster, gpus, at)
   if cluster.experts then
     at:fail("cluster.experts: replicas that step together do not come and go; leave start, max_gpus and start_delay out")
   end
-  if cluster.pipeline then
-    at:fail("cluster.pipeline: replicas with stages do not come and go yet; leave start, max_gpus and start_delay out")
-  end
   if most and most < cluster.gpus then
     at:fail("cluster.max_gpus = %d is less than cluster.gpus = %d, which are there from the start", most, cluster.gpus)
   end
   if most and most % gpus ~= 0 then
-    at:fail("cluster.max_gpus = %d cannot be dealt out to replicas of cluster.tp = %d GPUs", most, gpus)
+    at:fail("cluster.max_gpus = %d cannot be dealt out to replicas of %d GPU%s", most, gpus, gpus == 1 and "" or "s")
   end
   if cluster.start and cluster.start > all then
     at:fail("cluster.start = %d replicas at first are more than the %d of cluster.gpus", cluster.start, all)
@@ -90,11 +87,8 @@ end
 function lifecycle.failures(given, checked, at)
   if given == nil or given == false then return nil end
   if type(given) ~= "table" then at:fail("failures is %s; expected %s", schema.show(given), example) end
-  for _, group in ipairs(checked.groups) do
-    if checked.cluster.experts or group.cluster.pipeline then
-      at:fail("failures: replicas of %s, and cannot fail one by one",
-        checked.cluster.experts and "cluster.experts step together" or "cluster.pipeline have stages")
-    end
+  if checked.cluster.experts then
+    at:fail("failures: replicas of cluster.experts step together, and cannot fail one by one")
   end
   if #given == 0 then
     if next(given) == nil then return nil end

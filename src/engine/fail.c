@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "engine/fail.h"
 
+#include "engine/pipeline.h"
 #include "engine/spend.h"
 #include "engine/stepper.h"
 
@@ -21,7 +22,10 @@ void mb_fail_list(const mb_engine *engine, mb_admitted *list) {
 mb_status mb_fail_begin(mb_engine *engine, double *lost_s, mb_error *error) {
     *lost_s = 0;
     if (mb_engine_stepping(engine)) return mb_run_cut(engine, lost_s, error);
-    if (!isinf(engine->event_s))
+    if (engine->pipeline) {
+        *lost_s = mb_pipeline_cut(engine);
+        mb_build_begin(engine->stepper);
+    } else if (!isinf(engine->event_s))
         *lost_s = mb_engine_now(engine) - engine->start_s;
     else if (engine->stepper)
         mb_build_begin(engine->stepper); // until now it stood idle

@@ -245,11 +245,12 @@ static mb_status advance(mb_engine *engine, mb_flight *flight, uint32_t *done, m
     return MB_OK;
 }
 
-static double busy_within(const mb_pipeline *pipeline, const mb_flight *flight, double until_s) {
+static double busy_within(const mb_pipeline *pipeline, const mb_flight *flight, double from_s,
+                          double until_s) {
     double sum = 0;
     for (uint32_t i = 0; i < pipeline->plan->stages; i++) {
         const mb_stage_time *stage = &flight->stages[i];
-        sum += fmax(0, fmin(stage->to_s, until_s) - fmax(stage->from_s, pipeline->counted_from_s));
+        sum += fmax(0, fmin(stage->to_s, until_s) - fmax(stage->from_s, from_s));
     }
     return sum / pipeline->plan->stages;
 }
@@ -271,7 +272,7 @@ mb_status mb_pipeline_end(mb_engine *engine, mb_step_report *report, mb_error *e
     metrics->batches++;
     metrics->batch_requests += flight->count;
     if (flight->extrapolated) metrics->extrapolated_batches++;
-    pipeline->busy_s += busy_within(pipeline, flight, INFINITY);
+    pipeline->busy_s += busy_within(pipeline, flight, pipeline->counted_from_s, INFINITY);
     engine->around->batches++;
     mb_status status = show(engine, flight, error);
     uint32_t done = 0;
@@ -285,13 +286,43 @@ mb_status mb_pipeline_end(mb_engine *engine, mb_step_report *report, mb_error *e
     return status;
 }
 
+// --- a failure
+
+// Its members are what they were before it was built.
+static void lose_flight(mb_engine *engine, const mb_flight *flight) {
+    const mb_stepper *stepper = engine->stepper;
+    for (uint32_t i = 0; i < flight->count; i++) {
+        const uint32_t slot = flight->slots[i];
+        mb_request *request = mb_request_at(stepper->requests, slot);
+        if (stepper->around->times) mb_spend_lost(stepper, slot, true, flight->start_s);
+        request->in_flight = false;
+        request->chunk = 0;
+    }
+}
+
+double mb_pipeline_cut(mb_engine *engine) {
+    mb_pipeline *pipeline = engine->pipeline;
+    const double now_s = mb_engine_now(engine);
+    double lost_s = 0;
+    pipeline->busy_s = mb_pipeline_busy(engine);
+    for (uint32_t i = 0; i < pipeline->count; i++) {
+        const mb_flight *flight = flight_at(pipeline, i);
+        lost_s += busy_within(pipeline, flight, flight->start_s, now_s);
+        lose_flight(engine, flight);
+    }
+    pipeline->first = pipeline->count = pipeline->requests = 0;
+    for (uint32_t i = 0; i < pipeline->plan->stages; i++)
+        pipeline->free_s[i] = now_s;
+    return lost_s;
+}
+
 // --- the stages over time
 
 double mb_pipeline_busy(const mb_engine *engine) {
     const mb_pipeline *pipeline = engine->pipeline;
     double sum = pipeline->busy_s;
     for (uint32_t i = 0; i < pipeline->count; i++)
-        sum += busy_within(pipeline, flight_at(pipeline, i), mb_engine_now(engine));
+        sum += busy_within(pipeline, flight_at(pipeline, i), pipeline->counted_from_s, mb_engine_now(engine));
     return sum;
 }
 

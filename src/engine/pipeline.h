@@ -23,6 +23,9 @@ mb_status mb_pipeline_start(mb_engine *engine, mb_error *error);
 // join another batch.
 bool mb_pipeline_ends(const mb_engine *engine);
 mb_status mb_pipeline_end(mb_engine *engine, mb_step_report *report, mb_error *error);
+// None of the batches in flight ever was: its replica fails. Seconds that the stages had spent on them, in
+// the mean of them.
+double mb_pipeline_cut(mb_engine *engine);
 // Wait for what comes next: a batch that ends, or a first stage that is free for another.
 mb_status mb_pipeline_wait(mb_engine *engine, mb_error *error);
 

@@ -58,8 +58,6 @@ int mb_sim_add_call(lua_State *L) { // (sim, options)
     }
     const uint32_t hardware = check_group(L, sim->config);
     lua_settop(L, 2);
-    if (sim->config->hardware[hardware].pipeline.stages > 1)
-        return luaL_error(L, "sim:add: replicas with stages (cluster.pipeline) do not come and go yet");
     if (lua_istable(L, 2))
         lua_getfield(L, 2, "delay");
     else

@@ -17,10 +17,6 @@ static mb_replica *check(lua_State *L, const char *call) {
             L, "%s: the replicas of cluster.experts step together, and none of them comes or goes by itself",
             call);
     mb_replica *replica = sim->replicas[view->index];
-    if (replica->engine.pipeline)
-        luaL_error(L,
-                   "%s: replica %d has stages (cluster.pipeline), and such replicas do not come and go yet",
-                   call, (int)view->index + 1);
     if (replica->state == MB_OFF)
         luaL_error(L, "%s: replica %d is off: it was removed, or drained to the end, and does not come back",
                    call, (int)view->index + 1);

@@ -34,7 +34,10 @@ static mb_status end_flight(mb_sim *sim, mb_replica *replica, mb_error *error) {
     mb_sim_integrate(sim);
     sim->clients_counted_s = NAN;
     sim->service.changed = true;
+    replica->leaving = true;
     const mb_status status = mb_pipeline_end(&replica->engine, &report, error);
+    replica->leaving = false;
+    replica->ending = mb_pipeline_ends(&replica->engine); // another one leaves at this instant
     mb_replica_recount(sim, replica->engine.id);
     return status == MB_OK ? tell(sim, replica, &report, error) : status;
 }
@@ -45,7 +48,7 @@ mb_status mb_replica_advance(mb_sim *sim, mb_replica *replica, mb_error *error) 
     while (status == MB_OK && mb_pipeline_ends(engine))
         status = end_flight(sim, replica, error);
     if (status == MB_OK) status = mb_pipeline_wait(engine, error);
-    if (!mb_pipeline_open(engine)) return status;
+    if (!mb_pipeline_open(engine) || !mb_replica_serves(replica)) return status; // it may have failed since
     if (replica->busy)
         mb_replica_mark_idle(sim, replica);
     else

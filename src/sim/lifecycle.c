@@ -85,6 +85,7 @@ void mb_replica_withdraw(mb_sim *sim, mb_replica *replica, mb_replica_state stat
     mb_sim_integrate(sim);
     if (is_counted(replica)) count(sim, replica);
     if (mb_replica_serves(replica)) {
+        mb_replica_set_dummy(sim, replica, false);
         mb_replica_take_back_idle(sim, replica);
         mb_replica_set_holding(sim, replica, false);
         mb_bits_remove(&sim->idle, id);
@@ -92,7 +93,8 @@ void mb_replica_withdraw(mb_sim *sim, mb_replica *replica, mb_replica_state stat
         mb_bits_remove(&sim->loaded, id);
         mb_bits_remove(&sim->boundary, id);
         mb_bits_remove(&sim->dozing, id);
-        sim->idle_count--;
+        mb_replica_count_idle(sim, replica, false);
+        mb_replica_count_staged(sim, replica, false);
         sim->lifecycle.absent++;
     }
     if (replica->state == MB_DRAINING) sim->lifecycle.draining--;
@@ -107,6 +109,7 @@ bool mb_replica_rise(mb_sim *sim, mb_replica *replica) {
     replica->state = MB_UP;
     replica->up_s = INFINITY;
     sim->lifecycle.absent--;
+    mb_replica_count_staged(sim, replica, true);
     mb_replica_mark_idle(sim, replica);
     return mb_replica_tell(sim, replica, MB_SIGNAL_UP, NULL, 0);
 }

@@ -50,7 +50,6 @@ mb_status mb_replica_open(mb_sim *sim, uint32_t id, const mb_hardware *hardware,
                                       sim->config->stepwise, error);
     if (status == MB_OK) status = mb_engine_deal_out(engine, &hardware->pipeline, error);
     if (status != MB_OK) return status;
-    if (engine->pipeline) sim->staged++;
     if (hardware->max_requests) engine->max_requests = hardware->max_requests;
     if (hardware->token_budget) engine->token_budget = hardware->token_budget;
     engine->reserve = hardware->reserve;
@@ -79,7 +78,9 @@ mb_status mb_replicas_init(mb_sim *sim, mb_error *error) {
         for (; left == 0; left = hardware->replicas)
             hardware++;
         status = mb_replica_open(sim, id, hardware, error);
-        if (status == MB_OK) mb_replica_mark_idle(sim, sim->replicas[id]);
+        if (status != MB_OK) break;
+        mb_replica_count_staged(sim, sim->replicas[id], true);
+        mb_replica_mark_idle(sim, sim->replicas[id]);
     }
     return status;
 }
@@ -102,7 +103,7 @@ void mb_replicas_deinit(mb_sim *sim) {
     free(sim->scratch);
 }
 
-static void count_idle(mb_sim *sim, const mb_replica *replica, bool idle) {
+void mb_replica_count_idle(mb_sim *sim, const mb_replica *replica, bool idle) {
     const uint32_t more = idle ? 1 : ~UINT32_C(0);
     sim->idle_count += more;
     if (replica->engine.pipeline) sim->staged_idle += more;
@@ -124,7 +125,7 @@ void mb_replica_mark_idle(mb_sim *sim, mb_replica *replica) {
     mb_replica_want_call(sim, replica);
     replica->idle_on_purpose = false;
     mb_bits_add(&sim->idle, id);
-    count_idle(sim, replica, true);
+    mb_replica_count_idle(sim, replica, true);
     mb_beside_look(sim, replica);
 }
 
@@ -134,7 +135,7 @@ void mb_replica_mark_busy(mb_sim *sim, mb_replica *replica) {
     mb_replica_recount(sim, replica->engine.id);
     mb_bits_remove(&sim->idle, replica->engine.id);
     mb_bits_remove(&sim->loaded, replica->engine.id);
-    count_idle(sim, replica, false);
+    mb_replica_count_idle(sim, replica, false);
     if (replica->free) mb_beside_look(sim, replica);
 }
 
@@ -176,7 +177,7 @@ void mb_replica_set_dummy(mb_sim *sim, mb_replica *replica, bool dummy) {
     mb_sim_integrate(sim);
     const uint32_t more = dummy ? ~UINT32_C(0) : 1;
     replica->dummy = dummy;
-    count_idle(sim, replica, !dummy);
+    mb_replica_count_idle(sim, replica, !dummy);
     if (replica->idle_on_purpose) sim->idle_on_purpose_count += more;
     if (replica->holding) sim->idle_holding_count += more;
     mb_beside_look(sim, replica);

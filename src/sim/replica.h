@@ -12,6 +12,12 @@ void mb_replicas_deinit(mb_sim *sim);
 // Replica number `id`, for which there is room; it is neither idle nor busy yet.
 mb_status mb_replica_open(mb_sim *sim, uint32_t id, const mb_hardware *hardware, mb_error *error);
 void mb_replica_mark_idle(mb_sim *sim, mb_replica *replica);
+// One more, or one less, is idle.
+void mb_replica_count_idle(mb_sim *sim, const mb_replica *replica, bool idle);
+// One more, or one less, serves: of those with stages the engines know how busy they are.
+static inline void mb_replica_count_staged(mb_sim *sim, const mb_replica *replica, bool serves) {
+    if (replica->engine.pipeline) sim->staged += serves ? 1 : ~UINT32_C(0);
+}
 void mb_replica_mark_busy(mb_sim *sim, mb_replica *replica);
 // Left idle with work of its own, not on purpose.
 void mb_replica_set_holding(mb_sim *sim, mb_replica *replica, bool holding);

@@ -556,6 +556,59 @@ end
 ]], more = "stop_time = 0.15," }
 tap.equal(said, "0.001 1 | 0.1 1", "an idle replica is asked after an arrival, whoever took it")
 
+-- Stages ---------------------------------------------------------------------------------------------------------
+
+-- Two stages of 5 ms each, a request in each batch. The first has tokens at 10, 20, 30 and 40 ms, the second at 15, 25 and 35.
+-- At 42 ms the replica fails: on the batches in flight the first stage has spent 5 and 2 ms, the second 2, in their mean 4.5.
+-- At 50 ms it is up, and computes both again: the fifth token of the first comes at 60 ms, the fourth of the second at 65.
+do
+  local LINE = "gpus = 2, pipeline = { stages = 2, batch_requests = 1 },"
+  local STAGED = [[
+function P:schedule(r, step) step:carry() step:admit(r.queue) step:admit(self.sim.queue) end
+function P:signal(e) say(e.kind, e.replica.id, self.sim.now, e.requests and #e.requests) end
+function P:finish(req) say("done", req.id, self.sim.now, req:failures()) end
+]]
+  local two = { { 0, 10, 5 }, { 0, 10, 4 } }
+  local ends = " | up 1 0.05 nil | done 0 0.06 1 | done 1 0.065 1"
+  said, measures = run{ rows = two, cluster = LINE, policy = STAGED,
+    more = "failures = { { at = 0.042, replica = 1, repair = 0.008 } }," }
+  tap.equal(said, "down 1 0.042 2" .. ends, "stages: what is in flight is lost, and computed again")
+  tap.ok(math.abs(measures.lost_s - 0.0045) < 1e-12, "lost: what the stages had spent on it, in their mean", measures.lost_s)
+  tap.ok(math.abs(measures.replica_s - 0.057) < 1e-12, "there: 65 ms less the 8 ms down", measures.replica_s)
+  tap.ok(math.abs(measures.gpu_util - 49.5 / 57) < 1e-9, "busy: 42 and 37 ms before, 10 and 10 after", measures.gpu_util)
+  tap.equal(run{ rows = two, cluster = LINE, policy = STAGED
+    .. "function P:init() self.sim:after(0.042, function() self.sim.replicas[1]:fail(0.008) end) end" },
+    "down 1 0.042 2" .. ends, "the same from a timer")
+  -- What leaves the last stage at that instant has counted: the first has its fourth token, and ends with the next.
+  said, measures = run{ rows = two, cluster = LINE, policy = STAGED,
+    more = "failures = { { at = 0.04, replica = 1, repair = 0.01 } }," }
+  tap.equal(said, "down 1 0.04 2" .. ends, "stages: a batch that leaves when its replica fails has counted")
+  tap.ok(math.abs(measures.lost_s - 0.0025) < 1e-12, "and the one behind it has not", measures.lost_s)
+  -- From `stepped`, when the first batch has left the last stage and the second is on it.
+  said = run{ rows = two, cluster = LINE, policy = STAGED .. [[
+function P:stepped(r) if self.sim.now > 0.039 and not self.fell then self.fell = true r:fail(0.01) end end]] }
+  tap.equal(said, "down 1 0.04 2" .. ends, "stages: a replica may fail in `stepped`")
+  -- A replica that drains is off when the last batch has left: 3 tokens each, at 30 and 35 ms. Who comes meanwhile, at 20, goes
+  -- to the other one, which is there from 18 ms on.
+  said, measures = run{ rows = { { 0, 10, 3 }, { 0, 10, 3 }, { 0.02, 10, 1 } }, cluster = LINE, policy = STAGED .. [[
+function P:init() self.sim:after(0.012, function() self.sim:add{ delay = 0.006 } self.sim.replicas[1]:drain() end) end]] }
+  tap.equal(said, "draining 1 0.012 0 | up 2 0.018 nil | done 0 0.03 0 | done 2 0.03 0 | done 1 0.035 0 | off 1 0.035 nil",
+    "stages: a draining replica is off when all batches have left")
+  tap.ok(math.abs(measures.replica_s - 0.058) < 1e-12, "there: 35 and 23 ms", measures.replica_s)
+  tap.ok(math.abs(measures.gpu_util - 35 / 58) < 1e-9, "busy: 30 ms of each stage there, and 5 here", measures.gpu_util)
+  -- Taken back while it drains, and removed when it is empty.
+  said = run{ rows = { { 0, 10, 2 }, { 0.05, 10, 1 } },
+    cluster = "start = 2, max_gpus = 4, " .. LINE:gsub("= 2", "= 4", 1), policy = STAGED .. [[
+function P:init()
+  local one, other = self.sim.replicas[1], self.sim.replicas[2]
+  self.sim:after(0.003, function() one:drain() end)
+  self.sim:after(0.004, function() one:undrain() end)
+  self.sim:after(0.04, function() other:remove() say(self.sim:add(), select(2, self.sim:add())) end)
+end]] }
+  tap.equal(said:gsub("replica %S+", "replica"), "draining 1 0.003 0 | up 1 0.004 nil | done 0 0.02 0 | replica limit "
+    .. "| off 2 0.04 nil | up 3 0.04 nil | done 1 0.06 0", "stages: undrain, remove, add up to the limit")
+end
+
 -- Sentences ------------------------------------------------------------------------------------------------------
 
 local function sentence(text, case)
@@ -614,6 +667,8 @@ sentence("signals.delay = 1 needs a period", { cluster = "signals = { delay = 1 
 sentence("signals.period is -1", { cluster = "signals = { period = -1 }," })
 sentence("signals.delay is 2000 periods; expected 1000 at most", { cluster = "signals = { period = 1, delay = 2000 }," })
 sentence("cluster.max_gpus = 1 is less than cluster.gpus = 2", { cluster = "gpus = 2, max_gpus = 1," })
+sentence("cluster.max_gpus = 3 cannot be dealt out to replicas of 2 GPUs",
+  { cluster = "gpus = 2, max_gpus = 3, pipeline = 2," })
 sentence("cluster.start = 3 replicas at first are more than the 2 of cluster.gpus", { cluster = "gpus = 2, start = 3," })
 sentence("cluster.start leaves no replica at first", { cluster = "gpus = 2, start = 0," })
 sentence("start_delay is -1", { cluster = "start_delay = -1," })
