@@ -12,6 +12,7 @@
 
 static const char HELP[] =
     "usage: mbsand fit FILE.csv [options]\n"
+    "       mbsand fit --from-vllm-log | --from-sglang-log LOG [options]\n"
     "\n"
     "Fit a law to measured times, and show how far it is from them. - reads standard input.\n"
     "The file's header says which law:\n"
@@ -22,6 +23,10 @@ static const char HELP[] =
     "              and, if known, requests (rows of the step)\n"
     "              latency.step: t = base + per_token T + per_context K + per_request B\n"
     "\n"
+    "  --from-vllm-log  the file is what vLLM 0.27 or later printed from its start on, with\n"
+    "                   --enable-logging-iteration-details\n"
+    "  --from-sglang-log  the file is what SGLang printed: steps of decodes, and of prompts\n"
+    "                   where SGLANG_LOG_FORWARD_ITERS=1 numbers them\n"
     "  --absolute       least squares on seconds; the default is on relative errors,\n"
     "                   so that short times count as much as long ones\n"
     "  --format FORMAT  table (default), json, csv (one row per time) or md\n"
@@ -43,6 +48,7 @@ typedef struct options {
     const char *file, *plot, *output; // output: NULL where not asked for
     mb_step_fit_how how;
     mb_fit_format format;
+    mb_server server;
     bool help;
 } options;
 
@@ -58,11 +64,16 @@ static mb_status parse_format(const char *name, mb_fit_format *chosen, mb_error 
 }
 
 static mb_status parse_options(int argc, char **argv, options *o, mb_error *error) {
-    static const struct option LONG[] = {
-        {"absolute", no_argument, NULL, 'a'},     {"format", required_argument, NULL, 'f'},
-        {"output", required_argument, NULL, 'o'}, {"plot", required_argument, NULL, 'p'},
-        {"split", no_argument, NULL, 's'},        {"keep-all", no_argument, NULL, 'k'},
-        {"help", no_argument, NULL, 'h'},         {0}};
+    static const struct option LONG[] = {{"absolute", no_argument, NULL, 'a'},
+                                         {"format", required_argument, NULL, 'f'},
+                                         {"output", required_argument, NULL, 'o'},
+                                         {"plot", required_argument, NULL, 'p'},
+                                         {"split", no_argument, NULL, 's'},
+                                         {"keep-all", no_argument, NULL, 'k'},
+                                         {"help", no_argument, NULL, 'h'},
+                                         {"from-vllm-log", no_argument, NULL, 'v'},
+                                         {"from-sglang-log", no_argument, NULL, 'g'},
+                                         {0}};
     *o = (options){.how.weight = MB_FIT_RELATIVE};
     optind = 1;
     opterr = 0;
@@ -88,6 +99,12 @@ static mb_status parse_options(int argc, char **argv, options *o, mb_error *erro
         case 'k':
             o->how.keep_all = true;
             break;
+        case 'v':
+            o->server = MB_SERVER_VLLM;
+            break;
+        case 'g':
+            o->server = MB_SERVER_SGLANG;
+            break;
         case 'h':
             o->help = true;
             return MB_OK;
@@ -96,7 +113,7 @@ static mb_status parse_options(int argc, char **argv, options *o, mb_error *erro
                            argv[optind - 1]);
         default:
             // A short option inside a group leaves optind behind it, so it is named by its letter.
-            if (optopt && strchr("afopskh", optopt) == NULL)
+            if (optopt && strchr("afopskvgh", optopt) == NULL)
                 return mb_fail(error, MB_BAD_INPUT, "fit: no option -%c; see mbsand fit --help", optopt);
             return mb_fail(error, MB_BAD_INPUT, "fit: no option %s; see mbsand fit --help", argv[optind - 1]);
         }
@@ -125,7 +142,7 @@ static mb_status deliver(const options *o, const mb_fit_texts *texts, mb_error *
 
 static mb_status fit(const options *o, mb_error *error) {
     mb_fit_texts texts = {0};
-    const mb_fit_choices choices = {o->how, o->format, o->plot != NULL};
+    const mb_fit_choices choices = {o->how, o->format, o->plot != NULL, o->server};
     const bool piped = strcmp(o->file, "-") == 0;
     mb_status status = mb_fit_file(piped ? "/dev/stdin" : o->file, o->file, &choices, &texts, error);
     if (!status) status = deliver(o, &texts, error);

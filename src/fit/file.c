@@ -12,7 +12,6 @@
 typedef struct job {
     const char *name;
     const mb_fit_choices *choices;
-    mb_number_csv *csv;
     mb_fit_texts *texts;
 } job;
 
@@ -59,11 +58,11 @@ static mb_status draw_steps(const job *j, const mb_step_log *log, const mb_step_
     return status;
 }
 
-static mb_status fit_grid(const job *j, mb_error *error) {
+static mb_status fit_grid(const job *j, mb_number_csv *csv, mb_error *error) {
     const mb_fit_choices *c = j->choices;
     mb_grid *grid;
     mb_fit fit;
-    mb_status status = mb_grid_from(j->csv, &grid, error);
+    mb_status status = mb_grid_from(csv, &grid, error);
     if (!status) status = mb_fit_batch_law(grid, c->how.weight, &fit, error);
     if (!status) {
         mb_grid_fit_report(&j->texts->report, c->format, grid, &fit, c->how.weight);
@@ -74,30 +73,43 @@ static mb_status fit_grid(const job *j, mb_error *error) {
     return status;
 }
 
-static mb_status fit_steps(const job *j, mb_error *error) {
+static mb_status fit_steps(const job *j, mb_step_log *log, mb_error *error) {
     const mb_fit_choices *c = j->choices;
-    mb_step_log *log;
     mb_step_fit fit;
-    mb_status status = mb_step_log_from(j->csv, &log, error);
-    if (!status) status = mb_fit_step_law(log, &c->how, &fit, error);
-    if (!status) {
-        mb_step_fit_report(&j->texts->report, c->format, log, &fit, c->how.weight);
-        mb_step_fit_lua(&j->texts->lua, log, &fit, c->how.weight);
-        if (c->picture) status = draw_steps(j, log, &fit, error);
-    }
+    mb_status status = mb_fit_step_law(log, &c->how, &fit, error);
+    if (status) return status;
+    mb_step_fit_report(&j->texts->report, c->format, log, &fit, c->how.weight);
+    mb_step_fit_lua(&j->texts->lua, log, &fit, c->how.weight);
+    return c->picture ? draw_steps(j, log, &fit, error) : MB_OK;
+}
+
+static mb_status fit_csv(const job *j, const char *path, mb_error *error) {
+    static const mb_csv_kind *const KINDS[] = {&mb_grid_kind, &mb_step_log_kind};
+    mb_number_csv csv;
+    mb_step_log *log = NULL;
+    mb_status status = mb_number_csv_read(path, KINDS, sizeof KINDS / sizeof *KINDS, &csv, error);
+    if (!status && csv.kind == &mb_grid_kind)
+        status = fit_grid(j, &csv, error);
+    else if (!status && !(status = mb_step_log_from(&csv, &log, error)))
+        status = fit_steps(j, log, error);
+    mb_step_log_free(log);
+    mb_number_csv_deinit(&csv);
+    return status;
+}
+
+static mb_status fit_server_log(const job *j, const char *path, mb_error *error) {
+    mb_step_log *log;
+    mb_status status = mb_server_log_read(path, j->choices->server, &log, error);
+    if (!status) status = fit_steps(j, log, error);
     mb_step_log_free(log);
     return status;
 }
 
 mb_status mb_fit_file(const char *path, const char *name, const mb_fit_choices *choices, mb_fit_texts *texts,
                       mb_error *error) {
-    static const mb_csv_kind *const KINDS[] = {&mb_grid_kind, &mb_step_log_kind};
-    mb_number_csv csv;
     *texts = (mb_fit_texts){0};
-    mb_status status = mb_number_csv_read(path, KINDS, sizeof KINDS / sizeof *KINDS, &csv, error);
-    const job j = {name, choices, &csv, texts};
-    if (!status) status = csv.kind == &mb_grid_kind ? fit_grid(&j, error) : fit_steps(&j, error);
-    mb_number_csv_deinit(&csv);
+    const job j = {name, choices, texts};
+    const mb_status status = choices->server ? fit_server_log(&j, path, error) : fit_csv(&j, path, error);
     if (!status && (texts->report.failed || texts->lua.failed || texts->picture.failed))
         return mb_fail_memory(error);
     return status;

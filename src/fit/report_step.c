@@ -184,6 +184,7 @@ static void add_source(mb_strbuf *out, const mb_step_log *log, const mb_step_fit
                      log->path, fit->steps, mb_exact(fit->law.max_tokens).text,
                      mb_exact(fit->law.max_context).text,
                      weight == MB_FIT_RELATIVE ? "relative errors" : "seconds");
+    if (log->note) mb_strbuf_printf(out, "; %s", log->note);
 }
 
 static void add_table(mb_strbuf *out, const mb_step_log *log, const mb_step_fit *fit, mb_fit_weight weight) {
@@ -323,6 +324,10 @@ static json_t *to_json(const mb_step_log *log, const mb_step_fit *fit, mb_fit_we
     }
     mb_strbuf_deinit(&verdict);
     mb_strbuf_deinit(&lua);
+    if (root && log->note && json_object_set_new(root, "note", json_string(log->note))) {
+        json_decref(root);
+        return NULL;
+    }
     return root;
 }
 

@@ -69,5 +69,6 @@ void mb_step_log_free(mb_step_log *log) {
     if (!log) return;
     free(log->steps);
     free(log->path);
+    free(log->note);
     free(log);
 }

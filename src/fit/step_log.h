@@ -17,6 +17,7 @@ typedef struct mb_step_log {
     size_t count;
     bool has_requests;
     char *path;
+    char *note; // what the figures are not, for whoever reads the law; NULL: nothing to say
 } mb_step_log;
 
 extern const mb_csv_kind mb_step_log_kind;

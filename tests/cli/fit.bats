@@ -159,3 +159,97 @@ has: tokens, time_s" "$MBSAND" fit short.csv
     fails "mbsand: fit: no format 'jsn'; did you mean json? there are table, json, csv and md" \
         "$MBSAND" fit steps.csv --format jsn
 }
+
+# What vLLM 0.27 prints of 200 iterations that take 5 ms + 20 us T + 50 ns K, with prompts 8 ms + 30 us T + 50 ns K; K is what was
+# in use after the iteration before, and a token of each decode.
+vllm_log() {
+    awk 'BEGIN {
+        print "(EngineCore_DP0 pid=7) INFO 07-08 00:00:00 [kv_cache_utils.py:1319] GPU KV cache size: 100,000 tokens"
+        for (i = 0; i < 200; i++) {
+            b = 1 + i * 7 % 32; new = i % 5 ? 0 : 1 + i % 3; c = new * 64 * (1 + i % 7); k = i ? used * 1000 + b : b; used = 1 + i * 37 % 90
+            ms = (c ? 8 : 5) + (c ? 0.03 : 0.02) * (b + c) + 50e-6 * k
+            printf "(APIServer pid=1) INFO 07-08 00:00:%02d [loggers.py:182] Engine 000: Iteration(%d): %d context requests, %d context tokens, " \
+                   "%d generation requests, %d generation tokens, iteration elapsed time: %.4f ms, GPU KV cache usage: %.1f%%\n", i % 60, i, new, c, b, b, ms, used
+            if (i % 50 == 7) print "(APIServer pid=1) INFO:     127.0.0.1:40052 - \"POST /v1/completions HTTP/1.1\" 200 OK"
+        }
+    }'
+}
+
+# SGLang's lines of decodes that take 4 ms + 100 us B + 40 ns K, and of prompts of 6 ms + 25 us T; $1 numbers the passes.
+sglang_log() {
+    awk -v numbered="$1" 'function name(n) { return numbered ? " [" n "]" : "" }
+    BEGIN {
+        for (i = 0; i < 60; i++) {
+            b = 1 + i * 7 % 32; held = b * (100 + i * 37 % 900); pass += 40
+            for (j = 0; j < 3; j++) {
+                printf "[2026-04-05 20:02:51 TP0] Prefill batch%s, #new-seq: 2, #new-token: %d, #cached-token: 0, token usage: 0.08, #running-req: %d, " \
+                       "#queue-req: 0, cuda graph: False, input throughput (token/s): %.6f\n", name(++pass), 128 * (1 + (i + j) % 9), b, n ? n / (0.006 + 25e-6 * n) : 0
+                n = 128 * (1 + (i + j) % 9)
+            }
+            for (j = 0; j < 2; j++) {
+                pass += 40
+                k = held + b * 40 * j
+                printf "[2026-04-05 20:02:52 TP0] Decode batch%s, #running-req: %d, #token: %d, token usage: 0.08, cuda graph: True, " \
+                       "gen throughput (token/s): %.6f, #queue-req: 0\n", name(pass), b, k, b / (0.004 + 100e-6 * b + 40e-9 * (k - b * 19.5))
+            }
+        }
+    }'
+}
+
+@test "steps out of a server's own log" {
+    vllm_log >vllm.log
+    run "$MBSAND" fit --from-vllm-log vllm.log --split
+    echo "$output"
+    [ "$status" -eq 0 ]
+    says "vllm.log: 199 steps, up to "
+    says "context is the KV memory in use before the step, known to 100 tokens; what prompts hold is in it, and a shared prefix once"
+    "$MBSAND" fit --from-vllm-log vllm.log --split --format json >vllm.json
+    "$MBSAND" fit --from-vllm-log - -o - <vllm.log --split | grep -q "known to 100 tokens"
+    sglang_log "" >sglang.log
+    "$MBSAND" fit --from-sglang-log sglang.log --format json >decodes.json
+    sglang_log 1 >numbered.log
+    "$MBSAND" fit --from-sglang-log numbered.log --format csv | tail -n +2 | cut -d, -f1-4 >numbered.csv
+    "$MBSAND" fit --from-sglang-log numbered.log >/dev/null
+    python3 - <<'PY'
+import json
+fit = json.load(open("vllm.json"))
+near = lambda value, right: abs(value / right - 1) < 1e-3
+assert near(fit["base_s"], 5e-3) and near(fit["per_token_s"], 20e-6) and near(fit["per_context_s"], 50e-9), fit
+assert "prompts = { base = 0.008" in fit["lua"].replace("0.0079999", "0.008").replace("0.0080000", "0.008"), fit["lua"]
+fit = json.load(open("decodes.json"))
+assert fit["steps"] == 60 and near(fit["base_s"], 4e-3) and near(fit["per_token_s"], 100e-6) and near(fit["per_context_s"], 40e-9), fit
+assert "what prompts take is not in these lines" in fit["note"] and fit["max_tokens"] == 32, fit
+rows = [list(map(float, line.split(","))) for line in open("numbered.csv")]
+prompts = [r for r in rows if r[0] > r[2]]
+assert len(rows) == 180 and len(prompts) == 120, (len(rows), len(prompts))
+assert all(r[1] == 0 and r[2] == 2 and near(r[3], 0.006 + 25e-6 * r[0]) for r in prompts)
+PY
+}
+
+@test "a server's log that lacks what a fit needs" {
+    vllm_log >vllm.log
+    sglang_log "" >sglang.log
+    sed 's/, GPU KV cache usage.*//' vllm.log >old.log
+    fails "mbsand: old.log:2: what this step's decodes read is not known: vLLM says how full its KV memory is in these lines from 0.27 on (\"GPU KV cache usage\")" \
+        "$MBSAND" fit --from-vllm-log old.log
+    sed 1d vllm.log >late.log
+    fails "mbsand: late.log:1: how large the KV memory is has not been said: the line \"GPU KV cache size: N tokens\", which vLLM prints when it starts, belongs before this one" \
+        "$MBSAND" fit --from-vllm-log late.log
+    sed '9s/Engine 000/Engine 001/' vllm.log >two.log
+    fails "mbsand: two.log:9: a line of 'Engine 001' among those of 'Engine 000'; a fit is of one engine: leave the lines of one" \
+        "$MBSAND" fit --from-vllm-log two.log
+    sed '5s/ms, GPU/s, GPU/' vllm.log >torn.log
+    fails "mbsand: torn.log:5: a line about an iteration that is not as vLLM prints it (--enable-logging-iteration-details)" "$MBSAND" fit --from-vllm-log torn.log
+    fails "mbsand: sglang.log: there are none of vLLM's lines \"Iteration(N): ...\" (--enable-logging-iteration-details)" "$MBSAND" fit --from-vllm-log sglang.log
+    fails "mbsand: vllm.log: there are none of SGLang's lines \"Decode batch, ...\"" "$MBSAND" fit --from-sglang-log vllm.log
+    sed '4s/#token/#accept len: 2.1, #token/' sglang.log >drafts.log
+    fails "mbsand: drafts.log:4: with speculative decoding a step makes more tokens than it has requests, and these lines do not say how many it computed" \
+        "$MBSAND" fit --from-sglang-log drafts.log
+    sed '4s/gen throughput.*//' sglang.log >cut.log
+    fails "mbsand: cut.log:4: a line about a batch that is not as SGLang prints it" "$MBSAND" fit --from-sglang-log cut.log
+    sed '8s/TP0/DP1 TP0/' sglang.log >ranks.log
+    fails "mbsand: ranks.log:8: a line of 'DP1 TP0' among those of 'TP0'; a fit is of one engine: leave the lines of one" "$MBSAND" fit --from-sglang-log ranks.log
+    grep -v 'Decode' sglang.log >prompts.log
+    fails "mbsand: prompts.log: none of its lines about steps tells tokens, context and time; they are known of decodes of as many requests as in the line before" \
+        "$MBSAND" fit --from-sglang-log prompts.log
+}
