@@ -18,8 +18,8 @@ typedef struct mb_fit_texts {
     mb_strbuf picture; // an SVG; empty where not asked for
 } mb_fit_texts;
 
-// The header of the CSV at `path` says whether it is a grid or a step log, unless it is a server's log. `name`: what the picture calls the
-// file. Release `texts` in any case.
+// The header of the CSV at `path` says whether it is a grid or a step log, unless it is a server's log.
+// `name`: what the picture calls the file. Release `texts` in any case.
 mb_status mb_fit_file(const char *path, const char *name, const mb_fit_choices *choices, mb_fit_texts *texts,
                       mb_error *error);
 void mb_fit_texts_deinit(mb_fit_texts *texts);
