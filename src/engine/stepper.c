@@ -259,8 +259,7 @@ bool mb_stepper_join(mb_stepper *stepper, uint32_t slot) {
 }
 
 void mb_stepper_materialize(const mb_stepper *stepper, mb_request *request) {
-    if (request->stage != MB_STAGE_DECODE) return;
-    const uint32_t made = (uint32_t)(stepper->iteration - request->joined);
+    const uint32_t made = mb_stepper_made(stepper, request);
     if (!made) return;
     request->computed += made;
     request->generated += made;

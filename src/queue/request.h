@@ -121,11 +121,15 @@ uint32_t mb_request_new(mb_request_store *store, bool engine);
 void mb_request_recycle(mb_request_store *store, uint32_t slot);
 // Ready to take what the policy says of it.
 mb_request *mb_request_note(mb_request *request);
-// The output that the policy expects: at least one token more than there are.
-static inline uint32_t mb_request_expected(const mb_request *request) {
+// How much of the output is left, as the policy expects it, once so much is generated: at least one token.
+static inline uint32_t mb_request_left(const mb_request *request, uint32_t generated) {
     const bool said = request->noted == request->id + 1 && request->expected;
     const uint32_t tokens = said ? request->expected : request->predicted_output;
-    return tokens > request->generated ? tokens : request->generated + 1;
+    return tokens > generated ? tokens - generated : 1;
+}
+// The output that the policy expects.
+static inline uint32_t mb_request_expected(const mb_request *request) {
+    return request->generated + mb_request_left(request, request->generated);
 }
 static inline double mb_request_rank(const mb_request *request) {
     return request->noted == request->id + 1 ? request->rank : 0;
