@@ -156,7 +156,7 @@ static mb_status end_request(mb_engine *engine, uint32_t slot, mb_error *error) 
                         .tpot_s = NAN,
                         .batch = engine->batch_number};
     if (output > 1) served.gap_s = earlier ? request->gap_s : served.tbt_s; // all are alike
-    if (output > 1 && served.tbt_s > 0) {
+    if (output > 1 && (earlier || served.tbt_s > 0)) { // (a slice of a single token has no gap of its own)
         const double ttft = served.first_token_s - request->arrival_s;
         served.tpot_s = (*around->clock - request->arrival_s - ttft) / (output - 1);
         if (!earlier) served.gaps = output - 1;

@@ -70,6 +70,8 @@ void mb_spend_waste(const mb_stepper *stepper, uint32_t slot) {
     mb_request_time *time = time_of(stepper, slot);
     time->parts[MB_PART_AGAIN] += time->parts[MB_PART_DECODE];
     time->parts[MB_PART_DECODE] = 0;
+    const uint32_t prompt = mb_request_at(stepper->requests, slot)->prompt_tokens;
+    if (time->known > prompt) time->known = prompt; // its answer was never computed
 }
 
 void mb_spend_idle(mb_stepper *stepper) {

@@ -37,6 +37,13 @@ for _, case in ipairs(worked) do
     end
   end
   tap.ok(#problems == 0, case.name .. ": times", table.concat(problems, "; "))
+  if case.parts then
+    local wrong = {}
+    for name, seconds in pairs(result.requests[1].parts) do
+      if not near(case.parts[name] or 0, seconds) then table.insert(wrong, name .. " = " .. seconds * 1000) end
+    end
+    tap.ok(#wrong == 0, case.name .. ": parts", table.concat(wrong, ", "))
+  end
   if case.runs then
     local lines, good = {}, #case.runs == #result.runs
     for i, got in ipairs(result.runs) do

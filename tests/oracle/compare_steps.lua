@@ -13,6 +13,7 @@ local csv = require "csv"
 local program = require "program"
 local simulator = require "simulator"
 local steps = require "steps"
+local why = require "why"
 local worked = require "worked"
 
 local FILES, SEED, ONLY = tonumber(arg[1]) or 60, tonumber(arg[2]) or 1, arg[3]
@@ -150,6 +151,16 @@ function P:schedule(replica, step)
   %s
 end
 return P]]):format(chance(0.5) and "step:quantum(3)" or "") end }
+
+-- The same, said once.
+POLICIES.routed = { make = function() return ([[
+local P = {}
+function P:init() self.sim:route("%s") end
+function P:schedule(replica, step)
+  if step:carry() == 0 then step:admit(replica.queue, %d) end
+  step:admit(self.sim.queue)
+end
+return P]]):format(pick{ "turns", "load", "running", "waiting" }, whole(1, 9)) end }
 
 -- To the emptiest; one that is preempted moves to another replica.
 POLICIES.migrating = { make = function() return [[
@@ -350,10 +361,32 @@ local P = {}
 function P:schedule(replica, step)
   if replica.running == 0 then
     step:admit(self.sim.queue, %d)
-    self.sim:observe("returned", step:barrier() or 0)
+    self.sim:observe("returned", step:barrier(%s) or 0)
   end
 end
-return P]]):format(whole(1, 8)) end }
+return P]]):format(whole(1, 8), pick{ "", "1", "4", "12" }) end }
+
+-- Batches of those whose answers are bounded alike, in slices, between steps of others.
+POLICIES.bounded = { make = function() return ([[
+local P = {}
+function P:init()
+  self.short, self.long = self.sim:queue{}, self.sim:queue{ by = %s }
+end
+function P:arrive(req)
+  self.sim:observe("bound", req.max_output or -1)
+  local queue = (req.max_output or %d) < %d and self.short or self.long
+  queue:push(req)
+end
+function P:schedule(replica, step)
+  if replica.running == 0 and #self.long > 0 then
+    step:admit(self.long, %d)
+    return self.sim:observe("returned", step:barrier(%d))
+  end
+  step:carry()
+  step:admit(self.short)
+end
+return P]]):format(pick{ '"rank"', '"predicted_output"', "function(req) return req:generated() end" },
+    whole(1, 20), whole(1, 20), whole(1, 5), whole(1, 9)) end }
 
 local NAMES = program.sorted_keys(POLICIES)
 local WANDERING = require("wandering")(random)
@@ -375,7 +408,8 @@ local function make_requests(n, equal, longest)
     elseif pattern == "bursts" and chance(0.15) then time = time + gap * whole(1, 40) end
     local output = whole(1, most)
     requests[i] = { arrival = time, prompt = whole(1, longest), output = output, priority = whole(0, 3),
-      predicted = chance(0.5) and output or whole(1, most), client = whole(1, clients), session = whole(1, sessions) }
+      predicted = chance(0.5) and output or whole(1, most), client = whole(1, clients),
+      session = whole(1, sessions), max_output = chance(0.7) and output + whole(0, most) or nil }
   end
   local first = requests[1].arrival -- mbsand's clock starts at the first row
   for i = 1, n do requests[i].arrival = requests[i].arrival - first end
@@ -469,7 +503,7 @@ local function make_scenario()
   s.fair = { w_prompt = pick{ 0, 1, 3 }, w_output = pick{ 0.5, 1, 2 } }
   s.stop = chance(0.3) and 0.01 + last * 1.5 * uniform() or nil
   s.warmup = chance(0.3) and pick{ { requests = whole(1, 20) }, { seconds = 0.01 + last * 0.6 * uniform() } } or nil
-  s.equal = equal
+  s.equal, s.why = equal, chance(0.6)
   if not together and not staged and chance(0.3) then
     s.failures = {}
     for id = 1, #replicas_of(s) do
@@ -489,7 +523,7 @@ local function make_scenario()
   for i = 1, ONLY and 1 or POLICIES_PER_FILE do
     local name = ONLY or pick(moving and MOVING or NAMES)
     if name == "timers" and replicas > 1 and not equal then name = "fcfs" end -- its timers make replicas start as one
-    if name == "static" and (together or staged) then name = "fcfs" end
+    if (name == "static" or name == "bounded") and (together or staged) then name = "fcfs" end
     local source = POLICIES[name].make(replicas == 1)
     if staged then source = source:gsub('"swap"', '"recompute"') end
     if chance(0.3) and name ~= "holding" then source = source:gsub("step:carry%(%)", 'step:carry("spare")') end
@@ -500,7 +534,7 @@ end
 
 -- The cases worked by hand, in the same form.
 local function worked_scenario(case)
-  local s = { cluster = case.cluster, requests = {}, policies = {} }
+  local s = { cluster = case.cluster, requests = {}, policies = {}, why = true }
   for i, row in ipairs(case.requests) do
     s.requests[i] = { arrival = row[1] / 1000, prompt = row[2], output = row[3], predicted = row[4] or row[3], priority = 0,
       client = 1, session = 1 }
@@ -526,10 +560,10 @@ function replicas_of(s)
 end
 
 local function write_files(s, folder)
-  local rows = { "arrival,prompt,output,predicted,priority,client,session" }
+  local rows = { "arrival,prompt,output,predicted,priority,client,session,max_output" }
   for _, r in ipairs(s.requests) do
     table.insert(rows, table.concat({ number(r.arrival), number(r.prompt), number(r.output), number(r.predicted),
-      number(r.priority), r.client, r.session }, ","))
+      number(r.priority), r.client, r.session, r.max_output or "" }, ","))
   end
   program.write(folder .. "/requests.csv", table.concat(rows, "\n") .. "\n")
   local policies = {}
@@ -540,14 +574,15 @@ local function write_files(s, folder)
   program.write(folder .. "/scenario.lua", table.concat{
     "return scenario {\n  workload = trace.csv ", literal(folder .. "/requests.csv"), " {\n",
     "    columns = { time = 'arrival', prompt = 'prompt', output = 'output', predicted = 'predicted', ",
-    "priority = 'priority', client = 'client', session = 'session' },\n    predictor = predict.column {},\n  },\n",
+    "priority = 'priority', client = 'client', session = 'session',\n",
+    "      max_output = 'max_output' },\n    predictor = predict.column {},\n  },\n",
     "  cluster = ", literal(s.cluster), ",\n  latency = latency.step ", literal(s.latency), ",\n",
     s.slo and "  slo = " .. literal(s.slo) .. ",\n" or "", s.fair and "  fair = " .. literal(s.fair) .. ",\n" or "",
     "  columns = { 'program_mean_s', 'late_tokens', 'replica_s', 'lost_s' },\n",
     s.qoe and "  qoe = " .. literal(s.qoe) .. ",\n" or "",
     s.stop and "  stop_time = " .. number(s.stop) .. ",\n" or "",
     s.failures and "  failures = " .. literal(s.failures) .. ",\n" or "",
-    s.warmup and "  warmup = " .. literal(s.warmup) .. ",\n" or "",
+    s.why and "  why = true,\n" or "", s.warmup and "  warmup = " .. literal(s.warmup) .. ",\n" or "",
     "  seeds = 1,\n  policies = {\n", table.concat(policies), "  },\n}\n" })
 end
 
@@ -567,12 +602,18 @@ local function compare_requests(rows, result)
   for _, r in ipairs(result.requests) do arrived = arrived + (r.arrived and 1 or 0) end
   if #rows ~= arrived then return #rows .. " requests in the dump, oracle: " .. arrived end
   table.sort(rows, function(a, b) return tonumber(a.id) < tonumber(b.id) end)
-  local why = {}
-  for _, r in ipairs(result.rejected) do why[r.id] = "rejected" end
+  local reason = {}
+  for _, r in ipairs(result.rejected) do reason[r.id] = "rejected" end
   for i, row in ipairs(rows) do
     local want = result.requests[i]
-    local expected = why[want.id] or (want.stop and "done" or "unfinished")
+    local expected = reason[want.id] or (want.stop and "done" or "unfinished")
     if row.why ~= expected then return ("request %d: %s, oracle: %s"):format(want.id, row.why, expected) end
+    for _, part in ipairs(row.waiting_s and want.stop and why.PARTS or {}) do
+      local got = tonumber(row[part .. "_s"])
+      if not got or math.abs(got - want.parts[part]) > 1e-7 then
+        return ("request %d: %s_s is %s, oracle: %.9f"):format(want.id, part, row[part .. "_s"], want.parts[part])
+      end
+    end
     for _, pair in ipairs(COLUMNS) do -- (the first token of a request that never finished is not dumped)
       if not same(row[pair[1]], want[pair[2]]) and (want.stop or pair[2] ~= "first") then
         return ("request %d: %s is %s, oracle: %s"):format(want.id, pair[1], row[pair[1]], tostring(want[pair[2]]))
@@ -598,6 +639,12 @@ local function compare_measures(row, measures, equal)
   -- (Where times may be equal, memory may be held for no time at all.)
   if not equal and not same(row.kv_peak, measures.kv_peak) then
     return ("kv_peak is %s, oracle: %s"):format(row.kv_peak, tostring(measures.kv_peak))
+  end
+  for _, part in ipairs(row.why_waiting_s and why.PARTS or {}) do
+    local got, want = tonumber(row["why_" .. part .. "_s"]), measures["why_" .. part .. "_s"]
+    if (got == nil) ~= (want == nil) or got and math.abs(got - want) > 1e-7 then
+      return ("why_%s_s is %s, oracle: %s"):format(part, tostring(got), tostring(want))
+    end
   end
   for _, name in ipairs(MEASURES) do
     local want = measures[name == "kv_mean" and "kv_mean_of_ends" or name]

@@ -6,6 +6,7 @@ local NAMES = {
   id = "id", arrival = "arrival", arrival_s = "arrival", prompt = "prompt", prompt_tokens = "prompt", output = "output",
   output_tokens = "output", predicted = "predicted", predicted_output = "predicted", service = "service",
   service_s = "service", priority = "priority", client = "client", session = "session",
+  max_output = "max_output",
 }
 
 -- nil when the file is absent. Order of arrival; equal times keep the order of the file.
@@ -15,7 +16,7 @@ function csv.read(path)
   local fields, requests
   for line in file:lines() do
     local row, i = {}, 0
-    for cell in line:gmatch("[^,\r]+") do
+    for cell in (line:gsub("\r$", "") .. ","):gmatch("([^,]*),") do
       i = i + 1
       if fields then row[fields[i] or "other"] = tonumber(cell) else row[i] = NAMES[cell] or "other" end
     end

@@ -3,6 +3,7 @@
 --   local life = lifecycle.open(world)    world: what steps.lua shares with it
 --   life.offer(offer): its events;  life.follow_up(): who drained to the end is off
 
+local why = require "why"
 local lifecycle = {}
 
 function lifecycle.open(w)
@@ -92,6 +93,7 @@ function lifecycle.open(w)
     for _, name in ipairs{ "max_requests", "token_budget", "chunked", "reserve", "watermark" } do
       replica[name] = first[name]
     end
+    if first.queue.order then self.queue(self.queue, { by = first.queue.order, of = replica }) end
     replica.state, self.replicas[id] = "starting", replica
     w.general_news()
     rise_at(replica, self.now + (options.delay or first.kind.start_delay or 0))
@@ -123,6 +125,7 @@ function lifecycle.open(w)
     local to = record.origin or sim.queue
     if record.state == "moving" then w.moves.lose(record, replica) end
     if record.state == "running" then
+      why.fail(record, replica.under_way and sim.now - replica.under_way)
       record.attained, record.since = record.attained + sim.now - record.since, sim.now
     else
       w.unqueue(record.req)
@@ -145,8 +148,10 @@ function lifecycle.open(w)
       w.account(replica, function() end)
       if not replica.boundary and sim.now >= w.window.start then w.total.lost = w.total.lost + sim.now - run.step_start end
     end
+    replica.under_way = run and not replica.boundary and run.step_start or nil
     replica.run, replica.boundary, replica.swap_s, replica.last_end = nil, false, 0, nil
     for i = #lost, 1, -1 do lose(lost[i], replica) end
+    replica.span = nil
     replica.pool.clear()
     replica.state, replica.deliberate = "down", nil
     w.touch()

@@ -107,7 +107,11 @@ function simulator.new_queue(sim, order)
       if name == "tokens" then return #queue * queue.mean_prompt end
       return methods[name]
     end,
-    __call = function(_, _, options) return simulator.new_queue(sim, options and options.by) end, -- sim:queue{...}
+    __call = function(_, _, options) -- sim:queue{...}
+      local new, owner = simulator.new_queue(sim, options and options.by), options and options.of
+      if owner then owner.queue, new.owner = new, owner end
+      return new
+    end,
   })
   table.insert(sim.queues, queue)
   return queue

@@ -13,6 +13,7 @@ local answers = require "answers"
 local stages = require "stages"
 local transfers = require "transfers"
 local lifecycle = require "lifecycle"
+local why = require "why"
 local steps = {}
 
 -- --- latency -----------------------------------------------------------------------------------------------------------
@@ -133,7 +134,7 @@ function steps.run(options)
   local function new_request(record)
     local req = { id = record.id, arrival = record.arrival, prompt_tokens = record.prompt, predicted_output = record.predicted,
                   output_tokens = options.oracle and record.output or nil, client = record.client or 0,
-                  priority = record.priority or 0, user = {} }
+                  max_output = record.max_output, priority = record.priority or 0, user = {} }
     function req.waited() return record.waited + (record.state == "running" and 0 or sim.now - record.since) end
     function req.generated() return record.emitted end
     function req.computed() return record.computed end
@@ -147,7 +148,9 @@ function steps.run(options)
       return is_decode(record) and "decode" or "prefill"
     end
     record_of[req], record.req = record, req
-    return setmetatable(req, { __index = function(_, name) error("a request has no field " .. name, 2) end })
+    return setmetatable(req, { __index = function(_, name)
+      if name ~= "max_output" then error("a request has no field " .. name, 2) end
+    end })
   end
 
   local function queue_of(req)
@@ -225,6 +228,7 @@ function steps.run(options)
     if key == "predicted_total" then return req.prompt_tokens + req.predicted_output end
     if key == "priority" then return -req.priority end
     if key == "rank" then return record_of[req].rank or 0 end
+    if key == "paused" then return record_of[req].state == "paused" and 0 or 1 end
     return req[key]
   end
   function sim:sample(key)
@@ -255,6 +259,45 @@ function steps.run(options)
     if policy.finish then policy:finish(req, "rejected") end
   end
 
+  -- Routes said once: of arrivals among all replicas, or those that prefill; of what is handed over.
+  sim.routes = {}
+  function sim:route(rule, role)
+    self.routes[role == "decode" and "decode" or "arrivals"] = rule and { rule = rule, role = role }
+  end
+
+  local function load_of(replica, rule)
+    return (rule == "waiting" and 0 or replica.running) + (rule == "running" and 0 or replica.waiting)
+  end
+
+  -- Who is handed over counts for the replica that it is sent to at this instant.
+  local function least_of_role(route)
+    local best, least
+    for _, replica in ipairs(sim.replicas) do
+      local load = load_of(replica, route.rule)
+      if route.role == "decode" and replica.handed_at == sim.now then load = load + replica.handed end
+      local asked = replica.state == "up" and (not route.role or replica.role == route.role)
+      if asked and (not least or load < least) then best, least = replica, load end
+    end
+    if best and route.role == "decode" then
+      if best.handed_at ~= sim.now then best.handed_at, best.handed = sim.now, 0 end
+      best.handed = best.handed + 1
+    end
+    return best
+  end
+
+  local function next_in_turn(route)
+    for _ = 1, #sim.replicas do
+      route.last = (route.last or 0) % #sim.replicas + 1
+      if sim.replicas[route.last].state == "up" then return sim.replicas[route.last] end
+    end
+  end
+
+  local function route_arrival(req, route)
+    local to = (route.rule == "turns" and next_in_turn or least_of_role)(route)
+    local queue = to and to.queue or sim.queue
+    queue:push(req)
+  end
+
   local function running_of(replica)
     local list = {}
     for _, record in ipairs(alive) do
@@ -266,9 +309,14 @@ function steps.run(options)
 
   -- --- the step ------------------------------------------------------------------------------------------------------------
 
+  -- Tokens that a static batch brings this row.
+  local function part_of(batch, record) return math.min(record.output - record.emitted, batch.slice) end
+
   local function row_of(step, record)
     for i, row in ipairs(step.rows) do if row.record == record then return row, i end end
   end
+
+  local nobody = { rows = {} } -- a step without rows
 
   local function add_row(step, record, tokens)
     table.insert(step.rows, { record = record, tokens = tokens, decode = is_decode(record) })
@@ -302,10 +350,12 @@ function steps.run(options)
       step.requests, step.tokens = step.requests - 1, step.tokens - row.tokens
     end
     if how == "restart" then -- nothing of its answer was there
+      why.waste(record)
       record.wasted = (record.wasted or 0) + record.emitted
       record.emitted, record.first, record.last, record.times = 0, nil, nil, {}
       record.computed = math.min(record.computed, record.prompt)
     end
+    why.lose(record)
     local anew = how == "recompute" or how == "restart"
     moves.give_up(record, "preempted")
     if how ~= "pause" then replica.pool.release(record, anew) end
@@ -492,31 +542,32 @@ function steps.run(options)
       for at, one in ipairs(list) do
         if rows >= (rule.most or math.huge) then break end
         if not aside[one.record] then
-          local good, why = add(replica, step, one.record)
+          local good, refused = add(replica, step, one.record)
           local victim = last_behind(at)
-          while not good and rule.preempt and victim and (why == "memory" or why == "requests") do
+          while not good and rule.preempt and victim and (refused == "memory" or refused == "requests") do
             aside[victim], preempted = true, preempted + 1
-            local how = rule.preempt == "pause" and why == "memory" and "recompute" or rule.preempt
+            local how = rule.preempt == "pause" and refused == "memory" and "recompute" or rule.preempt
             if not preempt(replica, step, victim, how, queue, "back") then
               preempt(replica, step, victim, "recompute", queue, "back")
             end
-            good, why = add(replica, step, one.record)
+            good, refused = add(replica, step, one.record)
             victim = last_behind(at)
           end
           if good then rows, least = rows + 1, math.min(least, one.left) end
-          if not good and why ~= "elsewhere" and why ~= "late" then break end
+          if not good and refused ~= "elsewhere" and refused ~= "late" then break end
         end
       end
       return rows, preempted, least < math.huge and math.ceil(least / per_token) or nil
     end
-    function step:barrier()
-      step.static = true
+    -- most: tokens that each row gets at most.
+    function step:barrier(most)
+      step.static, step.slice = true, most or math.huge
       local returned = 0
       while true do
         local need, newest = 0, nil
         for _, row in ipairs(step.rows) do
           local record = row.record
-          need = need + math.max(0, replica.pool.blocks(record.prompt + record.output) - #record.blocks)
+          need = need + math.max(0, replica.pool.blocks(known(record) + part_of(step, record)) - #record.blocks)
           if not newest or record.order > newest.order then newest = record end
         end
         if need <= replica.pool.count() then break end
@@ -533,7 +584,7 @@ function steps.run(options)
       end
       for _, row in ipairs(step.rows) do
         local record = row.record
-        replica.pool.take(record, math.max(0, replica.pool.blocks(record.prompt + record.output) - #record.blocks))
+        replica.pool.take(record, math.max(0, replica.pool.blocks(known(record) + part_of(step, record)) - #record.blocks))
       end
       return returned
     end
@@ -549,7 +600,7 @@ function steps.run(options)
 
   local function report(replica)
     local run = replica.run
-    replica.run, replica.boundary, changed = nil, false, true
+    replica.run, replica.span, replica.boundary, changed = nil, nil, false, true
     total.ends = total.ends + (run.used_at_start + run.used_at_end) / 2 * promises.part(window, run.from, run.stop)
     local step = { duration = run.stop - run.start, count = run.count, requests = #run.rows,
                    prefill_tokens = run.prefill, decode_tokens = run.decode }
@@ -572,6 +623,16 @@ function steps.run(options)
     return true
   end
 
+  -- Of the step that begins: what its decodes alone would take. prompts: of others that step together with it.
+  local function explain_step(replica, context, prompts)
+    local run, decodes = replica.run, 0
+    for _, row in ipairs(run.rows) do
+      if row.decode then decodes = decodes + 1 else prompts = true end
+    end
+    local alone = decodes > 0 and replica.law.step(decodes, context, decodes) + replica.cost_s or 0
+    replica.span = why.step(run, running_of(replica), sim.now, replica.swap_s - replica.cost_s, prompts, alone)
+  end
+
   function begin_step(replica)
     local run = replica.run
     local tokens, context, duration = 0, 0
@@ -580,9 +641,10 @@ function steps.run(options)
       local longest, answer, first = 0, 0
       for _, row in ipairs(run.rows) do
         longest = math.max(longest, known(row.record))
-        answer = math.max(answer, row.record.output - row.record.emitted)
+        answer = math.max(answer, part_of(run, row.record))
       end
       duration, first = replica.law.barrier(#run.rows, longest, answer, replica.token_budget)
+      run.before, replica.span = replica.swap_s, { static = true }
       run.first, run.tbt = sim.now + first + replica.swap_s, answer > 1 and (duration - first) / (answer - 1) or 0
     else
       for _, row in ipairs(run.rows) do
@@ -596,9 +658,10 @@ function steps.run(options)
         return
       end
       duration = replica.law.step(tokens, context, #run.rows)
+      explain_step(replica, context, false)
     end
     run.step_start, run.step_end = sim.now, sim.now + duration + replica.swap_s
-    replica.swap_s = 0
+    replica.swap_s, replica.cost_s = 0, 0
   end
 
   -- The ranks of a replica's group, itself among them.
@@ -633,7 +696,8 @@ function steps.run(options)
         slowest = math.max(slowest, rank.law.step(largest, rank.held.context, rows) + rank.swap_s)
       end
       for _, rank in ipairs(held) do
-        rank.run.step_end, rank.held, rank.swap_s, any = sim.now + slowest, nil, 0, true
+        explain_step(rank, rank.held.context, prompts)
+        rank.run.step_end, rank.held, rank.swap_s, rank.cost_s, any = sim.now + slowest, nil, 0, 0, true
       end
     end
     return any
@@ -648,29 +712,44 @@ function steps.run(options)
       if row.decode then context = context + record.computed + 1 end
       record.in_flight = true
     end
-    local host = replica.law.host
-    local law = replica.law.step(step.tokens, context, #step.rows) - host
-    replica.line.enter(batch, sim.now, law, host + (step.seconds or 0), step.tokens)
+    local host, decodes = replica.law.host, 0
+    for _, row in ipairs(step.rows) do decodes = decodes + (row.decode and 1 or 0) end
+    local law, before = replica.law.step(step.tokens, context, #step.rows) - host, host + (step.seconds or 0)
+    local alone = replica.law.step(decodes, context, decodes) - host
+    why.flight(batch, sim.now, replica.line.through(law, before, step.tokens), replica.line.through(alone, before, decodes))
+    replica.line.enter(batch, sim.now, law, before, step.tokens)
   end
 
   local function start_run(replica, step)
     replica.run = { rows = step.rows, count = 0, start = sim.now, from = sim.now, most = step.most, static = step.static,
-                    rule = step.rule, prefill = 0, decode = 0 }
-    replica.swap_s = replica.swap_s + (step.seconds or 0)
+                    slice = step.slice, rule = step.rule, prefill = 0, decode = 0 }
+    replica.cost_s = step.seconds or 0
+    replica.swap_s = replica.swap_s + replica.cost_s
     begin_step(replica)
     replica.run.used_at_start = replica.kv.used
   end
 
-  local function end_static(run)
+  -- Each row has its tokens. Who began before has a gap to them.
+  local function end_static(replica, run)
+    table.sort(run.rows, function(a, b) return a.record.order < b.record.order end)
     for _, row in ipairs(run.rows) do
       local record = row.record
-      run.prefill, run.decode = run.prefill + record.prompt, run.decode + record.output
-      if window.counts(record.number) and window.start <= sim.now then
-        total.gaps, total.gap_time = total.gaps + record.output - 1, total.gap_time + (record.output - 1) * run.tbt
+      local tokens, before = part_of(run, record), record.last
+      local own, first = replica.law.barrier(#run.rows, known(record), tokens, replica.token_budget)
+      why.batch(record, sim.now - run.start, own + run.before, first + run.before, known(record))
+      run.prefill, run.decode = run.prefill + known(record), run.decode + tokens
+      local observed = sim.now > window.start
+      if not before and tokens == record.output then
+        observed = window.counts(record.number) and window.start <= sim.now
+        record.tbt = run.tbt
       end
-      record.tbt = run.tbt
-      for j = 0, record.output - record.emitted - 1 do table.insert(record.times, run.first + j * run.tbt) end
-      record.first, record.emitted = record.first or run.first, record.output
+      if observed then
+        total.gaps, total.gap_time = total.gaps + tokens - 1, total.gap_time + (tokens - 1) * run.tbt
+        if before then total.gaps, total.gap_time = total.gaps + 1, total.gap_time + run.first - before end
+      end
+      for j = 0, tokens - 1 do table.insert(record.times, run.first + j * run.tbt) end
+      record.first, record.last, record.emitted = record.first or run.first, sim.now, record.emitted + tokens
+      record.computed = known(record) - 1
     end
   end
 
@@ -694,23 +773,27 @@ function steps.run(options)
           if record.emitted == 1 and record.output > 1 and replica.role == "prefill" then table.insert(handed, record) end
         end
       end
-      if record.emitted >= record.output then table.insert(leaving, record) end
+      if run.static or record.emitted >= record.output then table.insert(leaving, record) end
     end
     moves.hand_over(handed)
     for _, record in ipairs(leaving) do
-      record.stop = sim.now
-      replica.pool.release(record, false)
-      bury(record)
-      record.home = nil
-      record.req.output_tokens = record.output
-      if policy.finish then policy:finish(record.req, "done") end
+      if record.emitted < record.output then
+        preempt(replica, nobody, record, "recompute", nil, "back")
+      else
+        record.stop = sim.now
+        replica.pool.release(record, false)
+        bury(record)
+        record.home = nil
+        record.req.output_tokens = record.output
+        if policy.finish then policy:finish(record.req, "done") end
+      end
     end
     return prefill, leaving
   end
 
   -- A batch leaves the last stage.
   local function end_flight(replica, batch)
-    for _, row in ipairs(batch.rows) do row.record.in_flight = nil end
+    for _, row in ipairs(batch.rows) do row.record.in_flight, row.record.span = nil, nil end
     changed = true
     advance_rows(replica, batch)
     local step = { duration = sim.now - batch.start, count = 1, requests = #batch.rows, prefill_tokens = batch.prefill,
@@ -734,7 +817,7 @@ function steps.run(options)
     local run = replica.run
     run.count, run.stop, run.used_at_end = run.count + 1, sim.now, replica.kv.used
     if not run.static then replica.last_start, replica.last_end = run.step_start, sim.now end
-    if run.static then end_static(run) end
+    if run.static then end_static(replica, run) end
     local prefill, leaving = advance_rows(replica, run)
     if prefill or #leaving > 0 or run.static or run.count == run.most or not goes_on(replica) then
       replica.ended = true
@@ -754,7 +837,7 @@ function steps.run(options)
     building, planning, replica.ended, replica.building = step, true, false, true
     policy:schedule(replica, step)
     if #step.rows == 0 and not step.deliberate then step:carry() end -- what runs goes on where nothing is said
-    if step.static then step:barrier() end -- rows that were added after it was called
+    if step.static then step:barrier(step.slice) end -- rows that were added after it was called
     building, planning, replica.building, replica.seen, replica.deliberate = nil, false, false, version, step.deliberate
     if step.late then step.most = 1 end
     if #step.rows == 0 then return end
@@ -784,11 +867,14 @@ function steps.run(options)
     record.waited, record.attained, record.since = 0, 0, sim.now
     record.blocks, record.times, record.arrived = {}, {}, true
     record.told, record.news = -1, -1
+    why.begin(record)
     table.insert(alive, record)
     count_requests()
     changed = true
     if not fits_somewhere(record) then
       sim:reject(req, "memory")
+    elseif sim.routes.arrivals then
+      route_arrival(req, sim.routes.arrivals)
     elseif policy.arrive then
       policy:arrive(req)
       if record.state == "waiting" and not queue_of(req) then -- the policy holds it
@@ -806,7 +892,7 @@ function steps.run(options)
 
   local world = { sim = sim, policy = policy, alive = alive, record_of = record_of, total = total, window = window,
                   links = options.links, failures = options.failures, unqueue = unqueue, put_back = put_back,
-                  general_news = general_news, count_requests = count_requests }
+                  least_of_role = least_of_role, general_news = general_news, count_requests = count_requests }
   function world.touch() changed = true end
   function world.notify(event) if policy.signal then table.insert(notices, event) end end
   function world.free_host(tokens) host_used = host_used - tokens end
@@ -832,6 +918,7 @@ function steps.run(options)
       table.remove(building.rows, at)
       building.requests, building.tokens = building.requests - 1, building.tokens - row.tokens
     end
+    why.lose(record)
     record.attained, record.since = record.attained + sim.now - record.since, sim.now
     record.state, record.news, changed = state, -1, true
     count_requests()
@@ -915,6 +1002,7 @@ function steps.run(options)
   local function advance(time)
     look(math.max(sim.now, time > window.start and window.start or 0))
     local part = promises.part(window, sim.now, time)
+    for _, record in ipairs(alive) do why.slice(record, sim.now, time) end
     for _, replica in ipairs(sim.replicas) do
       if sim.now < window.start and time >= window.start and replica.run then replica.run.used_at_start = replica.kv.used end
       if part > 0 then total.peak = math.max(total.peak, replica.kv.used / replica.kv.capacity) end
@@ -970,7 +1058,7 @@ function steps.run(options)
     kind = kind or setmetatable(options.kinds and options.kinds[id] or {}, { __index = options })
     local pool = new_pool(kind.blocks or math.huge, kind.block or 16, options.prefix_cache ~= false)
     local replica = { id = id, role = kind.role or "both", state = "up", kind = kind, pool = pool, seen = -1, told = 0,
-                      swap_s = 0, boundary = false, ended = true,
+                      swap_s = 0, cost_s = 0, boundary = false, ended = true,
                       chunked = true, reserve = options.reserve or "chunk", watermark = kind.watermark or 0,
                       max_requests = kind.max_requests or math.huge, token_budget = kind.token_budget or math.huge,
                       law = kind.latency, group = kind.group }
@@ -1050,11 +1138,12 @@ function steps.run(options)
   end
   for i, record in ipairs(options.requests) do result.requests[i] = record end
   result.unfinished = #alive
-  local served, finished, ttft, tpot, many = 0, 0, 0, 0, 0
+  local served, finished, ttft, tpot, many, spent = 0, 0, 0, 0, 0, {}
   for i, record in ipairs(options.requests) do
     if record.stop then finished = finished + 1 end
     if record.stop and window.counts(i) then
       served, ttft = served + 1, ttft + record.first - record.arrival
+      for name, seconds in pairs(record.parts) do spent[name] = (spent[name] or 0) + seconds end
       if record.output > 1 then
         many, tpot = many + 1, tpot + (record.stop - record.first) / (record.output - 1)
       end
@@ -1065,6 +1154,7 @@ function steps.run(options)
   measures.finished, measures.rejected, measures.unfinished = finished, #result.rejected, result.unfinished
   local more = answers.measures(options.requests, window.counts, options.qoe, stopped, sim.slo)
   for name, value in pairs(more) do measures[name] = value end
+  for name, seconds in pairs(spent) do measures["why_" .. name .. "_s"] = seconds / served end
   measures.service_gap = warm and service.gap() or nil
   measures.preemptions, measures.idle_with_work_s = total.preemptions, total.idle
   measures.itl_mean_s = total.gaps > 0 and total.gap_time / total.gaps or nil

@@ -330,7 +330,10 @@ function transfers.open(w)
     for _, one in ipairs(list) do
       local record, later = one.record, false
       if record.state == "handoff" then
-        if one.unasked and w.policy.handoff then
+        if one.unasked and sim.routes.decode then
+          one.to = w.least_of_role(sim.routes.decode)
+          one.unasked = not one.to
+        elseif one.unasked and w.policy.handoff then
           one.to, one.unasked = w.policy:handoff(record.req, record.home), false
           later = not one.to or record.state ~= "handoff"
         end

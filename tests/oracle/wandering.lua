@@ -21,6 +21,30 @@ function P:any(state)
 end
 ]]
 
+  -- Routes said once, some for a while only; who has memory where it decodes stands in front.
+  policies.roads = { make = function()
+    local rules = { "load", "running", "waiting" }
+    return DRAWS:format(whole(1, 2147483646)):gsub("function P:init%(%)", "%0 self:say()", 1) .. ([[
+function P:say()
+  local sim = self.sim
+  for _, replica in ipairs(sim.replicas) do
+    if replica.role ~= "prefill" then sim:queue{ by = "paused", of = replica } end
+  end
+  sim:route("%s", "prefill")
+  if %s then sim:route("%s", "decode") end
+  if %s then
+    sim:after(0.25, function() sim:route("%s") end)
+    sim:after(0.75, function() sim:route(false) sim:route(false, "decode") end)
+  end
+end
+function P:schedule(replica, step)
+  step:carry()
+  step:admit(replica.queue)
+  step:admit(self.sim.queue)
+end
+return P]]):format(pick(rules), tostring(chance(0.8)), pick(rules), tostring(chance(0.6)), pick{ "turns", "load", "waiting" })
+  end }
+
   -- Prompts here, answers there.
   policies.split = { make = function()
     local hook = pick{ "", [[

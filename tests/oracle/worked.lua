@@ -4,6 +4,7 @@
 --   name, policy (source), requests { arrival, prompt, output[, predicted] }, cluster (words of a scenario)
 --   expect[i]: start, first token, end, preemptions of request i; {}: rejected
 --   runs (where given): replica, start, end, steps: what `stepped` is told of, in order
+--   parts (where given): where the time of the first request went; 0 where nothing is said
 
 local FCFS = [[
 local Fcfs = {}
@@ -317,6 +318,33 @@ return SecondFirst
     -- done. B: K = 4: 11.4 -> 39.7. C computes its 3 tokens again: 13 -> 52.7
     requests = { { 0, 3, 1 }, { 0, 2, 3 }, { 0, 2, 2 } },
     expect = { { 0, 28.3, 28.3, 0 }, { 0, 16, 39.7, 0 }, { 0, 16, 52.7, 1 } } },
+
+  { name = "restart: the time of what is thrown away", cluster = pool(50, { prefix_cache = false }), policy = [[
+local Twice = {}
+function Twice:schedule(replica, step)
+  local next_one = replica:each_running()
+  local current = next_one()
+  if current and current:preemptions() < 2 and current:generated() == 2 - current:preemptions() then
+    step:preempt(current, current:preemptions() == 0 and "restart" or "recompute")
+  end
+  step:carry()
+  step:admit(self.sim.queue)
+  step:quantum(1)
+end
+return Twice
+]],
+    -- 12; K = 3: 11.3 -> 23.3, two tokens, thrown away. 12 -> 35.3 computes the prompt again: the first token. Preempted,
+    -- 3 tokens: 13 -> 48.3, of which 2 had been computed. K = 4: 11.4 -> 59.7
+    requests = { { 0, 2, 3 } },
+    expect = { { 0, 35.3, 59.7, 2 } },
+    parts = { prefill = 12 + 13 / 3, again = 11.3 + 12 + 26 / 3, decode = 11.4 } },
+
+  { name = "slices of a batch", cluster = pool(50), policy = STATIC:gsub("barrier%(%)", "barrier(3)"),
+    -- P = 2, A = 3: 10 + 4 = 14; 12 + 0.1 x 6, 12 + 0.1 x 8 -> 39.4, when A is done and B, of which 5 tokens are known, goes
+    -- back. The batch computes all of them again: 15 -> 54.4, and that token is the last: TPOT (54.4 - 14) / 3
+    requests = { { 0, 2, 2 }, { 0, 2, 4 } },
+    expect = { { 0, 14, 39.4, 0 }, { 0, 14, 54.4, 1 } },
+    runs = { { 1, 0, 39.4, 1 }, { 1, 39.4, 54.4, 1 } } },
 
   { name = "idle until a time", cluster = pool(50), policy = [[
 local Late = {}
