@@ -21,8 +21,9 @@ static void print_help(void) {
 }
 
 int mb_cmd_compare(int argc, char **argv) {
-    static const struct option options[] = {
-        {"format", required_argument, NULL, 'f'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"format", required_argument, NULL, MB_OPTION_WORDS},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
     static const char *const names[] = {"table", "csv", "md"};
     mb_compare_format format = MB_COMPARE_TABLE;
     optind = 1;
@@ -32,7 +33,7 @@ int mb_cmd_compare(int argc, char **argv) {
             print_help();
             return mb_cli_finish();
         }
-        if (option != 'f') return mb_cli_wrong_option("compare", options, option, argv);
+        if (option != MB_OPTION_WORDS) return mb_cli_wrong_option("compare", options, option, argv);
         size_t at = 0;
         while (at < 3 && strcmp(names[at], optarg) != 0)
             at++;

@@ -107,8 +107,9 @@ static mb_status make(const kind *what, const char *name, const char *like, mb_e
 }
 
 int mb_cmd_new(int argc, char **argv) {
-    static const struct option options[] = {
-        {"help", no_argument, NULL, 'h'}, {"like", required_argument, NULL, 'l'}, {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'},
+                                            {"like", required_argument, NULL, MB_OPTION_WORDS},
+                                            {NULL, 0, NULL, 0}};
     const char *like = NULL;
     optind = 1;
     opterr = 0;
@@ -117,7 +118,7 @@ int mb_cmd_new(int argc, char **argv) {
             print_help();
             return mb_cli_finish();
         }
-        if (option != 'l') return mb_cli_wrong_option("new", options, option, argv);
+        if (option != MB_OPTION_WORDS) return mb_cli_wrong_option("new", options, option, argv);
         like = optarg;
     }
     const kind *what = NULL;

@@ -54,7 +54,7 @@ int mb_show(const char *path, mb_output_format format, const char *baseline, con
     if (status == MB_OK) status = mb_references_read(&store, &stored, &error);
     if (status == MB_OK && baseline && !has_policy(&stored, baseline))
         status = mb_fail(&error, MB_BAD_INPUT, "--baseline: no policy in %s is called '%s'", path, baseline);
-    for (size_t i = 0; i < stored.count; i++)
+    for (size_t i = 0; status == MB_OK && i < stored.count; i++)
         stored.results[i].baseline = baseline;
     if (status == MB_OK)
         status = out ? mb_export(&store, &stored, out, &error) : print(&store, &stored, format, &error);
@@ -87,9 +87,10 @@ static int parse_format(const char *name, mb_output_format *format) {
 }
 
 int mb_cmd_show(int argc, char **argv) {
-    static const struct option options[] = {{"format", required_argument, NULL, 'f'},
-                                            {"baseline", required_argument, NULL, 'b'},
-                                            {"out", required_argument, NULL, 'o'},
+    enum { FORMAT = MB_OPTION_WORDS, BASELINE, OUT };
+    static const struct option options[] = {{"format", required_argument, NULL, FORMAT},
+                                            {"baseline", required_argument, NULL, BASELINE},
+                                            {"out", required_argument, NULL, OUT},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
     mb_output_format format = MB_OUTPUT_TABLE;
@@ -102,11 +103,11 @@ int mb_cmd_show(int argc, char **argv) {
             return mb_cli_finish();
         }
         if (option == '?') return mb_cli_wrong_option("show", options, option, argv);
-        if (option == 'b')
+        if (option == BASELINE)
             baseline = optarg;
-        else if (option == 'o')
+        else if (option == OUT)
             out = optarg;
-        else if (option != 'f' || parse_format(optarg, &format))
+        else if (option != FORMAT || parse_format(optarg, &format))
             return 2;
     }
     if (optind + 1 != argc)

@@ -46,6 +46,9 @@ int mb_cmd_playground(int argc, char **argv);
 int mb_cli_fail(const mb_error *error);
 // The same for a mistake in the command line, with a hint at --help.
 int mb_cli_usage(const char *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));
+// The numbers of a verb's options without a letter begin here: behind the letters, so that none is mistaken
+// for one.
+enum { MB_OPTION_WORDS = 256 };
 // What getopt_long, with opterr 0, did not take: '?' or ':', of these options.
 int mb_cli_wrong_option(const char *verb, const struct option *options, int found, char **argv);
 // Text of a file or a script on standard output: one line, without what would steer a terminal.

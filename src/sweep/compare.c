@@ -296,8 +296,7 @@ static mb_status add_differences(mb_store *a, const char *sql, mb_strbuf *text, 
     bool row = false;
     mb_status status = mb_store_prepare(a, sql, &statement, error);
     while (status == MB_OK && (status = mb_store_next(a, statement, &row, error)) == MB_OK && row)
-        mb_strbuf_printf(text, "%s%s", text->length ? "; " : "",
-                         (const char *)sqlite3_column_text(statement, 0));
+        mb_strbuf_printf(text, "%s%s", text->length ? "; " : "", mb_column_words(statement, 0));
     sqlite3_finalize(statement);
     return status;
 }

@@ -49,8 +49,7 @@ static mb_status fail_changed(const mb_inputs *inputs, const char *kind, const c
         sqlite3_prepare_v2(inputs->store->db, "SELECT value FROM meta WHERE key = 'mbsand'", -1, &statement,
                            NULL) == SQLITE_OK &&
         sqlite3_step(statement) == SQLITE_ROW)
-        snprintf(made_by, sizeof made_by, ", made by mbsand %s",
-                 (const char *)sqlite3_column_text(statement, 0));
+        snprintf(made_by, sizeof made_by, ", made by mbsand %s", mb_column_words(statement, 0));
     sqlite3_finalize(statement);
     return mb_fail(
         error, MB_BAD_INPUT,
@@ -70,7 +69,7 @@ static mb_status known_hash(mb_inputs *inputs, const char *name, char hash[MB_SH
         mb_bind_text(statement, 1, name);
         status = mb_store_next(inputs->store, statement, &row, error);
     }
-    if (row) snprintf(hash, MB_SHA256_TEXT, "%s", (const char *)sqlite3_column_text(statement, 0));
+    if (row) snprintf(hash, MB_SHA256_TEXT, "%s", mb_column_words(statement, 0));
     sqlite3_finalize(statement);
     return status;
 }
@@ -199,16 +198,16 @@ mb_status mb_inputs_check(mb_inputs *inputs, mb_error *error) {
         &statement, error);
     while (status == MB_OK && (status = mb_store_next(inputs->store, statement, &row, error)) == MB_OK &&
            row) {
-        const char *name = (const char *)sqlite3_column_text(statement, 0);
+        const char *name = mb_column_words(statement, 0);
         const bool as_is = name[0] == '/' || name[0] == '.'; // "./mine.lua" is of the current folder
         char *path = as_is ? mb_strdup(name) : mb_paths_join(inputs->root, name);
         const char *found = path && mb_paths_is_file(path) ? path : name;
         char hash[MB_SHA256_TEXT];
         struct stat seen;
         if (mb_paths_is_file(found) && hash_file(found, hash, &seen, error) == MB_OK &&
-            strcmp(hash, (const char *)sqlite3_column_text(statement, 2)) != 0)
-            status = fail_changed(inputs, (const char *)sqlite3_column_text(statement, 1), name,
-                                  (const char *)sqlite3_column_text(statement, 2), hash, error);
+            strcmp(hash, mb_column_words(statement, 2)) != 0)
+            status = fail_changed(inputs, mb_column_words(statement, 1), name, mb_column_words(statement, 2),
+                                  hash, error);
         free(path);
     }
     sqlite3_finalize(statement);

@@ -43,7 +43,7 @@ static mb_status check(mb_store *store, const char *sql, const char *part, mb_er
     if (status == MB_OK) status = mb_store_next(store, statement, &row, error);
     if (status == MB_OK && row)
         status = mb_fail(error, MB_BAD_INPUT, "%s and %s are no parts of one sweep: %s", store->path, part,
-                         (const char *)sqlite3_column_text(statement, 0));
+                         mb_column_words(statement, 0));
     sqlite3_finalize(statement);
     return status;
 }

@@ -95,7 +95,7 @@ static mb_status compare_settings(mb_store *store, const settings *list, mb_erro
     mb_status status =
         mb_store_prepare(store, "SELECT setting FROM settings ORDER BY position", &statement, error);
     for (; status == MB_OK && (status = mb_store_next(store, statement, &row, error)) == MB_OK; at++) {
-        const char *then = row ? (const char *)sqlite3_column_text(statement, 0) : NULL;
+        const char *then = row ? mb_column_words(statement, 0) : NULL;
         const char *now = at < list->count ? list->items[at] : NULL;
         if (!then && !now) break;
         if (then && now && strcmp(then, now) == 0) continue;

@@ -172,8 +172,8 @@ static mb_status make_references(mb_store *store, mb_stored *stored, mb_error *e
     while (status == MB_OK && (status = mb_store_next(store, statement, &row, error)) == MB_OK && row) {
         const sqlite3_int64 section = sqlite3_column_int64(statement, 0);
         if (section < 1 || section > (sqlite3_int64)stored->count) continue;
-        const char *labels[2] = {(const char *)sqlite3_column_text(statement, 1),
-                                 (const char *)sqlite3_column_text(statement, 2)};
+        if (stored->results[section - 1].reference) continue;
+        const char *labels[2] = {mb_column_words(statement, 1), mb_column_words(statement, 2)};
         status = mb_reference_make(&stored->results[section - 1], labels, error);
     }
     sqlite3_finalize(statement);

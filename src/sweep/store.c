@@ -104,6 +104,11 @@ char *mb_column_text(sqlite3_stmt *statement, int column) {
     return text ? mb_strdup((const char *)text) : NULL;
 }
 
+const char *mb_column_words(sqlite3_stmt *statement, int column) {
+    const unsigned char *text = sqlite3_column_text(statement, column);
+    return text ? (const char *)text : "";
+}
+
 // --- one writer ------------------------------------------------------------------------------------------
 
 // FILE.lock, locked while this program lives: the lock goes with it, however it ends.

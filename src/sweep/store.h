@@ -38,3 +38,5 @@ void mb_bind_text(sqlite3_stmt *statement, int index, const char *text);
 void mb_bind_number(sqlite3_stmt *statement, int index, double value);
 // A copy of a text column, NULL where it is NULL (or out of memory).
 char *mb_column_text(sqlite3_stmt *statement, int column);
+// The text itself, until the next step; "" where it is NULL, as in a damaged file any column may be.
+const char *mb_column_words(sqlite3_stmt *statement, int column);

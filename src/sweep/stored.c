@@ -15,43 +15,70 @@ static json_t *column_json(sqlite3_stmt *statement, int column) {
     return text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
 }
 
-// --- what was to run -------------------------------------------------------------------------------------
-
-static mb_status read_sections(mb_store *store, mb_stored *stored, mb_error *error) {
-    sqlite3_int64 count = 0;
-    mb_status status = mb_store_number(store, "SELECT count(*) FROM sections", &count, error);
-    if (status != MB_OK) return status;
-    stored->sections = calloc((size_t)count + 1, sizeof *stored->sections);
-    stored->results = calloc((size_t)count + 1, sizeof *stored->results);
-    stored->list = calloc((size_t)count + 1, sizeof *stored->list);
-    if (!stored->sections || !stored->results || !stored->list) return mb_fail_memory(error);
-    sqlite3_stmt *statement = NULL;
-    bool row = false;
-    status = mb_store_prepare(store,
-                              "SELECT title, question, columns, (SELECT count(*) FROM points WHERE "
-                              "points.section = sections.section)"
-                              " FROM sections ORDER BY section",
-                              &statement, error);
-    while (status == MB_OK && (status = mb_store_next(store, statement, &row, error)) == MB_OK && row) {
-        mb_section *section = &stored->sections[stored->count];
-        stored->list[stored->count] = &stored->results[stored->count];
-        stored->count++;
-        section->title = mb_column_text(statement, 0);
-        section->question = mb_column_text(statement, 1);
-        const size_t points = (size_t)sqlite3_column_int64(statement, 3);
-        section->points = calloc(points + 1, sizeof *section->points);
-        json_t *columns = column_json(statement, 2);
-        if (columns) section->columns = calloc(json_array_size(columns) + 1, sizeof *section->columns);
-        for (size_t i = 0; section->columns && i < json_array_size(columns); i++)
-            section->columns[i] = mb_strdup(json_string_value(json_array_get(columns, i)));
-        json_decref(columns);
-        if (!section->points) status = mb_fail_memory(error);
-    }
-    sqlite3_finalize(statement);
-    return status;
+static mb_status fail_damaged(const mb_store *store, const char *what, mb_error *error) {
+    return mb_fail(error, MB_FAILED, "%s is damaged: %s", store->path, what);
 }
 
-static mb_status read_facts(const json_t *facts, mb_experiment *experiment, mb_error *error) {
+// A list with room for one more behind its `count`; NULL: no memory. What a damaged file counts and what it
+// holds may differ, so no room is made by a count of its.
+static void *with_room(void *list, size_t count, size_t size) {
+    if (list && (count == 0 || count & (count - 1))) return list;
+    const size_t room = count ? 2 * count : 1;
+    char *grown = realloc(list, room * size);
+    if (grown) memset(grown + count * size, 0, (room - count) * size);
+    return grown;
+}
+
+// The texts of a list, ended by NULL, or NULL; false: no such list, or no memory (NULL there).
+static bool read_texts(const json_t *list, char ***texts) {
+    *texts = calloc(json_array_size(list) + 1, sizeof **texts);
+    bool whole = *texts && json_is_array(list);
+    for (size_t i = 0; whole && i < json_array_size(list); i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+        (*texts)[i] = text ? mb_strdup(text) : NULL;
+        whole = (*texts)[i];
+    }
+    return whole;
+}
+
+// --- what was to run -------------------------------------------------------------------------------------
+
+static mb_status read_section(mb_store *store, sqlite3_stmt *statement, mb_section *section,
+                              mb_error *error) {
+    section->title = mb_column_text(statement, 0);
+    section->question = mb_column_text(statement, 1);
+    section->points = calloc(1, sizeof *section->points);
+    if (!section->points) return mb_fail_memory(error);
+    if (sqlite3_column_type(statement, 2) == SQLITE_NULL) return MB_OK;
+    json_t *columns = column_json(statement, 2);
+    const bool whole = read_texts(columns, &section->columns);
+    json_decref(columns);
+    return whole ? MB_OK : fail_damaged(store, "a section's columns are no list of names", error);
+}
+
+static mb_status read_sections(mb_store *store, mb_stored *stored, mb_error *error) {
+    sqlite3_stmt *statement = NULL;
+    bool row = false;
+    mb_status status = mb_store_prepare(
+        store, "SELECT title, question, columns FROM sections ORDER BY section", &statement, error);
+    while (status == MB_OK && (status = mb_store_next(store, statement, &row, error)) == MB_OK && row) {
+        mb_section *sections = with_room(stored->sections, stored->count, sizeof *sections);
+        if (sections) stored->sections = sections;
+        status = sections ? read_section(store, statement, &sections[stored->count++], error)
+                          : mb_fail_memory(error);
+    }
+    sqlite3_finalize(statement);
+    if (status != MB_OK) return status;
+    stored->results = calloc(stored->count + 1, sizeof *stored->results);
+    stored->list = calloc(stored->count + 1, sizeof *stored->list);
+    if (!stored->results || !stored->list) return mb_fail_memory(error);
+    for (size_t i = 0; i < stored->count; i++)
+        stored->list[i] = &stored->results[i];
+    return MB_OK;
+}
+
+static mb_status read_facts(mb_store *store, const json_t *facts, mb_experiment *experiment,
+                            mb_error *error) {
     mb_workload *workload = &experiment->workload;
     experiment->slo = (mb_slo){.ttft_s = mb_json_number_of(facts, "slo_ttft_s", INFINITY),
                                .tbt_s = mb_json_number_of(facts, "slo_tbt_s", INFINITY),
@@ -73,40 +100,49 @@ static mb_status read_facts(const json_t *facts, mb_experiment *experiment, mb_e
     workload->until_s = mb_json_number_of(facts, "until_s", INFINITY);
     workload->trace.to_s = mb_json_number_of(facts, "to_s", INFINITY);
     const json_t *classes = json_object_get(facts, "classes");
-    workload->class_count = json_array_size(classes);
-    workload->classes = calloc(workload->class_count + 1, sizeof *workload->classes);
-    for (size_t i = 0; workload->classes && i < workload->class_count; i++)
-        workload->classes[i].name = mb_strdup(json_string_value(json_array_get(classes, i)));
+    char **names = NULL;
+    const bool whole = read_texts(classes, &names);
+    workload->classes = whole ? calloc(json_array_size(classes) + 1, sizeof *workload->classes) : NULL;
+    for (size_t i = 0; names && names[i]; i++)
+        if (workload->classes)
+            workload->classes[workload->class_count++].name = names[i];
+        else
+            free(names[i]);
+    free(names);
+    if (!whole) return fail_damaged(store, "a point's classes are no list of names", error);
     return workload->classes ? MB_OK : mb_fail_memory(error);
+}
+
+static mb_status read_point(mb_store *store, sqlite3_stmt *statement, mb_section *section, mb_error *error) {
+    mb_point *points = with_room(section->points, section->point_count, sizeof *points);
+    if (!points) return mb_fail_memory(error);
+    section->points = points;
+    mb_point *point = &points[section->point_count++];
+    mb_experiment *experiment = &point->experiment;
+    point->label = mb_column_text(statement, 1);
+    experiment->description = mb_column_text(statement, 2);
+    const sqlite3_int64 seeds = sqlite3_column_int64(statement, 3);
+    if (seeds < 1 || seeds > UINT32_MAX) return fail_damaged(store, "a point without seeds", error);
+    experiment->seeds = (uint32_t)seeds;
+    if (!point->label) return mb_fail_memory(error);
+    json_t *facts = column_json(statement, 4);
+    const mb_status status = read_facts(store, facts, experiment, error);
+    json_decref(facts);
+    return status;
 }
 
 static mb_status read_points(mb_store *store, mb_stored *stored, mb_error *error) {
     sqlite3_stmt *statement = NULL;
     bool row = false;
     mb_status status = mb_store_prepare(store,
-                                        "SELECT section, label, description, seeds, facts,"
-                                        " (SELECT count(*) FROM policies WHERE policies.point = points.point)"
+                                        "SELECT section, label, description, seeds, facts"
                                         " FROM points ORDER BY point",
                                         &statement, error);
     while (status == MB_OK && (status = mb_store_next(store, statement, &row, error)) == MB_OK && row) {
         const size_t number = (size_t)sqlite3_column_int64(statement, 0);
-        if (number < 1 || number > stored->count) {
-            status =
-                mb_fail(error, MB_FAILED, "%s is damaged: a point of a section that it has not", store->path);
-            break;
-        }
-        mb_section *section = &stored->sections[number - 1];
-        mb_point *point = &section->points[section->point_count++];
-        mb_experiment *experiment = &point->experiment;
-        point->label = mb_column_text(statement, 1);
-        experiment->description = mb_column_text(statement, 2);
-        experiment->seeds = (uint32_t)sqlite3_column_int64(statement, 3);
-        experiment->policies =
-            calloc((size_t)sqlite3_column_int64(statement, 5) + 1, sizeof *experiment->policies);
-        json_t *facts = column_json(statement, 4);
-        status = read_facts(facts, experiment, error);
-        json_decref(facts);
-        if (!point->label || !experiment->policies) status = mb_fail_memory(error);
+        status = number < 1 || number > stored->count
+                     ? fail_damaged(store, "a point of a section that it has not", error)
+                     : read_point(store, statement, &stored->sections[number - 1], error);
     }
     sqlite3_finalize(statement);
     return status;
@@ -162,8 +198,12 @@ bool mb_stored_point(const mb_stored *stored, sqlite3_int64 number, size_t *sect
     return false;
 }
 
-static mb_status fail_damaged(const mb_store *store, const char *what, mb_error *error) {
-    return mb_fail(error, MB_FAILED, "%s is damaged: a %s that its plan does not have", store->path, what);
+static mb_status add_policy(sqlite3_stmt *statement, mb_experiment *experiment, mb_error *error) {
+    mb_policy_spec *policies =
+        with_room(experiment->policies, experiment->policy_count, sizeof *experiment->policies);
+    if (!policies) return mb_fail_memory(error);
+    experiment->policies = policies;
+    return read_policy(statement, &policies[experiment->policy_count++], error);
 }
 
 static mb_status read_policies(mb_store *store, mb_stored *stored, mb_error *error) {
@@ -174,11 +214,29 @@ static mb_status read_policies(mb_store *store, mb_stored *stored, mb_error *err
     while (status == MB_OK && (status = mb_store_next(store, statement, &row, error)) == MB_OK && row) {
         size_t at, index;
         if (!mb_stored_point(stored, sqlite3_column_int64(statement, 0), &at, &index))
-            status = fail_damaged(store, "policy", error);
-        else {
-            mb_experiment *experiment = &stored->sections[at].points[index].experiment;
-            status = read_policy(statement, &experiment->policies[experiment->policy_count++], error);
-        }
+            status = fail_damaged(store, "a policy of a point that it has not", error);
+        else
+            status = add_policy(statement, &stored->sections[at].points[index].experiment, error);
+    }
+    sqlite3_finalize(statement);
+    return status;
+}
+
+// Does each point have the runs that it was planned with? A damaged number of seeds would ask for any memory.
+static mb_status check_plan(mb_store *store, const mb_stored *stored, mb_error *error) {
+    sqlite3_stmt *statement = NULL;
+    bool row = false;
+    sqlite3_int64 number = 0;
+    mb_status status = mb_store_prepare(store, "SELECT runs FROM points ORDER BY point", &statement, error);
+    while (status == MB_OK && (status = mb_store_next(store, statement, &row, error)) == MB_OK && row) {
+        size_t at, index;
+        const sqlite3_int64 runs = sqlite3_column_int64(statement, 0);
+        const mb_experiment *experiment = mb_stored_point(stored, ++number, &at, &index)
+                                              ? &stored->sections[at].points[index].experiment
+                                              : NULL;
+        if (!experiment || runs < 1 || experiment->policy_count != (size_t)runs / experiment->seeds ||
+            (size_t)runs % experiment->seeds)
+            status = fail_damaged(store, "a point whose runs are not its policies times its seeds", error);
     }
     sqlite3_finalize(statement);
     return status;
@@ -213,8 +271,10 @@ static mb_status read_run(sqlite3_stmt *statement, mb_outcome *outcome, mb_error
     return complete ? MB_OK : mb_fail_memory(error);
 }
 
-static mb_outcome *outcome_at(const mb_stored *stored, sqlite3_stmt *statement) {
+// Where a row's run belongs, and how many classes its point has; NULL: nowhere.
+static mb_outcome *outcome_at(const mb_stored *stored, sqlite3_stmt *statement, size_t *classes) {
     size_t section, index;
+    *classes = 0;
     if (!mb_stored_point(stored, sqlite3_column_int64(statement, 0), &section, &index)) return NULL;
     const mb_experiment *experiment = &stored->sections[section].points[index].experiment;
     const sqlite3_int64 policy = sqlite3_column_int64(statement, 1),
@@ -222,6 +282,7 @@ static mb_outcome *outcome_at(const mb_stored *stored, sqlite3_stmt *statement) 
     if (policy < 1 || policy > (sqlite3_int64)experiment->policy_count || seed < 1 ||
         seed > experiment->seeds)
         return NULL;
+    *classes = experiment->workload.class_count;
     return mb_results_at(&stored->results[section], index, (size_t)policy - 1, (uint32_t)seed - 1);
 }
 
@@ -237,9 +298,13 @@ static mb_status read_runs(mb_store *store, mb_stored *stored, mb_error *error) 
         sql.failed ? mb_fail_memory(error) : mb_store_prepare(store, sql.text, &statement, error);
     mb_strbuf_deinit(&sql);
     while (status == MB_OK && (status = mb_store_next(store, statement, &row, error)) == MB_OK && row) {
-        mb_outcome *outcome = outcome_at(stored, statement);
-        status = outcome && !outcome->started ? read_run(statement, outcome, error)
-                                              : fail_damaged(store, "run", error);
+        size_t classes;
+        mb_outcome *outcome = outcome_at(stored, statement, &classes);
+        status = outcome && !outcome->started
+                     ? read_run(statement, outcome, error)
+                     : fail_damaged(store, "a run that its plan does not have", error);
+        if (status == MB_OK && outcome->finished && outcome->class_count != classes)
+            status = fail_damaged(store, "a run with other classes than its point", error);
         stored->runs++;
     }
     sqlite3_finalize(statement);
@@ -253,6 +318,7 @@ mb_status mb_stored_read(mb_store *store, mb_stored *stored, mb_error *error) {
     if (status == MB_OK) status = read_sections(store, stored, error);
     if (status == MB_OK) status = read_points(store, stored, error);
     if (status == MB_OK) status = read_policies(store, stored, error);
+    if (status == MB_OK) status = check_plan(store, stored, error);
     for (size_t i = 0; i < stored->count && status == MB_OK; i++) {
         stored->results[i] = (mb_results){.section = i, .view = &stored->sections[i]};
         status = mb_results_init(&stored->results[i], error);
@@ -292,7 +358,7 @@ static void free_point(mb_point *point) {
 void mb_stored_deinit(mb_stored *stored) {
     for (size_t i = 0; i < stored->count; i++) {
         mb_section *section = &stored->sections[i];
-        mb_results_deinit(&stored->results[i]);
+        if (stored->results) mb_results_deinit(&stored->results[i]);
         for (size_t j = 0; j < section->point_count; j++)
             free_point(&section->points[j]);
         for (char **name = section->columns; name && *name; name++)

@@ -98,8 +98,10 @@ static mb_status mark_done(sweep *all, mb_error *error) {
         sqlite3_bind_int64(statement, 1, first);
         sqlite3_bind_int64(statement, 2, first + (sqlite3_int64)jobs - 1);
     }
-    while (status == MB_OK && (status = mb_store_next(&all->store, statement, &row, error)) == MB_OK && row)
-        all->have[sqlite3_column_int64(statement, 0) - first] = true;
+    while (status == MB_OK && (status = mb_store_next(&all->store, statement, &row, error)) == MB_OK && row) {
+        const sqlite3_int64 at = sqlite3_column_int64(statement, 0) - first;
+        if (at >= 0 && at < (sqlite3_int64)jobs) all->have[at] = true; // a damaged file is in no order
+    }
     sqlite3_finalize(statement);
     for (size_t i = 0; i < jobs; i++)
         all->have[i] = all->have[i] || !in_shard(all, first + (sqlite3_int64)i);

@@ -107,7 +107,7 @@ mb_status mb_tune_store_read(mb_tune_store *all, const char *label, int measure,
         status = mb_store_next(&all->store, statement, &row, error);
     }
     if (row) {
-        same = strcmp((const char *)sqlite3_column_text(statement, 0), label) == 0;
+        same = strcmp(mb_column_words(statement, 0), label) == 0;
         count = sqlite3_column_int64(statement, 1);
     }
     sqlite3_finalize(statement);

@@ -60,6 +60,7 @@ fails() { # fails CODE SENTENCE COMMAND...: the sentence, and nothing else, on s
     fails 2 "mbsand: no option -Z; see \`mbsand sweep --help\`" "$MBSAND" sweep burst -qZ
     fails 2 "mbsand: no option --frmat; did you mean --format?; see \`mbsand compare --help\`" "$MBSAND" compare --frmat csv a b
     fails 2 "mbsand: no option --baselin2; did you mean --baseline?; see \`mbsand show --help\`" "$MBSAND" show --baselin2 a b
+    fails 2 "mbsand: no option -o; see \`mbsand show --help\`" "$MBSAND" show a -o b
     fails 2 "mbsand: no option --x; see \`mbsand merge --help\`" "$MBSAND" merge --x
     fails 2 "mbsand: no option --modl; did you mean --model?; see \`mbsand plan --help\`" "$MBSAND" plan --modl x
     fails 2 "mbsand: vllm_v1 max_request=3: unknown parameter 'max_request'; did you mean 'max_requests'? (it has long_prefill, max_requests, max_tokens, reserve, watermark)" \
