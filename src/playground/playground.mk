@@ -46,13 +46,16 @@ $(PLAYGROUND)/licences.txt: LICENSE third_party/uplot/LICENSE $(FETCHED)/package
 	    $(FETCHED)/node_modules/w3c-keyname/LICENSE; do \
 	    [ ! -e "$$file" ] || { printf '== %s\n\n' "$${file##*mbsand-playground/}" && cat "$$file" && echo; }; done >$@
 
-# The editor, with what lua/meta says of every object.
-$(PLAYGROUND)/playground.js: src/playground/page/main.js src/playground/page/completions.cjs $(wildcard lua/meta/*.lua) $(FETCHED)/package-lock.json
+# The editor, with what lua/meta says of every object, and what the core says of the scenario at the beginning.
+$(PLAYGROUND)/playground.js: $(addprefix src/playground/,page/main.js page/completions.cjs page/start.cjs core.cjs) $(PLAYGROUND)/core.js \
+    $(wildcard lua/meta/*.lua) $(FETCHED)/package-lock.json
 	@mkdir -p $(@D) $(WASM)
 	@echo "BUNDLE $@"
 	@node src/playground/page/completions.cjs $(sort $(wildcard lua/meta/*.lua)) >$(WASM)/completions.json
+	@node src/playground/page/start.cjs $(PLAYGROUND) burst >$(WASM)/start.json
 	@NODE_PATH=$(FETCHED)/node_modules $(FETCHED)/node_modules/.bin/esbuild $< --bundle --minify --format=iife --target=es2022 \
-	    --alias:fetched-completions=$(CURDIR)/$(WASM)/completions.json --legal-comments=eof --log-level=warning --outfile=$@
+	    --alias:fetched-completions=$(CURDIR)/$(WASM)/completions.json --alias:fetched-start=$(CURDIR)/$(WASM)/start.json \
+	    --legal-comments=eof --log-level=warning --outfile=$@
 
 $(WASM)/fetched/%.o: $(FETCHED)/%.c src/playground/playground.mk
 	@mkdir -p $(@D)

@@ -3,7 +3,7 @@
 bats_require_minimum_version 1.5.0
 load helpers
 
-core() { node "$root/tests/cli/playground.cjs" "$root/build/playground" "$@"; }
+core() { node "$root/src/playground/core.cjs" "$root/build/playground" "$@"; }
 
 setup() {
     command -v emcc >/dev/null && command -v node >/dev/null || skip "needs emscripten and nodejs"
@@ -95,7 +95,7 @@ END
     says "is not a whole number from 0 to 65535"
 }
 
-@test "in a browser: the first run, a mistake at its line, what is offered, Stop and the link" {
+@test "in a browser: the first run, for whom it is usable, a mistake at its line, what is offered, Stop and the link" {
     fetched=${XDG_CACHE_HOME:-$HOME/.cache}/mbsand-playground
     command -v chromium >/dev/null && [ -e "$fetched/node_modules/playwright-core" ] || skip "needs chromium and playwright-core"
     "$MBSAND" playground --port 0 >url.txt &
@@ -112,6 +112,10 @@ END
     # shellcheck disable=SC2086 # words on purpose
     "$MBSAND" ${command#mbsand } -q >program.txt
     diff program.txt <(sed '$d' page.txt)
+    # axe-core finds nothing serious in page and report, in both themes; Tab meets all, seen, and leaves the editor; paper is light.
+    jq -e '.axe | length == 4 and all(length == 1 and .[0] > 20)' found.json || { jq .axe found.json; false; }
+    jq -e '.unmet == [] and (.walk | length > 20 and all(.[0] == "charts" or .[1]))' found.json || { jq .unmet,.walk found.json; false; }
+    jq -e '.paper == {ink: "rgb(27, 27, 27)", seen: ["editor", "scenario", "table"], cut: 0}' found.json || { jq .paper found.json; false; }
     jq -e '.charts > 0 and .failed_page == "burst"' found.json
     jq -e '.mistake | startswith("line 3: attempt to perform arithmetic on a nil value") and (contains("traceback") | not)' found.json
     jq -e '.marks == ["  step:admit(nil + 1)"]' found.json

@@ -1,9 +1,50 @@
 // node playground_page.cjs URL FOLDER: opens the page in Chromium, by the playwright-core of FOLDER, and prints as JSON what
 // became of it. What goes wrong in it is told on standard error.
 "use strict";
-const path = require("path");
+const path = require("path"), fs = require("fs");
 const [url, folder, shots] = process.argv.slice(2);
 const { chromium } = require(path.join(folder, "node_modules", "playwright-core"));
+// What axe-core finds serious, in both themes, in the page and in the report within it; the way of Tab through it; on paper.
+async function look(page, frame, found) {
+  const axe = fs.readFileSync(path.join(folder, "node_modules", "axe-core", "axe.min.js"), "utf8");
+  const serious = (part) => part.evaluate(() => window.axe.run(document, { iframes: false, resultTypes: ["violations"] }).then(({ violations, passes }) =>
+    [passes.length, ...violations.filter((v) => ["serious", "critical"].includes(v.impact)).map((v) => v.id + ": " + v.nodes.map((node) => node.target.join(" ")).join(", "))]));
+  found.axe = [];
+  for (const part of [page, frame]) await part.evaluate(axe);
+  for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme });
+    found.axe.push(await serious(page));
+    await frame.evaluate((theme) => { if (document.documentElement.dataset.theme !== theme) document.getElementById("theme").click(); }, colorScheme);
+    found.axe.push(await serious(frame));
+  }
+  // From the first control to the charts: everything that can be used is met, in the order in which it stands, seen, and left.
+  await page.evaluate(() => { for (const e of document.querySelectorAll("button, select, input, summary, a, pre, [contenteditable]")) e.dataset.met = ""; });
+  const wanted = await page.$$eval("[data-met]", (all) => all.filter((e) => e.tabIndex >= 0 && !e.disabled && e.checkVisibility()).map((e) => e.id || e.className || e.value || e.textContent));
+  found.walk = [];
+  await page.focus("#start");
+  for (let i = 0; i < 60 && (await page.evaluate(() => document.activeElement.id)) !== "charts"; i++) {
+    found.walk.push(await page.evaluate(() => {
+      const e = document.activeElement, framed = e.closest(".cm-editor") || e, look = getComputedStyle(framed);
+      return [e.id || e.className || e.value || e.textContent, look.outlineStyle === "solid" && parseFloat(look.outlineWidth) >= 2];
+    }));
+    await page.keyboard.press("Tab");
+  }
+  found.unmet = wanted.filter((name) => name !== "Licences" && !found.walk.some(([met]) => met === name));
+  // Paper is light, whatever the screen is; the policy and the table are whole, and there is nothing to press.
+  await page.emulateMedia({ media: "print", colorScheme: "dark" });
+  await page.setViewportSize({ width: 690, height: 1000 });
+  found.paper = await page.evaluate(() => {
+    const seen = (id) => document.getElementById(id).checkVisibility();
+    const table = document.getElementById("table"), scroller = document.querySelector(".cm-scroller");
+    return { ink: getComputedStyle(document.body).color, seen: ["editor", "scenario", "table", "charts", "run", "status", "hint"].filter(seen),
+      cut: [table, scroller].filter((e) => e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1).length };
+  });
+  await page.setViewportSize({ width: 1280, height: 1400 });
+  await page.emulateMedia({ media: null, colorScheme: "light" });
+  await frame.evaluate(() => { window.print = () => { window.printed = true; }; });
+  await page.click("#print");
+  await frame.waitForFunction(() => window.printed);
+}
 (async () => {
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || "/usr/bin/chromium", args: ["--no-sandbox"] });
   const page = await browser.newPage({ viewport: { width: 1280, height: 1400 } });
@@ -25,6 +66,7 @@ const { chromium } = require(path.join(folder, "node_modules", "playwright-core"
   await frame.waitForSelector("figure canvas", { timeout: 10000 }).catch(() => found.wrong.push("no chart"));
   found.charts = await frame.$$eval("figure canvas", (all) => all.length);
   await shot("first");
+  await look(page, frame, found);
   // A mistake is shown at its line; the keyboard alone is enough for it, and for the next run.
   await page.click(".cm-content");
   await page.keyboard.press("Control+a");
@@ -42,7 +84,10 @@ const { chromium } = require(path.join(folder, "node_modules", "playwright-core"
   await page.waitForSelector(".cm-tooltip-autocomplete");
   found.offered = await page.$$eval(".cm-completionLabel", (all) => all.map((item) => item.textContent));
   await page.keyboard.press("Escape");
-  // An endless hook ends by its budget; a run is stopped by the button; a link holds the whole state.
+  // A run is stopped by the button, long before an endless hook ends by its budget; a link holds the whole state.
+  await page.fill(".knob .key", "limits.hook_seconds");
+  await page.fill(".knob .value", "1000");
+  await page.click(".cm-content");
   await page.keyboard.press("Control+a");
   await page.keyboard.insertText("local P = {}\nfunction P:schedule()\n  while true do end\nend\nreturn P\n");
   await page.keyboard.press("Control+Enter");

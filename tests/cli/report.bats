@@ -127,9 +127,11 @@ END
   const scroll = async () => {
     for (const figure of document.querySelectorAll("figure")) { figure.scrollIntoView(); await drawn(); }
   };
+  // What axe-core finds serious, where it is there.
+  const serious = async () => window.axe ? (await axe.run(document, { resultTypes: ["violations"] })).violations.filter((v) => ["serious", "critical"].includes(v.impact)).map((v) => v.id + ": " + v.nodes.map((n) => n.target.join(" ")).join(", ")) : [];
   const before = all().filter(([, count]) => count > 0).length;
   await scroll();
-  const found = { theme: [document.documentElement.dataset.theme], charts: [all()], before };
+  const found = { theme: [document.documentElement.dataset.theme], charts: [all()], before, axe: await serious() };
   // What the tables of a chart hold.
   const table = async (title) => {
     const figure = [...document.querySelectorAll("figure")].find((f) => f.querySelector("h3").textContent === title);
@@ -152,6 +154,7 @@ END
   await scroll();
   found.theme.push(document.documentElement.dataset.theme);
   found.charts.push(all());
+  found.axe.push(...await serious());
   // Every control works, and every chart has its numbers as a table.
   for (const box of document.querySelectorAll("input[type=checkbox], select"))
     { if (box.options) box.selectedIndex = box.options.length - 1; else box.click(); box.dispatchEvent(new Event("change")); }
@@ -170,12 +173,14 @@ END
 })();
 </script>
 END
+    axe=${XDG_CACHE_HOME:-$HOME/.cache}/mbsand-playground/node_modules/axe-core/axe.min.js
+    [ ! -e "$axe" ] || { echo '<script>'; cat "$axe"; echo '</script>'; } >axe.html
     for page in evil two; do
         awk -v probe="$(cat probe.html)" '/^<title>/ { print probe } { print }' $page.html | sed '/^<\/body>/,$d' >probed.html
-        cat check.html >>probed.html
+        cat axe.html check.html >>probed.html 2>/dev/null
         timeout 60 chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1200,900 --virtual-time-budget=20000 --user-data-dir="$PWD/chromium" \
             --dump-dom "file://$PWD/probed.html" 2>/dev/null | sed -n 's/.*<pre id="found">\(.*\)<\/pre>.*/\1/p' >found.json
-        jq -e '.wrong == [] and .unnamed == 0' found.json || { cat found.json; false; }
+        jq -e '.wrong == [] and .axe == [] and .unnamed == 0' found.json || { cat found.json; false; }
         jq -e '.theme | unique | length == 2' found.json
         jq -e '.charts | all(all(.[1] > 100))' found.json || { cat found.json; false; }
         jq -e '.rows | all(. > 0)' found.json || { cat found.json; false; }

@@ -10,9 +10,10 @@ import { lintGutter, setDiagnostics } from "@codemirror/lint";
 import { lua } from "@codemirror/legacy-modes/mode/lua";
 import { tags } from "@lezer/highlight";
 import CLASSES from "fetched-completions";
+import START from "fetched-start";
 
 const OWN = "my_policy.lua", PAGE = "page.html", RUNS = "runs.csv";
-const FIRST = { scenario: "burst", seeds: "3", only: ["static_fifo", "static_sjf", "vllm_v1"], knobs: [["cluster.gpus", ""]] };
+const FIRST = { scenario: START.scenario, seeds: "3", only: ["static_fifo", "static_sjf", "vllm_v1"], knobs: [["cluster.gpus", ""]] };
 const at = (id) => document.getElementById(id);
 const say = (text) => { at("status").textContent = text; };
 
@@ -28,27 +29,20 @@ function fill(select, values, chosen) {
 
 // --- the core, one worker for each command ---------------------------------------------------------------------
 
-const fetched = Promise.all([
-  WebAssembly.compileStreaming ? WebAssembly.compileStreaming(fetch("core.wasm")).catch(compileWhole) : compileWhole(),
-  fetch("core.data").then((answer) => answer.arrayBuffer()),
-]);
-async function compileWhole() { // from a server that does not say what kind of file it is
-  return WebAssembly.compile(await (await fetch("core.wasm")).arrayBuffer());
-}
-
-let spare = null; // a worker that has read its scripts already
+/* global fetched, freshWorker, spare:writable */ // index.html
 async function start(words, { files = {}, wanted = [], progress } = {}) {
-  const [module, data] = await fetched;
-  const worker = spare || new Worker("worker.js");
-  spare = new Worker("worker.js");
+  await fetched;
+  const worker = spare || freshWorker();
+  spare = null;
   const done = new Promise((resolve) => {
     worker.onmessage = ({ data: told }) => {
       if (told.progress) return progress && progress(told.progress);
       worker.terminate();
+      spare = spare || freshWorker(); // not beside a run, which has the processor for itself
       return resolve(told);
     };
     worker.onerror = (problem) => resolve({ code: 1, out: "", err: "mbsand: the page's core did not start: " + problem.message, files: {} });
-    worker.postMessage({ module, data, words, files, wanted });
+    worker.postMessage({ words, files, wanted });
   });
   return { worker, done };
 }
@@ -96,7 +90,7 @@ const editor = new EditorView({
     extensions: [
       keymap.of([{ key: "Mod-Enter", run: () => { run(); return true; } }]), // before "insert an empty line"
       basicSetup, StreamLanguage.define(lua), syntaxHighlighting(colours), look, lintGutter(), autocompletion({ override: [complete] }),
-      EditorView.contentAttributes.of({ "aria-label": "The policy, in Lua" }),
+      EditorView.contentAttributes.of({ "aria-label": "The policy, in Lua", "aria-describedby": "hint" }),
       EditorView.updateListener.of((update) => { if (update.docChanged) changed(); }),
     ],
   }),
@@ -181,9 +175,12 @@ function addKnob(key, value) {
 // --- choosing --------------------------------------------------------------------------------------------------
 
 async function describe(wantedOnly) {
-  const told = await ask(["describe", at("scenario").value]);
-  if (told.code !== 0) return say(told.err);
-  const found = JSON.parse(told.out);
+  let found = START.described;
+  if (at("scenario").value !== START.scenario) {
+    const told = await ask(["describe", at("scenario").value]);
+    if (told.code !== 0) return say(told.err);
+    found = JSON.parse(told.out);
+  }
   keys = found.keys;
   at("keys").replaceChildren(...Object.keys(keys).map((value) => element("option", { value })));
   for (const row of document.querySelectorAll(".knob")) row.querySelector("small").textContent = holds(row.querySelector(".key").value);
@@ -267,7 +264,8 @@ async function run() {
   at("table").textContent = told.out || told.err;
   const page = told.files[PAGE];
   at("charts").hidden = !page;
-  at("charts").srcdoc = page || "";
+  at("charts").srcdoc = page ? page.replace(/<\/body>\s*<\/html>\s*$/, "<script>onmessage = (told) => told.data === 'print' && print();</script>$&") : "";
+  at("print").hidden = !page;
   at("files").replaceChildren(...(page ? [offer("report.html", "text/html", page), offer(RUNS, "text/csv", told.files[RUNS]), offer(OWN, "text/x-lua", policy())] : []));
   const seconds = ((performance.now() - begun) / 1000).toFixed(2);
   return say(told.code === 0 ? "Done in " + seconds + " s." : "It did not go well; see what is said above and below. (" + seconds + " s)");
@@ -298,9 +296,8 @@ return Shortest
 `;
 
 async function begin() {
-  const [scenarios, policies] = await Promise.all([ask(["list", "scenarios"]), ask(["list", "policies"])]);
-  const bundled = names(policies.out);
-  fill(at("scenario"), names(scenarios.out).map((name) => [name, name]), FIRST.scenario);
+  const bundled = names(START.policies);
+  fill(at("scenario"), names(START.scenarios).map((name) => [name, name]), FIRST.scenario);
   fill(at("start"), [["", "..."], ["example", "the example"], ...bundled.map((name) => [name, name])], "");
   fill(at("more"), [["", "no other"], ...bundled.map((name) => [name, name])], "");
   const given = location.hash.length > 1 ? decode(location.hash.slice(1)) : null;
@@ -312,6 +309,7 @@ async function begin() {
 
 at("run").onclick = run;
 at("stop").onclick = stop;
+at("print").onclick = () => at("charts").contentWindow.postMessage("print", "*"); // of the frame alone
 at("add").onclick = () => addKnob("", "").focus();
 at("link").onclick = async () => {
   keep();

@@ -1,20 +1,25 @@
 // SPDX-License-Identifier: MIT
-// One command in the core, in a thread of its own: the page ends it by ending the worker. It is told
-// { module, data, files: { name: text }, words: [...], wanted: [names] } and answers { progress } and { code, out, err, files }.
+// One command in the core, in a thread of its own: the page ends it by ending the worker. It is told { module, data }, from
+// which the core begins, then { files: { name: text }, words: [...], wanted: [names] }, and answers { progress } and
+// { code, out, err, files }.
 "use strict";
 /* global mbsand */
 importScripts("core.js");
 
+const out = [], err = [];
+const text = (bytes) => new TextDecoder().decode(new Uint8Array(bytes));
+let begun;
+const begin = ({ module, data }) => mbsand({
+  instantiateWasm: (imports, done) => { WebAssembly.instantiate(module, imports).then(done); return {}; },
+  getPreloadedPackage: () => data,
+  preRun: [(made) => made.FS.init(() => null, (byte) => out.push(byte), (byte) => err.push(byte))],
+  onProgress: (done, jobs) => postMessage({ progress: { done, jobs } }),
+});
+
 onmessage = async ({ data: task }) => {
-  const out = [], err = [];
-  const text = (bytes) => new TextDecoder().decode(new Uint8Array(bytes));
+  if (task.module) { begun = begin(task); return; }
   try {
-    const core = await mbsand({
-      instantiateWasm: (imports, done) => { WebAssembly.instantiate(task.module, imports).then(done); return {}; },
-      getPreloadedPackage: () => task.data,
-      preRun: [(made) => made.FS.init(() => null, (byte) => out.push(byte), (byte) => err.push(byte))],
-      onProgress: (done, jobs) => postMessage({ progress: { done, jobs } }),
-    });
+    const core = await begun;
     for (const [name, content] of Object.entries(task.files)) core.FS.writeFile(name, content);
     const code = core.callMain(task.words);
     const files = {};

@@ -1,4 +1,5 @@
-// node playground.cjs FOLDER ARGUMENTS...: the core of the page in FOLDER, with the program's arguments; a scenario or
+// SPDX-License-Identifier: MIT
+// node core.cjs FOLDER ARGUMENTS...: the core of the page in FOLDER, with the program's arguments; a scenario or
 // policy of this machine is put beside it under its own name. What it prints and its exit code are its own; what
 // `-o page.html` asks for is left in the current folder.
 "use strict";
