@@ -18,6 +18,7 @@ local init = Autoscale.init
 
 function Autoscale:init()
   init(self)
+  self.ranks = self.sim.replicas[1].ranks      -- that come and go together
   self.wanted = {}                             -- what was wanted at each look of the last `hold` s
   self.sim:every(self.params.period, function() self:look() end)
 end
@@ -33,20 +34,26 @@ end
 
 function Autoscale:grow(count)
   local group = self.params.group
-  for _ = 1, count do
+  for _ = 1, count, self.ranks do
     if not self.sim:add{ group = group ~= "" and group or nil } then return end
   end
 end
 
 function Autoscale:shrink(there, count)
   table.sort(there, function(a, b) return a.running + a.waiting < b.running + b.waiting end)
-  for i = 1, count do there[i]:drain() end
+  for _, replica in ipairs(there) do
+    local stays = replica.state == "up" or replica.state == "starting" -- did not go with one before
+    if stays and count > 0 then
+      replica:drain()
+      count = count - self.ranks
+    end
+  end
 end
 
 function Autoscale:look()
   local params, wanted = self.params, self.wanted
   local there, requests = self:count()
-  local want = math.max(params.least, math.ceil(requests / params.target))
+  local want = math.ceil(math.max(params.least, requests / params.target) / self.ranks) * self.ranks
   wanted[#wanted + 1] = want
   if #wanted > params.hold / params.period then table.remove(wanted, 1) end
   if want > #there * (1 + params.tolerance) then return self:grow(want - #there) end

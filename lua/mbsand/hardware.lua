@@ -94,8 +94,8 @@ function hardware.apply(checked, place, folder, native, steps)
       stages > 1 and ("cluster.pipeline.stages = %d times "):format(stages) or "", cluster.tp)
   end
   cluster.replicas = cluster.gpus / (cluster.tp * stages)
-  lifecycle.apply(cluster, cluster.tp * stages, at)
   apply_experts(cluster, at)
+  lifecycle.apply(cluster, cluster.tp * stages, at)
   local price, model = cluster.usd_per_hour, {}
   if cluster.gpu then
     local figures, sentence = figures_of(cluster, latency, folder, native)

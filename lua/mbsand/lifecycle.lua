@@ -4,19 +4,22 @@ local schema = require "mbsand.schema"
 
 local lifecycle = {}
 
--- Of one group, or of a cluster without groups; gpus of a replica.
+-- Of one group, or of a cluster without groups; gpus of a replica, of which cluster.group step, and so come, together.
 function lifecycle.apply(cluster, gpus, at)
   local all, most = cluster.gpus / gpus, cluster.max_gpus
   if not (cluster.start or most or cluster.start_delay) then return end
   cluster.comes_and_goes = true
-  if cluster.experts then
-    at:fail("cluster.experts: replicas that step together do not come and go; leave start, max_gpus and start_delay out")
-  end
   if most and most < cluster.gpus then
     at:fail("cluster.max_gpus = %d is less than cluster.gpus = %d, which are there from the start", most, cluster.gpus)
   end
-  if most and most % gpus ~= 0 then
-    at:fail("cluster.max_gpus = %d cannot be dealt out to replicas of %d GPU%s", most, gpus, gpus == 1 and "" or "s")
+  local unit, group = gpus * cluster.group, cluster.group > 1
+  if most and most % unit ~= 0 then
+    at:fail("cluster.max_gpus = %d cannot be dealt out to %s of %d GPU%s", most,
+      group and "groups of cluster.experts" or "replicas", unit, unit == 1 and "" or "s")
+  end
+  if cluster.start and cluster.start % cluster.group ~= 0 then
+    at:fail("cluster.start = %d replicas are no whole number of groups of %d, which step together (cluster.experts)",
+      cluster.start, cluster.group)
   end
   if cluster.start and cluster.start > all then
     at:fail("cluster.start = %d replicas at first are more than the %d of cluster.gpus", cluster.start, all)
@@ -87,9 +90,6 @@ end
 function lifecycle.failures(given, checked, at)
   if given == nil or given == false then return nil end
   if type(given) ~= "table" then at:fail("failures is %s; expected %s", schema.show(given), example) end
-  if checked.cluster.experts then
-    at:fail("failures: replicas of cluster.experts step together, and cannot fail one by one")
-  end
   if #given == 0 then
     if next(given) == nil then return nil end
     check_keys(given, { mtbf = true, mttr = true }, at)

@@ -30,6 +30,10 @@ function Seen:cached(req) end
 ---@field role "both"|"prefill"|"decode" settable: "prefill" hands requests off at their first token
 ---@field state "up"|"starting"|"draining"|"down"|"off"
 ---@field group string? of cluster.groups
+---@field model string? as the scenario names it (cluster.model, or its group's)
+---@field gpu string? as the scenario names it
+---@field tp integer GPUs that share a layer
+---@field ranks integer replicas that step, come, go and fail together with it (cluster.experts), itself among them; else 1
 ---@field cluster mbsand.Asked what the scenario asks of its admission
 ---@field running integer requests that run on it; 0 where `schedule` is called under a batch model
 ---@field waiting integer requests in its own queue

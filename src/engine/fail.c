@@ -93,7 +93,7 @@ bool mb_fail_end(mb_engine *engine) {
     if (!stepper) return true;
     mb_stepper_account(stepper);
     mb_build_begin(stepper);
-    stepper->ends = false;
+    stepper->ends = stepper->held = false;
     stepper->left_blocks = 0;
     stepper->paused = 0;
     stepper->resident_tokens = 0;

@@ -553,7 +553,8 @@ mb_status mb_run_cut(mb_engine *engine, double *lost_s, mb_error *error) {
     mb_stepper *stepper = engine->stepper;
     mb_step_report report;
     mb_run_settle(engine);
-    stepper->last_end_s = mb_piece_time(stepper, stepper->steps);
+    // (How long the first step of one that waits for other ranks takes is not known.)
+    stepper->last_end_s = stepper->steps ? mb_piece_time(stepper, stepper->steps) : stepper->piece_start_s;
     *lost_s = mb_engine_now(engine) - stepper->last_end_s;
     return close_run(engine, &report, error);
 }

@@ -48,9 +48,6 @@ int mb_sim_add_call(lua_State *L) { // (sim, options)
     mb_sim *sim = mb_sim_view_going(L, "sim:add");
     mb_host *host = mb_host_of(L);
     mb_host_check_fence(L, MB_FENCE_ALL, "sim:add");
-    if (sim->groups)
-        return luaL_error(
-            L, "sim:add: the replicas of cluster.experts step together, and none comes or goes by itself");
     lua_settop(L, 2);
     if (!lua_isnil(L, 2)) {
         luaL_checktype(L, 2, LUA_TTABLE);
@@ -72,8 +69,10 @@ int mb_sim_add_call(lua_State *L) { // (sim, options)
         lua_pushliteral(L, "limit");
         return 2;
     }
-    share_key(L, id);
-    mb_replica_view_add(host, id);
+    for (uint32_t i = id; i < sim->replica_count; i++) {
+        share_key(L, i);
+        mb_replica_view_add(host, i);
+    }
     mb_replica_view_push(host, id);
     return 1;
 }

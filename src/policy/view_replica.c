@@ -152,6 +152,10 @@ enum {
     REPLICA_STATE,
     REPLICA_SEEN,
     REPLICA_GROUP,
+    REPLICA_MODEL,
+    REPLICA_GPU,
+    REPLICA_TP,
+    REPLICA_RANKS,
     REPLICA_CLUSTER,
     REPLICA_RUNNING,
     REPLICA_WAITING,
@@ -199,6 +203,18 @@ static int read_replica(lua_State *L, const mb_view *view, int property) {
         break;
     case REPLICA_GROUP:
         lua_pushstring(L, replica->hardware->group);
+        break;
+    case REPLICA_MODEL:
+        lua_pushstring(L, replica->hardware->model);
+        break;
+    case REPLICA_GPU:
+        lua_pushstring(L, replica->hardware->gpu);
+        break;
+    case REPLICA_TP:
+        lua_pushinteger(L, replica->hardware->tp);
+        break;
+    case REPLICA_RANKS:
+        lua_pushinteger(L, mb_sim_ranks(host->sim));
         break;
     case REPLICA_CLUSTER:
         mb_cluster_push(L, replica->hardware);
@@ -359,6 +375,10 @@ void mb_replica_views_open(lua_State *L) {
                                         {"remove", mb_replica_remove_call, 0},
                                         {"fail", mb_replica_fail_call, 0},
                                         {"group", NULL, MB_CONSTANT | REPLICA_GROUP},
+                                        {"model", NULL, MB_CONSTANT | REPLICA_MODEL},
+                                        {"gpu", NULL, MB_CONSTANT | REPLICA_GPU},
+                                        {"tp", NULL, MB_CONSTANT | REPLICA_TP},
+                                        {"ranks", NULL, MB_CONSTANT | REPLICA_RANKS},
                                         {"cluster", NULL, MB_CONSTANT | REPLICA_CLUSTER},
                                         {"running", NULL, REPLICA_RUNNING},
                                         {"waiting", NULL, REPLICA_WAITING},

@@ -9,7 +9,7 @@ typedef struct mb_group {
     mb_hardware hardware; // its latency is set by who runs it: `latency`, or a clock
     mb_latency latency;
     // --- owned
-    char *name;
+    char *name, *model, *gpu;
     mb_grid *grid;                   // of latency.table
     struct mb_profile *profile;      // of latency.profile
     uint32_t *graph_sizes;           // of a step model

@@ -135,6 +135,11 @@ void mb_group_read(lua_State *L, int table, mb_group *group, mb_group_draft *dra
     if (mb_field_enter(L, table, "latency")) read_latency(L, lua_gettop(L), group, draft);
     if (mb_field_enter(L, table, "cluster")) {
         const int cluster = lua_gettop(L);
+        mb_field_text(L, cluster, "model", &group->model);
+        mb_field_text(L, cluster, "gpu", &group->gpu);
+        hardware->model = group->model;
+        hardware->gpu = group->gpu;
+        hardware->tp = mb_field_small(L, cluster, "tp");
         hardware->replicas = mb_field_small(L, cluster, "replicas");
         hardware->max_requests = mb_field_small(L, cluster, "max_requests");
         hardware->token_budget = mb_field_whole(L, cluster, "token_budget");
@@ -226,5 +231,7 @@ void mb_group_deinit(mb_group *group) {
     mb_link_free(group->exchange);
     mb_corrections_free(group->corrections);
     free(group->model_path);
+    free(group->model);
+    free(group->gpu);
     free(group->name);
 }

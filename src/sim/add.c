@@ -3,6 +3,7 @@
 
 #include "sim/changes.h"
 #include "sim/lifecycle.h"
+#include "sim/lockstep.h"
 #include "sim/news.h"
 #include "sim/waiting.h"
 
@@ -19,6 +20,7 @@ static bool make_room(mb_sim *sim, uint32_t n) {
     bool room = replicas && scratch && mb_bits_grow(&sim->idle, n) && mb_bits_grow(&sim->calls, n) &&
                 mb_bits_grow(&sim->loaded, n) && mb_bits_grow(&sim->boundary, n) &&
                 mb_bits_grow(&sim->dozing, n);
+    if (sim->groups) room = room && mb_lockstep_make_room(sim, n);
     if (sim->by_steps) room = room && mb_min_tree_grow(&sim->boundaries, n);
     if (sim->beside.sets) room = room && mb_bits_grow(&sim->beside.touched, n);
     if (sim->owned.changed) room = room && mb_bits_grow(&sim->recounted, n);
@@ -52,36 +54,46 @@ static bool take_after(mb_sim *sim, mb_replica *replica, const mb_replica *first
     return true;
 }
 
-static bool has_room(const mb_sim *sim, const mb_hardware *hardware) {
-    uint32_t there = 0;
+static bool has_room(const mb_sim *sim, const mb_hardware *hardware, uint32_t more) {
+    uint32_t there = more;
     for (uint32_t i = 0; i < sim->replica_count; i++)
         there += sim->replicas[i]->hardware == hardware && sim->replicas[i]->state != MB_OFF;
-    return sim->replica_count < MOST_REPLICAS && !(hardware->max_replicas && there >= hardware->max_replicas);
+    return !(hardware->max_replicas && there > hardware->max_replicas);
+}
+
+// It is starting. False when out of memory.
+static bool add_one(mb_sim *sim, const mb_hardware *hardware) {
+    const uint32_t id = sim->replica_count;
+    const mb_replica *first = first_of(sim, hardware);
+    mb_error ignored;
+    sim->replicas[id] = NULL;
+    sim->replica_count++;
+    if (mb_replica_open(sim, id, hardware, &ignored) != MB_OK) return false;
+    mb_replica *replica = sim->replicas[id];
+    replica->state = MB_STARTING;
+    replica->counted_s = sim->now_s;
+    sim->lifecycle.absent++;
+    if (first && !take_after(sim, replica, first)) return false;
+    if (!mb_changes_watch(sim, id)) return false;
+    if (sim->route.kind != MB_ROUTE_NONE && mb_replica_own_queue(sim, replica) == MB_NONE) return false;
+    mb_replica_recount(sim, id);
+    return true;
 }
 
 uint32_t mb_replica_add(mb_sim *sim, uint32_t index, double delay_s, bool *failed) {
     const mb_hardware *hardware = &sim->config->hardware[index];
-    const uint32_t id = sim->replica_count;
+    const uint32_t first = sim->replica_count, end = first + mb_sim_ranks(sim);
     *failed = false;
-    if (!has_room(sim, hardware)) return MB_NONE;
+    if (!has_room(sim, hardware, end - first)) return MB_NONE;
     *failed = true;
-    const mb_replica *first = first_of(sim, hardware);
-    if (!make_room(sim, id + 1)) return MB_NONE;
+    if (!make_room(sim, end)) return MB_NONE;
     mb_sim_integrate(sim);
-    mb_error ignored;
-    sim->replicas[id] = NULL;
-    sim->replica_count++;
-    if (mb_replica_open(sim, id, hardware, &ignored) != MB_OK) return MB_NONE;
-    mb_replica *replica = sim->replicas[id];
     sim->lifecycle.used = true;
-    replica->state = MB_STARTING;
-    replica->counted_s = sim->now_s;
-    sim->lifecycle.absent++;
-    if (first && !take_after(sim, replica, first)) return MB_NONE;
-    if (!mb_changes_watch(sim, id)) return MB_NONE;
-    if (sim->route.kind != MB_ROUTE_NONE && mb_replica_own_queue(sim, replica) == MB_NONE) return MB_NONE;
-    mb_replica_recount(sim, id);
+    for (uint32_t id = first; id < end; id++)
+        if (!add_one(sim, hardware)) return MB_NONE;
     mb_sim_change_all(sim);
-    *failed = !mb_replica_rise_at(sim, replica, sim->now_s + delay_s);
-    return id;
+    for (uint32_t id = first; id < end; id++)
+        if (!mb_replica_rise_at(sim, sim->replicas[id], sim->now_s + delay_s)) return MB_NONE;
+    *failed = false;
+    return first;
 }

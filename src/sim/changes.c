@@ -108,10 +108,17 @@ static bool note_failures(mb_sim *sim, uint32_t *count) {
     return !failed;
 }
 
+static mb_status rise(mb_sim *sim, mb_replica *replica, mb_error *error) {
+    const bool rises = replica->rises;
+    replica->rises = false;
+    return !rises || mb_replica_rise(sim, replica) ? MB_OK : mb_fail_memory(error);
+}
+
 static mb_status change(mb_sim *sim, mb_replica *replica, mb_error *error) {
-    const bool rises = replica->rises, fails = replica->fails;
-    replica->rises = replica->fails = false;
-    if (rises && !mb_replica_rise(sim, replica)) return mb_fail_memory(error);
+    const bool fails = replica->fails;
+    replica->fails = false;
+    const mb_status status = rise(sim, replica, error);
+    if (status != MB_OK) return status;
     return fails && mb_replica_serves(replica) ? mb_replica_fail(sim, replica, replica->repair_s, error)
                                                : MB_OK;
 }
@@ -129,6 +136,9 @@ mb_status mb_changes_take(mb_sim *sim, mb_error *error) {
     if (count == 0) return MB_OK;
     qsort(sim->scratch, count, sizeof *sim->scratch, by_number);
     mb_status status = MB_OK;
+    for (uint32_t i = 0; sim->groups && i < count && status == MB_OK;
+         i++) // all ranks of a group, before one fails
+        status = rise(sim, sim->replicas[sim->scratch[i]], error);
     for (uint32_t i = 0; i < count && status == MB_OK; i++)
         status = change(sim, sim->replicas[sim->scratch[i]], error);
     return status == MB_OK ? mb_sim_follow_up(sim, error) : status;

@@ -119,16 +119,7 @@ static mb_status go_down(mb_sim *sim, mb_replica *replica, double repair_s, cons
     return done ? MB_OK : mb_fail_memory(error);
 }
 
-mb_status mb_replica_fail(mb_sim *sim, mb_replica *replica, double repair_s, mb_error *error) {
-    if (replica->ending) { // steps that end at this instant count
-        sim->lifecycle.failing += !replica->fails;
-        replica->fails = true;
-        replica->repair_s = repair_s;
-        return MB_OK;
-    }
-    mb_sim_integrate(sim);
-    sim->clients_counted_s = NAN;
-    sim->service.changed = true;
+static mb_status fail_alone(mb_sim *sim, mb_replica *replica, double repair_s, mb_error *error) {
     mb_status given_up = mb_migrations_lose(sim, replica->engine.id, error);
     if (given_up == MB_OK) given_up = mb_copies_lose(sim, replica->engine.id, error);
     if (given_up != MB_OK) return given_up;
@@ -141,5 +132,23 @@ mb_status mb_replica_fail(mb_sim *sim, mb_replica *replica, double repair_s, mb_
     free(list);
     if (status == MB_OK) status = go_down(sim, replica, repair_s, slots, count, error);
     free(slots);
+    return status;
+}
+
+mb_status mb_replica_fail(mb_sim *sim, mb_replica *replica, double repair_s, mb_error *error) {
+    const uint32_t first = mb_replica_first_rank(sim, replica), end = first + mb_sim_ranks(sim);
+    for (uint32_t id = first; id < end; id++) {
+        if (!sim->replicas[id]->ending) continue;
+        sim->lifecycle.failing += !replica->fails; // steps that end at this instant count
+        replica->fails = true;
+        replica->repair_s = repair_s;
+        return MB_OK;
+    }
+    mb_sim_integrate(sim);
+    sim->clients_counted_s = NAN;
+    sim->service.changed = true;
+    mb_status status = MB_OK;
+    for (uint32_t id = first; id < end && status == MB_OK; id++)
+        status = fail_alone(sim, sim->replicas[id], repair_s, error);
     return status;
 }

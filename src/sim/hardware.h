@@ -8,8 +8,10 @@ typedef enum mb_role { MB_ROLE_BOTH, MB_ROLE_PREFILL, MB_ROLE_DECODE, MB_ROLE_CO
 const char *mb_role_name(mb_role role);
 
 typedef struct mb_hardware {
-    const char *group; // its name; NULL where the cluster has no groups
-    uint32_t replicas; // 1 ..
+    const char *group;       // its name; NULL where the cluster has no groups
+    uint32_t replicas;       // 1 ..
+    const char *model, *gpu; // as the scenario names them; NULL where it does not
+    uint32_t tp;             // GPUs that share a layer
     const mb_latency *latency;
     mb_engine_memory memory; // of one replica
     mb_pipeline_plan pipeline;

@@ -158,18 +158,22 @@ mb_status mb_replica_go_off(mb_sim *sim, mb_replica *replica, mb_error *error) {
     return status;
 }
 
-// Nothing is under way in which it has a part.
+// Nothing is under way in which it, or one that steps with it, has a part.
 static bool may_go(const mb_sim *sim, const mb_replica *replica) {
-    return mb_replica_is_empty(replica) && sim->building != replica && !replica->leaving && !replica->ending;
+    const uint32_t first = mb_replica_first_rank(sim, replica), end = first + mb_sim_ranks(sim);
+    for (uint32_t id = first; id < end; id++) {
+        const mb_replica *rank = sim->replicas[id];
+        if (!mb_replica_is_empty(rank) || sim->building == rank || rank->leaving || rank->ending)
+            return false;
+    }
+    return true;
 }
 
-mb_status mb_replica_drain(mb_sim *sim, mb_replica *replica, uint32_t to, mb_error *error) {
+static mb_status begin_to_drain(mb_sim *sim, mb_replica *replica, uint32_t to, mb_error *error) {
     uint32_t *slots;
     size_t total;
-    const bool serves = mb_replica_serves(replica);
-    sim->lifecycle.used = true;
     replica->drain_to = to;
-    if (serves) {
+    if (mb_replica_serves(replica)) {
         replica->state = MB_DRAINING;
         sim->lifecycle.draining++;
         mb_beside_look(sim, replica);
@@ -178,20 +182,43 @@ mb_status mb_replica_drain(mb_sim *sim, mb_replica *replica, uint32_t to, mb_err
     if (status == MB_OK && !mb_replica_tell(sim, replica, MB_SIGNAL_DRAINING, slots, total))
         status = mb_fail_memory(error);
     free(slots);
-    return status == MB_OK && (!serves || may_go(sim, replica)) ? mb_replica_go_off(sim, replica, error)
-                                                                : status;
+    return status;
+}
+
+mb_status mb_replica_drain(mb_sim *sim, mb_replica *replica, uint32_t to, mb_error *error) {
+    const uint32_t first = mb_replica_first_rank(sim, replica), end = first + mb_sim_ranks(sim);
+    const bool serves = mb_replica_serves(replica);
+    mb_status status = MB_OK;
+    sim->lifecycle.used = true;
+    for (uint32_t id = first; id < end && status == MB_OK; id++)
+        status = begin_to_drain(sim, sim->replicas[id], to, error);
+    if (serves && !may_go(sim, replica)) return status;
+    for (uint32_t id = first; id < end && status == MB_OK; id++)
+        status = mb_replica_go_off(sim, sim->replicas[id], error);
+    return status;
 }
 
 bool mb_replica_undrain(mb_sim *sim, mb_replica *replica) {
-    replica->state = MB_UP;
-    sim->lifecycle.draining--;
-    mb_beside_look(sim, replica);
-    return mb_replica_tell(sim, replica, MB_SIGNAL_UP, NULL, 0);
+    const uint32_t first = mb_replica_first_rank(sim, replica), end = first + mb_sim_ranks(sim);
+    bool told = true;
+    for (uint32_t id = first; id < end && told; id++) {
+        mb_replica *rank = sim->replicas[id];
+        rank->state = MB_UP;
+        sim->lifecycle.draining--;
+        mb_beside_look(sim, rank);
+        told = mb_replica_tell(sim, rank, MB_SIGNAL_UP, NULL, 0);
+    }
+    return told;
 }
 
 bool mb_replica_remove(mb_sim *sim, mb_replica *replica) {
-    mb_replica_withdraw(sim, replica, MB_OFF);
-    return mb_replica_tell(sim, replica, MB_SIGNAL_OFF, NULL, 0);
+    const uint32_t first = mb_replica_first_rank(sim, replica), end = first + mb_sim_ranks(sim);
+    bool told = true;
+    for (uint32_t id = first; id < end && told; id++) {
+        mb_replica_withdraw(sim, sim->replicas[id], MB_OFF);
+        told = mb_replica_tell(sim, sim->replicas[id], MB_SIGNAL_OFF, NULL, 0);
+    }
+    return told;
 }
 
 mb_status mb_sim_follow_up_all(mb_sim *sim, mb_error *error) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Replicas that come and go: drained, removed; up after their start or a repair. What they do that way is
-// told to the hook `signal`.
+// told to the hook `signal`. Those that step together do it together, whichever of them is asked to.
 #pragma once
 #include "sim/notice.h"
 #include "sim/replica.h"

@@ -21,6 +21,15 @@ mb_status mb_lockstep_init(mb_sim *sim, mb_error *error) {
     return MB_OK;
 }
 
+bool mb_lockstep_make_room(mb_sim *sim, uint32_t replicas) {
+    const uint32_t groups = replicas / sim->config->group;
+    mb_lockstep *more = realloc(sim->groups, groups * sizeof *more);
+    if (!more) return false;
+    sim->groups = more;
+    more[groups - 1] = (mb_lockstep){0};
+    return mb_bits_grow(&sim->touched, groups);
+}
+
 void mb_lockstep_deinit(mb_sim *sim) {
     free(sim->groups);
     free(sim->ranks);

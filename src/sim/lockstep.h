@@ -8,6 +8,8 @@
 
 mb_status mb_lockstep_init(mb_sim *sim, mb_error *error);
 void mb_lockstep_deinit(mb_sim *sim);
+// Another group comes, with which there are so many replicas. False when out of memory.
+bool mb_lockstep_make_room(mb_sim *sim, uint32_t replicas);
 // May this idle replica start a step now? Else its group looks up at its next boundary.
 bool mb_lockstep_may_start(mb_sim *sim, mb_replica *replica);
 // All have planned: what is held begins.

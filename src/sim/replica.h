@@ -21,6 +21,13 @@ static inline void mb_replica_count_staged(mb_sim *sim, const mb_replica *replic
 void mb_replica_mark_busy(mb_sim *sim, mb_replica *replica);
 // Left idle with work of its own, not on purpose.
 void mb_replica_set_holding(mb_sim *sim, mb_replica *replica, bool holding);
+// Replicas that step together, and come, go and fail together; 1: each by itself. The first of those of one.
+static inline uint32_t mb_sim_ranks(const mb_sim *sim) {
+    return sim->groups ? sim->config->group : 1;
+}
+static inline uint32_t mb_replica_first_rank(const mb_sim *sim, const mb_replica *replica) {
+    return replica->engine.id - replica->engine.id % mb_sim_ranks(sim);
+}
 // Can it be asked for a step at all?
 static inline bool mb_replica_serves(const mb_replica *replica) {
     return replica->state == MB_UP || replica->state == MB_DRAINING;

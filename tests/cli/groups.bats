@@ -36,6 +36,26 @@ dumped() { # dumped NAME: replica and end of each request, ms
     says "1 fast replica (1,600 KV tokens) + 2 slow replicas (320 KV tokens each), fast: steps of 10 ms"
 }
 
+@test "a policy sees the model, the GPU and the tensor parallelism of each replica" {
+    scenario '{ name = "large", gpus = 2, tp = 2, model = "llama-3.1-70b" }, { name = "small", gpus = 1, model = "llama-3.1-8b" }' \
+        'gpu = "h200-141gb", kv_max_length = 4096,' 'latency = latency.step { base = 0.010 },'
+    cat >see.lua <<'LUA'
+local P = {}
+function P:init()
+  for _, r in ipairs(self.sim.replicas) do print(r.id, r.model, r.gpu, r.tp, r.ranks) end
+end
+function P:schedule(_, step) step:carry() step:admit(self.sim.queue) end
+return P
+LUA
+    run "$MBSAND" s.lua -q -p see.lua
+    [[ $output == *"see: 1 llama-3.1-70b h200-141gb 2 1"*"see: 2 llama-3.1-8b h200-141gb 1 1"* ]]
+    run "$MBSAND" s.lua -q -p see.lua --set cluster.groups.small.gpu=l40s-48gb
+    [[ $output == *"see: 1 llama-3.1-70b h200-141gb 2 1"*"see: 2 llama-3.1-8b l40s-48gb 1 1"* ]]
+    sed -i 's/print(r.id.*/r.model = "x" end/' see.lua
+    run "$MBSAND" s.lua -q -p see.lua
+    says "replica.model cannot be set; max_requests, token_budget, chunked, reserve, watermark and role can"
+}
+
 @test "a policy sees groups, and what the scenario asks of each" {
     cat >see.lua <<'LUA'
 local P = {}

@@ -609,6 +609,98 @@ end]] }
     .. "| off 2 0.04 nil | up 3 0.04 nil | done 1 0.06 0", "stages: undrain, remove, add up to the limit")
 end
 
+-- Ranks that step together ---------------------------------------------------------------------------------------
+
+-- Two ranks, a request on each: they come, go and fail as one, since none can compute a layer without the others' experts.
+local RANKS = [[
+function P:arrive(req) self.sim.replicas[req.id % 2 + 1].queue:push(req) end
+function P:schedule(r, step) step:carry() step:admit(r.queue) if r.id < 3 then step:admit(self.sim.queue) end end
+function P:signal(e) say(e.kind, e.replica.id, self.sim.now, e.requests and #e.requests) end
+function P:finish(req) say("done", req.id, self.sim.now) end
+]]
+local function ranks(gpus) return ("gpus = %d, experts = { parallel = 2 },"):format(gpus) end
+do
+  -- The second is done at 40 ms. At 45 the failure of its rank loses the fifth token of the first, too, which has 14 tokens
+  -- to compute again at 65 and its tenth at 125. Only the rank that computed something has lost 5 ms.
+  local rows = { { 0, 10, 10 }, { 0, 10, 4 } }
+  local ups = " | up 1 0.065 nil | up 2 0.065 nil | done 0 0.125"
+  said, measures = run{ rows = rows, cluster = ranks(2), policy = RANKS,
+    more = "failures = { { at = 0.045, replica = 2, repair = 0.02 } }," }
+  tap.equal(said, "done 1 0.04 | down 1 0.045 1 | down 2 0.045 0" .. ups, "ranks: with one all of them fail")
+  tap.ok(math.abs(measures.lost_s - 0.005) < 1e-12, "a dummy loses nothing", measures.lost_s)
+  tap.ok(math.abs(measures.replica_s - 0.21) < 1e-12, "there: 105 ms each", measures.replica_s)
+  tap.ok(math.abs(measures.gpu_util - 1) < 1e-9, "busy whenever they were up", measures.gpu_util)
+  -- Let fail in the first one's `stepped` at 40 ms: the second's step, which ends then, has counted.
+  said = run{ rows = rows, cluster = ranks(2), policy = RANKS .. [[
+function P:stepped(r)
+  if self.sim.now > 0.039 and not self.fell then self.fell = true self.sim.replicas[2]:fail(0.025) end
+end]] }
+  tap.equal(said, "done 1 0.04 | down 1 0.04 1 | down 2 0.04 0" .. ups, "ranks: all steps that end then have counted")
+  -- At the hand of the third replica, whose turn comes when they have built their first step, and hold it: nothing is lost.
+  local hand = [[
+function P:stepped() end
+local schedule = P.schedule
+function P:schedule(r, step)
+  schedule(self, r, step)
+  if r.id == 3 and not self.fell then self.fell = true self.sim.replicas[2]:fail(0.01) end
+end
+function P:arrive(req) self.sim.replicas[req.id == 1 and 3 or 1].queue:push(req) end]]
+  said, measures = run{ rows = { { 0, 10, 3 }, { 0, 10, 1 } }, cluster = ranks(4), policy = RANKS .. hand }
+  tap.equal(said, "down 1 0 1 | down 2 0 0 | done 1 0.01 | up 1 0.01 nil | up 2 0.01 nil | done 0 0.04",
+    "ranks: a step that is held and never begins")
+  tap.equal(measures.lost_s, 0, "and takes no time")
+  -- The same at 20 ms, between two steps.
+  said, measures = run{ rows = { { 0, 10, 3 }, { 0.02, 10, 1 } }, cluster = ranks(4), policy = RANKS .. hand }
+  tap.equal(said, "down 1 0.02 1 | down 2 0.02 0 | done 1 0.03 | up 1 0.03 nil | up 2 0.03 nil | done 0 0.04",
+    "ranks: between two steps")
+  tap.equal(measures.lost_s, 0, "where nothing is lost either")
+  -- To drain one is to drain them all: off when the last request of any has left. A group more is as many replicas more.
+  said, measures = run{ rows = { { 0, 10, 3 }, { 0.02, 10, 1 } }, cluster = ranks(2), policy = RANKS .. [[
+function P:arrive(req) (req.id == 0 and self.sim.replicas[1] or self.sim).queue:push(req) end
+function P:schedule(r, step) step:carry() step:admit(r.queue) step:admit(self.sim.queue) end
+function P:init() self.sim:after(0.012, function()
+  local one = self.sim:add{ delay = 0.01 }
+  say(one.id, #self.sim.replicas, one.ranks)
+  self.sim.replicas[2]:drain()
+end) end]] }
+  tap.equal(said, "3 4 2 | draining 1 0.012 0 | draining 2 0.012 0 | up 3 0.022 nil | up 4 0.022 nil | done 0 0.03 "
+    .. "| off 1 0.03 nil | off 2 0.03 nil | done 1 0.032", "ranks: they drain, and come, together")
+  tap.ok(math.abs(measures.replica_s - 0.1) < 1e-12, "there: two of 30 ms and two of 20", measures.replica_s)
+  -- Taken back; and removed, when they are empty.
+  said = run{ rows = { { 0, 10, 2 } }, cluster = ranks(4) .. " max_gpus = 4,", policy = RANKS .. [[
+function P:init()
+  local all = self.sim.replicas
+  say(select(2, self.sim:add()))
+  self.sim:after(0.003, function()
+    all[1]:drain()
+    all[2]:undrain()
+    all[4]:remove()
+    say(self.sim:add().id)
+  end)
+end]] }
+  tap.equal(said, "limit | 5 | draining 1 0.003 0 | draining 2 0.003 0 | up 1 0.003 nil | up 2 0.003 nil | off 3 0.003 nil "
+    .. "| off 4 0.003 nil | up 5 0.003 nil | up 6 0.003 nil | done 0 0.02", "ranks: undrain, remove, add up to the limit")
+  -- `autoscale` counts in groups: 12 requests want three replicas of four requests each, so a second group is added; at 200 ms
+  -- none is left, and at 300 none has been for as long as `hold` says.
+  local crowd = { { 3, 10, 1 } }
+  for _ = 1, 12 do table.insert(crowd, 1, { 0, 10, 20 }) end
+  said = run{ rows = crowd, cluster = ranks(2), policy = [[
+P = require "autoscale"
+local defaults = P.params
+function P.params(given)
+  local params = defaults(given)
+  params.target, params.period, params.hold = 4, 0.1, 0.2
+  return params
+end
+function P:signal(e) say(e.kind, e.replica.id, self.sim.now) end]] }
+  tap.equal(said, "up 3 0.1 | up 4 0.1 | draining 1 0.3 | draining 2 0.3 | off 1 0.3 | off 2 0.3",
+    "ranks: autoscale counts in groups")
+  -- Failures by chance: each rank has a stream of its own, and takes the others with it; both modes agree.
+  _, measures = run{ rows = { { 0, 10, 200 }, { 0, 10, 200 } }, cluster = ranks(2), policy = "function P:init() end",
+    more = "failures = { mtbf = 0.3, mttr = 0.02 }," }
+  tap.ok(measures.finished == 2 and measures.lost_s > 0, "ranks: failures by chance", measures.lost_s)
+end
+
 -- Sentences ------------------------------------------------------------------------------------------------------
 
 local function sentence(text, case)
@@ -649,8 +741,24 @@ sentence("replica:fail: the step of replica 1 is being filled",
   { policy = "function P:schedule(r, step) step:admit(self.sim.queue) r:fail() end" })
 sentence("requests are leaving a replica", { rows = { { 0, 1, 1 } },
   policy = "function P:finish() self.sim.replicas[1]:fail() end" })
-sentence("none of them comes or goes by itself", { cluster = "gpus = 2, experts = { parallel = 2 },",
-  policy = "function P:init() self.sim.replicas[1]:drain() end" })
+sentence("replica 2 and those that step with it (cluster.experts) are the last ones",
+  { cluster = ranks(2), policy = "function P:init() self.sim.replicas[2]:drain() end" })
+sentence("of one that goes with it (cluster.experts)",
+  { cluster = ranks(4), policy = "function P:init() local a = self.sim.replicas a[1]:drain(a[2].queue) end" })
+sentence("replica:drain: replica 2 is draining already", { cluster = ranks(4),
+  policy = [[function P:init()
+    local all = self.sim.replicas
+    self.sim:after(0.001, function() all[1]:drain() all[2]:drain() end)
+  end]] })
+sentence("replica:fail: the step of replica 1 is being filled, which fails with it (cluster.experts)",
+  { cluster = ranks(2), policy = "function P:schedule(r, step) step:admit(self.sim.queue) self.sim.replicas[2]:fail() end" })
+sentence("replica:remove: replica 2 holds requests (1 run)", { cluster = ranks(4),
+  policy = "function P:init() self.sim:after(0.045, function() self.sim.replicas[1]:remove() end) end"
+    .. " function P:arrive(req) self.sim.replicas[2].queue:push(req) end" })
+sentence("cluster.max_gpus = 3 cannot be dealt out to groups of cluster.experts of 2 GPUs",
+  { cluster = ranks(2) .. " max_gpus = 3," })
+sentence("cluster.start = 1 replicas are no whole number of groups of 2, which step together (cluster.experts)",
+  { cluster = ranks(2) .. " start = 1," })
 for text, more in pairs {
   ["failures[1].replica is 2, and the cluster has 1 replica; where policies add some, cluster.max_gpus says"] =
     "failures = { { at = 1, replica = 2 } },",

@@ -207,7 +207,7 @@ return function(seed, folder, meddle)
     local staged = #list == 0 and not together and chance(0.2) and whole(2, 4) or nil
     -- KV memory moves, which only the random policy understands; replicas come, go and fail.
     local moving = #list == 0 and not together and chance(0.3)
-    local coming = #list == 0 and not together and chance(staged and 0.6 or 0.35)
+    local coming = #list == 0 and chance((staged or together) and 0.6 or 0.35)
     local signals = chance(0.3) and pick{ "signals = { period = 0.125 }", "signals = { period = 0.1, delay = 0.01 }",
       "signals = { period = 0.01, delay = 0.3 }", "signals = { period = 0.0078125, delay = 0.25 }" } or nil
     for i = #list + 1, type(policies) == "number" and policies or 0 do
