@@ -50,14 +50,18 @@ FLAGS_fuzz    := $(FLAGS_debug) -g1 -fsanitize=fuzzer-no-link,address,undefined
 UNFUZZED      := cli explain page planner series tracks
 MODE     := $(FLAGS_$(BUILD))
 PACKAGES := $(LUA_PACKAGE) jansson zlib libzstd sqlite3 $(if $(MPI),ompi-c)
-# -ffp-contract=off: no fused multiply-add of our own, whatever the processor. (exp, log and pow are the C library's, which
-# on processors with and without it may differ in the last bit.)
+# -ffp-contract=off: no fused multiply-add, whatever the processor. For the same reason exp, log, pow and others are not the
+# C library's, which differ in the last bit between processors and libraries, but those of third_party/musl. As symbols of
+# the program they are what Lua's library calls, too. Without LTO, which takes such names for the compiler's own.
 # -ffile-prefix-map: the same bits whatever the folder.
 CFLAGS_ALL   := -std=c17 -Wall -Wextra -Wconversion -Wshadow -Werror -ffp-contract=off '-ffile-prefix-map=$(CURDIR)=.' \
                 $(MODE) $(CFLAGS)
 CPPFLAGS_COMMON = -D_POSIX_C_SOURCE=200809L -Isrc -DMB_VERSION='"$(VERSION)"' -DMB_DATADIR='"$(DATADIR)"' $(CPPFLAGS)
 CPPFLAGS_ALL = $(CPPFLAGS_COMMON) $(if $(MPI),-DMB_MPI) $(PACKAGE_FLAGS)
 LDLIBS_ALL   = $(PACKAGE_LIBS) -lcsv -lpthread -ldl -lm $(LDFLAGS)
+MATH         := $(patsubst third_party/musl/%.c,build/math-$(COMPILER)/%.o,$(sort $(wildcard third_party/musl/*.c)))
+MATH_FLAGS   := -std=c99 -w -O2 -D_GNU_SOURCE -U__FP_FAST_FMA '-Dhidden=__attribute__((visibility("hidden")))' \
+                -ffp-contract=off -fno-builtin -fno-lto
 LINK_FLAGS   := -pie -Wl,-z,relro,-z,now,-z,noexecstack
 PACKAGE_FLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 PACKAGE_LIBS  := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
@@ -74,7 +78,7 @@ OBJECTS := $(patsubst src/%.c,$(COMMON)/%.o,$(filter-out $(READY),$(SHARED))) $(
            $(patsubst src/%.c,$(PLAIN)/%.o,$(filter-out $(SHARED) $(WITH_MPI) $(READY),$(SOURCES))) \
            $(patsubst src/%.c,build/common-release-$(COMPILER)/%.o,$(filter $(SHARED),$(READY))) \
            $(patsubst src/%.c,build/$(LUA_PACKAGE)-release-$(COMPILER)/%.o,$(filter-out $(SHARED),$(READY)))
-CORE    := $(filter-out $(PLAIN)/cli/main.o,$(OBJECTS))
+CORE    := $(filter-out $(PLAIN)/cli/main.o,$(OBJECTS)) $(MATH)
 TESTS   ?= $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 UNIT    := $(TESTS:%=$(OUT)/tests/%)
 FUZZ    := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
@@ -147,7 +151,7 @@ test:
 	@.ci/packages test
 	@tests/run.sh
 
-$(OUT)/mbsand: $(OBJECTS)
+$(OUT)/mbsand: $(OBJECTS) $(MATH)
 	@echo "LINK $@"
 	@$(CC) $(MODE) $(LINK_FLAGS) -o $@ $^ $(LDLIBS_ALL)
 
@@ -170,6 +174,10 @@ ifneq ($(COMMON),$(OUT))
 $(COMMON)/%.o: src/%.c Makefile
 	$(call compile,$(CPPFLAGS_COMMON))
 endif
+
+build/math-$(COMPILER)/%.o: third_party/musl/%.c $(wildcard third_party/musl/*.h) Makefile
+	@mkdir -p $(@D)
+	@$(CC) -g $(HARDEN) $(CFLAGS) $(MATH_FLAGS) -c -o $@ $<
 
 # What a page holds is read by the assembler.
 $(filter %/page/assets.o,$(OBJECTS)): src/page/maps.js src/page/page.js src/page/page.css $(wildcard third_party/uplot/uPlot.* third_party/uplot/LICENSE)

@@ -8,7 +8,7 @@ WASM_CLI    := cmd_check cmd_list look_run messages options options_help own_rep
 WASM_SOURCES = $(filter-out src/run/pool.c src/workload/compressed.c,$(sort $(wildcard $(WASM_ROOMS:%=src/%/*.c)))) \
                $(WASM_CLI:%=src/cli/%.c) $(sort $(wildcard src/playground/*.c)) \
                $(filter-out %/lua.c %/luac.c,$(sort $(wildcard $(FETCHED)/lua/src/*.c))) \
-               $(sort $(wildcard $(FETCHED)/jansson/src/*.c)) $(FETCHED)/csv/libcsv.c
+               $(sort $(wildcard $(FETCHED)/jansson/src/*.c)) $(FETCHED)/csv/libcsv.c $(sort $(wildcard third_party/musl/*.c))
 WASM_OBJECTS = $(patsubst %.c,$(WASM)/%.o,$(subst $(FETCHED)/,fetched/,$(WASM_SOURCES)))
 WASM_FILES  := lua policies scenarios data
 # Asked for once. Emscripten's own compiler is this one behind a script that takes longer than most files do.
@@ -37,9 +37,9 @@ $(PLAYGROUND)/%: src/playground/page/%
 	@cp $< $@
 
 # Of everything that is in the files of the page.
-$(PLAYGROUND)/licences.txt: LICENSE third_party/uplot/LICENSE $(FETCHED)/package-lock.json src/playground/playground.mk
+$(PLAYGROUND)/licences.txt: LICENSE third_party/uplot/LICENSE third_party/musl/COPYRIGHT $(FETCHED)/package-lock.json src/playground/playground.mk
 	@mkdir -p $(@D)
-	@for file in LICENSE third_party/uplot/LICENSE /usr/share/doc/emscripten/copyright $(FETCHED)/lua/debian/copyright \
+	@for file in LICENSE third_party/uplot/LICENSE third_party/musl/COPYRIGHT /usr/share/doc/emscripten/copyright $(FETCHED)/lua/debian/copyright \
 	    $(FETCHED)/jansson/debian/copyright $(FETCHED)/csv/debian/copyright $(FETCHED)/csv/COPYING.LESSER \
 	    $(FETCHED)/node_modules/codemirror/LICENSE $(FETCHED)/node_modules/@codemirror/*/LICENSE $(FETCHED)/node_modules/@lezer/*/LICENSE \
 	    $(FETCHED)/node_modules/@marijn/*/LICENSE $(FETCHED)/node_modules/crelt/LICENSE $(FETCHED)/node_modules/style-mod/LICENSE \
@@ -60,6 +60,10 @@ $(PLAYGROUND)/playground.js: $(addprefix src/playground/,page/main.js page/compl
 $(WASM)/fetched/%.o: $(FETCHED)/%.c src/playground/playground.mk
 	@mkdir -p $(@D)
 	@clang $(WASM_CFLAGS) -w -DHAVE_CONFIG_H $(WASM_CPP) -c -o $@ $<
+
+$(WASM)/third_party/musl/%.o: third_party/musl/%.c $(wildcard third_party/musl/*.h) src/playground/playground.mk
+	@mkdir -p $(@D)
+	@clang $(WASM_CFLAGS) $(MATH_FLAGS) -c -o $@ $<
 
 $(WASM)/%.o: %.c src/playground/playground.mk
 	@mkdir -p $(@D)
