@@ -222,6 +222,12 @@ function Queue:reorder() end
 ---@return boolean
 function Queue:remove(req) end
 
+---Seconds until those in the queue, or those before `req` in it, are gone at the pace of what runs now; nil where no
+---replica is up that serves them. Of engines that step, and are no pipelines.
+---@param req? mbsand.Request one that waits in it
+---@return number?
+function Queue:wait_estimate(req) end
+
 ---Walk through in order; only the current request may leave meanwhile.
 ---@return fun(): mbsand.Request?
 function Queue:each() end

@@ -123,6 +123,7 @@ int mb_peak_call(lua_State *L);          // replica:peak{...}
 int mb_step_estimate_call(lua_State *L); // step:estimate{...}
 int mb_estimate_call(lua_State *L);      // replica:estimate{...}
 int mb_longest_chunk_call(lua_State *L); // replica:longest_chunk(...)
+int mb_wait_estimate_call(lua_State *L); // queue:wait_estimate([req]), src/policy/view_wait.c
 int mb_rank_call(lua_State *L);          // step:rank{...}, src/policy/view_rank.c
 
 // src/policy/view_signal.c: pushes the table of an event.

@@ -21,6 +21,8 @@ return scenario {
 local CALLS = {
   { "queue:reorder", "keyed:reorder()" },
   { "queue:peek_back, by the ratio of ages", "aged:peek_back()" },
+  { "queue:wait_estimate", "plain:wait_estimate()" },
+  { "queue:wait_estimate of one that waits", "plain:wait_estimate(plain:peek_back())" },
   { "queue:each, by the ratio of ages", "for _ in aged:each() do break end" },
   { "bins:next", "bins:next()" },
   { "bins:set_edges", "bins:set_edges(edges)" },

@@ -91,6 +91,10 @@ local QUESTIONS = {
     tokens = function(queue) return queue.tokens end,
     mean_prompt = function(queue) return queue.mean_prompt end,
     mean_predicted = function(queue) return queue.mean_predicted end,
+    wait = function(queue) -- whole batches and pipelines refuse it
+      local can, seconds = pcall(queue.wait_estimate, queue)
+      return can and seconds or nil
+    end,
     peek = function(queue) return queue:peek() end,
     last = function(queue) return queue:peek_back() end,
     each = function(queue) return all(queue:each(), function(req) return req end) end,
