@@ -55,6 +55,10 @@ static void lost(void *self, double now_s, uint32_t replica, uint64_t id) {
     MB_TEE_TELL(lost, now_s, replica, id);
 }
 
+static mb_status before(void *self, const mb_sim *sim, double next_s, mb_error *error) {
+    MB_TEE_ASK(before, sim, next_s, error);
+}
+
 static mb_status instant(void *self, mb_sim *sim, mb_error *error) {
     MB_TEE_ASK(instant, sim, error);
 }
@@ -78,6 +82,7 @@ mb_observer mb_tee_observer(mb_tee *tee) {
         if (one->moved) whole.moved = moved;
         if (one->lost) whole.lost = lost;
         if (one->held) whole.held = held;
+        if (one->before) whole.before = before;
         if (one->instant) whole.instant = instant;
     }
     return whole;
