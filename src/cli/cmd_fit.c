@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // mbsand fit: fit a law to measured times, and show where it is wrong.
+#include "base/paths.h"
 #include "cli/commands.h"
 #include "fit/file.h"
+#include "fit/tables.h"
 #include "report/files.h"
 
 #include <errno.h>
@@ -33,6 +35,8 @@ static const char HELP[] =
     "  --split          of a step log: steps with prompts get coefficients of their own\n"
     "  --keep-all       of a step log: also fit the steps whose times stand out from all\n"
     "                   others (a cold start, a wrong stamp), which are left out and named\n"
+    "  --tables DIR     of a probe's log of steps: no law, but the steps themselves as tables,\n"
+    "                   for latency.profile \"DIR\" { layers = 1 }\n"
     "  --plot FILE.svg  draw fitted against measured times\n"
     "  -o, --output FILE  also write the law as a Lua table, for latency.batch(dofile \"FILE\")\n"
     "                   or latency.step(dofile \"FILE\"); - writes it to standard output\n"
@@ -45,7 +49,7 @@ static const char *const FORMAT_NAMES[FORMATS] = {
     [MB_FIT_AS_TABLE] = "table", [MB_FIT_AS_JSON] = "json", [MB_FIT_AS_CSV] = "csv", [MB_FIT_AS_MD] = "md"};
 
 typedef struct options {
-    const char *file, *plot, *output; // output: NULL where not asked for
+    const char *file, *plot, *output, *tables; // the last three: NULL where not asked for
     mb_step_fit_how how;
     mb_fit_format format;
     mb_server server;
@@ -72,6 +76,7 @@ static mb_status parse_options(int argc, char **argv, options *o, mb_error *erro
                                          {"keep-all", no_argument, NULL, 'k'},
                                          {"help", no_argument, NULL, 'h'},
                                          {"from-vllm-log", no_argument, NULL, 'v'},
+                                         {"tables", required_argument, NULL, 't'},
                                          {"from-sglang-log", no_argument, NULL, 'g'},
                                          {0}};
     *o = (options){.how.weight = MB_FIT_RELATIVE};
@@ -93,6 +98,9 @@ static mb_status parse_options(int argc, char **argv, options *o, mb_error *erro
         case 'p':
             o->plot = optarg;
             break;
+        case 't':
+            o->tables = optarg;
+            break;
         case 's':
             o->how.split = true;
             break;
@@ -113,7 +121,7 @@ static mb_status parse_options(int argc, char **argv, options *o, mb_error *erro
                            argv[optind - 1]);
         default:
             // A short option inside a group leaves optind behind it, so it is named by its letter.
-            if (optopt && strchr("afopskvgh", optopt) == NULL)
+            if (optopt && strchr("afopskvgth", optopt) == NULL)
                 return mb_fail(error, MB_BAD_INPUT, "fit: no option -%c; see mbsand fit --help", optopt);
             return mb_fail(error, MB_BAD_INPUT, "fit: no option %s; see mbsand fit --help", argv[optind - 1]);
         }
@@ -150,11 +158,38 @@ static mb_status fit(const options *o, mb_error *error) {
     return status;
 }
 
+static mb_status write_table(const char *folder, const char *name, const mb_strbuf *text, mb_error *error) {
+    char *path = mb_paths_join(folder, name);
+    const mb_status status = path ? mb_output_text(path, text, error) : mb_fail_memory(error);
+    free(path);
+    return status;
+}
+
+static mb_status tabulate(const options *o, mb_error *error) {
+    mb_step_tables tables = {0};
+    mb_status status = MB_OK;
+    if (o->plot || o->output || o->server || o->format != MB_FIT_AS_TABLE)
+        status = mb_fail(error, MB_BAD_INPUT,
+                         "fit: --tables fits no law, so there is nothing to draw or print of it");
+    if (!status)
+        status = mb_step_tables_read(strcmp(o->file, "-") == 0 ? "/dev/stdin" : o->file, &tables, error);
+    if (!status) status = mb_output_dir(o->tables, error);
+    if (!status) status = write_table(o->tables, "dense.csv", &tables.dense, error);
+    if (!status) status = write_table(o->tables, "per_sequence.csv", &tables.sequence, error);
+    if (!status) status = write_table(o->tables, "attention.csv", &tables.attention, error);
+    if (!status)
+        printf("%zu steps are in %s; next: latency = latency.profile \"%s\" { layers = 1 }\n", tables.steps,
+               o->tables, o->tables);
+    mb_step_tables_deinit(&tables);
+    return status;
+}
+
 int mb_cmd_fit(int argc, char **argv) {
     options o;
     mb_error error;
     if (parse_options(argc, argv, &o, &error)) return mb_cli_fail(&error);
-    if (!o.help) return fit(&o, &error) ? mb_cli_fail(&error) : MB_OK;
+    if (!o.help)
+        return (o.tables ? tabulate(&o, &error) : fit(&o, &error)) ? mb_cli_fail(&error) : mb_cli_finish();
     fputs(HELP, stdout);
     if (fflush(stdout) == 0) return MB_OK;
     mb_fail(&error, MB_FAILED, "cannot write to standard output: %s", strerror(errno));

@@ -80,11 +80,13 @@ static mb_status open_device(const mb_experiment *experiment, const mb_live_ques
     l->budget = (uint32_t)(budget > rows ? budget : rows);
     const mb_probe_limits limits = {
         .tokens = l->budget, .rows = rows, .kv_tokens = hardware->memory.capacity};
-    l->clock.wall = hardware->replicas == 1 && !experiment->comes_and_goes;
+    const bool alone = hardware->replicas == 1 && !experiment->comes_and_goes;
+    l->clock.time = !alone ? MB_LIVE_STEPS : question->processor ? MB_LIVE_PROCESSOR : MB_LIVE_WALL;
     l->clock.stop = question->stop;
     mb_model_config model = {0};
     mb_status status = engine ? MB_OK : mb_model_config_read(experiment->groups->model_path, &model, error);
-    const mb_probe_subject subject = {.model = &model, .file = question->model_file};
+    const mb_probe_subject subject = {
+        .model = &model, .file = question->model_file, .processor = question->processor};
     if (!status)
         status =
             mb_probe_session_open(backend, &subject, NULL, 1, &limits, experiment->seed, &l->session, error);
@@ -200,7 +202,7 @@ static void print_all(const mb_results *simulated, const mb_results *real, const
     char device[256];
     mb_probe_session_describe(l->session, device, sizeof device);
     printf("\nlive on %s, %.1f s\n", device, real->wall_s);
-    if (!l->clock.wall)
+    if (l->clock.time == MB_LIVE_STEPS)
         puts("(replicas take turns on the device: no idle time, and no time of policies, is in it)");
     printf("%-24s  %-12s  %10s  %10s  %s\n", "policy", "measure", "simulated", "live", "difference");
     for (size_t p = 0; p < count; p++)
@@ -212,7 +214,7 @@ static void print_all(const mb_results *simulated, const mb_results *real, const
     putchar('\n');
     mb_live_sums all = {0};
     for (size_t p = 0; p < count; p++) {
-        print_sums(label_of(simulated, p), &l->sums[p], l->clock.engine, l->clock.wall);
+        print_sums(label_of(simulated, p), &l->sums[p], l->clock.engine, l->clock.time == MB_LIVE_WALL);
         mb_live_sums_add(&all, &l->sums[p]);
     }
     mb_live_warn_busy(&all);

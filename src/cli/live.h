@@ -8,6 +8,7 @@
 typedef struct mb_live_question {
     const char *backend;
     const char *model_file; // of an engine, or NULL
+    bool processor;         // of an engine: the clock is that of the processor, not of the wall
     const atomic_bool *stop;
 } mb_live_question;
 

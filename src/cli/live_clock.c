@@ -39,11 +39,16 @@ void mb_live_sums_add(mb_live_sums *sums, const mb_live_sums *more) {
     sums->host_s += more->host_s;
     sums->idle_s += more->idle_s;
     sums->law_s += more->law_s;
+    sums->miss_s += more->miss_s;
     sums->lost_s += more->lost_s;
 }
 
 double mb_live_excess(const mb_live_sums *s) {
     return (s->device_s + s->host_s) / s->law_s - 1;
+}
+
+double mb_live_miss(const mb_live_sums *s) {
+    return s->miss_s / (s->device_s + s->host_s);
 }
 
 void mb_live_warn_busy(const mb_live_sums *s) {
@@ -77,6 +82,10 @@ static double lost_since(const taken *before) {
 // --- time
 // -----------------------------------------------------------------------------------------------------
 
+static double now_s(const mb_live_clock *c) {
+    return c->time == MB_LIVE_PROCESSOR ? mb_clock_read(CLOCK_THREAD_CPUTIME_ID) : mb_clock_wall();
+}
+
 // An instant of the simulation is about to begin: it does when the wall says so. (It may be late: what came
 // while a step ran is looked at after it.)
 static mb_status await(void *self, const mb_sim *sim, double next_s, mb_error *error) {
@@ -84,10 +93,11 @@ static mb_status await(void *self, const mb_sim *sim, double next_s, mb_error *e
     mb_live_clock *c = self;
     if (!c->sim) {
         c->sim = sim;
-        c->origin_s = mb_clock_wall() - next_s;
+        c->origin_s = c->last_end_s = now_s(c);
+        c->origin_s -= next_s;
     }
     const double from = mb_clock_wall();
-    if (!c->wall) return MB_OK;
+    if (c->time != MB_LIVE_WALL) return MB_OK;
     const double spin_s = 1e-4; // a sleep may be late by about as much
     for (double left; (left = c->origin_s + next_s - mb_clock_wall()) > 0 && !atomic_load(c->stop);) {
         const double nap = fmin(left - spin_s, 0.02);
@@ -222,15 +232,27 @@ static mb_status step_of_requests(mb_live_clock *c, const mb_stepper *stepper, d
 // --------------------------------------------------------------------------------------------------
 
 // In the wall's time it has begun when the simulation could begin it; the steps of a whole batch, which are
-// all asked for at one instant, each after the one before.
+// all asked for at one instant, each after the one before. In the processor's, when the one before had ended.
 static void add_host(mb_live_clock *c, double from_s, double device_s, double *seconds) {
-    const double now = mb_clock_wall();
-    const double could = c->begun_s == c->sim->now_s ? c->last_end_s : c->origin_s + c->sim->now_s;
+    const double now = now_s(c);
+    const bool follows = c->time == MB_LIVE_PROCESSOR || c->begun_s == c->sim->now_s;
+    const double could = follows ? c->last_end_s : c->origin_s + c->sim->now_s;
     c->begun_s = c->sim->now_s;
     c->last_end_s = now;
     c->sums->device_s += device_s;
     c->sums->host_s += fmax(0, from_s - could) + (now - from_s - device_s);
-    *seconds = c->wall ? now - could : device_s;
+    *seconds = c->time == MB_LIVE_STEPS ? device_s : now - could;
+}
+
+// Beside what the scenario's model says of it.
+static void compare(mb_live_clock *c, const mb_step_shape *shape, double took_s, mb_error *error) {
+    double law_s = 0;
+    mb_latency exact = *c->law;
+    exact.noise = 0;
+    bool ignored;
+    if (mb_latency_step(&exact, shape, NULL, &law_s, &ignored, error)) return;
+    c->sums->law_s += law_s;
+    c->sums->miss_s += fabs(took_s - law_s);
 }
 
 mb_status mb_live_clock_step(void *self, const mb_step_shape *shape, double *seconds, mb_error *error) {
@@ -240,7 +262,7 @@ mb_status mb_live_clock_step(void *self, const mb_step_shape *shape, double *sec
         return mb_fail(error, MB_BAD_INPUT,
                        "live: a step of %llu requests; the device was opened for %u (cluster.max_requests)",
                        (unsigned long long)rows, c->most);
-    const double from = mb_clock_wall();
+    const double from = now_s(c);
     const taken before = look_at_processor();
     const mb_engine *engine = &c->sim->replicas[0]->engine;
     double device_s = 0;
@@ -248,14 +270,10 @@ mb_status mb_live_clock_step(void *self, const mb_step_shape *shape, double *sec
                                  ? step_of_requests(c, engine->stepper, &device_s, error)
                                  : step_of_shape(c, shape, &device_s, error);
     if (status) return status;
-    c->sums->lost_s += lost_since(&before);
+    if (c->time != MB_LIVE_PROCESSOR) c->sums->lost_s += lost_since(&before);
     c->sums->steps++;
     c->sums->tokens += shape->prefill_tokens + shape->decode_requests;
     add_host(c, from, device_s, seconds);
-    double law_s = 0;
-    mb_latency exact = *c->law;
-    exact.noise = 0;
-    bool ignored;
-    if (mb_latency_step(&exact, shape, NULL, &law_s, &ignored, error) == MB_OK) c->sums->law_s += law_s;
+    compare(c, shape, *seconds, error);
     return MB_OK;
 }

@@ -18,19 +18,30 @@ typedef struct mb_live_sums {
     uint64_t steps, tokens, sequences;
     double device_s, host_s, idle_s; // host: from when a step could begin to when it did
     double law_s;                    // what the scenario's model says of the same steps
+    double miss_s;                   // by how much that is beside each step, either way
     double lost_s;                   // of the device's, in which something else had the processor
 } mb_live_sums;
 
 void mb_live_sums_add(mb_live_sums *sums, const mb_live_sums *more);
 // By what share steps, with the host's time, took longer than the scenario's model says of them.
 double mb_live_excess(const mb_live_sums *sums);
+// By what share the model is beside a step in the mean, of the time of all.
+double mb_live_miss(const mb_live_sums *sums);
 // A sentence on standard output where others had the processor for long.
 void mb_live_warn_busy(const mb_live_sums *sums);
+
+// What the time of the simulation is.
+typedef enum mb_live_time {
+    MB_LIVE_WALL,      // that of the wall: one replica, whose device is its own
+    MB_LIVE_PROCESSOR, // that in which this thread had the processor: steps, and the host's work between
+                       // them; idle time is not waited for. For machines that others use as well
+    MB_LIVE_STEPS, // that of the steps alone: replicas that take turns on a device
+} mb_live_time;
 
 typedef struct mb_live_clock {
     mb_probe_session *session;
     bool engine; // keeps sequences
-    bool wall;   // the time of the simulation is that of the wall: one replica, whose device is its own
+    mb_live_time time;
     const atomic_bool *stop;
     uint32_t most; // rows, and sequences of an engine
     mb_probe_row *rows;

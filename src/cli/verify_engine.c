@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The whole way in one command: a model of random weights, steps measured, a law fitted, a workload simulated
-// under it, and the same policies on the same requests driving the engine, more than once.
+// The whole way in one command: a model of random weights, steps measured, tables made of them, a workload
+// simulated under these, and the same policies on the same requests driving the engine, more than once.
 #include "cli/verify_engine.h"
 
 #include "base/lists.h"
@@ -10,6 +10,8 @@
 #include "cli/stop.h"
 #include "cli/verify_report.h"
 #include "fit/report.h"
+#include "fit/tables.h"
+#include "model/profile.h"
 #include "probe/gguf.h"
 #include "probe/measure.h"
 #include "report/files.h"
@@ -32,7 +34,7 @@ enum {
     MOST_REQUESTS = 16, // at once
     BATCH = 4           // by which the load is reckoned
 };
-static const double LOAD = 0.6, PROBE_S = 45;
+static const double LOAD = 0.6, PROBE_S = 300; // a busy machine takes several times the 15 s of a quiet one
 
 // Small enough that a step takes about a millisecond of a processor, and not so small that little else
 // counts.
@@ -53,14 +55,15 @@ typedef struct options {
     size_t policy_count;
     uint32_t repeats;
     double seconds; // of a live run
+    bool processor; // the clock is that of the processor
     bool help;
 } options;
 
 typedef struct check {
     const options *o;
     char *folder;
-    mb_strbuf model, steps, again, script; // paths
-    mb_step_fit fit;
+    mb_strbuf model, steps, tables, again, script; // paths
+    mb_profile *profile;
     double rate, host_s;
     uint32_t requests;
 } check;
@@ -71,13 +74,15 @@ typedef struct check {
 static void print_help(void) {
     fputs("usage: mbsand verify --engine llama [options]\n\n"
           "How far are simulation and a real engine apart on this machine? Measures steps of llama.cpp\n"
-          "(a plugin, `make probe-llama`), fits a law, simulates a workload under it, and lets the same\n"
+          "(a plugin, `make probe-llama`), simulates a workload under these, and lets the same\n"
           "policies drive the engine with the same requests, on the clock of the wall; more than once,\n"
           "since two runs differ too. Takes about a minute.\n\n"
           "      --model-file FILE    a GGUF; else a small model of random weights is written\n"
           "  -p, --policy NAME|FILE   compare these, the first with each other (vllm_v1 and vllm_v0)\n"
           "      --repeats N          live runs of each (2)\n"
           "      --seconds S          of a live run (10)\n"
+          "      --clock CLOCK        wall (default), or processor: only the time in which this program had\n"
+          "                           a processor counts, and nothing is waited for; on a busy machine\n"
           "  -o, --output DIR         keep the model, the steps and the scenario there\n"
           "  -h, --help               this text\n\n"
           "Exit code: 0 measured, whatever the difference; 1 a run failed; 2 the command or its input is "
@@ -107,6 +112,11 @@ static int take(options *o, int option) {
         if (*end || o->repeats < 1 || o->repeats > 100)
             return mb_cli_usage("verify", "--repeats: '%s' is not a whole number from 1 to 100", optarg);
         return 0;
+    case 'c':
+        o->processor = strcmp(optarg, "processor") == 0;
+        if (!o->processor && strcmp(optarg, "wall") != 0)
+            return mb_cli_usage("verify", "--clock: '%s' is unknown; there are wall and processor", optarg);
+        return 0;
     case 's':
         o->seconds = strtod(optarg, &end);
         if (*end || !(o->seconds > 0 && o->seconds <= 3600))
@@ -119,11 +129,15 @@ static int take(options *o, int option) {
 }
 
 static int parse(int argc, char **argv, options *o) {
-    static const struct option LONG[] = {
-        {"engine", required_argument, NULL, 'e'},  {"model-file", required_argument, NULL, 'f'},
-        {"policy", required_argument, NULL, 'p'},  {"repeats", required_argument, NULL, 'r'},
-        {"seconds", required_argument, NULL, 's'}, {"output", required_argument, NULL, 'o'},
-        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
+    static const struct option LONG[] = {{"engine", required_argument, NULL, 'e'},
+                                         {"model-file", required_argument, NULL, 'f'},
+                                         {"policy", required_argument, NULL, 'p'},
+                                         {"repeats", required_argument, NULL, 'r'},
+                                         {"seconds", required_argument, NULL, 's'},
+                                         {"clock", required_argument, NULL, 'c'},
+                                         {"output", required_argument, NULL, 'o'},
+                                         {"help", no_argument, NULL, 'h'},
+                                         {NULL, 0, NULL, 0}};
     *o = (options){.repeats = 2, .seconds = 10};
     optind = 1;
     opterr = 0;
@@ -161,33 +175,57 @@ static mb_status make_folder(check *c, mb_error *error) {
     else
         mb_strbuf_printf(&c->model, "%s/model.gguf", c->folder);
     mb_strbuf_printf(&c->steps, "%s/steps.csv", c->folder);
+    mb_strbuf_printf(&c->tables, "%s/tables", c->folder);
     mb_strbuf_printf(&c->again, "%s/again.csv", c->folder);
     mb_strbuf_printf(&c->script, "%s/workload.lua", c->folder);
-    return c->model.failed || c->steps.failed || c->again.failed || c->script.failed ? mb_fail_memory(error)
-                                                                                     : MB_OK;
+    return c->model.failed || c->steps.failed || c->tables.failed || c->again.failed || c->script.failed
+               ? mb_fail_memory(error)
+               : MB_OK;
+}
+
+static const char *const TABLES[] = {"dense.csv", "per_sequence.csv", "attention.csv"};
+enum { TABLE_COUNT = sizeof TABLES / sizeof *TABLES };
+
+static void remove_tables(const check *c) {
+    for (size_t i = 0; i < TABLE_COUNT; i++) {
+        char *path = mb_paths_join(c->tables.text, TABLES[i]);
+        if (path) unlink(path);
+        free(path);
+    }
+    rmdir(c->tables.text);
 }
 
 static void leave_folder(check *c) {
     if (c->folder && !c->o->output) {
         if (!c->o->model_file && c->model.text) unlink(c->model.text);
         if (c->steps.text) unlink(c->steps.text);
+        if (c->tables.text) remove_tables(c);
         if (c->again.text) unlink(c->again.text);
         if (c->script.text) unlink(c->script.text);
         rmdir(c->folder);
     }
     free(c->folder);
+    mb_profile_free(c->profile);
     mb_strbuf_deinit(&c->model);
     mb_strbuf_deinit(&c->steps);
+    mb_strbuf_deinit(&c->tables);
     mb_strbuf_deinit(&c->again);
     mb_strbuf_deinit(&c->script);
 }
 
-// --- steps, and the law
+// --- steps, and the tables
 // ----------------------------------------------------------------------------------------
 
-static mb_step_coefficients prompts_of(const mb_step_law *law) {
-    if (law->split) return law->prompts;
-    return (mb_step_coefficients){law->base_s, law->per_token_s, law->per_context_s, law->per_request_s};
+// What the tables say of decodes and, unless `chunk` is 0, a chunk of a prompt.
+static double seconds_of(const check *c, double decodes, double context, double chunk, double prefix) {
+    const mb_chunk prompt = {.prefix = (uint32_t)prefix, .tokens = (uint32_t)chunk};
+    const mb_step_shape shape = {.decode_requests = (uint32_t)decodes,
+                                 .decode_context = (uint64_t)(decodes * context),
+                                 .prefill_requests = chunk > 0,
+                                 .prefill_tokens = (uint64_t)chunk,
+                                 .chunks = &prompt};
+    bool ignored = false;
+    return mb_profile_seconds(c->profile, &shape, 0, &ignored);
 }
 
 static mb_status measure_grid(const check *c, const mb_list *batches, const mb_list *lengths,
@@ -202,14 +240,14 @@ static mb_status measure_grid(const check *c, const mb_list *batches, const mb_l
             sizes[k][i] = (uint32_t)lists[k]->values[i];
     unlink(path); // of another run
     const mb_probe_task task = {.backend = backend,
-                                .subject = {.file = c->model.text},
+                                .subject = {.file = c->model.text, .processor = c->o->processor},
                                 .name = c->o->model_file ? c->o->model_file : SMALL.name,
                                 .grid = MB_PROBE_STEPS,
                                 .batches = sizes[0],
                                 .batch_count = batches->count,
                                 .lengths = sizes[1],
                                 .length_count = lengths->count,
-                                .trials = 7,
+                                .trials = 5,
                                 .budget_s = PROBE_S,
                                 .seed = SEED,
                                 .path = path,
@@ -219,79 +257,72 @@ static mb_status measure_grid(const check *c, const mb_list *batches, const mb_l
     return status;
 }
 
-// Every size of a batch that the workload has, not powers of two alone: kernels take several rows at a time.
+// Every batch that the workload has, not powers of two alone, and chunks on both sides of 64 tokens: kernels
+// take several rows at a time, and attention is another kernel for 64 queries and more.
 static mb_status measure(check *c, mb_error *error) {
-    const mb_list batches = {(uint64_t[]){1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16}, 12},
-                  lengths = {(uint64_t[]){16, 32, 64, 96, 160}, 5};
+    mb_list batches = {(uint64_t[MOST_REQUESTS]){0}, MOST_REQUESTS};
+    for (uint64_t i = 0; i < MOST_REQUESTS; i++)
+        batches.values[i] = i + 1;
+    const mb_list lengths = {(uint64_t[]){16, 32, 63, 64, 96, MOST_PROMPT + MOST_OUTPUT}, 6};
     mb_probe_summary summary;
     const mb_status status = measure_grid(c, &batches, &lengths, c->steps.text, &summary, error);
     if (!status)
         mb_cli_say(stdout, "%s\n%zu of %zu kinds of steps measured in %.1f s\n", summary.device,
                    summary.measured, summary.cells, summary.seconds);
+    if (!status && !summary.complete)
+        return mb_fail(error, MB_FAILED,
+                       "this machine, or the model, is too slow: %zu of %zu kinds of steps were measured in "
+                       "%.0f s, and all "
+                       "are needed",
+                       summary.measured, summary.cells, PROBE_S);
     return status;
 }
 
 // Some of them once more: has the machine become another?
 static mb_status measure_again(const check *c, double *drift, mb_error *error) {
+    static const mb_csv_kind *const KINDS[] = {&mb_probe_log_kind};
     const mb_list batches = {(uint64_t[]){2, 5, 8}, 3}, lengths = {(uint64_t[]){32, 64}, 2};
     mb_probe_summary summary;
-    mb_step_log *log = NULL;
+    mb_number_csv csv = {0};
     mb_status status = measure_grid(c, &batches, &lengths, c->again.text, &summary, error);
-    if (!status) status = mb_step_log_read(c->again.text, &log, error);
-    if (status) return status;
+    if (!status) status = mb_number_csv_read(c->again.text, KINDS, 1, &csv, error);
     double measured = 0, said = 0;
-    for (size_t i = 0; i < log->count; i++) {
-        const mb_logged_step *s = &log->steps[i];
-        const mb_step_coefficients p = prompts_of(&c->fit.law);
-        measured += s->time_s;
-        said += s->tokens > s->requests
-                    ? p.base_s + p.per_token_s * s->tokens + p.per_context_s * s->context +
-                          p.per_request_s * s->requests
-                    : mb_step_law_predict(&c->fit.law, s->tokens, s->context, s->requests);
+    for (size_t i = 0; i < csv.count && !status; i++) {
+        const double *v = csv.rows[i].value;
+        measured += v[MB_PROBE_LOG_TIME];
+        said += seconds_of(c, v[MB_PROBE_LOG_DECODES], v[MB_PROBE_LOG_CONTEXT] + 1, v[MB_PROBE_LOG_CHUNK],
+                           v[MB_PROBE_LOG_PREFIX]);
     }
+    mb_number_csv_deinit(&csv);
     *drift = measured / said - 1;
-    mb_step_log_free(log);
-    return MB_OK;
-}
-
-static mb_status fit(check *c, mb_error *error) {
-    mb_step_log *log;
-    mb_status status = mb_step_log_read(c->steps.text, &log, error);
-    if (status) return status;
-    mb_step_fit_how how = {.weight = MB_FIT_RELATIVE, .split = true};
-    mb_error ignored;
-    if (mb_fit_step_law(log, &how, &c->fit, &ignored)) { // too few of one kind
-        how.split = false;
-        status = mb_fit_step_law(log, &how, &c->fit, error);
-    }
-    mb_step_log_free(log);
     return status;
 }
 
-// A rate of which batches of four decodes would be LOAD of what the law says that the engine can do.
+static mb_status tabulate(check *c, mb_error *error) {
+    mb_step_tables tables;
+    mb_status status = mb_step_tables_read(c->steps.text, &tables, error);
+    const mb_strbuf *const texts[TABLE_COUNT] = {&tables.dense, &tables.sequence, &tables.attention};
+    if (!status) status = mb_output_dir(c->tables.text, error);
+    for (size_t i = 0; i < TABLE_COUNT && !status; i++) {
+        char *path = mb_paths_join(c->tables.text, TABLES[i]);
+        status = path ? mb_output_text(path, texts[i], error) : mb_fail_memory(error);
+        free(path);
+    }
+    mb_step_tables_deinit(&tables);
+    return status ? status : mb_profile_read(c->tables.text, 1, (mb_expert_ranks){0}, &c->profile, error);
+}
+
+// A rate of which batches of four decodes would be LOAD of what the engine can do by the tables.
 static void set_load(check *c) {
-    const mb_step_law *law = &c->fit.law;
     const double prompt = (1 + MOST_PROMPT) / 2.0, output = (1 + MOST_OUTPUT) / 2.0;
-    const double decode_s = mb_step_law_predict(law, BATCH, BATCH * (prompt + output / 2), BATCH);
-    const double request_s = prompt * prompts_of(law).per_token_s + output * decode_s / BATCH;
+    const double decode_s = seconds_of(c, BATCH, prompt + output / 2, 0, 0);
+    const double request_s = seconds_of(c, 0, 0, prompt, 0) + output * decode_s / BATCH;
     c->rate = LOAD / request_s;
     c->requests = (uint32_t)fmin(100000, fmax(30, c->o->seconds * c->rate));
 }
 
 // --- the workload
 // ----------------------------------------------------------------------------------------------
-
-static void add_law(mb_strbuf *text, const mb_step_law *law) {
-    const mb_step_coefficients p = prompts_of(law);
-    mb_strbuf_printf(text, "base = %s, ", mb_exact(law->base_s).text);
-    mb_strbuf_printf(text, "per_token = %s, ", mb_exact(law->per_token_s).text);
-    mb_strbuf_printf(text, "per_context = %s, ", mb_exact(law->per_context_s).text);
-    mb_strbuf_printf(text, "per_request = %s,\n    ", mb_exact(law->per_request_s).text);
-    mb_strbuf_printf(text, "prompts = { base = %s, ", mb_exact(p.base_s).text);
-    mb_strbuf_printf(text, "per_token = %s, ", mb_exact(p.per_token_s).text);
-    mb_strbuf_printf(text, "per_context = %s, ", mb_exact(p.per_context_s).text);
-    mb_strbuf_printf(text, "per_request = %s },\n    ", mb_exact(p.per_request_s).text);
-}
 
 static mb_status write_script(check *c, uint32_t requests, mb_error *error) {
     mb_strbuf text = {0};
@@ -305,13 +336,12 @@ static mb_status write_script(check *c, uint32_t requests, mb_error *error) {
         "  },\n"
         "  cluster = { kv_block = 16, kv_blocks = %d, token_budget = %d, max_requests = %d, "
         "prefix_cache = false },\n"
-        "  latency = latency.step {\n    ",
+        "  latency = latency.profile \"tables\" { layers = 1, host = %s }, -- host: measured in a run of its "
+        "own\n"
+        "  policies = {},\n  seeds = 1,\n}\n",
         c->o->engine, c->o->engine, mb_exact(c->rate).text, MOST_PROMPT, MOST_OUTPUT, requests,
-        (MOST_PROMPT + MOST_OUTPUT) / 16 * MOST_REQUESTS, TOKEN_BUDGET, MOST_REQUESTS);
-    add_law(&text, &c->fit.law);
-    mb_strbuf_printf(&text,
-                     "host = %s, -- measured in a run of its own\n  },\n  policies = {},\n  seeds = 1,\n}\n",
-                     mb_exact(c->host_s).text);
+        (MOST_PROMPT + MOST_OUTPUT) / 16 * MOST_REQUESTS, TOKEN_BUDGET, MOST_REQUESTS,
+        mb_exact(c->host_s).text);
     const mb_status status =
         text.failed ? mb_fail_memory(error) : mb_output_text(c->script.text, &text, error);
     mb_strbuf_deinit(&text);
@@ -330,7 +360,10 @@ static mb_status load(const check *c, uint64_t seed, size_t policies, mb_scenari
 }
 
 static mb_live_question question_of(const check *c) {
-    return (mb_live_question){.backend = c->o->engine, .model_file = c->model.text, .stop = mb_stop_flag()};
+    return (mb_live_question){.backend = c->o->engine,
+                              .model_file = c->model.text,
+                              .processor = c->o->processor,
+                              .stop = mb_stop_flag()};
 }
 
 // What the host takes of a step: the policy, the queues, this program. By a run with other requests.
@@ -354,7 +387,7 @@ static mb_status measure_host(check *c, mb_error *error) {
 static mb_status compare(check *c, mb_error *error) {
     mb_scenario *scenario = NULL;
     mb_live live = {0};
-    mb_verified found = {.repeats = c->o->repeats};
+    mb_verified found = {.repeats = c->o->repeats, .processor = c->o->processor};
     const mb_live_question question = question_of(c);
     const mb_run_options how = {.stop = mb_stop_flag(), .walls = true};
     mb_status status = write_script(c, c->requests, error);
@@ -383,11 +416,9 @@ static mb_status verify(check *c, mb_error *error) {
     mb_status status = make_folder(c, error);
     if (!status && !c->o->model_file) status = mb_gguf_write(c->model.text, &SMALL, SEED, error);
     if (!status) status = measure(c, error);
-    if (!status) status = fit(c, error);
+    if (!status) status = tabulate(c, error);
     if (status) return status;
     set_load(c);
-    mb_cli_say(stdout, "The law misses a step by %.1f %% in the mean (%.1f %% where it was not fitted).\n",
-               100 * c->fit.mape, 100 * c->fit.held_out_mape);
     status = measure_host(c, error);
     if (status) return status;
     mb_cli_say(

@@ -7,8 +7,9 @@
 typedef struct mb_verified {
     mb_results simulated, *real; // [repeats]
     uint32_t repeats;
+    bool processor;    // the clock was that of the processor
     mb_live_sums sums; // of all live runs
-    double drift;      // of the device: the law's steps, measured again at the end, against the law; a share
+    double drift;      // of the device: steps measured again at the end, against the tables; a share
 } mb_verified;
 
 // Every measure of every policy in both worlds; who is ahead of the first; one sentence.

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { MB_CSV_MOST_COLUMNS = 4, MB_CSV_MOST_ROWS = 4000000 };
+enum { MB_CSV_MOST_COLUMNS = 5, MB_CSV_MOST_ROWS = 4000000 };
 
 typedef struct mb_csv_column {
     const char *name;

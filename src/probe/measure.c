@@ -35,11 +35,32 @@ static bool add_cell(run *r, mb_probe_step step) {
     return true;
 }
 
+// Decodes beside a chunk. Of an engine, whose steps may become tables (fit/tables.h), with the fewest and the
+// most decodes, and with contexts at both ends.
+static bool plan_mixed(run *r, size_t chunks) {
+    const mb_probe_task *t = r->task;
+    const bool engine = mb_probe_is_engine(t->backend);
+    const size_t last = t->batch_count - 1, apart = engine && last > 3 ? last / 3 : 2;
+    const uint32_t ends[] = {t->lengths[0], t->lengths[t->length_count - 1]},
+                   middle = t->lengths[t->length_count / 2];
+    bool good = true;
+    for (size_t c = 0; c < (engine && t->length_count > 1 ? 2 : 1); c++)
+        for (size_t b = 0; b <= last; b += apart)
+            for (size_t l = 0; l < chunks; l++)
+                good =
+                    good &&
+                    add_cell(r, (mb_probe_step){.chunks = 1,
+                                                .chunk = t->lengths[l],
+                                                .decodes = t->batches[engine && b + apart > last ? last : b],
+                                                .context = engine ? ends[c] : middle});
+    return good;
+}
+
 // Steps of decodes, of one chunk at the start of a prompt, of one after the longest, and of chunks and
 // decodes. Neighbours have their contexts in common: an engine computes these.
 static bool plan_steps(run *r) {
     const mb_probe_task *t = r->task;
-    const uint32_t far = t->lengths[t->length_count - 1], middle = t->lengths[t->length_count / 2];
+    const uint32_t far = t->lengths[t->length_count - 1];
     bool good = true;
     for (size_t l = 0; l < t->length_count; l++)
         for (size_t b = 0; b < t->batch_count; b++)
@@ -47,17 +68,15 @@ static bool plan_steps(run *r) {
     size_t chunks = 0; // that are short enough
     while (chunks < t->length_count && t->lengths[chunks] <= PREFILL_TOKENS)
         chunks++;
+    // Chunks as small as batches: kernels change where a few rows become many.
+    for (size_t b = 0; b < t->batch_count && mb_probe_is_engine(t->backend); b++)
+        if (t->batches[b] < t->lengths[0])
+            good = good && add_cell(r, (mb_probe_step){.chunks = 1, .chunk = t->batches[b]});
     for (size_t l = 0; l < chunks; l++)
         good = good && add_cell(r, (mb_probe_step){.chunks = 1, .chunk = t->lengths[l]});
     for (size_t l = 0; l < chunks; l++)
         good = good && add_cell(r, (mb_probe_step){.chunks = 1, .chunk = t->lengths[l], .prefix = far});
-    for (size_t b = 0; b < t->batch_count; b += 2)
-        for (size_t l = 0; l < chunks; l++)
-            good = good && add_cell(r, (mb_probe_step){.chunks = 1,
-                                                       .chunk = t->lengths[l],
-                                                       .decodes = t->batches[b],
-                                                       .context = middle});
-    return good;
+    return good && plan_mixed(r, chunks);
 }
 
 static bool plan_batches(run *r) {
@@ -107,7 +126,8 @@ static mb_status open_file(run *r) {
     identity(r, own, sizeof own);
     mb_strbuf_printf(&head, "%s\n# device: %s\n# each time: ", own, r->summary->device);
     if (mb_probe_is_engine(r->task->backend))
-        mb_strbuf_printf(&head, "a whole step and its likeliest tokens");
+        mb_strbuf_printf(&head, "a whole step and its likeliest tokens%s",
+                         r->task->subject.processor ? ", of the processor's time" : "");
     else
         mb_strbuf_printf(&head, "%u layers' worth and the head", r->task->subject.model->layers);
     mb_strbuf_printf(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "probe/session.h"
 
+#include "base/clock.h"
 #include "base/paths.h"
 #include "probe/cpu.h"
 
@@ -17,6 +18,7 @@ struct mb_probe_session {
     mb_probe_device *device;
     mb_probe_shape shape;
     uint32_t layers; // of the model
+    bool processor;  // whose time is told
     mb_probe_row *rows;
     uint32_t *order; // blocks as a long-running engine deals them out: far from ascending
 };
@@ -163,6 +165,7 @@ mb_status mb_probe_session_open(const mb_probe_backend *backend, const mb_probe_
     // Each row may end in a block of its own.
     const uint64_t blocks = limits->kv_tokens / BLOCK + limits->rows + 1;
     s->backend = backend;
+    s->processor = engine && subject->processor;
     s->shape = (mb_probe_shape){.block = BLOCK,
                                 .blocks = blocks > UINT32_MAX / BLOCK ? UINT32_MAX / BLOCK : (uint32_t)blocks,
                                 .most_tokens = limits->tokens,
@@ -227,11 +230,19 @@ static mb_status hold_rows(mb_probe_session *s, uint32_t count, mb_error *error)
     return status;
 }
 
+static mb_status run_engine(mb_probe_session *s, const mb_probe_row *rows, uint32_t count, double *seconds,
+                            mb_error *error) {
+    const double from = mb_clock_read(CLOCK_THREAD_CPUTIME_ID);
+    const mb_status status = s->backend->run(s->device, rows, count, 0, true, seconds, error);
+    if (s->processor) *seconds = mb_clock_read(CLOCK_THREAD_CPUTIME_ID) - from;
+    return status;
+}
+
 // A few layers stand for all; the head is run once. An engine runs all of them.
 static mb_status run(mb_probe_session *s, uint32_t count, uint32_t layers, double *seconds, mb_error *error) {
     if (s->backend->hold) {
         const mb_status held = hold_rows(s, count, error);
-        return held ? held : s->backend->run(s->device, s->rows, count, layers, true, seconds, error);
+        return held ? held : run_engine(s, s->rows, count, seconds, error);
     }
     const uint32_t sampled = s->layers < layers ? s->layers : layers;
     double of_layers = 0, of_head = 0;
@@ -300,5 +311,5 @@ mb_status mb_probe_session_hold(mb_probe_session *s, uint32_t sequence, uint32_t
 
 mb_status mb_probe_session_sequences(mb_probe_session *s, const mb_probe_row *rows, uint32_t count,
                                      double *seconds, mb_error *error) {
-    return s->backend->run(s->device, rows, count, 0, true, seconds, error);
+    return run_engine(s, rows, count, seconds, error);
 }

@@ -26,6 +26,8 @@ typedef struct mb_probe_session mb_probe_session;
 typedef struct mb_probe_subject {
     const mb_model_config *model;
     const char *file;
+    bool
+        processor; // of an engine: its times are those in which this thread had the processor, not the wall's
 } mb_probe_subject;
 
 bool mb_probe_is_engine(const mb_probe_backend *backend);

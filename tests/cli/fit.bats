@@ -160,6 +160,48 @@ has: tokens, time_s" "$MBSAND" fit short.csv
         "$MBSAND" fit steps.csv --format jsn
 }
 
+@test "steps as tables, which say of each measured step what was measured" {
+    cat >steps.csv <<'CSV'
+# mbsand probe: steps of some model
+tokens,context,requests,time_s,spread_s,trials,chunk,prefix,decodes,decode_context
+1,17,1,2e-3,0,5,0,0,1,16
+1,33,1,2.16e-3,0,5,0,0,1,32
+3,51,3,3e-3,0,5,0,0,3,16
+3,99,3,3.3e-3,0,5,0,0,3,32
+4,0,1,3e-3,0,5,4,0,0,0
+64,0,1,8e-3,0,5,64,0,0,0
+16,0,1,5e-3,0,5,16,0,0,0
+32,0,1,4e-3,0,5,32,0,0,0
+16,0,1,6e-3,0,5,16,64,0,0
+32,0,1,4.5e-3,0,5,32,64,0,0
+17,17,2,5.5e-3,0,5,16,0,1,16
+19,51,4,6.5e-3,0,5,16,0,3,16
+33,17,2,4.2e-3,0,5,32,0,1,16
+35,51,4,5.2e-3,0,5,32,0,3,16
+CSV
+    run "$MBSAND" fit steps.csv --tables tables
+    [ "$output" = '14 steps are in tables; next: latency = latency.profile "tables" { layers = 1 }' ]
+    # A prompt of 16 tokens, 5 ms; two decodes, 2 and 2.01 ms; one of 16 beside a decode, 5.5 ms; of 32 tokens, faster than 16.
+    cat >s.lua <<'LUA'
+return scenario {
+  workload = requests { { 0, 16, 3 }, { 1, 16, 1 }, { 2, 32, 1 }, { 3, 16, 2 }, { 3.001, 32, 1 } },
+  cluster = { kv_block = 16, kv_blocks = 100, token_budget = 64, max_requests = 8 },
+  latency = latency.profile "tables" { layers = 1 }, policies = { "vllm_v1" }, seeds = 1,
+}
+LUA
+    "$MBSAND" s.lua --quiet --out o --dump requests
+    awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next } { printf "%.6f ", $at["end_s"] - $at["arrival_s"] }' o/requests-*.csv >took
+    [ "$(cat took)" = "0.009010 0.005000 0.004000 0.009200 0.008200 " ] || { cat took; return 1; }
+    grep -v ',0,0,0$' steps.csv >chunkless.csv
+    fails "mbsand: chunkless.csv: tables need chunks of two sizes alone at the start of a prompt (prefix 0, decodes 0)" "$MBSAND" fit chunkless.csv --tables t
+    grep -v ',0,0,[13],' steps.csv >decodeless.csv
+    fails "mbsand: decodeless.csv: tables need steps of decodes alone (chunk 0)" "$MBSAND" fit decodeless.csv --tables t
+    (cat steps.csv; echo "16,0,1,5e-3,0,5,16,0,0,0") >twice.csv
+    fails "mbsand: twice.csv:17: a chunk of 16 tokens at the start of a prompt was given before" "$MBSAND" fit twice.csv --tables t
+    fails "mbsand: fit: --tables fits no law, so there is nothing to draw or print of it" "$MBSAND" fit steps.csv --tables t --plot x.svg
+    [ ! -e t ]
+}
+
 # What vLLM 0.27 prints of 200 iterations that take 5 ms + 20 us T + 50 ns K, with prompts 8 ms + 30 us T + 50 ns K; K is what was
 # in use after the iteration before, and a token of each decode.
 vllm_log() {

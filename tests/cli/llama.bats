@@ -29,8 +29,8 @@ LUA
     run "$MBSAND" probe --backend llama --model-file tiny.gguf --batch 1,3,8 --seq 8,32 --trials 1 -o steps.csv
     [ "$status" -eq 0 ]
     says "steps.csv is complete; next: mbsand fit steps.csv"
-    says "14 cells measured"
-    [ "$(grep -vc '^#\|^tokens' steps.csv)" -eq 14 ]
+    says "20 cells measured"
+    [ "$(grep -vc '^#\|^tokens' steps.csv)" -eq 20 ]
     grep -q '^# mbsand probe: steps of tiny.gguf, llama, file$' steps.csv
     "$MBSAND" fit steps.csv -o law.lua >/dev/null
     sed 's|latency = .*|latency = latency.step(dofile("law.lua")),|' live.lua >calibrated.lua
@@ -65,7 +65,7 @@ LUA
     run "$MBSAND" verify --engine llama --model-file tiny.gguf --repeats 2 --seconds 0.2 -p vllm_v1 -p vllm_v0 -o kept
     echo "$output"
     [ "$status" -eq 0 ]
-    says "100 of 100 kinds of steps measured"
+    says "171 of 171 kinds of steps measured"
     says "policy measure simulated live difference live runs vllm_v1 ttft_mean_s"
     says "vllm_v0 against vllm_v1, mean E2E: "
     says "live runs among each other by up to "
@@ -76,6 +76,18 @@ LUA
         awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next } { t += $at["prompt_tokens"] + $at["output_tokens"] - 1 } END { print t }' o/requests-*.csv)
     says " steps of $((4 * tokens)) tokens, "
     [ -e kept/steps.csv ] && [ ! -e kept/model.gguf ]
+    grep -q 'latency.profile "tables" { layers = 1, host = ' kept/workload.lua
+    # By the clock of the processor nothing is waited for.
+    run "$MBSAND" verify --engine llama --model-file tiny.gguf --repeats 1 --seconds 0.2 -p vllm_v1 --clock processor -o cpu
+    echo "$output"
+    [ "$status" -eq 0 ]
+    says "171 of 171 kinds of steps measured"
+    says ", idle 0.0 s"
+    says "The clock was that of the processor: nothing was waited for."
+    grep -q "likeliest tokens, of the processor's time, " cpu/steps.csv
+    run "$MBSAND" verify --engine llama --clock sun
+    [ "$status" -eq 2 ]
+    says "--clock: 'sun' is unknown; there are wall and processor"
     run "$MBSAND" verify --engine vllm
     [ "$status" -eq 2 ]
     says "--engine: 'vllm' is unknown; there is llama"
