@@ -35,7 +35,7 @@ typedef enum mb_live_time {
     MB_LIVE_WALL,      // that of the wall: one replica, whose device is its own
     MB_LIVE_PROCESSOR, // that in which this thread had the processor: steps, and the host's work between
                        // them; idle time is not waited for. For machines that others use as well
-    MB_LIVE_STEPS, // that of the steps alone: replicas that take turns on a device
+    MB_LIVE_STEPS,     // that of the steps alone: replicas that take turns on a device
 } mb_live_time;
 
 typedef struct mb_live_clock {
