@@ -254,19 +254,21 @@ sbom:
 	@CC=$(CC) .ci/sbom $(VERSION) $(LUA_PACKAGE) >build/mbsand.cdx.json
 	@echo build/mbsand.cdx.json
 
-dist:
+# The tree, with the page in a browser as it was made.
+dist: page
 	@mkdir -p build
-	git archive --prefix=mbsand-$(VERSION)/ -o build/mbsand-$(VERSION).tar.gz HEAD
+	@git archive $$(ls $(PLAYGROUND)/* 2>/dev/null | sed '1s|^|--prefix=mbsand-$(VERSION)/$(PLAYGROUND)/\n|' | sed '/^build/s/^/--add-file=/') \
+	    --prefix=mbsand-$(VERSION)/ -o build/mbsand-$(VERSION).tar.gz HEAD
 	@echo build/mbsand-$(VERSION).tar.gz
 
-deb:
+deb: page
 	@.ci/packages deb
 	@packaging/deb $(VERSION) CC=$(CC) LUA=$(LUA)
 
 # Every library inside, and a folder to unpack anywhere: bin/mbsand finds its scripts beside itself. Without the probe's
 # plugin, which would have to be loaded.
 STATIC := build/static/mbsand-$(VERSION)-linux-$(shell uname -m)
-static:
+static: page
 	@.ci/packages build
 	@rm -rf build/static && $(MAKE) --no-print-directory OUT=build/static/objects PACKAGE_LIBS="$(shell pkg-config --static --libs $(PACKAGES) 2>/dev/null)" \
 	    LINK_FLAGS="-static-pie -Wl,-z,relro,-z,now,-z,noexecstack" PREFIX= DESTDIR=$(CURDIR)/$(STATIC) files >/dev/null

@@ -21,10 +21,15 @@ WASM_LINK   := -O2 -s MODULARIZE=1 -s EXPORT_NAME=mbsand -s ENVIRONMENT=node,wor
 # Emscripten's scripts are Debian's Node's; another Node does not look for modules there.
 export NODE_PATH := $(NODE_PATH):/usr/share/nodejs
 
-.PHONY: playground playground-sources playground-files
+.PHONY: playground playground-sources playground-files page
 playground: playground-sources
 	@$(MAKE) --no-print-directory playground-files
 	@echo $(PLAYGROUND)/index.html
+
+# A release ships the page, so that its users need neither Emscripten nor npm.
+page:
+	@if command -v emcc >/dev/null && command -v npm >/dev/null; then $(MAKE) --no-print-directory playground; \
+	elif [ ! -e $(PLAYGROUND)/core.wasm ]; then echo "without the page in a browser: it is made where emscripten and npm are" >&2; fi
 
 playground-sources:
 	@.ci/packages playground

@@ -25,6 +25,16 @@ setup() {
             case $library in c | m) continue ;; esac
             grep -qE "^$library" <<<"$named" || { echo "missing: $library"; exit 1; }
         done
+    # And what the page in a browser is bundled from, with versions and licences.
+    jq -c '.packages | to_entries[] | select(.key != "" and (.value.dev | not)) | [(.key | sub("^node_modules/"; "")), .value.version, .value.license]' \
+        "$root/src/playground/package-lock.json" | sort >"$BATS_TEST_TMPDIR/locked"
+    jq -c '.components[] | [.name, .version, .licenses[0].license.id]' "$root/build/mbsand.cdx.json" | sort >"$BATS_TEST_TMPDIR/named"
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/locked")" -ge 10 ]
+    [ -z "$(comm -23 "$BATS_TEST_TMPDIR/locked" "$BATS_TEST_TMPDIR/named")" ]
+    sed -n 's/^import .* from "\([^"]*\)";$/\1/p' "$root/src/playground/page/main.js" | grep -v '^fetched-' | while read -r part; do
+        grep -qF "[\"$(cut -d/ -f1-"$([[ $part == @* ]] && echo 2 || echo 1)" <<<"$part")\"," "$BATS_TEST_TMPDIR/named" || { echo "missing: $part"; exit 1; }
+    done
+    ! grep -qE 'esbuild|playwright|axe-core' "$BATS_TEST_TMPDIR/named"
 }
 
 @test "make release, in another folder: a program that prints the same bytes; of what it compiles as usual, the same bits" {
@@ -57,7 +67,8 @@ setup() {
     dpkg-deb -I "$package" | grep -q "Depends: .*libc6.*liblua5.4"
     dpkg-deb -x "$package" "$BATS_TEST_TMPDIR/there"
     for file in share/man/man1/mbsand.1.gz share/bash-completion/completions/mbsand share/zsh/vendor-completions/_mbsand \
-        share/fish/vendor_completions.d/mbsand.fish share/doc/mbsand/copyright; do
+        share/fish/vendor_completions.d/mbsand.fish share/doc/mbsand/copyright \
+        $([ ! -e build/playground/core.wasm ] || echo share/mbsand/playground/core.wasm share/mbsand/playground/licences.txt); do
         [ -s "$BATS_TEST_TMPDIR/there/usr/$file" ] || { echo "no $file"; return 1; }
     done
     for binary in "$MBSAND" "$BATS_TEST_TMPDIR/there/usr/bin/mbsand"; do
@@ -86,6 +97,7 @@ setup() {
     grep -qx ".Os mbsand $version" docs/mbsand.1
     make -s -n CC=gcc deb | grep -qF "packaging/deb $version "
     make -s -n dist | grep -qF "mbsand-$version.tar.gz"
+    for kind in deb static dist; do grep -qx "$kind: page" Makefile || { echo "$kind leaves the page in a browser out"; return 1; }; done
 }
 
 @test "the compiler that is missing is the one that is named" {
