@@ -212,8 +212,8 @@ char *mb_figure_beside(const char *path, const char *end) {
 // Lines that differ in colour (that the colour-blind tell apart as well), dashes and marks; with more than
 // eight a colour comes again with other dashes and another mark.
 static void add_styles(mb_strbuf *script, size_t count) {
-    static const char *const colors[] = {"0072b2", "d55e00", "009e73", "cc79a7",
-                                         "b98500", "56b4e9", "444444", "e69f00"};
+    static const char *const colors[] = {"034b96", "d75f00", "00815a", "b3589a",
+                                         "b28e52", "2299ec", "424446", "7a3b00"};
     static const char *const dashes[] = {"1", "(8,3)", "(2,2)", "(8,3,2,3)", "(14,4)"};
     static const int marks[] = {7, 5, 9, 11, 13, 6, 4, 8};
     for (size_t i = 0; i < count; i++)

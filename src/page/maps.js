@@ -10,7 +10,7 @@ const sweepMaps = ({ element, select, checkbox, show, withUnit, css, color, rati
     const a = channels(SHADES[k]), b = channels(SHADES[k + 1]);
     return "rgb(" + a.map((v, i) => Math.round(v + (b[i] - v) * (at - k))).join(",") + ")";
   }
-  const inkOn = (part) => (part > 0.52 ? "#000" : "#fff");
+  const inkOn = (part) => (part > 0.465 ? "#000" : "#fff");
   const ranged = (list) => [Math.min(...list), Math.max(...list)];
 
   // What is chosen where a sweep has more keys than a chart shows: { key: value }, and a control for each.
