@@ -450,8 +450,8 @@ end
 local function make_groups(equal, largest, block, moving)
   local groups = {}
   for i = 1, whole(2, 3) do
-    local count = not moving and chance(0.25) and whole(2, 3) or 1
-    groups[i] = { name = "g" .. i, gpus = moving and not equal and 1 or whole(1, 2) * count,
+    local count = chance(moving and 0.1 or 0.25) and whole(2, 3) or 1
+    groups[i] = { name = "g" .. i, gpus = (moving and not equal and 1 or whole(1, 2)) * count,
       pipeline = count > 1 and make_pipeline(count, equal) or nil,
       role = moving and (i == 2 and "decode" or pick{ "prefill", "prefill", "both" }) or nil,
       latency = (moving or chance(0.7)) and setmetatable(make_law(equal), { word = "latency.step" }) or nil,
@@ -493,6 +493,10 @@ local function make_scenario()
   elseif staged then
     cluster.async_scheduling, cluster.swap, cluster.pipeline = nil, nil, make_pipeline(staged, equal)
   end
+  if staged and not equal then -- batches of equal chunks on stages meet at one time, but for its last digit
+    cluster.token_budget = nil
+    for _, group in ipairs(cluster.groups or {}) do group.token_budget = nil end
+  end
   if cluster.reserve == "maximum" then cluster.kv_max_length = pick{ largest * block, block * math.ceil(largest / 2) } end
   s.cluster = cluster
   local last = s.requests[#s.requests].arrival
@@ -504,7 +508,7 @@ local function make_scenario()
   s.stop = chance(0.3) and 0.01 + last * 1.5 * uniform() or nil
   s.warmup = chance(0.3) and pick{ { requests = whole(1, 20) }, { seconds = 0.01 + last * 0.6 * uniform() } } or nil
   s.equal, s.why = equal, chance(0.6)
-  if not together and not staged and chance(0.3) then
+  if not together and chance(0.3) then
     s.failures = {}
     for id = 1, #replicas_of(s) do
       local at = 0

@@ -1,21 +1,22 @@
 -- Jumping from change to change gives the same bits as visiting every running request at every iteration (--step), on
 -- random scenarios, policies and seeds: every measure, and every row of every dump.
---   lua tests/oracle/fast_forward.lua [TRIPLES [SEED [BINARY [meddle]]]]
--- meddle: only the random policy, making random changes from every callback, also where they are refused.
+--   lua tests/oracle/fast_forward.lua [TRIPLES [SEED [BINARY [meddle | cluster]]]]
+-- meddle, cluster: as random_steps.lua has them. Of clusters so many scenarios are run, of one or two triples each.
 
 package.path = "tests/lua/?.lua;tests/oracle/?.lua;" .. package.path
 local tap = require "tap"
 local program = require "program"
 
 local wanted, seed = tonumber(arg[1]) or 1000, tonumber(arg[2]) or 1
-local binary, meddle = arg[3] or "build/mbsand", arg[4] == "meddle"
+local binary, mode = arg[3] or "build/mbsand", arg[4]
+local meddle, clustered = mode == "meddle", mode == "cluster"
 local work = os.getenv("TMPDIR") or "/tmp"
 local folder = os.tmpname()
 os.remove(folder)
 folder = work .. "/" .. folder:match("[^/]*$") .. ".ff"
 assert(os.execute("mkdir -p " .. folder))
 
-local draws = require("random_steps")(seed, folder, meddle)
+local draws = require("random_steps")(seed, folder, mode)
 local whole, scenario = draws.whole, draws.scenario
 
 local function run(path, out, option)
@@ -91,6 +92,18 @@ local function add_up(path)
   return count, wrong
 end
 
+-- What a random policy did to a cluster, by the names under which it wrote that down.
+local EVENTS = { "sent", "migrated", "copied", "handoff", "signal", "aborted", "up", "down", "draining", "off" }
+local events = {}
+for _, name in ipairs(EVENTS) do events[name] = 0 end
+
+local function count_events(path)
+  for line in io.lines(path) do
+    local name = line:match("^[^,]*,[^,]*,([%a]+),")
+    if events[name] then events[name] = events[name] + 1 end
+  end
+end
+
 -- Policies that claim never to leave a replica idle while the head of its queue would fit.
 local CONSERVING = {}
 for name in ("fcfs orca vllm_v0 vllm_v1 sarathi sjf srpt edf priority pang multi_bin_continuous round_robin random "
@@ -114,13 +127,17 @@ end
 
 local conserving, idle = 0, 0
 local done, number, served, failed, summed, wrong = 0, 0, 0, 0, 0, 0
-while done < wanted do
+local scenarios, refused = 0, 0
+while (clustered and scenarios or done) < wanted do
   number = number + 1
   local policies, seeds = whole(4, 8), whole(2, 4)
+  if clustered then policies, seeds = whole(1, 2), 1 end
   local path = scenario(number, policies, seeds)
+  scenarios = scenarios + 1
   local out = folder .. "/" .. number
   local a, b = run(path, out .. ".fast", ""), run(path, out .. ".slow", "--step")
-  local different = a ~= b or a > 1 or said(out .. ".fast") ~= said(out .. ".slow")
+  local different = a ~= b or said(out .. ".fast") ~= said(out .. ".slow")
+  refused = refused + (a > 1 and 1 or 0)
   local what = different and ("exit codes %d and %d: %s"):format(a, b, program.read(out .. ".fast.txt"):sub(1, 400))
     or difference(out .. ".fast", out .. ".slow")
   if what then
@@ -131,6 +148,7 @@ while done < wanted do
     if seconds > 0 then print(("# %s: idle with work for %g s"):format(path, seconds)) end
     idle, conserving = idle + seconds, conserving + runs
     for _, name in ipairs(files(out .. ".fast")) do
+      if clustered and name:find("^decisions") then count_events(out .. ".fast/" .. name) end
       if name:find("^requests") then
         for _ in program.read(out .. ".fast/" .. name):gmatch(",done[,\n]") do served = served + 1 end
         local count, bad = add_up(out .. ".fast/" .. name)
@@ -143,6 +161,14 @@ while done < wanted do
 end
 tap.equal(failed, 0, ("%d triples of scenario, policy and seed: jumping = stepping (%d requests served)"):format(done, served))
 tap.equal(meddle or served > (done < 100 and 1 or 10) * done, true, "most requests were served") -- a single file may have few
+tap.ok(refused <= scenarios / 50, refused .. " of the scenarios are refused", "more than a fiftieth")
+if clustered then
+  local list, least = {}, math.huge
+  for i, name in ipairs(EVENTS) do
+    list[i], least = events[name] .. " x " .. name, math.min(least, events[name])
+  end
+  tap.ok(least > 0 or scenarios < 20, scenarios .. " scenarios of clusters: " .. table.concat(list, ", "))
+end
 tap.equal(wrong, 0, ("the time of %d requests adds up, no part below 0"):format(summed))
 tap.equal(idle, 0, conserving .. " runs of policies that conserve work: no replica idle with work")
 if failed == 0 and idle == 0 then os.execute("rm -r " .. folder) end

@@ -125,7 +125,8 @@ function lifecycle.open(w)
     local to = record.origin or sim.queue
     if record.state == "moving" then w.moves.lose(record, replica) end
     if record.state == "running" then
-      why.fail(record, replica.under_way and sim.now - replica.under_way)
+      why.fail(record, sim.now, replica.under_way)
+      record.in_flight = nil
       record.attained, record.since = record.attained + sim.now - record.since, sim.now
     else
       w.unqueue(record.req)
@@ -138,7 +139,8 @@ function lifecycle.open(w)
   -- The step under way never was, and all that the memory held is gone.
   function life.fail(replica, repair)
     local run = replica.run
-    if run and not replica.boundary and run.step_end == sim.now then -- steps that end at this instant count
+    local line = replica.line
+    if line and line.leaves(sim.now) or run and not replica.boundary and run.step_end == sim.now then -- steps that end at this instant count
       replica.fails = { repair = repair }
       return
     end
@@ -148,6 +150,8 @@ function lifecycle.open(w)
       w.account(replica, function() end)
       if not replica.boundary and sim.now >= w.window.start then w.total.lost = w.total.lost + sim.now - run.step_start end
     end
+    local spent = line and line.cut(sim.now) or 0
+    if sim.now >= w.window.start then w.total.lost = w.total.lost + spent end
     replica.under_way = run and not replica.boundary and run.step_start or nil
     replica.run, replica.boundary, replica.swap_s, replica.last_end = nil, false, 0, nil
     for i = #lost, 1, -1 do lose(lost[i], replica) end

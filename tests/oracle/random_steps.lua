@@ -1,9 +1,11 @@
 -- Random scenarios of engines that step, with random policies: for the comparisons of the program with itself.
---   local draws = require("random_steps")(seed, folder, meddle); draws.scenario(number, policies, seeds) -> path;
+--   local draws = require("random_steps")(seed, folder, mode); draws.scenario(number, policies, seeds) -> path;
 --   draws.whole(low, high), draws.pick(list): more draws
--- meddle: only the random policy, making random changes from every callback, also where they are refused.
+-- mode: "meddle": only the random policy, making random changes from every callback, also where they are refused;
+-- "cluster": clusters in nearly all of which KV memory moves, and replicas come, go and fail; else a little of everything.
 
-return function(seed, folder, meddle)
+return function(seed, folder, mode)
+  local meddle, clustered = mode == "meddle", mode == "cluster"
   local state = seed * 7919 + 12345
   local function draw() -- Lehmer, the same under every Lua
     state = (state * 48271) % 2147483647
@@ -36,9 +38,9 @@ return function(seed, folder, meddle)
       carry = pick{ "needed", "spare" }, meddle = (meddle or chance(0.2)) and 0.1 or 0, ask = pick{ 0, 0.2, 1 },
       plain = pick{ 0, 0, 0, 0.1 }, displace = pick{ 0, 0.5 },
     }
-    if moving then params.move = pick{ 0, 0.05, 0.3 } end
+    if moving then params.move = pick{ clustered and 0.1 or 0, 0.05, 0.3 } end
     if meddle and chance(0.4) then params.order, params.routed, params.preempt = "function", 0, 0.2 end
-    if coming then params.come = pick{ 0, 0.02, 0.1 } end
+    if coming then params.come = pick{ clustered and 0.05 or 0, 0.02, 0.1 } end
     params.see, params.exact = pick{ 0, 0, 0.3 }, not signals
     if together or staged then params.barrier = 0 end
     local _ = longest
@@ -203,11 +205,11 @@ return function(seed, folder, meddle)
   local function scenario(number, policies, seeds)
     local list = type(policies) == "table" and policies or {}
     -- Replicas in a row that step together, and serve no static batch.
-    local together = #list == 0 and chance(0.25) and whole(2, 4) or nil
+    local together = #list == 0 and chance(clustered and 0.08 or 0.25) and whole(2, 4) or nil
     local staged = #list == 0 and not together and chance(0.2) and whole(2, 4) or nil
     -- KV memory moves, which only the random policy understands; replicas come, go and fail.
-    local moving = #list == 0 and not together and chance(0.3)
-    local coming = #list == 0 and chance((staged or together) and 0.6 or 0.35)
+    local moving = #list == 0 and not together and chance(clustered and 0.85 or 0.3)
+    local coming = #list == 0 and chance(clustered and 0.85 or (staged or together) and 0.6 or 0.35)
     local signals = chance(0.3) and pick{ "signals = { period = 0.125 }", "signals = { period = 0.1, delay = 0.01 }",
       "signals = { period = 0.01, delay = 0.3 }", "signals = { period = 0.0078125, delay = 0.25 }" } or nil
     for i = #list + 1, type(policies) == "number" and policies or 0 do
@@ -227,7 +229,8 @@ return function(seed, folder, meddle)
     local file = assert(io.open(path, "w"))
     local hardware, times = nil, latency()
     if chance(0.15) and not together and not staged then hardware, times = roofline() end
-    local kinds = not together and not staged and not hardware and chance(moving and 0.8 or 0.2) and latency or nil
+    local kinds = not together and not staged and not hardware and chance((moving or clustered) and 0.8 or 0.2)
+      and latency or nil
     file:write(("return scenario {\n  workload = %s,\n  cluster = %s,\n  latency = %s,\n"
       .. "  slo = { ttft = 0.2, tbt = 0.03, e2e = 5%s },\n")
       :format(workload(whole(5, 60)), cluster(hardware, together, kinds, staged, moving, signals), times,

@@ -4,6 +4,7 @@
 --   line.open(): may another batch be composed?  line.enter(batch, now, law, before, tokens): it was; seconds
 --   line.next(): time of the next event, or nil
 --   line.step(now): true if it may let another batch be composed, and the batches that have left
+--   line.leaves(now): does one leave at this instant?  line.cut(now): all in flight is lost; seconds spent on it
 
 local stages = {}
 
@@ -36,7 +37,7 @@ function stages.new(plan)
     for i = 1, count do
       if not serving[i] and #waiting[i] > 0 then
         local batch = table.remove(waiting[i], 1)
-        serving[i] = { batch = batch, stop = now + seconds(i, batch.law, batch.before, batch.tokens) }
+        serving[i] = { batch = batch, start = now, stop = now + seconds(i, batch.law, batch.before, batch.tokens) }
       end
     end
   end
@@ -62,6 +63,7 @@ function stages.new(plan)
       local at = serving[i]
       if at and at.stop == now then
         serving[i] = nil
+        at.batch.spent = (at.batch.spent or 0) + now - at.start
         if i == 1 then freed = not plan.ahead end -- else it is nothing to wait for
         if i < count then
           table.insert(waiting[i + 1], at.batch)
@@ -73,6 +75,19 @@ function stages.new(plan)
     end
     serve(now)
     return freed, left
+  end
+
+  function line.leaves(now) return serving[count] and serving[count].stop == now end
+
+  function line.cut(now)
+    local spent = 0
+    for i = 1, count do
+      spent = spent + (serving[i] and now - serving[i].start or 0)
+      waiting[i], serving[i] = {}, nil
+    end
+    for _, batch in ipairs(line.in_flight) do spent = spent + (batch.spent or 0) end
+    line.in_flight = {}
+    return spent / count
   end
 
   function line.busy()

@@ -42,12 +42,12 @@ end
 
 -- A batch of a pipeline, which takes `work` s on all stages, its decodes alone `alone` s.
 function why.flight(batch, start, work, alone)
-  local span = { start = start, moved = 0, rows = {} }
+  local span = { start = start, moved = 0, rows = {}, before = {}, lost = {} }
   for _, row in ipairs(batch.rows) do
     local record = row.record
     span.rows[record] = row.decode and { part = "decode", own = alone, again = 0 }
       or { part = "prefill", own = work, again = again(record, record.computed, row.tokens) }
-    record.span = span
+    record.span, span.before[record], span.lost[record] = span, copy(record.parts), "again"
   end
 end
 
@@ -87,13 +87,13 @@ function why.waste(record)
   parts.again, parts.decode = parts.again + parts.decode, 0
 end
 
--- Its replica failed, `since` seconds after the step that is under way began (nil: none was).
-function why.fail(record, since)
-  local span = record.home.span
-  if span and since then
+-- Its replica failed `now`. under_way: when the step began that it was in the middle of, nil: none.
+function why.fail(record, now, under_way)
+  local span = record.span or under_way and record.home.span
+  if span then
     if not span.static then record.parts = span.before[record] end
     local part = span.static and "again" or span.lost[record]
-    record.parts[part] = record.parts[part] + since
+    record.parts[part], record.span = record.parts[part] + now - (span.start or under_way), nil
   end
   if not (span and span.static) then why.lose(record) end
 end
