@@ -126,6 +126,7 @@ suite "oracle: routers by hand" lua5.4 tests/oracle/policies_routers.lua
 suite "oracle: clusters by hand" lua5.4 tests/oracle/policies_cluster.lua
 suite "oracle: laws of the affine engine" lua5.4 tests/oracle/affine_law.lua
 suite "jumping = stepping, 1,000 triples" lua5.4 tests/oracle/fast_forward.lua 1000 1 "$MBSAND"
+suite "jumping = stepping, clusters" lua5.4 tests/oracle/fast_forward.lua 30 11 "$MBSAND" cluster
 suite "jumping = stepping, with invariants" lua5.4 tests/oracle/fast_forward.lua 250 2 "$MBSAND_ASAN"
 suite "jumping = stepping, changes from every callback" lua5.4 tests/oracle/fast_forward.lua 80 3 "$MBSAND_ASAN" meddle
 suite "oracle: no policy beats the bound" lua5.4 tests/oracle/bound.lua 100

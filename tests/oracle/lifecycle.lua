@@ -138,9 +138,9 @@ function lifecycle.open(w)
 
   -- The step under way never was, and all that the memory held is gone.
   function life.fail(replica, repair)
-    local run = replica.run
-    local line = replica.line
-    if line and line.leaves(sim.now) or run and not replica.boundary and run.step_end == sim.now then -- steps that end at this instant count
+    local run, line = replica.run, replica.line
+    local ends = run and not replica.boundary and run.step_end == sim.now
+    if ends or line and line.leaves(sim.now) then -- steps that end at this instant count
       replica.fails = { repair = repair }
       return
     end
