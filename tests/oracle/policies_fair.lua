@@ -98,6 +98,24 @@ do
        "max_output")
 end
 
+-- llama_server: A comes into the last of two slots, B into the first, whose prompt is computed first: six tokens are 4 of B and
+-- 2 of A (16); then B's token and the rest of A (29); C has B's slot: A's token and C (41). Without continuous batching B's
+-- token comes alone (27), then C, in the first slot, and the rest of A (40).
+do
+  local three = { { 0, 4, 2 }, { 0, 4, 2 }, { 0, 1, 1 } }
+  local plenty = "kv_block = 2, kv_blocks = 20, prefix_cache = false"
+  case("prompts in the order of slots", "llama_server", "slots = 2, n_batch = 6", plenty, three,
+       { { 0, 29, 41 }, { 0, 16, 29 }, { 29, 41, 41 } })
+  case("prompts where nobody generates", "llama_server", "slots = 2, n_batch = 6, cont_batching = false", plenty, three,
+       { { 0, 40, 51 }, { 0, 16, 27 }, { 27, 40, 40 } })
+  -- The slot that was left longest ago is A's, the last: D, in B's, is computed before C.
+  case("the slot left longest ago", "llama_server", "slots = 2, n_batch = 3", plenty,
+       { { 0, 1, 1 }, { 0, 1, 2 }, { 30, 3, 1 }, { 30, 3, 1 } },
+       { { 0, 12, 12 }, { 0, 12, 23 }, { 43, 56, 56 }, { 30, 43, 43 } })
+  -- Memory for 8 tokens is full after three each (38): B, in the slot before A's, finds no block first, and computes 5 again.
+  case("makes room", "llama_server", "", EIGHT, TWO_OF_TWO, { { 0, 14, 49 }, { 0, 14, 64 } })
+end
+
 -- a_min: unit steps, memory for 10, three with prompts of 1 and answers of 6, at least 1 as far as is known: all start. After 3
 -- steps memory is out, and C starts again, after 5 B. Computed again they go on where they were: C from 60, B from 90. From
 -- the beginning C, at least 3, fits beside A at 50, and B, at least 5, at 60; at 100 memory is out, and B starts once more.
