@@ -6,6 +6,7 @@
 #include "cli/warnings.h"
 #include "sweep/record.h"
 #include "sweep/references.h"
+#include "sweep/tune_store.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,12 +25,18 @@ static int look_at_database(const mb_run_arguments *arguments, const mb_look *lo
     mb_status status = mb_store_read(&store, arguments->scenario, &error);
     if (status == MB_OK) status = mb_stored_read(&store, &stored, &error);
     if (status == MB_OK) status = mb_references_read(&store, &stored, &error);
+    int tuned = -1;
+    if (status == MB_OK) status = mb_tune_store_measure(&store, &tuned, &error);
     mb_page_section *sections = calloc(stored.count + 1, sizeof *sections);
     if (status == MB_OK && !sections) status = mb_fail_memory(&error);
     for (size_t i = 0; i < stored.count && status == MB_OK; i++) {
         stored.results[i].baseline = arguments->baseline;
         sections[i].results = &stored.results[i];
         mb_print_warnings(&stored.results[i]);
+    }
+    if (sections && tuned >= 0) {
+        sections[0].tuned = mb_measures[tuned].name;
+        sections[0].least_served = MB_TUNE_LEAST_SERVED;
     }
     if (status == MB_OK) status = look->show(look->context, sections, stored.count, &error);
     free(sections);

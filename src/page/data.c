@@ -22,6 +22,8 @@ typedef struct builder {
     const mb_results *results;
     const mb_section *section;
     const mb_gathered *gathered;
+    int tuned; // by which measure; -1: no tuning
+    double least_served;
     mb_label_columns labels;
     mb_column columns[MB_MAX_COLUMNS];
     size_t column_count;
@@ -53,6 +55,7 @@ static json_t *measures_json(builder *b) {
     json_t *list = json_array();
     int headlines[MB_MAX_HEADLINES];
     const size_t count = mb_headlines(b->section, headlines);
+    if (b->tuned >= 0) add_column(b, b->tuned); // the first, so that charts begin with it
     for (size_t i = 0; i < count; i++)
         add_column(b, headlines[i]);
     for (size_t i = 0; b->section->columns && b->section->columns[i]; i++) {
@@ -179,12 +182,24 @@ static json_t *bins_json(builder *b, const mb_recording *recording) {
 
 // --- the whole
 
+// Does a trial count? As for the tuning: every run came to its end, and latencies are of what was served.
+static bool counts(const builder *b, size_t point, size_t policy) {
+    const int served = mb_measure_index("served_share");
+    for (uint32_t seed = 0; seed < b->section->points[point].experiment.seeds; seed++) {
+        const mb_outcome *outcome = mb_results_at(b->results, point, policy, seed);
+        if (!outcome->finished || isnan(outcome->values[b->tuned])) return false;
+        if (mb_measure_is_latency(b->tuned) && !(outcome->values[served] >= b->least_served)) return false;
+    }
+    return true;
+}
+
 static json_t *policy_json(builder *b, size_t point, size_t policy) {
     json_t *object = json_object();
     mb_json_set(&b->lost, object, "label",
                 mb_json_text(b->section->points[point].experiment.policies[policy].label));
     mb_json_set(&b->lost, object, "levels", levels_json(b, point, policy));
     mb_json_set(&b->lost, object, "parts", parts_json(b, point, policy));
+    if (b->tuned >= 0) mb_json_set(&b->lost, object, "counts", json_boolean(counts(b, point, policy)));
     const mb_recording *recording = b->gathered ? mb_gathered_recording(b->gathered, point, policy) : NULL;
     if (b->gathered && point < b->gathered->recorded_points)
         mb_json_set(&b->lost, object, "times", times_json(b, point, policy));
@@ -242,13 +257,18 @@ static json_t *words_json(builder *b) {
     return words;
 }
 
-json_t *mb_page_data(const mb_results *results, const mb_gathered *gathered) {
-    builder b = {.results = results, .section = mb_results_section(results), .gathered = gathered};
+json_t *mb_page_data(const mb_page_section *section) {
+    builder b = {.results = section->results,
+                 .section = mb_results_section(section->results),
+                 .gathered = section->gathered,
+                 .tuned = section->tuned ? mb_measure_index(section->tuned) : -1,
+                 .least_served = section->least_served};
     b.labels = mb_label_columns_of(b.section);
     json_t *object = words_json(&b), *points = json_array();
     mb_json_set(&b.lost, object, "title", mb_json_text(b.section->title ? b.section->title : ""));
     mb_json_set(&b.lost, object, "seeds", json_integer(b.section->points[0].experiment.seeds));
     mb_json_set(&b.lost, object, "measures", measures_json(&b));
+    mb_json_set(&b.lost, object, "tuned", json_boolean(b.tuned >= 0 && b.column_count));
     for (size_t i = 0; i < b.section->point_count; i++)
         mb_json_append(&b.lost, points, point_json(&b, i));
     mb_json_set(&b.lost, object, "points", points);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Charts of a sweep beside its curves: a map of two keys, and how much load each policy bears.
+// Charts of a sweep beside its curves: a map of two keys, how much load each policy bears, and how a tuning went.
 "use strict";
 const sweepMaps = ({ element, select, checkbox, show, withUnit, css, color, ratio, keyValues }) => {
   // Cividis, which is the same to all eyes but those that see no light: from little to much.
@@ -215,8 +215,37 @@ const sweepMaps = ({ element, select, checkbox, show, withUnit, css, color, rati
       } });
   }
 
+  // A tuning: what each trial came to, and the best so far; of each policy its own, in the order in which they were tried.
+  function trials(section, { measures, points, keys }) {
+    const m = measures[0], name = withUnit(m.label, m.unit);
+    const found = () => section.labels.filter((label) => !section.hidden.has(label)).map((label) => {
+      const mine = points.flatMap((p) => p.policies.filter((q) => q.label === label).map((q) => ({ keys: p.keys, what: p.label, value: q.counts ? q.levels[0][0] : null })));
+      let best = null;
+      const so = mine.map((one, k) => {
+        if (one.value != null && (best == null || (one.value - mine[best].value) * m.better > 0)) best = k;
+        return best == null ? null : mine[best].value;
+      });
+      return { label, i: section.index(label), mine, best, x: mine.map((_, k) => k + 1), y: so };
+    }).filter((one) => one.x.length);
+    const dots = (i) => ({ paths: () => null, dash: [], points: { show: true, size: 6, width: 1.5, stroke: color(i), fill: css("--bg") } });
+    const key = element("p", { class: "key" });
+    const explain = (list) => key.replaceChildren(...list.map((one) => element("span", {}, one.label + ": " +
+      (one.best == null ? "no trial is of use." : show(one.mine[one.best].value) + " " + m.unit + " by " + one.mine[one.best].what + " (trial " + (one.best + 1) + " of " + one.mine.length + ")."))));
+    section.add({
+      title: "As the tuning went", height: 340, key,
+      note: "Each mark is a trial, by its level over the seeds of the tuning; the line is the best so far. What it is worth stands below, on fresh seeds.",
+      xText: (x) => "trial " + show(x),
+      table: () => ({ names: 2, heads: ["policy", "trial", ...keys, name, "best so far"],
+        rows: found().flatMap((one) => one.mine.map((trial, k) => [one.label, k + 1, ...trial.keys, trial.value ?? "of no use", one.y[k]])) }),
+      draw: () => (explain(found()), section.lines(found().flatMap((one) => [Object.assign({}, one, { low: null, label: one.label + ", best so far", series: { paths: uPlot.paths.stepped({ align: 1 }) } }),
+        Object.assign({}, one, { low: null, y: one.mine.map((trial) => trial.value), series: dots(one.i) })]), { options: {
+        scales: { x: { time: false }, y: { range: (u, low, high) => [Math.min(0, low), high > 0 ? high * 1.05 : 1] } },
+        axes: [{ label: "trial" }, { label: name, size: 75 }], cursor: { drag: { x: true, y: false } } } })) });
+  }
+
   return (section) => {
-    const { keys, measures, points } = section.data;
+    const { keys, measures, points, tuned } = section.data;
+    if (tuned) return trials(section, section.data);
     if (!keys.length || !measures.length) return;
     const values = keys.map((_, k) => keyValues([...new Set(points.map((p) => p.keys[k]))]).list.map(String));
     const swept = keys.map((_, k) => k).filter((k) => values[k].length > 1);

@@ -174,7 +174,7 @@ mb_status mb_page_write(const mb_page_section *sections, size_t count, const mb_
     add_head(html, titled ? first->title : base_name(options->source));
     for (size_t i = 0; i < count && complete; i++) {
         complete = add_section(html, &sections[i], i + 1, count == 1);
-        json_t *data = complete ? mb_page_data(sections[i].results, sections[i].gathered) : NULL;
+        json_t *data = complete ? mb_page_data(&sections[i]) : NULL;
         complete = data && json_array_append_new(list, data) == 0;
     }
     add_end(html, options);

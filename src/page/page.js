@@ -210,8 +210,9 @@
       if (!data.points.some((p) => p.policies.length)) return;
       this.legendBox = this.legend();
       this.parent.append(this.legendBox);
-      if (many) this.sweep();
-      if (many) maps(this);
+      if (data.tuned) maps(this); // the first question is how it went
+      if (many && !(data.tuned && data.keys[0] === "point")) this.sweep();
+      if (many && !data.tuned) maps(this);
       if (this.labels.length > 1 || many) this.pareto();
       const recorded = data.points.filter((p) => p.policies.some((q) => q.times)).length;
       const parts = data.points.some((p) => p.policies.some((q) => q.parts));
@@ -253,7 +254,7 @@
       const data = uPlot.join(tables), series = [{}], bands = [];
       for (const l of lines) {
         const at = series.length, stroke = color(l.i);
-        series.push(Object.assign({ label: l.label, stroke, width: 2, dash: dash(l.i), spanGaps: !more.gaps, points: { show: !!more.points, size: 7, fill: stroke } }, more.series));
+        series.push(Object.assign({ label: l.label, stroke, width: 2, dash: dash(l.i), spanGaps: !more.gaps, points: { show: !!more.points, size: 7, fill: stroke } }, more.series, l.series));
         if (!l.low) continue;
         const edge = Object.assign({ stroke: "transparent", silent: true, width: 0, spanGaps: !more.gaps, points: { show: false } }, more.series);
         series.push(edge, Object.assign({}, edge));

@@ -143,6 +143,17 @@ mb_status mb_tune_store_run(mb_tune_store *all, sqlite3_int64 run, sqlite3_int64
     return status;
 }
 
+mb_status mb_tune_store_measure(mb_store *store, int *measure, mb_error *error) {
+    static const char sql[] = "SELECT substr(setting, 11) FROM settings WHERE setting LIKE '--measure %'";
+    sqlite3_stmt *statement = NULL;
+    bool row = false;
+    mb_status status = mb_store_prepare(store, sql, &statement, error);
+    if (status == MB_OK) status = mb_store_next(store, statement, &row, error);
+    *measure = row ? mb_measure_index(mb_column_words(statement, 0)) : -1;
+    sqlite3_finalize(statement);
+    return status;
+}
+
 void mb_tune_store_close(mb_tune_store *all) {
     mb_recorder_deinit(&all->recorder);
     mb_inputs_deinit(&all->inputs);

@@ -37,4 +37,6 @@ mb_status mb_tune_store_read(mb_tune_store *all, const char *label, int measure,
 // A run, by its number.
 mb_status mb_tune_store_run(mb_tune_store *all, sqlite3_int64 run, sqlite3_int64 point,
                             const mb_outcome *outcome, mb_error *error);
+// By which measure a database's first section was tuned; -1: it is of a sweep.
+mb_status mb_tune_store_measure(mb_store *store, int *measure, mb_error *error);
 void mb_tune_store_close(mb_tune_store *all);
