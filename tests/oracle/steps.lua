@@ -426,7 +426,7 @@ function steps.run(options)
     end
     local todo = known(record) - computed
     local chunk = chunk_of(replica, step, todo, tokens)
-    if record.emitted >= 1 and todo == 1 then chunk = step.left() > 0 and 1 or 0 end
+    if record.state ~= "waiting" and record.emitted >= 1 and todo == 1 then chunk = step.left() > 0 and 1 or 0 end
     if chunk == 0 then return false, "tokens" end
     local takes = pool.blocks(computed + chunk)
     local asks, spare = takes, 0

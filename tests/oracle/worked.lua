@@ -319,6 +319,27 @@ return SecondFirst
     requests = { { 0, 3, 1 }, { 0, 2, 3 }, { 0, 2, 2 } },
     expect = { { 0, 28.3, 28.3, 0 }, { 0, 16, 39.7, 0 }, { 0, 16, 52.7, 1 } } },
 
+  { name = "a chunk larger than the budget is refused, for one missing token too", cluster = pool(50, { token_budget = 4 }),
+    policy = [[
+local Once = {}
+function Once:schedule(replica, step)
+  local next_one = replica:each_running()
+  local current = next_one()
+  if current and not self.done then
+    step:preempt(current, "recompute")
+    self.done = true
+    local taken, why = step:add(current, 5)
+    assert(not taken and why == "tokens" and step:add(current, 4) and step.tokens == 1)
+  end
+  step:carry()
+  step:admit(self.sim.queue)
+end
+return Once
+]],
+    -- 14; both blocks are found, so a decode: K = 5: 11.5 -> 25.5
+    requests = { { 0, 4, 2 } },
+    expect = { { 0, 14, 25.5, 1 } } },
+
   { name = "restart: the time of what is thrown away", cluster = pool(50, { prefix_cache = false }), policy = [[
 local Twice = {}
 function Twice:schedule(replica, step)
