@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The numbers behind a page's charts, as JSON that may stand within a page.
 #pragma once
-#include "page/page.h"
+#include "page/section.h"
 
 struct json_t;
 
