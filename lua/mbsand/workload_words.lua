@@ -390,6 +390,33 @@ local function check_pairs(result, place, title)
   end
 end
 
+-- Who sends the requests of a class, and when.
+local function check_links(result, class, place)
+  local title = ('class "%s"'):format(class.name)
+  local count = math.max(result.clients, 1)
+  for _, client in ipairs(class.clients or {}) do
+    if result.users then
+      place:fail("%s: users are dealt out to the clients in turn; a class cannot have clients there", title)
+    end
+    if client >= count then
+      place:fail("%s: there is no client %d; workload.clients = %d has numbers 0 to %d", title, client, result.clients,
+        count - 1)
+    end
+  end
+  if not class.active then return end
+  if result.users or result.sessions then
+    place:fail("%s: active is for requests that come by themselves; with %s when they come depends on the policy, which must "
+      .. "not change what they are", title, result.users and "users" or "sessions")
+  end
+  for _, phase in ipairs(class.active) do
+    if #phase ~= 2 then place:fail("%s: a phase of active has %d numbers; expected { from, to } in seconds", title, #phase) end
+    if not (phase[2] > phase[1]) then
+      place:fail("%s: a phase of active lasts from %g s to %g s; expected { from, to } with to after from", title,
+        phase[1], phase[2])
+    end
+  end
+end
+
 -- Classes take the lengths that they do not give from the workload.
 local function check_lengths(result, place)
   check_pairs(result, place, "synthetic")
@@ -400,6 +427,7 @@ local function check_lengths(result, place)
     end
     names[class.name] = i
     check_pairs(class, place, ('class "%s"'):format(class.name))
+    check_links(result, class, place)
     class.max_output = class.max_output or schema.copy(result.max_output)
     if not class.prompt and not class.output then class.lengths = class.lengths or schema.copy(result.lengths) end
     for _, key in ipairs { "prompt", "output" } do
@@ -457,6 +485,14 @@ local classes = {
   of = record {
     name = need { type = "text", expected = "a name in quotes" },
     share = need(positive()),
+    clients = {
+      type = "list", least = 1, single = true, of = number { min = 0, max = 1e6, whole = true },
+      expected = "numbers of clients { 0, 2 }",
+    },
+    active = {
+      type = "list", least = 1, expected = "times { { from, to }, ... } in seconds",
+      of = { type = "list", expected = "{ from, to } in seconds", of = number { min = 0 } },
+    },
     prompt = lengths,
     output = outputs,
     lengths = pairs_of,

@@ -316,6 +316,8 @@ function trace.jsonl(path) end
 ---@class mbsand.Class
 ---@field name string
 ---@field share number relative to the sum of all shares
+---@field clients? integer[] numbers (from 0) of the clients who send them
+---@field active? number[][] { from, to } in seconds: when they come
 ---@field prompt? mbsand.Tokens else the workload's
 ---@field output? mbsand.Tokens else the workload's
 ---@field lengths? mbsand.Lengths pairs, instead of prompt and output

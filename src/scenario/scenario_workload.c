@@ -225,10 +225,36 @@ static void read_max_output(lua_State *L, int table, mb_output_bound *bound) {
     lua_pop(L, 1);
 }
 
+// When and from whom requests of a class come.
+static void read_links(lua_State *L, int table, mb_class *class) {
+    if (mb_field_enter(L, table, "active")) {
+        const int list = lua_gettop(L);
+        class->active = mb_field_make(L, lua_rawlen(L, list), sizeof *class->active);
+        for (size_t i = 0; i < lua_rawlen(L, list); i++) {
+            lua_rawgeti(L, list, (int)(i + 1));
+            lua_rawgeti(L, -1, 1);
+            lua_rawgeti(L, -2, 2);
+            class->active[class->active_count++] = (mb_span_s){lua_tonumber(L, -2), lua_tonumber(L, -1)};
+            lua_pop(L, 3);
+        }
+        lua_pop(L, 1);
+    }
+    if (!mb_field_enter(L, table, "clients")) return;
+    const int list = lua_gettop(L);
+    class->clients = mb_field_make(L, lua_rawlen(L, list), sizeof *class->clients);
+    for (size_t i = 0; i < lua_rawlen(L, list); i++) {
+        lua_rawgeti(L, list, (int)(i + 1));
+        class->clients[class->client_count++] = (uint32_t)lua_tonumber(L, -1);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
 static void read_class(lua_State *L, int table, mb_class *class) {
     mb_field_text(L, table, "name", &class->name);
     class->share = mb_field_number(L, table, "share");
     class->priority = (int32_t)mb_field_number(L, table, "priority");
+    read_links(L, table, class);
     class->slo = (mb_slo){INFINITY, INFINITY, INFINITY, INFINITY, false, 0};
     read_distribution_of(L, table, "prompt", &class->prompt);
     read_distribution_of(L, table, "output", &class->output);

@@ -69,7 +69,7 @@ static bool draw_request(const mb_closed *closed, place *at, uint64_t context) {
     const mb_workload *workload = closed->workload;
     if (!workload->sessions.on || at->number == 0) {
         mb_rng choice = stream(at->key, at->number, "class");
-        at->class_index = mb_draw_class(workload, &choice);
+        at->class_index = mb_draw_class(workload, 0, &choice);
     }
     mb_length_streams streams = {.prompt = stream(at->key, at->number, "prompt"),
                                  .output = stream(at->key, at->number, "output"),
@@ -201,7 +201,7 @@ static mb_status arrive(mb_closed *closed, uint32_t *index, mb_error *error) {
     begin_session(closed, at, named_key(closed, "session", number), number);
     if (workload->clients > 1) {
         mb_rng client = stream(at->key, 0, "clients");
-        at->client = (uint32_t)mb_rng_below(&client, workload->clients);
+        at->client = mb_draw_client(workload, at->class_index, &client);
     }
     next_session(closed);
     return MB_OK;

@@ -95,11 +95,19 @@ typedef struct mb_output_bound {
     mb_distribution tokens; // a draw, which may cut the output
 } mb_output_bound;
 
+// A time in which requests come, in seconds since the start: from included, to not.
+typedef struct mb_span_s {
+    double from_s, to_s;
+} mb_span_s;
+
 // A share of the synthetic requests with lengths and promises of its own.
 typedef struct mb_class {
-    char *name;   // owned
-    double share; // relative to the sum of all shares
-    mb_slo slo;   // e2e_s sets the deadline of its requests
+    char *name;        // owned
+    double share;      // relative to the sum of the shares of those that are active then
+    mb_span_s *active; // open arrivals: when requests of it come; none: always. Owned
+    uint32_t *clients; // whose requests these are, equally; none: of all clients. Owned
+    size_t active_count, client_count;
+    mb_slo slo; // e2e_s sets the deadline of its requests
     mb_reader reader;
     int32_t priority;
     mb_distribution prompt, output;

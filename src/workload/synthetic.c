@@ -19,17 +19,43 @@ struct mb_open_state {
 
 // ---- what a request is
 
-uint32_t mb_draw_class(const mb_workload *workload, mb_rng *rng) {
+static bool is_active(const mb_class *class, double time_s) {
+    for (size_t i = 0; i < class->active_count; i++)
+        if (time_s >= class->active[i].from_s && time_s < class->active[i].to_s) return true;
+    return class->active_count == 0;
+}
+
+uint32_t mb_draw_class(const mb_workload *workload, double time_s, mb_rng *rng) {
     if (workload->class_count == 0) return 0;
     double sum = 0;
     for (size_t i = 0; i < workload->class_count; i++)
-        sum += workload->classes[i].share;
+        if (is_active(&workload->classes[i], time_s)) sum += workload->classes[i].share;
     double u = mb_rng_uniform(rng) * sum;
-    for (uint32_t i = 0; i + 1 < workload->class_count; i++) {
-        if (u < workload->classes[i].share) return i;
+    uint32_t drawn = MB_NO_CLASS;
+    for (uint32_t i = 0; i < workload->class_count; i++) {
+        if (!is_active(&workload->classes[i], time_s)) continue;
+        drawn = i;
+        if (u < workload->classes[i].share) break;
         u -= workload->classes[i].share;
     }
-    return (uint32_t)workload->class_count - 1;
+    return drawn;
+}
+
+// Does any class come at that time or later?
+static bool comes_again(const mb_workload *workload, double time_s) {
+    for (size_t i = 0; i < workload->class_count; i++) {
+        const mb_class *class = &workload->classes[i];
+        if (class->active_count == 0) return true;
+        for (size_t j = 0; j < class->active_count; j++)
+            if (class->active[j].to_s > time_s) return true;
+    }
+    return workload->class_count == 0;
+}
+
+uint32_t mb_draw_client(const mb_workload *workload, uint32_t class_index, mb_rng *rng) {
+    const mb_class *class = class_index < workload->class_count ? &workload->classes[class_index] : NULL;
+    if (class && class->client_count) return class->clients[mb_rng_below(rng, class->client_count)];
+    return (uint32_t)mb_rng_below(rng, workload->clients);
 }
 
 void mb_set_class(const mb_workload *workload, uint32_t class_index, mb_arrival *arrival) {
@@ -131,12 +157,16 @@ bool mb_open_next(mb_open_state *state, mb_arrival *arrival) {
         mb_origin_requests_next(state->origin, arrival);
         return true;
     }
-    if (!mb_arrivals_next(&state->arrivals, &time_s)) return false;
+    uint32_t class_index;
+    do { // nobody sends anything while no class is active
+        if (!mb_arrivals_next(&state->arrivals, &time_s)) return false;
+        class_index = mb_draw_class(workload, time_s, &state->class_choice);
+    } while (class_index == MB_NO_CLASS && comes_again(workload, time_s));
+    if (class_index == MB_NO_CLASS) return false;
     *arrival = (mb_arrival){.time_s = time_s, .deadline_s = INFINITY};
-    const uint32_t class_index = mb_draw_class(workload, &state->class_choice);
     mb_set_class(workload, class_index, arrival);
     mb_draw_lengths(workload, class_index, &state->lengths[class_index], arrival);
-    if (workload->clients > 1) arrival->client = (uint32_t)mb_rng_below(&state->client, workload->clients);
+    if (workload->clients > 1) arrival->client = mb_draw_client(workload, class_index, &state->client);
     if (workload->has_service) arrival->service_s = mb_distribution_draw(&workload->service, &state->service);
     mb_add_prefix(workload, &state->prefix, arrival, &state->prefix_id);
     return true;

@@ -3,8 +3,12 @@
 #pragma once
 #include "workload/description.h"
 
-// The class of one request or session, drawn by share; 0 without a draw where there are no classes.
-uint32_t mb_draw_class(const mb_workload *workload, mb_rng *rng);
+// The class of one request or session at that time, drawn by share; 0 without a draw where there are no
+// classes, MB_NO_CLASS where none is active then.
+#define MB_NO_CLASS UINT32_MAX
+uint32_t mb_draw_class(const mb_workload *workload, double time_s, mb_rng *rng);
+// Whose request one of this class is, of workload->clients (of two at least).
+uint32_t mb_draw_client(const mb_workload *workload, uint32_t class_index, mb_rng *rng);
 // Priority, deadline and index of the class; needs the arrival's time.
 void mb_set_class(const mb_workload *workload, uint32_t class_index, mb_arrival *arrival);
 // The random streams of lengths.

@@ -46,6 +46,8 @@ void mb_workload_deinit(mb_workload *workload) {
     mb_distribution_deinit(&workload->prefix.choice);
     for (size_t i = 0; i < workload->class_count; i++) {
         free(workload->classes[i].name);
+        free(workload->classes[i].active);
+        free(workload->classes[i].clients);
         mb_distribution_deinit(&workload->classes[i].prompt);
         mb_distribution_deinit(&workload->classes[i].output);
         mb_distribution_deinit(&workload->classes[i].max_output.tokens);

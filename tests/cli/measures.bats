@@ -201,8 +201,8 @@ EOF
     cat >by.lua <<'EOF'
 return scenario {
   workload = synthetic { arrivals = arrivals.poisson { rate = 3 }, limit = 200, clients = 3, classes = {
-    { name = "chat", share = 3, prompt = 100, output = lengths.uniform(1, 80), slo = { ttft = 0.05 } },
-    { name = "long, late", share = 1, prompt = 1000, output = 200 } } },
+    { name = "chat", share = 3, clients = { 0, 2 }, prompt = 100, output = lengths.uniform(1, 80), slo = { ttft = 0.05 } },
+    { name = "long, late", share = 2, clients = { 1 }, active = { { 8, 20 }, { 40, 50 } }, prompt = 1000, output = 200 } } },
   latency = latency.step { base = 0.010, per_token = 5e-5 },
   cluster = { kv_blocks = 200 }, policies = { "vllm_v1" }, seeds = 1, exact_percentiles = true, warmup = 20,
 }
@@ -230,8 +230,13 @@ local function rows(path)
   end
   return list
 end
-local all, count = {}, 0
+local all, count, late = {}, 0, 0
 for _, row in ipairs(rows("out/requests-vllm_v1-1.csv")) do
+  local at = tonumber(row.arrival_s) -- who is linked to a class, and when it is active
+  local active = at >= 8 and at < 20 or at >= 40 and at < 50
+  if row.client == "client-1" and active then late = late + 1 end
+  assert(row.client ~= "client-1" or active)
+  assert(by ~= "class" or (row.class == "chat") == (row.client ~= "client-1"))
   if tonumber(row.id) >= 20 then
     local one = all[row[by]] or { e2e = {}, sum = 0, met = 0 }
     all[row[by]] = one
@@ -252,6 +257,7 @@ for _, row in ipairs(rows("out/by.csv")) do
   count = count + 1
 end
 assert(count == (by == "class" and 2 or 3), count)
+assert(late > 10 and late < 60, late) -- two fifths of 3/s in 22 s: 26
 EOF
         run -0 lua5.4 check.lua $by
     done

@@ -100,6 +100,18 @@ mistake(classes '{ name = "a", share = 1, slo = { itl = 1 } }',
   .. "e2e, gap, late, tbt, ttft")
 mistake(classes '{ name = "a", share = 1, priority = 1.5 }',
   "s.lua:2: workload.classes[1].priority is 1.5; expected a whole number from -2147483647 to 2147483647")
+mistake(classes '{ name = "a", share = 1, active = { { 5, 2 } } }',
+  's.lua:2: class "a": a phase of active lasts from 5 s to 2 s; expected { from, to } with to after from')
+mistake(classes '{ name = "a", share = 1, active = { { 5 } } }',
+  's.lua:2: class "a": a phase of active has 1 numbers; expected { from, to } in seconds')
+mistake(classes '{ name = "a", share = 1, clients = { 0, 1 } }',
+  's.lua:2: class "a": there is no client 1; workload.clients = 0 has numbers 0 to 0')
+mistake('synthetic { users = 3, classes = { { name = "a", share = 1, clients = { 0 } } }, ' .. LENGTHS,
+  's.lua:2: class "a": users are dealt out to the clients in turn; a class cannot have clients there')
+mistake('synthetic { sessions = { turns = 3 }, classes = { { name = "a", share = 1, active = { { 0, 9 } } } }, '
+  .. ARRIVALS .. LENGTHS,
+  's.lua:2: class "a": active is for requests that come by themselves; with sessions when they come depends on the policy, '
+  .. "which must not change what they are")
 mistake('synthetic { classes = { { name = "a", share = 1, prompt = 5 } }, ' .. ARRIVALS .. "limit = 10 }",
   's.lua:2: class "a" needs output, the lengths of its requests in tokens')
 mistake("synthetic { prefix = { tokens = 0 }, " .. ARRIVALS .. LENGTHS,
