@@ -5,6 +5,7 @@
 #                            MPI=1: sweeps over Open MPI)
 #   make release             the fastest build: link-time and profile-guided optimisation, Lua inside
 #   make bench               benchmarks       make lint | format    style
+#   make gallery             docs/gallery.md anew: every scenario with its picture and answer, in two minutes
 #   make playground          the page in a browser, as static files in build/playground
 #   make probe               the CUDA plugin of mbsand probe, where nvcc is (NVCC)
 #   make gpu-check           all that needs a graphics card, in at most ten minutes
@@ -85,7 +86,7 @@ FUZZ    := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(sort $(wildcard tests/fuzz/
 BENCH   := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(sort $(wildcard tests/bench/bench_*.c)))
 SCRIPTS := lua policies scenarios data
 
-.PHONY: all release cold binary warnings probe probe-llama gpu-check run test unit unit-programs fuzz-programs bench bench-programs lint format install files uninstall sbom dist deb static clean
+.PHONY: all release cold binary warnings probe probe-llama gpu-check run test unit unit-programs fuzz-programs bench bench-programs lint format gallery install files uninstall sbom dist deb static clean
 .DELETE_ON_ERROR:
 
 # In two steps: what the first installs, the second finds.
@@ -227,6 +228,9 @@ lint:
 
 format:
 	clang-format -i $(sort $(wildcard src/*/*.[ch] tests/*/*.c))
+
+gallery: all
+	MBSAND=$(OUT)/mbsand lua5.4 docs/gallery/make.lua
 
 install: all
 	@$(MAKE) --no-print-directory files

@@ -410,7 +410,7 @@ local function check_links(result, class, place)
   end
   for _, phase in ipairs(class.active) do
     if #phase ~= 2 then place:fail("%s: a phase of active has %d numbers; expected { from, to } in seconds", title, #phase) end
-    if not (phase[2] > phase[1]) then
+    if phase[2] <= phase[1] then
       place:fail("%s: a phase of active lasts from %g s to %g s; expected { from, to } with to after from", title,
         phase[1], phase[2])
     end
