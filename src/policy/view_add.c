@@ -60,7 +60,12 @@ int mb_sim_add_call(lua_State *L) { // (sim, options)
     else
         lua_pushnil(L);
     const double delay = mb_view_seconds(L, 3, sim->config->hardware[hardware].start_s, "sim:add", "delay");
-    mb_host_work(L, sim->replica_count / 16);
+    if (sim->replica_count - sim->metrics.replicas >= MB_MOST_ADDED)
+        return luaL_error(L,
+                          "sim:add: %d replicas were added in this run already, and no more can be; is the "
+                          "policy to stop? (cluster.max_gpus bounds how many there are at a time)",
+                          (int)(sim->replica_count - sim->metrics.replicas));
+    if (sim->config->hardware[hardware].max_replicas) mb_host_work(L, sim->replica_count / 16);
     bool failed;
     const uint32_t id = mb_replica_add(sim, hardware, delay, &failed);
     if (failed) return luaL_error(L, "not enough memory");

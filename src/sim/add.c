@@ -9,8 +9,6 @@
 
 #include <stdlib.h>
 
-#define MOST_REPLICAS (UINT32_C(1) << 20)
-
 // Room for one more in everything that is numbered as the replicas are.
 static bool make_room(mb_sim *sim, uint32_t n) {
     mb_replica **replicas = realloc(sim->replicas, n * sizeof *replicas);
@@ -56,9 +54,10 @@ static bool take_after(mb_sim *sim, mb_replica *replica, const mb_replica *first
 
 static bool has_room(const mb_sim *sim, const mb_hardware *hardware, uint32_t more) {
     uint32_t there = more;
+    if (!hardware->max_replicas) return true;
     for (uint32_t i = 0; i < sim->replica_count; i++)
         there += sim->replicas[i]->hardware == hardware && sim->replicas[i]->state != MB_OFF;
-    return !(hardware->max_replicas && there > hardware->max_replicas);
+    return there <= hardware->max_replicas;
 }
 
 // It is starting. False when out of memory.

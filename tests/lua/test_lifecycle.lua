@@ -727,6 +727,10 @@ sentence("and the policy has no such hook", { fields = 'signal_kinds = { "up" }'
 sentence("replica:fail: replica 1 is down", init "r:fail() r:fail()")
 sentence("replica:fail: the time of its repair is a number of seconds of at least 0", init "r:fail(-1)")
 sentence("sim:add: delay is a number of seconds of at least 0", init "self.sim:add{ delay = -1 }")
+sentence("sim:add: 16384 replicas were added in this run already, and no more can be", { policy = [[
+  function P:init()
+    self.sim:every(0.001, function() for _ = 1, 1024 do self.sim:add{ delay = 1 } end end)
+  end]] })
 sentence("sim:add: there is no option 'dleay'", init "self.sim:add{ dleay = 1 }")
 sentence("sim:add: the scenario's cluster has no groups", init 'self.sim:add{ group = "a" }')
 sentence("replica:undrain: replica 1 is up, not draining", init "r:undrain()")
