@@ -4,8 +4,6 @@
 
 #include "engine/spend.h"
 #include "engine/stepper.h"
-#include "engine/victim.h"
-#include "engine/visit.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -32,6 +30,10 @@ static uint64_t budget_left(const mb_engine *engine) {
     const uint64_t given = engine->stepper->tokens;
     if (engine->pipeline && engine->stepper->built >= most_rows(engine)) return 0;
     return engine->token_budget > given ? engine->token_budget - given : 0;
+}
+
+uint64_t mb_build_budget_left(const mb_engine *engine) {
+    return budget_left(engine);
 }
 
 bool mb_build_holds(const mb_stepper *stepper, uint32_t slot) {
@@ -421,131 +423,6 @@ mb_status mb_build_cancel(mb_engine *engine, uint32_t slot, mb_error *error) {
     request->preemptions--;
     engine->around->metrics->preemptions--;
     return status;
-}
-
-// --- carry
-
-// The next chunks of the unfinished prefills that this step's budget allows: the blocks that they need beyond
-// those held.
-static uint64_t prefills_need(const mb_engine *engine, uint64_t budget) {
-    const mb_stepper *stepper = engine->stepper;
-    uint64_t blocks = 0;
-    const mb_request *request;
-    for (uint32_t slot = stepper->first_prefill; slot != MB_NONE && budget > 0; slot = request->after) {
-        request = mb_request_at(stepper->requests, slot);
-        if (request->chunk) continue;
-        const uint32_t todo = mb_todo(request), chunk = todo < budget ? todo : (uint32_t)budget;
-        const uint64_t reach = mb_kv_blocks_for(&stepper->kv, (uint64_t)request->computed + chunk);
-        const uint64_t held = request->hold.own + request->hold.shared;
-        if (reach > held) blocks += reach - held;
-        budget -= chunk;
-    }
-    return blocks;
-}
-
-// The last and the first that no batch under way needs.
-static uint32_t newest_here(const mb_stepper *stepper) {
-    uint32_t slot = stepper->newest;
-    while (slot != MB_NONE && mb_request_at(stepper->requests, slot)->in_flight)
-        slot = mb_request_at(stepper->requests, slot)->previous;
-    return slot;
-}
-
-static uint32_t oldest_here(const mb_stepper *stepper) {
-    uint32_t slot = stepper->oldest;
-    while (slot != MB_NONE && mb_request_at(stepper->requests, slot)->in_flight)
-        slot = mb_request_at(stepper->requests, slot)->next;
-    return slot;
-}
-
-static mb_status make_room(mb_engine *engine, mb_carry_rule rule, uint32_t *victim, uint32_t *preempted,
-                           mb_error *error) {
-    const mb_victim_rule last = {.key = rule.victim, .newest = true, .age = INFINITY};
-    mb_refusal ignored;
-    *victim = rule.oldest ? oldest_here(engine->stepper) : newest_here(engine->stepper);
-    if (rule.victim != MB_KEY_NONE && !mb_victim_find(engine->stepper, &last, -INFINITY, victim))
-        return mb_fail_memory(error);
-    (*preempted)++;
-    return mb_build_preempt(engine, *victim, MB_PREEMPT_RECOMPUTE, MB_NONE, true, &ignored, error);
-}
-
-// Request by request, where the step holds some already, or the budget does not reach for all.
-static mb_status carry_each(mb_engine *engine, mb_carry_rule rule, uint32_t *preempted, mb_error *error) {
-    mb_stepper *stepper = engine->stepper;
-    for (int prefills = 0; prefills < 2; prefills++) {
-        for (uint32_t slot = stepper->oldest; slot != MB_NONE;) {
-            const mb_request *request = mb_request_at(stepper->requests, slot);
-            const bool prefill = request->stage == MB_STAGE_PREFILL;
-            if (mb_build_holds(stepper, slot) || prefill != (prefills == 1)) {
-                slot = request->next;
-                continue;
-            }
-            const mb_refusal refusal = add_running(engine, slot, 0);
-            if (refusal == MB_REFUSED_TOKENS) break;
-            if (refusal == MB_FITS) {
-                slot = mb_request_at(stepper->requests, slot)->next;
-                continue;
-            }
-            const uint32_t next = request->next;
-            uint32_t victim;
-            const mb_status status = make_room(engine, rule, &victim, preempted, error);
-            if (status != MB_OK) return status;
-            if (victim == slot) slot = next;
-        }
-    }
-    return MB_OK;
-}
-
-static bool unpark_all(mb_stepper *stepper) {
-    bool done = true;
-    for (uint32_t slot = stepper->parked ? stepper->oldest : MB_NONE; slot != MB_NONE;) {
-        const mb_request *request = mb_request_at(stepper->requests, slot);
-        if (request->stage == MB_STAGE_PARKED) {
-            stepper->parked--;
-            done &= mb_stepper_join(stepper, slot);
-        }
-        slot = request->next;
-    }
-    return done;
-}
-
-static uint32_t count_decodes(const mb_stepper *stepper) {
-    return stepper->naive ? (uint32_t)mb_visit_decodes(stepper).decodes : stepper->decode_count;
-}
-
-mb_status mb_build_carry(mb_engine *engine, mb_carry_rule rule, uint32_t *preempted, mb_error *error) {
-    mb_stepper *stepper = engine->stepper;
-    uint32_t victim;
-    *preempted = 0;
-    stepper->spare = rule.spare;
-    if (stepper->running == 0) return MB_OK;
-    if (stepper->staged || stepper->selected_count > 0 || stepper->with_decodes ||
-        stepper->running - stepper->prefill_count > budget_left(engine))
-        return carry_each(engine, rule, preempted, error);
-    if (!unpark_all(stepper)) return mb_fail_memory(error);
-    const uint64_t budget = budget_left(engine);
-    while (stepper->running > 0) {
-        const uint64_t decodes = count_decodes(stepper);
-        if (mb_stepper_has_blocks(stepper, prefills_need(engine, budget - decodes))) break;
-        const mb_status status = make_room(engine, rule, &victim, preempted, error);
-        if (status != MB_OK) return status;
-    }
-    const uint32_t decodes = count_decodes(stepper);
-    if (decodes) {
-        stepper->with_decodes = true;
-        stepper->tokens += decodes;
-        stepper->built += decodes;
-        if (stepper->naive)
-            mb_visit_take(stepper);
-        else
-            mb_kv_blocks_take(&stepper->kv, mb_stepper_due_now(stepper));
-    }
-    for (uint32_t slot = stepper->first_prefill; slot != MB_NONE;) {
-        const mb_request *request = mb_request_at(stepper->requests, slot);
-        if (!request->chunk && add_running(engine, slot, 0) != MB_FITS) break;
-        slot = request->after;
-    }
-    return MB_OK;
 }
 
 // --- static batches

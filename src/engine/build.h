@@ -8,6 +8,9 @@ void mb_build_begin(mb_stepper *stepper);
 bool mb_build_holds(const mb_stepper *stepper, uint32_t slot);
 // One request, that waits or runs here. `wanted`: 0, or the chunk.
 mb_refusal mb_build_add(mb_engine *engine, uint32_t slot, uint32_t wanted);
+// Tokens that the step may still compute.
+uint64_t mb_build_budget_left(const mb_engine *engine);
+// What runs goes on (carry.c).
 mb_status mb_build_carry(mb_engine *engine, mb_carry_rule rule, uint32_t *preempted, mb_error *error);
 mb_status mb_build_preempt(mb_engine *engine, uint32_t slot, mb_preemption how, uint32_t queue, bool front,
                            mb_refusal *refusal, mb_error *error);

@@ -62,10 +62,12 @@ bool mb_stepper_newest_due(const mb_stepper *stepper, uint64_t iteration);
 bool mb_stepper_has_emitted(const mb_stepper *stepper, const mb_request *request);
 // Where each decode must find a free block, and the decodes take `due`.
 bool mb_stepper_newest_finds_one(const mb_stepper *stepper, uint64_t due);
-// Can all decodes make their next step, and leave `more` blocks free?
-static inline bool mb_stepper_has_blocks(const mb_stepper *stepper, uint64_t more) {
-    const uint64_t due = mb_stepper_due_now(stepper);
+// Can all decodes, which need `due` blocks for it, make their next step, and leave `more` free?
+static inline bool mb_stepper_finds_blocks(const mb_stepper *stepper, uint64_t due, uint64_t more) {
     return due + more <= stepper->kv.free && (!stepper->spare || mb_stepper_newest_finds_one(stepper, due));
+}
+static inline bool mb_stepper_has_blocks(const mb_stepper *stepper, uint64_t more) {
+    return mb_stepper_finds_blocks(stepper, mb_stepper_due_now(stepper), more);
 }
 // Tokens in memory; with shared prefixes several requests count the same block, so no more than there is.
 static inline double mb_stepper_tokens(const mb_stepper *stepper) {

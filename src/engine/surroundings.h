@@ -81,6 +81,7 @@ typedef struct mb_surroundings {
     uint64_t admissions;           // numbers what engines that step take in
     uint64_t kv_reserved, kv_used; // tokens of whole batches
     uint64_t host_used;            // tokens
+    uint64_t operations;           // requests looked at by themselves, to find who makes room or by --step
     bool gaps;                     // keep the largest gap between tokens of each request
     bool readings;                 // keep when the tokens of each request came
     mb_request_times *times;       // where the time of requests goes; NULL: nobody asked

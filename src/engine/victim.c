@@ -6,7 +6,6 @@
 #include "engine/victim.h"
 
 #include <assert.h>
-#include <stdlib.h>
 
 static bool may_go(const mb_victim_rule *rule, const mb_request *request) {
     return isinf(rule->age) || (double)request->generated < rule->age * (double)request->predicted_output;
@@ -28,10 +27,16 @@ static mb_request as_of_now(const mb_stepper *stepper, uint32_t slot) {
 
 // --- by a walk
 
+static mb_victim as_victim(const mb_victim_rule *rule, const mb_request *request, uint32_t slot) {
+    const double key = rule->key == MB_KEY_NONE ? 0 : mb_key_of(rule->key, request);
+    return (mb_victim){.key = key, .order = request->order, .slot = slot};
+}
+
 static void consider(const mb_stepper *stepper, const mb_victim_rule *rule, uint32_t slot, mb_victim *best) {
     const mb_request request = as_of_now(stepper, slot);
+    stepper->around->operations++;
     if (request.in_flight) return;
-    const mb_victim one = {.key = mb_key_of(rule->key, &request), .order = request.order, .slot = slot};
+    const mb_victim one = as_victim(rule, &request, slot);
     const bool better = best->slot == MB_NONE ? one.key > best->key : further(rule->newest, &one, best);
     if (better && may_go(rule, &request)) *best = one;
 }
@@ -185,5 +190,42 @@ bool mb_victim_find(mb_stepper *stepper, const mb_victim_rule *rule, double abov
     walk_all(stepper, rule, &all);
     assert(all.slot == *slot);
 #endif
+    return true;
+}
+
+// --- one after the other
+
+// So many at once are usual, and their list would cost a walk.
+#define FEW 4
+
+static int newest_last(const void *left, const void *right) {
+    const mb_victim *a = left, *b = right;
+    return further(true, a, b) ? 1 : -1;
+}
+
+static int oldest_last(const void *left, const void *right) {
+    const mb_victim *a = left, *b = right;
+    return further(false, a, b) ? 1 : -1;
+}
+
+static bool list_all(const mb_stepper *stepper, const mb_victim_rule *rule, mb_departures *all) {
+    all->list = malloc((stepper->running + 1) * sizeof *all->list);
+    if (!all->list) return false;
+    for (uint32_t slot = stepper->oldest; slot != MB_NONE;
+         slot = mb_request_at(stepper->requests, slot)->next) {
+        const mb_request request = as_of_now(stepper, slot);
+        stepper->around->operations++;
+        const mb_victim one = as_victim(rule, &request, slot);
+        if (!request.in_flight && one.key > -INFINITY && may_go(rule, &request))
+            all->list[all->count++] = one;
+    }
+    qsort(all->list, all->count, sizeof *all->list, rule->newest ? newest_last : oldest_last);
+    return true;
+}
+
+bool mb_victim_next(mb_stepper *stepper, const mb_victim_rule *rule, mb_departures *all, uint32_t *slot) {
+    if (!all->list && all->found++ < FEW) return mb_victim_find(stepper, rule, -INFINITY, slot);
+    if (!all->list && !list_all(stepper, rule, all)) return false;
+    *slot = all->count ? all->list[--all->count].slot : MB_NONE;
     return true;
 }

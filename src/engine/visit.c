@@ -19,7 +19,16 @@ mb_visit mb_visit_decodes(const mb_stepper *stepper) {
         }
         slot = request->next;
     }
+    stepper->around->operations += stepper->running;
     return visit;
+}
+
+void mb_visit_without(const mb_stepper *stepper, uint32_t slot, mb_visit *visit) {
+    const mb_request *request = mb_request_at(stepper->requests, slot);
+    if (request->stage != MB_STAGE_DECODE) return;
+    visit->decodes--;
+    visit->context -= request->computed + UINT64_C(1);
+    visit->due -= needs_block(stepper, request);
 }
 
 bool mb_visit_step(mb_stepper *stepper) {

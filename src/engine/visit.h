@@ -7,6 +7,8 @@ typedef struct mb_visit {
     uint64_t decodes, context, due;
 } mb_visit;
 mb_visit mb_visit_decodes(const mb_stepper *stepper);
+// The same without this one, which is to leave.
+void mb_visit_without(const mb_stepper *stepper, uint32_t slot, mb_visit *visit);
 // One step of every decode. Returns whether one has emitted its last token.
 bool mb_visit_step(mb_stepper *stepper);
 // Take the blocks of the next step.

@@ -22,21 +22,16 @@ static double draw(uint64_t *state) { // Knuth's MMIX generator
     return (double)(*state >> 11) * 0x1p-53;
 }
 
-// Operations per request of a policy, with REQUESTS of about `output` tokens that come `gap_s` apart in the
-// mean.
-static double operations(const mb_latency *latency, uint32_t replicas, double gap_s, unsigned output,
-                         const mb_policy_ops *ops) {
-    char path[] = "/tmp/mbsand-growth-XXXXXX";
+// A file of requests, to be written to; its name.
+static FILE *open_trace(char *path) {
     FILE *file = fdopen(mkstemp(path), "w");
     fprintf(file, "t,p,o\n");
-    uint64_t state = 1;
-    double time = 0;
-    for (int i = 0; i < REQUESTS; i++) {
-        fprintf(file, "%.17g,%u,%u\n", time, 20 + (unsigned)(100 * draw(&state)),
-                1 + (unsigned)(2 * output * draw(&state)));
-        time += 2 * gap_s * draw(&state);
-    }
-    fclose(file);
+    return file;
+}
+
+// Operations per request of a policy, and of the engines, with the requests of this file, which is removed.
+static double operations_of(const char *path, int requests, const mb_sim_config *config,
+                            const mb_policy_ops *ops) {
     mb_workload workload = {
         .kind = MB_WORKLOAD_TRACE,
         .trace = {.path = strdup(path),
@@ -47,26 +42,42 @@ static double operations(const mb_latency *latency, uint32_t replicas, double ga
                   .to_s = INFINITY,
                   .keep_zero = true},
         .until_s = INFINITY};
-    const mb_hardware hardware = {
-        .replicas = replicas, .latency = latency, .memory = {.capacity = MB_UNLIMITED, .block = 16}};
-    const mb_sim_config config = {.hardware = &hardware,
-                                  .hardware_count = 1,
-                                  .slo = {.ttft_s = INFINITY, .tbt_s = INFINITY, .e2e_s = INFINITY}};
     mb_error error = {0};
     mb_source *source = NULL;
     mb_sim sim;
     if (mb_workload_prepare(&workload, &error) != MB_OK ||
         mb_source_open(&workload, 1, 0, &source, &error) != MB_OK ||
-        mb_sim_init(&sim, &config, source, (mb_policy){ops, NULL}, NULL, &error) != MB_OK ||
+        mb_sim_init(&sim, config, source, (mb_policy){ops, NULL}, NULL, &error) != MB_OK ||
         mb_sim_run(&sim, &error) != MB_OK)
         fail_msg("%s", error.message);
-    assert_int_equal(sim.metrics.finished, REQUESTS);
-    const double count = (double)sim.operations / REQUESTS;
+    assert_int_equal(sim.metrics.finished, requests);
+    const double count = (double)(sim.operations + sim.around.operations) / requests;
     mb_sim_deinit(&sim);
     mb_source_close(source);
     mb_workload_deinit(&workload);
     unlink(path);
     return count;
+}
+
+// REQUESTS of about `output` tokens that come `gap_s` apart in the mean.
+static double operations(const mb_latency *latency, uint32_t replicas, double gap_s, unsigned output,
+                         const mb_policy_ops *ops) {
+    char path[] = "/tmp/mbsand-growth-XXXXXX";
+    FILE *file = open_trace(path);
+    uint64_t state = 1;
+    double time = 0;
+    for (int i = 0; i < REQUESTS; i++) {
+        fprintf(file, "%.17g,%u,%u\n", time, 20 + (unsigned)(100 * draw(&state)),
+                1 + (unsigned)(2 * output * draw(&state)));
+        time += 2 * gap_s * draw(&state);
+    }
+    fclose(file);
+    const mb_hardware hardware = {
+        .replicas = replicas, .latency = latency, .memory = {.capacity = MB_UNLIMITED, .block = 16}};
+    const mb_sim_config config = {.hardware = &hardware,
+                                  .hardware_count = 1,
+                                  .slo = {.ttft_s = INFINITY, .tbt_s = INFINITY, .e2e_s = INFINITY}};
+    return operations_of(path, REQUESTS, &config, ops);
 }
 
 static mb_status first_come(void *self, mb_sim *sim, mb_replica *replica, mb_error *error) {
@@ -138,8 +149,58 @@ static void test_idle_replicas(void **state) {
     assert_true(each > 100 * many);
 }
 
+static mb_carry_rule carried;
+
+static mb_status carry_so(void *self, mb_sim *sim, mb_replica *replica, mb_error *error) {
+    (void)self, (void)replica;
+    uint32_t preempted;
+    mb_refusal refusal;
+    const mb_status status = mb_step_carry(sim, carried, &preempted, error);
+    if (status == MB_OK) mb_step_admit(sim, 0, UINT32_MAX, &refusal);
+    return status;
+}
+
+// All decode, each with its blocks full and none free, so that half of them make room for the others at once;
+// all a second time when those are done.
+static double making_room(mb_carry_rule rule, bool stepwise, uint32_t stages, unsigned requests) {
+    char path[] = "/tmp/mbsand-growth-XXXXXX";
+    FILE *file = open_trace(path);
+    for (unsigned i = 0; i < requests; i++)
+        fprintf(file, "0,16,3\n");
+    fclose(file);
+    const mb_latency latency = {.kind = MB_LATENCY_STEP, .step = {.base_s = 0.01}};
+    const mb_hardware hardware = {.replicas = 1,
+                                  .latency = &latency,
+                                  .memory = {.capacity = 16 * (uint64_t)requests, .block = 16},
+                                  .pipeline = {.stages = stages, .batches = stages}};
+    const mb_sim_config config = {.hardware = &hardware,
+                                  .hardware_count = 1,
+                                  .stepwise = stepwise,
+                                  .slo = {.ttft_s = INFINITY, .tbt_s = INFINITY, .e2e_s = INFINITY}};
+    carried = rule;
+    static const mb_policy_ops POLICY = {.schedule = carry_so};
+    return operations_of(path, (int)requests, &config, &POLICY);
+}
+
+static void test_making_room(void **state) {
+    (void)state;
+    static const mb_carry_rule RULES[] = {
+        {0}, {.oldest = true}, {.victim = MB_KEY_RANK}, {.victim = MB_KEY_ARRIVAL}};
+    for (int stepwise = 0; stepwise < 2; stepwise++)
+        for (uint32_t stages = 1; stages < 3; stages++)
+            for (size_t i = 0; i < sizeof RULES / sizeof *RULES; i++) {
+                const double few = making_room(RULES[i], stepwise, stages, 250);
+                const double many = making_room(RULES[i], stepwise, stages, 2000);
+                print_message(
+                    "# rule %zu, %u stages%s: %.1f requests looked at for each of 250, %.1f of 2,000\n", i,
+                    stages, stepwise ? ", --step" : "", few, many);
+                assert_true(many < 1.5 * few + 1);
+            }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_engines), cmocka_unit_test(test_overload),
-                                       cmocka_unit_test(test_idle_replicas)};
+                                       cmocka_unit_test(test_idle_replicas),
+                                       cmocka_unit_test(test_making_room)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
