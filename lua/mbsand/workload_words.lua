@@ -1,5 +1,6 @@
 -- The words of a scenario's workload: where requests come from, when they arrive, how long they are, and what a
 -- policy is told of them. Pure data for schema.lua.
+local class_links = require "mbsand.class_links"
 local schema = require "mbsand.schema"
 
 local number, record, flag, need = schema.number, schema.record, schema.flag, schema.need
@@ -390,33 +391,6 @@ local function check_pairs(result, place, title)
   end
 end
 
--- Who sends the requests of a class, and when.
-local function check_links(result, class, place)
-  local title = ('class "%s"'):format(class.name)
-  local count = math.max(result.clients, 1)
-  for _, client in ipairs(class.clients or {}) do
-    if result.users then
-      place:fail("%s: users are dealt out to the clients in turn; a class cannot have clients there", title)
-    end
-    if client >= count then
-      place:fail("%s: there is no client %d; workload.clients = %d has numbers 0 to %d", title, client, result.clients,
-        count - 1)
-    end
-  end
-  if not class.active then return end
-  if result.users or result.sessions then
-    place:fail("%s: active is for requests that come by themselves; with %s when they come depends on the policy, which must "
-      .. "not change what they are", title, result.users and "users" or "sessions")
-  end
-  for _, phase in ipairs(class.active) do
-    if #phase ~= 2 then place:fail("%s: a phase of active has %d numbers; expected { from, to } in seconds", title, #phase) end
-    if phase[2] <= phase[1] then
-      place:fail("%s: a phase of active lasts from %g s to %g s; expected { from, to } with to after from", title,
-        phase[1], phase[2])
-    end
-  end
-end
-
 -- Classes take the lengths that they do not give from the workload.
 local function check_lengths(result, place)
   check_pairs(result, place, "synthetic")
@@ -427,7 +401,7 @@ local function check_lengths(result, place)
     end
     names[class.name] = i
     check_pairs(class, place, ('class "%s"'):format(class.name))
-    check_links(result, class, place)
+    class_links.check(result, class, place)
     class.max_output = class.max_output or schema.copy(result.max_output)
     if not class.prompt and not class.output then class.lengths = class.lengths or schema.copy(result.lengths) end
     for _, key in ipairs { "prompt", "output" } do
