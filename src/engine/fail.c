@@ -41,6 +41,7 @@ static void leave_batch(mb_engine *engine, uint32_t slot) {
     mb_kv_release(&engine->kv, tokens);
     engine->around->kv_reserved -= reserved - engine->kv.reserved;
     engine->around->kv_used -= tokens;
+    request->start_s = NAN; // its batch never was
     request->phase = MB_PHASE_WAITING;
 }
 

@@ -47,7 +47,7 @@ void mb_client_emitted(mb_sim *sim, mb_request *request) {
 
 void mb_client_stops(mb_sim *sim, mb_request *request) {
     sim->clients[request->client].running--;
-    if (sim->by_steps && isnan(request->start_s)) // a static batch gave it back before it began
+    if (isnan(request->start_s)) // a static batch gave it back before it began, or never was
         sim->clients[request->client].prompt_tokens -= request->prompt_tokens;
     if (sim->by_steps) mb_client_emitted(sim, request);
     wait(sim, request->client);

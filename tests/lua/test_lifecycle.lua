@@ -127,6 +127,16 @@ tap.equal(said, "down 0.25 1 | up 0.75 nil", "a whole batch")
 tap.ok(math.abs(measures.lost_s - 0.25) < 1e-12 and math.abs(measures.e2e_mean_s - 1.05) < 1e-12,
   "is lost from its start on, and served again", measures.e2e_mean_s)
 
+-- What was in it has not started: its prompt is the client's when it is served.
+said = run { latency = "latency.batch { alpha = 0.1, beta = 0.01, gamma = 1 }", once = true,
+  policy = [[function P:arrive(req) self.client = req.client self.sim.queue:push(req) end
+    function P:schedule(r, step) step:admit(self.sim.queue) end
+    function P:look(what) local c = self.sim.clients[self.client] say(what, c.prompt_tokens, c.waiting, c.running) end
+    function P:signal(e) self:look(e.kind) end
+    function P:finish(req, why) self:look(why) end]],
+  more = "failures = { { at = 0.25, replica = 1, repair = 0.5 } }," }
+tap.equal(said, "down 0 1 0 | up 0 1 0 | done 10 0 0", "a whole batch that is lost has not started")
+
 -- Three run, in order of admission; another waits behind them.
 said = run { rows = { { 0, 10, 9 }, { 0.001, 10, 9 }, { 0.002, 10, 9 }, { 0.003, 10, 9 } }, policy = [[
 function P:schedule(r, step) r.max_requests = 3 step:carry() step:admit(self.sim.queue) end

@@ -50,7 +50,7 @@ local function difference(rows, batches, result)
     end
   end
   local over = 0
-  for _, batch in ipairs(result.batches) do over = over + (batch.stop <= result.finish and 1 or 0) end
+  for _, batch in ipairs(result.batches) do over = over + (batch.stop <= result.finish and not batch.failed and 1 or 0) end
   if #batches ~= over then return #batches .. " batches, oracle: " .. over end
   for _, row in ipairs(batches) do
     local want = result.batches[partner[row.batch]]
@@ -65,7 +65,7 @@ end
 
 local MEASURES = { "rejected", "unfinished", "censored", "served_share", "duration_s", "throughput_rps", "throughput_tps",
   "goodput_rps", "ttft_violation", "tbt_violation", "e2e_violation", "slo_attainment", "waited_fraction", "e2e_mean_s",
-  "batches", "batch_mean", "gpu_util", "kv_mean", "kv_peak" }
+  "batches", "batch_mean", "gpu_util", "kv_mean", "kv_peak", "replica_s", "lost_s" }
 
 local function measures_difference(row, measures)
   if row.requests == "" then return end -- all were rejected, so the run failed
@@ -79,7 +79,7 @@ end
 -- The oracle says which batch a request was in by replica and start: a replica starts one batch at a time.
 local function number_batches(result)
   local at = {}
-  for i, batch in ipairs(result.batches) do at[batch.replica .. "@" .. number(batch.start)] = i end
+  for i, batch in ipairs(result.batches) do at[batch.failed and i or batch.replica .. "@" .. number(batch.start)] = i end
   for _, r in ipairs(result.requests) do
     if r.stop then r.batch = at[r.replica .. "@" .. number(r.start)] end
   end
@@ -90,7 +90,7 @@ local function simulate(s, p, folder)
     policy = simulator.load("policies/" .. p.name .. ".lua"), params = p.params,
     requests = csv.read(folder .. "/requests.csv"), replicas = s.replicas, kv = s.kv or nil, oracle = true,
     latency = s.jobs and simulator.jobs or simulator.law(s.alpha, s.beta, s.gamma, s.least),
-    slo = s.slo, block_oversize = s.block, stop = s.stop, warmup = s.warmup,
+    slo = s.slo, block_oversize = s.block, stop = s.stop, warmup = s.warmup, failures = s.failures,
   }
 end
 

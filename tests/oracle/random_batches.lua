@@ -106,6 +106,19 @@ return function(seed, policies_per_file)
     local last = s.requests[#s.requests].arrival
     s.stop = chance(0.3) and 0.01 + last * 1.3 * uniform() or nil
     s.warmup = chance(0.3) and pick{ { requests = whole(1, 60) }, { seconds = 0.01 + last * 0.6 * uniform() } } or nil
+    if chance(0.3) then
+      s.failures = {}
+      for id = 1, s.replicas do
+        local at = 0
+        for _ = 1, whole(0, 3) do
+          at = at + 0.001 + last * uniform() * 0.6
+          local failure = { at = at, replica = id, repair = (id > 1 and chance(0.1)) and nil or 0.05 + uniform() }
+          table.insert(s.failures, failure)
+          at = at + (failure.repair or 0)
+        end
+      end
+      if #s.failures == 0 then s.failures = nil end
+    end
     for i = 1, policies_per_file do
       local name = (equal or chance(0.4)) and pick(CORRECTED_NAMES) or pick(ORIGIN_NAMES)
       s.policies[i] = { name = name, label = "p" .. i, params = (CORRECTED[name] or ORIGIN[name])() }
@@ -138,6 +151,8 @@ return function(seed, policies_per_file)
         "  latency = latency.batch { alpha = %s, beta = %s, gamma = %s, floor = %s },\n",
         number(s.alpha), number(s.beta), number(s.gamma), number(s.least)),
       "  slo = ", literal(s.slo), ",\n", s.stop and "  stop_time = " .. number(s.stop) .. ",\n" or "",
+      "  columns = { 'replica_s', 'lost_s' },\n",
+      s.failures and "  failures = " .. literal(s.failures) .. ",\n" or "",
       s.warmup and "  warmup = " .. literal(s.warmup) .. ",\n" or "",
       "  seeds = 1, oracle = true,\n  policies = {\n", table.concat(policies), "  },\n}\n" })
   end

@@ -181,7 +181,7 @@ end
 
 -- options: policy, requests ({id, arrival, prompt, output, predicted[, service]} by arrival), latency; and, optional,
 -- replicas (1), kv (tokens), params, slo, oracle, sample (length of the prefix, 5000), block_oversize, observing, stop (s),
--- warmup ({ requests = } or { seconds = }).
+-- warmup ({ requests = } or { seconds = }), failures ({ { at =, replica =, repair = }, ... }).
 function simulator.run(options)
   local record_of, result = {}, { requests = {}, batches = {}, series = {}, rejected = {} }
   local sim = { now = 0, running = 0, waiting = 0, slo = options.slo or {}, replicas = {}, queues = {},
@@ -225,7 +225,7 @@ function simulator.run(options)
     self:after(delay, function() call() self:every(delay, call) end)
   end
   local function unqueue(req)
-    for _, queue in ipairs(sim.queues) do if queue:remove(req) then return end end
+    for _, queue in ipairs(sim.queues) do if queue:remove(req) then return queue end end
   end
   function sim:reject(req, reason)
     unqueue(req)
@@ -241,7 +241,7 @@ function simulator.run(options)
       local need = req.prompt_tokens + record_of[req].output
       if replica.running >= replica.max_requests then return false, "requests" end
       if need > replica.kv.free then return false, "memory" end
-      unqueue(req)
+      record_of[req].origin = unqueue(req)
       table.insert(replica.batch, req)
       replica.kv.used, replica.kv.free = replica.kv.used + need, replica.kv.free - need
       replica.running, sim.running, sim.waiting = replica.running + 1, sim.running + 1, sim.waiting - 1
@@ -301,6 +301,32 @@ function simulator.run(options)
     if policy.stepped then policy:stepped(replica, step) end
   end
 
+  -- --- failures ------------------------------------------------------------------------------------------------------
+
+  local window, failures, lost_s = promises.window(options.requests, options.warmup), {}, 0
+  for i, failure in ipairs(options.failures or {}) do failures[i] = failure end
+
+  -- The batch under way never was: who is in it waits again, in front, in order of admission.
+  local function fail(replica, repair)
+    for i = #replica.batch, 1, -1 do
+      local record = record_of[replica.batch[i]]
+      record.replica, record.start, record.first, record.tbt = nil, nil, nil, nil;
+      (record.origin or sim.queue):put_back(replica.batch[i])
+    end
+    if replica.finishes then
+      local batch = result.batches[replica.finishes.order]
+      batch.failed, batch.stop = true, sim.now
+      if sim.now >= window.start then lost_s = lost_s + sim.now - batch.start end
+    end
+    sim.running, sim.waiting = sim.running - #replica.batch, sim.waiting + #replica.batch
+    replica.batch, replica.finishes, replica.running = {}, nil, 0
+    replica.kv.used, replica.kv.free = 0, capacity
+    replica.up_at, version = sim.now + (repair or math.huge), version + 1
+    table.insert(replica.downs, { from = sim.now, to = replica.up_at })
+  end
+
+  local function rise(replica) replica.up_at, version = nil, version + 1 end
+
   local function arrive(record)
     local req = new_request(record)
     record.arrived = true
@@ -318,26 +344,38 @@ function simulator.run(options)
 
   -- The next event in the order of time, then kind: the end of a batch, an arrival, a timer.
   local function next_event()
-    local best
-    local function offer(time, call)
-      if time and (not best or time < best.time) then best = { time = time, call = call } end
+    local best, lives
+    local function offer(time, call, alone)
+      if time and time < math.huge and (not best or time < best.time) then best = { time = time, call = call } end
+      if time and time < math.huge and not alone then lives = true end
     end
     local ends = {}
     for _, replica in ipairs(sim.replicas) do if replica.finishes then table.insert(ends, replica) end end
     table.sort(ends, function(a, b) return a.finishes.order < b.finishes.order end)
     for _, replica in ipairs(ends) do offer(replica.finishes.time, function() finish(replica) end) end
+    for id, replica in ipairs(sim.replicas) do
+      offer(replica.up_at, function() rise(replica) end)
+      for i, failure in ipairs(failures) do
+        if failure.replica == id then
+          offer(failure.at, function()
+            table.remove(failures, i)
+            if not replica.up_at then fail(replica, failure.repair) end
+          end, true)
+        end
+      end
+    end
     local record = options.requests[next_arrival]
     if record then offer(record.arrival, function() next_arrival = next_arrival + 1 arrive(record) end) end
     for i, timer in ipairs(timers) do
       offer(timer.time, function() table.remove(timers, i) sim:changed() timer.call() end)
     end
-    return best
+    return lives and best
   end
 
   sim.queue = simulator.new_queue(sim)
   sim.inbox = sim.queue
   for id = 1, options.replicas or 1 do
-    sim.replicas[id] = { id = id, running = 0, batch = {}, seen = -1, max_requests = math.huge,
+    sim.replicas[id] = { id = id, running = 0, batch = {}, seen = -1, downs = {}, max_requests = math.huge,
       kv = { capacity = capacity, used = 0, free = capacity } }
     sim.replicas[id].kv.fits = function(tokens) return tokens <= sim.replicas[id].kv.free end
     sim.replicas[id].estimate = function(shape) return (options.latency(shape.requests, shape.tokens, shape.service)) end
@@ -357,7 +395,7 @@ function simulator.run(options)
     local following = next_event()
     if not following or following.time > sim.now then -- nothing more happens now: offer the idle replicas their turn
       for _, replica in ipairs(sim.replicas) do
-        if not replica.finishes and sim.waiting > 0 and replica.seen ~= version then
+        if not replica.finishes and not replica.up_at and sim.waiting > 0 and replica.seen ~= version then
           replica.seen, planning = version, true
           policy:schedule(replica, new_step(replica))
           planning = false
@@ -369,6 +407,7 @@ function simulator.run(options)
   for i, record in ipairs(options.requests) do result.requests[i] = record end
   result.unfinished, result.finish = sim.waiting + sim.running, sim.now
   result.measures = simulator.measures(options, result, sim, stopped)
+  result.measures.lost_s = lost_s
   return result
 end
 
@@ -380,11 +419,17 @@ function simulator.measures(options, result, sim, stopped)
     local part = promises.part(window, batch.start, math.min(batch.stop, finish))
     busy, memory = busy + part, memory + part * batch.tokens
     if batch.stop > window.start then peak = math.max(peak, batch.tokens) end
-    if batch.stop > window.start and batch.stop <= finish then batches, members = batches + 1, members + batch.requests end
+    if batch.stop > window.start and batch.stop <= finish and not batch.failed then
+      batches, members = batches + 1, members + batch.requests
+    end
   end
   measures.rejected, measures.unfinished = #result.rejected, result.unfinished
   measures.batches, measures.batch_mean = batches, batches > 0 and members / batches or nil
   local all = measures.duration_s * #sim.replicas
+  for _, replica in ipairs(sim.replicas) do
+    for _, down in ipairs(replica.downs) do all = all - promises.part(window, down.from, math.min(down.to, finish)) end
+  end
+  measures.replica_s = all
   if all == 0 then return measures end
   measures.gpu_util = busy / all
   if options.kv then measures.kv_peak, measures.kv_mean = peak / options.kv, memory / (all * options.kv) end
