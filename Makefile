@@ -11,7 +11,7 @@
 #   make gpu-check           all that needs a graphics card, in at most ten minutes
 #   make probe-llama         its llama.cpp plugin, where pkg-config finds llama.cpp, or LLAMA_DIR=its folder
 #   make install             DESTDIR, PREFIX  make uninstall | sbom | dist | clean
-#   make deb | static        packages in build/: for Debian and Ubuntu; for any Linux of this processor
+#   make deb | static        in build/: a package for Debian and Ubuntu; one file for any Linux of this processor
 VERSION := 0.2.0
 LUA     ?= 5.4
 BUILD   ?= release
@@ -20,6 +20,12 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 ifeq ($(origin CC),default)
   CC := gcc
+endif
+# A compiler for another machine says for which; its tools are called alike.
+MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
+STRIP   := $(patsubst %gcc,%strip,$(filter %-gcc,$(firstword $(CC))))
+ifeq ($(STRIP),)
+  STRIP := strip
 endif
 LUA_PACKAGE := $(if $(filter luajit,$(LUA)),luajit,lua$(LUA))
 
@@ -79,6 +85,7 @@ OBJECTS := $(patsubst src/%.c,$(COMMON)/%.o,$(filter-out $(READY),$(SHARED))) $(
            $(patsubst src/%.c,$(PLAIN)/%.o,$(filter-out $(SHARED) $(WITH_MPI) $(READY),$(SOURCES))) \
            $(patsubst src/%.c,build/common-release-$(COMPILER)/%.o,$(filter $(SHARED),$(READY))) \
            $(patsubst src/%.c,build/$(LUA_PACKAGE)-release-$(COMPILER)/%.o,$(filter-out $(SHARED),$(READY)))
+OBJECTS += $(BUNDLE:.c=.o)
 CORE    := $(filter-out $(PLAIN)/cli/main.o,$(OBJECTS)) $(MATH)
 TESTS   ?= $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 UNIT    := $(TESTS:%=$(OUT)/tests/%)
@@ -86,7 +93,7 @@ FUZZ    := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(sort $(wildcard tests/fuzz/
 BENCH   := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(sort $(wildcard tests/bench/bench_*.c)))
 SCRIPTS := lua policies scenarios data
 
-.PHONY: all release cold binary warnings probe probe-llama gpu-check run test unit unit-programs fuzz-programs bench bench-programs lint format gallery install files uninstall sbom dist deb static clean
+.PHONY: all release cold binary warnings probe probe-llama gpu-check run test unit unit-programs fuzz-programs bench bench-programs lint format gallery install files uninstall sbom dist deb static static-file clean
 .DELETE_ON_ERROR:
 
 # In two steps: what the first installs, the second finds.
@@ -180,6 +187,11 @@ build/math-$(COMPILER)/%.o: third_party/musl/%.c $(wildcard third_party/musl/*.h
 	@mkdir -p $(@D)
 	@$(CC) -g $(HARDEN) $(CFLAGS) $(MATH_FLAGS) -c -o $@ $<
 
+ifneq ($(BUNDLE),)
+$(BUNDLE:.c=.o): $(BUNDLE)
+	$(call compile,$(CPPFLAGS_ALL))
+endif
+
 # What a page holds is read by the assembler.
 $(filter %/page/assets.o,$(OBJECTS)): src/page/maps.js src/page/page.js src/page/page.css $(wildcard third_party/uplot/uPlot.* third_party/uplot/LICENSE)
 
@@ -269,16 +281,19 @@ deb: page
 	@.ci/packages deb
 	@packaging/deb $(VERSION) CC=$(CC) LUA=$(LUA)
 
-# Every library inside, and a folder to unpack anywhere: bin/mbsand finds its scripts beside itself. Without the probe's
-# plugin, which would have to be loaded.
-STATIC := build/static/mbsand-$(VERSION)-linux-$(shell uname -m)
+# One file, with every library, script and sample inside, and the page in a browser where it was made (src/cli/bundle.c).
+# Without the probe's plugin, which would have to be loaded.
+STATIC := build/mbsand-$(VERSION)-linux-$(MACHINE)
 static: page
+	@$(MAKE) --no-print-directory static-file
+
+static-file:
 	@.ci/packages build
-	@rm -rf build/static && $(MAKE) --no-print-directory OUT=build/static/objects PACKAGE_LIBS="$(shell pkg-config --static --libs $(PACKAGES) 2>/dev/null)" \
-	    LINK_FLAGS="-static-pie -Wl,-z,relro,-z,now,-z,noexecstack" PREFIX= DESTDIR=$(CURDIR)/$(STATIC) files >/dev/null
-	@cp LICENSE README.md CHANGELOG.md $(STATIC)/ && strip $(STATIC)/bin/mbsand
-	@tar -C build/static --owner=0 --group=0 --sort=name --mtime=@0 -czf $(STATIC).tar.gz $(notdir $(STATIC))
-	@mv $(STATIC).tar.gz build/ && echo build/$(notdir $(STATIC)).tar.gz
+	@rm -rf build/static && mkdir -p build/static && packaging/bundle $(SCRIPTS) $(wildcard $(PLAYGROUND)) >build/static/bundle.c
+	@$(MAKE) --no-print-directory BUNDLE=build/static/bundle.c OUT=build/static PLAIN=build/$(LUA_PACKAGE)-$(BUILD)-$(COMPILER) \
+	    LINK_FLAGS="-static-pie -Wl,-z,relro,-z,now,-z,noexecstack" PACKAGE_LIBS="$(shell pkg-config --static --libs $(PACKAGES) 2>/dev/null)" \
+	    build/static/mbsand
+	@$(STRIP) -o $(STATIC) build/static/mbsand && echo $(STATIC)
 
 clean:
 	rm -rf build

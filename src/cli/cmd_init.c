@@ -3,10 +3,10 @@
 #include "base/paths.h"
 #include "base/strbuf.h"
 #include "cli/commands.h"
+#include "cli/new_file.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,30 +38,10 @@ static void print_help(void) {
         stdout);
 }
 
-static mb_status not_written(const char *path, int reason, mb_error *error) {
-    return mb_fail(error, MB_FAILED, "%s: cannot be written: %s", path, strerror(reason));
-}
-
-static mb_status write_file(const char *path, const char *text, size_t length, mode_t mode, mb_error *error) {
-    const int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-    if (file < 0) return not_written(path, errno, error);
-    for (size_t done = 0; done < length;) {
-        const ssize_t count = write(file, text + done, length - done);
-        if (count < 0 && errno == EINTR) continue;
-        if (count < 0) {
-            const int reason = errno;
-            close(file);
-            return not_written(path, reason, error);
-        }
-        done += (size_t)count;
-    }
-    return close(file) == 0 ? MB_OK : not_written(path, errno, error);
-}
-
 static mb_status copy_file(const char *from, const char *to, mode_t mode, mb_error *error) {
     mb_strbuf text = {0};
     mb_status status = mb_paths_read(from, 1u << 30, &text, error);
-    if (status == MB_OK) status = write_file(to, text.text, text.length, mode & 0111 ? 0777 : 0666, error);
+    if (status == MB_OK) status = mb_new_file(to, text.text, text.length, mode & 0111 ? 0777 : 0666, error);
     mb_strbuf_deinit(&text);
     return status;
 }
@@ -83,7 +63,7 @@ static mb_status copy_entry(const char *from, const char *to, mb_error *error) {
 static mb_status copy_folder(const char *from, const char *to, mb_error *error) {
     DIR *folder = opendir(from);
     if (!folder) return mb_fail(error, MB_FAILED, "%s: cannot be read: %s", from, strerror(errno));
-    mb_status status = mkdir(to, 0777) == 0 ? MB_OK : not_written(to, errno, error);
+    mb_status status = mkdir(to, 0777) == 0 ? MB_OK : mb_not_written(to, errno, error);
     for (const struct dirent *entry; status == MB_OK && (entry = readdir(folder));) {
         if (left_out(entry->d_name)) continue;
         char *source = mb_paths_join(from, entry->d_name), *target = mb_paths_join(to, entry->d_name);
@@ -97,11 +77,11 @@ static mb_status copy_folder(const char *from, const char *to, mb_error *error) 
 
 static mb_status open_new(const char *path, mb_error *error) {
     if (mkdir(path, 0777) == 0) return MB_OK;
-    if (errno != EEXIST) return not_written(path, errno, error);
+    if (errno != EEXIST) return mb_not_written(path, errno, error);
     DIR *folder = opendir(path);
     if (!folder && errno == ENOTDIR)
         return mb_fail(error, MB_BAD_INPUT, "%s: is a file; expected a new or an empty folder", path);
-    if (!folder) return not_written(path, errno, error);
+    if (!folder) return mb_not_written(path, errno, error);
     bool empty = true;
     for (const struct dirent *entry; empty && (entry = readdir(folder));)
         empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
@@ -115,7 +95,8 @@ static mb_status open_new(const char *path, mb_error *error) {
 
 static mb_status write_named(const char *folder, const char *name, const char *text, mb_error *error) {
     char *path = mb_paths_join(folder, name);
-    const mb_status status = path ? write_file(path, text, strlen(text), 0666, error) : mb_fail_memory(error);
+    const mb_status status =
+        path ? mb_new_file(path, text, strlen(text), 0666, error) : mb_fail_memory(error);
     free(path);
     return status;
 }

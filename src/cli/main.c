@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "base/paths.h"
 #include "base/strbuf.h"
+#include "cli/bundle.h"
 #include "cli/commands.h"
 #include "cli/stop.h"
 #include "policy/policy_lua.h"
@@ -71,8 +72,8 @@ static int run_verb(int argc, char **argv) {
         return 2;
     }
     const char *first = argv[1];
-    if (strcmp(first, "help") == 0 && argc > 2) return mb_help(VERBS, VERB_COUNT, argc - 1, argv + 1);
-    if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0 || strcmp(first, "help") == 0) {
+    const bool help = strcmp(first, "help") == 0;
+    if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0 || (help && argc == 2)) {
         print_help();
         return mb_cli_finish();
     }
@@ -81,6 +82,9 @@ static int run_verb(int argc, char **argv) {
         printf("the kernel's walls around policies: %s\n", mb_walls_name(mb_walls_available()));
         return mb_cli_finish();
     }
+    mb_error error = {0};
+    if (mb_bundle_open(&error) != MB_OK) return mb_cli_fail(&error);
+    if (help) return mb_help(VERBS, VERB_COUNT, argc - 1, argv + 1);
     if (strcmp(first, "complete") == 0) return mb_complete(VERBS, VERB_COUNT, argc - 1, argv + 1);
     for (int i = 0; i < VERB_COUNT; i++)
         if (strcmp(first, VERBS[i].name) == 0) return VERBS[i].run(argc - 1, argv + 1);

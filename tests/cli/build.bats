@@ -108,3 +108,29 @@ setup() {
     run env -u CC "$root/.ci/packages" build # nothing is missing: not a word
     [ "$status" -eq 0 ] && [ -z "$output" ]
 }
+
+@test "make static gives one file that needs no other: a folder with nothing else in it is enough" {
+    cd "$root"
+    rm -f build/mbsand-*-linux-*
+    make -s CC=gcc static-file 2>/dev/null
+    there="$BATS_TEST_TMPDIR/there"
+    mkdir "$there" && cp build/mbsand-*-linux-* "$there/mbsand"
+    [[ "$(readelf -dW "$there/mbsand")" != *NEEDED* ]]
+    alone=(env -i HOME="$there/home" TMPDIR="$there/tmp" "$there/mbsand") here=$there
+    if [ "$(id -u)" = 0 ]; then alone=(env -i HOME=/home TMPDIR=/tmp "$(PATH=$PATH:/usr/sbin command -v chroot)" "$there" /mbsand) here=; fi
+    [[ "$("${alone[@]}" --version)" == mbsand* ]]
+    [ ! -e "$there/home" ] # that needs none of them
+    "${alone[@]}" init "$here/mine"
+    for folder in lua policies scenarios data; do
+        diff -r -x traces -x perf "$folder" "$there/mine/$folder"
+        diff -r -x traces -x perf "$folder" "$there"/home/.cache/mbsand-*/"$folder"
+    done
+    "${alone[@]}" "$here/mine/scenarios/burst.lua" -q --seeds 1 --set workload.limit=1000 >"$BATS_TEST_TMPDIR/static"
+    "$MBSAND" burst -q --seeds 1 --set workload.limit=1000 >"$BATS_TEST_TMPDIR/shared"
+    cmp "$BATS_TEST_TMPDIR/static" "$BATS_TEST_TMPDIR/shared"
+    # A folder that others may write is not trusted.
+    chmod 777 "$there"/home/.cache/mbsand-*
+    echo 'error "changed"' >"$(echo "$there"/home/.cache/mbsand-*)/scenarios/burst.lua"
+    "${alone[@]}" burst -q --seeds 1 --set workload.limit=1000 | cmp - "$BATS_TEST_TMPDIR/static"
+    [ -d "$(echo "$there"/tmp/mbsand-*)" ]
+}
