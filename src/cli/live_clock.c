@@ -253,6 +253,7 @@ static void compare(mb_live_clock *c, const mb_step_shape *shape, double took_s,
     if (mb_latency_step(&exact, shape, NULL, &law_s, &ignored, error)) return;
     c->sums->law_s += law_s;
     c->sums->miss_s += fabs(took_s - law_s);
+    if (c->rest) mb_live_rest_add(c->rest, shape, took_s - law_s);
 }
 
 mb_status mb_live_clock_step(void *self, const mb_step_shape *shape, double *seconds, mb_error *error) {

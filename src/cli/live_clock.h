@@ -2,6 +2,7 @@
 // The clock of a live run: each step is run by a device, or by an engine that keeps every request as a
 // sequence.
 #pragma once
+#include "cli/live_rest.h"
 #include "probe/session.h"
 #include "run/job.h"
 
@@ -55,6 +56,7 @@ typedef struct mb_live_clock {
     double origin_s;            // on the wall when the simulation's time was 0
     double begun_s, last_end_s; // the instant of the last step, of the simulation; when the device ended it
     mb_live_sums *sums;         // of its policy
+    mb_live_rest *rest;         // of all runs; NULL: nobody asks. Not owned
 } mb_live_clock;
 
 // Room for steps of so many rows; the session is the caller's.

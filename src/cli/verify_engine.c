@@ -26,7 +26,7 @@
 
 enum {
     SEED = 42,
-    OTHER_SEED = 7, // of the run by which the host's time is measured
+    OTHER_SEED = 7, // of the run by which is measured what steps take in service
     MOST_POLICIES = 8,
     MOST_PROMPT = 96,
     MOST_OUTPUT = 64,
@@ -62,9 +62,9 @@ typedef struct options {
 typedef struct check {
     const options *o;
     char *folder;
-    mb_strbuf model, steps, tables, again, script; // paths
+    mb_strbuf model, steps, tables, rest, again, script; // paths
     mb_profile *profile;
-    double rate, host_s;
+    double rate;
     uint32_t requests;
 } check;
 
@@ -176,9 +176,11 @@ static mb_status make_folder(check *c, mb_error *error) {
         mb_strbuf_printf(&c->model, "%s/model.gguf", c->folder);
     mb_strbuf_printf(&c->steps, "%s/steps.csv", c->folder);
     mb_strbuf_printf(&c->tables, "%s/tables", c->folder);
+    mb_strbuf_printf(&c->rest, "%s/corrections.csv", c->folder);
     mb_strbuf_printf(&c->again, "%s/again.csv", c->folder);
     mb_strbuf_printf(&c->script, "%s/workload.lua", c->folder);
-    return c->model.failed || c->steps.failed || c->tables.failed || c->again.failed || c->script.failed
+    return c->model.failed || c->steps.failed || c->tables.failed || c->rest.failed || c->again.failed ||
+                   c->script.failed
                ? mb_fail_memory(error)
                : MB_OK;
 }
@@ -200,6 +202,7 @@ static void leave_folder(check *c) {
         if (!c->o->model_file && c->model.text) unlink(c->model.text);
         if (c->steps.text) unlink(c->steps.text);
         if (c->tables.text) remove_tables(c);
+        if (c->rest.text) unlink(c->rest.text);
         if (c->again.text) unlink(c->again.text);
         if (c->script.text) unlink(c->script.text);
         rmdir(c->folder);
@@ -209,6 +212,7 @@ static void leave_folder(check *c) {
     mb_strbuf_deinit(&c->model);
     mb_strbuf_deinit(&c->steps);
     mb_strbuf_deinit(&c->tables);
+    mb_strbuf_deinit(&c->rest);
     mb_strbuf_deinit(&c->again);
     mb_strbuf_deinit(&c->script);
 }
@@ -324,7 +328,7 @@ static void set_load(check *c) {
 // --- the workload
 // ----------------------------------------------------------------------------------------------
 
-static mb_status write_script(check *c, uint32_t requests, mb_error *error) {
+static mb_status write_script(check *c, uint32_t requests, bool corrected, mb_error *error) {
     mb_strbuf text = {0};
     mb_strbuf_printf(
         &text,
@@ -336,12 +340,11 @@ static mb_status write_script(check *c, uint32_t requests, mb_error *error) {
         "  },\n"
         "  cluster = { kv_block = 16, kv_blocks = %d, token_budget = %d, max_requests = %d, "
         "prefix_cache = false },\n"
-        "  latency = latency.profile \"tables\" { layers = 1, host = %s }, -- host: measured in a run of its "
-        "own\n"
+        "  latency = latency.profile \"tables\" { layers = 1%s },\n"
         "  policies = {},\n  seeds = 1,\n}\n",
         c->o->engine, c->o->engine, mb_exact(c->rate).text, MOST_PROMPT, MOST_OUTPUT, requests,
         (MOST_PROMPT + MOST_OUTPUT) / 16 * MOST_REQUESTS, TOKEN_BUDGET, MOST_REQUESTS,
-        mb_exact(c->host_s).text);
+        corrected ? ", corrections = \"corrections.csv\"" : "");
     const mb_status status =
         text.failed ? mb_fail_memory(error) : mb_output_text(c->script.text, &text, error);
     mb_strbuf_deinit(&text);
@@ -366,17 +369,21 @@ static mb_live_question question_of(const check *c) {
                               .stop = mb_stop_flag()};
 }
 
-// What the host takes of a step: the policy, the queues, this program. By a run with other requests.
-static mb_status measure_host(check *c, mb_error *error) {
+// What steps take in service that they do not when they are repeated alone: the host's work - the policy, the
+// queues, this program - and other memory than they had before. By a run with other requests.
+static mb_status measure_service(check *c, mb_live_sums *sums, mb_error *error) {
     mb_scenario *scenario = NULL;
     mb_live live = {0};
     mb_results real = {0};
+    mb_live_rest rest = {0};
     const mb_live_question question = question_of(c);
-    mb_status status = write_script(c, c->requests / 3, error);
+    mb_status status = write_script(c, c->requests / 2, false, error);
     if (!status) status = load(c, OTHER_SEED, 1, &scenario, error);
     if (!status) status = mb_live_open(&live, mb_scenario_section(scenario, 0), &question, error);
+    live.clock.rest = &rest;
     if (!status) status = mb_live_run(&live, scenario, 0, &real, error);
-    if (!status) c->host_s = live.sums->host_s / (double)live.sums->steps;
+    if (!status) *sums = *live.sums;
+    if (!status) status = mb_live_rest_write(&rest, c->rest.text, error);
     mb_results_deinit(&real);
     mb_live_close(&live);
     mb_scenario_free(scenario);
@@ -390,7 +397,7 @@ static mb_status compare(check *c, mb_error *error) {
     mb_verified found = {.repeats = c->o->repeats, .processor = c->o->processor};
     const mb_live_question question = question_of(c);
     const mb_run_options how = {.stop = mb_stop_flag(), .walls = true};
-    mb_status status = write_script(c, c->requests, error);
+    mb_status status = write_script(c, c->requests, true, error);
     if (!status) status = load(c, SEED, c->o->policy_count, &scenario, error);
     found.real = calloc(found.repeats, sizeof *found.real);
     if (!status && !found.real) status = mb_fail_memory(error);
@@ -419,13 +426,17 @@ static mb_status verify(check *c, mb_error *error) {
     if (!status) status = tabulate(c, error);
     if (status) return status;
     set_load(c);
-    status = measure_host(c, error);
+    mb_live_sums service = {0};
+    status = measure_service(c, &service, error);
     if (status) return status;
     mb_cli_say(
         stdout,
-        "The host takes %.0f us a step (a run of its own, with other requests).\n%u requests, Poisson %.3g/s "
+        "In service, in a run of its own with other requests, steps took %+.1f %% against the tables, of "
+        "that the host %.0f us a "
+        "step: by what steps of their size did there the tables are corrected.\n%u requests, Poisson %.3g/s "
         "(%.0f %% of what batches of %d can), prompts of 1 to %d tokens, answers of 1 to %d, seed %d\n\n",
-        1e6 * c->host_s, c->requests, c->rate, 100 * LOAD, BATCH, MOST_PROMPT, MOST_OUTPUT, SEED);
+        100 * mb_live_excess(&service), 1e6 * service.host_s / (double)service.steps, c->requests, c->rate,
+        100 * LOAD, BATCH, MOST_PROMPT, MOST_OUTPUT, SEED);
     fflush(stdout);
     return compare(c, error);
 }

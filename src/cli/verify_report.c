@@ -104,11 +104,11 @@ void mb_verify_report(const mb_verified *found) {
            (unsigned long long)found->sums.steps, (unsigned long long)found->sums.tokens,
            (unsigned long long)found->sums.sequences, found->sums.device_s,
            1e6 * found->sums.host_s / (double)found->sums.steps, found->sums.idle_s);
-    mb_cli_say(
-        stdout,
-        "They took %+.1f %% against what the tables say of them, and a step is %.1f %% beside that in the "
-        "mean; kinds of steps measured once more at the end took %+.1f %%.\n",
-        100 * mb_live_excess(&found->sums), 100 * mb_live_miss(&found->sums), 100 * found->drift);
+    mb_cli_say(stdout,
+               "They took %+.1f %% against what the corrected tables say of them, and a step is %.1f %% "
+               "beside that in the "
+               "mean; kinds of steps measured once more at the end took %+.1f %% against the tables.\n",
+               100 * mb_live_excess(&found->sums), 100 * mb_live_miss(&found->sums), 100 * found->drift);
     if (found->processor)
         mb_cli_say(stdout, "The clock was that of the processor: nothing was waited for. What others do to "
                            "caches and to the "

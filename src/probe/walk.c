@@ -19,8 +19,12 @@ double mb_probe_median(const double *times, uint32_t count) {
     return (times[(count - 1) / 2] + times[count / 2]) / 2;
 }
 
+static bool is_over(const mb_probe_task *task, double start_s) {
+    return mb_probe_now_s() - start_s > task->budget_s;
+}
+
 bool mb_probe_spent(const mb_probe_task *task, double start_s, const mb_probe_summary *summary) {
-    return summary->measured > 0 && mb_probe_now_s() - start_s > task->budget_s;
+    return summary->measured > 0 && is_over(task, start_s);
 }
 
 // Would the cell's trials, each as long as this one, go beyond the budget?
@@ -38,13 +42,17 @@ static mb_status measure(const mb_probe_task *task, double start_s, const mb_pro
     const double began_s = mb_probe_now_s();
     mb_status status = cells->time(cells->self, cell, &first, error); // warms caches and clocks up
     *late = too_long(task, start_s, summary, mb_probe_now_s() - began_s);
-    for (uint32_t i = 0; i < task->trials && !status && !*late; i++) {
-        status = cells->time(cells->self, cell, &times[i], error);
+    // The first cell of a run is measured whatever the budget, so that the next run has less to do: but no
+    // more often than once, if it is used up.
+    uint32_t trials = 0;
+    for (bool over = false; trials < task->trials && !status && !*late && !over; trials++) {
+        status = cells->time(cells->self, cell, &times[trials], error);
+        over = is_over(task, start_s);
         *late = mb_probe_spent(task, start_s, summary);
     }
-    qsort(times, task->trials, sizeof *times, ascending);
+    qsort(times, trials, sizeof *times, ascending);
     const bool whole = !status && !*late && !atomic_load(task->stop); // a stop may have cut a trial short
-    if (whole) status = cells->write(cells->self, cell, times, task->trials, error);
+    if (whole) status = cells->write(cells->self, cell, times, trials, error);
     summary->measured += whole && !status;
     free(times);
     return status;

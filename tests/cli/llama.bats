@@ -67,6 +67,7 @@ LUA
     [ "$status" -eq 0 ]
     says "171 of 171 kinds of steps measured"
     says "policy measure simulated live difference live runs vllm_v1 ttft_mean_s"
+    says "In service, in a run of its own with other requests, steps took "
     says "vllm_v0 against vllm_v1, mean E2E: "
     says "live runs among each other by up to "
     requests=$(sed -n 's/^\([0-9]*\) requests, Poisson .*/\1/p' <<<"$output")
@@ -76,7 +77,9 @@ LUA
         awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next } { t += $at["prompt_tokens"] + $at["output_tokens"] - 1 } END { print t }' o/requests-*.csv)
     says " steps of $((4 * tokens)) tokens, "
     [ -e kept/steps.csv ] && [ ! -e kept/model.gguf ]
-    grep -q 'latency.profile "tables" { layers = 1, host = ' kept/workload.lua
+    grep -q 'latency.profile "tables" { layers = 1, corrections = "corrections.csv" }' kept/workload.lua
+    # Steps of decodes alone, and with prompts, were there.
+    grep -q '^0,' kept/corrections.csv && grep -q '^1,' kept/corrections.csv
     # By the clock of the processor nothing is waited for.
     run "$MBSAND" verify --engine llama --model-file tiny.gguf --repeats 1 --seconds 0.2 -p vllm_v1 --clock processor -o cpu
     echo "$output"
