@@ -18,9 +18,9 @@ typedef struct mb_error {
 
 // Fill `error` (may be NULL) and return `status`, so that a caller can `return mb_fail(...)`.
 mb_status mb_fail(mb_error *error, mb_status status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+    __attribute__((cold, format(printf, 3, 4)));
 // As mb_fail, with "file:line: " in front.
 mb_status mb_fail_at(mb_error *error, mb_status status, const char *file, unsigned long line,
-                     const char *format, ...) __attribute__((format(printf, 5, 6)));
+                     const char *format, ...) __attribute__((cold, format(printf, 5, 6)));
 // The failure of an allocation.
-mb_status mb_fail_memory(mb_error *error);
+mb_status mb_fail_memory(mb_error *error) __attribute__((cold));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "base/heap.h"
 
+#include "base/apart.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +21,7 @@ static mb_event_key pack(mb_heap *heap, double time_s, unsigned kind, uint32_t p
     return (mb_event_key)high << 64 | low;
 }
 
-static bool grow(mb_heap *heap) {
+MB_APART static bool grow(mb_heap *heap) {
     const size_t capacity = heap->capacity ? heap->capacity * 2 : 64;
     // Sibling groups start at multiples of four keys, so a 64-byte aligned block keeps each in one cache
     // line.

@@ -4,6 +4,7 @@
 // Measured (docs/performance.md): about 40 ns per pop + push at 10^4 pending.
 #pragma once
 #include <assert.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,6 +39,14 @@ static inline mb_event mb_heap_top(const mb_heap *heap) {
                       .payload = (uint32_t)(low & MB_EVENT_MAX_PAYLOAD)};
     memcpy(&event.time_s, &high, sizeof high);
     return event;
+}
+// Its time alone; INFINITY: there is none.
+static inline double mb_heap_next_s(const mb_heap *heap) {
+    if (!heap->count) return (double)INFINITY;
+    const uint64_t high = (uint64_t)(heap->keys[MB_HEAP_ROOT] >> 64);
+    double time_s;
+    memcpy(&time_s, &high, sizeof high);
+    return time_s;
 }
 void mb_heap_pop(mb_heap *heap);
 // Pop and push in one sift.

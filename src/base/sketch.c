@@ -99,9 +99,9 @@ void mb_sketch_add_series(mb_sketch *sketch, double first, double step, uint64_t
         mb_sketch_add_many(sketch, first, count);
         return;
     }
-    const double n = (double)steps, sum = sketch->sum, squares = sketch->sum_squares;
+    const double n = mb_double(steps), sum = sketch->sum, squares = sketch->sum_squares;
     for (uint64_t done = 0; done < steps;) {
-        const double value = first + (double)done * step;
+        const double value = first + mb_double(done) * step;
         const uint64_t together = sketch->samples ? 1 : in_same_bucket(value, step, steps - done);
         mb_sketch_add_many(sketch, value, together * count);
         done += together;
@@ -109,9 +109,9 @@ void mb_sketch_add_series(mb_sketch *sketch, double first, double step, uint64_t
     const double last = first + (n - 1) * step; // the largest, though its bucket was entered before it
     if (last > sketch->max) sketch->max = last;
     const double pairs = n * (n - 1) / 2, cubes = (n - 1) * n * (2 * n - 1) / 6;
-    sketch->sum = sum + (double)count * (n * first + step * pairs);
+    sketch->sum = sum + mb_double(count) * (n * first + step * pairs);
     sketch->sum_squares =
-        squares + (double)count * (n * first * first + 2 * first * step * pairs + step * step * cubes);
+        squares + mb_double(count) * (n * first * first + 2 * first * step * pairs + step * step * cubes);
 }
 
 // Move kept samples into buckets.

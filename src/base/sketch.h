@@ -9,6 +9,8 @@
 // 1.8e308. Minimum, maximum and count are exact; the sum is a plain sum of
 // doubles, in the order of the calls, so that equal sequences of calls give equal bits.
 #pragma once
+#include "base/double.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -62,8 +64,8 @@ static inline void mb_sketch_add_many(mb_sketch *sketch, double value, uint64_t 
     // A block exists, so a value was added before and min and max are set.
     sketch->blocks[octave][bucket % MB_SKETCH_SLOTS] += count;
     sketch->count += count;
-    sketch->sum += value * (double)count;
-    sketch->sum_squares += value * value * (double)count;
+    sketch->sum += value * mb_double(count);
+    sketch->sum_squares += value * value * mb_double(count);
     if (count == 0) return;
     sketch->min = value < sketch->min ? value : sketch->min;
     sketch->max = value > sketch->max ? value : sketch->max;

@@ -2,6 +2,7 @@
 // Building a step of an iteration-level engine: who is in it, with how many tokens, in which memory.
 #include "engine/build.h"
 
+#include "base/apart.h"
 #include "engine/spend.h"
 #include "engine/stepper.h"
 
@@ -19,14 +20,14 @@ void mb_build_begin(mb_stepper *stepper) {
 }
 
 // A batch of a pipeline may have so many rows, lest the first take all and leave the other stages nothing.
-static uint32_t most_rows(const mb_engine *engine) {
+MB_APART static uint32_t most_rows(const mb_engine *engine) {
     const mb_pipeline_plan *plan = engine->pipeline->plan;
     if (plan->batch_requests) return plan->batch_requests;
     if (engine->max_requests == MB_NONE) return MB_NONE;
     return engine->max_requests > plan->batches ? engine->max_requests / plan->batches : 1;
 }
 
-static uint64_t budget_left(const mb_engine *engine) {
+static inline uint64_t budget_left(const mb_engine *engine) {
     const uint64_t given = engine->stepper->tokens;
     if (engine->pipeline && engine->stepper->built >= most_rows(engine)) return 0;
     return engine->token_budget > given ? engine->token_budget - given : 0;
@@ -140,7 +141,7 @@ static mb_refusal add_running(mb_engine *engine, uint32_t slot, uint32_t wanted)
 // --- admission
 
 static uint64_t watermark_blocks(const mb_engine *engine) {
-    return (uint64_t)(engine->watermark * (double)engine->stepper->kv.total);
+    return (uint64_t)(int64_t)(engine->watermark * mb_double(engine->stepper->kv.total));
 }
 
 // Blocks to take at admission for a request that computes up to `reach` tokens now and knows `known`.

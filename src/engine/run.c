@@ -6,6 +6,7 @@
 // which of the steps anybody looked. Else each step is a piece.
 #include "engine/run.h"
 
+#include "base/apart.h"
 #include "engine/gaps.h"
 #include "engine/hand.h"
 #include "engine/pieces.h"
@@ -17,19 +18,19 @@
 // Memory grows evenly over a run (each decode by a token per step), so the mean of its ends stands for it.
 inline void mb_run_account(mb_stepper *stepper) {
     const double now_s = *stepper->around->clock, duration = now_s - stepper->sums_start_s;
-    const double blocks = (double)mb_stepper_blocks_used(stepper);
+    const double blocks = mb_double(mb_stepper_blocks_used(stepper));
     const double mean = (stepper->blocks_at_start + blocks) / 2 * stepper->kv.block_tokens;
     stepper->reserved_integral += duration * mean;
     stepper->used_integral += duration * (stepper->tokens_at_start + mb_stepper_tokens(stepper)) / 2;
     stepper->accounted_s = now_s;
     mb_metrics *metrics = stepper->around->metrics;
-    const double fill = blocks / (double)stepper->kv.total;
+    const double fill = blocks / mb_double(stepper->kv.total);
     if (fill > metrics->kv_peak) metrics->kv_peak = fill;
 }
 
 inline void mb_run_restart_account(mb_stepper *stepper) {
     stepper->sums_start_s = *stepper->around->clock;
-    stepper->blocks_at_start = (double)mb_stepper_blocks_used(stepper);
+    stepper->blocks_at_start = mb_double(mb_stepper_blocks_used(stepper));
     stepper->tokens_at_start = mb_stepper_tokens(stepper);
 }
 
@@ -110,7 +111,7 @@ inline mb_status mb_run_wait(mb_engine *engine, mb_error *error) {
                                                                                : mb_fail_memory(error);
 }
 
-inline void mb_run_set_piece(mb_engine *engine, const mb_step_shape *shape, const mb_run_piece *piece) {
+MB_WITHIN void mb_run_set_piece(mb_engine *engine, const mb_step_shape *shape, const mb_run_piece *piece) {
     mb_stepper *stepper = engine->stepper;
     stepper->single = piece->single;
     stepper->piece_start_s = mb_engine_now(engine);
@@ -169,12 +170,12 @@ static void add_gaps(mb_stepper *stepper, uint64_t steps) {
         from = 1;
     }
     if (from < steps)
-        mb_sketch_add_series(itl, stepper->first_s + stepper->slope_s * (double)from, stepper->slope_s,
+        mb_sketch_add_series(itl, stepper->first_s + stepper->slope_s * mb_double(from), stepper->slope_s,
                              steps - from, stepper->piece_decodes);
 }
 
 // Everything that a piece did, when it is over.
-inline void mb_run_close_piece(mb_stepper *stepper) {
+MB_WITHIN void mb_run_close_piece(mb_stepper *stepper) {
     mb_metrics *metrics = stepper->around->metrics;
     const uint64_t steps = stepper->steps, decodes = stepper->piece_decodes;
     const uint64_t counted = steps - stepper->uncounted;
@@ -199,8 +200,8 @@ inline void mb_run_close_piece(mb_stepper *stepper) {
 
 // The number of steps ended by now.
 static uint64_t steps_by(const mb_stepper *stepper, double now_s) {
-    if (now_s < mb_piece_time(stepper, stepper->steps + 1)) return stepper->steps;
     if (now_s >= mb_piece_time(stepper, stepper->limit)) return stepper->limit;
+    if (now_s < mb_piece_time(stepper, stepper->steps + 1)) return stepper->steps;
     // Solve slope/2 k^2 + (first - slope/2) k = elapsed; then look at the exact times around.
     const double elapsed = now_s - stepper->piece_start_s, slope = stepper->slope_s;
     const double b = stepper->first_s - slope / 2;
@@ -243,9 +244,12 @@ void mb_run_settle(mb_engine *engine) {
     const uint64_t steps = steps_by(stepper, mb_engine_now(engine));
     advance(stepper, steps);
     stepper->steps = steps;
+    if (steps == stepper->limit) { // nothing goes on by itself
+        begin_until(stepper, steps);
+        return;
+    }
     const bool at_boundary = steps > 0 && mb_piece_time(stepper, steps) == mb_engine_now(engine);
-    const bool next_begun = steps < stepper->limit && !(at_boundary && !has_planned(engine));
-    begin_until(stepper, steps + next_begun);
+    begin_until(stepper, steps + !(at_boundary && !has_planned(engine)));
 }
 
 double mb_run_next_boundary(const mb_engine *engine) {
@@ -527,7 +531,7 @@ static mb_status close_run(mb_engine *engine, mb_step_report *report, mb_error *
     const uint64_t steps = stepper->run_steps;
     const double duration = stepper->last_end_s - stepper->run_start_s;
     *report = (mb_step_report){.duration_s = duration,
-                               .tbt_s = stepper->run_decodes ? duration / (double)steps : 0,
+                               .tbt_s = stepper->run_decodes ? duration / mb_double(steps) : 0,
                                .count = steps,
                                .requests = stepper->run_requests,
                                .prefill_tokens = stepper->run_prefill_tokens,

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 // The run of equal steps.
 #pragma once
+#include "base/double.h"
 #include "engine/state.h"
 
 // Start the step that was built, which has a row at least.
 mb_status mb_run_start(mb_engine *engine, mb_error *error);
 // Time of the end of step k of the piece; k = 0 is its start.
 static inline double mb_piece_time(const mb_stepper *stepper, uint64_t k) {
-    const double n = (double)k;
+    const double n = mb_double(k);
     return stepper->piece_start_s + (n * stepper->first_s + stepper->slope_s * (n * (n - 1) / 2));
 }
 // How long the steps of a piece take: the k-th first_s + (k - 1) slope_s.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "engine/stepper.h"
 
+#include "base/heap.h"
 #include "engine/gaps.h"
 #include "engine/pieces.h"
 #include "engine/spend.h"
@@ -157,8 +158,22 @@ bool mb_stepper_count_token(mb_stepper *stepper, double time_s, int count) {
 
 // --- the heap of decodes
 
-static bool sooner(const mb_decode *a, const mb_decode *b) {
-    return a->at != b->at ? a->at < b->at : a->order < b->order;
+// As one number, so that an order needs no branch that could be mispredicted.
+static inline mb_event_key when(const mb_decode *decode) {
+    return (mb_event_key)decode->at << 64 | decode->order;
+}
+
+static inline const mb_decode *sooner(const mb_decode *a, const mb_decode *b) {
+    return when(b) < when(a) ? b : a;
+}
+
+// The soonest of `count` siblings.
+static inline const mb_decode *soonest(const mb_decode *siblings, uint32_t count) {
+    const mb_decode *best = siblings;
+    if (count >= 4) return sooner(sooner(best, best + 1), sooner(best + 2, best + 3));
+    for (uint32_t i = 1; i < count; i++)
+        best = sooner(best, siblings + i);
+    return best;
 }
 
 static void put(mb_stepper *stepper, uint32_t place, const mb_decode *decode) {
@@ -169,7 +184,7 @@ static void put(mb_stepper *stepper, uint32_t place, const mb_decode *decode) {
 static void sift_up(mb_stepper *stepper, uint32_t place, const mb_decode *decode) {
     while (place > 0) {
         const uint32_t parent = (place - 1) / 4;
-        if (!sooner(decode, &stepper->decodes[parent])) break;
+        if (when(&stepper->decodes[parent]) < when(decode)) break;
         put(stepper, place, &stepper->decodes[parent]);
         place = parent;
     }
@@ -178,15 +193,12 @@ static void sift_up(mb_stepper *stepper, uint32_t place, const mb_decode *decode
 
 static void sift_down(mb_stepper *stepper, uint32_t place, const mb_decode *decode) {
     const uint32_t count = stepper->decode_count;
-    for (;;) {
-        const uint32_t first = 4 * place + 1, end = first + 4 < count ? first + 4 : count;
-        if (first >= count) break;
-        uint32_t best = first;
-        for (uint32_t i = first + 1; i < end; i++)
-            if (sooner(&stepper->decodes[i], &stepper->decodes[best])) best = i;
-        if (!sooner(&stepper->decodes[best], decode)) break;
-        put(stepper, place, &stepper->decodes[best]);
-        place = best;
+    const mb_event_key key = when(decode);
+    for (uint32_t first; (first = 4 * place + 1) < count;) {
+        const mb_decode *best = soonest(stepper->decodes + first, count - first);
+        if (key < when(best)) break;
+        put(stepper, place, best);
+        place = (uint32_t)(best - stepper->decodes);
     }
     put(stepper, place, decode);
 }
@@ -194,7 +206,7 @@ static void sift_down(mb_stepper *stepper, uint32_t place, const mb_decode *deco
 static void take_out(mb_stepper *stepper, uint32_t place) {
     const mb_decode last = stepper->decodes[--stepper->decode_count];
     if (place == stepper->decode_count) return;
-    if (place > 0 && sooner(&last, &stepper->decodes[(place - 1) / 4]))
+    if (place > 0 && when(&last) < when(&stepper->decodes[(place - 1) / 4]))
         sift_up(stepper, place, &last);
     else
         sift_down(stepper, place, &last);

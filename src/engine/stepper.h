@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Requests come to a stepper, advance and go.
 #pragma once
+#include "base/double.h"
 #include "engine/state.h"
 #include "engine/visit.h"
 
@@ -72,7 +73,7 @@ static inline bool mb_stepper_has_blocks(const mb_stepper *stepper, uint64_t mor
 // Tokens in memory; with shared prefixes several requests count the same block, so no more than there is.
 static inline double mb_stepper_tokens(const mb_stepper *stepper) {
     const uint64_t blocks = mb_stepper_blocks_used(stepper) * stepper->kv.block_tokens;
-    return (double)(stepper->resident_tokens < blocks ? stepper->resident_tokens : blocks);
+    return mb_double(stepper->resident_tokens < blocks ? stepper->resident_tokens : blocks);
 }
 // While no run is on: the averages of memory up to now. To be called before the memory in use changes.
 void mb_stepper_account(mb_stepper *stepper);

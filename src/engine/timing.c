@@ -4,8 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-// Add to the error of a clock that failed which step it was to time.
-static mb_status untimed(const mb_engine *engine, const mb_step_shape *shape, mb_error *error) {
+mb_status mb_time_failed(const mb_engine *engine, const mb_step_shape *shape, mb_error *error) {
     if (!error || !*error->message) return MB_FAILED;
     const mb_surroundings *around = engine->around;
     const size_t used = strlen(error->message);
@@ -17,14 +16,6 @@ static mb_status untimed(const mb_engine *engine, const mb_step_shape *shape, mb
              shape->prefill_requests, shape->decode_requests, (unsigned long long)shape->decode_context,
              (unsigned long long)around->seed, (unsigned long long)around->replication);
     return MB_FAILED;
-}
-
-mb_status mb_time_step(const mb_engine *engine, const mb_step_shape *shape, double *seconds,
-                       bool *extrapolated, mb_error *error) {
-    const mb_surroundings *around = engine->around;
-    const mb_status status =
-        mb_latency_step(engine->latency, shape, around->noise, seconds, extrapolated, error);
-    return status == MB_OK ? MB_OK : untimed(engine, shape, error);
 }
 
 // Noise is a factor: what a part of a step or batch took of it is found from exact times.
@@ -126,7 +117,7 @@ static mb_status time_rows(mb_engine *engine, mb_error *error) {
         return MB_OK;
     const mb_step_shape shape = {.prefill_tokens = (uint64_t)engine->count * engine->longest_prompt,
                                  .prefill_requests = engine->count};
-    return untimed(engine, &shape, error);
+    return mb_time_failed(engine, &shape, error);
 }
 
 mb_status mb_time_batch(mb_engine *engine, mb_error *error) {

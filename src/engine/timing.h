@@ -3,9 +3,15 @@
 #pragma once
 #include "engine/state.h"
 
+// Add to the error of a clock that failed which step it was to time; MB_FAILED.
+mb_status mb_time_failed(const mb_engine *engine, const mb_step_shape *shape, mb_error *error);
 // The step that was built. *extrapolated is set outside the range that the model was fitted on.
-mb_status mb_time_step(const mb_engine *engine, const mb_step_shape *shape, double *seconds,
-                       bool *extrapolated, mb_error *error);
+static inline mb_status mb_time_step(const mb_engine *engine, const mb_step_shape *shape, double *seconds,
+                                     bool *extrapolated, mb_error *error) {
+    const mb_status status =
+        mb_latency_step(engine->latency, shape, engine->around->noise, seconds, extrapolated, error);
+    return status == MB_OK ? MB_OK : mb_time_failed(engine, shape, error);
+}
 // The whole batch that was built, into engine->time. Under a step model: its prefill, and a step for every
 // token of the longest answer.
 mb_status mb_time_batch(mb_engine *engine, mb_error *error);

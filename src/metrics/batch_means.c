@@ -25,7 +25,8 @@ static void join_neighbours(mb_batch_means *means) {
     means->size *= 2;
 }
 
-void mb_batch_means_add(mb_batch_means *means, uint64_t index, const double values[MB_BATCH_MEASURES]) {
+void mb_batch_means_add(mb_batch_means *restrict means, uint64_t index,
+                        const double values[restrict MB_BATCH_MEASURES]) {
     if (!means->size) means->size = 1;
     while (index >> __builtin_ctzll(means->size) >= MB_BATCHES) // the size is a power of two
         join_neighbours(means);

@@ -24,7 +24,8 @@ typedef struct mb_batch_means {
 
 // The values of request number `index` (by arrival, from 0), NAN where it has none; zero-initialised means
 // are empty.
-void mb_batch_means_add(mb_batch_means *means, uint64_t index, const double values[MB_BATCH_MEASURES]);
+void mb_batch_means_add(mb_batch_means *restrict means, uint64_t index,
+                        const double values[restrict MB_BATCH_MEASURES]);
 
 typedef struct mb_batch_interval {
     uint32_t batches; // complete ones, that the intervals rest on; 0: fewer than 16

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "model/kv_blocks.h"
 
+#include "base/apart.h"
 #include "model/kv_table.h"
 
 #include <assert.h>
@@ -149,7 +150,7 @@ static void lose(mb_kv_blocks *pool, uint32_t index) {
     recycle(pool, index);
 }
 
-static void take_runs(mb_kv_blocks *pool, uint64_t count) {
+MB_APART static void take_runs(mb_kv_blocks *pool, uint64_t count) {
     while (count > 0) {
         const uint32_t index = pool->head;
         mb_kv_run *run = &pool->runs[index];

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // How long a step takes, and a static batch that is made of steps.
 #include "model/latency.h"
+
+#include "base/apart.h"
+#include "base/double.h"
 #include "model/link.h"
 #include "model/profile.h"
 #include "model/roofline.h"
@@ -42,9 +45,9 @@ static inline uint32_t padded_decodes(const mb_latency *latency, const mb_step_s
 static inline double law_seconds(const mb_latency *latency, const mb_step_shape *shape, bool *extrapolated) {
     const mb_step_law *law = &latency->step;
     const double rows = (double)shape->decode_requests + shape->prefill_requests;
-    const double context = (double)shape->decode_context;
+    const double context = mb_double(shape->decode_context);
     const bool prompts = has_prompts(shape);
-    double padded = rows, tokens = (double)shape->prefill_tokens + shape->decode_requests;
+    double padded = rows, tokens = mb_double(shape->prefill_tokens) + shape->decode_requests;
     if (!prompts)
         padded = tokens = padded_decodes(latency, shape);
     else if ((double)shape->group_tokens > tokens)
@@ -95,8 +98,9 @@ double mb_latency_step_decodes(const mb_latency *latency, uint32_t decodes, uint
     return law_seconds(latency, &shape, &ignored);
 }
 
-mb_status mb_latency_step(const mb_latency *latency, const mb_step_shape *shape, mb_rng *rng, double *seconds,
-                          bool *extrapolated, mb_error *error) {
+// The other kinds, and noise.
+MB_APART static mb_status seconds_of(const mb_latency *latency, const mb_step_shape *shape, mb_rng *rng,
+                                     double *seconds, bool *extrapolated, mb_error *error) {
     if (latency->kind == MB_LATENCY_STEP) {
         *seconds = law_seconds(latency, shape, extrapolated);
     } else {
@@ -112,6 +116,13 @@ mb_status mb_latency_step(const mb_latency *latency, const mb_step_shape *shape,
         const double sigma = latency->noise;
         *seconds *= exp(sigma * mb_rng_normal(rng) - sigma * sigma / 2); // mean 1
     }
+    return MB_OK;
+}
+
+mb_status mb_latency_step(const mb_latency *latency, const mb_step_shape *shape, mb_rng *rng, double *seconds,
+                          bool *extrapolated, mb_error *error) {
+    if (!mb_latency_is_affine(latency)) return seconds_of(latency, shape, rng, seconds, extrapolated, error);
+    *seconds = law_seconds(latency, shape, extrapolated);
     return MB_OK;
 }
 

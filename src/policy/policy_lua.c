@@ -6,7 +6,6 @@
 #include "policy/params.h"
 #include "policy/sandbox.h"
 #include "policy/views.h"
-#include "sim/plain.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -157,8 +156,8 @@ static mb_status hook_done(void *self, mb_sim *sim, mb_error *error) {
 }
 
 static mb_status hook_schedule(void *self, mb_sim *sim, mb_replica *replica, mb_error *error) {
-    if (replica->plain.declared) return mb_plain_step(sim, error);
     mb_host *host = self;
+    (void)sim;
     host->idles = 0;
     if (host->hooks[MB_HOOK_SCHEDULE] == LUA_NOREF)
         return mb_fail(

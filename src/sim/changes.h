@@ -13,12 +13,12 @@ void mb_changes_deinit(mb_sim *sim);
 bool mb_changes_watch(mb_sim *sim, uint32_t replica);
 // When the next failure is due; INFINITY. It does not keep a run alive.
 static inline double mb_changes_next_s(const mb_sim *sim) {
-    return sim->failures.heap.count ? mb_heap_top(&sim->failures.heap).time_s : INFINITY;
+    return mb_heap_next_s(&sim->failures.heap);
 }
 // Is anything due now?
 static inline bool mb_changes_due(const mb_sim *sim) {
     return sim->lifecycle.failing || mb_changes_next_s(sim) <= sim->now_s ||
-           (sim->heap.count && mb_heap_top(&sim->heap).kind == MB_EVENT_CHANGE);
+           (mb_heap_next_s(&sim->heap) <= sim->now_s && mb_heap_top(&sim->heap).kind == MB_EVENT_CHANGE);
 }
 // All that is due now.
 mb_status mb_changes_take(mb_sim *sim, mb_error *error);

@@ -15,6 +15,7 @@
 #include "sim/lifecycle.h"
 #include "sim/lockstep.h"
 #include "sim/news.h"
+#include "sim/plain.h"
 #include "sim/replica.h"
 #include "sim/step.h"
 
@@ -84,7 +85,7 @@ static void arrange_change(mb_sim *sim, uint64_t change) {
 
 // (A push to an engine's own queue interrupts that engine at once.)
 static inline void arrange(mb_sim *sim, bool planned) {
-    if (!sim->by_steps || sim->config->stepwise) return;
+    if (!sim->jumps) return;
     const uint64_t change = mb_sim_newest_change(sim);
     if (change > sim->arranged)
         arrange_change(sim, change);
@@ -105,7 +106,9 @@ static mb_status build(mb_sim *sim, mb_replica *replica, mb_error *error) {
     sim->taken_in = 0;
     sim->limited_by = MB_STOP_CAP;
     sim->building = replica;
-    mb_status status = sim->policy.ops->schedule(sim->policy.self, sim, replica, error);
+    mb_status status = replica->plain.declared
+                           ? mb_plain_step(sim, error)
+                           : sim->policy.ops->schedule(sim->policy.self, sim, replica, error);
     uint32_t preempted;
     // A policy that says nothing does not mean that what runs is to stand still.
     if (status == MB_OK && !mb_engine_built(engine) && mb_engine_holds_requests(engine) &&

@@ -6,7 +6,8 @@
 #include "sim/migrate.h"
 #include "sim/replica.h"
 
-static mb_status tell(mb_sim *sim, mb_replica *replica, const mb_step_report *report, mb_error *error) {
+static inline mb_status tell(mb_sim *sim, mb_replica *replica, const mb_step_report *report,
+                             mb_error *error) {
     mb_status status = sim->transfers ? mb_migrations_leave(sim, replica, error) : MB_OK;
     if (status == MB_OK) status = mb_handoffs_send(sim, error);
     if (status != MB_OK || !sim->policy.ops->stepped) return status;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "sim/gauges.h"
 
+#include "base/double.h"
+
 #ifdef MB_DEBUG
 // What the presence of replicas, which is added up when it changes, must come to.
 static void integrate_presence(mb_sim *sim, double dt) {
@@ -20,7 +22,7 @@ void mb_sim_add_up(mb_sim *sim) {
 #ifdef MB_DEBUG
     integrate_presence(sim, dt);
 #endif
-    metrics->in_system_integral += dt * (double)(sim->waiting + sim->running);
+    metrics->in_system_integral += dt * mb_double(sim->waiting + sim->running);
     const uint32_t whole = sim->replica_count - sim->staged - sim->lifecycle.absent;
     metrics->busy_s += dt * (double)(whole - (sim->idle_count - sim->staged_idle));
     if (sim->around.kv_reserved | sim->around.kv_used) { // of whole batches

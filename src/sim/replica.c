@@ -22,6 +22,7 @@ static mb_status count_replicas(mb_sim *sim, mb_error *error) {
     uint64_t count = 0;
     sim->metrics.kv_capacity = 0;
     sim->by_steps = mb_latency_is_step(config->hardware[0].latency);
+    sim->jumps = sim->by_steps && !config->stepwise;
     for (size_t i = 0; i < config->hardware_count; i++) {
         const mb_hardware *hardware = &config->hardware[i];
         const uint64_t capacity = hardware->memory.capacity;

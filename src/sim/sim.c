@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "sim/sim.h"
 
+#include "base/apart.h"
 #include "base/python_heap.h"
 #include "sim/arrivals.h"
 #include "sim/beside.h"
@@ -111,19 +112,23 @@ static mb_status fire_timer(mb_sim *sim, uint32_t timer, mb_error *error) {
 
 // --- the run
 
-static mb_status look(mb_sim *sim, mb_error *error) {
+MB_APART static mb_status interrupted(const mb_sim *sim, mb_error *error) {
+    return mb_fail(error, MB_FAILED, "interrupted at t = %.6g s", sim->now_s);
+}
+
+static inline mb_status look(mb_sim *sim, mb_error *error) {
     if (sim->observer.stop && atomic_load_explicit(sim->observer.stop, memory_order_relaxed))
-        return mb_fail(error, MB_FAILED, "interrupted at t = %.6g s", sim->now_s);
+        return interrupted(sim, error);
     if (++sim->looks % PROGRESS_EVERY || !sim->observer.progress) return MB_OK;
     return sim->observer.progress(sim->observer.watch, sim->arrived, sim->metrics.finished, sim->now_s,
                                   error);
 }
 
 // Is the next event of this kind, and now?
-static bool due(const mb_sim *sim, unsigned kind, mb_event *event) {
-    if (!sim->heap.count) return false;
+static inline bool due(const mb_sim *sim, unsigned kind, mb_event *event) {
+    if (mb_heap_next_s(&sim->heap) > sim->now_s) return false;
     *event = mb_heap_top(&sim->heap);
-    return event->time_s <= sim->now_s && event->kind == kind;
+    return event->kind == kind;
 }
 
 // An engine leaves events behind when it is interrupted; only the one that it waits for counts.
@@ -242,7 +247,7 @@ static mb_status run_instant(mb_sim *sim, double time_s, mb_error *error) {
     mb_status status = mb_seen_pass(sim, time_s, error);
     sim->now_s = time_s;
     if (status == MB_OK) status = look(sim, error);
-    const bool events = sim->heap.count && mb_heap_top(&sim->heap).time_s <= time_s;
+    const bool events = mb_heap_next_s(&sim->heap) <= time_s;
     if (status == MB_OK && events) status = end_steps(sim, error);
     if (status == MB_OK && sim->transfers) status = mb_transfers_arrive(sim, error);
     if (sim->now_s >= sim->warmup_end_s) mb_window_open(sim);

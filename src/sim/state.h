@@ -356,7 +356,8 @@ struct mb_sim {
     mb_bits recounted;                    // but for these, whose requests were not counted since they changed
     mb_replica **replicas;                // each stays where it is while others are added
     uint32_t replica_count;
-    bool by_steps;          // their engines go step by step, not by whole batches
+    bool by_steps;          // their engines go step by step, not by whole batches,
+    bool jumps;             // and over runs of equal steps: not so under --step
     mb_request_times times; // where it goes, if anybody asked
     mb_surroundings around; // of the engines
     mb_bits idle;           // replicas

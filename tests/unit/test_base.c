@@ -63,6 +63,7 @@ static void test_heap_against_a_list(void **state) {
             const size_t best = first_of(list, count);
             const mb_event top = mb_heap_top(&heap);
             assert_true(top.time_s == list[best].time_s && top.kind == list[best].kind);
+            assert_true(mb_heap_next_s(&heap) == top.time_s);
             assert_int_equal(top.payload, list[best].payload);
             if (choice == 9) { // pop and push in one
                 list[best] = random_entry(&rng, i);
@@ -88,9 +89,11 @@ static void test_heap_keeps_every_bit_of_the_time(void **state) {
     for (size_t i = 0; i < n; i++) {
         const mb_event event = mb_heap_top(&heap);
         assert_true(event.time_s == times[event.payload] && event.time_s > before);
+        assert_true(mb_heap_next_s(&heap) == event.time_s);
         before = event.time_s;
         mb_heap_pop(&heap);
     }
+    assert_true(mb_heap_next_s(&heap) == INFINITY);
     mb_heap_deinit(&heap);
 }
 
