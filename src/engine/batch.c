@@ -118,7 +118,7 @@ static void count_gaps(const mb_engine *engine, mb_request *request) {
 static void tell_reader(const mb_engine *engine, mb_request *request) {
     const mb_token_times times = {engine->start_s + engine->time.first_token_s, engine->time.tbt_s, 0};
     if (engine->around->readings)
-        mb_reading_add(&request->reading, &times, 0, mb_batch_output(engine, request));
+        mb_reading_add(&request->rest->reading, &times, 0, mb_batch_output(engine, request));
 }
 
 // It has had its tokens of this batch, and more are to come: to the back of its queue.

@@ -344,7 +344,7 @@ static void start_over(const mb_stepper *stepper, uint32_t slot) {
     request->generated = request->counted = 0;
     request->first_token_s = request->last_token_s = NAN;
     request->gap_s = 0;
-    if (stepper->around->readings) mb_reading_start_over(&request->reading);
+    if (stepper->around->readings) mb_reading_start_over(&request->rest->reading);
 }
 
 static bool let_go(mb_engine *engine, uint32_t slot, mb_preemption how) {

@@ -7,7 +7,7 @@ bool mb_gaps_join(mb_stepper *stepper, uint32_t slot) {
     mb_gaps *gaps = &stepper->gaps;
     mb_request *request = mb_request_at(stepper->requests, slot);
     if (gaps->out_of_memory) return false;
-    request->gap_from = stepper->iteration + 1; // whose gap began before it joined
+    request->rest->gap_from = stepper->iteration + 1; // whose gap began before it joined
     if (gaps->joined_count == gaps->joined_capacity) {
         const uint32_t more = gaps->joined_capacity ? 2 * gaps->joined_capacity : 16;
         mb_gap_start *joined = realloc(gaps->joined, more * sizeof *joined);
@@ -26,7 +26,7 @@ double mb_gaps_so_far(const mb_stepper *stepper, const mb_request *request) {
     uint32_t low = 0, high = gaps->count;
     while (low < high) {
         const uint32_t middle = (low + high) / 2;
-        if (gaps->stack[middle].iteration > request->gap_from)
+        if (gaps->stack[middle].iteration > request->rest->gap_from)
             high = middle;
         else
             low = middle + 1;
@@ -48,7 +48,8 @@ static void forget(mb_stepper *stepper) {
     uint64_t oldest = UINT64_MAX;
     for (uint32_t slot = stepper->oldest; slot != MB_NONE;) {
         const mb_request *request = mb_request_at(stepper->requests, slot);
-        if (request->stage == MB_STAGE_DECODE && request->gap_from < oldest) oldest = request->gap_from;
+        if (request->stage == MB_STAGE_DECODE && request->rest->gap_from < oldest)
+            oldest = request->rest->gap_from;
         slot = request->next;
     }
     uint32_t gone = 0, kept = 0;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 void mb_pieces_join(const mb_stepper *stepper, uint32_t slot) {
-    mb_request_at(stepper->requests, slot)->reading.from = stepper->iteration;
+    mb_request_at(stepper->requests, slot)->rest->reading.from = stepper->iteration;
 }
 
 // The first piece that ends after this iteration; their number if none does.
@@ -31,11 +31,11 @@ static void add_pieces(const mb_stepper *stepper, mb_reading *reading) {
 }
 
 void mb_pieces_part(const mb_stepper *stepper, uint32_t slot) {
-    add_pieces(stepper, &mb_request_at(stepper->requests, slot)->reading);
+    add_pieces(stepper, &mb_request_at(stepper->requests, slot)->rest->reading);
 }
 
 mb_reading mb_pieces_so_far(const mb_stepper *stepper, const mb_request *request) {
-    mb_reading reading = request->reading;
+    mb_reading reading = request->rest->reading;
     if (request->stage != MB_STAGE_DECODE) return reading;
     add_pieces(stepper, &reading);
     const mb_token_times times = {stepper->piece_start_s, stepper->first_s, stepper->slope_s};
@@ -47,7 +47,7 @@ mb_reading mb_pieces_so_far(const mb_stepper *stepper, const mb_request *request
 
 void mb_pieces_token(const mb_stepper *stepper, uint32_t slot) {
     const mb_token_times now = {*stepper->around->clock, 0, 0};
-    mb_reading_add(&mb_request_at(stepper->requests, slot)->reading, &now, 0, 1);
+    mb_reading_add(&mb_request_at(stepper->requests, slot)->rest->reading, &now, 0, 1);
 }
 
 // What no running request can ask for any more.
@@ -56,8 +56,8 @@ static void forget(mb_stepper *stepper) {
     uint64_t oldest = UINT64_MAX;
     for (uint32_t slot = stepper->oldest; slot != MB_NONE;) {
         const mb_request *request = mb_request_at(stepper->requests, slot);
-        if (request->stage == MB_STAGE_DECODE && request->reading.from < oldest)
-            oldest = request->reading.from;
+        if (request->stage == MB_STAGE_DECODE && request->rest->reading.from < oldest)
+            oldest = request->rest->reading.from;
         slot = request->next;
     }
     uint32_t gone = find(stepper, oldest), kept = 0;

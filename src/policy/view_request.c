@@ -200,7 +200,9 @@ static int expect(lua_State *L) {
     if (!(tokens >= 0)) return luaL_error(L, "req:expect: expected a number of tokens of at least 0");
     mb_host_check_fence(L, MB_FENCE_ALL, "req:expect");
     const double whole = floor(tokens + 0.5);
-    mb_request_note(request)->expected = whole < 1 ? 1 : whole < 0x1p31 ? (uint32_t)whole : UINT32_C(1) << 31;
+    mb_request_note(request)->rest->expected = whole < 1        ? 1
+                                               : whole < 0x1p31 ? (uint32_t)whole
+                                                                : UINT32_C(1) << 31;
     return 0;
 }
 
@@ -210,7 +212,7 @@ static int rank(lua_State *L) {
     const lua_Number number = luaL_checknumber(L, 2);
     if (isnan(number)) return luaL_error(L, "req:rank: the rank is NaN");
     mb_host_check_fence(L, MB_FENCE_ALL, "req:rank");
-    mb_request_note(request)->rank = number;
+    mb_request_note(request)->rest->rank = number;
     return 0;
 }
 
@@ -244,7 +246,7 @@ static int predict(lua_State *L) {
     uint32_t computed, generated;
     mb_request_progress(host->sim, slot, &computed, &generated);
     const mb_refinement of = {
-        .noise = request->noise, .output = request->output_tokens, .generated = generated};
+        .noise = request->rest->noise, .output = request->output_tokens, .generated = generated};
     lua_pushinteger(L, mb_predictor_refine(&host->workload->predictor, &of, what, quantile));
     return 1;
 }
@@ -327,8 +329,8 @@ static void push_field(lua_State *L, request_field field, const mb_request *requ
         mb_slo_push(L, request->class_index);
         return;
     case FIELD_MAX_OUTPUT:
-        if (request->max_output)
-            lua_pushinteger(L, request->max_output);
+        if (request->rest->max_output)
+            lua_pushinteger(L, request->rest->max_output);
         else
             lua_pushnil(L);
         return;

@@ -28,19 +28,20 @@ static double stays_until(const mb_request *first, const mb_request *other) {
 static void challenge(const mb_request_store *store, mb_request *node, uint32_t child, double now_s) {
     if (child == MB_NONE) return;
     const mb_request *below = mb_request_at(store, child);
-    const mb_request *first = mb_request_at(store, node->tree_first);
-    const mb_request *other = mb_request_at(store, below->tree_first);
-    if (below->tree_until_s < node->tree_until_s) node->tree_until_s = below->tree_until_s;
+    const mb_request *first = mb_request_at(store, node->rest->tree_first);
+    const mb_request *other = mb_request_at(store, below->rest->tree_first);
+    if (below->rest->tree_until_s < node->rest->tree_until_s)
+        node->rest->tree_until_s = below->rest->tree_until_s;
     const bool overtaken = mb_ageing_before(other, first, now_s);
     const double until = overtaken ? stays_until(other, first) : stays_until(first, other);
-    if (until < node->tree_until_s) node->tree_until_s = until;
-    if (overtaken) node->tree_first = below->tree_first;
+    if (until < node->rest->tree_until_s) node->rest->tree_until_s = until;
+    if (overtaken) node->rest->tree_first = below->rest->tree_first;
 }
 
 void mb_ageing_refresh(const mb_request_store *store, uint32_t slot, double now_s) {
     mb_request *node = mb_request_at(store, slot);
-    node->tree_first = slot;
-    node->tree_until_s = INFINITY;
+    node->rest->tree_first = slot;
+    node->rest->tree_until_s = INFINITY;
     challenge(store, node, node->previous, now_s); // the children: see queue.c
     challenge(store, node, node->next, now_s);
 }
@@ -48,7 +49,7 @@ void mb_ageing_refresh(const mb_request_store *store, uint32_t slot, double now_
 void mb_ageing_advance(const mb_request_store *store, uint32_t slot, double now_s) {
     if (slot == MB_NONE) return;
     const mb_request *node = mb_request_at(store, slot);
-    if (node->tree_until_s > now_s) return;
+    if (node->rest->tree_until_s > now_s) return;
     mb_ageing_advance(store, node->previous, now_s);
     mb_ageing_advance(store, node->next, now_s);
     mb_ageing_refresh(store, slot, now_s);

@@ -293,7 +293,7 @@ uint32_t mb_queue_peek(const mb_queue *queue, const mb_request_store *store) {
     if (queue->order == MB_KEY_NONE || queue->head == MB_NONE) return queue->head;
     if (queue->ageing != MB_AGEING_RATIO) return leftmost(store, queue->head);
     advance(queue, store);
-    return mb_request_at(store, queue->head)->tree_first;
+    return mb_request_at(store, queue->head)->rest->tree_first;
 }
 
 uint32_t mb_queue_last(mb_queue *queue, mb_request_store *store) {

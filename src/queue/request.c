@@ -25,6 +25,7 @@ static bool begins_page(uint32_t chunk) {
 
 void mb_request_store_deinit(mb_request_store *store) {
     for (uint32_t i = 0; i < store->chunk_count; i++) {
+        free(store->chunks[i]->rest);
         for (uint32_t j = 0; j < MB_CHUNK_SIZE; j++)
             free(store->chunks[i][j].prefix_ids);
     }
@@ -54,11 +55,16 @@ static bool add_chunk(mb_request_store *store) {
         store->chunks = chunks;
         store->capacity_chunks = capacity;
     }
-    mb_request *chunk = chunk_memory(store);
-    if (!chunk) return false;
+    mb_request_rest *rests = calloc(MB_CHUNK_SIZE, sizeof *rests); // large enough for pages of its own
+    mb_request *chunk = rests ? chunk_memory(store) : NULL;
+    if (!chunk) {
+        free(rests);
+        return false;
+    }
     const uint32_t first = store->chunk_count << MB_CHUNK_BITS;
     store->chunks[store->chunk_count++] = chunk;
     for (uint32_t i = MB_CHUNK_SIZE; i-- > 0;) { // lowest slot first, for locality
+        chunk[i].rest = &rests[i];
         chunk[i].next = store->free_head;
         store->free_head = first + i;
     }
@@ -103,9 +109,9 @@ void mb_request_recycle(mb_request_store *store, uint32_t slot) {
 }
 
 mb_request *mb_request_note(mb_request *request) {
-    if (request->noted == request->id + 1) return request;
-    request->noted = request->id + 1;
-    request->rank = 0;
-    request->expected = 0;
+    if (request->rest->noted == request->id + 1) return request;
+    request->rest->noted = request->id + 1;
+    request->rest->rank = 0;
+    request->rest->expected = 0;
     return request;
 }

@@ -35,6 +35,25 @@ static inline bool mb_stage_holds(uint8_t stage) {
     return stage == MB_STAGE_PAUSED || stage == MB_STAGE_HANDOFF || stage == MB_STAGE_MOVING;
 }
 
+// What only some runs ask of a request. It lies apart: where nobody does, this memory is never touched.
+typedef struct mb_request_rest {
+    mb_reading reading; // of its tokens, up to where it joined the decodes (engine/pieces.h)
+    uint64_t gap_from;  // since it joined them, gap_s is to be compared with those from this iteration on
+    uint64_t program;   // 0: none; else of this number
+    // --- what the policy says of request number noted - 1; of another one these are of an earlier request
+    // here
+    uint64_t noted;
+    double rank;
+    uint32_t expected;  // tokens of the whole output; 0: what was predicted
+    uint64_t set_aside; // by ranking number ... of the simulation
+    // --- of workloads that say it
+    uint32_t max_output; // the caller's bound on the output; 0: none
+    uint64_t noise;      // of its predictions
+    // --- in a queue ordered by the ratio of its age: the first of its subtree, and until when it is that
+    uint32_t tree_first;
+    double tree_until_s;
+} mb_request_rest;
+
 typedef struct mb_request {
     uint64_t id; // 0, 1, 2, ... in order of arrival
     double arrival_s, start_s, deadline_s, service_s;
@@ -72,26 +91,12 @@ typedef struct mb_request {
     bool in_flight;                       // in a batch of a pipeline
     double first_token_s, last_token_s;   // NAN before
     double since_s, waited_s, attained_s; // start of the present phase; sums over the past ones
-    double gap_s;       // largest between its tokens, up to where it joined the decodes, and
-    uint64_t gap_from;  // their iteration after that (engine/gaps.h)
-    mb_reading reading; // of its tokens, up to where it joined the decodes (engine/pieces.h)
+    double gap_s; // largest between its tokens, up to where it joined the decodes (engine/gaps.h)
     uint64_t session;
-    uint64_t program;     // 0: none; else of this number
     uint64_t *prefix_ids; // owned
     uint32_t prefix_count, prefix_unit_tokens;
-    // --- what the policy says of request number noted - 1; of another one these are of an earlier request
-    // here
-    uint64_t noted;
-    double rank;
-    uint32_t expected;  // tokens of the whole output; 0: what was predicted
-    uint64_t set_aside; // by ranking number ... of the simulation
-    // --- of workloads that say it
-    uint32_t max_output; // the caller's bound on the output; 0: none
-    uint32_t transfer;   // its number among those under way; MB_NONE
-    uint64_t noise;      // of its predictions
-    // --- in a queue ordered by the ratio of its age: the first of its subtree, and until when it is that
-    uint32_t tree_first;
-    double tree_until_s;
+    uint32_t transfer;     // its number among those under way; MB_NONE
+    mb_request_rest *rest; // of this slot
 } mb_request;
 
 // What lies before the replicas: tokenising a prompt, HTTP.
@@ -123,8 +128,8 @@ void mb_request_recycle(mb_request_store *store, uint32_t slot);
 mb_request *mb_request_note(mb_request *request);
 // How much of the output is left, as the policy expects it, once so much is generated: at least one token.
 static inline uint32_t mb_request_left(const mb_request *request, uint32_t generated) {
-    const bool said = request->noted == request->id + 1 && request->expected;
-    const uint32_t tokens = said ? request->expected : request->predicted_output;
+    const bool said = request->rest->noted == request->id + 1 && request->rest->expected;
+    const uint32_t tokens = said ? request->rest->expected : request->predicted_output;
     return tokens > generated ? tokens - generated : 1;
 }
 // The output that the policy expects.
@@ -132,7 +137,7 @@ static inline uint32_t mb_request_expected(const mb_request *request) {
     return request->generated + mb_request_left(request, request->generated);
 }
 static inline double mb_request_rank(const mb_request *request) {
-    return request->noted == request->id + 1 ? request->rank : 0;
+    return request->rest->noted == request->id + 1 ? request->rest->rank : 0;
 }
 // What a KV memory knows its content by.
 static inline mb_kv_names mb_request_names(const mb_request *request) {

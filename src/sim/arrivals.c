@@ -59,15 +59,15 @@ static void fill_request(mb_request *request, const mb_arrival *arrival, uint64_
     request->class_index = arrival->class_index;
     request->user = arrival->user;
     if (!arrival->says_more) return; // nor was it said of who had this place before
-    request->max_output = arrival->max_output;
-    request->noise = arrival->noise;
+    request->rest->max_output = arrival->max_output;
+    request->rest->noise = arrival->noise;
 }
 
 static void date(const mb_sim *sim, mb_request *request) {
     const mb_slo *slo = mb_sim_slo(sim, request);
-    request->reading.dated = isfinite(slo->ttft_s) && isfinite(slo->tbt_s);
-    request->reading.due_s = slo->ttft_s;
-    request->reading.each_due_s = slo->tbt_s;
+    request->rest->reading.dated = isfinite(slo->ttft_s) && isfinite(slo->tbt_s);
+    request->rest->reading.due_s = slo->ttft_s;
+    request->rest->reading.each_due_s = slo->tbt_s;
 }
 
 static const mb_reader *reader_of(const mb_sim *sim, const mb_request *request) {
@@ -107,13 +107,14 @@ mb_status mb_sim_arrive(mb_sim *sim, uint64_t id, mb_error *error) {
     sim->arrived++;
     fill_request(request, &sim->pending, id, sim->config->slo.e2e_s);
     if (sim->config->readings)
-        request->reading = (mb_reading){.reader = reader_of(sim, request), .arrival_s = request->arrival_s};
+        request->rest->reading =
+            (mb_reading){.reader = reader_of(sim, request), .arrival_s = request->arrival_s};
     if (sim->config->late) date(sim, request);
     mb_sim_integrate(sim);
     sim->waiting++;
     if (!mb_client_arrives(sim, request)) return mb_fail_memory(error);
     if (sim->config->programs) {
-        request->program = sim->pending.program;
+        request->rest->program = sim->pending.program;
         if (!mb_programs_arrive(sim, request)) return mb_fail_memory(error);
     }
     if (sim->by_steps && request->prompt_tokens == 0)

@@ -21,7 +21,7 @@ static double gap_bound(const mb_sim *sim, const mb_slo *slo) {
 
 // Are more of the tokens late than may be?
 static bool too_many_late(const mb_slo *slo, uint64_t late, uint64_t tokens) {
-    return slo->of_late && mb_exceeds((double)late, slo->late * (double)tokens, 0);
+    return mb_exceeds((double)late, slo->late * (double)tokens, 0);
 }
 
 static void count_bound(mb_bound_metrics *bound, verdict found) {
@@ -101,8 +101,10 @@ void mb_judge_served(mb_sim *sim, const mb_request *request, const mb_served *se
                        .tbt = mb_exceeds(tbt, slo->tbt_s, sim->now_s) ? MISSED : KEPT,
                        .e2e = mb_exceeds(e2e, slo->e2e_s, sim->now_s) ? MISSED : KEPT,
                        .gap = mb_exceeds(gap, gap_bound(sim, slo), sim->now_s) ? MISSED : KEPT,
-                       .late =
-                           too_many_late(slo, request->reading.late, request->output_tokens) ? MISSED : KEPT};
+                       .late = slo->of_late &&
+                                       too_many_late(slo, request->rest->reading.late, request->output_tokens)
+                                   ? MISSED
+                                   : KEPT};
     const bool kept = found.ttft == KEPT && found.tbt == KEPT && found.e2e == KEPT && found.gap == KEPT &&
                       found.late == KEPT;
     found.all = kept ? KEPT : MISSED;
@@ -172,7 +174,8 @@ static uint64_t late_so_far(const mb_sim *sim, const mb_request *request) {
     const mb_engine *engine =
         request->phase == MB_PHASE_RUNNING ? &sim->replicas[request->replica]->engine : NULL;
     const bool in_batch = engine && (!engine->stepper || engine->stepper->barrier);
-    mb_reading reading = engine && !in_batch ? mb_pieces_so_far(engine->stepper, request) : request->reading;
+    mb_reading reading =
+        engine && !in_batch ? mb_pieces_so_far(engine->stepper, request) : request->rest->reading;
     const double since_s = sim->now_s - (in_batch ? engine->start_s + engine->time.first_token_s : INFINITY);
     uint64_t left = request->output_tokens - reading.tokens;
     if (in_batch && since_s >= 0) {

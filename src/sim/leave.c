@@ -22,7 +22,7 @@ static mb_status leave(mb_sim *sim, uint32_t slot, mb_end why, const mb_finished
     if (status != MB_OK) return status;
     sim->metrics.sojourn_s += sim->now_s - mb_sim_seen_s(sim, request);
     mb_client_leaves(sim, request);
-    const uint64_t program = sim->config->programs ? request->program : 0;
+    const uint64_t program = sim->config->programs ? request->rest->program : 0;
     if (program) mb_programs_leave(sim, request, why == MB_END_REJECTED);
     mb_departure departure = {.time_s = sim->now_s, .rejected = why == MB_END_REJECTED};
     if (sim->closed) {
@@ -77,7 +77,7 @@ mb_status mb_sim_serve(mb_sim *sim, uint32_t slot, const mb_served *served, mb_e
         mb_sketch_add(&metrics->e2e, e2e);
         if (!isnan(served->tpot_s)) mb_sketch_add(&metrics->tpot, served->tpot_s);
         if (sim->config->gaps) mb_sketch_add(&metrics->gap, served->gap_s);
-        if (sim->config->readings) count_reading(metrics, &request->reading);
+        if (sim->config->readings) count_reading(metrics, &request->rest->reading);
         if (served->parts) mb_part_sums_add(&metrics->parts, served->parts);
         if (served->gaps) mb_sketch_add_many(&metrics->itl, served->tbt_s, served->gaps);
     }

@@ -29,11 +29,12 @@ static uint32_t open_program(mb_programs *programs) {
 
 bool mb_programs_arrive(mb_sim *sim, const mb_request *request) {
     mb_programs *programs = &sim->programs;
-    if (!request->program) return true;
-    uint32_t place = mb_kv_table_find(&programs->places, request->program);
+    if (!request->rest->program) return true;
+    uint32_t place = mb_kv_table_find(&programs->places, request->rest->program);
     if (place == MB_KV_ABSENT) {
         place = open_program(programs);
-        if (place == MB_NONE || !mb_kv_table_put(&programs->places, request->program, place)) return false;
+        if (place == MB_NONE || !mb_kv_table_put(&programs->places, request->rest->program, place))
+            return false;
         programs->list[place] =
             (mb_program){.first_s = request->arrival_s, .counts = mb_sim_counts(sim, request)};
     }
@@ -42,8 +43,9 @@ bool mb_programs_arrive(mb_sim *sim, const mb_request *request) {
 }
 
 void mb_programs_leave(mb_sim *sim, const mb_request *request, bool rejected) {
-    if (!request->program) return;
-    mb_program *program = &sim->programs.list[mb_kv_table_find(&sim->programs.places, request->program)];
+    if (!request->rest->program) return;
+    mb_program *program =
+        &sim->programs.list[mb_kv_table_find(&sim->programs.places, request->rest->program)];
     program->in_system--;
     if (rejected)
         program->counts = false; // it was not served

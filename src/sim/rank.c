@@ -212,7 +212,7 @@ static uint32_t next_victim(walk *w, uint32_t slot) {
     while (w->victim_count) {
         const uint32_t last = take_top(w->victims, &w->victim_count, true).slot;
         const mb_request *request = mb_request_at(&sim->requests, last);
-        if (last == slot || request->set_aside == sim->rankings || mb_step_holds(sim, last))
+        if (last == slot || request->rest->set_aside == sim->rankings || mb_step_holds(sim, last))
             break; // the walk is here
         return last;
     }
@@ -226,7 +226,7 @@ static mb_status set_aside(walk *w, uint32_t slot, bool for_memory, mb_error *er
     mb_preemption how = ranking->how;
     if (how == MB_PREEMPT_PAUSE && for_memory) how = MB_PREEMPT_RECOMPUTE; // a paused one keeps its memory
     mb_refusal refusal;
-    mb_request_at(&sim->requests, slot)->set_aside = sim->rankings;
+    mb_request_at(&sim->requests, slot)->rest->set_aside = sim->rankings;
     mb_status status = mb_step_preempt(sim, slot, how, ranking->to, false, &refusal, error);
     if (status == MB_OK && refusal == MB_REFUSED_HOST)
         status = mb_step_preempt(sim, slot, MB_PREEMPT_RECOMPUTE, ranking->to, false, &refusal, error);
@@ -264,7 +264,7 @@ mb_status mb_step_rank(mb_sim *sim, const mb_ranking *ranking, mb_ranked *ranked
     mb_status status = MB_OK;
     mb_candidate next;
     while (status == MB_OK && !full && ranked->rows < ranking->most && next_candidate(&w, &next))
-        if (mb_request_at(&sim->requests, next.slot)->set_aside != sim->rankings)
+        if (mb_request_at(&sim->requests, next.slot)->rest->set_aside != sim->rankings)
             status = add(&w, &next, &full, error);
     const double steps = isinf(w.left) ? 0 : ceil(w.left / ranking->per_token);
     ranked->steps = steps < 0x1p62 ? (uint64_t)steps : 0;
