@@ -8,13 +8,6 @@
 #include "engine/stepper.h"
 #include "engine/timing.h"
 
-void mb_batch_begin(mb_engine *engine) {
-    engine->count = 0;
-    engine->longest_tokens = engine->most_output = 0;
-    engine->longest_service_s = 0;
-    engine->prompt_tokens = engine->output_tokens = engine->predicted_tokens = 0;
-}
-
 mb_refusal mb_batch_add(mb_engine *engine, uint32_t slot) {
     mb_surroundings *around = engine->around;
     mb_request *request = mb_request_at(around->requests, slot);

@@ -4,7 +4,12 @@
 #include "engine/state.h"
 
 // Build a batch, without a stepper: it is empty; add a request that waits.
-void mb_batch_begin(mb_engine *engine);
+static inline void mb_batch_begin(mb_engine *engine) {
+    engine->count = 0;
+    engine->longest_tokens = engine->most_output = 0;
+    engine->longest_service_s = 0;
+    engine->prompt_tokens = engine->output_tokens = engine->predicted_tokens = 0;
+}
 mb_refusal mb_batch_add(mb_engine *engine, uint32_t slot);
 // Share of the memory that is reserved.
 static inline double mb_batch_fill(const mb_engine *engine) {

@@ -46,10 +46,9 @@ mb_status mb_engine_barrier(mb_engine *engine, uint32_t most, uint32_t *returned
 
 // --- running
 
-mb_status mb_engine_start(mb_engine *engine, bool *started, mb_error *error) {
+mb_status mb_engine_start_batch(mb_engine *engine, bool *started, mb_error *error) {
     *started = true;
     if (engine->pipeline) return mb_pipeline_start(engine, error);
-    if (engine->stepper && !engine->stepper->barrier) return mb_run_start(engine, error);
     if (engine->stepper && !mb_batch_from_rows(engine)) return mb_fail_memory(error);
     *started = engine->count > 0;
     return *started ? mb_batch_start(engine, error) : MB_OK;

@@ -71,7 +71,13 @@ static inline bool mb_engine_built(const mb_engine *engine) {
 // --- running
 
 // Start what was built, if there is anything in it (all may have been returned).
-mb_status mb_engine_start(mb_engine *engine, bool *started, mb_error *error);
+mb_status mb_engine_start_batch(mb_engine *engine, bool *started, mb_error *error); // whole, or of a pipeline
+static inline mb_status mb_engine_start(mb_engine *engine, bool *started, mb_error *error) {
+    if (engine->pipeline || !engine->stepper || engine->stepper->barrier)
+        return mb_engine_start_batch(engine, started, error);
+    *started = true;
+    return mb_run_start(engine, error);
+}
 // event_s has come. First all engines that wait for this instant reach it; then each is asked whether what it
 // does ends by itself. If not, it stands between two steps: it is to be continued, or ended.
 static inline void mb_engine_reach(mb_engine *engine) {

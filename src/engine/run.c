@@ -159,7 +159,7 @@ static mb_status begin_piece(mb_engine *engine, mb_error *error) {
 }
 
 // Gaps between tokens: the first step ends those that were open, the others follow the series.
-static void add_gaps(mb_stepper *stepper, uint64_t steps) {
+MB_WITHIN static void add_gaps(mb_stepper *stepper, uint64_t steps) {
     const double first = mb_piece_time(stepper, 1);
     mb_sketch *itl = &stepper->around->metrics->itl;
     const bool open = stepper->group_count != 1 || stepper->groups[0].time_s != stepper->piece_start_s;
@@ -199,7 +199,7 @@ MB_WITHIN void mb_run_close_piece(mb_stepper *stepper) {
 // --- where the piece stands
 
 // The number of steps ended by now.
-static uint64_t steps_by(const mb_stepper *stepper, double now_s) {
+MB_WITHIN static uint64_t steps_by(const mb_stepper *stepper, double now_s) {
     if (now_s >= mb_piece_time(stepper, stepper->limit)) return stepper->limit;
     if (now_s < mb_piece_time(stepper, stepper->steps + 1)) return stepper->steps;
     // Solve slope/2 k^2 + (first - slope/2) k = elapsed; then look at the exact times around.

@@ -289,8 +289,8 @@ void mb_queue_push_front(mb_queue *queue, mb_request_store *store, uint32_t slot
     queue->head = slot;
 }
 
-uint32_t mb_queue_peek(const mb_queue *queue, const mb_request_store *store) {
-    if (queue->order == MB_KEY_NONE || queue->head == MB_NONE) return queue->head;
+uint32_t mb_queue_first(const mb_queue *queue, const mb_request_store *store) {
+    if (queue->head == MB_NONE) return MB_NONE;
     if (queue->ageing != MB_AGEING_RATIO) return leftmost(store, queue->head);
     advance(queue, store);
     return mb_request_at(store, queue->head)->rest->tree_first;

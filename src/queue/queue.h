@@ -65,7 +65,10 @@ void mb_queue_push(mb_queue *queue, mb_request_store *store, uint32_t slot);
 // FIFO only: in front of everything.
 void mb_queue_push_front(mb_queue *queue, mb_request_store *store, uint32_t slot);
 // First request in order, or MB_NONE.
-uint32_t mb_queue_peek(const mb_queue *queue, const mb_request_store *store);
+uint32_t mb_queue_first(const mb_queue *queue, const mb_request_store *store); // of a keyed one
+static inline uint32_t mb_queue_peek(const mb_queue *queue, const mb_request_store *store) {
+    return queue->order == MB_KEY_NONE ? queue->head : mb_queue_first(queue, store);
+}
 uint32_t mb_queue_pop(mb_queue *queue, mb_request_store *store);
 // Last in order, or MB_NONE.
 uint32_t mb_queue_last(mb_queue *queue, mb_request_store *store);

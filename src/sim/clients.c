@@ -31,15 +31,6 @@ bool mb_client_arrives(mb_sim *sim, const mb_request *request) {
     return true;
 }
 
-void mb_client_starts(mb_sim *sim, const mb_request *request) {
-    mb_client *client = &sim->clients[request->client];
-    client->waiting--;
-    client->running++;
-    sim->service.changed = true;
-    const bool again = sim->by_steps && (request->preemptions > 0 || request->start_s != sim->now_s);
-    if (!again) client->prompt_tokens += request->prompt_tokens;
-}
-
 void mb_client_emitted(mb_sim *sim, mb_request *request) {
     sim->clients[request->client].output_tokens += request->generated - request->counted;
     request->counted = request->generated;
@@ -51,17 +42,6 @@ void mb_client_stops(mb_sim *sim, mb_request *request) {
         sim->clients[request->client].prompt_tokens -= request->prompt_tokens;
     if (sim->by_steps) mb_client_emitted(sim, request);
     wait(sim, request->client);
-}
-
-void mb_client_leaves(mb_sim *sim, const mb_request *request) {
-    mb_client *client = &sim->clients[request->client];
-    sim->service.changed = true;
-    if (request->phase == MB_PHASE_WAITING) {
-        client->waiting--;
-        return;
-    }
-    client->running--;
-    client->output_tokens += request->output_tokens - (sim->by_steps ? request->counted : 0);
 }
 
 // Under a batch model they come with the batch's end.

@@ -5,11 +5,27 @@
 
 // A request arrives, starts (again), is set aside, leaves.
 bool mb_client_arrives(mb_sim *sim, const mb_request *request);
-void mb_client_starts(mb_sim *sim, const mb_request *request);
+static inline void mb_client_starts(mb_sim *sim, const mb_request *request) {
+    mb_client *client = &sim->clients[request->client];
+    client->waiting--;
+    client->running++;
+    sim->service.changed = true;
+    const bool again = sim->by_steps && (request->preemptions > 0 || request->start_s != sim->now_s);
+    if (!again) client->prompt_tokens += request->prompt_tokens;
+}
 void mb_client_stops(mb_sim *sim, mb_request *request);
 // What it has generated counts from now on, whatever becomes of it.
 void mb_client_emitted(mb_sim *sim, mb_request *request);
-void mb_client_leaves(mb_sim *sim, const mb_request *request);
+static inline void mb_client_leaves(mb_sim *sim, const mb_request *request) {
+    mb_client *client = &sim->clients[request->client];
+    sim->service.changed = true;
+    if (request->phase == MB_PHASE_WAITING) {
+        client->waiting--;
+        return;
+    }
+    client->running--;
+    client->output_tokens += request->output_tokens - (sim->by_steps ? request->counted : 0);
+}
 // Bring what all were served up to now.
 void mb_clients_count(mb_sim *sim);
 // What a client was served up to now; zeros for one that is not known.

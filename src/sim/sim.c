@@ -355,7 +355,8 @@ static mb_status run_events(mb_sim *sim, mb_error *error) {
         if (!sim->arrivals_ended && sim->pending.time_s < next) next = sim->pending.time_s;
         if (isinf(next)) break; // every user waits for an answer that will not come
         if (sim->warmup_end_s < next) next = sim->warmup_end_s; // an instant of its own
-        if (mb_changes_next_s(sim) < next) next = mb_changes_next_s(sim);
+        const double change_s = mb_changes_next_s(sim);
+        if (change_s < next) next = change_s;
         // (What an instant brings forth at its own time comes after the turns that were had.)
         if (next > sim->now_s) sim->around.turn = 0;
         if (sim->config->stop_s > 0 && next > sim->config->stop_s) {

@@ -121,10 +121,6 @@ bool mb_step_holds(const mb_sim *sim, uint32_t slot) {
     return mb_engine_in_step(&sim->building->engine, slot);
 }
 
-mb_status mb_step_carry(mb_sim *sim, mb_carry_rule rule, uint32_t *preempted, mb_error *error) {
-    return mb_engine_carry(&sim->building->engine, rule, preempted, error);
-}
-
 // What is thrown away was emitted, all the same.
 static void count_waste(mb_sim *sim, uint32_t slot) {
     uint32_t computed, generated;

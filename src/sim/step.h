@@ -29,7 +29,9 @@ bool mb_step_idle(mb_sim *sim, double until_s);
 // Is the request in the step that is being built?
 bool mb_step_holds(const mb_sim *sim, uint32_t slot);
 // Go on with all running requests; how many were preempted for want of memory. Nothing under a batch model.
-mb_status mb_step_carry(mb_sim *sim, mb_carry_rule rule, uint32_t *preempted, mb_error *error);
+static inline mb_status mb_step_carry(mb_sim *sim, mb_carry_rule rule, uint32_t *preempted, mb_error *error) {
+    return mb_engine_carry(&sim->building->engine, rule, preempted, error);
+}
 // Set a request aside that runs on the replica being scheduled; queue MB_NONE: the one that it came from.
 mb_status mb_step_preempt(mb_sim *sim, uint32_t slot, mb_preemption how, uint32_t queue, bool front,
                           mb_refusal *refusal, mb_error *error);
