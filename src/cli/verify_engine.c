@@ -328,7 +328,7 @@ static void set_load(check *c) {
 // --- the workload
 // ----------------------------------------------------------------------------------------------
 
-static mb_status write_script(check *c, uint32_t requests, bool corrected, mb_error *error) {
+static mb_status write_script(check *c, uint32_t requests, const char *latency, mb_error *error) {
     mb_strbuf text = {0};
     mb_strbuf_printf(
         &text,
@@ -340,11 +340,10 @@ static mb_status write_script(check *c, uint32_t requests, bool corrected, mb_er
         "  },\n"
         "  cluster = { kv_block = 16, kv_blocks = %d, token_budget = %d, max_requests = %d, "
         "prefix_cache = false },\n"
-        "  latency = latency.profile \"tables\" { layers = 1%s },\n"
+        "  latency = latency.%s,\n"
         "  policies = {},\n  seeds = 1,\n}\n",
         c->o->engine, c->o->engine, mb_exact(c->rate).text, MOST_PROMPT, MOST_OUTPUT, requests,
-        (MOST_PROMPT + MOST_OUTPUT) / 16 * MOST_REQUESTS, TOKEN_BUDGET, MOST_REQUESTS,
-        corrected ? ", corrections = \"corrections.csv\"" : "");
+        (MOST_PROMPT + MOST_OUTPUT) / 16 * MOST_REQUESTS, TOKEN_BUDGET, MOST_REQUESTS, latency);
     const mb_status status =
         text.failed ? mb_fail_memory(error) : mb_output_text(c->script.text, &text, error);
     mb_strbuf_deinit(&text);
@@ -369,6 +368,16 @@ static mb_live_question question_of(const check *c) {
                               .stop = mb_stop_flag()};
 }
 
+// Before a minute of measuring: are the policies there, and scripts?
+static mb_status check_policies(check *c, mb_error *error) {
+    mb_scenario *scenario = NULL;
+    c->rate = 1;
+    mb_status status = write_script(c, 1, "step { base = 1, per_token = 0, per_context = 0 }", error);
+    if (!status) status = load(c, SEED, c->o->policy_count, &scenario, error);
+    mb_scenario_free(scenario);
+    return status;
+}
+
 // What steps take in service that they do not when they are repeated alone: the host's work - the policy, the
 // queues, this program - and other memory than they had before. By a run with other requests.
 static mb_status measure_service(check *c, mb_live_sums *sums, mb_error *error) {
@@ -377,7 +386,7 @@ static mb_status measure_service(check *c, mb_live_sums *sums, mb_error *error) 
     mb_results real = {0};
     mb_live_rest rest = {0};
     const mb_live_question question = question_of(c);
-    mb_status status = write_script(c, c->requests / 2, false, error);
+    mb_status status = write_script(c, c->requests / 2, "profile \"tables\" { layers = 1 }", error);
     if (!status) status = load(c, OTHER_SEED, 1, &scenario, error);
     if (!status) status = mb_live_open(&live, mb_scenario_section(scenario, 0), &question, error);
     live.clock.rest = &rest;
@@ -397,7 +406,8 @@ static mb_status compare(check *c, mb_error *error) {
     mb_verified found = {.repeats = c->o->repeats, .processor = c->o->processor};
     const mb_live_question question = question_of(c);
     const mb_run_options how = {.stop = mb_stop_flag(), .walls = true};
-    mb_status status = write_script(c, c->requests, true, error);
+    mb_status status = write_script(
+        c, c->requests, "profile \"tables\" { layers = 1, corrections = \"corrections.csv\" }", error);
     if (!status) status = load(c, SEED, c->o->policy_count, &scenario, error);
     found.real = calloc(found.repeats, sizeof *found.real);
     if (!status && !found.real) status = mb_fail_memory(error);
@@ -421,6 +431,7 @@ static mb_status compare(check *c, mb_error *error) {
 
 static mb_status verify(check *c, mb_error *error) {
     mb_status status = make_folder(c, error);
+    if (!status) status = check_policies(c, error);
     if (!status && !c->o->model_file) status = mb_gguf_write(c->model.text, &SMALL, SEED, error);
     if (!status) status = measure(c, error);
     if (!status) status = tabulate(c, error);

@@ -118,6 +118,9 @@ LUA
     wrong "a file needs more than the 259 of its bytes" probe --model <(sed 's/300/200/' tiny.json) --write-model x.gguf
     wrong "cannot write /nowhere/x.gguf" probe --model ./tiny.json --write-model /nowhere/x.gguf
     [ ! -e x.gguf ] && [ ! -e x.csv ]
+    wrong "--policy nobody: there is no policy" verify --engine llama --model-file tiny.gguf -p vllm_v1 -p nobody
+    [[ $output != *"kinds of steps"* ]] # before anything is measured
+    wrong "llama.cpp cannot load stump.gguf: " verify --engine llama --model-file stump.gguf
     live() { wrong "$1" live.lua --quiet --live llama "${@:2}"; }
     live "--live llama needs --model-file M.gguf"
     live "300 requests at once are more than the 256 sequences" --model-file tiny.gguf --set cluster.max_requests=300
