@@ -57,7 +57,9 @@ function LlamaServer:schedule(replica, step)
   self:assign(slots)
   for _, slot in ipairs(slots) do
     if slot.req and slot.req:phase() == "decode" then
-      if step:add(slot.req) then generating = true else step:preempt(slot.req) end
+      local added, why = step:add(slot.req)
+      generating = generating or added
+      if why == "memory" then step:preempt(slot.req) end
     end
   end
   if generating and not self.params.cont_batching then return end

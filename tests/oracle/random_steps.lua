@@ -50,7 +50,7 @@ return function(seed, folder, mode)
   local BUNDLED = { "fcfs", "orca", "vllm_v0", "vllm_v1", "sarathi", "sjf", "srpt", "edf", "priority", "pang",
     "multi_bin_continuous", "mlfq", "ltr", "vtc", "mc_sf", "drr", "rpm_limit", "fairserve", "equinox", "plas",
     "slai", "scorpio", "qoserve", "exegpt_rra", "andes", "polyserve", "trail", "silo", "scls", "multi_bin_slo", "bucketserve",
-    "dlpm", "sglang_lpm", "trt_no_evict", "trt_max_utilization", "llama_server", "wait", "nested_wait", "hygen",
+    "dlpm", "sglang_lpm", "trt_no_evict", "trt_max_utilization", "wait", "nested_wait", "hygen",
     "a_min", "clearing",
     "past_future", "round_robin", "random", "least_loaded", "power_of_two", "static_fifo",
     "session_affinity", "prefix_affinity", "weighted_scorers", "dynamo_kv", "failover",
@@ -214,6 +214,7 @@ return function(seed, folder, mode)
       "signals = { period = 0.01, delay = 0.3 }", "signals = { period = 0.0078125, delay = 0.25 }" } or nil
     for i = #list + 1, type(policies) == "number" and policies or 0 do
       local name = pick(BUNDLED)
+      if name == "fcfs" and number % 2 == 1 then name = "llama_server" end -- without other draws than before
       local static = (together or staged) and STATIC[name]
       local chaotic = meddle or moving or coming and not ROUTERS[name]
       if not meddle and (moving or coming) and chance(0.35) then
