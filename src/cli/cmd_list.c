@@ -17,10 +17,11 @@
 
 static void print_help(void) {
     fputs(
-        "usage: mbsand list policies|bins|scenarios|models|gpus|keys|measures\n\n"
+        "usage: mbsand list policies|bins|scenarios|models|gpus|keys|measures|schema\n\n"
         "Names of what is bundled: scripts with their first sentence, models and GPUs with their figures; "
         "and the\n"
-        "keys that --set and --over take, with what they may hold, and the measures, with what they mean.\n",
+        "keys that --set and --over take, with what they may hold, the measures, with what they mean, and the\n"
+        "JSON Schema of what `mbsand show-scenario --resolved` prints.\n",
         stdout);
 }
 
@@ -190,13 +191,21 @@ static mb_status list_keys(const char *root, mb_error *error) {
     return status;
 }
 
+static mb_status print_schema(const char *root, mb_error *error) {
+    mb_strbuf text = {0};
+    const mb_status status = mb_scenario_schema(root, &text, error);
+    if (status == MB_OK) fputs(text.text, stdout);
+    mb_strbuf_deinit(&text);
+    return status;
+}
+
 static mb_status list_one(const char *what, bool *known, mb_error *error) {
     static const char *const folders[][2] = {
         {"policies", "policies"}, {"bins", "policies/bins"}, {"scenarios", "scenarios"}};
     *known = true;
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
         if (strcmp(what, folders[i][0]) == 0) return list(folders[i][1], error);
-    static const char *const words[] = {"models", "gpus", "keys", "measures"};
+    static const char *const words[] = {"models", "gpus", "keys", "measures", "schema"};
     *known = false;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         *known = *known || strcmp(what, words[i]) == 0;
@@ -209,6 +218,8 @@ static mb_status list_one(const char *what, bool *known, mb_error *error) {
     mb_status status = mb_paths_root(&root, error);
     if (!status && strcmp(what, "keys") == 0)
         status = list_keys(root, error);
+    else if (!status && strcmp(what, "schema") == 0)
+        status = print_schema(root, error);
     else if (!status)
         status = strcmp(what, "models") == 0 ? list_models(root, error) : list_gpus(root, error);
     free(root);
@@ -225,13 +236,14 @@ int mb_cmd_list(int argc, char **argv) {
         return mb_cli_finish();
     }
     if (optind + 1 != argc)
-        return mb_cli_usage("list",
-                            "list needs one of: policies, bins, scenarios, models, gpus, keys, measures");
+        return mb_cli_usage(
+            "list", "list needs one of: policies, bins, scenarios, models, gpus, keys, measures, schema");
     bool known;
     mb_error error = {0};
     if (list_one(argv[optind], &known, &error)) return mb_cli_fail(&error);
     if (known) return mb_cli_finish();
     return mb_cli_usage(
-        "list", "'%s' cannot be listed; expected policies, bins, scenarios, models, gpus, keys or measures",
+        "list",
+        "'%s' cannot be listed; expected policies, bins, scenarios, models, gpus, keys, measures or schema",
         argv[optind]);
 }

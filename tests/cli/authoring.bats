@@ -300,6 +300,28 @@ END
     for scenario in "$root"/scenarios/*.lua; do "$MBSAND" show-scenario "$scenario" --resolved; done >all.json
     jq -e 'select((.points | length > 0 and all(.scenario.policies | length > 0)) or .skipped) | .path' all.json >good
     [ "$(wc -l <good)" -eq "$(find "$root/scenarios" -name '*.lua' | wc -l)" ]
+    if python3 -c 'import jsonschema' 2>/dev/null; then
+        "$MBSAND" list schema >scenario.schema.json
+        python3 - <<'END'
+import json, jsonschema
+schema = json.load(open("scenario.schema.json"))
+jsonschema.Draft7Validator.check_schema(schema)
+check, text, count = jsonschema.Draft7Validator(schema), open("all.json").read(), 0
+while text.strip():
+    shown, end = json.JSONDecoder().raw_decode(text.lstrip())
+    text, count = text.lstrip()[end:], count + 1
+    check.validate(shown)
+    if not shown["points"]: continue
+    one = shown["points"][0]["scenario"]
+    for table, key, wrong in ((one, "seeds", 0), (one["cluster"], "kv_block", 1.5), (one["workload"], "kind", "trace.none"), (one, "by", "cat")):
+        right = table.get(key)
+        table[key] = wrong
+        assert not check.is_valid(shown), (shown["path"], key)
+        if right is None: del table[key]
+        else: table[key] = right
+assert count > 30
+END
+    fi
     "$MBSAND" show-scenario burst --resolved --set cluster.gpus=3 --set workload.limit=7 --seeds 2 --only vllm_v1 \
         --policy fcfs,max_batch=9 >burst.json
     jq -e '.points[0].scenario | [.cluster.gpus, .workload.limit, .seeds, .cluster.kv_block, .cluster.oversize, .limits.hook_seconds]

@@ -88,8 +88,8 @@ fails() { # fails CODE SENTENCE COMMAND...: the sentence, and nothing else, on s
 }
 
 @test "list: mistakes" {
-    fails 2 "mbsand: list needs one of: policies, bins, scenarios, models, gpus, keys, measures; see \`mbsand list --help\`" "$MBSAND" list
-    fails 2 "mbsand: 'polices' cannot be listed; expected policies, bins, scenarios, models, gpus, keys or measures; see \`mbsand list --help\`" \
+    fails 2 "mbsand: list needs one of: policies, bins, scenarios, models, gpus, keys, measures, schema; see \`mbsand list --help\`" "$MBSAND" list
+    fails 2 "mbsand: 'polices' cannot be listed; expected policies, bins, scenarios, models, gpus, keys, measures or schema; see \`mbsand list --help\`" \
         "$MBSAND" list polices
 }
 
