@@ -132,7 +132,8 @@ static bool offer_values(const char *root, const char *option, const char *begun
 }
 
 static void offer_arguments(const char *root, const char *verb, int before, const char *begun) {
-    if (strcmp(verb, "list") == 0) offer_words("policies|bins|scenarios|models|gpus|keys|measures", begun);
+    if (strcmp(verb, "list") == 0)
+        offer_words("policies|bins|scenarios|models|gpus|keys|measures|schema", begun);
     if (strcmp(verb, "new") == 0 && before == 1) offer_words("policy|router|rule|scenario|test", begun);
     if (strcmp(verb, "check") == 0) offer_files(root, "policies", ".lua", begun);
     if (strstr("|run|sweep|search|explain|report|pack|repl|check|test|", verb) ||

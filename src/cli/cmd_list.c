@@ -16,13 +16,13 @@
 #include <string.h>
 
 static void print_help(void) {
-    fputs(
-        "usage: mbsand list policies|bins|scenarios|models|gpus|keys|measures|schema\n\n"
-        "Names of what is bundled: scripts with their first sentence, models and GPUs with their figures; "
-        "and the\n"
-        "keys that --set and --over take, with what they may hold, the measures, with what they mean, and the\n"
-        "JSON Schema of what `mbsand show-scenario --resolved` prints.\n",
-        stdout);
+    fputs("usage: mbsand list policies|bins|scenarios|models|gpus|keys|measures|schema\n\n"
+          "Names of what is bundled: scripts with their first sentence, models and GPUs with their figures; "
+          "and the\n"
+          "keys that --set and --over take, with what they may hold, the measures, with what they mean, and "
+          "the\n"
+          "JSON Schema of what `mbsand show-scenario --resolved` prints.\n",
+          stdout);
 }
 
 // Add the comment that a script starts with, as one line of text.
