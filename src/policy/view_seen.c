@@ -17,32 +17,34 @@ enum {
 static int read_seen(lua_State *L, const mb_view *view, int property) {
     mb_sim *sim = mb_host_of(L)->sim;
     double time_s;
-    const mb_seen_state state = mb_replica_seen(sim, view->index, &time_s);
-    const uint64_t capacity = sim->replicas[view->index]->engine.kv.capacity;
+    mb_seen_state now;
+    const mb_seen_state *state = mb_replica_seen(sim, view->index, &now, &time_s);
     switch (property) {
     case SEEN_TIME:
         lua_pushnumber(L, time_s);
         break;
     case SEEN_RUNNING:
-        lua_pushinteger(L, state.running);
+        lua_pushinteger(L, state->running);
         break;
     case SEEN_WAITING:
-        lua_pushinteger(L, state.waiting);
+        lua_pushinteger(L, state->waiting);
         break;
     case SEEN_WAITING_TOKENS:
-        mb_lua_push_quantity(L, (double)state.waiting_tokens);
+        mb_lua_push_quantity(L, (double)state->waiting_tokens);
         break;
     case SEEN_DECODES:
-        lua_pushinteger(L, state.decodes);
+        lua_pushinteger(L, state->decodes);
         break;
     case SEEN_CONTEXT:
-        mb_lua_push_quantity(L, (double)state.context);
+        mb_lua_push_quantity(L, (double)state->context);
         break;
     case SEEN_KV_USED:
-        mb_lua_push_quantity(L, (double)state.kv_used);
+        mb_lua_push_quantity(L, (double)state->kv_used);
         break;
-    default:
-        mb_lua_push_quantity(L, capacity == MB_UNLIMITED ? HUGE_VAL : (double)(capacity - state.kv_used));
+    default: {
+        const uint64_t capacity = sim->replicas[view->index]->engine.kv.capacity;
+        mb_lua_push_quantity(L, capacity == MB_UNLIMITED ? HUGE_VAL : (double)(capacity - state->kv_used));
+    }
     }
     return 1;
 }

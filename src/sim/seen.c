@@ -10,6 +10,7 @@ mb_status mb_seen_init(mb_sim *sim, mb_error *error) {
     if (!(config->signal_period_s > 0)) return MB_OK;
     sim->seen = calloc(1, sizeof *sim->seen);
     if (!sim->seen) return mb_fail_memory(error);
+    sim->seen->next_s = INFINITY;
     sim->seen->depth = (uint32_t)(config->signal_delay_s / config->signal_period_s) + 3;
     return MB_OK;
 }
@@ -97,6 +98,7 @@ static bool publish(mb_sim *sim, uint64_t number) {
         if (mirror) done = mb_kv_mirror_publish(mirror, &sim->replicas[id]->engine.stepper->kv, number);
     }
     seen->published = number + 1;
+    seen->next_s = old_enough_s(sim, seen->visible);
     return done;
 }
 
@@ -111,9 +113,12 @@ static uint64_t old_enough(const mb_sim *sim, double time_s) {
 
 static bool see(mb_sim *sim) {
     mb_seen *seen = sim->seen;
-    if (seen->visible == seen->published || old_enough_s(sim, seen->visible) > sim->now_s) return true;
+    if (seen->next_s > sim->now_s) return true;
     const uint64_t count = old_enough(sim, sim->now_s);
     seen->visible = count < seen->published ? count : seen->published;
+    seen->next_s = seen->visible < seen->published ? old_enough_s(sim, seen->visible) : INFINITY;
+    seen->time_s = (double)(seen->visible - 1) * sim->config->signal_period_s;
+    seen->place = (uint32_t)((seen->visible - 1) % seen->depth);
     bool done = true;
     for (uint32_t id = 0; id < seen->replicas && done; id++)
         if (seen->mirrors[id]) done = mb_kv_mirror_see(seen->mirrors[id], seen->visible - 1);
@@ -145,14 +150,18 @@ mb_status mb_seen_publish_now(mb_sim *sim, mb_error *error) {
 
 // --- asking
 
-mb_seen_state mb_replica_seen(mb_sim *sim, uint32_t id, double *time_s) {
+const mb_seen_state *mb_replica_seen(mb_sim *sim, uint32_t id, mb_seen_state *now, double *time_s) {
+    static const mb_seen_state NOTHING;
     const mb_seen *seen = sim->seen;
-    *time_s = sim->now_s;
-    if (!seen) return mb_replica_look(sim, id);
+    if (!seen) {
+        *time_s = sim->now_s;
+        *now = mb_replica_look(sim, id);
+        return now;
+    }
     if (!see(sim)) sim->around.out_of_memory = true;
-    *time_s = seen->visible ? (double)(seen->visible - 1) * sim->config->signal_period_s : 0;
-    if (!seen->visible || id >= seen->replicas) return (mb_seen_state){0};
-    return seen->states[(size_t)id * seen->depth + (seen->visible - 1) % seen->depth];
+    *time_s = seen->time_s;
+    if (!seen->visible || id >= seen->replicas) return &NOTHING;
+    return &seen->states[(size_t)id * seen->depth + seen->place];
 }
 
 uint32_t mb_replica_seen_cached(mb_sim *sim, uint32_t id, uint32_t slot) {

@@ -16,10 +16,13 @@ typedef struct mb_seen_state {
 } mb_seen_state;
 
 struct mb_seen {
-    uint64_t published;     // publications so far: 0 .. published - 1
-    uint64_t visible;       // the first so many are old enough; 0: none
-    uint32_t depth;         // so many are kept
-    uint32_t replicas;      // for which there is room
+    uint64_t published; // publications so far: 0 .. published - 1
+    uint64_t visible;   // the first so many are old enough; 0: none
+    uint32_t depth;     // so many are kept
+    uint32_t replicas;  // for which there is room
+    double next_s;      // when the next published one is old enough; INFINITY: there is none
+    double time_s;      // of the newest that is old enough, and its place among those kept
+    uint32_t place;
     mb_seen_state *states;  // [replicas][depth]; owned
     mb_kv_mirror **mirrors; // [replicas]; NULL: it keeps nothing. Owned
 };
@@ -41,7 +44,8 @@ mb_status mb_seen_publish_now(mb_sim *sim, mb_error *error);
 // --- asking. How a replica is now; and how it is seen, and as of when. (The same, where signals have no
 // period.)
 mb_seen_state mb_replica_look(mb_sim *sim, uint32_t replica);
-mb_seen_state mb_replica_seen(mb_sim *sim, uint32_t replica, double *time_s);
+// Where it is as it is now, that is written to `now`.
+const mb_seen_state *mb_replica_seen(mb_sim *sim, uint32_t replica, mb_seen_state *now, double *time_s);
 // Tokens of a waiting request that are seen in its cache.
 uint32_t mb_replica_seen_cached(mb_sim *sim, uint32_t replica, uint32_t slot);
 // Tokens of its memory in use, as a policy may know them.

@@ -5,13 +5,13 @@ local init = Seen.init
 
 function Seen:init()
   init(self)
-  self.sent, self.at = {}, {}
-  for i in ipairs(self.sim.replicas) do self.sent[i], self.at[i] = 0, -1 end
+  self.sent, self.at, self.seen = {}, {}, {}
+  for i, replica in ipairs(self.sim.replicas) do self.sent[i], self.at[i], self.seen[i] = 0, -1, replica.seen end
 end
 
 -- Load of a replica, and what was sent to it since that was published.
 function Seen:load(i)
-  local seen = self.sim.replicas[i].seen
+  local seen = self.seen[i]
   local time = seen.time
   if time ~= self.at[i] then self.at[i], self.sent[i] = time, 0 end
   return seen.running + seen.waiting + self.sent[i]
