@@ -256,13 +256,14 @@ static void note_skipped(mb_notes *notes, const mb_results *results) {
 static void note_recomputed(mb_notes *notes, const mb_results *results, size_t point, size_t policy) {
     static const double WORTH_SAYING = 0.05;
     const mb_experiment *experiment = &mb_results_section(results)->points[point].experiment;
-    double computed = 0, again = 0, preemptions = 0, seeds = 0;
+    double computed = 0, again = 0, preemptions = 0, lost_s = 0, seeds = 0;
     for (uint32_t seed = 0; seed < experiment->seeds; seed++) {
         const mb_outcome *outcome = mb_results_at(results, point, policy, seed);
         if (!outcome->finished) continue;
         computed += (double)outcome->computed_tokens;
         again += (double)outcome->recomputed_tokens;
         preemptions += outcome->values[mb_measure_index("preemptions")];
+        lost_s += fmax(0, outcome->values[mb_measure_index("lost_s")]); // NAN: nothing can fail
         seeds++;
     }
     if (!(again > WORTH_SAYING * computed)) return;
@@ -270,11 +271,10 @@ static void note_recomputed(mb_notes *notes, const mb_results *results, size_t p
     mb_format_count(count, preemptions / seeds);
     mb_strbuf text = {0};
     mb_add_printable(&text, experiment->policies[policy].label);
-    mb_strbuf_printf(
-        &text,
-        " computed %.0f %% of its tokens again after %s preemptions per run: the KV memory is small for "
-        "what it admits",
-        100 * again / computed, count);
+    mb_strbuf_printf(&text, " computed %.0f %% of its tokens again after %s preemptions per run: %s",
+                     100 * again / computed, count,
+                     lost_s > 0 ? "what replicas held was lost when they failed"
+                                : "the KV memory is small for what it admits");
     add_note(notes, MB_NOTE_PLAIN, &text);
 }
 

@@ -566,6 +566,20 @@ end
 ]], more = "stop_time = 0.15," }
 tap.equal(said, "0.001 1 | 0.1 1", "an idle replica is asked after an arrival, whoever took it")
 
+-- What is computed again after failures is no sign of too little memory.
+do
+  program.write(folder .. "/note.lua", [[
+return scenario {
+  workload = synthetic { arrivals = arrivals.all_at_once{}, prompt = 100, output = 20, limit = 2 },
+  cluster = { gpus = 1, kv_blocks = 100 }, latency = latency.step { base = 0.010 },
+  failures = { { at = 0.145, replica = 1, repair = 0.02 } }, policies = { "vllm_v1" }, seeds = 1,
+}
+]])
+  local text = table.concat(program.lines(("cd %s && %s note.lua -q 2>&1"):format(folder, program.path)), " ")
+  tap.ok(text:gsub("%s+", " "):find("after 0 preemptions per run: what replicas held was lost when they failed", 1, true)
+    and not text:find("memory is small", 1, true), "what failures lose is no sign of too little memory", text)
+end
+
 -- Stages ---------------------------------------------------------------------------------------------------------
 
 -- Two stages of 5 ms each, a request in each batch. The first has tokens at 10, 20, 30 and 40 ms, the second at 15, 25 and 35.
