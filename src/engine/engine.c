@@ -110,17 +110,26 @@ bool mb_engine_fits(mb_engine *engine, uint64_t tokens) {
     return mb_kv_blocks_for(kv, tokens) + (uint64_t)(engine->watermark * (double)kv->total) <= kv->free;
 }
 
-uint32_t mb_engine_cached(mb_engine *engine, uint32_t slot) {
+// own: with what the request itself left here when it was preempted.
+static uint32_t find_cached(mb_engine *engine, uint32_t slot, bool own) {
     const mb_request *request = mb_request_at(engine->around->requests, slot);
     const mb_stepper *stepper = engine->stepper;
     if (!stepper || request->stage != MB_STAGE_NEW) return 0;
     mb_run_settle(engine); // steps take free blocks, and what these still held
     const mb_kv_names names = mb_request_names(request);
     mb_kv_hold hold = request->hold;
-    if (request->replica != engine->id) hold.left = MB_KV_NO_RUN; // what it left is on another replica
+    if (!own || request->replica != engine->id) hold.left = MB_KV_NO_RUN; // what it left is elsewhere
     return mb_kv_blocks_match(&stepper->kv, &hold, &names, request->prompt_tokens + request->generated)
                .blocks *
            stepper->kv.block_tokens;
+}
+
+uint32_t mb_engine_cached(mb_engine *engine, uint32_t slot) {
+    return find_cached(engine, slot, true);
+}
+
+uint32_t mb_engine_cached_for_all(mb_engine *engine, uint32_t slot) {
+    return find_cached(engine, slot, false);
 }
 
 bool mb_engine_release(mb_engine *engine, mb_request *request) {

@@ -155,6 +155,8 @@ uint64_t mb_engine_kv_used(mb_engine *engine);
 uint64_t mb_engine_kv_computed(mb_engine *engine);
 bool mb_engine_fits(mb_engine *engine, uint64_t tokens);
 uint32_t mb_engine_cached(mb_engine *engine, uint32_t slot);
+// The same, but for what the request itself left here when it was preempted, which nobody else can find.
+uint32_t mb_engine_cached_for_all(mb_engine *engine, uint32_t slot);
 // A waiting request leaves for good: what it holds or left here goes. False when out of memory.
 bool mb_engine_release(mb_engine *engine, mb_request *request);
 // The same of what it left only.

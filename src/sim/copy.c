@@ -33,7 +33,7 @@ static struct mb_copy *make_copy(const mb_request *request, uint32_t slot, uint3
 mb_status mb_copy(mb_sim *sim, uint32_t slot, uint32_t from, uint32_t to, const char **refused,
                   mb_error *error) {
     mb_replica *target = sim->replicas[to];
-    const uint32_t tokens = mb_engine_cached(&sim->replicas[from]->engine, slot);
+    const uint32_t tokens = mb_engine_cached_for_all(&sim->replicas[from]->engine, slot);
     const uint32_t there = mb_engine_cached(&target->engine, slot);
     *refused = mb_transfer_refused(sim, to);
     if (!*refused && tokens <= there) *refused = "cached";

@@ -262,6 +262,20 @@ END
     says "copy 64 0 true"
     says "copied 1 1 2 0.0128 64"
     says "again false cached"
+    # What a request left when it was preempted has no name under which another cache could have it.
+    split 'function P:schedule(replica, step)
+      for req in replica:each_running() do
+        step:preempt(req, "recompute")
+        local one, two = self.sim.replicas[1], self.sim.replicas[2]
+        print("left", one:cached(req), two:cached(req), self.sim:copy(req, one, two))
+        function P:schedule(other, later) later:carry() later:admit(other.queue) end
+        return self:schedule(replica, step)
+      end
+      step:admit(replica.queue)
+    end'
+    sed -i 's/prompt = 36, output = 1, limit = 3,/prompt = 64, output = 2, limit = 1 },/; /prefix = { tokens/d' s.lua
+    run "$MBSAND" s.lua -q
+    says "left 64 0 false cached"
 }
 
 @test "mistakes about roles and links are sentences" {
