@@ -41,7 +41,18 @@ function Chaos:draw()
   return self.state / 2147483647
 end
 
-function Chaos:chance(p) return p > 0 and self:draw() < p end
+function Chaos:chance(p) return not self.calm and p > 0 and self:draw() < p end
+
+-- What swaps or preempts in a circle would go on for ever: after so many calls nothing is left to chance but the order.
+local MOST_CALLS = 20000
+
+function Chaos:count_call()
+  self.calls = self.calls + 1
+  if self.calls ~= MOST_CALLS then return end
+  self.calm = true
+  if self.params.plain == 0 then return end
+  for _, replica in ipairs(self.sim.replicas) do replica:plain(false) end
+end
 
 function Chaos:ask(where, step, what_step)
   if step then self.asker.step = step end
@@ -84,7 +95,7 @@ function Chaos:init()
     self.queue, self.ordered = sim:queue{ by = params.order }, true
   end
   table.insert(self.asker.queues, self.queue)
-  self.preempted, self.stands = 0, 0
+  self.preempted, self.stands, self.calls = 0, 0, 0
   sim.inbox = self.bins or self.queue
   for _, replica in ipairs(sim.replicas) do
     if params.routed > 0 then
@@ -146,7 +157,7 @@ function Chaos:be_plain(replica)
 end
 
 -- Prompts that are preempted again and again are never computed to their end: there is an end to that.
-function Chaos:may_preempt() return self.preempted < 200 end
+function Chaos:may_preempt() return not self.calm and self.preempted < 200 end
 
 function Chaos:preempt_some(replica, step)
   local victims = {}
@@ -203,6 +214,7 @@ end
 -- Paused requests hold memory: if nothing else can go on, one of them must.
 function Chaos:schedule(replica, step)
   local params = self.params
+  self:count_call()
   self:ask("schedule", step)
   self:see(self.queue:peek())
   moving.collect(self.asker, self.sim.inbox)
@@ -257,6 +269,7 @@ end
 
 -- What hooks can see must agree as well.
 function Chaos:stepped(replica, step)
+  self:count_call()
   self:ask("stepped", step, "report")
   self:see()
   self:come()
