@@ -158,29 +158,33 @@ static mb_status fit(const options *o, mb_error *error) {
     return status;
 }
 
-static mb_status write_table(const char *folder, const char *name, const mb_strbuf *text, mb_error *error) {
-    char *path = mb_paths_join(folder, name);
-    const mb_status status = path ? mb_output_text(path, text, error) : mb_fail_memory(error);
-    free(path);
+const char *const mb_cli_tables[MB_CLI_TABLES] = {"dense.csv", "per_sequence.csv", "attention.csv"};
+
+mb_status mb_cli_tabulate(const char *path, const char *folder, size_t *steps, mb_error *error) {
+    mb_step_tables tables;
+    mb_status status = mb_step_tables_read(path, &tables, error);
+    const mb_strbuf *const texts[MB_CLI_TABLES] = {&tables.dense, &tables.sequence, &tables.attention};
+    if (!status) status = mb_output_dir(folder, error);
+    for (size_t i = 0; i < MB_CLI_TABLES && !status; i++) {
+        char *file = mb_paths_join(folder, mb_cli_tables[i]);
+        status = file ? mb_output_text(file, texts[i], error) : mb_fail_memory(error);
+        free(file);
+    }
+    *steps = tables.steps;
+    mb_step_tables_deinit(&tables);
     return status;
 }
 
 static mb_status tabulate(const options *o, mb_error *error) {
-    mb_step_tables tables = {0};
-    mb_status status = MB_OK;
     if (o->plot || o->output || o->server || o->format != MB_FIT_AS_TABLE)
-        status = mb_fail(error, MB_BAD_INPUT,
-                         "fit: --tables fits no law, so there is nothing to draw or print of it");
+        return mb_fail(error, MB_BAD_INPUT,
+                       "fit: --tables fits no law, so there is nothing to draw or print of it");
+    size_t steps;
+    const mb_status status =
+        mb_cli_tabulate(strcmp(o->file, "-") == 0 ? "/dev/stdin" : o->file, o->tables, &steps, error);
     if (!status)
-        status = mb_step_tables_read(strcmp(o->file, "-") == 0 ? "/dev/stdin" : o->file, &tables, error);
-    if (!status) status = mb_output_dir(o->tables, error);
-    if (!status) status = write_table(o->tables, "dense.csv", &tables.dense, error);
-    if (!status) status = write_table(o->tables, "per_sequence.csv", &tables.sequence, error);
-    if (!status) status = write_table(o->tables, "attention.csv", &tables.attention, error);
-    if (!status)
-        printf("%zu steps are in %s; next: latency = latency.profile \"%s\" { layers = 1 }\n", tables.steps,
+        printf("%zu steps are in %s; next: latency = latency.profile \"%s\" { layers = 1 }\n", steps,
                o->tables, o->tables);
-    mb_step_tables_deinit(&tables);
     return status;
 }
 

@@ -57,3 +57,8 @@ void mb_cli_put(const char *text);
 void mb_cli_say(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 // Flush standard output and say so if it could not be written; the exit code.
 int mb_cli_finish(void);
+
+// What mbsand fit --tables writes: the steps of a probe's log as a folder for latency.profile, and how many.
+enum { MB_CLI_TABLES = 3 };
+extern const char *const mb_cli_tables[MB_CLI_TABLES]; // the files' names
+mb_status mb_cli_tabulate(const char *path, const char *folder, size_t *steps, mb_error *error);

@@ -185,12 +185,9 @@ static mb_status make_folder(check *c, mb_error *error) {
                : MB_OK;
 }
 
-static const char *const TABLES[] = {"dense.csv", "per_sequence.csv", "attention.csv"};
-enum { TABLE_COUNT = sizeof TABLES / sizeof *TABLES };
-
 static void remove_tables(const check *c) {
-    for (size_t i = 0; i < TABLE_COUNT; i++) {
-        char *path = mb_paths_join(c->tables.text, TABLES[i]);
+    for (size_t i = 0; i < MB_CLI_TABLES; i++) {
+        char *path = mb_paths_join(c->tables.text, mb_cli_tables[i]);
         if (path) unlink(path);
         free(path);
     }
@@ -303,16 +300,8 @@ static mb_status measure_again(const check *c, double *drift, mb_error *error) {
 }
 
 static mb_status tabulate(check *c, mb_error *error) {
-    mb_step_tables tables;
-    mb_status status = mb_step_tables_read(c->steps.text, &tables, error);
-    const mb_strbuf *const texts[TABLE_COUNT] = {&tables.dense, &tables.sequence, &tables.attention};
-    if (!status) status = mb_output_dir(c->tables.text, error);
-    for (size_t i = 0; i < TABLE_COUNT && !status; i++) {
-        char *path = mb_paths_join(c->tables.text, TABLES[i]);
-        status = path ? mb_output_text(path, texts[i], error) : mb_fail_memory(error);
-        free(path);
-    }
-    mb_step_tables_deinit(&tables);
+    size_t steps;
+    const mb_status status = mb_cli_tabulate(c->steps.text, c->tables.text, &steps, error);
     return status ? status : mb_profile_read(c->tables.text, 1, (mb_expert_ranks){0}, &c->profile, error);
 }
 
