@@ -108,6 +108,9 @@ return scenario {
 }
 ]]
 
+-- Engines, for policies that ask what whole batches have not.
+local SMALL_STEPS = SMALL:gsub("latency%.batch(%b{})", "latency.step{ base = 0.01, per_token = 0.0001 }")
+
 local RULE_USER = [[
 local User = {}
 function User:init() self.bins = self.sim:bins{ rule = "./RULE", count = 3 } self.sim.inbox = self.bins end
@@ -158,6 +161,7 @@ local function examples(page)
   local here = folder .. "/" .. counter
   assert(output_of("mkdir -p " .. here) == "")
   write(here .. "/small_scenario.lua", SMALL)
+  write(here .. "/small_steps.lua", SMALL_STEPS)
   for _, block in ipairs(blocks) do write(here .. "/" .. block.name, block.code) end
   for _, block in ipairs(blocks) do
     local kind, file, name = kind_of(block.code), here .. "/" .. block.name, page .. ": " .. block.name
@@ -171,9 +175,14 @@ local function examples(page)
       tap.ok(code == 0, name .. " checks as a " .. kind, said)
     end
     if kind == "policy" then
-      runs(MBSAND .. " " .. here .. "/small_scenario.lua -q --policy " .. file, name .. " runs")
+      local steps = block.code:find("wait_estimate", 1, true) or block.code:find("displace", 1, true)
+      runs(("%s %s/small_%s.lua -q --policy %s"):format(MBSAND, here, steps and "steps" or "scenario", file), name .. " runs")
     elseif kind == "scenario" then
       runs_as_printed(MBSAND .. " " .. file .. " -q", text, name)
+      if block.code:find("expect = ", 1, true) then
+        local said, code = output_of(MBSAND .. " test " .. file)
+        tap.ok(code == 0, name .. " comes out as it says", said)
+      end
     end
   end
 end
