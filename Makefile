@@ -21,11 +21,12 @@ DESTDIR ?=
 ifeq ($(origin CC),default)
   CC := gcc
 endif
-# A compiler for another machine says for which; its tools are called alike.
+# A compiler for another machine (CC=aarch64-linux-gnu-gcc) says for which; its tools and libraries are named alike.
 MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
-STRIP   := $(patsubst %gcc,%strip,$(filter %-gcc,$(firstword $(CC))))
-ifeq ($(STRIP),)
-  STRIP := strip
+CROSS   := $(patsubst %-gcc,%,$(filter %-linux-gnu-gcc,$(firstword $(CC))))
+STRIP   := $(CROSS:%=%-)strip
+ifneq ($(CROSS),)
+  export PKG_CONFIG_LIBDIR ?= /usr/lib/$(CROSS)/pkgconfig:/usr/share/pkgconfig
 endif
 LUA_PACKAGE := $(if $(filter luajit,$(LUA)),luajit,lua$(LUA))
 

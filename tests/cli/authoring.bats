@@ -150,7 +150,8 @@ function P:schedule(_, step) step:carry() step:admit(self.sim.queue) end\nreturn
     for shell in zsh fish; do
         command -v $shell >/dev/null || continue
         [ $shell = zsh ] && zsh -n "$root/completions/_mbsand"
-        [ $shell = fish ] && fish --no-execute "$root/completions/mbsand.fish"
+        [ $shell = fish ] && fish --no-config -c 'source $argv[1]; complete -C "mbsand run burst --policy sar"' "$root/completions/mbsand.fish" >got &&
+            [ "$(cat got)" = sarathi ]
     done
     awk '/^  [a-z]/ { print $1 }' < <("$MBSAND" list keys) >keys
     [ "$(sort keys | uniq -d)" = "" ] && [ "$(wc -l <keys)" -gt 200 ]
