@@ -39,92 +39,86 @@ static bool find_room(mb_recording *recording, uint32_t replica) {
     return true;
 }
 
-// Where a moment lies in several series, those that have anything.
-static mb_recorded_interval interval_of(const mb_series *series, size_t count, double at_s) {
-    double width_s = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (width_s > 0 && series[i].width_s > 0 && series[i].width_s != width_s)
-            return (mb_recorded_interval){0};
-        if (series[i].width_s > 0) width_s = series[i].width_s;
-    }
-    if (!(at_s >= 0 && at_s < width_s * MB_SERIES_POINTS)) return (mb_recorded_interval){0};
-    const size_t cell = (size_t)(at_s / width_s);
-    return (mb_recorded_interval){
-        .from_s = width_s * (double)cell, .to_s = width_s * (double)(cell + 1), .cell = cell};
+// Nearly always a piece of time lies within one interval.
+static inline bool lies_in(const mb_recording *recording, double from_s, double to_s, size_t *cell) {
+    const double place = from_s * recording->per_s;
+    if (!(place >= 0 && place < MB_SERIES_POINTS)) return false;
+    *cell = (size_t)place;
+    return to_s > from_s && to_s <= recording->width_s * (double)(int64_t)(*cell + 1);
 }
 
-static bool lies_in(const mb_recorded_interval *interval, double from_s, double to_s) {
-    return from_s >= interval->from_s && to_s <= interval->to_s && to_s > from_s;
+// One width for all series, so that a piece of time is cut once for all that it goes into.
+static void make_wide(mb_recording *recording, double to_s) {
+    if (to_s <= recording->width_s * MB_SERIES_POINTS) return;
+    recording->width_s = mb_series_width(recording->width_s, to_s);
+    recording->per_s = 1 / recording->width_s;
+    for (size_t i = 0; i < MB_RECORDED_COUNT; i++)
+        mb_series_widen(&recording->series[i], recording->width_s);
 }
 
-static void hold_anywhere(mb_recording *recording, double from_s, double to_s, double waits, double runs) {
-    mb_series *series = recording->series;
-    if (!(to_s > from_s)) return;
-    mb_series_slope(&series[MB_RECORDED_WAITING], from_s, to_s, waits, waits);
-    mb_series_slope(&series[MB_RECORDED_RUNNING], from_s, to_s, runs, runs);
-    recording->held = interval_of(&series[MB_RECORDED_WAITING], 2, to_s);
+static void spread(mb_recording *recording, const mb_series_piece *pieces, size_t count, double from_s,
+                   double to_s) {
+    if (!(to_s > from_s) || !(from_s >= 0) || !isfinite(to_s)) return;
+    make_wide(recording, to_s);
+    mb_series_spread(pieces, count, from_s, to_s);
 }
 
 static void on_held(void *self, double from_s, double to_s, uint64_t waiting, uint64_t running) {
     mb_recording *recording = self;
-    mb_series_cell *first = &recording->series[MB_RECORDED_WAITING].cells[recording->held.cell];
-    mb_series_cell *second = &recording->series[MB_RECORDED_RUNNING].cells[recording->held.cell];
+    mb_series *series = recording->series;
     const double waits = (double)(int64_t)waiting, runs = (double)(int64_t)running, seconds = to_s - from_s;
-    if (!lies_in(&recording->held, from_s, to_s) || !(first->seconds > 0)) { // as in the other
-        hold_anywhere(recording, from_s, to_s, waits, runs);
+    size_t cell;
+    if (lies_in(recording, from_s, to_s, &cell)) {
+        mb_series_put(&series[MB_RECORDED_WAITING].cells[cell], seconds, seconds * waits, waits, waits);
+        mb_series_put(&series[MB_RECORDED_RUNNING].cells[cell], seconds, seconds * runs, runs, runs);
         return;
     }
-    mb_series_put(first, seconds, seconds * waits, waits, waits);
-    mb_series_put(second, seconds, seconds * runs, runs, runs);
-}
-
-// Where there is a limit.
-static void add_memory(mb_recording *recording, const mb_batch_record *batch) {
-    mb_series *memory = &recording->series[MB_RECORDED_MEMORY];
-    const double tokens = (double)batch->kv_capacity;
-    double *end_s = &recording->ends[batch->replica];
-    if (!(tokens > 0)) return;
-    mb_series_slope(memory, *end_s, batch->start_s, (double)batch->kv_between / tokens,
-                    (double)batch->kv_between / tokens);
-    mb_series_slope(memory, batch->start_s, batch->end_s, (double)batch->kv_before / tokens,
-                    (double)batch->kv_reserved / tokens);
-    *end_s = batch->end_s;
+    const mb_series_piece pieces[] = {{&series[MB_RECORDED_WAITING], waits, waits},
+                                      {&series[MB_RECORDED_RUNNING], runs, runs}};
+    spread(recording, pieces, 2, from_s, to_s);
 }
 
 static mb_status add_anywhere(mb_recording *recording, const mb_batch_record *batch, mb_error *error) {
     mb_series *series = recording->series;
-    const double from_s = batch->start_s, to_s = batch->end_s;
+    const double tokens = (double)batch->kv_capacity;
+    mb_series_piece pieces[3] = {{&series[MB_RECORDED_BATCH], batch->requests, batch->requests}};
+    size_t count = 1;
     if (!find_room(recording, batch->replica)) return mb_fail_memory(error);
-    mb_series_slope(&series[MB_RECORDED_BATCH], from_s, to_s, batch->requests, batch->requests);
     if (batch->decode_tokens && batch->tbt_s > 0)
-        mb_series_slope(&series[MB_RECORDED_TBT], from_s, to_s, batch->tbt_s, batch->tbt_s);
-    add_memory(recording, batch);
-    recording->ran = interval_of(&series[MB_RECORDED_MEMORY], 3, to_s);
+        pieces[count++] = (mb_series_piece){&series[MB_RECORDED_TBT], batch->tbt_s, batch->tbt_s};
+    if (tokens > 0) { // where there is a limit
+        double *end_s = &recording->ends[batch->replica];
+        const double kept = (double)batch->kv_between / tokens;
+        const mb_series_piece before = {&series[MB_RECORDED_MEMORY], kept, kept};
+        if (batch->start_s > *end_s) spread(recording, &before, 1, *end_s, batch->start_s);
+        pieces[count++] = (mb_series_piece){&series[MB_RECORDED_MEMORY], (double)batch->kv_before / tokens,
+                                            (double)batch->kv_reserved / tokens};
+    }
+    recording->ends[batch->replica] = batch->end_s;
+    spread(recording, pieces, count, batch->start_s, batch->end_s);
     return MB_OK;
 }
 
-// Nearly always the replica went on where it was, and all goes into an interval in which there is something
-// of each series.
+// Nearly always the replica went on where it was.
 static mb_status on_batch(void *self, const mb_batch_record *batch, mb_error *error) {
     mb_recording *recording = self;
-    const mb_recorded_interval *ran = &recording->ran;
-    mb_series_cell *memory = &recording->series[MB_RECORDED_MEMORY].cells[ran->cell];
-    mb_series_cell *size = &recording->series[MB_RECORDED_BATCH].cells[ran->cell];
-    mb_series_cell *tbt = &recording->series[MB_RECORDED_TBT].cells[ran->cell];
+    mb_series *series = recording->series;
     const double from_s = batch->start_s, to_s = batch->end_s, seconds = to_s - from_s;
     const double tokens = (double)(int64_t)batch->kv_capacity, requests = batch->requests;
-    if (!lies_in(ran, from_s, to_s) || batch->replica >= recording->replicas ||
-        from_s > recording->ends[batch->replica] || !(tokens > 0) || !(memory->seconds > 0) ||
-        !(size->seconds > 0) || !(tbt->seconds > 0))
+    size_t cell;
+    if (!lies_in(recording, from_s, to_s, &cell) || batch->replica >= recording->replicas ||
+        from_s > recording->ends[batch->replica])
         return add_anywhere(recording, batch, error);
+    mb_series_put(&series[MB_RECORDED_BATCH].cells[cell], seconds, seconds * requests, requests, requests);
+    if (batch->decode_tokens && batch->tbt_s > 0)
+        mb_series_put(&series[MB_RECORDED_TBT].cells[cell], seconds, seconds * batch->tbt_s, batch->tbt_s,
+                      batch->tbt_s);
+    recording->ends[batch->replica] = to_s;
+    if (!(tokens > 0)) return MB_OK;
     const double first = (double)(int64_t)batch->kv_before / tokens,
                  last = (double)(int64_t)batch->kv_reserved / tokens;
-    mb_series_put(size, seconds, seconds * requests, requests, requests);
-    if (batch->decode_tokens && batch->tbt_s > 0)
-        mb_series_put(tbt, seconds, seconds * batch->tbt_s, batch->tbt_s, batch->tbt_s);
-    mb_series_put(memory, seconds, seconds * (first + last) / 2, first < last ? first : last,
-                  first > last ? first : last);
-    recording->ends[batch->replica] = to_s;
+    mb_series_put(&series[MB_RECORDED_MEMORY].cells[cell], seconds, seconds * (first + last) / 2,
+                  first < last ? first : last, first > last ? first : last);
     return MB_OK;
 }
 

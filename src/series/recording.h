@@ -22,19 +22,13 @@ typedef struct mb_recorded_name {
 } mb_recorded_name;
 extern const mb_recorded_name mb_recorded_names[MB_RECORDED_COUNT];
 
-// An interval that several series have in common: where the next piece of time goes, nearly always.
-typedef struct mb_recorded_interval {
-    double from_s, to_s; // both 0: none is known
-    size_t cell;
-} mb_recorded_interval;
-
 typedef struct mb_recording {
-    mb_series series[MB_RECORDED_COUNT];
-    mb_recorded_interval held, ran;    // of the first two series; of the others
-    mb_counts bins;                    // requests that were taken from each
-    uint32_t bin_count;                // of the largest set of bins that was seen; 0: none
-    double *ends;                      // of each replica's last batch, s; owned
-    uint32_t replicas, first_replicas; // with room there; that were there when the run began
+    mb_series series[MB_RECORDED_COUNT]; // all of one width
+    double width_s, per_s;               // of their intervals, and 1 / width_s; 0: nothing was added
+    mb_counts bins;                      // requests that were taken from each
+    uint32_t bin_count;                  // of the largest set of bins that was seen; 0: none
+    double *ends;                        // of each replica's last batch, s; owned
+    uint32_t replicas, first_replicas;   // with room there; that were there when the run began
 } mb_recording;
 
 // `replicas` are there at the beginning; others may come. NULL: out of memory.

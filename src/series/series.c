@@ -31,10 +31,9 @@ void mb_series_widen(mb_series *series, double width_s) {
     if (!(series->width_s > 0)) series->width_s = width_s;
     while (series->width_s < width_s)
         halve(series);
-    series->per_s = 1 / series->width_s;
 }
 
-static double wide_enough(double width_s, double to_s) {
+double mb_series_width(double width_s, double to_s) {
     if (!(width_s > 0)) width_s = NARROWEST_S;
     while (to_s > width_s * MB_SERIES_POINTS)
         width_s *= 2;
@@ -42,32 +41,65 @@ static double wide_enough(double width_s, double to_s) {
 }
 
 static inline void add_piece(mb_series_cell *cell, double seconds, double first, double last) {
-    const double integral = seconds * (first + last) / 2;
-    const double least = first < last ? first : last, most = first > last ? first : last;
     if (!(seconds > 0)) return;
-    if (cell->seconds > 0)
-        mb_series_put(cell, seconds, integral, least, most);
-    else
-        *cell = (mb_series_cell){.seconds = seconds, .integral = integral, .least = least, .most = most};
+    mb_series_put(cell, seconds, seconds * (first + last) / 2, first < last ? first : last,
+                  first > last ? first : last);
+}
+
+// Where a slope is, whatever rounding makes of it.
+static inline double between(const mb_series_piece *piece, double part) {
+    const double exact = piece->first + (piece->last - piece->first) * part;
+    const double least = piece->first < piece->last ? piece->first : piece->last;
+    const double most = piece->first > piece->last ? piece->first : piece->last;
+    return exact < least ? least : exact > most ? most : exact;
+}
+
+// In steps of whole intervals after the first, which are most where a run is short.
+static void hold(mb_series *series, double from_s, double to_s, double value) {
+    const double width = series->width_s, integral = width * value;
+    mb_series_cell *cell = &series->cells[(size_t)(from_s / width)],
+                   *last = &series->cells[MB_SERIES_POINTS - 1];
+    double at_s = from_s, edge_s = width * (double)(cell - series->cells + 1);
+    if (cell < last && to_s > edge_s) {
+        add_piece(cell++, edge_s - at_s, value, value);
+        at_s = edge_s;
+        edge_s += width; // exact: a multiple of a power of two
+    }
+    for (; cell < last && to_s > edge_s; cell++, edge_s += width) {
+        mb_series_put(cell, width, integral, value, value);
+        at_s = edge_s;
+    }
+    add_piece(cell, to_s - at_s, value, value);
+}
+
+static void slope(const mb_series_piece *piece, double from_s, double to_s) {
+    const double width = piece->series->width_s;
+    mb_series_cell *cells = piece->series->cells;
+    size_t cell = (size_t)(from_s / width);
+    double at_s = from_s, value = piece->first, edge_s = width * (double)(cell + 1);
+    for (; cell < MB_SERIES_POINTS - 1 && to_s > edge_s; cell++, edge_s += width) {
+        const double there = between(piece, (edge_s - from_s) / (to_s - from_s));
+        add_piece(&cells[cell], edge_s - at_s, value, there);
+        at_s = edge_s;
+        value = there;
+    }
+    add_piece(&cells[cell], to_s - at_s, value, piece->last);
+}
+
+void mb_series_spread(const mb_series_piece *pieces, size_t count, double from_s, double to_s) {
+    for (size_t i = 0; i < count; i++)
+        if (pieces[i].first == pieces[i].last)
+            hold(pieces[i].series, from_s, to_s, pieces[i].first);
+        else
+            slope(&pieces[i], from_s, to_s);
 }
 
 void mb_series_slope(mb_series *series, double from_s, double to_s, double first, double last) {
+    const mb_series_piece piece = {series, first, last};
     if (!(to_s > from_s) || !(from_s >= 0) || !isfinite(to_s)) return;
     if (!(to_s <= series->width_s * MB_SERIES_POINTS))
-        mb_series_widen(series, wide_enough(series->width_s, to_s));
-    const double width = series->width_s, slope = (last - first) / (to_s - from_s);
-    const double least = first < last ? first : last, most = first > last ? first : last;
-    mb_series_cell *cell = &series->cells[(size_t)(from_s / width)];
-    double at_s = from_s, value = first, edge_s = width * (double)(cell - series->cells + 1);
-    for (; cell < &series->cells[MB_SERIES_POINTS - 1] && to_s > edge_s; cell++) {
-        const double exact = first + slope * (edge_s - from_s); // whatever rounding makes of it
-        const double there = exact < least ? least : exact > most ? most : exact;
-        add_piece(cell, edge_s - at_s, value, there);
-        at_s = edge_s;
-        value = there;
-        edge_s += width; // exact: a multiple of a power of two
-    }
-    add_piece(cell, to_s - at_s, value, last);
+        mb_series_widen(series, mb_series_width(series->width_s, to_s));
+    mb_series_spread(&piece, 1, from_s, to_s);
 }
 
 void mb_counts_widen(mb_counts *counts, double width_s) {
@@ -83,7 +115,7 @@ void mb_counts_widen(mb_counts *counts, double width_s) {
 void mb_counts_add(mb_counts *counts, double at_s, uint32_t kind) {
     if (!(at_s >= 0) || !isfinite(at_s)) return;
     if (!(at_s < counts->width_s * MB_SERIES_POINTS))
-        mb_counts_widen(counts, wide_enough(counts->width_s, nextafter(at_s, INFINITY)));
+        mb_counts_widen(counts, mb_series_width(counts->width_s, nextafter(at_s, INFINITY)));
     const size_t index = (size_t)(at_s / counts->width_s);
     counts->counts[kind < MB_SERIES_BINS ? kind : MB_SERIES_BINS - 1]
                   [index < MB_SERIES_POINTS ? index : MB_SERIES_POINTS - 1]++;

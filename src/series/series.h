@@ -15,38 +15,34 @@ typedef struct mb_series_cell {
 // Zero-initialised is empty.
 typedef struct mb_series {
     double width_s; // of an interval, a power of two; 0: nothing was added
-    double per_s;   // 1 / width_s
     mb_series_cell cells[MB_SERIES_POINTS];
 } mb_series;
 
 // From one moment to another the value went evenly from `first` to `last`.
 void mb_series_slope(mb_series *series, double from_s, double to_s, double first, double last);
-// The interval in which all of this time lies, where there is one that has been begun: nearly always.
-static inline mb_series_cell *mb_series_within(mb_series *series, double from_s, double to_s) {
-    const double place = from_s * series->per_s;
-    if (!(place >= 0 && place < MB_SERIES_POINTS)) return NULL;
-    const size_t index = (size_t)place;
-    mb_series_cell *cell = &series->cells[index];
-    return to_s > from_s && to_s <= series->width_s * (double)(index + 1) && cell->seconds > 0 ? cell : NULL;
-}
 
+typedef struct mb_series_piece {
+    mb_series *series;
+    double first, last;
+} mb_series_piece;
+// The same in several series whose widths have room for it; from_s < to_s.
+void mb_series_spread(const mb_series_piece *pieces, size_t count, double from_s, double to_s);
+
+// Of a time that lies within one interval.
 static inline void mb_series_put(mb_series_cell *cell, double seconds, double integral, double least,
                                  double most) {
+    if (!(cell->seconds > 0)) {
+        *cell = (mb_series_cell){.seconds = seconds, .integral = integral, .least = least, .most = most};
+        return;
+    }
     cell->seconds += seconds;
     cell->integral += integral;
     cell->least = least < cell->least ? least : cell->least;
     cell->most = most > cell->most ? most : cell->most;
 }
 
-// The value was this all the time.
-static inline void mb_series_add(mb_series *series, double from_s, double to_s, double value) {
-    mb_series_cell *cell = mb_series_within(series, from_s, to_s);
-    if (cell)
-        mb_series_put(cell, to_s - from_s, (to_s - from_s) * value, value, value);
-    else
-        mb_series_slope(series, from_s, to_s, value, value);
-}
-
+// How wide intervals are that have room up to here, if they were of this width before.
+double mb_series_width(double width_s, double to_s);
 // Intervals of at least this width, which is a power of two.
 void mb_series_widen(mb_series *series, double width_s);
 

@@ -16,16 +16,16 @@
 static void by_hand(void **state) {
     (void)state;
     static mb_series series;
-    mb_series_add(&series, 0, 1, 4);
-    mb_series_add(&series, 1, 2, 8);
-    mb_series_add(&series, 250, 256, 1); // an interval is a second now
+    mb_series_slope(&series, 0, 1, 4, 4);
+    mb_series_slope(&series, 1, 2, 8, 8);
+    mb_series_slope(&series, 250, 256, 1, 1); // an interval is a second now
     assert_true(series.width_s == 1);
     assert_true(series.cells[0].integral == 4 && series.cells[1].integral == 8);
     assert_true(series.cells[1].least == 8 && series.cells[1].most == 8);
     assert_true(series.cells[2].seconds == 0 && series.cells[255].integral == 1);
     mb_series_slope(&series, 2, 6, 0, 8); // 1, 3, 5, 7 on the average
     assert_true(series.cells[3].integral == 3 && series.cells[3].least == 2 && series.cells[3].most == 4);
-    mb_series_add(&series, 256, 257, 2); // two become one
+    mb_series_slope(&series, 256, 257, 2, 2); // two become one
     assert_true(series.width_s == 2);
     assert_true(series.cells[0].integral == 12 && series.cells[0].seconds == 2);
     assert_true(series.cells[0].least == 4 && series.cells[0].most == 8);
@@ -48,10 +48,7 @@ static void random_values(void **state) {
             const double length = mb_rng_uniform(&rng) * (i % 100 ? 0.5 : 60);
             const double first = mb_rng_uniform(&rng) * 10, last = i % 3 ? first : mb_rng_uniform(&rng) * 10;
             if (i % 7) {
-                if (first == last)
-                    mb_series_add(series, at, at + length, first);
-                else
-                    mb_series_slope(series, at, at + length, first, last);
+                mb_series_slope(series, at, at + length, first, last);
                 integral += length * (first + last) / 2;
                 seconds += length;
                 least = fmin(least, fmin(first, last));
@@ -78,6 +75,29 @@ static void random_values(void **state) {
     }
 }
 
+// Several at once are as one by one.
+static void pieces(void **state) {
+    (void)state;
+    mb_rng rng;
+    mb_rng_init(&rng, 8, 0, "pieces");
+    mb_series *all = calloc(6, sizeof *all);
+    for (int i = 0; i < 6; i++)
+        mb_series_widen(&all[i], 1);
+    for (int i = 0; i < 300; i++) {
+        const double from = mb_rng_uniform(&rng) * 250, to = from + mb_rng_uniform(&rng) * (i % 3 ? 0.5 : 6);
+        mb_series_piece some[3];
+        for (int k = 0; k < 3; k++) {
+            const double first = mb_rng_uniform(&rng);
+            some[k] = (mb_series_piece){&all[k], first, k == 2 ? mb_rng_uniform(&rng) : first};
+            mb_series_slope(&all[k + 3], from, to, some[k].first, some[k].last);
+        }
+        mb_series_spread(some, 3, from, to);
+    }
+    for (int k = 0; k < 3; k++)
+        assert_memory_equal(&all[k], &all[k + 3], sizeof *all);
+    free(all);
+}
+
 static void counts(void **state) {
     (void)state;
     static mb_counts counted;
@@ -94,6 +114,6 @@ static void counts(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(by_hand), cmocka_unit_test(random_values),
-                                       cmocka_unit_test(counts)};
+                                       cmocka_unit_test(pieces), cmocka_unit_test(counts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
