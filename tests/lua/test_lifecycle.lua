@@ -566,6 +566,22 @@ end
 ]], more = "stop_time = 0.15," }
 tap.equal(said, "0.001 1 | 0.1 1", "an idle replica is asked after an arrival, whoever took it")
 
+-- Many make room at once: 100 decodes have a full block each, and none is free. The 50 of the highest rank go, the highest
+-- first and each to the front, so that those who come back do so by rank.
+do
+  local crowd, order = {}, {}
+  for i = 1, 100 do crowd[i] = { 0, 16, 2 } end
+  for i = 1, 50 do order[i] = 49 + i end
+  for _, cluster in ipairs{ "gpus = 1,", "gpus = 2, pipeline = 2," } do
+    said = run{ rows = crowd, cluster = cluster .. " prefix_cache = false,", policy = [[
+function P:arrive(req) self.ranks = self.ranks or {} self.ranks[req.id] = req.id * 37 % 100 req:rank(self.ranks[req.id])
+  self.sim.queue:push(req) end
+function P:schedule(r, step) step:carry{ victim = "rank" } step:admit(self.sim.queue) end
+function P:finish(req) if req:preemptions() > 0 then say(self.ranks[req.id]) end end]] }
+    tap.equal(said, table.concat(order, " | "), "those who make room go by rank, however many: " .. cluster)
+  end
+end
+
 -- What is computed again after failures is no sign of too little memory.
 do
   program.write(folder .. "/note.lua", [[
