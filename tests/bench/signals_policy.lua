@@ -5,8 +5,10 @@ local init = Seen.init
 
 function Seen:init()
   init(self)
-  self.sent, self.at, self.seen = {}, {}, {}
-  for i, replica in ipairs(self.sim.replicas) do self.sent[i], self.at[i], self.seen[i] = 0, -1, replica.seen end
+  self.sent, self.at, self.seen, self.queues = {}, {}, {}, {}
+  for i, replica in ipairs(self.sim.replicas) do
+    self.sent[i], self.at[i], self.seen[i], self.queues[i] = 0, -1, replica.seen, replica.queue
+  end
 end
 
 -- Load of a replica, and what was sent to it since that was published.
@@ -18,11 +20,11 @@ function Seen:load(i)
 end
 
 function Seen:arrive(req)
-  local sim = self.sim
-  local a, b = sim:random(#sim.replicas), sim:random(#sim.replicas)
+  local sim, sent = self.sim, self.sent
+  local a, b = sim:random(#sent), sim:random(#sent)
   local i = self:load(a) <= self:load(b) and a or b
-  self.sent[i] = self.sent[i] + 1
-  sim.replicas[i].queue:push(req)
+  sent[i] = sent[i] + 1
+  self.queues[i]:push(req)
 end
 
 return Seen
