@@ -436,7 +436,7 @@ static int parse(int argc, char **argv, const char *verb, unsigned which, mb_run
     }
     if (arguments->help) return 0;
     if (optind == argc)
-        return mb_cli_usage(arguments->verb, "which scenario? For example: mbsand scenarios/burst.lua");
+        return mb_cli_usage(arguments->verb, "which scenario? For example: mbsand %s burst", arguments->verb);
     arguments->scenario = argv[optind++];
     if (optind < argc) return mb_cli_usage(arguments->verb, "'%s' is one argument too many", argv[optind]);
     return 0;
