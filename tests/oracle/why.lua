@@ -85,6 +85,7 @@ function why.lose(record) record.lost = math.max(record.lost, record.computed) e
 function why.waste(record)
   local parts = record.parts
   parts.again, parts.decode = parts.again + parts.decode, 0
+  record.lost = math.min(record.lost, record.prompt)
 end
 
 -- Its replica failed `now`. under_way: when the step began that it was in the middle of, nil: none.
