@@ -28,6 +28,7 @@ STRIP   := $(CROSS:%=%-)strip
 ifneq ($(CROSS),)
   export PKG_CONFIG_LIBDIR ?= /usr/lib/$(CROSS)/pkgconfig:/usr/share/pkgconfig
 endif
+PKG_CONFIG := $(CROSS:%=PKG_CONFIG_LIBDIR=$(PKG_CONFIG_LIBDIR) )pkg-config # $(shell) hears of no export before make 4.4
 LUA_PACKAGE := $(if $(filter luajit,$(LUA)),luajit,lua$(LUA))
 
 # One folder per combination, so that switching never mixes objects; build/mbsand is the one built last.
@@ -71,8 +72,8 @@ MATH         := $(patsubst third_party/musl/%.c,build/math-$(COMPILER)/%.o,$(sor
 MATH_FLAGS   := -std=c99 -w -O2 -D_GNU_SOURCE -U__FP_FAST_FMA '-Dhidden=__attribute__((visibility("hidden")))' \
                 -ffp-contract=off -fno-builtin -fno-lto
 LINK_FLAGS   := -pie -Wl,-z,relro,-z,now,-z,noexecstack
-PACKAGE_FLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
-PACKAGE_LIBS  := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
+PACKAGE_FLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
+PACKAGE_LIBS  := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)
 ifneq ($(filter counting fast,$(BUILD)),)
   LUA_ARCHIVE  := $(shell $(CC) -print-file-name=lib$(if $(filter luajit,$(LUA)),luajit-5.1,lua$(LUA)).a)
   PACKAGE_LIBS := $(if $(wildcard $(LUA_ARCHIVE)),$(patsubst -llua%,$(LUA_ARCHIVE),$(PACKAGE_LIBS)),$(PACKAGE_LIBS))
@@ -292,7 +293,7 @@ static-file:
 	@.ci/packages build
 	@rm -rf build/static && mkdir -p build/static && packaging/bundle $(SCRIPTS) $(wildcard $(PLAYGROUND)) >build/static/bundle.c
 	@$(MAKE) --no-print-directory BUNDLE=build/static/bundle.c OUT=build/static PLAIN=build/$(LUA_PACKAGE)-$(BUILD)-$(COMPILER) \
-	    LINK_FLAGS="-static-pie -Wl,-z,relro,-z,now,-z,noexecstack" PACKAGE_LIBS="$(shell pkg-config --static --libs $(PACKAGES) 2>/dev/null)" \
+	    LINK_FLAGS="-static-pie -Wl,-z,relro,-z,now,-z,noexecstack" PACKAGE_LIBS="$(shell $(PKG_CONFIG) --static --libs $(PACKAGES) 2>/dev/null)" \
 	    build/static/mbsand
 	@$(STRIP) -o $(STATIC) build/static/mbsand && echo $(STATIC)
 
