@@ -30,6 +30,7 @@ local Chaos = { params = {
   meddle = 0,                     -- chance of changing something there
   see = 0, exact = true,          -- chance of looking from outside; do signals come at once?
   move = 0,                       -- chance of moving KV memory there
+  waits = false,                  -- may it ask how long a queue takes?
   come = 0,                       -- chance of a replica that comes, goes or fails
 } }
 
@@ -71,6 +72,7 @@ end
 
 function Chaos:init()
   local params, sim = self.params, self.sim
+  questions.may.wait = params.waits
   self.state, self.drawn = 1 + params.seed * 7919, -20
   for i = 1, 20 do self:draw() end -- luacheck: ignore i
   self.asker = { sim = sim, requests = {}, queues = { sim.queue }, draw = function() return self:draw() end,

@@ -24,6 +24,8 @@ local function all(next_one, of)
   return sum + count / 1024
 end
 
+local may = { wait = false } -- whole batches and pipelines refuse it
+
 local QUESTIONS = {
   sim = {
     now = function(sim) return sim.now end,
@@ -91,10 +93,7 @@ local QUESTIONS = {
     tokens = function(queue) return queue.tokens end,
     mean_prompt = function(queue) return queue.mean_prompt end,
     mean_predicted = function(queue) return queue.mean_predicted end,
-    wait = function(queue) -- whole batches and pipelines refuse it
-      local can, seconds = pcall(queue.wait_estimate, queue)
-      return can and seconds or nil
-    end,
+    wait = function(queue) return may.wait and queue:wait_estimate() or nil end,
     peek = function(queue) return queue:peek() end,
     last = function(queue) return queue:peek_back() end,
     each = function(queue) return all(queue:each(), function(req) return req end) end,
@@ -159,7 +158,7 @@ for kind, list in pairs(QUESTIONS) do
   table.sort(NAMES[kind])
 end
 
-local questions = {}
+local questions = { may = may }
 
 local function pick(draw, list) return list[1 + math.floor(draw() * #list)] end
 

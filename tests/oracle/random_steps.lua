@@ -41,6 +41,7 @@ return function(seed, folder, mode)
     if moving then params.move = pick{ clustered and 0.1 or 0, 0.05, 0.3 } end
     if meddle and chance(0.4) then params.order, params.routed, params.preempt = "function", 0, 0.2 end
     if coming then params.come = pick{ clustered and 0.05 or 0, 0.02, 0.1 } end
+    params.waits = not staged
     params.see, params.exact = pick{ 0, 0, 0.3 }, not signals
     if together or staged then params.barrier = 0 end
     local _ = longest
