@@ -155,9 +155,9 @@ static mb_status end_request(mb_engine *engine, uint32_t slot, mb_error *error) 
         if (!earlier) served.gaps = output - 1;
     }
     if (earlier && output > 1) served.tbt_s = (*around->clock - served.first_token_s) / (output - 1);
-    int64_t parts[MB_PARTS];
+    int64_t room[MB_PARTS], *parts = room;
     if (around->times) {
-        const mb_status status = mb_spend_batch(engine, slot, parts, error);
+        const mb_status status = mb_spend_batch(engine, slot, &parts, error);
         if (status != MB_OK) return status;
         served.parts = parts;
     }

@@ -44,7 +44,8 @@ void mb_spend_turn(const mb_stepper *stepper, uint32_t slot) {
     const mb_request *request = mb_request_at(stepper->requests, slot);
     const bool decode = request->stage == MB_STAGE_DECODE;
     mb_request_time *time = time_of(stepper, slot);
-    charge(time, now_ns(stepper), &stepper->spent, decode ? MB_PART_DECODE : MB_PART_ASIDE);
+    const int64_t now = now_ns(stepper);
+    if (now != time->since_ns) charge(time, now, &stepper->spent, decode ? MB_PART_DECODE : MB_PART_ASIDE);
 }
 
 void mb_spend_aside(const mb_stepper *stepper, uint32_t slot) {
@@ -74,29 +75,36 @@ void mb_spend_waste(const mb_stepper *stepper, uint32_t slot) {
     if (time->known > prompt) time->known = prompt; // its answer was never computed
 }
 
+static void stand_idle(mb_stepper *stepper, int64_t until_ns) {
+    stepper->spent.idle_ns += until_ns - stepper->accounted_ns;
+    stepper->accounted_ns = until_ns;
+}
+
 void mb_spend_idle(mb_stepper *stepper) {
-    const int64_t now = now_ns(stepper);
-    stepper->spent.idle_ns += now - stepper->accounted_ns;
-    stepper->accounted_ns = now;
+    stand_idle(stepper, now_ns(stepper));
 }
 
 void mb_spend_begin(mb_stepper *stepper, const mb_step_shape *shape, double alone_s) {
-    if (stepper->run_steps == 0) mb_spend_idle(stepper); // it may have waited for others that step with it
+    stepper->began_ns = now_ns(stepper);
+    if (stepper->run_steps == 0) // it may have waited for others that step with it
+        stand_idle(stepper, stepper->began_ns);
     stepper->prompted = shape->prefill_requests > 0 || shape->group_prompts;
     stepper->moved_s = stepper->transfer_s;
     stepper->alone_s = alone_s;
 }
 
 void mb_spend_step(mb_stepper *stepper) {
-    const double start_s = stepper->piece_start_s;
+    const double start_s = stepper->piece_start_s, moved_s = stepper->moved_s;
     const int64_t end = now_ns(stepper);
-    int64_t moved_until = mb_nanoseconds(start_s + stepper->moved_s);
-    if (moved_until > end) moved_until = end;
-    int64_t alone_until = mb_nanoseconds(start_s + stepper->moved_s + stepper->alone_s);
-    if (alone_until > end || !stepper->prompted) alone_until = end;
-    stepper->before = stepper->spent;
-    stepper->spent.moved_ns += moved_until - mb_nanoseconds(start_s);
-    stepper->spent.stalled_ns += end - alone_until;
+    mb_step_spending *spent = &stepper->spent;
+    stepper->ended_ns = end;
+    stepper->before = *spent;
+    if (moved_s > 0) {
+        const int64_t until = mb_nanoseconds(start_s + moved_s);
+        spent->moved_ns += (until > end ? end : until) - stepper->began_ns;
+    }
+    const int64_t alone_until = mb_nanoseconds(start_s + moved_s + stepper->alone_s);
+    if (stepper->prompted && alone_until < end) spent->stalled_ns += end - alone_until;
 }
 
 // How much of what it took to compute this chunk went to tokens that had been computed before.
@@ -108,8 +116,8 @@ static int64_t again_of(const mb_request_time *time, uint32_t computed, uint32_t
 
 void mb_spend_row(const mb_stepper *stepper, uint32_t slot, uint32_t computed, uint32_t chunk) {
     mb_request_time *time = time_of(stepper, slot);
-    charge(time, mb_nanoseconds(stepper->piece_start_s), &stepper->before, MB_PART_ASIDE);
-    const int64_t now = now_ns(stepper), moved = stepper->spent.moved_ns - stepper->before.moved_ns;
+    if (stepper->began_ns != time->since_ns) charge(time, stepper->began_ns, &stepper->before, MB_PART_ASIDE);
+    const int64_t now = stepper->ended_ns, moved = stepper->spent.moved_ns - stepper->before.moved_ns;
     const int64_t own = now - time->since_ns - moved;
     const int64_t again = again_of(time, computed, chunk, own);
     time->parts[MB_PART_MOVED] += moved;
@@ -164,10 +172,37 @@ static void spend_plainly(const mb_engine *engine, const mb_request *request, in
     share_batch(parts, all, served, up_to(start_s, first_s, served), 0);
 }
 
-mb_status mb_spend_batch(const mb_engine *engine, uint32_t slot, int64_t parts[MB_PARTS], mb_error *error) {
+// Of a batch that is made of steps, in place.
+static mb_status spend_rows(const mb_engine *engine, uint32_t slot, mb_request_time *time, mb_error *error) {
     const mb_request *request = mb_request_at(engine->around->requests, slot);
-    if (!engine->stepper && !(engine->latency->noise > 0)) {
-        spend_plainly(engine, request, parts);
+    const double start_s = engine->start_s;
+    const int64_t all = mb_nanoseconds(mb_engine_now(engine)) - mb_nanoseconds(start_s);
+    const uint32_t known = request->prompt_tokens + request->generated;
+    mb_batch_time own;
+    if (mb_latency_is_affine(engine->latency)) { // every member of every batch comes by here
+        mb_latency_barrier_own(engine->latency, engine->count, known, mb_batch_output(engine, request),
+                               engine->token_budget, &own);
+        own.duration_s += engine->cost_s;
+        own.first_token_s += engine->cost_s;
+    } else {
+        const mb_status status = mb_time_own(engine, request, &own, error);
+        if (status != MB_OK) return status;
+    }
+    const int64_t served = up_to(start_s, own.duration_s, all);
+    const int64_t prompt = up_to(start_s, own.first_token_s, served);
+    share_batch(time->parts, all, served, prompt, again_of(time, 0, known, prompt));
+    return MB_OK;
+}
+
+mb_status mb_spend_batch(const mb_engine *engine, uint32_t slot, int64_t **parts, mb_error *error) {
+    if (engine->stepper) {
+        mb_request_time *time = time_of(engine->stepper, slot);
+        *parts = time->parts;
+        return spend_rows(engine, slot, time, error);
+    }
+    const mb_request *request = mb_request_at(engine->around->requests, slot);
+    if (!(engine->latency->noise > 0)) {
+        spend_plainly(engine, request, *parts);
         return MB_OK;
     }
     const double start_s = engine->start_s;
@@ -176,25 +211,16 @@ mb_status mb_spend_batch(const mb_engine *engine, uint32_t slot, int64_t parts[M
     const mb_status status = mb_time_own(engine, request, &own, error);
     if (status != MB_OK) return status;
     const int64_t served = up_to(start_s, own.duration_s, all);
-    const int64_t prompt = up_to(start_s, own.first_token_s, served);
-    int64_t again = 0;
-    if (engine->stepper) {
-        const mb_request_time *time = mb_request_time_at(engine->around->times, slot);
-        memcpy(parts, time->parts, MB_PARTS * sizeof *parts);
-        again = again_of(time, 0, request->prompt_tokens + request->generated, prompt);
-    } else {
-        memset(parts, 0, MB_PARTS * sizeof *parts);
-        parts[MB_PART_WAITING] = start - mb_nanoseconds(request->arrival_s);
-    }
-    share_batch(parts, all, served, prompt, again);
+    memset(*parts, 0, MB_PARTS * sizeof **parts);
+    (*parts)[MB_PART_WAITING] = start - mb_nanoseconds(request->arrival_s);
+    share_batch(*parts, all, served, up_to(start_s, own.first_token_s, served), 0);
     return MB_OK;
 }
 
 mb_status mb_spend_slice(const mb_engine *engine, uint32_t slot, mb_error *error) {
+    int64_t *parts;
+    const mb_status status = mb_spend_batch(engine, slot, &parts, error);
     mb_request_time *time = time_of(engine->stepper, slot);
-    int64_t parts[MB_PARTS];
-    const mb_status status = mb_spend_batch(engine, slot, parts, error);
-    if (status == MB_OK) memcpy(time->parts, parts, sizeof parts);
     time->since_ns = now_ns(engine->stepper);
     time->seen = engine->stepper->spent;
     return status;

@@ -27,5 +27,5 @@ void mb_spend_row(const mb_stepper *stepper, uint32_t slot, uint32_t computed, u
 void mb_spend_flight(const mb_stepper *stepper, uint32_t slot, const mb_flight *flight, bool prompt);
 // A static batch ends now for a row that goes on later.
 mb_status mb_spend_slice(const mb_engine *engine, uint32_t slot, mb_error *error);
-// A whole batch ends now: the parts of one of its members.
-mb_status mb_spend_batch(const mb_engine *engine, uint32_t slot, int64_t parts[MB_PARTS], mb_error *error);
+// A whole batch ends now: the parts of one of its members, in *parts or where that is set to.
+mb_status mb_spend_batch(const mb_engine *engine, uint32_t slot, int64_t **parts, mb_error *error);

@@ -162,7 +162,8 @@ typedef struct mb_stepper {
     // --- where time goes (spend.c)
     mb_step_spending spent, before; // up to accounted_ns; before the last step with prompts or transfers
     int64_t accounted_ns;           // end of the last run or batch, or when idleness was last counted
-    double moved_s, alone_s;        // of the step: moving blocks; what its decodes alone would take
+    int64_t began_ns, ended_ns;     // of the step: when it began, and ended
+    double moved_s, alone_s;        // moving blocks; what its decodes alone would take
     bool prompted;                  // it has prompts in it, or those of a rank that steps with this one
     // --- averages
     double reserved_integral, used_integral;

@@ -5,7 +5,6 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
 
 typedef enum mb_time_part {
     MB_PART_WAITING, // for its first start
@@ -55,9 +54,7 @@ bool mb_request_times_grow(mb_request_times *times, uint32_t slot);
 // A request arrives in this slot. False when out of memory.
 static inline bool mb_request_times_open(mb_request_times *times, uint32_t slot, double arrival_s) {
     if (slot >> MB_TIME_CHUNK_BITS >= times->chunk_count && !mb_request_times_grow(times, slot)) return false;
-    mb_request_time *time = mb_request_time_at(times, slot);
-    memset(time, 0, sizeof *time);
-    time->since_ns = mb_nanoseconds(arrival_s);
+    *mb_request_time_at(times, slot) = (mb_request_time){.since_ns = mb_nanoseconds(arrival_s)};
     return true;
 }
 // Up to now it did this.

@@ -177,6 +177,10 @@ static inline double mb_latency_host(const mb_latency *latency, const mb_step_sh
 // Seconds by which each repetition of a step of `decode_requests` decodes takes longer than the one before;
 // affine models only.
 double mb_latency_step_slope(const mb_latency *latency, uint32_t decode_requests);
+// How long a static batch of so many requests, all like this one, would take and be on its first token (see
+// mb_latency_barrier); the rest of *time is not set. Affine models only.
+void mb_latency_barrier_own(const mb_latency *latency, uint32_t requests, uint32_t prompt, uint32_t output,
+                            uint64_t token_budget, mb_batch_time *time);
 // The time of a static batch under a step model (docs/continuous-batching.md): ceil(requests x longest_prompt
 // / token_budget) steps of prefill, then a step for each further token of the longest answer; every row
 // padded to the longest. Models that are not affine are asked step by step; each of the prefill steps then

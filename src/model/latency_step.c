@@ -42,6 +42,14 @@ static inline uint32_t padded_decodes(const mb_latency *latency, const mb_step_s
     return graph_rows(latency, largest > shape->decode_requests ? largest : shape->decode_requests);
 }
 
+// The law, of a step whose rows are computed as `padded` ones.
+static inline double plain_seconds(const mb_latency *latency, double rows, double padded, double tokens,
+                                   double context) {
+    const mb_step_law *law = &latency->step;
+    return law->base_s + law->per_token_s * tokens + law->per_context_s * context +
+           law->per_request_s * padded + latency->host_s + latency->scheduling_s_per_request * rows;
+}
+
 static inline double law_seconds(const mb_latency *latency, const mb_step_shape *shape, bool *extrapolated) {
     const mb_step_law *law = &latency->step;
     const double rows = (double)shape->decode_requests + shape->prefill_requests;
@@ -59,8 +67,7 @@ static inline double law_seconds(const mb_latency *latency, const mb_step_shape 
     if (law->split && prompts)
         return law->prompts.base_s + law->prompts.per_token_s * tokens +
                law->prompts.per_context_s * context + law->prompts.per_request_s * padded + more;
-    return law->base_s + law->per_token_s * tokens + law->per_context_s * context +
-           law->per_request_s * padded + latency->host_s + latency->scheduling_s_per_request * rows;
+    return plain_seconds(latency, rows, padded, tokens, context);
 }
 
 // The operators of a step, and what was measured beside them.
@@ -93,9 +100,8 @@ static mb_status custom_seconds(const mb_latency *latency, const mb_step_shape *
 
 double mb_latency_step_decodes(const mb_latency *latency, uint32_t decodes, uint64_t context) {
     assert(mb_latency_is_affine(latency));
-    bool ignored;
-    const mb_step_shape shape = {.decode_requests = decodes, .decode_context = context};
-    return law_seconds(latency, &shape, &ignored);
+    const double padded = graph_rows(latency, decodes);
+    return plain_seconds(latency, decodes, padded, padded, (double)context);
 }
 
 // The other kinds, and noise.
@@ -137,10 +143,21 @@ typedef struct static_batch {
     uint64_t prefills;              // steps of the prefill
 } static_batch;
 
+static inline static_batch batch_of(uint32_t requests, uint32_t longest_prompt, uint32_t longest_output,
+                                    uint64_t token_budget) {
+    assert(requests >= 1 && token_budget >= 1);
+    const uint64_t tokens = (uint64_t)requests * longest_prompt;
+    return (static_batch){.rows = requests,
+                          .prompt = longest_prompt,
+                          .decodes = longest_output > 1 ? longest_output - 1 : 0,
+                          .prefills = tokens == 0 ? 1 : (tokens - 1) / token_budget + 1};
+}
+
 // Sums of the two parts, in closed form: step j of the decodes reads rows x (prompt + j).
-static void sum_affine(const mb_latency *latency, const static_batch *batch, mb_batch_time *time) {
+static inline void sum_affine(const mb_latency *latency, const static_batch *batch, double padded,
+                              mb_batch_time *time) {
     const mb_step_law *law = &latency->step;
-    const double rows = batch->rows, padded = graph_rows(latency, batch->rows);
+    const double rows = batch->rows;
     const double computed = rows * batch->prompt, steps = (double)batch->prefills;
     const double more = latency->host_s + latency->scheduling_s_per_request * rows,
                  every = law->base_s + more;
@@ -153,10 +170,14 @@ static void sum_affine(const mb_latency *latency, const static_batch *batch, mb_
     time->duration_s = time->first_token_s +
                        decodes * (every + (law->per_token_s + law->per_request_s) * padded) +
                        law->per_context_s * context;
+}
+
+static bool is_beyond(const mb_step_law *law, const static_batch *batch, double padded) {
+    const double rows = batch->rows, decodes = batch->decodes, computed = rows * batch->prompt;
     const double last_context = decodes > 0 ? rows * ((double)batch->prompt + decodes) : 0;
-    const double most_tokens = fmax(ceil(computed / steps), decodes > 0 ? padded : 0);
-    time->extrapolated = (law->max_tokens > 0 && most_tokens > law->max_tokens) ||
-                         (law->max_context > 0 && last_context > law->max_context);
+    const double most_tokens = fmax(ceil(computed / (double)batch->prefills), decodes > 0 ? padded : 0);
+    return (law->max_tokens > 0 && most_tokens > law->max_tokens) ||
+           (law->max_context > 0 && last_context > law->max_context);
 }
 
 static mb_status sum_prefill(const mb_latency *latency, const static_batch *batch, mb_rng *rng,
@@ -197,21 +218,26 @@ static mb_status sum_steps(const mb_latency *latency, const static_batch *batch,
     return status;
 }
 
+void mb_latency_barrier_own(const mb_latency *latency, uint32_t requests, uint32_t prompt, uint32_t output,
+                            uint64_t token_budget, mb_batch_time *time) {
+    assert(mb_latency_is_affine(latency));
+    const static_batch batch = batch_of(requests, prompt, output, token_budget);
+    sum_affine(latency, &batch, graph_rows(latency, requests), time);
+}
+
 mb_status mb_latency_barrier(const mb_latency *latency, uint32_t requests, uint32_t longest_prompt,
                              uint32_t longest_output, uint64_t token_budget, mb_rng *rng, mb_batch_time *time,
                              mb_error *error) {
-    assert(requests >= 1 && token_budget >= 1);
-    const uint64_t tokens = (uint64_t)requests * longest_prompt;
-    const static_batch batch = {.rows = requests,
-                                .prompt = longest_prompt,
-                                .decodes = longest_output > 1 ? longest_output - 1 : 0,
-                                .prefills = tokens == 0 ? 1 : (tokens - 1) / token_budget + 1};
+    const static_batch batch = batch_of(requests, longest_prompt, longest_output, token_budget);
     *time = (mb_batch_time){0};
     mb_status status = MB_OK;
-    if (mb_latency_is_affine(latency))
-        sum_affine(latency, &batch, time);
-    else
+    if (mb_latency_is_affine(latency)) {
+        const double padded = graph_rows(latency, requests);
+        sum_affine(latency, &batch, padded, time);
+        time->extrapolated = is_beyond(&latency->step, &batch, padded);
+    } else {
         status = sum_steps(latency, &batch, rng, time, error);
+    }
     if (batch.decodes > 0) time->tbt_s = (time->duration_s - time->first_token_s) / batch.decodes;
     return status;
 }

@@ -50,6 +50,10 @@ typedef struct mb_host {
     int depth;   // of nested calls into Lua
     int nesting; // of our functions that call back into the script, see mb_host_enter
     mb_fence fence;
+    // The table of the request that was pushed last, and its slot: most calls are of that one. It stays
+    // where it is as long as the request does. NULL: none.
+    const void *last_view;
+    uint32_t last_slot;
     struct mb_held *held;      // requests that the core has in hand, innermost first
     double deadline_s;         // while the script loads, on its thread's CPU clock; 0: none
     uint64_t instructions;     // used by the script while it loads

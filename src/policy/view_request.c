@@ -66,6 +66,8 @@ void mb_request_view_push(mb_host *host, uint32_t slot) {
         request->script_view = 1; // only now: the lines above may fail for want of memory
     }
     lua_remove(L, -2);
+    host->last_view = lua_topointer(L, -1);
+    host->last_slot = slot;
 }
 
 void mb_request_view_forget(mb_host *host, uint32_t slot) {
@@ -77,10 +79,12 @@ void mb_request_view_forget(mb_host *host, uint32_t slot) {
     lua_rawseti(L, -2, (int)slot + 1); // no allocation: the key is there
     lua_pop(L, 1);
     request->script_view = 0;
+    host->last_view = NULL;
 }
 
 uint32_t mb_request_view_check(lua_State *L, int index) {
     const mb_host *host = mb_host_of(L);
+    if (host->last_view && lua_topointer(L, index) == host->last_view) return host->last_slot;
     if (!lua_istable(L, index)) {
         luaL_error(L, "expected a request, got %s", luaL_typename(L, index));
         return MB_NONE;
