@@ -26,21 +26,26 @@ end
 
 -- Behind who was promoted before, in front of all others.
 function Ltr:promote()
+  local starve, promoted = self.params.starve, {}
   for req in self.queue:each() do
     local user, waited = req.user, req:waited()
-    if waited - user.waited >= self.params.starve then
+    if waited - user.waited >= starve then
       user.waited = waited
       req:rank(-1 / (1 + self.sim.now))
-      self.queue:push(req)
-      self.sim:after(self.params.period, function() self:demote(req, user) end)
+      promoted[#promoted + 1] = req
     end
   end
+  for _, req in ipairs(promoted) do self.queue:push(req) end
+  if #promoted > 0 then self.sim:after(self.params.period, function() self:demote(promoted) end) end
 end
 
-function Ltr:demote(req, user)
-  if user.gone then return end
-  req:rank(req.predicted_output)
-  if self.queue:remove(req) then self.queue:push(req) end
+function Ltr:demote(promoted)
+  for _, req in ipairs(promoted) do
+    if not req.user.gone then
+      req:rank(req.predicted_output)
+      if self.queue:remove(req) then self.queue:push(req) end
+    end
+  end
 end
 
 function Ltr.finish(_, req)

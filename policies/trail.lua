@@ -17,12 +17,7 @@ function Trail:serve(replica, step, queue)
   if step:carry() > 0 then return end
   step:admit(queue)
   if #queue == 0 then return end
-  local weight = self.params.weight
-  for req in replica:each_running() do
-    local before = req.user or req.predicted_output
-    req.user = before + weight * (req:predict() - before)
-    req:expect(req.user)
-  end
+  replica:foresee(self.params.weight)
   step:displace(queue, "oldest", self.params.age)
   step:quantum(self.params.renew)
 end

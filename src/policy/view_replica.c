@@ -361,6 +361,7 @@ void mb_replica_views_open(lua_State *L) {
                                         {"plain", mb_replica_plain, 0},
                                         {"wake", wake, 0},
                                         {"peak", mb_peak_call, 0},
+                                        {"foresee", mb_foresee_call, 0},
                                         {"decodes", NULL, REPLICA_DECODES},
                                         {"prefills", NULL, REPLICA_PREFILLS},
                                         {"prefill_left", NULL, REPLICA_PREFILL_LEFT},

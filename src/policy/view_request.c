@@ -203,10 +203,7 @@ static int expect(lua_State *L) {
     const lua_Number tokens = luaL_checknumber(L, 2);
     if (!(tokens >= 0)) return luaL_error(L, "req:expect: expected a number of tokens of at least 0");
     mb_host_check_fence(L, MB_FENCE_ALL, "req:expect");
-    const double whole = floor(tokens + 0.5);
-    mb_request_note(request)->rest->expected = whole < 1        ? 1
-                                               : whole < 0x1p31 ? (uint32_t)whole
-                                                                : UINT32_C(1) << 31;
+    mb_request_expect(request, tokens);
     return 0;
 }
 
@@ -236,6 +233,15 @@ static mb_saying read_saying(lua_State *L, double *quantile) {
     return MB_SAYS_OUTPUT;
 }
 
+uint32_t mb_request_view_says(const mb_host *host, const mb_request *request, mb_saying what,
+                              double quantile) {
+    if (!host->workload || !mb_predictor_refines(&host->workload->predictor))
+        return request->predicted_output;
+    const mb_refinement of = {
+        .noise = request->rest->noise, .output = request->output_tokens, .generated = request->generated};
+    return mb_predictor_refine(&host->workload->predictor, &of, what, quantile);
+}
+
 // predict([what]): what the predictor says of the whole output now.
 static int predict(lua_State *L) {
     const mb_host *host = mb_host_of(L);
@@ -243,15 +249,9 @@ static int predict(lua_State *L) {
     const mb_request *request = mb_request_at(&host->sim->requests, slot);
     double quantile;
     const mb_saying what = read_saying(L, &quantile);
-    if (!host->workload || !mb_predictor_refines(&host->workload->predictor)) {
-        lua_pushinteger(L, request->predicted_output);
-        return 1;
-    }
     uint32_t computed, generated;
     mb_request_progress(host->sim, slot, &computed, &generated);
-    const mb_refinement of = {
-        .noise = request->rest->noise, .output = request->output_tokens, .generated = generated};
-    lua_pushinteger(L, mb_predictor_refine(&host->workload->predictor, &of, what, quantile));
+    lua_pushinteger(L, mb_request_view_says(host, request, what, quantile));
     return 1;
 }
 

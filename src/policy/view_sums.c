@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// replica:peak{ with = } and step:estimate{ prefill =, prefix = }: what would happen.
+// replica:peak{ with = }, replica:foresee(weight) and step:estimate{ prefill =, prefix = }: what would
+// happen.
 #include "engine/sums.h"
 #include "policy/views.h"
 #include "sim/check.h"
@@ -54,6 +55,34 @@ int mb_peak_call(lua_State *L) {
     mb_sim_check_peak(sim, engine, places);
     mb_lua_push_quantity(L, (double)mb_peak(places));
     return 1;
+}
+
+// foresee(weight): what each that runs is expected to put out moves so far towards what the predictor says
+// now. In its rank, unrounded: what was expected so far.
+int mb_foresee_call(lua_State *L) {
+    mb_host *host = mb_host_of(L);
+    mb_sim *sim = host->sim;
+    mb_replica *replica = sim->replicas[mb_view_check(L, 1, MB_VIEW_REPLICA)->index];
+    const lua_Number weight = luaL_checknumber(L, 2);
+    if (!(weight >= 0 && weight <= 1))
+        return luaL_error(L, "replica:foresee: the weight must be a number from 0 to 1");
+    if (!replica->engine.stepper)
+        return luaL_error(L, "replica:foresee: under a batch model nothing is seen of what runs");
+    mb_host_check_fence(L, MB_FENCE_ALL, "replica:foresee");
+    mb_engine_settle(&replica->engine);
+    mb_host_work(L, mb_engine_running(&replica->engine));
+    for (uint32_t slot = mb_engine_oldest(&replica->engine); slot != MB_NONE;
+         slot = mb_request_at(&sim->requests, slot)->next) {
+        mb_request *request = mb_request_at(&sim->requests, slot);
+        if (request->in_flight && sim->building == replica) continue; // as each_running
+        mb_engine_show_progress(&replica->engine, request);
+        const double now = mb_request_view_says(host, request, MB_SAYS_OUTPUT, 0);
+        const double rank = mb_request_rank(request), before = rank > 0 ? rank : request->predicted_output;
+        const double expected = before + weight * (now - before);
+        mb_request_note(request)->rest->rank = expected;
+        mb_request_expect(request, expected);
+    }
+    return 0;
 }
 
 static uint32_t tokens_of(lua_State *L, const char *name) {

@@ -119,7 +119,11 @@ void mb_slo_push(lua_State *L, uint32_t class_index);
 void mb_cluster_push(lua_State *L, const mb_hardware *hardware);
 int mb_group_call(lua_State *L); // sim:group(name)
 // src/policy/view_sums.c
-int mb_peak_call(lua_State *L);          // replica:peak{...}
+int mb_peak_call(lua_State *L);    // replica:peak{...}
+int mb_foresee_call(lua_State *L); // replica:foresee(weight)
+// What the predictor says of the whole output, as far as it is generated.
+uint32_t mb_request_view_says(const mb_host *host, const mb_request *request, mb_saying what,
+                              double quantile);
 int mb_step_estimate_call(lua_State *L); // step:estimate{...}
 int mb_estimate_call(lua_State *L);      // replica:estimate{...}
 int mb_longest_chunk_call(lua_State *L); // replica:longest_chunk(...)

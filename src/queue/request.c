@@ -115,3 +115,10 @@ mb_request *mb_request_note(mb_request *request) {
     request->rest->expected = 0;
     return request;
 }
+
+void mb_request_expect(mb_request *request, double tokens) {
+    const double whole = floor(tokens + 0.5);
+    mb_request_note(request)->rest->expected = whole < 1        ? 1
+                                               : whole < 0x1p31 ? (uint32_t)whole
+                                                                : UINT32_C(1) << 31;
+}

@@ -126,6 +126,8 @@ uint32_t mb_request_new(mb_request_store *store, bool engine);
 void mb_request_recycle(mb_request_store *store, uint32_t slot);
 // Ready to take what the policy says of it.
 mb_request *mb_request_note(mb_request *request);
+// What the policy believes the whole output to be, in tokens, not negative.
+void mb_request_expect(mb_request *request, double tokens);
 // How much of the output is left, as the policy expects it, once so much is generated: at least one token.
 static inline uint32_t mb_request_left(const mb_request *request, uint32_t generated) {
     const bool said = request->rest->noted == request->id + 1 && request->rest->expected;

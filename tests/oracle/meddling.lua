@@ -51,6 +51,7 @@ local CHANGES = {
     local req = #asker.requests > 0 and pick(asker.draw, asker.requests)
     if req then req:rank(asker.draw() * 9) end
   end,
+  function(asker) pick(asker.draw, asker.sim.replicas):foresee(asker.draw()) end,
   function(asker) pick(asker.draw, asker.sim.replicas).max_requests = 1 + math.floor(asker.draw() * 9) end,
   function(asker) pick(asker.draw, asker.sim.replicas).token_budget = 4 + math.floor(asker.draw() * 60) end,
   function(asker) pick(asker.draw, asker.sim.replicas).watermark = asker.draw() * 0.05 end,

@@ -80,6 +80,37 @@ case("until it was passed over for too long", "ltr", "starve = 0.04, period = 10
      { { 0, 2, 9 }, { 1, 2, 2 }, { 30, 2, 2 }, { 50, 2, 2 } },
      { { 0, 12, 160 }, { 12, 24, 35 }, { 35, 47, 58 }, { 58, 70, 173 } })
 
+-- replica:foresee is what policies had to do in Lua, request by request.
+do
+  local load = "synthetic { arrivals = arrivals.gamma{ rate = 20, cv = 3 }, prompt = lengths.uniform(1, 40), "
+    .. "output = lengths.uniform(1, 30), predictor = predict.refined{ sigma = 1, every = 2 }, limit = 200 }"
+  local function ends(renew)
+    write("foresee.lua", ([[
+local P = {}
+function P:init() self.queue = self.sim:queue{ by = "expected_remaining" } self.sim.inbox = self.queue end
+function P:schedule(replica, step)
+  if step:carry() > 0 then return end
+  step:admit(self.queue)
+  if #self.queue == 0 then return end
+  %s
+  step:displace(self.queue, "oldest", 0.8)
+  step:quantum(2)
+end
+return P
+]]):format(renew))
+    local small = "kv_block = 2, kv_blocks = 130, max_requests = 20"
+    local rows, list = run(folder .. "/foresee.lua", "", small, load, nil, nil, "foresee")
+    for i = 0, 199 do list[#list + 1] = rows[i].end_s end
+    return table.concat(list, " ")
+  end
+  local loop = "for req in replica:each_running() do req.user = (req.user or req.predicted_output) * (1 - %s) "
+    .. "+ %s * req:predict() req:expect(req.user) end"
+  local half = ends("replica:foresee(0.5)")
+  tap.ok(half == ends(loop:format("0.5", "0.5")), "replica:foresee(0.5)")
+  tap.ok(ends("replica:foresee(1)") == ends(loop:format("1", "1")), "replica:foresee(1)")
+  tap.ok(half ~= ends("replica:foresee(0)"), "which makes a difference")
+end
+
 -- step:rank is the same by a key and by a function, and, where no two are equal, in an ordered queue and in a plain one.
 do
   local load = "synthetic { arrivals = arrivals.gamma{ rate = 20, cv = 3 }, prompt = lengths.uniform(1, 40), "

@@ -27,8 +27,9 @@ static uint64_t by_definition(const mb_place *list, size_t count) {
 }
 
 static void add(mb_places *places, uint32_t prompt, uint32_t generated, uint32_t left) {
+    mb_request_rest rest = {0};
     const mb_request request = {
-        .prompt_tokens = prompt, .generated = generated, .predicted_output = generated + left};
+        .prompt_tokens = prompt, .generated = generated, .predicted_output = generated + left, .rest = &rest};
     assert_true(mb_peak_add(places, &request));
 }
 
