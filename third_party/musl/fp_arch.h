@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What musl has for each kind of processor, here for all: names of musl's own that are others in glibc's <math.h>, or in its
 // library, which a static program has as well.
+#define sinpi musl_sinpi // which C23 has as well
 #define __sin musl_sin
 #define __cos musl_cos
 #define __tan musl_tan
