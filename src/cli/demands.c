@@ -20,8 +20,8 @@ mb_status mb_demand_parse(const char *text, mb_demand *demand, mb_error *error) 
         demand->bound = strtod(number, &end);
         demand->measure = mb_measure_find(text, length);
         if (demand->measure < 0)
-            return mb_fail(error, MB_BAD_INPUT, "--assert %s: '%.*s' is no measure; for example ttft_p99_s",
-                           text, (int)length, text);
+            return mb_fail(error, MB_BAD_INPUT, "--assert %s: '%.*s' is no measure; for example %s", text,
+                           (int)length, text, mb_measure_example(text, length));
     }
     if (!end || end == number || *end || !isfinite(demand->bound))
         return mb_fail(error, MB_BAD_INPUT,

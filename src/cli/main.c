@@ -66,6 +66,22 @@ static bool is_scenario(const char *argument) {
     return found;
 }
 
+// Neither a verb nor a scenario, nor anything like a verb.
+static int wrong_word(const char *word) {
+    char *root = NULL, **names = NULL;
+    size_t count = 0;
+    mb_error ignored;
+    const bool listed = mb_paths_root(&root, &ignored) == MB_OK &&
+                        mb_paths_list(root, "scenarios", ".lua", &names, &count, &ignored) == MB_OK;
+    const char *near = listed ? mb_nearest_word(word, (const char *const *)names, count) : NULL;
+    const int code = near
+                         ? mb_cli_usage("", "'%s' is no verb, nor a scenario; did you mean '%s'?", word, near)
+                         : mb_cli_usage("", "unknown verb '%s'; a scenario's file ends in .lua", word);
+    if (listed) mb_paths_free_names(names, count);
+    free(root);
+    return code;
+}
+
 static int run_verb(int argc, char **argv) {
     if (argc < 2) {
         print_help();
@@ -94,7 +110,7 @@ static int run_verb(int argc, char **argv) {
         names[i] = VERBS[i].name;
     const char *nearest = mb_nearest_word(first, names, VERB_COUNT);
     if (nearest) return mb_cli_usage("", "unknown verb '%s'; did you mean '%s'?", first, nearest);
-    return mb_cli_usage("", "unknown verb '%s'; a scenario's file ends in .lua", first);
+    return wrong_word(first);
 }
 
 int main(int argc, char **argv) {

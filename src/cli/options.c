@@ -112,7 +112,8 @@ static int parse_until(const char *text, mb_run_arguments *arguments) {
     if (!end[1]) return 0;
     arguments->until_measure = mb_measure_index(end + 2);
     if (arguments->until_measure >= 0) return 0;
-    return mb_cli_usage(arguments->verb, "--until: '%s' is no measure; for example e2e_mean_s", end + 2);
+    return mb_cli_usage(arguments->verb, "--until: '%s' is no measure; for example %s", end + 2,
+                        mb_measure_example(end + 2, strlen(end + 2)));
 }
 
 static int parse_measure(const char *name, mb_run_arguments *arguments) {

@@ -20,7 +20,8 @@ static void show_progress(void *context, size_t done, size_t jobs, uint64_t arri
 static mb_status read_measure(const char *text, int *measure, mb_error *error) {
     *measure = mb_measure_find(text, strlen(text));
     if (*measure < 0)
-        return mb_fail(error, MB_BAD_INPUT, "--measure: '%s' is no measure; for example e2e_mean", text);
+        return mb_fail(error, MB_BAD_INPUT, "--measure: '%s' is no measure; for example %s", text,
+                       mb_measure_example(text, strlen(text)));
     if (mb_measures[*measure].better != MB_BETTER_NEITHER) return MB_OK;
     return mb_fail(error, MB_BAD_INPUT, "--measure: of %s (%s) neither more nor less is better",
                    mb_measures[*measure].name, mb_measures[*measure].meaning);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "metrics/measures.h"
 
+#include "base/strbuf.h"
 #include "base/unlimited.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define STATISTICS(name, what)                                                                               \
@@ -230,6 +232,16 @@ int mb_measure_find(const char *text, size_t length) {
         if (*at == ' ') *at = '_';
     const int index = mb_measure_index(name);
     return index < 0 ? mb_measure_index(strcat(name, "_s")) : index;
+}
+
+const char *mb_measure_example(const char *text, size_t length) {
+    const char *names[MB_MEASURE_COUNT];
+    char name[64];
+    snprintf(name, sizeof name, "%.*s", (int)length, text);
+    for (int i = 0; i < MB_MEASURE_COUNT; i++)
+        names[i] = mb_measures[i].name;
+    const char *near = mb_nearest_word(name, names, MB_MEASURE_COUNT);
+    return near ? near : "ttft_p99_s";
 }
 
 mb_scale mb_measure_scale(int measure) {

@@ -26,6 +26,8 @@ void mb_measure_all(const mb_metrics *metrics, const mb_slo *slo, double values[
 int mb_measure_index(const char *name);
 // The same for what people write: "e2e_mean" is e2e_mean_s, "slo attainment" slo_attainment.
 int mb_measure_find(const char *text, size_t length);
+// The measure that a text which is none most likely meant; ttft_p99_s if there is nothing like it.
+const char *mb_measure_example(const char *text, size_t length);
 // What its values can be: intervals follow.
 mb_scale mb_measure_scale(int measure);
 // A time that requests wait or take: it is of those that were served.

@@ -25,8 +25,8 @@ mb_status mb_search_slo_parse(const char *text, mb_search_slo *slo, mb_error *er
         slo->bound = strtod(sign + 2, &end);
         slo->measure = mb_measure_find(text, length);
         if (slo->measure < 0)
-            return mb_fail(error, MB_BAD_INPUT, "--slo %s: '%.*s' is no measure; for example ttft_p99_s",
-                           text, (int)length, text);
+            return mb_fail(error, MB_BAD_INPUT, "--slo %s: '%.*s' is no measure; for example %s", text,
+                           (int)length, text, mb_measure_example(text, length));
     }
     if (!signs || !end || end == sign + 2 || *end || !(slo->bound > 0) || isinf(slo->bound))
         return mb_fail(error, MB_BAD_INPUT,

@@ -49,6 +49,7 @@ fails() { # fails CODE SENTENCE COMMAND...: the sentence, and nothing else, on s
 
 @test "an unknown verb or option" {
     fails 2 "mbsand: unknown verb 'simulate'; a scenario's file ends in .lua; see \`mbsand --help\`" "$MBSAND" simulate
+    fails 2 "mbsand: 'brust' is no verb, nor a scenario; did you mean 'burst'?; see \`mbsand --help\`" "$MBSAND" brust
     fails 2 "mbsand: unknown verb 'chek'; did you mean 'check'?; see \`mbsand --help\`" "$MBSAND" chek
     fails 2 "mbsand: no option --all; see \`mbsand list --help\`" "$MBSAND" list --all policies
     fails 2 "mbsand: no option --all; see \`mbsand check --help\`" "$MBSAND" check --all
@@ -327,7 +328,7 @@ END
     done
     run "$MBSAND" s.lua -q --assert 'e2e_p98<1'
     [ "$status" -eq 2 ]
-    says "'e2e_p98' is no measure"
+    says "'e2e_p98' is no measure; for example e2e_p90_s"
 }
 
 @test "times a thousandfold off bring a question, in every format" {
