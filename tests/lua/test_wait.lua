@@ -1,22 +1,15 @@
 -- queue:wait_estimate: worked by hand, and against what requests then waited.
-package.path = "tests/lua/?.lua;" .. package.path
+package.path = "tests/lua/?.lua;tests/oracle/?.lua;" .. package.path
 local tap = require "tap"
+local program = require "program"
 
-local binary = os.getenv("MBSAND") or "build/mbsand"
-local folder = os.tmpname()
-os.remove(folder)
-assert(os.execute("mkdir -p " .. folder))
-
-local function write(name, text)
-  local file = assert(io.open(folder .. "/" .. name, "w"))
-  file:write(text)
-  file:close()
-end
+local folder = program.temporary_folder()
 
 local function run(policy, scenario, options)
-  write("it.lua", policy)
-  write("scene.lua", ("return scenario { policies = { './it.lua' }, seeds = 1, %s }"):format(scenario))
-  local pipe = io.popen(("%s %s/scene.lua -q %s 2>&1"):format(binary, folder, options or ""))
+  program.write(folder .. "/it.lua", policy)
+  program.write(folder .. "/scene.lua",
+    ("return scenario { policies = { './it.lua' }, seeds = 1, %s }"):format(scenario))
+  local pipe = io.popen(("%s %s/scene.lua -q %s 2>&1"):format(program.path, folder, options or ""))
   local text = pipe:read("a")
   pipe:close()
   return (text:gsub("%s+", " "))
