@@ -114,7 +114,7 @@ END
     diff program.txt <(sed '$d' page.txt)
     # axe-core finds nothing serious in page and report, in both themes; Tab meets all, seen, and leaves the editor; paper is light.
     jq -e '.axe | length == 4 and all(length == 1 and .[0] > 20)' found.json || { jq .axe found.json; false; }
-    jq -e '.unmet == [] and (.walk | length > 20 and all(.[0] == "charts" or .[1]))' found.json || { jq .unmet,.walk found.json; false; }
+    jq -e '.unmet == [] and (.walk | length > 20 and all(.[0] == "charts" or .[1]))' found.json || { jq -c '.unmet, (.walk | length), (.walk[] | select(.[1] | not))' found.json; false; }
     jq -e '.paper == {ink: "rgb(27, 27, 27)", seen: ["editor", "scenario", "table"], cut: 0}' found.json || { jq .paper found.json; false; }
     jq -e '.charts > 0 and .failed_page == "burst"' found.json
     jq -e '.mistake | startswith("line 3: attempt to perform arithmetic on a nil value") and (contains("traceback") | not)' found.json

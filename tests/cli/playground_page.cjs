@@ -28,6 +28,8 @@ async function look(page, frame, found) {
       return [e.id || e.className || e.value || e.textContent, look.outlineStyle === "solid" && parseFloat(look.outlineWidth) >= 2];
     }));
     await page.keyboard.press("Tab");
+    // (The report's frame is of another process, which takes the focus a little later.)
+    await page.waitForFunction(() => document.activeElement !== document.body, null, { timeout: 10000 }).catch(() => {});
   }
   found.unmet = wanted.filter((name) => name !== "Licences" && !found.walk.some(([met]) => met === name));
   // Paper is light, whatever the screen is; the policy and the table are whole, and there is nothing to press.
@@ -91,7 +93,7 @@ async function look(page, frame, found) {
   await page.keyboard.press("Control+a");
   await page.keyboard.insertText("local P = {}\nfunction P:schedule()\n  while true do end\nend\nreturn P\n");
   await page.keyboard.press("Control+Enter");
-  await status("^Running");
+  await status("^Run"); // "Running ...", or how many runs are done
   await page.click("#stop");
   await status("^Stopped");
   await page.selectOption("#scenario", "continuous_burst");

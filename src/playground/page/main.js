@@ -213,7 +213,7 @@ async function load(value) {
 
 // --- running ---------------------------------------------------------------------------------------------------
 
-let running = null;
+let running = null; // what ends the run, from the moment in which it can be pressed for
 function words() {
   const given = ["run", at("scenario").value, "-q"];
   const only = chosen();
@@ -234,17 +234,16 @@ function offer(name, type, content) {
   return element("a", { href: url, download: name, textContent: name });
 }
 
-function busy(worker) {
-  running = worker;
-  at("run").disabled = Boolean(worker);
-  at("stop").disabled = !worker;
-  at("progress").hidden = !worker;
+function busy(end) {
+  running = end;
+  at("run").disabled = Boolean(end);
+  at("stop").disabled = !end;
+  at("progress").hidden = !end;
 }
 
-async function run() {
-  if (running || at("run").disabled) return;
+async function carryOut() {
   keep();
-  busy(true);
+  const stopped = new Promise((resolve) => busy(() => resolve(null)));
   at("progress").value = 0;
   say("Running ...");
   const given = words(), begun = performance.now();
@@ -252,10 +251,12 @@ async function run() {
     files: { [OWN]: policy() }, wanted: [PAGE, RUNS],
     progress: ({ done: count, jobs }) => { at("progress").value = count / jobs; say("Run " + count + " of " + jobs + " is done"); },
   });
-  busy(worker);
-  const told = await Promise.race([done, new Promise((resolve) => { worker.stopped = () => resolve(null); })]);
+  const told = await Promise.race([done, stopped]);
   busy(null);
-  if (!told) return say("Stopped.");
+  if (!told) {
+    worker.terminate();
+    return say("Stopped.");
+  }
   showMistakes(told.out + told.err);
   links.forEach((url) => URL.revokeObjectURL(url));
   links = [];
@@ -271,10 +272,10 @@ async function run() {
   return say(told.code === 0 ? "Done in " + seconds + " s." : "It did not go well; see what is said above and below. (" + seconds + " s)");
 }
 
-function stop() {
-  if (!running || !running.stopped) return;
-  running.terminate();
-  running.stopped();
+let over = Promise.resolve(); // when the run is
+function run() {
+  if (!running && !at("run").disabled) over = carryOut();
+  return over;
 }
 
 // --- the beginning ---------------------------------------------------------------------------------------------
@@ -308,7 +309,7 @@ async function begin() {
 }
 
 at("run").onclick = run;
-at("stop").onclick = stop;
+at("stop").onclick = () => running && running();
 at("print").onclick = () => at("charts").contentWindow.postMessage("print", "*"); // of the frame alone
 at("add").onclick = () => addKnob("", "").focus();
 at("link").onclick = async () => {
@@ -333,6 +334,10 @@ document.addEventListener("keydown", (event) => {
 });
 addEventListener("hashchange", async () => {
   const given = location.hash !== written && decode(location.hash.slice(1));
-  if (given) { stop(); await load(given); run(); }
+  if (!given) return;
+  if (running) running();
+  await over;
+  await load(given);
+  run();
 });
 begin();
