@@ -35,6 +35,7 @@ async function look(page, frame, found) {
   // Paper is light, whatever the screen is; the policy and the table are whole, and there is nothing to press.
   await page.emulateMedia({ media: "print", colorScheme: "dark" });
   await page.setViewportSize({ width: 690, height: 1000 });
+  await page.evaluate(() => new Promise((measured) => requestAnimationFrame(() => requestAnimationFrame(measured))));
   found.paper = await page.evaluate(() => {
     const seen = (id) => document.getElementById(id).checkVisibility();
     const table = document.getElementById("table"), scroller = document.querySelector(".cm-scroller");
@@ -83,7 +84,7 @@ async function look(page, frame, found) {
   await page.keyboard.press("Control+a");
   await page.keyboard.type("replica:");
   await page.keyboard.press("Control+Space");
-  await page.waitForSelector(".cm-tooltip-autocomplete");
+  await page.waitForFunction(() => [...document.querySelectorAll(".cm-completionLabel")].some((item) => item.textContent === "each_running"));
   found.offered = await page.$$eval(".cm-completionLabel", (all) => all.map((item) => item.textContent));
   await page.keyboard.press("Escape");
   // A run is stopped by the button, long before an endless hook ends by its budget; a link holds the whole state.
@@ -99,7 +100,10 @@ async function look(page, frame, found) {
   await page.selectOption("#scenario", "continuous_burst");
   await page.waitForFunction(() => document.querySelectorAll("#policies input").length > 1);
   await page.fill("#seeds", "1");
-  await page.waitForTimeout(600);
+  await page.waitForFunction(() => { // the state is written into the link a while later
+    const state = JSON.parse(atob(location.hash.slice(1).replaceAll("-", "+").replaceAll("_", "/")));
+    return state.scenario === "continuous_burst" && state.seeds === "1";
+  });
   const other = await browser.newPage();
   await other.goto(page.url());
   await other.waitForFunction(() => !document.getElementById("run").disabled || !document.getElementById("stop").disabled);

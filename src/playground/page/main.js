@@ -142,15 +142,16 @@ function keep() {
 }
 
 let waiting = 0, quiet = false;
+let latest = 0; // of what looks for mistakes, runs too: what an earlier one finds is not shown any more
 function changed() {
   if (quiet) return;
   clearTimeout(waiting);
   waiting = setTimeout(async () => {
     keep();
-    const text = policy();
+    const text = policy(), own = ++latest;
     if (!text.trim()) return showMistakes("");
     const told = await ask(["check", "./" + OWN], { files: { [OWN]: text } });
-    if (text === policy()) showMistakes(told.err);
+    if (own === latest && text === policy()) showMistakes(told.err);
   }, 400);
 }
 
@@ -242,6 +243,8 @@ function busy(end) {
 }
 
 async function carryOut() {
+  clearTimeout(waiting);
+  latest++;
   keep();
   const stopped = new Promise((resolve) => busy(() => resolve(null)));
   at("progress").value = 0;
