@@ -144,6 +144,7 @@ static mb_status deliver(const options *o, const mb_fit_texts *texts, mb_error *
     const bool lua_to_stdout = o->output && strcmp(o->output, "-") == 0;
     mb_status status = MB_OK;
     if (o->plot) status = mb_output_text(o->plot, &texts->picture, error);
+    if (texts->note.text) mb_cli_say(stderr, "mbsand: warning: %s: %s\n", o->file, texts->note.text);
     if (!status && o->output && !lua_to_stdout) status = mb_output_text(o->output, &texts->lua, error);
     return status ? status : print(lua_to_stdout ? &texts->lua : &texts->report, error);
 }

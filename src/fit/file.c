@@ -80,6 +80,7 @@ static mb_status fit_steps(const job *j, mb_step_log *log, mb_error *error) {
     if (status) return status;
     mb_step_fit_report(&j->texts->report, c->format, log, &fit, c->how.weight);
     mb_step_fit_lua(&j->texts->lua, log, &fit, c->how.weight);
+    if (c->format == MB_FIT_AS_CSV && log->note) mb_strbuf_add(&j->texts->note, log->note);
     return c->picture ? draw_steps(j, log, &fit, error) : MB_OK;
 }
 
@@ -110,7 +111,7 @@ mb_status mb_fit_file(const char *path, const char *name, const mb_fit_choices *
     *texts = (mb_fit_texts){0};
     const job j = {name, choices, texts};
     const mb_status status = choices->server ? fit_server_log(&j, path, error) : fit_csv(&j, path, error);
-    if (!status && (texts->report.failed || texts->lua.failed || texts->picture.failed))
+    if (!status && (texts->report.failed || texts->lua.failed || texts->picture.failed || texts->note.failed))
         return mb_fail_memory(error);
     return status;
 }
@@ -119,4 +120,5 @@ void mb_fit_texts_deinit(mb_fit_texts *texts) {
     mb_strbuf_deinit(&texts->report);
     mb_strbuf_deinit(&texts->lua);
     mb_strbuf_deinit(&texts->picture);
+    mb_strbuf_deinit(&texts->note);
 }

@@ -16,6 +16,7 @@ typedef struct mb_fit_texts {
     mb_strbuf report;
     mb_strbuf lua;     // a file that returns the law
     mb_strbuf picture; // an SVG; empty where not asked for
+    mb_strbuf note;    // what a report without words (CSV) has no place for
 } mb_fit_texts;
 
 // The header of the CSV at `path` says whether it is a grid or a step log, unless it is a server's log.

@@ -43,6 +43,7 @@ static mb_status wrong(const reader *r, const char *sentence) {
 
 static mb_status add(reader *r, mb_logged_step step) {
     mb_step_log *log = r->log;
+    if (!(step.time_s > 0 && step.time_s <= 1e9)) return wrong(r, "no step takes so long as this line says");
     if (log->count == r->room) {
         const size_t room = r->room ? 2 * r->room : 256;
         mb_logged_step *grown = realloc(log->steps, room * sizeof *grown);
@@ -52,6 +53,13 @@ static mb_status add(reader *r, mb_logged_step step) {
     }
     log->steps[log->count++] = step;
     return MB_OK;
+}
+
+// Numbers that a server can have printed: of requests, tokens, milliseconds.
+static bool plausible(const double *values, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (!(values[i] >= 0 && values[i] <= 1e9)) return false;
+    return true;
 }
 
 // The number behind these words; false where they are not there.
@@ -86,7 +94,7 @@ static void take_size(reader *r, const char *text) {
     double tokens = 0;
     for (at += strlen("GPU KV cache size: "); isdigit((unsigned char)*at) || *at == ','; at++)
         if (*at != ',') tokens = 10 * tokens + (*at - '0');
-    if (strncmp(at, " tokens", strlen(" tokens")) == 0) r->kv_tokens = tokens;
+    if (strncmp(at, " tokens", strlen(" tokens")) == 0 && plausible(&tokens, 1)) r->kv_tokens = tokens;
 }
 
 // "Engine 000", "EngineCore_DP0"; none where the line does not say.
@@ -108,12 +116,16 @@ static mb_status take_iteration(reader *r, const char *text, const char *at) {
         end == 0)
         return wrong(r, "a line about an iteration that is not as vLLM prints it "
                         "(--enable-logging-iteration-details)");
+    const double numbers[] = {index, new_requests, new_tokens, decodes, generated, ms};
+    if (!plausible(numbers, sizeof numbers / sizeof *numbers))
+        return wrong(r, "a line about an iteration with a number that cannot be");
     if (strstr(at, "(dummy)")) return MB_OK; // of an engine that had nothing to do, beside others
     mb_status status = check_engine(r, text, at);
     if (status) return status;
     if (!number_after(at, "GPU KV cache usage: ", &usage))
         return wrong(r, "what this step's decodes read is not known: vLLM says how full its KV memory is in "
                         "these lines from 0.27 on (\"GPU KV cache usage\")");
+    if (!(usage >= 0 && usage <= 100)) return wrong(r, "the KV memory is used between 0 and 100 %");
     if (r->kv_tokens <= 0)
         return wrong(r, "how large the KV memory is has not been said: the line \"GPU KV cache size: N "
                         "tokens\", which vLLM prints when it starts, belongs before this one");
@@ -155,6 +167,9 @@ static mb_status read_batch(reader *r, const char *at, batch *b) {
             : number_after(at, "#new-seq: ", &b->requests) && number_after(at, "#new-token: ", &b->tokens);
     if (!whole) return wrong(r, "a line about a batch that is not as SGLang prints it");
     if (!b->decodes && !number_after(at, "input throughput (token/s): ", &b->throughput)) b->throughput = 0;
+    const double numbers[] = {b->forward, b->requests, b->tokens, b->held, b->throughput};
+    if (!plausible(numbers, sizeof numbers / sizeof *numbers))
+        return wrong(r, "a line about a batch with a number that cannot be");
     return MB_OK;
 }
 

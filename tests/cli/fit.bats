@@ -250,7 +250,8 @@ sglang_log() {
     sglang_log "" >sglang.log
     "$MBSAND" fit --from-sglang-log sglang.log --format json >decodes.json
     sglang_log 1 >numbered.log
-    "$MBSAND" fit --from-sglang-log numbered.log --format csv | tail -n +2 | cut -d, -f1-4 >numbered.csv
+    "$MBSAND" fit --from-sglang-log numbered.log --format csv 2>warned | tail -n +2 | cut -d, -f1-4 >numbered.csv
+    grep -q "^mbsand: warning: numbered.log: each row of decodes is the mean of the steps between two lines" warned
     "$MBSAND" fit --from-sglang-log numbered.log >/dev/null
     python3 - <<'PY'
 import json
@@ -282,6 +283,12 @@ PY
         "$MBSAND" fit --from-vllm-log two.log
     sed '5s/ms, GPU/s, GPU/' vllm.log >torn.log
     fails "mbsand: torn.log:5: a line about an iteration that is not as vLLM prints it (--enable-logging-iteration-details)" "$MBSAND" fit --from-vllm-log torn.log
+    sed '5s/time: [0-9.]*/time: nan/' vllm.log >nan.log
+    fails "mbsand: nan.log:5: a line about an iteration with a number that cannot be" "$MBSAND" fit --from-vllm-log nan.log
+    sed '5s/usage: [0-9.]*/usage: 101/' vllm.log >full.log
+    fails "mbsand: full.log:5: the KV memory is used between 0 and 100 %" "$MBSAND" fit --from-vllm-log full.log
+    sed '4s/gen throughput (token.s): [0-9.]*/gen throughput (token\/s): inf/' sglang.log >inf.log
+    fails "mbsand: inf.log:4: a line about a batch with a number that cannot be" "$MBSAND" fit --from-sglang-log inf.log
     fails "mbsand: sglang.log: there are none of vLLM's lines \"Iteration(N): ...\" (--enable-logging-iteration-details)" "$MBSAND" fit --from-vllm-log sglang.log
     fails "mbsand: vllm.log: there are none of SGLang's lines \"Decode batch, ...\"" "$MBSAND" fit --from-sglang-log vllm.log
     sed '4s/#token/#accept len: 2.1, #token/' sglang.log >drafts.log
