@@ -67,71 +67,66 @@ static mb_status parse_format(const char *name, mb_fit_format *chosen, mb_error 
                    near ? "did you mean " : "", near ? near : "", near ? "? " : "");
 }
 
-static mb_status parse_options(int argc, char **argv, options *o, mb_error *error) {
-    static const struct option LONG[] = {{"absolute", no_argument, NULL, 'a'},
-                                         {"format", required_argument, NULL, 'f'},
+enum { ABSOLUTE = MB_OPTION_WORDS, FORMAT, PLOT, SPLIT, KEEP_ALL, FROM_VLLM_LOG, TABLES, FROM_SGLANG_LOG };
+
+static int parse_options(int argc, char **argv, options *o) {
+    mb_error error;
+    static const struct option LONG[] = {{"absolute", no_argument, NULL, ABSOLUTE},
+                                         {"format", required_argument, NULL, FORMAT},
                                          {"output", required_argument, NULL, 'o'},
-                                         {"plot", required_argument, NULL, 'p'},
-                                         {"split", no_argument, NULL, 's'},
-                                         {"keep-all", no_argument, NULL, 'k'},
+                                         {"plot", required_argument, NULL, PLOT},
+                                         {"split", no_argument, NULL, SPLIT},
+                                         {"keep-all", no_argument, NULL, KEEP_ALL},
                                          {"help", no_argument, NULL, 'h'},
-                                         {"from-vllm-log", no_argument, NULL, 'v'},
-                                         {"tables", required_argument, NULL, 't'},
-                                         {"from-sglang-log", no_argument, NULL, 'g'},
+                                         {"from-vllm-log", no_argument, NULL, FROM_VLLM_LOG},
+                                         {"tables", required_argument, NULL, TABLES},
+                                         {"from-sglang-log", no_argument, NULL, FROM_SGLANG_LOG},
                                          {0}};
     *o = (options){.how.weight = MB_FIT_RELATIVE};
     optind = 1;
     opterr = 0;
-    int c;
-    while ((c = getopt_long(argc, argv, ":o:h", LONG, NULL)) != -1) {
+    for (int c; (c = getopt_long(argc, argv, ":o:h", LONG, NULL)) != -1;) {
         mb_status status = MB_OK;
         switch (c) {
-        case 'a':
+        case ABSOLUTE:
             o->how.weight = MB_FIT_ABSOLUTE;
             break;
-        case 'f':
-            status = parse_format(optarg, &o->format, error);
+        case FORMAT:
+            status = parse_format(optarg, &o->format, &error);
             break;
         case 'o':
             o->output = optarg;
             break;
-        case 'p':
+        case PLOT:
             o->plot = optarg;
             break;
-        case 't':
+        case TABLES:
             o->tables = optarg;
             break;
-        case 's':
+        case SPLIT:
             o->how.split = true;
             break;
-        case 'k':
+        case KEEP_ALL:
             o->how.keep_all = true;
             break;
-        case 'v':
+        case FROM_VLLM_LOG:
             o->server = MB_SERVER_VLLM;
             break;
-        case 'g':
+        case FROM_SGLANG_LOG:
             o->server = MB_SERVER_SGLANG;
             break;
         case 'h':
             o->help = true;
-            return MB_OK;
-        case ':':
-            return mb_fail(error, MB_BAD_INPUT, "fit: %s needs a value; see mbsand fit --help",
-                           argv[optind - 1]);
+            return 0;
         default:
-            // A short option inside a group leaves optind behind it, so it is named by its letter.
-            if (optopt && strchr("afopskvgth", optopt) == NULL)
-                return mb_fail(error, MB_BAD_INPUT, "fit: no option -%c; see mbsand fit --help", optopt);
-            return mb_fail(error, MB_BAD_INPUT, "fit: no option %s; see mbsand fit --help", argv[optind - 1]);
+            return mb_cli_wrong_option("fit", LONG, c, argv);
         }
-        if (status) return status;
+        if (status) return mb_cli_fail(&error);
     }
-    if (optind == argc) return mb_fail(error, MB_BAD_INPUT, "fit: which file? Usage: mbsand fit FILE.csv");
-    if (argc - optind > 1)
-        return mb_fail(error, MB_BAD_INPUT, "fit: one file at a time; what is '%s'?", argv[optind + 1]);
+    if (optind == argc) return mb_cli_usage("fit", "which file? Usage: mbsand fit FILE.csv");
+    if (argc - optind > 1) return mb_cli_usage("fit", "one file at a time; what is '%s'?", argv[optind + 1]);
     o->file = argv[optind];
-    return MB_OK;
+    return 0;
 }
 
 static mb_status print(const mb_strbuf *text, mb_error *error) {
@@ -192,7 +187,8 @@ static mb_status tabulate(const options *o, mb_error *error) {
 int mb_cmd_fit(int argc, char **argv) {
     options o;
     mb_error error;
-    if (parse_options(argc, argv, &o, &error)) return mb_cli_fail(&error);
+    const int code = parse_options(argc, argv, &o);
+    if (code) return code;
     if (!o.help)
         return (o.tables ? tabulate(&o, &error) : fit(&o, &error)) ? mb_cli_fail(&error) : mb_cli_finish();
     fputs(HELP, stdout);

@@ -68,20 +68,20 @@ static mb_status serve(uint16_t port, mb_error *error) {
 }
 
 int mb_cmd_playground(int argc, char **argv) {
-    static const struct option options[] = {
-        {"port", required_argument, NULL, 'p'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"port", required_argument, NULL, MB_OPTION_WORDS},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
     uint16_t port = PORT;
     optind = 1;
     opterr = 0;
     for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
         char *end = NULL;
-        const long number = option == 'p' ? strtol(optarg, &end, 10) : 0;
+        const long number = option == MB_OPTION_WORDS ? strtol(optarg, &end, 10) : 0;
         if (option == 'h') {
             print_help();
             return mb_cli_finish();
         }
-        if (option != 'p')
-            return mb_cli_usage("playground", "no option %s, or it needs a value", argv[optind - 1]);
+        if (option != MB_OPTION_WORDS) return mb_cli_wrong_option("playground", options, option, argv);
         if (!*optarg || *end || number < 0 || number > 65535)
             return mb_cli_usage("playground", "--port: '%s' is not a whole number from 0 to 65535", optarg);
         port = (uint16_t)number;

@@ -91,45 +91,59 @@ static int read_grid(mb_probe_grid *grid) {
     return mb_cli_usage("probe", "--grid: '%s' is unknown; expected steps, profile or batches", optarg);
 }
 
+enum {
+    MODEL = MB_OPTION_WORDS,
+    BACKEND,
+    MODEL_FILE,
+    WRITE_MODEL,
+    GRID,
+    BATCH,
+    SEQ,
+    TRIALS,
+    PRECISION,
+    BUDGET,
+    CHECK
+};
+
 static int take(options *o, int option) {
     double number;
     int code = 0;
     switch (option) {
-    case 'm':
+    case MODEL:
         o->model = optarg;
         break;
-    case 'b':
+    case BACKEND:
         o->backend = optarg;
         break;
-    case 'f':
+    case MODEL_FILE:
         o->model_file = optarg;
         break;
-    case 'w':
+    case WRITE_MODEL:
         o->write_model = optarg;
         break;
-    case 'p':
+    case PRECISION:
         o->precision = optarg;
         break;
     case 'o':
         o->output = optarg;
         break;
-    case 'g':
+    case GRID:
         code = read_grid(&o->grid);
         break;
-    case 'n':
+    case BATCH:
         code = read_list("--batch", optarg, 65536, &o->batches);
         break;
-    case 's':
+    case SEQ:
         code = read_list("--seq", optarg, 1 << 20, &o->lengths);
         break;
-    case 't':
+    case TRIALS:
         code = read_number("--trials", optarg, 1, 10000, &number);
         if (!code) o->trials = (uint32_t)number;
         break;
-    case 'u':
+    case BUDGET:
         code = read_number("--budget", optarg, 0.001, 1e7, &o->budget_s);
         break;
-    case 'c':
+    case CHECK:
         o->check = true;
         break;
     case 'q':
@@ -160,17 +174,17 @@ static int check_options(const options *o) {
 }
 
 static int parse(int argc, char **argv, options *o) {
-    static const struct option LONG[] = {{"model", required_argument, NULL, 'm'},
-                                         {"backend", required_argument, NULL, 'b'},
-                                         {"model-file", required_argument, NULL, 'f'},
-                                         {"write-model", required_argument, NULL, 'w'},
-                                         {"grid", required_argument, NULL, 'g'},
-                                         {"batch", required_argument, NULL, 'n'},
-                                         {"seq", required_argument, NULL, 's'},
-                                         {"trials", required_argument, NULL, 't'},
-                                         {"precision", required_argument, NULL, 'p'},
-                                         {"budget", required_argument, NULL, 'u'},
-                                         {"check", no_argument, NULL, 'c'},
+    static const struct option LONG[] = {{"model", required_argument, NULL, MODEL},
+                                         {"backend", required_argument, NULL, BACKEND},
+                                         {"model-file", required_argument, NULL, MODEL_FILE},
+                                         {"write-model", required_argument, NULL, WRITE_MODEL},
+                                         {"grid", required_argument, NULL, GRID},
+                                         {"batch", required_argument, NULL, BATCH},
+                                         {"seq", required_argument, NULL, SEQ},
+                                         {"trials", required_argument, NULL, TRIALS},
+                                         {"precision", required_argument, NULL, PRECISION},
+                                         {"budget", required_argument, NULL, BUDGET},
+                                         {"check", no_argument, NULL, CHECK},
                                          {"output", required_argument, NULL, 'o'},
                                          {"quiet", no_argument, NULL, 'q'},
                                          {"help", no_argument, NULL, 'h'},

@@ -90,13 +90,15 @@ static void print_help(void) {
           stdout);
 }
 
+enum { ENGINE = MB_OPTION_WORDS, MODEL_FILE, REPEATS, SECONDS, CLOCK };
+
 static int take(options *o, int option) {
     char *end;
     switch (option) {
-    case 'e':
+    case ENGINE:
         o->engine = optarg;
         return 0;
-    case 'f':
+    case MODEL_FILE:
         o->model_file = optarg;
         return 0;
     case 'o':
@@ -107,17 +109,17 @@ static int take(options *o, int option) {
             return mb_cli_usage("verify", "--policy: at most %d of them", MOST_POLICIES);
         o->policies[o->policy_count++] = optarg;
         return 0;
-    case 'r':
+    case REPEATS:
         o->repeats = (uint32_t)strtoul(optarg, &end, 10);
         if (*end || o->repeats < 1 || o->repeats > 100)
             return mb_cli_usage("verify", "--repeats: '%s' is not a whole number from 1 to 100", optarg);
         return 0;
-    case 'c':
+    case CLOCK:
         o->processor = strcmp(optarg, "processor") == 0;
         if (!o->processor && strcmp(optarg, "wall") != 0)
             return mb_cli_usage("verify", "--clock: '%s' is unknown; there are wall and processor", optarg);
         return 0;
-    case 's':
+    case SECONDS:
         o->seconds = strtod(optarg, &end);
         if (*end || !(o->seconds > 0 && o->seconds <= 3600))
             return mb_cli_usage("verify", "--seconds: '%s' is not a number from 0 to 3600", optarg);
@@ -129,12 +131,12 @@ static int take(options *o, int option) {
 }
 
 static int parse(int argc, char **argv, options *o) {
-    static const struct option LONG[] = {{"engine", required_argument, NULL, 'e'},
-                                         {"model-file", required_argument, NULL, 'f'},
+    static const struct option LONG[] = {{"engine", required_argument, NULL, ENGINE},
+                                         {"model-file", required_argument, NULL, MODEL_FILE},
                                          {"policy", required_argument, NULL, 'p'},
-                                         {"repeats", required_argument, NULL, 'r'},
-                                         {"seconds", required_argument, NULL, 's'},
-                                         {"clock", required_argument, NULL, 'c'},
+                                         {"repeats", required_argument, NULL, REPEATS},
+                                         {"seconds", required_argument, NULL, SECONDS},
+                                         {"clock", required_argument, NULL, CLOCK},
                                          {"output", required_argument, NULL, 'o'},
                                          {"help", no_argument, NULL, 'h'},
                                          {NULL, 0, NULL, 0}};
@@ -142,8 +144,7 @@ static int parse(int argc, char **argv, options *o) {
     optind = 1;
     opterr = 0;
     for (int option; (option = getopt_long(argc, argv, ":p:o:h", LONG, NULL)) != -1;) {
-        if (option == ':') return mb_cli_usage("verify", "%s needs a value", argv[optind - 1]);
-        if (option == '?') return mb_cli_usage("verify", "no option %s beside --engine", argv[optind - 1]);
+        if (option == ':' || option == '?') return mb_cli_wrong_option("verify", LONG, option, argv);
         const int code = take(o, option);
         if (code || o->help) return code;
     }

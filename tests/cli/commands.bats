@@ -63,6 +63,12 @@ fails() { # fails CODE SENTENCE COMMAND...: the sentence, and nothing else, on s
     fails 2 "mbsand: no option --baselin2; did you mean --baseline?; see \`mbsand show --help\`" "$MBSAND" show --baselin2 a b
     fails 2 "mbsand: no option -o; see \`mbsand show --help\`" "$MBSAND" show a -o b
     fails 2 "mbsand: no option --x; see \`mbsand merge --help\`" "$MBSAND" merge --x
+    fails 2 "mbsand: no option -m; see \`mbsand probe --help\`" "$MBSAND" probe -m qwen3-0.6b
+    fails 2 "mbsand: no option -v; see \`mbsand fit --help\`" "$MBSAND" fit -vs steps.csv
+    fails 2 "mbsand: --absolute takes no value; see \`mbsand fit --help\`" "$MBSAND" fit --absolute=1 steps.csv
+    fails 2 "mbsand: no option -r; see \`mbsand verify --help\`" "$MBSAND" verify --engine llama -r 2
+    fails 2 "mbsand: no option --sconds; did you mean --seconds?; see \`mbsand verify --help\`" "$MBSAND" verify --engine llama --sconds 2
+    fails 2 "mbsand: no option -p; see \`mbsand playground --help\`" "$MBSAND" playground -p 0
     fails 2 "mbsand: no option --modl; did you mean --model?; see \`mbsand plan --help\`" "$MBSAND" plan --modl x
     fails 2 "mbsand: vllm_v1 max_request=3: unknown parameter 'max_request'; did you mean 'max_requests'? (it has long_prefill, max_requests, max_tokens, reserve, watermark)" \
         "$MBSAND" burst --only vllm_v1 -p vllm_v1,max_request=3

@@ -154,8 +154,8 @@ has: tokens, time_s" "$MBSAND" fit short.csv
 }
 
 @test "mistakes in the command" {
-    fails "mbsand: fit: which file? Usage: mbsand fit FILE.csv" "$MBSAND" fit
-    fails "mbsand: fit: one file at a time; what is 'b.csv'?" "$MBSAND" fit a.csv b.csv
+    fails "mbsand: which file? Usage: mbsand fit FILE.csv; see \`mbsand fit --help\`" "$MBSAND" fit
+    fails "mbsand: one file at a time; what is 'b.csv'?; see \`mbsand fit --help\`" "$MBSAND" fit a.csv b.csv
     fails "mbsand: fit: no format 'jsn'; did you mean json? there are table, json, csv and md" \
         "$MBSAND" fit steps.csv --format jsn
 }
