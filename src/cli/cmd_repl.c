@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // mbsand repl SCENARIO.lua: a simulation that stops, is looked at, and goes on.
+#include "base/line.h"
 #include "base/paths.h"
 #include "cli/commands.h"
 #include "cli/options.h"
@@ -42,6 +43,8 @@ static const char COMMANDS[] =
     "  quit         end it here\n"
     "  anything else is Lua: #sim.queue, replicas[1].kv.used, self.params, sim.queue:peek().prompt_tokens\n";
 
+enum { MOST_LINE = 1 << 16 }; // bytes
+
 typedef struct session {
     double until_s;
     uint64_t skip; // instants before it stops again
@@ -52,6 +55,7 @@ typedef struct session {
     const mb_experiment *experiment;
     mb_outcome outcome;
     atomic_bool given; // its only job was taken
+    char line[MOST_LINE];
 } session;
 
 static void tell_time(const mb_sim *sim) {
@@ -143,24 +147,23 @@ static bool obey(session *s, mb_sim *sim, const char *line) {
 }
 
 static mb_status at_instant(void *self, mb_sim *sim, mb_error *error) {
-    (void)error;
     session *s = self;
     if (s->free || sim->now_s < s->until_s || (s->skip && s->skip--)) return MB_OK;
-    char *line = NULL;
-    size_t room = 0;
     tell_time(sim);
     for (bool on = false; !on;) {
         if (s->asks) fputs("> ", stdout);
         fflush(stdout);
-        const ssize_t length = getline(&line, &room, stdin);
-        if (length < 0) {
+        const mb_line next = mb_line_read(stdin, s->line, sizeof s->line);
+        if (next == MB_LINE_TOO_LONG)
+            return mb_fail(error, MB_BAD_INPUT, "a line longer than %d KiB; expected a command or Lua",
+                           MOST_LINE >> 10);
+        if (next == MB_LINE_NONE) {
             on = obey(s, sim, "quit"); // nobody says any more
             break;
         }
-        line[strcspn(line, "\r\n")] = '\0';
-        on = obey(s, sim, line + strspn(line, " \t"));
+        s->line[strcspn(s->line, "\r")] = '\0';
+        on = obey(s, sim, s->line + strspn(s->line, " \t"));
     }
-    free(line);
     return MB_OK;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "fit/server_log.h"
 
+#include "base/line.h"
 #include "base/paths.h"
 #include "base/strbuf.h"
 
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_ENGINE = 64 };
+enum { MOST_ENGINE = 64, MOST_LINE = 1 << 20 }; // bytes; servers print prompts, too
 
 // SGLang's line about a batch.
 typedef struct batch {
@@ -220,12 +221,14 @@ static mb_status sglang_line(reader *r, const char *text) {
 // -------------------------------------------------------------------------------------------------
 
 static mb_status read_lines(reader *r, FILE *file, mb_server server) {
-    char *text = NULL;
-    size_t size = 0;
-    mb_status status = MB_OK;
-    while (!status && getline(&text, &size, file) >= 0) {
+    char *text = malloc(MOST_LINE);
+    mb_status status = text ? MB_OK : mb_fail_memory(r->error);
+    for (mb_line next; !status && (next = mb_line_read(file, text, MOST_LINE)) != MB_LINE_NONE;) {
         r->line++;
-        status = server == MB_SERVER_VLLM ? vllm_line(r, text) : sglang_line(r, text);
+        if (next == MB_LINE_TOO_LONG)
+            status = wrong(r, "a line longer than 1 MiB; expected the log of a server");
+        else
+            status = server == MB_SERVER_VLLM ? vllm_line(r, text) : sglang_line(r, text);
     }
     free(text);
     if (!status && ferror(file)) status = mb_fail(r->error, MB_FAILED, "cannot read %s", r->path);

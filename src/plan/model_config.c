@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "plan/model_config.h"
 
-#include "base/paths.h"
 #include "base/strbuf.h"
+#include "plan/json_file.h"
 #include "plan/model_reader.h"
 
 #include <math.h>
@@ -222,21 +222,15 @@ static char *name_of(const char *path) {
     return name.text;
 }
 
+// With the names of all layers that are not quantized some reach half a megabyte.
+enum { MOST_CONFIG = 4 << 20 };
+
 mb_status mb_model_config_read(const char *path, mb_model_config *model, mb_error *error) {
     *model = (mb_model_config){0};
-    json_error_t problem;
-    FILE *file;
-    const mb_status opened = mb_paths_open(path, &file, error);
-    if (opened) return opened;
-    json_t *root = json_loadf(file, JSON_REJECT_DUPLICATES, &problem);
-    fclose(file);
-    if (!root) {
-        if (problem.line > 0)
-            return mb_fail_at(error, MB_BAD_INPUT, path, (unsigned long)problem.line,
-                              "bad JSON at column %d: %s; expected a Hugging Face config.json",
-                              problem.column, problem.text);
-        return mb_fail(error, MB_BAD_INPUT, "%s: %s", path, problem.text);
-    }
+    json_t *root;
+    const mb_status read = mb_json_file_read(path, MOST_CONFIG, JSON_REJECT_DUPLICATES,
+                                             "a Hugging Face config.json", &root, error);
+    if (read) return read;
     const json_t *inner = json_object_get(root, "text_config");
     mb_reader r = {
         .path = path, .outer = root, .inner = json_is_object(inner) ? inner : root, .error = error};

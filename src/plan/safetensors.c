@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "plan/safetensors.h"
 
-#include "base/paths.h"
+#include "plan/json_file.h"
 
 #include <dirent.h>
 #include <jansson.h>
@@ -57,10 +57,9 @@ static mb_status add_file(const char *path, double *bytes, mb_error *error) {
 
 static double total_of_index(const char *folder) {
     char *path = mb_paths_join(folder, "model.safetensors.index.json");
-    FILE *file = NULL;
+    json_t *index = NULL;
     mb_error ignored;
-    json_t *index = path && !mb_paths_open(path, &file, &ignored) ? json_loadf(file, 0, NULL) : NULL;
-    if (file) fclose(file);
+    if (path) mb_json_file_read(path, MOST_HEADER, 0, "an index of tensors", &index, &ignored);
     double total = json_number_value(json_object_get(json_object_get(index, "metadata"), "total_size"));
     if (total < 0) total = 0; // no size: the files themselves are asked
     json_decref(index);

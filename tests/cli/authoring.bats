@@ -218,6 +218,8 @@ END
     run -0 "$MBSAND" repl s.lua --pause-at 0.02 -p fcfs <<<'quit'
     [[ $output == *"t = 0.02 s"* && $output != *ended* ]]
     run -0 "$MBSAND" repl s.lua </dev/null
+    run -2 "$MBSAND" repl s.lua < <(head -c 70000 /dev/zero)
+    says "mbsand: a line longer than 64 KiB; expected a command or Lua"
     fails_with 2 "is not a time of at least 0 seconds" repl s.lua --pause-at x
     fails_with 2 "--section 2: the file has 1" repl s.lua --section 2
     sed -i 's/step:admit/step:admt/' my.lua

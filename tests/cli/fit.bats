@@ -298,6 +298,8 @@ PY
     fails "mbsand: cut.log:4: a line about a batch that is not as SGLang prints it" "$MBSAND" fit --from-sglang-log cut.log
     sed '8s/TP0/DP1 TP0/' sglang.log >ranks.log
     fails "mbsand: ranks.log:8: a line of 'DP1 TP0' among those of 'TP0'; a fit is of one engine: leave the lines of one" "$MBSAND" fit --from-sglang-log ranks.log
+    { cat vllm.log; head -c 1100000 /dev/zero; } >endless.log
+    fails "mbsand: endless.log:$(($(wc -l <vllm.log) + 1)): a line longer than 1 MiB; expected the log of a server" "$MBSAND" fit --from-vllm-log endless.log
     grep -v 'Decode' sglang.log >prompts.log
     fails "mbsand: prompts.log: none of its lines about steps tells tokens, context and time; they are known of decodes of as many requests as in the line before" \
         "$MBSAND" fit --from-sglang-log prompts.log

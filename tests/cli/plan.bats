@@ -457,6 +457,13 @@ assert [(r["gpu"], r["gpus"], r["usd_per_hour"]) for r in rows] == [("h100-80gb"
     says 'there is no GPU "nothing"'
 }
 
+@test "a config.json that ends nowhere" {
+    { printf '{ "model_type": "llama", "rest": "'; head -c 4200000 /dev/zero | tr '\0' x; } >endless.json
+    run "$MBSAND" plan --model ./endless.json --gpu h100-80gb
+    [ "$status" -eq 2 ]
+    [ "$output" = "mbsand: ./endless.json: is larger than 4 MiB" ]
+}
+
 @test "the bundled models are as their config.json, where those are at hand" {
     configs=${MBSAND_DATA:-$root/../shared/data}/models
     [ -d "$configs" ] || skip "no models in ../shared/data or \$MBSAND_DATA"
