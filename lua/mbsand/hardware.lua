@@ -10,7 +10,8 @@ local hardware = {}
 function hardware.complete(node)
   local cluster = node.cluster
   if type(cluster) == "table" and cluster.gpu ~= nil and cluster.model ~= nil and node.latency == nil then
-    node.latency = schema.tag({}, "latency", "latency.roofline", schema.tag_of(node).line)
+    local tag = schema.tag_of(node) or {} -- a group's table is made, and has no line
+    node.latency = schema.tag({}, "latency", "latency.roofline", tag.line)
   end
 end
 
@@ -79,6 +80,32 @@ local function apply_experts(cluster, at)
     at:fail("cluster.gpus = %d cannot be dealt out to groups of cluster.experts.parallel = %d GPUs", cluster.gpus, parallel)
   end
   cluster.group = parallel / cluster.tp
+end
+
+-- Another GPU by --set or --over, where the script says itself how long steps take or how much memory there is: a table that
+-- looks as if the GPU made no difference. node: the scenario, with what was set.
+function hardware.check_outside(node, checked, place)
+  local cluster, at = node.cluster, place:key("cluster", node)
+  if (cluster.gpu == nil) ~= (cluster.model == nil) then return end -- told by hardware.apply
+  local changed = false
+  for _, key in ipairs { "gpu", "model", "tp" } do
+    local here = cluster[key] ~= nil and at:key(key, cluster) or {}
+    if here.prefix then
+      changed = true
+      local kind = checked.latency.kind
+      if kind ~= "latency.roofline" and not schema.set_outside(node, "latency") then
+        here:fail("cluster.%s changes nothing about how long steps take, which %s says here; set what that says too, or add "
+          .. "--set latency=latency.roofline to take it from cluster.gpu and cluster.model", key, kind)
+      end
+      for _, memory in ipairs { "kv_blocks", "kv_tokens", "memory" } do
+        if cluster[memory] ~= nil and not schema.set_outside(cluster, memory) then
+          here:fail("cluster.%s changes nothing about how much memory there is, which cluster.%s says here; set that too, or "
+            .. "add --set cluster.%s=nil to take it from cluster.gpu and cluster.model", key, memory, memory)
+        end
+      end
+    end
+  end
+  if changed and not schema.set_outside(cluster, "name") then checked.cluster.name = nil end -- of the hardware that was
 end
 
 -- Fill in what the description of the hardware says and the scenario does not. steps: its latency model times single steps.

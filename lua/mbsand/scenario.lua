@@ -6,13 +6,14 @@ local links = require "mbsand.links"
 local hardware = require "mbsand.hardware"
 local pipeline = require "mbsand.pipeline"
 local lifecycle = require "mbsand.lifecycle"
+local outside = require "mbsand.outside"
 local policies = require "mbsand.policies"
 local schema = require "mbsand.schema"
 local vocabulary = require "mbsand.vocabulary"
 
 local scenario = {}
 
-local most_values, most_points = 100000, 1000000 -- of an axis, of a sweep
+local most_points = 1000000 -- of a sweep
 
 -- Files ------------------------------------------------------------------------------------------------------
 
@@ -183,137 +184,7 @@ local function sections_of(result, path)
   return sections
 end
 
--- Changes from outside ---------------------------------------------------------------------------------------
-
-local function put(node, path, value, source, fail)
-  local at, parts = node, {}
-  for part in (path .. "."):gmatch("([^.]*)%.") do parts[#parts + 1] = part end
-  local function key(part) -- "2" is the second of a list
-    local number = tonumber(part)
-    if number and at[number] ~= nil then return number end
-    local names = {} -- of a list of groups or classes, whose items are found by these too
-    for i, item in ipairs(at) do
-      if type(item) == "table" and item.name == part then return i end
-      names[i] = type(item) == "table" and type(item.name) == "string" and item.name or nil
-    end
-    if #names > 0 then fail(('there is no "%s" in %s; %s'):format(part, path, schema.suggest(part, names, "there are"))) end
-    return part
-  end
-  for i = 1, #parts - 1 do
-    local next_table = at[key(parts[i])]
-    if next_table == nil then
-      next_table = {}
-      schema.set(at, key(parts[i]), next_table, source)
-    elseif type(next_table) == "string" and (schema.source_of(at)[key(parts[i])] or {}).prefix then -- a kind, and now its keys
-      next_table = schema.tag({}, "word", next_table)
-      schema.set(at, key(parts[i]), next_table, source)
-    elseif type(next_table) ~= "table" then
-      fail(("%s is %s and has no keys"):format(table.concat(parts, ".", 1, i), schema.show(next_table)))
-    end
-    at = next_table
-  end
-  schema.set(at, key(parts[#parts]), value, source)
-end
-
-local unsettable = {
-  policies = "; use --policy NAME to add one, --only NAME to run some",
-  over = "; set the swept key itself, or sweep one with --over KEY=VALUES",
-  report = "",
-}
-
--- "--set key=value": { { path, value, text }, ... }
-local function parse_sets(sets)
-  local result = {}
-  for _, text in ipairs(sets) do
-    local path, value = text:match("^([%w_.]+)=(.*)$")
-    if not path or path:find("%.%.") or path:sub(1, 1) == "." or path:sub(-1) == "." then
-      error({ mbsand = ("--set %s: expected key=value, as in --set cluster.gpus=8"):format(text) }, 0)
-    end
-    local instead = unsettable[path:match("^[%w_]+")]
-    if instead then error({ mbsand = ("--set %s: %s cannot be set so%s"):format(text, path, instead) }, 0) end
-    result[#result + 1] = { path = path, value = policies.parse_value(value), text = text }
-  end
-  return result
-end
-
--- `over`, checked: { { path, values }, ... }. A key that --set names takes its values from there.
-local function read_axes(node, place, sets)
-  local axes = {}
-  if node.over == nil then return axes end
-  local at = place:key("over", node)
-  local example = 'over = { { "cluster.gpus", { 1, 2, 4 } } }'
-  if type(node.over) ~= "table" then at:fail("over is %s; expected %s", schema.show(node.over), example) end
-  local list = type(node.over[1]) == "string" and { node.over } or node.over -- a single axis needs no outer braces
-  for key in pairs(list) do
-    if type(key) ~= "number" then at:fail("over is a list, and has the key %s; expected %s", schema.show(key), example) end
-  end
-  for i, axis in ipairs(list) do
-    if type(axis) ~= "table" or type(axis[1]) ~= "string" or type(axis[2]) ~= "table" or #axis[2] == 0 then
-      at:fail("item %d of over is not { key, { values } }; expected %s", i, example)
-    end
-    local values, line = axis[2], { line = at.line }
-    for _, set in ipairs(sets) do
-      if set.path == axis[1] then
-        values, line, set.used = type(set.value) == "table" and set.value or { set.value },
-          { prefix = "--set " .. set.text }, true
-      end
-    end
-    axes[i] = { path = axis[1], values = values, source = line }
-  end
-  return axes
-end
-
--- "1..32:x2", "0.1..0.5:0.1", "4..1:-1": from the first to at most the last, by a step (1) or a factor. What is no range
--- is a value.
-local function expand(item, fail)
-  local low, high, by = item:match("^([%deE+-]+%.?[%deE+-]*)%.%.([^:]+):?(.*)$")
-  if not low then return { policies.parse_value(item) } end
-  local factor = by:match("^x(.+)$")
-  local first, last, step = tonumber(low), tonumber(high), tonumber(factor or (by == "" and "1" or by))
-  if not (first and last and step) then
-    fail(("'%s' is no range; expected first..last, first..last:step or first..last:xfactor, as in 1..32:x2"):format(item))
-  end
-  local towards = factor and (step - 1) * (first > 0 and 1 or -1) or step
-  if towards == 0 or (towards > 0) ~= (last >= first) or (factor and (step <= 0 or first * last <= 0)) then
-    fail(("'%s' never gets from %s to %s"):format(item, low, high))
-  end
-  local values, slack, value = {}, 1e-9 * math.max(math.abs(first), math.abs(last)), first
-  while towards > 0 and value <= last + slack or towards < 0 and value >= last - slack do
-    if #values == most_values then fail(("'%s' has more than %d values"):format(item, most_values)) end
-    values[#values + 1] = tonumber(("%.12g"):format(value)) -- 0.3, not 0.30000000000000004
-    value = factor and first * step ^ #values or first + #values * step
-  end
-  return values
-end
-
--- "--over key=a,b,c": axes beside those of the scenario, or in the place of one of them.
-local function add_overs(axes, overs, sets)
-  for _, text in ipairs(overs) do
-    local source = { prefix = "--over " .. text }
-    local function fail(sentence) error({ mbsand = source.prefix .. ": " .. sentence }, 0) end
-    local path, list = text:match("^([%w_.]+)=(.+)$")
-    if path == "seeds" then fail("seeds are no axis; use --seeds N") end
-    if not path or unsettable[path] or path:find("%.%.") or path:sub(1, 1) == "." or path:sub(-1) == "." then
-      fail(path and unsettable[path] and path .. " cannot be swept"
-        or "expected key=value,value,... or key=first..last, as in --over cluster.gpus=1,2,4")
-    end
-    local axis = { path = path, values = {}, source = source, given = true }
-    for item in (list .. ","):gmatch("([^,]*),") do
-      for _, value in ipairs(expand(item, fail)) do table.insert(axis.values, value) end
-    end
-    for _, set in ipairs(sets) do
-      if set.path == path then fail(("--set %s gives the same key one value"):format(set.text)) end
-    end
-    local at = #axes + 1
-    for i, other in ipairs(axes) do
-      if other.path == path then
-        if other.given then fail(path .. " is swept twice") end
-        at = i
-      end
-    end
-    axes[at] = axis
-  end
-end
+-- Points ------------------------------------------------------------------------------------------------------
 
 local function count_points(axes, place)
   local count = 1
@@ -475,6 +346,7 @@ local function build_groups(context, parts, checked, place)
     if group.latency.kind == "latency.custom" and group.latency.time ~= checked.latency.time then
       part.place:fail("latency.custom stands for all groups: expected it as the scenario's latency")
     end
+    hardware.check_outside(part.node, group, part.place)
     build_hardware(context, part.node, group, part.place)
     checked.groups[i] = group
     cluster.replicas = cluster.replicas + group.cluster.replicas
@@ -483,21 +355,10 @@ local function build_groups(context, parts, checked, place)
   groups.check(checked.groups, place)
 end
 
-local function build_experiment(context, original, axes, point)
+local function assemble(context, original, changes)
   local node = schema.copy(original)
   local place = schema.place(context.path, context.lines, schema.tag_of(original).line or context.first_line)
-  local swept, forced = {}, {}
-  local function apply(path, value, source, params)
-    local function fail(text)
-      error({ mbsand = ("%s: %s"):format(source.prefix or (context.path .. ":" .. source.line), text) }, 0)
-    end
-    local name = path:match("^params%.([%w_]+)$")
-    if name then params[name] = value else put(node, path, schema.copy(value), source, fail) end
-  end
-  for i, axis in ipairs(axes) do apply(axis.path, point[i], axis.source, swept) end
-  for _, set in ipairs(context.sets) do
-    if not set.used then apply(set.path, set.value, { prefix = "--set " .. set.text }, forced) end
-  end
+  local swept, forced = outside.apply(node, changes, context.path)
   hardware.complete(node)
   local parts, whole = groups.read(node, place), node
   if parts then -- what of the cluster is no group's
@@ -512,6 +373,7 @@ local function build_experiment(context, original, axes, point)
   if parts then
     build_groups(context, parts, checked, place)
   else
+    hardware.check_outside(node, checked, place)
     build_hardware(context, node, checked, place)
     checked.groups = { { cluster = checked.cluster, latency = checked.latency } }
   end
@@ -524,6 +386,11 @@ local function build_experiment(context, original, axes, point)
   checked.where = place:where()
   checked.before, checked.after = describe.experiment(checked)
   return checked, node
+end
+
+local function build_experiment(context, original, axes, point)
+  local changes = outside.changes(axes, point, context.sets)
+  return outside.build(changes, context.path, function(some) return assemble(context, original, some) end)
 end
 
 local function build_point(context, original, axes, index)
@@ -541,8 +408,8 @@ end
 local function build_section(context, original)
   for _, set in ipairs(context.sets) do set.used = nil end
   local place = schema.place(context.path, context.lines, schema.tag_of(original).line or context.first_line)
-  local axes = read_axes(original, place, context.sets)
-  add_overs(axes, context.overs, context.sets)
+  local axes = outside.read_axes(original, place, context.sets)
+  outside.add_overs(axes, context.overs, context.sets)
   local section, before = { points = {} }, context.points
   local count = count_points(axes, place)
   context.points = before + count
@@ -574,7 +441,7 @@ function scenario.load(path, text, native, overrides)
   local context = {
     path = path, lines = split_lines(text), native = native, added = overrides.policies or {},
     locate = make_locate(path, native), modules = {}, only = policies.parse_only(overrides.only),
-    sets = parse_sets(overrides.sets or {}), overs = overrides.overs or {}, first_line = 1, files = {},
+    sets = outside.parse_sets(overrides.sets or {}), overs = overrides.overs or {}, first_line = 1, files = {},
     points = 0, first = overrides.first or 1, most = overrides.most or math.huge,
   }
   for number, line in ipairs(context.lines) do

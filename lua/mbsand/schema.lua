@@ -27,6 +27,16 @@ function schema.source_of(tbl)
   return sources[tbl] or {}
 end
 
+-- Was tbl[key], or anything in it, given on the command line?
+function schema.set_outside(tbl, key)
+  local source, inner = schema.source_of(tbl)[key], tbl[key]
+  if source and source.prefix then return true end
+  for name in pairs(type(inner) == "table" and inner or {}) do
+    if schema.set_outside(inner, name) then return true end
+  end
+  return false
+end
+
 function schema.copy(value)
   if type(value) ~= "table" then return value end
   local result = {}

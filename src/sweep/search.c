@@ -320,6 +320,12 @@ static void job_done(void *context, unsigned worker, const mb_job *job) {
     own->outcome = (mb_outcome){0};
 }
 
+// What is wrong, without the option that makes it so: the reason stands beside the choice.
+static const char *without_option(const char *message) {
+    const char *end = strncmp(message, "--set ", 6) == 0 ? strstr(message, ": ") : NULL;
+    return end ? end + 2 : message;
+}
+
 // One combination at the low end. Of several, one that does not run is not an error of all.
 static mb_status try_choice(search *all, size_t choice, mb_error *refused, mb_error *error) {
     mb_search_result *result = all->result;
@@ -335,7 +341,7 @@ static mb_status try_choice(search *all, size_t choice, mb_error *refused, mb_er
         return status;
     }
     mb_scenario_free(scenario);
-    result->reasons[choice] = mb_strdup(refused->message);
+    result->reasons[choice] = mb_strdup(without_option(refused->message));
     return result->reasons[choice] ? MB_OK : mb_fail_memory(error);
 }
 

@@ -49,7 +49,7 @@ return P
 LUA
     run "$MBSAND" s.lua -q -p see.lua
     [[ $output == *"see: 1 llama-3.1-70b h200-141gb 2 1"*"see: 2 llama-3.1-8b h200-141gb 1 1"* ]]
-    run "$MBSAND" s.lua -q -p see.lua --set cluster.groups.small.gpu=l40s-48gb
+    run "$MBSAND" s.lua -q -p see.lua --set cluster.groups.small.gpu=l40s-48gb --set latency.base=0.010
     [[ $output == *"see: 1 llama-3.1-70b h200-141gb 2 1"*"see: 2 llama-3.1-8b l40s-48gb 1 1"* ]]
     sed -i 's/print(r.id.*/r.model = "x" end/' see.lua
     run "$MBSAND" s.lua -q -p see.lua

@@ -192,7 +192,7 @@ assert "decodes 16 %" in json.dumps(json.load(sys.stdin))'
     cmp jump.txt step.txt
     run "$MBSAND" cluster.lua --quiet --set cluster.model=llama-3-70b --set cluster.tp=1
     [ "$status" -eq 2 ]
-    says "cluster.lua:3: llama-3-70b does not fit on h100-80gb: 131.4 GiB of weights per GPU, but room for 68.98 of its 79.19 GiB"
+    says "mbsand: --set cluster.model=llama-3-70b: llama-3-70b does not fit on h100-80gb: 131.4 GiB of weights per GPU, but room for 68.98 of its 79.19 GiB"
     says "it fits on 2 of them (tp = 2)"
     run "$MBSAND" cluster.lua --quiet --set cluster.gpus=7
     [ "$status" -eq 2 ]

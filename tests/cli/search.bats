@@ -100,7 +100,7 @@ END
     read -r cost kind count <<<"$best"
     output=$(<one.txt)
     says "$(printf 'Cheapest for sarathi: cluster.gpu=%s with cluster.gpus=%d, %.2f USD an hour.' "$kind" "$count" "$cost")"
-    says "warning: cluster.gpu=p100-16gb does not run: kinds.lua:2: llama-3.1-8b does not fit on p100-16gb"
+    says "warning: cluster.gpu=p100-16gb does not run: llama-3.1-8b does not fit on p100-16gb"
     says "warning: cluster.gpu=rtx-4090-24gb has no price"
     says "step times are a roofline's"
     grep -q "does not fit on p100-16gb" err

@@ -268,6 +268,49 @@ override("policies=x", "--set policies=x: policies cannot be set so; use --polic
 override("workload.prompt.min=4", "--set workload.prompt.min=4: workload.prompt is 100 and has no keys")
 override("workload.arrivals.rate=-5",
   "--set workload.arrivals.rate=-5: workload.arrivals.rate is -5; expected a number above 0 (requests per second)")
+-- What only the option makes wrong is the option's mistake, whatever line of the script it does not go with.
+override("cluster.gpu=h100-80gb",
+  "--set cluster.gpu=h100-80gb: cluster.gpu and cluster.model go together, and cluster.model is missing")
+override("cluster.model=llama-3-8b",
+  "--set cluster.model=llama-3-8b: cluster.gpu and cluster.model go together, and cluster.gpu is missing")
+override("cluster.tp=3", "--set cluster.tp=3: cluster.tp changes nothing about how long steps take, which latency.batch says "
+  .. "here; set what that says too, or add --set latency=latency.roofline to take it from cluster.gpu and cluster.model")
+override("cluster.kv_blocks=8", '--set cluster.kv_blocks=8: cluster.kv_blocks needs cluster.kv = "paged"')
+override("workload.limit=nil",
+  "--set workload.limit=nil: synthetic needs limit (how many requests) or until_time (seconds); without one it never ends")
+over("cluster.gpu=a,b", "--over cluster.gpu=a,b: cluster.gpu and cluster.model go together, and cluster.model is missing")
+do -- not the script's own, and of two the one that is to blame, or both
+  local bad = with(4, "  cluster = { gpus = 2, kv_blocks = 10 },")
+  local _, said = load(bad, { "seeds=2" })
+  equal("a script's own mistake", said, 's.lua:4: cluster.kv_blocks needs cluster.kv = "paged"')
+  _, said = load(table.concat(GOOD, "\n"), { "seeds=2", "cluster.kv_blocks=8", "title=a" })
+  equal("the one of three", said, '--set cluster.kv_blocks=8: cluster.kv_blocks needs cluster.kv = "paged"')
+  _, said = load(table.concat(GOOD, "\n"), { "cluster.gpus=3", "cluster.experts.parallel=2" })
+  equal("either of two", said and said:match("^(%-%-set.-): "), "--set cluster.experts.parallel=2")
+end
+
+-- Another GPU, where the script says itself how long steps take, would change nothing and look as if it had.
+do
+  local card = with(4, '  cluster = { gpu = "h100-80gb", model = "llama-3-8b", kv_tokens = 1000, name = "mine" },')
+  local figures = { tokens = 5000, gpu_title = "A", model = "M", model_path = "m.json", token_bytes = 1, roofline = {} }
+  native.plan = function() return figures end
+  local _, said = load(card, { "cluster.gpu=a100-80gb" })
+  equal("a GPU that says nothing of times", said,
+    "--set cluster.gpu=a100-80gb: cluster.gpu changes nothing about how long steps take, which latency.batch says here; set "
+      .. "what that says too, or add --set latency=latency.roofline to take it from cluster.gpu and cluster.model")
+  _, said = load(card, { "cluster.gpu=a100-80gb", "latency=latency.roofline" })
+  equal("nor of memory", said,
+    "--set cluster.gpu=a100-80gb: cluster.gpu changes nothing about how much memory there is, which cluster.kv_tokens says "
+      .. "here; set that too, or add --set cluster.kv_tokens=nil to take it from cluster.gpu and cluster.model")
+  local now = first(card, { "cluster.gpu=a100-80gb", "latency=latency.roofline", "cluster.kv_tokens=nil" }).cluster
+  equal("nil takes a key out", now.kv_tokens, 5000)
+  equal("and the name was that of the other", now.name, "A, M")
+  equal("as it stands", first(card).cluster.name, "mine")
+  local two = with(4, '  cluster = { model = "llama-3-8b", groups = { { name = "a", gpus = 1, gpu = "h100-80gb" } } },')
+    :gsub("  latency = [^\n]*", "")
+  equal("a group's GPU times its steps", first(two).groups[1].latency.kind, "latency.roofline")
+  native.plan = nil
+end
 
 local text = table.concat(GOOD, "\n")
 equal("set a text with a comma", first(text, { "title=a,b" }).title, "a,b")
