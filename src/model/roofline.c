@@ -23,7 +23,7 @@ static void count_pairs(const mb_model_config *m, mb_roofline *r, double share) 
     const double every = (double)m->attention_layers * m->heads * share;
     r->prefill_pair_flops = every * 2 * ((double)m->head_dim + m->value_dim);
     r->decode_pair_flops = r->prefill_pair_flops;
-    if (m->kv_lora_rank) // decodes work on the compressed tokens
+    if (m->latent_kv) // decodes work on the compressed tokens
         r->decode_pair_flops = every * 2 * (2.0 * m->kv_lora_rank + m->rope_dim);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "plan/budget.h"
 
+#include "plan/kv_groups.h"
 #include "plan/vllm.h"
 
 #include <math.h>
@@ -49,24 +50,37 @@ static uint64_t round_up(uint64_t tokens, uint32_t block) {
 static double even_share(const mb_plan *plan) {
     if (plan->rules != MB_RULES_KAITO_2026) return 1.0 / plan->tp;
     const uint32_t node = plan->gpu->per_node ? plan->gpu->per_node : 1;
-    return plan->model->kv_lora_rank ? 1 : 1.0 / (plan->tp < node ? plan->tp : node);
+    return plan->model->latent_kv ? 1 : 1.0 / (plan->tp < node ? plan->tp : node);
 }
 
-// KV memory of `tokens` tokens on one GPU, without a request's state.
-static double kv_bytes(const mb_plan *plan, uint64_t tokens, uint64_t kept) {
+// KV memory of `tokens` tokens in so many layers without and with a window on one GPU, without a request's
+// state.
+static double layers_bytes(const mb_plan *plan, uint32_t without, uint32_t with, uint64_t tokens,
+                           uint64_t kept) {
     const bool even = CONVENTIONS[plan->rules].even;
-    const double bytes = mb_model_kv_bytes(plan->model, value_bytes(plan), tokens, kept, even ? 1 : plan->tp);
+    mb_model_config m = *plan->model;
+    m.kv_layers = without + with;
+    m.window_layers = with;
+    const double bytes = mb_model_kv_bytes(&m, value_bytes(plan), tokens, kept, even ? 1 : plan->tp);
     return even ? bytes * even_share(plan) : bytes;
+}
+
+// Whether layers with a window keep less than all: not beside others before the engine had groups.
+static bool counts_windows(const mb_plan *plan) {
+    const mb_model_config *m = plan->model;
+    const bool alone = m->window_layers == m->kv_layers;
+    return CONVENTIONS[plan->rules].windows && m->window_layers > 0 && (alone || mb_vllm_has_groups(plan));
 }
 
 // Memory of one user with `tokens` tokens on one GPU. A layer with a window holds, while a prompt is
 // computed, the window before the step's first token and all tokens of the step.
 static double user_bytes(const mb_plan *plan, uint64_t tokens) {
     const convention *c = &CONVENTIONS[plan->rules];
-    const uint64_t whole = c->whole_blocks ? round_up(tokens, plan->block) : tokens;
+    const mb_kv_groups g = mb_kv_groups_of(plan, value_bytes(plan));
+    const uint64_t whole = c->whole_blocks ? round_up(tokens, g.block) : tokens;
     const uint64_t kept = (uint64_t)plan->model->window + mb_plan_step_tokens(plan) - 1;
-    return kv_bytes(plan, whole, c->windows ? kept : UINT64_MAX) +
-           mb_model_state_bytes(plan->model) / plan->tp;
+    return layers_bytes(plan, g.whole, g.window, whole, counts_windows(plan) ? kept : UINT64_MAX) +
+           g.state * g.state_layer_bytes;
 }
 
 // As whole as 2^53 allows, with room for rounding: bytes are whole multiples of one another in exact
@@ -139,13 +153,14 @@ static mb_budget budget_of_stage(const mb_plan *plan) {
             or_else(plan->activation_bytes, vllm ? mb_vllm_activation(plan) : c->activation_gib * GIB),
         .runtime = or_else(plan->runtime_bytes, vllm ? mb_vllm_runtime(plan) : c->runtime_gib * GIB),
         .estimated = vllm && !plan->blocks && isnan(plan->activation_bytes) && isnan(plan->runtime_bytes),
-        .windows = c->windows && plan->model->window_layers > 0};
+        .windows = counts_windows(plan)};
     b.held_back = (1 - b.utilization) * b.memory;
     b.weights = weights_of(plan) * c->weight_factor;
     const mb_parameters parameters = mb_model_parameters(plan->model);
     b.parameters = on_a_gpu(plan, parameters.total, parameters.experts);
     if (plan->rules == MB_RULES_KAITO_2026 && isnan(plan->activation_bytes)) b.activation = 0.05 * b.weights;
-    b.token_bytes = kv_bytes(plan, 1, UINT64_MAX);
+    const mb_model_config *m = plan->model;
+    b.token_bytes = layers_bytes(plan, m->kv_layers - m->window_layers, m->window_layers, 1, UINT64_MAX);
     b.pool = b.memory * b.utilization - b.weights - b.activation - b.runtime;
     const double block_bytes = b.token_bytes * plan->block;
     if (plan->blocks) b.pool = (double)plan->blocks * block_bytes;
@@ -208,7 +223,7 @@ static bool is_falcon(const mb_model_config *m) {
 bool mb_plan_divides(const mb_plan *plan, uint32_t gpus) {
     const mb_model_config *m = plan->model;
     if (is_kaito(plan)) return gpus == 1 || !is_falcon(m);
-    const bool deals = m->kv_lora_rank || m->kv_heads % gpus == 0 || gpus % m->kv_heads == 0;
+    const bool deals = m->latent_kv || m->kv_heads % gpus == 0 || gpus % m->kv_heads == 0;
     return m->heads % gpus == 0 && deals;
 }
 
@@ -264,6 +279,12 @@ mb_status mb_plan_check(const mb_plan *plan, mb_error *error) {
             "%s is quantised by \"%s\", which is not understood: the size of its weights would be a guess; "
             "say it (--weights-gib), or the bytes of each (--weights, weight_precision)",
             m->name, m->quant_name);
+    if (plan->rules == MB_RULES_VLLM && m->latent_kv && !mb_vllm_has_latents(plan))
+        return mb_fail(
+            error, MB_BAD_INPUT,
+            "vLLM before 0.7 kept the keys and values of %s whole, not compressed: what it held then is not "
+            "known here",
+            m->name);
     const mb_status status = check_division(plan, error);
     return status ? status : check_stages(plan, error);
 }

@@ -37,6 +37,7 @@ typedef struct mb_model_config {
     double dtype_bytes;     // of torch_dtype
     // Multi-head latent attention; kv_lora_rank 0: none.
     uint32_t kv_lora_rank, q_lora_rank, rope_dim, nope_dim, value_dim;
+    bool latent_kv; // its compressed tokens are what is kept; false: the keys and values of every head
     // Indexers that choose what latent attention reads, one a layer: heads, and values of a key.
     uint32_t index_heads, index_dim;
     // Layers with attention; those of them that keep keys and values of their own (others borrow a layer's);

@@ -90,6 +90,11 @@ static void read_latent_attention(mb_reader *r, mb_model_config *m) {
     m->nope_dim = MB_NEEDED(r, "qk_nope_head_dim");
     m->value_dim = MB_NEEDED(r, "v_head_dim");
     m->head_dim = m->rope_dim + m->nope_dim;
+    m->latent_kv = !(r->family->traits & MB_EXPANDED);
+    if (!m->latent_kv) { // values padded to the width of keys
+        m->kv_heads = m->wide_kv_heads = m->heads;
+        m->wide_head_dim = m->head_dim;
+    }
     if (!has(r, MB_INDEXER)) return;
     m->index_heads = OR_USUAL(r, strcmp(m->model_type, "glm_moe_dsa") == 0 ? 32 : 64, "index_n_heads");
     m->index_dim = OR_USUAL(r, 128, "index_head_dim");

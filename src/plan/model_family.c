@@ -22,7 +22,7 @@ enum {
 // From the configuration classes and layers of transformers 5 and vLLM 0.2x. A type that is not here is
 // refused: whoever adds one has read its layers.
 static const mb_family FAMILIES[] = {
-    {"", PLAIN | MB_WINDOW_EVERY, MB_EXPERTS | MB_LATENT | MB_WINDOWS, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+    {"", PLAIN, MB_EXPERTS | MB_LATENT | MB_WINDOWS, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
     {"apertus", MB_UNGATED | MB_HEAD_NORMS, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
     {"aquila", PLAIN, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
     {"arcee", MB_UNGATED, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
@@ -83,7 +83,7 @@ static const mb_family FAMILIES[] = {
     {"llama4_text", PLAIN, MB_EXPERTS | MB_CHUNKS, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
     {"mimo", MB_QKV_BIAS, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
     {"minicpm", MB_TIED, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-    {"minicpm3", PLAIN, MB_LATENT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+    {"minicpm3", MB_TIED | MB_EXPANDED, MB_LATENT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
     {"minimax", PLAIN, MB_EXPERTS | MB_LIGHTNING, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
     {"minimax_m1", PLAIN, MB_EXPERTS | MB_LIGHTNING, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
     {"minimax_m2", MB_HEAD_NORMS | MB_ROUTER_BIAS, MB_EXPERTS | MB_LIGHTNING, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},

@@ -24,6 +24,7 @@ enum {
     MB_WINDOW_EVERY = 1 << 16, // all have, where there is one
     MB_WINDOW_ASKED = 1 << 17, // only with use_sliding_window, and from layer max_window_layers on
     MB_ONE_KV_HEAD = 1 << 18,  // multi_query unless the file says otherwise
+    MB_EXPANDED = 1 << 19,     // latent attention whose keys and values engines keep whole, head by head
 };
 
 // Features: what its keys may speak of.

@@ -166,8 +166,7 @@ static void windows(mb_reader *r, const mb_model_config *m, kind *kinds) {
 }
 
 static void fill_kinds(mb_reader *r, const mb_model_config *m, kind *kinds) {
-    const bool asked =
-        !(r->family->traits & MB_WINDOW_ASKED) || mb_reader_flag(r, "use_sliding_window", false);
+    const bool asked = mb_reader_flag(r, "use_sliding_window", !(r->family->traits & MB_WINDOW_ASKED));
     const char *key = mb_reader_get(r, "layer_types") ? "layer_types" : "layers_block_type";
     const json_t *names = mb_reader_get(r, key);
     if (names)

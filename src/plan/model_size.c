@@ -127,16 +127,15 @@ double mb_model_expert_bytes(const mb_model_config *m, double bytes_per_weight) 
 // ---------------------------------------------------------------------------------------------
 
 uint64_t mb_model_kv_values(const mb_model_config *m) {
-    return m->kv_lora_rank ? (uint64_t)m->kv_lora_rank + m->rope_dim
-                           : 2 * (uint64_t)m->kv_heads * m->head_dim;
+    return m->latent_kv ? (uint64_t)m->kv_lora_rank + m->rope_dim : 2 * (uint64_t)m->kv_heads * m->head_dim;
 }
 
 uint64_t mb_model_wide_kv_values(const mb_model_config *m) {
-    return m->kv_lora_rank ? mb_model_kv_values(m) : 2 * (uint64_t)m->wide_kv_heads * m->wide_head_dim;
+    return m->latent_kv ? mb_model_kv_values(m) : 2 * (uint64_t)m->wide_kv_heads * m->wide_head_dim;
 }
 
 static double share(const mb_model_config *m, uint32_t kv_heads, uint32_t gpus) {
-    return m->kv_lora_rank ? 1 : 1.0 / (gpus < kv_heads ? gpus : kv_heads);
+    return m->latent_kv ? 1 : 1.0 / (gpus < kv_heads ? gpus : kv_heads);
 }
 
 double mb_model_kv_bytes(const mb_model_config *m, double bytes_per_value, uint64_t tokens, uint64_t kept,

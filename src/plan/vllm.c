@@ -1,13 +1,23 @@
 // SPDX-License-Identifier: MIT
 #include "plan/vllm.h"
 
+#include "plan/model_size.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #define GIB 1073741824.0
-// The second engine; the sampler that does not sort; CUDA graphs count.
-enum { FIRST_V1 = 8, FIRST_UNSORTED = 17, FIRST_WITH_GRAPHS = 21, TODAY = 21 };
+// Latent attention; the second engine; groups of layers of a kind; the sampler that does not sort; CUDA
+// graphs count.
+enum {
+    FIRST_WITH_LATENTS = 7,
+    FIRST_V1 = 8,
+    FIRST_WITH_GROUPS = 10,
+    FIRST_UNSORTED = 17,
+    FIRST_WITH_GRAPHS = 21
+};
+enum { FIRST_UNEVEN_GROUPS = 21, TODAY = 21 };
 
 static uint32_t version_of(const mb_plan *plan) {
     return plan->version ? plan->version : TODAY;
@@ -32,6 +42,17 @@ uint32_t mb_plan_step_tokens(const mb_plan *plan) {
 uint32_t mb_plan_step_requests(const mb_plan *plan) {
     if (plan->step_requests) return plan->step_requests;
     return version_of(plan) >= FIRST_V1 && is_large(plan->gpu) ? 1024 : 256;
+}
+
+bool mb_vllm_has_groups(const mb_plan *plan) {
+    const mb_model_config *m = plan->model;
+    const bool uneven = m->window_layers > 0 && m->window_layers < m->kv_layers &&
+                        mb_model_wide_kv_values(m) != mb_model_kv_values(m);
+    return version_of(plan) >= (uneven ? FIRST_UNEVEN_GROUPS : FIRST_WITH_GROUPS);
+}
+
+bool mb_vllm_has_latents(const mb_plan *plan) {
+    return version_of(plan) >= FIRST_WITH_LATENTS;
 }
 
 double mb_vllm_utilization(const mb_plan *plan) {

@@ -13,6 +13,14 @@ uint32_t mb_plan_step_requests(const mb_plan *plan);
 // "0.21 or later", "0.19": whose defaults count.
 void mb_plan_version(const mb_plan *plan, char text[24]);
 
+// Whether KV memory is dealt out to groups of layers of a kind: since 0.10, and since 0.21 where layers
+// without a window have other heads (Gemma 4: vLLM issue 43308). Else layers with a window, beside others,
+// keep everything.
+bool mb_vllm_has_groups(const mb_plan *plan);
+
+// Whether latent attention keeps compressed tokens: since 0.7.
+bool mb_vllm_has_latents(const mb_plan *plan);
+
 double mb_vllm_utilization(const mb_plan *plan);
 // Bytes per GPU: the larger of a step's activations and of the sampler's copies.
 double mb_vllm_activation(const mb_plan *plan);

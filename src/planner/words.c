@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "planner/words.h"
 
+#include "plan/kv_groups.h"
 #include "plan/vllm.h"
 #include "report/format.h"
 
@@ -54,7 +55,7 @@ void mb_plan_add_formula(mb_strbuf *out, const mb_plan_row *row, bool on_each) {
     const double bytes = row->plan.bytes_per_value > 0 ? row->plan.bytes_per_value : m->dtype_bytes;
     const uint32_t whole = m->kv_layers - m->window_layers;
     mb_plan_add_count(out, mb_model_kv_bytes(m, bytes, 1, UINT64_MAX, 1));
-    if (m->kv_lora_rank)
+    if (m->latent_kv)
         mb_strbuf_printf(out, " = %u layers x (%u compressed + %u rotary) x %g bytes", m->kv_layers,
                          m->kv_lora_rank, m->rope_dim, bytes);
     else if (whole && m->window_layers && mb_model_wide_kv_values(m) != mb_model_kv_values(m))
@@ -80,4 +81,9 @@ void mb_plan_add_formula(mb_strbuf *out, const mb_plan_row *row, bool on_each) {
         mb_plan_add_count(out, mb_model_state_bytes(m));
         mb_strbuf_add(out, " bytes per user, however long");
     }
+    const mb_kv_groups g = mb_kv_groups_of(&row->plan, bytes);
+    if (row->plan.pipeline > 1 || (!g.padding && g.block == row->plan.block)) return;
+    mb_strbuf_printf(out, "; laid out in groups of %u layers", g.size);
+    if (g.padding) mb_strbuf_printf(out, ", %u more to fill them", g.padding);
+    if (g.block > row->plan.block) mb_strbuf_printf(out, ", in blocks of %u tokens", g.block);
 }

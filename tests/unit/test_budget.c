@@ -5,6 +5,7 @@
 
 #include "base/paths.h"
 #include "base/strbuf.h"
+#include "plan/kv_groups.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -385,12 +386,88 @@ static void counted_elsewhere(void **state) {
     assert_int_equal(models, 46);
 }
 
+// Layers of several kinds, as vLLM lays them out: block sizes that its logs name ("Setting attention block
+// size to 544 tokens", ... 784), and what they say of concurrency (issue 40691: Qwen3.5-27B, 0.19, 33.04
+// requests of 32,768 tokens in 1,487 blocks, each 42 of tokens and 3 of states).
+static void groups_of_layers(void **state) {
+    (void)state;
+    static const struct {
+        const char *model;
+        uint32_t tp, size, whole, window, state, padding, block;
+    } cases[] = {
+        {"qwen3-next-80b-a3b", 1, 12, 12, 0, 36, 0, 544},
+        {"qwen3-next-80b-a3b", 2, 12, 12, 0, 36, 0, 544},
+        {"qwen3.5-27b", 1, 16, 16, 0, 48, 0, 784},
+        {"gemma-3-27b-it", 1, 10, 10, 60, 0, 8, 16}, // 52 with a window are dealt out to six groups
+        {"gpt-oss-20b", 1, 12, 12, 12, 0, 0, 16},
+        {"llama-3-8b", 1, 0, 32, 0, 0, 0, 16},
+    };
+    const mb_gpu gpu = {.name = "g", .memory_bytes = 80 * GIB, .per_node = 8};
+    mb_model_config m;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        open_model(cases[i].model, &m);
+        mb_plan plan = make_plan(&m, &gpu, MB_RULES_VLLM, 8192, 1);
+        plan.tp = cases[i].tp;
+        const mb_kv_groups g = mb_kv_groups_of(&plan, 2);
+        assert_int_equal(g.size, cases[i].size);
+        assert_int_equal(g.whole, cases[i].whole);
+        assert_int_equal(g.window, cases[i].window);
+        assert_int_equal(g.state, cases[i].state);
+        assert_int_equal(g.padding, cases[i].padding);
+        assert_int_equal(g.block, cases[i].block);
+        mb_model_config_deinit(&m);
+    }
+    open_model("qwen3.5-27b", &m);
+    mb_plan plan = make_plan(&m, &gpu, MB_RULES_VLLM, 32768, 33);
+    plan.version = 19;
+    plan.bytes_per_weight = 1e-9;
+    plan.activation_bytes = plan.runtime_bytes = 0;
+    plan.utilization = 1;
+    plan.memory_bytes = 1e3 + 1487.0 * 16 * 784 * 4096; // 33.04 times 45 blocks of 16 layers
+    mb_budget b = mb_budget_of(&plan);
+    assert_int_equal(b.users, 33);
+    assert_true(fabs(b.used / 33 / (45.0 * 16 * 784 * 4096) - 1) < 1e-12);
+    plan.rules = MB_RULES_KAITO; // no layout there: tokens and states as they are
+    b = mb_budget_of(&plan);
+    assert_true(fabs(b.used / 33 / (32768.0 * 65536 + 153944064) - 1) < 1e-12);
+    mb_model_config_deinit(&m);
+    open_model("deepseek-v3", &m);
+    plan = make_plan(&m, &gpu, MB_RULES_VLLM, 8192, 1);
+    plan.version = 6;
+    mb_error error;
+    assert_int_equal(mb_plan_check(&plan, &error), MB_BAD_INPUT);
+    plan.version = 7;
+    assert_int_equal(mb_plan_check(&plan, &error), MB_OK);
+    mb_model_config_deinit(&m);
+    // Before there were groups a window beside other layers saved nothing; of Gemma 4, whose layers have
+    // heads of two widths, until 0.21 (issue 43308).
+    static const struct {
+        const char *model;
+        uint32_t version;
+        bool windows;
+    } since[] = {{"gemma-3-27b-it", 9, false},
+                 {"gemma-3-27b-it", 10, true},
+                 {"gemma-4-31b-it", 20, false},
+                 {"gemma-4-31b-it", 21, true},
+                 {"mistral-7b-v0.1", 6, true}};
+    for (size_t i = 0; i < sizeof since / sizeof *since; i++) {
+        open_model(since[i].model, &m);
+        plan = make_plan(&m, &gpu, MB_RULES_VLLM, 8192, 1);
+        plan.version = since[i].version;
+        b = mb_budget_of(&plan);
+        assert_int_equal(b.windows, since[i].windows);
+        if (!b.windows) assert_true(b.used == 8192 * b.token_bytes);
+        mb_model_config_deinit(&m);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(kaito),
         cmocka_unit_test(tutorial),
         cmocka_unit_test(origin),
         cmocka_unit_test(vllm),
+        cmocka_unit_test(groups_of_layers),
         cmocka_unit_test(stages),
         cmocka_unit_test(dealt_experts),
         cmocka_unit_test(inside_nodes),

@@ -239,7 +239,8 @@ static void roofline(void **state) {
 static void roofline_of_mixtures(void **state) {
     (void)state;
     mb_model_config m = read_model(
-        "{ " SIZES ", \"num_local_experts\": 8, \"num_experts_per_tok\": 2, \"sliding_window\": 100 }");
+        "{ " SIZES ", \"num_local_experts\": 8, \"num_experts_per_tok\": 2, \"sliding_window\": 100, "
+        "\"model_type\": \"mixtral\", \"num_key_value_heads\": 4 }");
     const mb_gpu gpu = {.name = "g", .memory_bytes = 1e9, .bandwidth = 1e9, .fp16 = 1e15, .per_node = 1};
     const mb_plan plan = {.model = &m,
                           .gpu = &gpu,

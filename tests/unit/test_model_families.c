@@ -107,6 +107,12 @@ static void counts(void **state) {
          "'num_experts_per_tok': 10, 'num_hidden_layers': 60, 'num_key_value_heads': 2, "
          "'shared_expert_intermediate_size': 1024, 'vocab_size': 248320}}",
          396.3, 17.35, 30720, 45 * (2 * 12288 * 3 + 4 * 64 * 128 * 128)},
+        // MiniCPM3-4B: its attention is latent, and what vLLM keeps are the keys and values of all 40 heads.
+        {"{'model_type': 'minicpm3', 'num_hidden_layers': 62, 'hidden_size': 2560, 'num_attention_heads': "
+         "40, "
+         "'num_key_value_heads': 40, 'intermediate_size': 6400, 'vocab_size': 73448, 'kv_lora_rank': 256, "
+         "'q_lora_rank': 768, 'qk_rope_head_dim': 32, 'qk_nope_head_dim': 64, 'v_head_dim': 64}",
+         4.074, 0, 62 * 2 * 40 * 96 * 2, 0},
         // Granite-4.0-H-small: 4 of 40 layers attend. 128 heads of 64 with a state of 128.
         {"{'model_type': 'granitemoehybrid', 'hidden_size': 4096, 'num_hidden_layers': 40, "
          "'num_attention_heads': 32, "
@@ -242,6 +248,29 @@ static void assert_refused(const char *text, const char *part) {
     "'model_type': 'llama', 'num_hidden_layers': 2, 'hidden_size': 64, 'num_attention_heads': 4, "           \
     "'vocab_size': 100"
 
+// A window that a file switches off is none, whatever the family does by itself; and where no model_type says
+// which layers have it, all count whole.
+static void windows_not_asked_for(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        unsigned window_layers;
+    } cases[] = {
+        {"{'model_type': 'mistral', 'sliding_window': 4096}", 32},
+        {"{'model_type': 'mistral', 'sliding_window': 4096, 'use_sliding_window': false}", 0},
+        {"{'num_hidden_layers': 2, 'hidden_size': 64, 'num_attention_heads': 4, 'vocab_size': 100, "
+         "'sliding_window': 4096}",
+         0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mb_model_config m;
+        mb_error error;
+        if (read_quoted(cases[i].text, &m, &error)) fail_msg("%s", error.message);
+        assert_int_equal(m.window_layers, cases[i].window_layers);
+        mb_model_config_deinit(&m);
+    }
+}
+
 static void refusals(void **state) {
     (void)state;
     assert_refused("{'model_type': 'deepseek_v4', 'num_hidden_layers': 4}",
@@ -341,6 +370,7 @@ static void quantised(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts),
+        cmocka_unit_test(windows_not_asked_for),
         cmocka_unit_test(refusals),
         cmocka_unit_test(quantised),
     };
