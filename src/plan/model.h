@@ -60,12 +60,12 @@ typedef struct mb_model_config {
     double vision_weights; // of an image encoder
     bool vision_left_out;  // the file has an encoder that is not counted
     mb_quantisation quantisation;
-    double quant_bits;                 // per weight, with what its scales take
-    char quant_name[32];               // "fp8"; "" where there is none
-    bool quant_unknown;                // a method that mbsand does not know: a number of bytes must be given
-    bool quant_kv;                     // the file carries scales for KV memory of 8 bits
-    double wide_attention, wide_dense; // shares of attention and dense layers that stay at torch_dtype
-    bool attention_bias;               // on query, key and value; and `output_bias` on the output
+    double quant_bits;   // per weight, with what its scales take
+    char quant_name[32]; // "fp8"; "" where there is none
+    bool quant_unknown;  // a method that mbsand does not know: a number of bytes must be given
+    bool quant_kv;       // the file carries scales for KV memory of 8 bits
+    double wide_attention, wide_dense, wide_experts; // shares of these that stay at torch_dtype
+    bool attention_bias; // on query, key and value; and `output_bias` on the output
     bool output_bias;
     bool new_falcon;            // new_decoder_architecture
     uint8_t *made_of;           // of each layer; owned; the counts above are of these

@@ -3,7 +3,9 @@
 #include "plan/model_reader.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static double number_of(const json_t *object, const char *key, double otherwise) {
@@ -26,43 +28,145 @@ static bool has_word(const char *text, const char *word) {
     return strstr(lower, word) != NULL;
 }
 
-// "model.layers.12.self_attn.q_proj" -> 12; -1 where no layer is named.
-static int layer_of(const char *name) {
+// --- what stays wide
+// ----------------------------------------------------------------------------------------------
+
+// Parts of a layer that a list may leave as they are.
+typedef enum part { ATTENTION, DENSE, EXPERTS, PARTS } part;
+
+static bool has_any(const char *text, const char *const *words) {
+    for (; *words; words++)
+        if (has_word(text, *words)) return true;
+    return false;
+}
+
+// "model.layers.12.self_attn.q_proj" -> 12, and ".self_attn.q_proj"; -1 and the whole where no layer is
+// named.
+static int layer_of(const char *name, const char **rest) {
     const char *at = strstr(name, "layers.");
-    int layer;
-    return at && sscanf(at, "layers.%d", &layer) == 1 && layer >= 0 ? layer : -1;
+    int layer, length = 0;
+    *rest = name;
+    if (!at || sscanf(at, "layers.%d%n", &layer, &length) != 1 || layer < 0) return -1;
+    *rest = at + length;
+    return layer;
 }
 
-// A router, which stays wide anyway.
-static bool ends_in_gate(const char *name) {
-    const size_t length = strlen(name);
-    return length >= 4 && strcmp(name + length - 4, "gate") == 0;
+static bool has_letters(const char *text) {
+    for (; *text; text++)
+        if (isalpha((unsigned char)*text)) return true;
+    return false;
 }
 
-// The share of layers whose modules called `word` a list leaves as they are: all of them where a pattern
-// names them without a layer.
-static double share_left(const json_t *list, const char *word, const char *but, uint32_t layers) {
-    enum { MOST = 4096 };
-    bool named[MOST] = {false};
-    double count = 0;
+// Norms, routers, embeddings, heads and encoders stay wide anyway, or are not counted; small modules of a
+// large part say nothing of it.
+static bool is_elsewhere(const char *name) {
+    static const char *const words[] = {"norm",   "vision", "visual",    "audio",     "embed",   "lm_head",
+                                        "router", "conv1d", "in_proj_a", "in_proj_b", "indexer", NULL};
+    size_t length = strlen(name);
+    while (length && !isalnum((unsigned char)name[length - 1]))
+        length--;
+    return has_any(name, words) || (length >= 4 && strncmp(name + length - 4, "gate", 4) == 0);
+}
+
+// Which parts a name in such a list speaks of.
+static void parts_of(const char *rest, bool layer_named, bool parts[PARTS]) {
+    static const char *const dense[] = {"shared_expert", "shared_mlp", NULL},
+                             *const experts[] = {"experts", NULL},
+                             *const attention[] = {"attn",     "attention", "mamba",  "q_proj",
+                                                   "k_proj",   "v_proj",    "o_proj", "in_proj",
+                                                   "out_proj", "qkv",       NULL},
+                             *const more[] = {"mlp",     "feed_forward", "ffn",     "gate_proj",
+                                              "up_proj", "down_proj",    "gate_up", NULL};
+    if (has_any(rest, dense))
+        parts[DENSE] = true;
+    else if (has_any(rest, experts))
+        parts[EXPERTS] = true;
+    else if (has_any(rest, attention))
+        parts[ATTENTION] = true;
+    else if (has_any(rest, more))
+        parts[DENSE] = true;
+    else if (has_word(rest, "mixer") || (layer_named && !has_letters(rest))) // all of it, or no telling what
+        parts[ATTENTION] = parts[DENSE] = parts[EXPERTS] = true;
+}
+
+// What of a part is in a layer, in any unit.
+static double amount_in(const mb_model_config *m, part p, uint32_t layer) {
+    const uint8_t of = m->made_of[layer];
+    if (p == ATTENTION) return (of & (MB_ATTENDS | MB_HAS_STATE)) != 0;
+    if (p == EXPERTS) return (of & MB_HAS_EXPERTS) != 0;
+    return (of & MB_HAS_DENSE_MLP ? m->intermediate : 0.0) +
+           (of & MB_HAS_EXPERTS ? (double)m->shared_intermediate : 0.0);
+}
+
+// Mark the parts of layers that `name` names: of all layers where it names none.
+static void mark(const mb_model_config *m, const char *name, uint8_t *marks) {
+    const char *rest;
+    const int layer = layer_of(name, &rest);
+    bool parts[PARTS] = {false};
+    if (is_elsewhere(name)) return;
+    parts_of(rest, layer >= 0, parts);
+    for (uint32_t i = 0; i < m->layers; i++)
+        for (int p = 0; p < PARTS; p++)
+            if (parts[p] && (layer < 0 || (uint32_t)layer == i)) marks[i] |= (uint8_t)(1 << p);
+}
+
+static double share_of(const mb_model_config *m, part p, const uint8_t *marks) {
+    double all = 0, marked = 0;
+    for (uint32_t i = 0; i < m->layers; i++) {
+        const double amount = amount_in(m, p, i);
+        all += amount;
+        if (marks[i] >> p & 1) marked += amount;
+    }
+    return all > 0 ? marked / all : 0;
+}
+
+static void leave(mb_model_config *m, const uint8_t *marks) {
+    m->wide_attention = fmax(m->wide_attention, share_of(m, ATTENTION, marks));
+    m->wide_dense = fmax(m->wide_dense, share_of(m, DENSE, marks));
+    m->wide_experts = fmax(m->wide_experts, share_of(m, EXPERTS, marks));
+}
+
+// A list of modules that are not quantised: a module of a layer counts with all of its part there.
+static void leave_wide(mb_reader *r, mb_model_config *m, const json_t *list) {
+    uint8_t *marks = m->made_of ? calloc(m->layers, 1) : NULL;
+    if (!marks) {
+        if (m->made_of) r->status = mb_fail_memory(r->error);
+        return;
+    }
     for (size_t i = 0; i < json_array_size(list); i++) {
         const char *name = json_string_value(json_array_get(list, i));
-        if (!name || !has_word(name, word) || has_word(name, but) || ends_in_gate(name) ||
-            has_word(name, "vision"))
-            continue;
-        const int layer = layer_of(name);
-        if (layer < 0 || layer >= MOST) return 1;
-        count += !named[layer];
-        named[layer] = true;
+        if (name) mark(m, name, marks);
     }
-    return count >= layers ? 1 : count / layers;
+    leave(m, marks);
+    free(marks);
 }
 
-static void leave_wide(mb_model_config *m, const json_t *list) {
-    const double attention = share_left(list, "attn", "norm", m->layers);
-    const double dense = share_left(list, "mlp", "experts.", m->layers);
-    if (attention > m->wide_attention) m->wide_attention = attention;
-    if (dense > m->wide_dense) m->wide_dense = dense;
+// Settings for single modules, by name: those that differ in their bits count as wide.
+static void leave_named(mb_reader *r, mb_model_config *m, const json_t *modules, double bits) {
+    json_t *list = json_array();
+    const char *name;
+    json_t *settings;
+    json_object_foreach((json_t *)(uintptr_t)modules, name, settings) {
+        const bool out = strncmp(name, "-:", 2) == 0; // GPTQModel: not quantised
+        if (out || number_of(settings, "bits", bits) != bits) json_array_append_new(list, json_string(name));
+    }
+    leave_wide(r, m, list);
+    json_decref(list);
+}
+
+// --- methods
+// ------------------------------------------------------------------------------------------------------
+
+// What a group is for: all linear layers, or experts alone; of other names nobody knows what they leave out.
+static void aim_at(mb_model_config *m, const json_t *targets) {
+    bool linear = json_array_size(targets) == 0, experts = json_array_size(targets) > 0;
+    for (size_t i = 0; i < json_array_size(targets); i++) {
+        const char *name = json_string_value(json_array_get(targets, i));
+        linear = linear || (name && strcmp(name, "Linear") == 0);
+        experts = experts && name && has_word(name, "experts") && !has_word(name, "shared");
+    }
+    if (experts) m->quantisation = MB_QUANT_EXPERTS;
+    if (!linear && !experts) unknown(m, "compressed-tensors of some modules");
 }
 
 // compressed-tensors: groups of modules, each with the bits and the scales of its weights.
@@ -89,18 +193,19 @@ static void read_groups(mb_reader *r, mb_model_config *m, const json_t *config) 
                 json_number_value(json_array_get(block, 0)) * json_number_value(json_array_get(block, 1));
             if (cells >= 1) width += 32 / cells;
         } else if (size > 0) {
-            width += scale / size;
+            width += (scale + (json_is_false(json_object_get(weights, "symmetric")) ? width : 0)) / size;
         }
         if (!(width >= 1) || (bits > 0 && bits != width)) { // several widths: which weights have which?
             unknown(m, "compressed-tensors of several widths");
             return;
         }
         bits = width;
+        aim_at(m, json_object_get(group, "targets"));
+        if (m->quant_unknown) return;
     }
     m->quant_bits = bits;
-    leave_wide(m, json_object_get(config, "ignore"));
+    leave_wide(r, m, json_object_get(config, "ignore"));
     m->quant_kv = json_is_object(json_object_get(config, "kv_cache_scheme"));
-    (void)r;
 }
 
 static void read_modelopt(mb_reader *r, mb_model_config *m, const json_t *config) {
@@ -118,20 +223,20 @@ static void read_modelopt(mb_reader *r, mb_model_config *m, const json_t *config
         m->quant_bits = 4 + 8 / size;
     else
         unknown(m, algorithm ? algorithm : "modelopt without quant_algo");
-    leave_wide(m, json_object_get(settings, "exclude_modules"));
-    leave_wide(m, json_object_get(settings, "ignore"));
+    leave_wide(r, m, json_object_get(settings, "exclude_modules"));
+    leave_wide(r, m, json_object_get(settings, "ignore"));
     m->quant_kv = json_is_string(json_object_get(settings, "kv_cache_quant_algo")) ||
                   json_is_object(json_object_get(settings, "kv_cache_scheme"));
 }
 
-static void read_fp8(mb_model_config *m, const json_t *config) {
+static void read_fp8(mb_reader *r, mb_model_config *m, const json_t *config) {
     m->quant_bits = 8;
     const json_t *block = json_object_get(config, "weight_block_size");
     const double cells =
         json_number_value(json_array_get(block, 0)) * json_number_value(json_array_get(block, 1));
     if (cells >= 1) m->quant_bits += 32 / cells; // a 32-bit scale per block
-    leave_wide(m, json_object_get(config, "modules_to_not_convert"));
-    leave_wide(m, json_object_get(config, "ignored_layers"));
+    leave_wide(r, m, json_object_get(config, "modules_to_not_convert"));
+    leave_wide(r, m, json_object_get(config, "ignored_layers"));
 }
 
 // A 16-bit scale per group, and a zero point as wide as a weight.
@@ -142,7 +247,9 @@ static void read_integers(mb_reader *r, mb_model_config *m, const json_t *config
     const double size = number_of(config, "group_size", number_of(config, "q_group_size", 128));
     if (!(width >= 1 && width <= 16)) mb_reader_complain(r, "quantization_config.bits", bits, "1 to 16");
     m->quant_bits = width + (size > 0 ? (16 + width) / size : 0);
-    leave_wide(m, json_object_get(config, "modules_to_not_convert"));
+    leave_wide(r, m, json_object_get(config, "modules_to_not_convert"));
+    leave_named(r, m, json_object_get(config, "dynamic"), width);      // GPTQModel
+    leave_named(r, m, json_object_get(config, "extra_config"), width); // AutoRound
 }
 
 void mb_reader_quantisation(mb_reader *r, mb_model_config *m) {
@@ -157,7 +264,7 @@ void mb_reader_quantisation(mb_reader *r, mb_model_config *m) {
     snprintf(m->quant_name, sizeof m->quant_name, "%s", method);
     m->quantisation = MB_QUANT_LINEAR;
     if (strcmp(method, "fp8") == 0 || strcmp(method, "fbgemm_fp8") == 0) {
-        read_fp8(m, config);
+        read_fp8(r, m, config);
     } else if (strcmp(method, "mxfp4") == 0) {
         m->quantisation = MB_QUANT_EXPERTS;
         m->quant_bits = 4.25; // 32 values of 4 bit share a scale of 8
@@ -167,6 +274,7 @@ void mb_reader_quantisation(mb_reader *r, mb_model_config *m) {
     } else if (strcmp(method, "bitsandbytes") == 0) {
         const bool four = json_is_true(json_object_get(config, "load_in_4bit"));
         m->quant_bits = four ? 4.5 : 8; // 64 values of 4 bit share a 32-bit scale
+        leave_wide(r, m, json_object_get(config, "llm_int8_skip_modules"));
     } else if (strcmp(method, "compressed-tensors") == 0) {
         read_groups(r, m, config);
     } else if (strncmp(method, "modelopt", 8) == 0) {

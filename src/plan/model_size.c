@@ -111,15 +111,16 @@ double mb_model_weight_bytes(const mb_model_config *m, double bytes_per_weight) 
     if (m->stated_bytes > 0) return m->stated_bytes;
     double quantised = 0;
     if (m->quantisation == MB_QUANT_LINEAR)
-        quantised = p.attention * (1 - m->wide_attention) + p.dense * (1 - m->wide_dense) + p.experts;
-    if (m->quantisation == MB_QUANT_EXPERTS) quantised = p.experts;
+        quantised = p.attention * (1 - m->wide_attention) + p.dense * (1 - m->wide_dense) +
+                    p.experts * (1 - m->wide_experts);
+    if (m->quantisation == MB_QUANT_EXPERTS) quantised = p.experts * (1 - m->wide_experts);
     return quantised * m->quant_bits / 8 + (p.total - quantised) * m->dtype_bytes;
 }
 
 double mb_model_expert_bytes(const mb_model_config *m, double bytes_per_weight) {
-    const double each = bytes_per_weight > 0               ? bytes_per_weight
-                        : m->quantisation != MB_QUANT_NONE ? m->quant_bits / 8
-                                                           : m->dtype_bytes;
+    const double narrow = m->quantisation == MB_QUANT_NONE ? 0 : 1 - m->wide_experts;
+    const double each =
+        bytes_per_weight > 0 ? bytes_per_weight : narrow * m->quant_bits / 8 + (1 - narrow) * m->dtype_bytes;
     return mb_model_parameters(m).experts * each;
 }
 

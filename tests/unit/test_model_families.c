@@ -353,10 +353,57 @@ static void quantised(void **state) {
             fail_msg("%s: %g bits, %g of attention wide", forms[i].config, m.quant_bits, m.wide_attention);
         mb_model_config_deinit(&m);
     }
+    // A layer with a dense MLP of 100, three of experts with a shared one of 50; what lists leave at 16 bits.
+    static const struct {
+        const char *config;
+        double attention, dense, experts;
+    } left[] = {
+        {"'quant_method': 'fp8', 'modules_to_not_convert': ['model.layers.0.', 'model.layers.1.mlp.gate', "
+         "'lm_head', "
+         "'model.layers.2.input_layernorm', 'model.layers.2.post_attention_layernorm']",
+         0.25, 100 / 250.0, 0},
+        {"'quant_method': 'awq', 'bits': 4, 'modules_to_not_convert': "
+         "['model.layers.1.mlp.shared_experts.up_proj', "
+         "'model.layers.3.mlp.experts.0.down_proj']",
+         0, 50 / 250.0, 1 / 3.0},
+        {"'quant_method': 'gptq', 'bits': 4, 'dynamic': {'-:.*self_attn.*': {}, '-:.*mlp.gate$': {}}", 1, 0,
+         0},
+        {"'quant_method': 'auto-round', 'bits': 4, 'extra_config': {'model.layers.0.mlp.up_proj': {'bits': "
+         "8}, "
+         "'model.layers.1.self_attn.q_proj': {'bits': 4}}",
+         0, 100 / 250.0, 0},
+        {"'quant_method': 'bitsandbytes', 'load_in_4bit': true, 'llm_int8_skip_modules': ['q_proj', "
+         "'lm_head']",
+         1, 0, 0},
+        {"'quant_method': 'modelopt', 'quant_algo': 'FP8', 'exclude_modules': "
+         "['backbone.layers.2.mixer.in_proj', "
+         "'backbone.layers.2.mixer.conv1d', 'backbone.layers.3.mixer*']",
+         0.5, 50 / 250.0, 1 / 3.0},
+    };
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++) {
+        char text[1024];
+        mb_model_config m;
+        mb_error error;
+        snprintf(
+            text, sizeof text,
+            "{'model_type': 'deepseek', 'num_hidden_layers': 4, 'hidden_size': 64, 'num_attention_heads': 4, "
+            "'vocab_size': 100, 'intermediate_size': 100, 'n_routed_experts': 8, 'num_experts_per_tok': 2, "
+            "'moe_intermediate_size': 50, 'n_shared_experts': 1, 'first_k_dense_replace': 1, "
+            "'quantization_config': {%s}}",
+            left[i].config);
+        if (read_quoted(text, &m, &error)) fail_msg("%s", error.message);
+        if (m.quant_unknown || m.wide_attention != left[i].attention || m.wide_dense != left[i].dense ||
+            m.wide_experts != left[i].experts)
+            fail_msg("%s: wide are %g of attention, %g of dense, %g of experts", left[i].config,
+                     m.wide_attention, m.wide_dense, m.wide_experts);
+        mb_model_config_deinit(&m);
+    }
     static const char *const unknown[] = {"'quant_method': 'aqlm'",
                                           "'quant_method': 'modelopt', 'quant_algo': 'MIXED_PRECISION'",
-                                          "'quant_method': 'compressed-tensors', 'format': 'marlin-24'"};
-    for (size_t i = 0; i < 3; i++) {
+                                          "'quant_method': 'compressed-tensors', 'format': 'marlin-24'",
+                                          "'quant_method': 'compressed-tensors', 'config_groups': {'a': "
+                                          "{'targets': ['re:.*down_proj'], 'weights': {'num_bits': 4}}}"};
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
         char text[512];
         mb_model_config m;
         mb_error error;
