@@ -243,6 +243,22 @@ void mb_plan_report_warnings(mb_strbuf *out, const mb_plan_answer *answer) {
     mb_plan_warnings_deinit(&said);
 }
 
+// How far pools of the rows were off elsewhere, each kind of deployment once.
+static void add_margins(mb_strbuf *out, const mb_plan_answer *answer) {
+    bool said[2] = {false, false}; // on one GPU, on several
+    for (size_t r = 0; r < answer->count; r++) {
+        const mb_plan_row *row = &answer->rows[r];
+        const int several = mb_plan_gpus(&row->plan) > 1;
+        if (isnan(mb_plan_margin(row)) || said[several]) continue;
+        const mb_pool_margin margin = mb_pool_margin_of(&row->plan);
+        mb_strbuf_printf(out, "%s plus or minus %g %% in %d of %d deployments on %s",
+                         said[0] || said[1] ? "," : "\nPools are estimates:", 100 * margin.share,
+                         margin.within, margin.compared, several ? "several GPUs" : "one GPU");
+        said[several] = true;
+    }
+    if (said[0] || said[1]) mb_strbuf_add(out, ".\n");
+}
+
 void mb_plan_report_write(mb_strbuf *out, const mb_plan_answer *answer) {
     switch (answer->options->format) {
     case MB_PLAN_AS_CSV:
@@ -253,12 +269,15 @@ void mb_plan_report_write(mb_strbuf *out, const mb_plan_answer *answer) {
         return;
     case MB_PLAN_AS_MD:
         mb_plan_add_markdown(out, answer);
+        add_margins(out, answer);
         break;
     default:
-        if (answer->count == 1 && !answer->options->gpus)
+        if (answer->count == 1 && !answer->options->gpus) {
             add_single(out, answer);
-        else
+        } else {
             mb_plan_add_table(out, answer);
+            add_margins(out, answer);
+        }
     }
     if (answer->options->gpus)
         mb_strbuf_add(out, "\nPrices are those of public lists, each with its date in data/gpus.csv; --price "
