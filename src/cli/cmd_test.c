@@ -159,6 +159,11 @@ static mb_status judge_bounds(tested *t, size_t point, size_t policy, mb_error *
     return MB_OK;
 }
 
+// Of a run that failed, or was never begun.
+static const char *why_not(const mb_outcome *outcome) {
+    return outcome->error ? outcome->error->message : "interrupted before it was run";
+}
+
 static mb_status judge_policy(tested *t, size_t point, size_t policy, mb_error *error) {
     const mb_experiment *experiment = &t->section->points[point].experiment;
     const char *title = t->section->title, *label = t->section->points[point].label;
@@ -171,10 +176,14 @@ static mb_status judge_policy(tested *t, size_t point, size_t policy, mb_error *
             t->way = way;
             records[way] = &t->records[way][outcome_index(t, outcomes[way])];
         }
+        if (!outcomes[0]->finished) {
+            wrong(t, "%s", why_not(outcomes[0]));
+            continue;
+        }
         if (outcomes[0]->error) wrong(t, "%s", outcomes[0]->error->message);
-        if (!outcomes[0]->finished) continue;
         judge_schedule(t, outcomes[0], records[0]);
-        if (outcomes[1]->error) wrong(t, "visited step by step (--step): %s", outcomes[1]->error->message);
+        if (outcomes[1]->error || !outcomes[1]->finished)
+            wrong(t, "visited step by step (--step): %s", why_not(outcomes[1]));
         if (outcomes[1]->finished) judge_steps(t, records[0], records[1]);
     }
     const mb_status status = judge_bounds(t, point, policy, error);
@@ -287,6 +296,11 @@ int mb_cmd_test(int argc, char **argv) {
         if (code > worst) worst = code;
     }
     printf("%zu passed, %zu failed\n", passed, failed);
+    if (atomic_load(mb_stop_flag())) {
+        fflush(stdout);
+        fputs("mbsand: interrupted; what was tested is above\n", stderr);
+        failed++;
+    }
     if (failed && !worst) worst = 1;
     if (atomic_load(mb_stop_flag())) worst = 1;
     const int written = mb_cli_finish();

@@ -70,6 +70,13 @@ static int worst_of(const looking *all) {
     return code;
 }
 
+static bool nothing_finished(const looking *all) {
+    for (size_t i = 0; i < all->count; i++)
+        for (size_t j = 0; j < all->results[i].count; j++)
+            if (all->results[i].outcomes[j].finished) return false;
+    return true;
+}
+
 static int run_all(looking *all, const mb_look *look, mb_error *error) {
     const size_t sections = mb_scenario_section_count(all->scenario);
     all->results = calloc(sections + 1, sizeof *all->results);
@@ -80,6 +87,9 @@ static int run_all(looking *all, const mb_look *look, mb_error *error) {
     mb_progress_init(&all->progress, stderr, all->arguments->quiet);
     while (status == MB_OK && all->count < sections && !interrupted())
         status = run_section(all, error);
+    if (status == MB_OK && interrupted() && nothing_finished(all))
+        status =
+            mb_fail(error, MB_FAILED, "interrupted before the first run was over: there is nothing to show");
     if (status == MB_OK) status = look->show(look->context, all->sections, all->count, error);
     int code = status == MB_OK ? worst_of(all) : mb_cli_fail(error);
     if (status == MB_OK && interrupted()) fputs("mbsand: interrupted; what was finished is shown\n", stderr);

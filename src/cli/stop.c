@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "cli/stop.h"
 
+#include "workload/text_file.h"
+
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,6 +21,7 @@ static void on_signal(int number) {
 }
 
 void mb_stop_on_signals(void) {
+    mb_text_stop_on(&stopped);
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);

@@ -61,6 +61,7 @@ typedef struct mb_host {
     const char *hook;          // name of the hook that runs, for error messages
     atomic_ulong entries;      // odd while Lua runs; read by whoever watches the clock
     atomic_ulong late_entries; // the value of `entries` whose hook has run too long
+    atomic_bool reading;       // a sample for the hook: as long as that takes is no fault of it
     atomic_bool stopped_late;  // the time limit was met
     atomic_bool interrupted;   // the program is to stop
     atomic_bool left;          // the hook that runs was left behind

@@ -23,6 +23,7 @@ static mb_status read_sample(mb_host *host, const mb_workload *workload, uint64_
     mb_source *source;
     mb_status status = mb_source_open(workload, host->seed, replication, &source, error);
     if (status != MB_OK) return status;
+    atomic_store(&host->reading, true);
     size_t capacity = host->sample_count = 0, read = 0;
     bool end = false;
     while (status == MB_OK && !(head && read == most)) {
@@ -46,6 +47,7 @@ static mb_status read_sample(mb_host *host, const mb_workload *workload, uint64_
         status = mb_source_finished(source, &at_once, error); // whoever waits is answered
     }
     mb_source_close(source);
+    atomic_store(&host->reading, false);
     return status;
 }
 

@@ -69,7 +69,8 @@ static void *work(void *argument) {
 static void look_at(worker *one, mb_host *host, bool stop) {
     const unsigned long entries = atomic_load(&host->entries);
     const double now_s = mb_clock_read(one->state.cpu_clock);
-    if (entries % 2 == 0 || entries != one->entries) {
+    const bool reading = !stop && atomic_load(&host->reading);
+    if (entries % 2 == 0 || entries != one->entries || reading) {
         one->entries = entries;
         one->since_s = one->stopped_s = now_s;
     } else if (stop || now_s - one->since_s > host->limits.hook_s) {

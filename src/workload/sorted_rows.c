@@ -6,12 +6,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
 
 #define RUN_BYTES ((size_t)64 * 1024 * 1024)
+enum { AHEAD = 1 << 16 };
 
 // Rows that were sorted and written.
 typedef struct run {
-    FILE *file;
+    off_t at, end; // in the file: what is not read yet
+    char *ahead;   // [AHEAD], read from the file
+    size_t taken, filled;
     mb_row row; // the next one
     uint64_t *ids;
     size_t id_capacity;
@@ -26,6 +31,7 @@ struct mb_sorted_rows {
     size_t count, capacity, at;
     uint64_t *ids; // of the held ones, side by side
     size_t id_count, id_capacity;
+    FILE *file; // of all runs; NULL: there is none, and all rows are held
     run *runs;
     size_t run_count;
     run *given; // whose row the caller looks at
@@ -35,15 +41,19 @@ mb_status mb_sorted_open(mb_rows *rows, mb_sorted_rows **out, mb_error *error) {
     mb_sorted_rows *sorted = *out = calloc(1, sizeof *sorted);
     if (!sorted) return mb_fail_memory(error);
     sorted->rows = rows;
+    // Behind the walls around a policy no file is made: what is opened before them has its own, what the
+    // policy opens in its `init` (the sample of lengths) does without.
+    sorted->file = tmpfile();
     return MB_OK;
 }
 
 void mb_sorted_close(mb_sorted_rows *sorted) {
     if (!sorted) return;
     for (size_t i = 0; i < sorted->run_count; i++) {
-        if (sorted->runs[i].file) fclose(sorted->runs[i].file);
+        free(sorted->runs[i].ahead);
         free(sorted->runs[i].ids);
     }
+    if (sorted->file) fclose(sorted->file);
     free(sorted->runs);
     free(sorted->held);
     free(sorted->ids);
@@ -101,18 +111,18 @@ static mb_status write_run(mb_sorted_rows *sorted, mb_error *error) {
     if (!runs) return mb_fail_memory(error);
     sorted->runs = runs;
     run *into = &runs[sorted->run_count++];
-    *into = (run){.file = tmpfile()};
-    if (!into->file) return fail_file(sorted, error);
+    *into = (run){.at = ftello(sorted->file), .ahead = malloc(AHEAD)};
+    if (!into->ahead) return mb_fail_memory(error);
     sort_held(sorted);
     for (size_t i = 0; i < sorted->count; i++) {
         const mb_row *row = &sorted->held[i];
         const size_t count = row->arrival.prefix_count;
-        if (fwrite(row, sizeof *row, 1, into->file) != 1 ||
-            fwrite(row->arrival.prefix_ids, sizeof(uint64_t), count, into->file) != count)
+        if (fwrite(row, sizeof *row, 1, sorted->file) != 1 ||
+            fwrite(row->arrival.prefix_ids, sizeof(uint64_t), count, sorted->file) != count)
             return fail_file(sorted, error);
     }
-    if (fflush(into->file) != 0) return fail_file(sorted, error);
-    rewind(into->file);
+    if (fflush(sorted->file) != 0) return fail_file(sorted, error);
+    into->end = ftello(sorted->file);
     sorted->count = sorted->id_count = 0;
     return MB_OK;
 }
@@ -131,13 +141,35 @@ static mb_status read_row(mb_sorted_rows *sorted, bool *end, mb_error *error) {
 
 // ---- merging
 
+// The next bytes of a run.
+static bool take(const mb_sorted_rows *sorted, run *from, void *to, size_t size) {
+    for (char *place = to; size > 0;) {
+        if (from->taken == from->filled) {
+            const off_t left = from->end - from->at;
+            const ssize_t count = pread(fileno(sorted->file), from->ahead,
+                                        left < (off_t)AHEAD ? (size_t)left : AHEAD, from->at);
+            if (count <= 0) return false;
+            from->at += count;
+            from->taken = 0;
+            from->filled = (size_t)count;
+        }
+        const size_t there = from->filled - from->taken, part = size < there ? size : there;
+        memcpy(place, from->ahead + from->taken, part);
+        from->taken += part;
+        place += part;
+        size -= part;
+    }
+    return true;
+}
+
 static mb_status advance(mb_sorted_rows *sorted, run *from, mb_error *error) {
-    from->over = fread(&from->row, sizeof from->row, 1, from->file) != 1;
-    if (from->over) return ferror(from->file) ? fail_file(sorted, error) : MB_OK;
+    from->over = from->taken == from->filled && from->at == from->end;
+    if (from->over) return MB_OK;
+    if (!take(sorted, from, &from->row, sizeof from->row)) return fail_file(sorted, error);
     const size_t count = from->row.arrival.prefix_count;
     if (!reserve((void **)&from->ids, &from->id_capacity, count, sizeof *from->ids))
         return mb_fail_memory(error);
-    if (fread(from->ids, sizeof *from->ids, count, from->file) != count) return fail_file(sorted, error);
+    if (!take(sorted, from, from->ids, count * sizeof *from->ids)) return fail_file(sorted, error);
     from->row.arrival.prefix_ids = count ? from->ids : NULL;
     return MB_OK;
 }
@@ -146,7 +178,7 @@ static mb_status read_all(mb_sorted_rows *sorted, mb_error *error) {
     for (bool end = false; !end;) {
         mb_status status = read_row(sorted, &end, error);
         const size_t bytes = sorted->count * sizeof *sorted->held + sorted->id_count * sizeof *sorted->ids;
-        if (!status && !end && bytes > RUN_BYTES) status = write_run(sorted, error);
+        if (!status && !end && bytes > RUN_BYTES && sorted->file) status = write_run(sorted, error);
         if (status) return status;
     }
     sort_held(sorted);

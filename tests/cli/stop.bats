@@ -70,6 +70,28 @@ stop() {
     done
 }
 
+@test "what was not run is not shown, nor called good" {
+    printf 'return scenario { cluster = { gpus = 1 }, latency = latency.step { base = 0.01 }, policies = { "fcfs", "vllm_v1" }, seeds = 1,
+    workload = synthetic { arrivals = arrivals.poisson { rate = 5 }, prompt = 9, output = 99, limit = 1e9 } }\n' >long.lua
+    "$MBSAND" test long.lua >out 2>err &
+    pid=$!
+    until_busy "$pid"
+    kill -INT "$pid"
+    status=0
+    wait "$pid" || status=$?
+    [ "$status" -eq 1 ]
+    grep -q "interrupted before it was run" out
+    grep -qx "0 passed, 2 failed" out
+    grep -qx "mbsand: interrupted; what was tested is above" err
+    echo old >report.html
+    stop INT busy report long.lua
+    [ "$status" -eq 1 ]
+    says "mbsand: interrupted before the first run was over: there is nothing to show"
+    [ "$(cat report.html)" = old ]
+    stop INT busy plot long.lua --figure cdf -o p.svg
+    [ "$status" -eq 1 ] && [ ! -e p.svg ] && [ ! -e p.gp ]
+}
+
 @test "a policy that takes its time is stopped in the middle of its run" {
     slow_policy
     # The other policy's run comes first and is over when this one begins to dump.

@@ -16,6 +16,17 @@ setup() {
     cmp out out--no-os-sandbox
 }
 
+@test "a trace that is put in order through a file, also for the sample that a policy's init looks at" {
+    awk 'BEGIN { print "t,p,o"; for (i = 0; i < 600011; i++) print i * 300007 % 600011 + 0.5 ",10," i % 7 + 1 }' >trace.csv
+    cat >s.lua <<'END'
+return scenario { cluster = { gpus = 1 }, latency = latency.step { base = 0.01 }, policies = { "multi_bin" }, seeds = 1,
+  workload = trace.csv "trace.csv" { sort = true, limit = 3, columns = { time = "t", prompt = "p", output = "o" } } }
+END
+    "$MBSAND" s.lua --quiet --dump requests --out dump
+    # i * 300007 is 0, 1 and 2 (of 600011) for i = 0, 400008 and 200005.
+    [ "$(cut -d, -f3,5 dump/requests-multi_bin-1.csv | tr '\n' ' ')" = "arrival_s,output_tokens 0,1 1,1 2,2 " ]
+}
+
 @test "rules and modules are read in init, and not once the run has begun" {
     printf 'return { size = 8 }\n' >helper.lua
     printf 'return function(lengths, k) return { lengths[1], lengths[#lengths] } end\n' >rule.lua

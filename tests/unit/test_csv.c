@@ -5,6 +5,7 @@
 #include "workload/distribution.h"
 #include "workload/parse.h"
 #include "workload/source.h"
+#include "workload/text_file.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -452,6 +453,21 @@ static void test_large_sort(void **unused) {
     unlink(path);
 }
 
+// The program is to stop: a file however long is left in the middle.
+static void test_stopped(void **unused) {
+    (void)unused;
+    static atomic_bool stop = true;
+    mb_workload workload = newest_first(true);
+    mb_error error = {0};
+    mb_source *source = NULL;
+    assert_int_equal(mb_workload_prepare(&workload, &error), MB_OK);
+    mb_text_stop_on(&stop);
+    assert_int_equal(mb_source_open(&workload, 1, 0, &source, &error), MB_FAILED);
+    assert_string_equal(error.message, "interrupted while " CORPUS "newest_first.csv was read");
+    mb_text_stop_on(NULL);
+    mb_workload_deinit(&workload);
+}
+
 static void test_ids(void **unused) {
     (void)unused;
     mb_workload workload = trace_workload(CORPUS "ids.csv", MB_TRACE_CSV);
@@ -793,18 +809,31 @@ static void test_read_column(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parse_number),    cmocka_unit_test(test_parse_date),
-        cmocka_unit_test(test_burstgpt),        cmocka_unit_test(test_azure),
-        cmocka_unit_test(test_column_map),      cmocka_unit_test(test_zero_lengths),
-        cmocka_unit_test(test_windows),         cmocka_unit_test(test_window_per_seed),
-        cmocka_unit_test(test_large_gzip),      cmocka_unit_test(test_azure_published),
-        cmocka_unit_test(test_burst_sample),    cmocka_unit_test(test_shrinking_file),
-        cmocka_unit_test(test_sentences),       cmocka_unit_test(test_no_permission),
-        cmocka_unit_test(test_endless_field),   cmocka_unit_test(test_read_column),
-        cmocka_unit_test(test_dialects),        cmocka_unit_test(test_long_comment),
-        cmocka_unit_test(test_failed_requests), cmocka_unit_test(test_exact_times),
-        cmocka_unit_test(test_stamps),          cmocka_unit_test(test_sort),
-        cmocka_unit_test(test_large_sort),      cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_parse_number),
+        cmocka_unit_test(test_parse_date),
+        cmocka_unit_test(test_burstgpt),
+        cmocka_unit_test(test_azure),
+        cmocka_unit_test(test_column_map),
+        cmocka_unit_test(test_zero_lengths),
+        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_window_per_seed),
+        cmocka_unit_test(test_large_gzip),
+        cmocka_unit_test(test_azure_published),
+        cmocka_unit_test(test_burst_sample),
+        cmocka_unit_test(test_shrinking_file),
+        cmocka_unit_test(test_sentences),
+        cmocka_unit_test(test_no_permission),
+        cmocka_unit_test(test_endless_field),
+        cmocka_unit_test(test_read_column),
+        cmocka_unit_test(test_dialects),
+        cmocka_unit_test(test_long_comment),
+        cmocka_unit_test(test_failed_requests),
+        cmocka_unit_test(test_exact_times),
+        cmocka_unit_test(test_stamps),
+        cmocka_unit_test(test_sort),
+        cmocka_unit_test(test_large_sort),
+        cmocka_unit_test(test_stopped),
+        cmocka_unit_test(test_ids),
     };
     return cmocka_run_group_tests_name("csv", tests, NULL, NULL);
 }
