@@ -71,7 +71,7 @@ stop() {
 }
 
 @test "what was not run is not shown, nor called good" {
-    printf 'return scenario { cluster = { gpus = 1 }, latency = latency.step { base = 0.01 }, policies = { "fcfs", "vllm_v1" }, seeds = 1,
+    printf 'return scenario { cluster = { gpus = 1 }, latency = latency.step { base = 0.01 }, policies = { "fcfs", "vllm_v1" }, seeds = 300,
     workload = synthetic { arrivals = arrivals.poisson { rate = 5 }, prompt = 9, output = 99, limit = 1e9 } }\n' >long.lua
     "$MBSAND" test long.lua >out 2>err &
     pid=$!
