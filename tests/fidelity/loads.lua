@@ -13,11 +13,11 @@ local data = require "data"
 local FILE = "perf/served/blis_h100_vllm.csv"
 local path = data.folder("fidelity of loads", FILE) .. FILE
 
--- Prompts of 100 kinds, cycled: after the first round all of each but its end is in the cache.
+-- Prompts of 100 kinds, cycled: after the first round all of each but its end, which `prompt` is, is in the cache.
 local SCENARIO = [[
 return scenario {
   workload = synthetic {
-    arrivals = arrivals.constant { rate = %.17g }, prompt = %d, output = %d, limit = 1500,
+    arrivals = arrivals.constant { rate = %.17g }, prompt = 1, output = %d, limit = 1500,
     prefix = { tokens = %d, groups = 100 },
   },
   cluster = { max_requests = 256, token_budget = 2048 },
@@ -29,7 +29,7 @@ local folder = program.temporary_folder()
 
 local function simulate(load, law)
   program.write(folder .. "/scenario.lua",
-    SCENARIO:format(load.rate, load.prompt, load.output, load.prompt - 1, law[1], law[2]))
+    SCENARIO:format(load.rate, load.output, load.prompt - 1, law[1], law[2]))
   program.run(folder, "requests")
   local row = assert(program.read_table(folder .. "/out/summary.csv"))[1]
   return tonumber(row.e2e_mean_s), tonumber(row.ttft_mean_s)
@@ -98,6 +98,6 @@ for _, name in ipairs(names) do
   end
 end
 print(("# %d of %d left-out loads within 3 %%, the worst %.2f %%"):format(within, count, 100 * worst))
-tap.ok(count == 12 and within >= 10 and worst < 0.04, "left-out loads: 10 of 12 within 3 %, all within 4 %")
+tap.ok(count == 12 and within >= 11 and worst < 0.04, "left-out loads: 11 of 12 within 3 %, all within 4 %")
 os.execute(("rm -rf '%s'"):format(folder))
 tap.done()
