@@ -13,8 +13,8 @@
 enum { PORT = 8765 };
 
 // What `make playground` makes.
-static const char *const FILES[] = {"index.html", "playground.css", "playground.js", "worker.js", "core.js",
-                                    "core.wasm",  "core.data",      "licences.txt",  NULL};
+static const char *const FILES[] = {"index.html", "playground.css", "begin.js",  "playground.js", "worker.js",
+                                    "core.js",    "core.wasm",      "core.data", "licences.txt",  NULL};
 
 static void print_help(void) {
     printf(

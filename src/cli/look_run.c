@@ -20,18 +20,27 @@ static bool interrupted(void) {
 
 typedef struct looking {
     const mb_run_arguments *arguments;
+    const mb_look *look;
     mb_scenario *scenario;
     mb_results *results; // [sections], with the next two
     mb_gathered *gathered;
     mb_page_section *sections;
     size_t count;
+    bool growing; // the last of them
     mb_progress progress;
 } looking;
 
 static void show_progress(void *context, size_t done, size_t jobs, uint64_t arrived, double elapsed_s) {
+    looking *all = context;
     const mb_progress_state state = {
         .done = done, .total = jobs, .requests = arrived, .elapsed_s = elapsed_s};
-    mb_progress_update(context, &state);
+    mb_progress_update(&all->progress, &state);
+    if (!all->growing || !all->look->partly || done == jobs) return;
+    mb_results *results = &all->results[all->count - 1];
+    results->baseline = all->arguments->baseline;
+    results->interrupted = true; // so far
+    all->look->partly(all->look->context, all->sections, all->count, done);
+    results->interrupted = false;
 }
 
 static mb_status run_section(looking *all, mb_error *error) {
@@ -43,17 +52,19 @@ static mb_status run_section(looking *all, mb_error *error) {
                               .stop = mb_stop_flag(),
                               .walls = !all->arguments->no_walls,
                               .progress = show_progress,
-                              .progress_context = &all->progress};
+                              .progress_context = all};
     mb_status status = mb_gathered_init(gathered, section, error);
     options.observer = mb_gathered_observer(gathered);
+    all->sections[number] = (mb_page_section){.results = results, .gathered = gathered};
     all->count++;
+    all->growing = true;
     if (status == MB_OK) status = mb_run_section(all->scenario, number, &options, results, error);
+    all->growing = false;
     results->baseline = all->arguments->baseline;
     options.observer = (mb_job_observer){0};
     if (status == MB_OK && all->arguments->bound && !interrupted())
         status = mb_run_reference(results, mb_scenario_root(all->scenario), &options, error);
     mb_progress_clear(&all->progress);
-    all->sections[number] = (mb_page_section){.results = results, .gathered = gathered};
     if (status == MB_OK && section->has_report && !interrupted())
         status = mb_own_report_text(results, &all->sections[number].answer, error);
     if (status == MB_OK) mb_print_warnings(results);
@@ -77,7 +88,7 @@ static bool nothing_finished(const looking *all) {
     return true;
 }
 
-static int run_all(looking *all, const mb_look *look, mb_error *error) {
+static int run_all(looking *all, mb_error *error) {
     const size_t sections = mb_scenario_section_count(all->scenario);
     all->results = calloc(sections + 1, sizeof *all->results);
     all->gathered = calloc(sections + 1, sizeof *all->gathered);
@@ -90,7 +101,7 @@ static int run_all(looking *all, const mb_look *look, mb_error *error) {
     if (status == MB_OK && interrupted() && nothing_finished(all))
         status =
             mb_fail(error, MB_FAILED, "interrupted before the first run was over: there is nothing to show");
-    if (status == MB_OK) status = look->show(look->context, all->sections, all->count, error);
+    if (status == MB_OK) status = all->look->show(all->look->context, all->sections, all->count, error);
     int code = status == MB_OK ? worst_of(all) : mb_cli_fail(error);
     if (status == MB_OK && interrupted()) fputs("mbsand: interrupted; what was finished is shown\n", stderr);
     for (size_t i = 0; i < all->count; i++) {
@@ -107,7 +118,7 @@ static int run_all(looking *all, const mb_look *look, mb_error *error) {
 int mb_look_at_scenario(const mb_run_arguments *arguments, const mb_look *look) {
     mb_error error = {0};
     char *root = NULL, *path = NULL;
-    looking all = {.arguments = arguments};
+    looking all = {.arguments = arguments, .look = look};
     mb_overrides overrides = mb_run_overrides(arguments);
     if (look->wanted >= 0) overrides.wants[look->wanted] = true;
     mb_status status = mb_paths_root(&root, &error);
@@ -120,7 +131,7 @@ int mb_look_at_scenario(const mb_run_arguments *arguments, const mb_look *look) 
         mb_cli_say(stdout, "skipped: %s\n", mb_scenario_skipped(all.scenario));
     else {
         mb_stop_on_signals();
-        code = run_all(&all, look, &error);
+        code = run_all(&all, &error);
     }
     mb_scenario_free(all.scenario);
     free(path);

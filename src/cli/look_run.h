@@ -6,6 +6,8 @@
 
 typedef struct mb_look {
     mb_status (*show)(void *context, const mb_page_section *sections, size_t count, mb_error *error);
+    // Now and then while the last of the sections is run, of which `done` runs are over; NULL: nobody looks.
+    void (*partly)(void *context, const mb_page_section *sections, size_t count, size_t done);
     void *context;
     size_t own_sets; // of arguments->sets, that are not the user's
     int wanted;      // a measure that is to be there; -1: those that are

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
 // What runs in a page's worker, and beside it in Node: the program, without what only a machine of one's own
 // has - databases, threads, devices.
+#include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/look_run.h"
 #include "cli/print_section.h"
 #include "playground/describe.h"
 #include "report/files.h"
 #include "report/runs_csv.h"
+#include "report/table.h"
 
+#include <emscripten.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,10 +54,45 @@ static mb_status put_all(void *context, const mb_page_section *sections, size_t 
     return status;
 }
 
+// --- while it runs ---------------------------------------------------------------------------------------
+
+EM_JS(void, tell_partly, (const char *text), {
+    if (Module["onPartly"]) Module["onPartly"](UTF8ToString(text));
+})
+
+// Every policy has seen as many seeds of the point that is run: what is finished compares them on the same
+// requests.
+static bool round_is_over(const mb_results *results, size_t done) {
+    const size_t point = results->outcomes[done - 1].point;
+    return (done - results->offsets[point]) %
+               mb_results_section(results)->points[point].experiment.policy_count ==
+           0;
+}
+
+// The tables so far, as soon as there is something to compare, and then once a second.
+static void put_partly(void *context, const mb_page_section *sections, size_t count, size_t done) {
+    static double last_s = -INFINITY;
+    mb_error ignored;
+    char *text = NULL;
+    size_t size;
+    (void)context;
+    if (mb_clock_wall() - last_s < 1 || !round_is_over(sections[count - 1].results, done)) return;
+    FILE *out = open_memstream(&text, &size);
+    mb_status status = out ? MB_OK : MB_FAILED;
+    for (size_t i = 0; i < count && status == MB_OK; i++) {
+        if (i > 0) putc('\n', out);
+        status = mb_report_table(sections[i].results, out, false, &ignored);
+    }
+    if (out) fclose(out);
+    if (status == MB_OK) tell_partly(text);
+    free(text);
+    last_s = mb_clock_wall();
+}
+
 static int run(int argc, char **argv) {
     mb_run_arguments arguments;
     int code = mb_report_arguments_parse(argc, argv, &arguments);
-    const mb_look look = {.show = put_all, .context = &arguments, .wanted = -1};
+    const mb_look look = {.show = put_all, .partly = put_partly, .context = &arguments, .wanted = -1};
     if (code == 0 && arguments.help)
         mb_report_arguments_help();
     else if (code == 0)

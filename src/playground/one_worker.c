@@ -18,8 +18,8 @@ static struct {
     double since_s;        // when that number was first seen
 } watched;
 
-EM_JS(void, tell, (double done, double jobs, double arrived), {
-    if (Module["onProgress"]) Module["onProgress"](done, jobs, arrived);
+EM_JS(void, tell, (double done, double jobs), {
+    if (Module["onProgress"]) Module["onProgress"](done, jobs);
 })
 
 void mb_playground_look(void);
@@ -53,10 +53,14 @@ mb_status mb_pool_run(const mb_run_options *options, const mb_job_feed *feed, un
     pthread_mutex_init(&state.gate, NULL);
     mb_job_enter_thread(&state);
     watched.state = &state;
+    const double start_s = mb_clock_wall();
     while (!atomic_load(options->stop) && feed->next(feed->context, 0, &state, &job)) {
         mb_job_run(job.experiment, &options->observer, &state, job.outcome);
         if (feed->done) feed->done(feed->context, 0, &job);
-        tell((double)++done, (double)feed->total, (double)atomic_load(&state.arrived));
+        tell((double)++done, (double)feed->total);
+        if (options->progress)
+            options->progress(options->progress_context, done, feed->total, atomic_load(&state.arrived),
+                              mb_clock_wall() - start_s);
     }
     watched.state = NULL;
     mb_step_clock_close(state.clock);

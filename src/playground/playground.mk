@@ -35,7 +35,7 @@ playground-sources:
 	@.ci/packages playground
 	@src/playground/fetch $(FETCHED)
 
-playground-files: $(PLAYGROUND)/core.js $(PLAYGROUND)/playground.js $(addprefix $(PLAYGROUND)/,index.html playground.css worker.js licences.txt)
+playground-files: $(PLAYGROUND)/core.js $(PLAYGROUND)/playground.js $(PLAYGROUND)/begin.js $(addprefix $(PLAYGROUND)/,index.html playground.css worker.js licences.txt)
 
 $(PLAYGROUND)/%: src/playground/page/%
 	@mkdir -p $(@D)
@@ -51,16 +51,21 @@ $(PLAYGROUND)/licences.txt: LICENSE third_party/uplot/LICENSE third_party/musl/C
 	    $(FETCHED)/node_modules/w3c-keyname/LICENSE; do \
 	    [ ! -e "$$file" ] || { printf '== %s\n\n' "$${file##*mbsand-playground/}" && cat "$$file" && echo; }; done >$@
 
-# The editor, with what lua/meta says of every object, and what the core says of the scenario at the beginning.
-$(PLAYGROUND)/playground.js: $(addprefix src/playground/,page/main.js page/completions.cjs page/start.cjs core.cjs) $(PLAYGROUND)/core.js \
-    $(wildcard lua/meta/*.lua) $(FETCHED)/package-lock.json
+# The editor, with what lua/meta says of every object; and what is there before it, with what the core says of the scenario
+# at the beginning.
+BUNDLE_JS = NODE_PATH=$(FETCHED)/node_modules $(FETCHED)/node_modules/.bin/esbuild $< --bundle --minify --format=iife --target=es2022 \
+    --legal-comments=eof --log-level=warning --outfile=$@
+$(PLAYGROUND)/playground.js: $(addprefix src/playground/page/,main.js completions.cjs) $(wildcard lua/meta/*.lua) $(FETCHED)/package-lock.json
 	@mkdir -p $(@D) $(WASM)
 	@echo "BUNDLE $@"
 	@node src/playground/page/completions.cjs $(sort $(wildcard lua/meta/*.lua)) >$(WASM)/completions.json
+	@$(BUNDLE_JS) --alias:fetched-completions=$(CURDIR)/$(WASM)/completions.json
+
+$(PLAYGROUND)/begin.js: $(addprefix src/playground/,page/begin.js page/start.cjs core.cjs) $(PLAYGROUND)/core.js $(FETCHED)/package-lock.json
+	@mkdir -p $(@D) $(WASM)
+	@echo "BUNDLE $@"
 	@node src/playground/page/start.cjs $(PLAYGROUND) burst >$(WASM)/start.json
-	@NODE_PATH=$(FETCHED)/node_modules $(FETCHED)/node_modules/.bin/esbuild $< --bundle --minify --format=iife --target=es2022 \
-	    --alias:fetched-completions=$(CURDIR)/$(WASM)/completions.json --alias:fetched-start=$(CURDIR)/$(WASM)/start.json \
-	    --legal-comments=eof --log-level=warning --outfile=$@
+	@$(BUNDLE_JS) --global-name=begun --alias:fetched-start=$(CURDIR)/$(WASM)/start.json
 
 $(WASM)/fetched/%.o: $(FETCHED)/%.c src/playground/playground.mk
 	@mkdir -p $(@D)

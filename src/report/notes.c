@@ -457,7 +457,7 @@ static void note_interruption(mb_notes *notes, const mb_results *results) {
     for (size_t i = 0; i < results->count; i++)
         finished += results->outcomes[i].finished;
     mb_strbuf text = {0};
-    mb_strbuf_printf(&text, "stopped early: %zu of %zu runs finished, and the numbers are of those", finished,
+    mb_strbuf_printf(&text, "only %zu of %zu runs finished, and the numbers are of those", finished,
                      results->count);
     add_note(notes, MB_NOTE_WARNING, &text);
 }

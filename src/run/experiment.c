@@ -3,20 +3,28 @@
 
 #include "base/clock.h"
 
-// Outcomes in the order of their array.
+// The outcomes of a point by seeds, each with all policies: a run that is stopped has seen them on the same
+// requests.
 typedef struct array_feed {
     const mb_section *section;
     mb_results *results;
     atomic_size_t next;
 } array_feed;
 
+static mb_outcome *outcome_of(const array_feed *feed, size_t number) {
+    const size_t point = feed->results->outcomes[number].point, first = feed->results->offsets[point];
+    const size_t policies = feed->section->points[point].experiment.policy_count;
+    return mb_results_at(feed->results, point, (number - first) % policies,
+                         (uint32_t)((number - first) / policies));
+}
+
 static bool next_job(void *context, unsigned worker, mb_job_state *state, mb_job *job) {
     (void)worker, (void)state;
     array_feed *feed = context;
     for (;;) {
-        const size_t index = atomic_fetch_add(&feed->next, 1);
-        if (index >= feed->results->count) return false;
-        mb_outcome *outcome = &feed->results->outcomes[index];
+        const size_t number = atomic_fetch_add(&feed->next, 1);
+        if (number >= feed->results->count) return false;
+        mb_outcome *outcome = outcome_of(feed, number);
         if (outcome->started) continue; // from an earlier round
         *job = (mb_job){&feed->section->points[outcome->point].experiment, outcome};
         return true;

@@ -57,11 +57,19 @@ async function look(page, frame, found) {
   page.on("requestfailed", (request) => found.wrong.push("failed: " + request.url()));
   const status = (pattern) => page.waitForFunction((p) => new RegExp(p).test(document.getElementById("status").textContent), pattern, { timeout: 60000 });
   const shot = async (name) => { if (shots) await page.screenshot({ path: path.join(shots, name + ".png"), fullPage: true }); };
+  await page.addInitScript(() => { // every table that is shown
+    window.tables = [];
+    new MutationObserver(() => {
+      const table = document.getElementById("table");
+      if (table && table.textContent && table.textContent !== window.tables.at(-1)) window.tables.push(table.textContent);
+    }).observe(document, { childList: true, subtree: true, characterData: true });
+  });
   const begun = Date.now();
   await page.goto(url);
   await status("^Done");
   found.first_ms = Date.now() - begun;
   found.first = await page.textContent("#status");
+  found.tables = await page.evaluate(() => window.tables);
   found.table = await page.textContent("#table");
   found.command = await page.textContent("#command");
   const frame = await (await page.$("#charts")).contentFrame();

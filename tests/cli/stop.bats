@@ -64,7 +64,7 @@ stop() {
         stop $signal "dump-$signal/requests-static_fifo-1.csv" "$small" --seeds 100000 --jobs 1 --dump requests --out "dump-$signal"
         [ "$status" -eq 1 ]
         grep -q '^static_fifo  *[0-9]' out
-        grep -q 'stopped early: [0-9]* of 100000 runs finished' out
+        grep -q 'only [0-9]* of 100000 runs finished' out
         grep -qx 'mbsand: interrupted; what was finished is above' err
         [ -s "dump-$signal/summary.csv" ]
     done

@@ -105,7 +105,7 @@ count() { sqlite3 "$1" "SELECT count(*) FROM runs"; }
         sleep 0.05
     done
     run -0 "$MBSAND" show l.db # while it is written
-    says "stopped early"
+    says "runs finished, and the numbers are of those"
     kill -INT $pid
     code=0
     wait $pid || code=$?

@@ -422,7 +422,7 @@ static void notes(void **state) {
     expect(text, "77 rows of the trace longer than workload.longest were left out");
     expect(text, "multi_bin 10 %");
     expect(text, "oracle");
-    expect(text, "stopped early: 5 of 6 runs");
+    expect(text, "only 5 of 6 runs");
     expect_not(text, "\033");
     free(text);
 }

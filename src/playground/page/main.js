@@ -10,10 +10,9 @@ import { lintGutter, setDiagnostics } from "@codemirror/lint";
 import { lua } from "@codemirror/legacy-modes/mode/lua";
 import { tags } from "@lezer/highlight";
 import CLASSES from "fetched-completions";
-import START from "fetched-start";
 
-const OWN = "my_policy.lua", PAGE = "page.html", RUNS = "runs.csv";
-const FIRST = { scenario: START.scenario, seeds: "3", only: ["static_fifo", "static_sjf", "vllm_v1"], knobs: [["cluster.gpus", ""]] };
+/* global begun */ // begin.js
+const { START, OWN, EXAMPLE, PAGE, RUNS, ask, names, encode, decode, words, carry } = begun;
 const at = (id) => document.getElementById(id);
 const say = (text) => { at("status").textContent = text; };
 
@@ -26,30 +25,6 @@ function element(tag, attributes, ...children) {
 function fill(select, values, chosen) {
   select.replaceChildren(...values.map(([value, text]) => element("option", { value, textContent: text, selected: value === chosen })));
 }
-
-// --- the core, one worker for each command ---------------------------------------------------------------------
-
-/* global fetched, freshWorker, spare:writable */ // index.html
-async function start(words, { files = {}, wanted = [], progress } = {}) {
-  await fetched;
-  const worker = spare || freshWorker();
-  spare = null;
-  const done = new Promise((resolve) => {
-    worker.onmessage = ({ data: told }) => {
-      if (told.progress) return progress && progress(told.progress);
-      worker.terminate();
-      spare = spare || freshWorker(); // not beside a run, which has the processor for itself
-      return resolve(told);
-    };
-    worker.onerror = (problem) => resolve({ code: 1, out: "", err: "mbsand: the page's core did not start: " + problem.message, files: {} });
-    worker.postMessage({ words, files, wanted });
-  });
-  return { worker, done };
-}
-const ask = async (words, more) => (await start(words, more)).done;
-
-// "  name   what it is" of each line, without the lines that go on.
-const names = (text) => text.split("\n").map((line) => /^ {2}(\S+)/.exec(line)).filter(Boolean).map((found) => found[1]);
 
 // --- the editor ------------------------------------------------------------------------------------------------
 
@@ -125,16 +100,6 @@ function state() {
   return { scenario: at("scenario").value, policy: policy(), params: at("params").value, only: chosen(), more: at("more").value,
     seeds: at("seeds").value, seed: at("seed").value, knobs: knobs() };
 }
-function encode(value) {
-  const bytes = new TextEncoder().encode(JSON.stringify(value));
-  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join("")).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
-}
-function decode(text) { // null: it is none
-  try {
-    const value = JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0))));
-    return value && typeof value === "object" && typeof value.scenario === "string" ? value : null;
-  } catch { return null; }
-}
 let written = ""; // the hash that this page wrote itself
 function keep() {
   written = "#" + encode(state());
@@ -175,7 +140,7 @@ function addKnob(key, value) {
 
 // --- choosing --------------------------------------------------------------------------------------------------
 
-async function describe(wantedOnly) {
+async function describe(wantedOnly) { // []: all
   let found = START.described;
   if (at("scenario").value !== START.scenario) {
     const told = await ask(["describe", at("scenario").value]);
@@ -190,7 +155,7 @@ async function describe(wantedOnly) {
   at("script").textContent = found.text || "";
   at("seeds").placeholder = found.seeds || "";
   const boxes = scenarioPolicies.map((name) => {
-    const box = element("input", { type: "checkbox", value: name, checked: !wantedOnly || wantedOnly.includes(name) });
+    const box = element("input", { type: "checkbox", value: name, checked: !wantedOnly.length || wantedOnly.includes(name) });
     box.onchange = changed;
     return element("label", {}, box, " " + name);
   });
@@ -199,33 +164,17 @@ async function describe(wantedOnly) {
 
 async function load(value) {
   quiet = true;
-  at("scenario").value = value.scenario;
-  if (!at("scenario").value) at("scenario").value = FIRST.scenario;
-  if (typeof value.policy === "string") setPolicy(value.policy);
-  at("params").value = value.params || "";
-  at("more").value = value.more || "";
-  at("seeds").value = value.seeds || "";
-  at("seed").value = value.seed || "";
+  for (const id of ["scenario", "params", "more", "seeds", "seed"]) at(id).value = value[id];
+  setPolicy(value.policy);
   at("knobs").replaceChildren();
-  for (const [key, content] of Array.isArray(value.knobs) ? value.knobs : []) addKnob(String(key), String(content));
-  await describe(Array.isArray(value.only) ? value.only : null);
+  for (const [key, content] of value.knobs) addKnob(key, content);
+  await describe(value.only);
   quiet = false;
 }
 
 // --- running ---------------------------------------------------------------------------------------------------
 
-let running = null; // what ends the run, from the moment in which it can be pressed for
-function words() {
-  const given = ["run", at("scenario").value, "-q"];
-  const only = chosen();
-  if (only.length && only.length < scenarioPolicies.length) given.push("--only", only.join(","));
-  if (policy().trim()) given.push("--policy", "./" + OWN + (at("params").value.trim() ? "," + at("params").value.trim() : ""));
-  if (at("more").value) given.push("--policy", at("more").value);
-  if (at("seeds").value) given.push("--seeds", at("seeds").value);
-  if (at("seed").value) given.push("--seed", at("seed").value);
-  for (const [key, value] of knobs()) if (key && value) given.push("--set", key + "=" + value);
-  return given;
-}
+let running = null; // the run that goes on
 const quote = (word) => (/^[\w./,=:-]+$/.test(word) ? word : "'" + word.replaceAll("'", "'\\''") + "'");
 
 let links = [];
@@ -235,91 +184,92 @@ function offer(name, type, content) {
   return element("a", { href: url, download: name, textContent: name });
 }
 
-function busy(end) {
-  running = end;
-  at("run").disabled = Boolean(end);
-  at("stop").disabled = !end;
-  at("progress").hidden = !end;
+function busy(run) {
+  running = run;
+  at("run").disabled = Boolean(run);
+  at("stop").disabled = !run;
+  at("progress").hidden = !run;
 }
 
-async function carryOut() {
-  clearTimeout(waiting);
-  latest++;
-  keep();
-  const stopped = new Promise((resolve) => busy(() => resolve(null)));
-  at("progress").value = 0;
-  say("Running ...");
-  const given = words(), begun = performance.now();
-  const { worker, done } = await start([...given, "-o", PAGE], {
-    files: { [OWN]: policy() }, wanted: [PAGE, RUNS],
-    progress: ({ done: count, jobs }) => { at("progress").value = count / jobs; say("Run " + count + " of " + jobs + " is done"); },
-  });
-  const told = await Promise.race([done, stopped]);
-  busy(null);
-  if (!told) {
-    worker.terminate();
-    return say("Stopped.");
-  }
-  showMistakes(told.out + told.err);
+// The tables so far as well: what is below them is then still of the run before.
+function showTable(run, text) {
+  const given = words(run.state, scenarioPolicies).slice(1);
+  at("result").hidden = false;
+  at("result").classList.toggle("partly", running === run);
+  at("command").textContent = "mbsand " + given.map(quote).join(" ").replace(" -q", "") + " --why";
+  at("table").textContent = text;
+}
+
+function showPage(run, files) {
+  const page = files[PAGE];
   links.forEach((url) => URL.revokeObjectURL(url));
   links = [];
-  at("result").hidden = false;
-  at("command").textContent = "mbsand " + given.slice(1).map(quote).join(" ").replace(" -q", "") + " --why";
-  at("table").textContent = told.out || told.err;
-  const page = told.files[PAGE];
   at("charts").hidden = !page;
   at("charts").srcdoc = page ? page.replace(/<\/body>\s*<\/html>\s*$/, "<script>onmessage = (told) => told.data === 'print' && print();</script>$&") : "";
   at("print").hidden = !page;
-  at("files").replaceChildren(...(page ? [offer("report.html", "text/html", page), offer(RUNS, "text/csv", told.files[RUNS]), offer(OWN, "text/x-lua", policy())] : []));
-  const seconds = ((performance.now() - begun) / 1000).toFixed(2);
+  at("files").replaceChildren(...(page ? [offer("report.html", "text/html", page), offer(RUNS, "text/csv", files[RUNS]), offer(OWN, "text/x-lua", run.state.policy)] : []));
+}
+
+function showProgress(run) {
+  const { done, jobs } = run.progress || { done: 0, jobs: 1 };
+  at("progress").value = done / jobs;
+  say(run.progress ? "Run " + done + " of " + jobs + " is done" : "Running ...");
+  if (run.partly) showTable(run, run.partly);
+  run.partly = null;
+}
+
+async function carryOut(run) {
+  clearTimeout(waiting);
+  latest++;
+  keep();
+  busy(run);
+  run.watch = showProgress;
+  showProgress(run);
+  const told = await run.done;
+  busy(null);
+  if (!told) {
+    const some = at("result").classList.contains("partly");
+    if (some) showPage(run, {});
+    at("result").classList.remove("partly");
+    return say(some ? "Stopped. The table is of the runs that were done." : "Stopped.");
+  }
+  showMistakes(told.out + told.err);
+  showTable(run, told.out || told.err);
+  showPage(run, told.files);
+  const seconds = ((performance.now() - run.begun) / 1000).toFixed(2);
   return say(told.code === 0 ? "Done in " + seconds + " s." : "It did not go well; see what is said above and below. (" + seconds + " s)");
 }
 
 let over = Promise.resolve(); // when the run is
 function run() {
-  if (!running && !at("run").disabled) over = carryOut();
+  if (!running && !at("run").disabled) over = carryOut(carry(state(), scenarioPolicies));
   return over;
 }
 
 // --- the beginning ---------------------------------------------------------------------------------------------
 
-const EXAMPLE = `-- Shortest predicted request first, in batches of up to 16.
-local Shortest = { params = { batch_size = 16 } }
-
-function Shortest:init()
-  self.sim.inbox = self.sim:queue{ by = "predicted_total" }
-end
-
-function Shortest:schedule(replica, step)
-  if replica.running > 0 then return end -- a batch is served as a whole
-  step:admit(self.sim.inbox, self.params.batch_size)
-  step:barrier()
-end
-
-return Shortest
-`;
-
 async function begin() {
   const bundled = names(START.policies);
-  fill(at("scenario"), names(START.scenarios).map((name) => [name, name]), FIRST.scenario);
+  fill(at("scenario"), names(START.scenarios).map((name) => [name, name]), "");
   fill(at("start"), [["", "..."], ["example", "the example"], ...bundled.map((name) => [name, name])], "");
   fill(at("more"), [["", "no other"], ...bundled.map((name) => [name, name])], "");
-  const given = location.hash.length > 1 ? decode(location.hash.slice(1)) : null;
-  await load(given || { ...FIRST, policy: EXAMPLE });
-  at("run").disabled = false;
-  if (location.hash.length > 1 && !given) return say("The link is not whole; this is the beginning. Ready.");
-  return run();
+  await load(begun.first);
+  if (begun.run) over = carryOut(begun.run);
+  else {
+    busy(null);
+    say("The link is not whole; this is the beginning. Ready.");
+  }
 }
 
 at("run").onclick = run;
-at("stop").onclick = () => running && running();
+at("stop").onclick = () => running && running.stop();
 at("print").onclick = () => at("charts").contentWindow.postMessage("print", "*"); // of the frame alone
 at("add").onclick = () => addKnob("", "").focus();
 at("link").onclick = async () => {
   keep();
   await navigator.clipboard.writeText(location.href).then(() => say("The link is copied."), () => say("The link is in the address bar."));
 };
-at("scenario").onchange = async () => { await describe(null); changed(); };
+at("scenario").onchange = async () => { await describe([]); changed(); };
 at("start").onchange = async () => {
   const name = at("start").value;
   if (!name) return;
@@ -338,7 +288,7 @@ document.addEventListener("keydown", (event) => {
 addEventListener("hashchange", async () => {
   const given = location.hash !== written && decode(location.hash.slice(1));
   if (!given) return;
-  if (running) running();
+  if (running) running.stop();
   await over;
   await load(given);
   run();

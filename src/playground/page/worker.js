@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // One command in the core, in a thread of its own: the page ends it by ending the worker. It is told { module, data }, from
-// which the core begins, then { files: { name: text }, words: [...], wanted: [names] }, and answers { progress } and
+// which the core begins, then { files: { name: text }, words: [...], wanted: [names] }, and answers { progress }, { partly } and
 // { code, out, err, files }.
 "use strict";
 /* global mbsand */
@@ -14,6 +14,7 @@ const begin = ({ module, data }) => mbsand({
   getPreloadedPackage: () => data,
   preRun: [(made) => made.FS.init(() => null, (byte) => out.push(byte), (byte) => err.push(byte))],
   onProgress: (done, jobs) => postMessage({ progress: { done, jobs } }),
+  onPartly: (partly) => postMessage({ partly }),
 });
 
 onmessage = async ({ data: task }) => {
