@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 // zlib reads plain files straight into the caller's buffer when asked for at least twice its own: then it
 // costs nothing there.
@@ -110,6 +111,12 @@ static mb_status read_zstd(mb_compressed *file, char *buffer, size_t size, unsig
         }
         const bool at_end = file->input.size == 0;
         const size_t left = ZSTD_decompressStream(file->zstd, &output, &file->input);
+        if (ZSTD_getErrorCode(left) == ZSTD_error_frameParameter_windowTooLarge)
+            return mb_fail(
+                error, MB_BAD_INPUT,
+                "%s: was packed with zstd --long, and takes more memory to unpack than is given to it; "
+                "expected it unpacked (zstd -d --long=31)",
+                file->path);
         if (ZSTD_isError(left)) return fail_damaged(file, line, ZSTD_getErrorName(left), error);
         file->in_frame = left > 0; // a frame may follow another
         if (at_end && output.pos == 0 && left > 0) return fail_damaged(file, line, NULL, error);

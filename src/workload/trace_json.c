@@ -51,18 +51,28 @@ static mb_status bad_cell(mb_rows *self, mb_role role, const char *expected, mb_
 
 // ---- lists side by side
 
-static void begin_lists(json_rows *rows) {
+// One of these that is a list beside another that is none holds something else, such as the prompt's tokens.
+static mb_status begin_lists(json_rows *rows, mb_error *error) {
     static const mb_role telling[] = {MB_ROLE_TIME, MB_ROLE_PROMPT, MB_ROLE_OUTPUT, MB_ROLE_END};
-    rows->lists = false;
+    mb_role list = MB_ROLES, other = MB_ROLES;
     rows->element = 0;
     for (size_t i = 0; i < sizeof telling / sizeof *telling; i++) {
         const char *text = rows->places[telling[i]].text;
-        rows->lists = rows->lists || (text && *text == '[');
+        if (text && *text == '[')
+            list = telling[i];
+        else if (text)
+            other = telling[i];
     }
+    rows->lists = list != MB_ROLES;
     for (mb_role role = 0; role < MB_ROLES; role++) {
         const char *text = rows->places[role].text;
         rows->cursors[role] = rows->lists && text && *text == '[' ? mb_json_skip_space(text + 1) : NULL;
     }
+    if (!rows->lists || other == MB_ROLES) return MB_OK;
+    return mb_fail_at(error, MB_BAD_INPUT, rows->reader.file.path, rows->reader.line,
+                      "\"%.60s\" is a list, and \"%.60s\" is none; expected a request an object, or lists "
+                      "with an element a request",
+                      rows->keys[list], rows->keys[other]);
 }
 
 // To the next elements; *end where all lists end.
@@ -91,9 +101,10 @@ static mb_status next_elements(json_rows *rows, bool *end, mb_error *error) {
 
 static mb_status next_object(json_rows *rows, bool *end, mb_error *error) {
     const mb_json_wanted wanted = {rows->keys, rows->places, MB_ROLES};
-    const mb_status status = mb_json_next(&rows->reader, &wanted, end, error);
+    mb_status status = mb_json_next(&rows->reader, &wanted, end, error);
     if (status || *end) return status;
-    begin_lists(rows);
+    status = begin_lists(rows, error);
+    if (status) return status;
     for (mb_role role = 0; role < MB_ROLES; role++)
         if (rows->places[role].doubled)
             return mb_fail_at(error, MB_BAD_INPUT, rows->reader.file.path, rows->reader.line,

@@ -713,6 +713,9 @@ static void test_sentences(void **unused) {
          ":1: the zstd data is cut short after this line; expected a whole file (test it with zstd -t)"},
         {"damaged.csv.zst", ":1: the zstd data is damaged after this line: Data corruption detected; "
                             "expected a whole file (test it with zstd -t)"},
+        {"long_window.csv.zst",
+         ": was packed with zstd --long, and takes more memory to unpack than is given "
+         "to it; expected it unpacked (zstd -d --long=31)"},
         {"utf16_no_mark.csv", ": is in UTF-16; expected UTF-8 (convert it with iconv)"},
         {"archive.csv",
          ": is a zip archive, or a spreadsheet such as .xlsx; expected it unpacked, or exported "

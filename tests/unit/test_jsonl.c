@@ -249,7 +249,15 @@ static void test_documents(void **unused) {
     expect_sentence(lists("unequal_lists.json"), CORPUS
                     "unequal_lists.json:1: \"input_lens\" has 2 values, and \"output_lens\" more; expected "
                     "lists of one length");
-    mb_workload workload = lists("lists.json");
+    // The tokens of a prompt are no requests.
+    mb_workload workload = lists("token_ids.jsonl");
+    name_key(&workload.trace.columns.time, "time");
+    name_key(&workload.trace.columns.prompt, "input_ids");
+    name_key(&workload.trace.columns.output, "out");
+    expect_sentence(workload,
+                    CORPUS "token_ids.jsonl:1: \"input_ids\" is a list, and \"out\" is none; expected "
+                           "a request an object, or lists with an element a request");
+    workload = lists("lists.json");
     name_key(&workload.trace.columns.output, "errors");
     expect_sentence(workload, CORPUS "lists.json:1: element 3 of \"errors\" is \"a \\\"]\\\" in {a text}\"; "
                                      "expected a whole number of tokens");
