@@ -60,8 +60,13 @@ static void skip_comment(scanner *s) {
 
 static void skip_quoted(scanner *s) {
     const char quote = *s->at;
-    for (next(s); s->at < s->end && *s->at != quote && *s->at != '\n'; next(s))
-        if (*s->at == '\\' && s->end - s->at > 1) next(s); // and what follows it, a newline for one
+    for (next(s); s->at < s->end && *s->at != quote && *s->at != '\n'; next(s)) {
+        if (*s->at != '\\' || s->end - s->at < 2) continue;
+        next(s); // and what follows it, a newline for one; of \z all white space
+        const bool blank = *s->at == 'z';
+        while (blank && s->end - s->at > 1 && isspace((unsigned char)s->at[1]))
+            next(s);
+    }
     if (s->at < s->end && *s->at == quote) s->at++;
 }
 

@@ -86,6 +86,7 @@ looks_like() { # looks_like NAME SENTENCE
 @test "functions that look like hooks, and are none" {
     looks_like setup "what it would do belongs into 'init'."
     looks_like on_arrival "what it would do belongs into 'arrive'."
+    looks_like on_simulation_end "what it would do belongs into 'done'."
     looks_like thread_done "what it would do belongs into 'done'."
     looks_like response "what it would do belongs into 'finish'."
     looks_like on_batch_end "what it would do belongs into 'stepped'."
@@ -179,6 +180,7 @@ END
 
 @test "texts and comments may hold anything, and what both engines know passes" {
     policy 'local P = { x = "a // b & c", y = [==[ // ]] ]==], z = '"'"'\'"'"' | //'"'"' } -- 7 // 2' '--[[ 7 // 2' '& ]] ' \
+        'local z = "\z' '  // \' '& \z ' '' '  |"' \
         "$schedule" 'local a, b = 1 ~= 2, 0x10 < 3 and 4 > 1; local c = 1e300' \
         'for i = 1, 3 do if i == 2 then goto continue end b = i; ::continue:: end' 'return P'
     local engine
