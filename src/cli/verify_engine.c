@@ -8,10 +8,11 @@
 #include "cli/commands.h"
 #include "cli/live.h"
 #include "cli/stop.h"
+#include "cli/verify_check.h"
 #include "cli/verify_report.h"
+#include "cli/verify_served.h"
 #include "fit/report.h"
 #include "fit/tables.h"
-#include "model/profile.h"
 #include "probe/gguf.h"
 #include "probe/measure.h"
 #include "report/files.h"
@@ -25,14 +26,13 @@
 #include <unistd.h>
 
 enum {
-    SEED = 42,
     OTHER_SEED = 7, // of the run by which is measured what steps take in service
-    MOST_POLICIES = 8,
     MOST_PROMPT = 96,
     MOST_OUTPUT = 64,
-    TOKEN_BUDGET = 128,
     MOST_REQUESTS = 16, // at once
-    BATCH = 4           // by which the load is reckoned
+    MOST_SLOTS = 16,
+    KV_BLOCK = 16,
+    BATCH = 4 // by which the load is reckoned
 };
 static const double LOAD = 0.6, PROBE_S = 300; // a busy machine takes several times the 15 s of a quiet one
 
@@ -49,40 +49,28 @@ static const mb_model_config SMALL = {.name = (char *)"a model of random weights
                                       .intermediate = 688,
                                       .vocabulary = 4096};
 
-typedef struct options {
-    const char *engine, *model_file, *output;
-    const char *policies[MOST_POLICIES];
-    size_t policy_count;
-    uint32_t repeats;
-    double seconds; // of a live run
-    bool processor; // the clock is that of the processor
-    bool help;
-} options;
-
-typedef struct check {
-    const options *o;
-    char *folder;
-    mb_strbuf model, steps, tables, rest, again, script; // paths
-    mb_profile *profile;
-    double rate;
-    uint32_t requests;
-} check;
+typedef mb_verify_options options;
+typedef mb_verify_check check;
 
 // --- options
 // ---------------------------------------------------------------------------------------------------
 
 static void print_help(void) {
-    fputs("usage: mbsand verify --engine llama [options]\n\n"
+    fputs("usage: mbsand verify --engine llama|llama-server [options]\n\n"
           "How far are simulation and a real engine apart on this machine? Measures steps of llama.cpp\n"
           "(a plugin, `make probe-llama`), simulates a workload under these, and lets the same\n"
           "policies drive the engine with the same requests, on the clock of the wall; more than once,\n"
-          "since two runs differ too. Takes about a minute.\n\n"
+          "since two runs differ too. Takes about a minute.\n"
+          "With --engine llama-server the server's own scheduler serves the requests over HTTP, with and\n"
+          "without --cont-batching, beside the simulated policy llama_server.\n\n"
           "      --model-file FILE    a GGUF; else a small model of random weights is written\n"
           "  -p, --policy NAME|FILE   compare these, the first with each other (vllm_v1 and vllm_v0)\n"
           "      --repeats N          live runs of each (2)\n"
           "      --seconds S          of a live run (10)\n"
           "      --clock CLOCK        wall (default), or processor: only the time in which this program had\n"
           "                           a processor counts, and nothing is waited for; on a busy machine\n"
+          "      --server PROGRAM     llama-server, of the same llama.cpp as the plugin (llama-server)\n"
+          "      --slots N            of it (4)\n"
           "  -o, --output DIR         keep the model, the steps and the scenario there\n"
           "  -h, --help               this text\n\n"
           "Exit code: 0 measured, whatever the difference; 1 a run failed; 2 the command or its input is "
@@ -90,13 +78,22 @@ static void print_help(void) {
           stdout);
 }
 
-enum { ENGINE = MB_OPTION_WORDS, MODEL_FILE, REPEATS, SECONDS, CLOCK };
+enum { ENGINE = MB_OPTION_WORDS, MODEL_FILE, REPEATS, SECONDS, CLOCK, SERVER, SLOTS };
 
 static int take(options *o, int option) {
     char *end;
     switch (option) {
     case ENGINE:
         o->engine = optarg;
+        return 0;
+    case SERVER:
+        o->server = optarg;
+        return 0;
+    case SLOTS:
+        o->slots = (uint32_t)strtoul(optarg, &end, 10);
+        if (*end || o->slots < 1 || o->slots > MOST_SLOTS)
+            return mb_cli_usage("verify", "--slots: '%s' is not a whole number from 1 to %d", optarg,
+                                MOST_SLOTS);
         return 0;
     case MODEL_FILE:
         o->model_file = optarg;
@@ -105,8 +102,8 @@ static int take(options *o, int option) {
         o->output = optarg;
         return 0;
     case 'p':
-        if (o->policy_count == MOST_POLICIES)
-            return mb_cli_usage("verify", "--policy: at most %d of them", MOST_POLICIES);
+        if (o->policy_count == MB_VERIFY_POLICIES)
+            return mb_cli_usage("verify", "--policy: at most %d of them", MB_VERIFY_POLICIES);
         o->policies[o->policy_count++] = optarg;
         return 0;
     case REPEATS:
@@ -130,6 +127,30 @@ static int take(options *o, int option) {
     }
 }
 
+static int check_driven(options *o) {
+    if (strcmp(o->engine, "llama") != 0)
+        return mb_cli_usage("verify", "--engine: '%s' is unknown; there are llama and llama-server",
+                            o->engine);
+    if (o->server || o->slots)
+        return mb_cli_usage("verify", "--server and --slots are of --engine llama-server");
+    if (o->policy_count == 0) {
+        o->policies[o->policy_count++] = "vllm_v1";
+        o->policies[o->policy_count++] = "vllm_v0";
+    }
+    return 0;
+}
+
+static int check_served(options *o) {
+    if (o->policy_count)
+        return mb_cli_usage("verify",
+                            "--policy: the server's scheduler is its own, and llama_server simulates it");
+    if (o->processor)
+        return mb_cli_usage("verify", "--clock processor: the server's time is another program's");
+    if (!o->server) o->server = "llama-server";
+    if (!o->slots) o->slots = BATCH;
+    return 0;
+}
+
 static int parse(int argc, char **argv, options *o) {
     static const struct option LONG[] = {{"engine", required_argument, NULL, ENGINE},
                                          {"model-file", required_argument, NULL, MODEL_FILE},
@@ -137,6 +158,8 @@ static int parse(int argc, char **argv, options *o) {
                                          {"repeats", required_argument, NULL, REPEATS},
                                          {"seconds", required_argument, NULL, SECONDS},
                                          {"clock", required_argument, NULL, CLOCK},
+                                         {"server", required_argument, NULL, SERVER},
+                                         {"slots", required_argument, NULL, SLOTS},
                                          {"output", required_argument, NULL, 'o'},
                                          {"help", no_argument, NULL, 'h'},
                                          {NULL, 0, NULL, 0}};
@@ -150,13 +173,7 @@ static int parse(int argc, char **argv, options *o) {
     }
     if (optind < argc)
         return mb_cli_usage("verify", "what is '%s'? With --engine everything is an option", argv[optind]);
-    if (strcmp(o->engine, "llama") != 0)
-        return mb_cli_usage("verify", "--engine: '%s' is unknown; there is llama", o->engine);
-    if (o->policy_count == 0) {
-        o->policies[o->policy_count++] = "vllm_v1";
-        o->policies[o->policy_count++] = "vllm_v0";
-    }
-    return 0;
+    return strcmp(o->engine, "llama-server") == 0 ? check_served(o) : check_driven(o);
 }
 
 // --- files
@@ -180,8 +197,9 @@ static mb_status make_folder(check *c, mb_error *error) {
     mb_strbuf_printf(&c->rest, "%s/corrections.csv", c->folder);
     mb_strbuf_printf(&c->again, "%s/again.csv", c->folder);
     mb_strbuf_printf(&c->script, "%s/workload.lua", c->folder);
+    mb_strbuf_printf(&c->log, "%s/server.log", c->folder);
     return c->model.failed || c->steps.failed || c->tables.failed || c->rest.failed || c->again.failed ||
-                   c->script.failed
+                   c->script.failed || c->log.failed
                ? mb_fail_memory(error)
                : MB_OK;
 }
@@ -203,6 +221,7 @@ static void leave_folder(check *c) {
         if (c->rest.text) unlink(c->rest.text);
         if (c->again.text) unlink(c->again.text);
         if (c->script.text) unlink(c->script.text);
+        if (c->log.text) unlink(c->log.text);
         rmdir(c->folder);
     }
     free(c->folder);
@@ -213,13 +232,13 @@ static void leave_folder(check *c) {
     mb_strbuf_deinit(&c->rest);
     mb_strbuf_deinit(&c->again);
     mb_strbuf_deinit(&c->script);
+    mb_strbuf_deinit(&c->log);
 }
 
 // --- steps, and the tables
 // ----------------------------------------------------------------------------------------
 
-// What the tables say of decodes and, unless `chunk` is 0, a chunk of a prompt.
-static double seconds_of(const check *c, double decodes, double context, double chunk, double prefix) {
+double mb_verify_seconds(const check *c, double decodes, double context, double chunk, double prefix) {
     const mb_chunk prompt = {.prefix = (uint32_t)prefix, .tokens = (uint32_t)chunk};
     const mb_step_shape shape = {.decode_requests = (uint32_t)decodes,
                                  .decode_context = (uint64_t)(decodes * context),
@@ -233,7 +252,7 @@ static double seconds_of(const check *c, double decodes, double context, double 
 static mb_status measure_grid(const check *c, const mb_list *batches, const mb_list *lengths,
                               const char *path, mb_probe_summary *summary, mb_error *error) {
     const mb_probe_backend *backend;
-    mb_status status = mb_probe_backend_find(c->o->engine, &backend, error);
+    mb_status status = mb_probe_backend_find("llama", &backend, error);
     if (status) return status;
     uint32_t sizes[2][32];
     const mb_list *const lists[2] = {batches, lengths};
@@ -251,7 +270,7 @@ static mb_status measure_grid(const check *c, const mb_list *batches, const mb_l
                                 .length_count = lengths->count,
                                 .trials = 5,
                                 .budget_s = PROBE_S,
-                                .seed = SEED,
+                                .seed = MB_VERIFY_SEED,
                                 .path = path,
                                 .stop = mb_stop_flag()};
     status = mb_probe_measure(&task, summary, error);
@@ -292,8 +311,8 @@ static mb_status measure_again(const check *c, double *drift, mb_error *error) {
     for (size_t i = 0; i < csv.count && !status; i++) {
         const double *v = csv.rows[i].value;
         measured += v[MB_PROBE_LOG_TIME];
-        said += seconds_of(c, v[MB_PROBE_LOG_DECODES], v[MB_PROBE_LOG_CONTEXT] + 1, v[MB_PROBE_LOG_CHUNK],
-                           v[MB_PROBE_LOG_PREFIX]);
+        said += mb_verify_seconds(c, v[MB_PROBE_LOG_DECODES], v[MB_PROBE_LOG_CONTEXT] + 1,
+                                  v[MB_PROBE_LOG_CHUNK], v[MB_PROBE_LOG_PREFIX]);
     }
     mb_number_csv_deinit(&csv);
     *drift = measured / said - 1;
@@ -309,8 +328,8 @@ static mb_status tabulate(check *c, mb_error *error) {
 // A rate of which batches of four decodes would be LOAD of what the engine can do by the tables.
 static void set_load(check *c) {
     const double prompt = (1 + MOST_PROMPT) / 2.0, output = (1 + MOST_OUTPUT) / 2.0;
-    const double decode_s = seconds_of(c, BATCH, prompt + output / 2, 0, 0);
-    const double request_s = seconds_of(c, 0, 0, prompt, 0) + output * decode_s / BATCH;
+    const double decode_s = mb_verify_seconds(c, BATCH, prompt + output / 2, 0, 0);
+    const double request_s = mb_verify_seconds(c, 0, 0, prompt, 0) + output * decode_s / BATCH;
     c->rate = LOAD / request_s;
     c->requests = (uint32_t)fmin(100000, fmax(30, c->o->seconds * c->rate));
 }
@@ -318,26 +337,34 @@ static void set_load(check *c) {
 // --- the workload
 // ----------------------------------------------------------------------------------------------
 
-static mb_status write_script(check *c, uint32_t requests, const char *latency, mb_error *error) {
+mb_status mb_verify_write(const check *c, const mb_verify_script *script, mb_error *error) {
     mb_strbuf text = {0};
-    mb_strbuf_printf(
-        &text,
-        "-- Written by mbsand verify --engine %s. Again: mbsand THIS --live %s --model-file MODEL.gguf\n"
-        "return scenario {\n"
-        "  workload = synthetic {\n"
-        "    arrivals = arrivals.poisson { rate = %s },\n"
-        "    prompt = lengths.uniform(1, %d), output = lengths.uniform(1, %d), limit = %u,\n"
-        "  },\n"
-        "  cluster = { kv_block = 16, kv_blocks = %d, token_budget = %d, max_requests = %d, "
-        "prefix_cache = false },\n"
-        "  latency = latency.%s,\n"
-        "  policies = {},\n  seeds = 1,\n}\n",
-        c->o->engine, c->o->engine, mb_exact(c->rate).text, MOST_PROMPT, MOST_OUTPUT, requests,
-        (MOST_PROMPT + MOST_OUTPUT) / 16 * MOST_REQUESTS, TOKEN_BUDGET, MOST_REQUESTS, latency);
+    mb_strbuf_printf(&text, "-- Written by mbsand verify --engine %s.", c->o->engine);
+    if (!c->o->server)
+        mb_strbuf_printf(&text, " Again: mbsand THIS --live %s --model-file MODEL.gguf", c->o->engine);
+    mb_strbuf_printf(&text,
+                     "\nreturn scenario {\n"
+                     "  workload = synthetic {\n"
+                     "    arrivals = arrivals.poisson { rate = %s },\n"
+                     "    prompt = lengths.uniform(1, %d), output = lengths.uniform(1, %d), limit = %u,\n"
+                     "  },\n"
+                     "  cluster = { kv_block = %d, kv_blocks = %d, token_budget = %d, max_requests = %d, "
+                     "prefix_cache = false%s },\n"
+                     "  latency = latency.%s,\n"
+                     "  policies = {%s},\n  seeds = 1,\n}\n",
+                     mb_exact(c->rate).text, MOST_PROMPT, MOST_OUTPUT, script->requests, KV_BLOCK,
+                     MB_VERIFY_CELLS / KV_BLOCK, MB_VERIFY_STEP_TOKENS, MOST_REQUESTS, script->cluster,
+                     script->latency, script->policies);
     const mb_status status =
         text.failed ? mb_fail_memory(error) : mb_output_text(c->script.text, &text, error);
     mb_strbuf_deinit(&text);
     return status;
+}
+
+// For policies of the command line.
+static mb_status write_script(const check *c, uint32_t requests, const char *latency, mb_error *error) {
+    const mb_verify_script script = {.requests = requests, .latency = latency, .cluster = "", .policies = ""};
+    return mb_verify_write(c, &script, error);
 }
 
 static mb_status load(const check *c, uint64_t seed, size_t policies, mb_scenario **scenario,
@@ -363,7 +390,7 @@ static mb_status check_policies(check *c, mb_error *error) {
     mb_scenario *scenario = NULL;
     c->rate = 1;
     mb_status status = write_script(c, 1, "step { base = 1, per_token = 0, per_context = 0 }", error);
-    if (!status) status = load(c, SEED, c->o->policy_count, &scenario, error);
+    if (!status) status = load(c, MB_VERIFY_SEED, c->o->policy_count, &scenario, error);
     mb_scenario_free(scenario);
     return status;
 }
@@ -389,57 +416,99 @@ static mb_status measure_service(check *c, mb_live_sums *sums, mb_error *error) 
     return status;
 }
 
+// `values`: room for those simulated, then those of each live run.
+static void report(const check *c, const mb_results *simulated, mb_verify_values *values,
+                   const mb_live_sums *sums, double drift) {
+    const mb_experiment *experiment = &mb_results_section(simulated)->points[0].experiment;
+    const char *labels[MB_VERIFY_POLICIES];
+    for (size_t p = 0; p < c->o->policy_count; p++) {
+        labels[p] = experiment->policies[p].label;
+        mb_verify_take(simulated, p, values[p]);
+    }
+    const mb_verified found = {.policies = c->o->policy_count,
+                               .labels = labels,
+                               .simulated = values,
+                               .live = values + c->o->policy_count,
+                               .repeats = c->o->repeats};
+    mb_verify_print(&found);
+    printf("%llu steps of %llu tokens, %llu sequences; device %.1f s, host %.0f us a step, idle %.1f s\n",
+           (unsigned long long)sums->steps, (unsigned long long)sums->tokens,
+           (unsigned long long)sums->sequences, sums->device_s, 1e6 * sums->host_s / (double)sums->steps,
+           sums->idle_s);
+    mb_cli_say(stdout,
+               "They took %+.1f %% against what the corrected tables say of them, and a step is %.1f %% "
+               "beside that in the "
+               "mean; kinds of steps measured once more at the end took %+.1f %% against the tables.\n",
+               100 * mb_live_excess(sums), 100 * mb_live_miss(sums), 100 * drift);
+    if (c->o->processor)
+        mb_cli_say(stdout, "The clock was that of the processor: nothing was waited for. What others do to "
+                           "caches and to the "
+                           "processor's speed is in it still.\n");
+    mb_verify_conclude(&found, "engine");
+    mb_live_warn_busy(sums);
+}
+
 // Both worlds.
 static mb_status compare(check *c, mb_error *error) {
     mb_scenario *scenario = NULL;
     mb_live live = {0};
-    mb_verified found = {.repeats = c->o->repeats, .processor = c->o->processor};
+    mb_results simulated = {0};
+    mb_live_sums sums = {0};
+    double drift = 0;
+    mb_verify_values *values = calloc((c->o->repeats + 1) * c->o->policy_count, sizeof *values);
     const mb_live_question question = question_of(c);
     const mb_run_options how = {.stop = mb_stop_flag(), .walls = true};
     mb_status status = write_script(
         c, c->requests, "profile \"tables\" { layers = 1, corrections = \"corrections.csv\" }", error);
-    if (!status) status = load(c, SEED, c->o->policy_count, &scenario, error);
-    found.real = calloc(found.repeats, sizeof *found.real);
-    if (!status && !found.real) status = mb_fail_memory(error);
-    if (!status) status = mb_run_section(scenario, 0, &how, &found.simulated, error);
+    if (!status) status = load(c, MB_VERIFY_SEED, c->o->policy_count, &scenario, error);
+    if (!status && !values) status = mb_fail_memory(error);
+    if (!status) status = mb_run_section(scenario, 0, &how, &simulated, error);
     if (!status) status = mb_live_open(&live, mb_scenario_section(scenario, 0), &question, error);
-    for (uint32_t i = 0; i < found.repeats && !status; i++) {
-        status = mb_live_run(&live, scenario, 0, &found.real[i], error);
-        for (size_t p = 0; p < live.policies && !status; p++)
-            mb_live_sums_add(&found.sums, &live.sums[p]);
+    for (uint32_t i = 0; i < c->o->repeats && !status; i++) {
+        mb_results real = {0};
+        status = mb_live_run(&live, scenario, 0, &real, error);
+        for (size_t p = 0; p < live.policies && !status; p++) {
+            mb_verify_take(&real, p, values[(i + 1) * live.policies + p]);
+            mb_live_sums_add(&sums, &live.sums[p]);
+        }
+        mb_results_deinit(&real);
     }
-    if (!status) status = measure_again(c, &found.drift, error);
-    if (!status) mb_verify_report(&found);
-    for (uint32_t i = 0; found.real && i < found.repeats; i++)
-        mb_results_deinit(&found.real[i]);
-    free(found.real);
-    mb_results_deinit(&found.simulated);
+    if (!status) status = measure_again(c, &drift, error);
+    if (!status) report(c, &simulated, values, &sums, drift);
+    free(values);
+    mb_results_deinit(&simulated);
     mb_live_close(&live);
     mb_scenario_free(scenario);
     return status;
 }
 
+static mb_status verify_driven(check *c, mb_error *error) {
+    mb_live_sums service = {0};
+    const mb_status status = measure_service(c, &service, error);
+    if (status) return status;
+    mb_cli_say(stdout,
+               "In service, in a run of its own with other requests, steps took %+.1f %% against the tables, "
+               "of that the host %.0f us a "
+               "step: by what steps of their size did there the tables are corrected.\n\n",
+               100 * mb_live_excess(&service), 1e6 * service.host_s / (double)service.steps);
+    fflush(stdout);
+    return compare(c, error);
+}
+
 static mb_status verify(check *c, mb_error *error) {
     mb_status status = make_folder(c, error);
-    if (!status) status = check_policies(c, error);
-    if (!status && !c->o->model_file) status = mb_gguf_write(c->model.text, &SMALL, SEED, error);
+    if (!status && !c->o->server) status = check_policies(c, error);
+    if (!status && !c->o->model_file) status = mb_gguf_write(c->model.text, &SMALL, MB_VERIFY_SEED, error);
+    if (!status && c->o->server) status = mb_verify_served_starts(c, error);
     if (!status) status = measure(c, error);
     if (!status) status = tabulate(c, error);
     if (status) return status;
     set_load(c);
-    mb_live_sums service = {0};
-    status = measure_service(c, &service, error);
-    if (status) return status;
-    mb_cli_say(
-        stdout,
-        "In service, in a run of its own with other requests, steps took %+.1f %% against the tables, of "
-        "that the host %.0f us a "
-        "step: by what steps of their size did there the tables are corrected.\n%u requests, Poisson %.3g/s "
-        "(%.0f %% of what batches of %d can), prompts of 1 to %d tokens, answers of 1 to %d, seed %d\n\n",
-        100 * mb_live_excess(&service), 1e6 * service.host_s / (double)service.steps, c->requests, c->rate,
-        100 * LOAD, BATCH, MOST_PROMPT, MOST_OUTPUT, SEED);
-    fflush(stdout);
-    return compare(c, error);
+    mb_cli_say(stdout,
+               "%u requests, Poisson %.3g/s (%.0f %% of what batches of %d can), prompts of 1 to %d tokens, "
+               "answers of 1 to %d, seed %d\n",
+               c->requests, c->rate, 100 * LOAD, BATCH, MOST_PROMPT, MOST_OUTPUT, MB_VERIFY_SEED);
+    return c->o->server ? mb_verify_served(c, error) : verify_driven(c, error);
 }
 
 int mb_verify_engine(int argc, char **argv) {

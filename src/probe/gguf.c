@@ -200,8 +200,10 @@ static void put_tensor(writer *w, uint32_t number, uint64_t seed) {
         for (uint64_t i = 0; i < t->columns; i++)
             put(w, &(float){1}, sizeof(float));
     const float scale = (float)sqrt(3.0 / (double)t->columns);
+    // The likeliest token is a word, no mark and no byte: servers hold half a character back.
+    const uint64_t unlikely = number == w->count - 1 ? t->columns * (FIRST_BYTE + BYTES) : 0;
     for (uint64_t i = 0; i < t->columns * t->rows; i++) {
-        const uint16_t value = half_of(mb_probe_value(seed, number, i, scale));
+        const uint16_t value = i < unlikely ? 0 : half_of(mb_probe_value(seed, number, i, scale));
         put(w, &value, sizeof value);
     }
 }

@@ -93,9 +93,38 @@ LUA
     says "--clock: 'sun' is unknown; there are wall and processor"
     run "$MBSAND" verify --engine vllm
     [ "$status" -eq 2 ]
-    says "--engine: 'vllm' is unknown; there is llama"
+    says "--engine: 'vllm' is unknown; there are llama and llama-server"
     run "$MBSAND" verify --engine llama --repeats 0
     [ "$status" -eq 2 ]
+}
+
+@test "llama-server: its own scheduler under HTTP, beside the policy that simulates it" {
+    server=$("$root/.ci/llama" --server --cached 2>&1) || skip "$server"
+    run "$MBSAND" verify --engine llama-server --server "$server" --model-file tiny.gguf --repeats 1 --seconds 0.2 --slots 3 -o kept
+    echo "$output"
+    [ "$status" -eq 0 ]
+    says "171 of 171 kinds of steps measured"
+    says "policy measure simulated live difference live runs cont-batching ttft_mean_s"
+    says "no-cont-batching against cont-batching, mean E2E: "
+    # Each request once in both ways, and each of its tokens: what the scenario simulates is what the server answered.
+    requests=$(sed -n 's/^\([0-9]*\) requests, Poisson .*/\1/p' <<<"$output")
+    tokens=$("$MBSAND" kept/workload.lua --seed 42 --quiet --only cont-batching --out o --dump requests >/dev/null &&
+        awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next } { t += $at["output_tokens"] } END { print t }' o/requests-*.csv)
+    says "$((2 * requests)) answers of $((2 * tokens)) tokens, in 3 of 3 slots"
+    [ "$(grep -c '^0,' kept/corrections.csv)" -eq 3 ]
+    wrong() { # wrong SENTENCE ARGUMENTS...
+        run "$MBSAND" verify --engine llama-server "${@:2}"
+        [ "$status" -eq 2 ]
+        says "$1"
+        [[ $output != *"kinds of steps"* ]] # before anything is measured
+    }
+    head -c $(($(stat -c %s tiny.gguf) / 2)) tiny.gguf >cut.gguf
+    wrong "llama-server ended at its start, with cut.gguf: " --server "$server" --model-file cut.gguf
+    wrong "llama-server cannot be started as ./none: No such file" --server ./none --model-file tiny.gguf
+    wrong "llama-server ended at its start, with tiny.gguf: it does not say why" --server false --model-file tiny.gguf
+    wrong "--slots: '0' is not a whole number from 1 to 16" --slots 0
+    wrong "--policy: the server's scheduler is its own" -p fcfs
+    wrong "--clock processor: the server's time is another program's" --clock processor
 }
 
 @test "llama.cpp: mistakes" {
