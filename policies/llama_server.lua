@@ -3,8 +3,9 @@
 -- in the order of the slots and not of arrival, as much of their prompts as n_batch leaves. Without continuous batching
 -- prompts are computed only where nobody generates.
 -- Source: llama.cpp, tools/server/server-context.cpp (get_available_slot, pre_decode), as of 2026; defaults are those of
--- llama-server. Not here: prompts that a slot finds computed by the one before, and what it does when the KV memory of
--- its slots, one pool, is full: requests fail there; here the one that finds none is computed again.
+-- llama-server, beside which `mbsand verify --engine llama-server` runs it. Not here: prompts that a slot finds computed by
+-- the one before, and what it does when the KV memory of its slots, one pool, is full: requests fail there; here the one
+-- that finds none is computed again.
 local LlamaServer = { params = {
   slots = 4,                                   -- --parallel
   n_batch = 2048,                              -- --batch-size: tokens of a step; kernels see --ubatch-size of them at once

@@ -48,16 +48,18 @@ void mb_pack_arguments_help(void) {
 }
 
 void mb_verify_arguments_help(void) {
-    fputs("usage: mbsand verify CASE.mbs [options]\n"
-          "       mbsand verify --engine llama [options]   against a real engine; --engine llama --help says "
-          "more\n\n"
-          "Run a case and compare every measure with what was packed, bit by bit (but for what a clock "
-          "measured).\n\n"
-          "  -j, --jobs N             threads (default: all processors); the results do not depend on it\n"
-          "      --no-os-sandbox      run policies without the kernel's walls around them\n"
-          "  -h, --help               this text\n\n"
-          "Exit code: 0 the same bits, 1 other results or a failed run, 2 no case.\n",
-          stdout);
+    fputs(
+        "usage: mbsand verify CASE.mbs [options]\n"
+        "       mbsand verify --engine llama|llama-server [options]   against a real engine; --engine llama "
+        "--help\n"
+        "                                                             says more\n\n"
+        "Run a case and compare every measure with what was packed, bit by bit (but for what a clock "
+        "measured).\n\n"
+        "  -j, --jobs N             threads (default: all processors); the results do not depend on it\n"
+        "      --no-os-sandbox      run policies without the kernel's walls around them\n"
+        "  -h, --help               this text\n\n"
+        "Exit code: 0 the same bits, 1 other results or a failed run, 2 no case.\n",
+        stdout);
 }
 
 void mb_plot_arguments_help(void) {

@@ -8,10 +8,8 @@
 #include "cli/commands.h"
 #include "cli/live.h"
 #include "cli/stop.h"
-#include "cli/verify_check.h"
 #include "cli/verify_report.h"
 #include "cli/verify_served.h"
-#include "fit/report.h"
 #include "fit/tables.h"
 #include "probe/gguf.h"
 #include "probe/measure.h"
@@ -19,7 +17,6 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,14 +24,10 @@
 
 enum {
     OTHER_SEED = 7, // of the run by which is measured what steps take in service
-    MOST_PROMPT = 96,
-    MOST_OUTPUT = 64,
-    MOST_REQUESTS = 16, // at once
     MOST_SLOTS = 16,
-    KV_BLOCK = 16,
     BATCH = 4 // by which the load is reckoned
 };
-static const double LOAD = 0.6, PROBE_S = 300; // a busy machine takes several times the 15 s of a quiet one
+static const double PROBE_S = 300; // a busy machine takes several times the 15 s of a quiet one
 
 // Small enough that a step takes about a millisecond of a processor, and not so small that little else
 // counts.
@@ -238,17 +231,6 @@ static void leave_folder(check *c) {
 // --- steps, and the tables
 // ----------------------------------------------------------------------------------------
 
-double mb_verify_seconds(const check *c, double decodes, double context, double chunk, double prefix) {
-    const mb_chunk prompt = {.prefix = (uint32_t)prefix, .tokens = (uint32_t)chunk};
-    const mb_step_shape shape = {.decode_requests = (uint32_t)decodes,
-                                 .decode_context = (uint64_t)(decodes * context),
-                                 .prefill_requests = chunk > 0,
-                                 .prefill_tokens = (uint64_t)chunk,
-                                 .chunks = &prompt};
-    bool ignored = false;
-    return mb_profile_seconds(c->profile, &shape, 0, &ignored);
-}
-
 static mb_status measure_grid(const check *c, const mb_list *batches, const mb_list *lengths,
                               const char *path, mb_probe_summary *summary, mb_error *error) {
     const mb_probe_backend *backend;
@@ -281,10 +263,10 @@ static mb_status measure_grid(const check *c, const mb_list *batches, const mb_l
 // Every batch that the workload has, not powers of two alone, and chunks on both sides of 64 tokens: kernels
 // take several rows at a time, and attention is another kernel for 64 queries and more.
 static mb_status measure(check *c, mb_error *error) {
-    mb_list batches = {(uint64_t[MOST_REQUESTS]){0}, MOST_REQUESTS};
-    for (uint64_t i = 0; i < MOST_REQUESTS; i++)
+    mb_list batches = {(uint64_t[MB_VERIFY_REQUESTS]){0}, MB_VERIFY_REQUESTS};
+    for (uint64_t i = 0; i < MB_VERIFY_REQUESTS; i++)
         batches.values[i] = i + 1;
-    const mb_list lengths = {(uint64_t[]){16, 32, 63, 64, 96, MOST_PROMPT + MOST_OUTPUT}, 6};
+    const mb_list lengths = {(uint64_t[]){16, 32, 63, 64, 96, MB_VERIFY_PROMPT + MB_VERIFY_OUTPUT}, 6};
     mb_probe_summary summary;
     const mb_status status = measure_grid(c, &batches, &lengths, c->steps.text, &summary, error);
     if (!status)
@@ -325,45 +307,13 @@ static mb_status tabulate(check *c, mb_error *error) {
     return status ? status : mb_profile_read(c->tables.text, 1, (mb_expert_ranks){0}, &c->profile, error);
 }
 
-// A rate of which batches of four decodes would be LOAD of what the engine can do by the tables.
-static void set_load(check *c) {
-    const double prompt = (1 + MOST_PROMPT) / 2.0, output = (1 + MOST_OUTPUT) / 2.0;
-    const double decode_s = mb_verify_seconds(c, BATCH, prompt + output / 2, 0, 0);
-    const double request_s = mb_verify_seconds(c, 0, 0, prompt, 0) + output * decode_s / BATCH;
-    c->rate = LOAD / request_s;
-    c->requests = (uint32_t)fmin(100000, fmax(30, c->o->seconds * c->rate));
-}
-
 // --- the workload
 // ----------------------------------------------------------------------------------------------
 
-mb_status mb_verify_write(const check *c, const mb_verify_script *script, mb_error *error) {
-    mb_strbuf text = {0};
-    mb_strbuf_printf(&text, "-- Written by mbsand verify --engine %s.", c->o->engine);
-    if (!c->o->server)
-        mb_strbuf_printf(&text, " Again: mbsand THIS --live %s --model-file MODEL.gguf", c->o->engine);
-    mb_strbuf_printf(&text,
-                     "\nreturn scenario {\n"
-                     "  workload = synthetic {\n"
-                     "    arrivals = arrivals.poisson { rate = %s },\n"
-                     "    prompt = lengths.uniform(1, %d), output = lengths.uniform(1, %d), limit = %u,\n"
-                     "  },\n"
-                     "  cluster = { kv_block = %d, kv_blocks = %d, token_budget = %d, max_requests = %d, "
-                     "prefix_cache = false%s },\n"
-                     "  latency = latency.%s,\n"
-                     "  policies = {%s},\n  seeds = 1,\n}\n",
-                     mb_exact(c->rate).text, MOST_PROMPT, MOST_OUTPUT, script->requests, KV_BLOCK,
-                     MB_VERIFY_CELLS / KV_BLOCK, MB_VERIFY_STEP_TOKENS, MOST_REQUESTS, script->cluster,
-                     script->latency, script->policies);
-    const mb_status status =
-        text.failed ? mb_fail_memory(error) : mb_output_text(c->script.text, &text, error);
-    mb_strbuf_deinit(&text);
-    return status;
-}
-
 // For policies of the command line.
 static mb_status write_script(const check *c, uint32_t requests, const char *latency, mb_error *error) {
-    const mb_verify_script script = {.requests = requests, .latency = latency, .cluster = "", .policies = ""};
+    const mb_verify_script script = {
+        .path = c->script.text, .requests = requests, .latency = latency, .cluster = "", .policies = ""};
     return mb_verify_write(c, &script, error);
 }
 
@@ -484,6 +434,7 @@ static mb_status compare(check *c, mb_error *error) {
 
 static mb_status verify_driven(check *c, mb_error *error) {
     mb_live_sums service = {0};
+    mb_verify_load(c, BATCH, 0);
     const mb_status status = measure_service(c, &service, error);
     if (status) return status;
     mb_cli_say(stdout,
@@ -503,11 +454,6 @@ static mb_status verify(check *c, mb_error *error) {
     if (!status) status = measure(c, error);
     if (!status) status = tabulate(c, error);
     if (status) return status;
-    set_load(c);
-    mb_cli_say(stdout,
-               "%u requests, Poisson %.3g/s (%.0f %% of what batches of %d can), prompts of 1 to %d tokens, "
-               "answers of 1 to %d, seed %d\n",
-               c->requests, c->rate, 100 * LOAD, BATCH, MOST_PROMPT, MOST_OUTPUT, MB_VERIFY_SEED);
     return c->o->server ? mb_verify_served(c, error) : verify_driven(c, error);
 }
 

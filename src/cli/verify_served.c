@@ -18,13 +18,25 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WAYS = 2, ROUNDS = 3, MOST_SLOTS = 64, PROMPT = 16, OUTPUT = 64, SERVICE_SEED = 7 };
+enum {
+    WAYS = 2,
+    ROUNDS = 5,
+    MOST_SLOTS = 64,
+    PROMPT = 16,
+    OUTPUT = 64,
+    PROMPTS = 4,   // lengths that are measured
+    NEWCOMERS = 2, // beside an answer of OUTPUT tokens, which has about the usual context then
+    SERVICE_SEED = 7,
+    MOST_PATH = 4096
+};
+static const uint32_t LENGTHS[PROMPTS] = {8, 32, 64, 96};
 static const char *const LABELS[WAYS] = {"cont-batching", "no-cont-batching"};
 
 // What a request and a step take in service beyond what the tables say.
 typedef struct service {
-    double decodes_s[MOST_SLOTS]; // a step of 1, 2, ... decodes
-    double front_s;               // a request: connecting, HTTP, JSON, threads
+    double decodes_s[MOST_SLOTS];    // a step of 1, 2, ... decodes
+    double prompts_s[WAYS][PROMPTS]; // one with a prompt of LENGTHS; beside an answer, and alone
+    double front_s;                  // a request, while others go on: connecting, HTTP, JSON
 } service;
 
 // The requests of the scenario, and what the server made of them.
@@ -103,39 +115,68 @@ static mb_status measure_decodes(const mb_verify_check *c, const mb_probe_server
     return status;
 }
 
-// One request alone, of a single token: what is not the step is the way there and back.
-static mb_status measure_front(const mb_verify_check *c, const mb_probe_server *server, service *found,
-                               mb_error *error) {
-    static const uint32_t PROMPTS[] = {8, 16, 32, 48, 64, 80, 96};
-    mb_sketch ways = {0};
-    mb_sketch_keep_samples(&ways);
+// The step in which the first token of a newcomer came: between two tokens of the request beside it.
+static double step_with(const double *tokens_s, uint32_t count, double first_s) {
+    uint32_t at = 1;
+    while (at + 1 < count && fabs(tokens_s[at + 1] - first_s) < fabs(tokens_s[at] - first_s))
+        at++;
+    return tokens_s[at] - tokens_s[at - 1];
+}
+
+// A step with a prompt, beside one answer: the server may do more for a request than compute it while the
+// others wait.
+static mb_status measure_beside(const mb_verify_check *c, const mb_probe_server *server, size_t which,
+                                service *found, mb_error *error) {
+    double tokens_s[OUTPUT];
+    const double table_s = mb_verify_seconds(c, 1, PROMPT + OUTPUT / 2.0, LENGTHS[which], 0),
+                 decode_s = mb_verify_seconds(c, 1, PROMPT + OUTPUT / 2.0, 0, 0) + found->decodes_s[0],
+                 gap_s = table_s + OUTPUT / (2.0 + NEWCOMERS) * decode_s;
+    mb_load_request requests[1 + NEWCOMERS] = {{.prompt = PROMPT, .output = OUTPUT, .tokens_s = tokens_s}};
+    mb_load_answer answers[1 + NEWCOMERS];
+    for (uint32_t i = 1; i <= NEWCOMERS; i++)
+        requests[i] = (mb_load_request){.at_s = i * gap_s, .prompt = LENGTHS[which], .output = 1};
+    mb_sketch mixed = {0};
+    mb_sketch_keep_samples(&mixed);
     mb_status status = MB_OK;
-    for (uint64_t round = 0; round < ROUNDS; round++)
-        for (size_t i = 0; i < sizeof PROMPTS / sizeof *PROMPTS && !status; i++) {
-            const mb_load_request request = {.prompt = PROMPTS[i], .output = 1};
-            mb_load_answer answer;
-            status = play(server, SERVICE_SEED + round, &request, 1, &answer, error);
-            if (!status)
-                mb_sketch_add(&ways, answer.first_s - answer.sent_s -
-                                         mb_verify_seconds(c, 0, 0, PROMPTS[i], 0) - found->decodes_s[0]);
-        }
-    found->front_s = fmax(0, median(&ways));
-    mb_sketch_deinit(&ways);
+    for (uint64_t round = 0; round < ROUNDS && !status; round++) {
+        status = play(server, SERVICE_SEED + round, requests, 1 + NEWCOMERS, answers, error);
+        for (uint32_t i = 1; i <= NEWCOMERS && !status; i++)
+            mb_sketch_add(&mixed, step_with(tokens_s, OUTPUT, answers[i].first_s));
+    }
+    found->prompts_s[0][which] = median(&mixed) - table_s;
+    mb_sketch_deinit(&mixed);
     return status;
 }
 
-static mb_status write_corrections(const mb_verify_check *c, const service *found, mb_error *error) {
-    mb_strbuf text = {0};
-    double sum = 0;
-    mb_strbuf_add(&text, "prompts,tokens,time_us\n");
-    for (uint32_t i = 0; i < c->o->slots; i++) {
-        mb_strbuf_printf(&text, "0,%u,%.6g\n", i + 1, 1e6 * found->decodes_s[i]);
-        sum += found->decodes_s[i];
+// A request alone, of a single token. Its slot takes it, and the server says so, before the step begins.
+static mb_status measure_alone(const mb_verify_check *c, const mb_probe_server *server, size_t which,
+                               mb_sketch *ways, service *found, mb_error *error) {
+    const mb_load_request request = {.prompt = LENGTHS[which], .output = 1};
+    mb_load_answer answer;
+    mb_sketch steps = {0};
+    mb_sketch_keep_samples(&steps);
+    mb_status status = MB_OK;
+    for (uint64_t round = 0; round < ROUNDS && !status; round++) {
+        status = play(server, SERVICE_SEED + round, &request, 1, &answer, error);
+        mb_sketch_add(&steps, answer.first_s - answer.begun_s);
+        mb_sketch_add(ways, answer.begun_s - answer.sent_s);
     }
-    mb_strbuf_printf(&text, "1,1,%.6g\n",
-                     1e6 * sum / c->o->slots); // of steps with prompts nobody sees the ends
-    const mb_status status = text.failed ? mb_fail_memory(error) : mb_output_text(c->rest.text, &text, error);
-    mb_strbuf_deinit(&text);
+    found->prompts_s[1][which] = median(&steps) - mb_verify_seconds(c, 0, 0, LENGTHS[which], 0);
+    mb_sketch_deinit(&steps);
+    return status;
+}
+
+static mb_status measure_prompts(const mb_verify_check *c, const mb_probe_server *server, service *found,
+                                 mb_error *error) {
+    mb_sketch ways = {0}; // in, and back
+    mb_sketch_keep_samples(&ways);
+    mb_status status = MB_OK;
+    for (size_t i = 0; i < PROMPTS && !status; i++) {
+        status = measure_beside(c, server, i, found, error);
+        if (!status) status = measure_alone(c, server, i, &ways, found, error);
+    }
+    found->front_s = median(&ways);
+    mb_sketch_deinit(&ways);
     return status;
 }
 
@@ -144,33 +185,59 @@ static mb_status measure_service(const mb_verify_check *c, service *found, mb_er
     mb_status status = start(c, 0, &server, error);
     for (uint32_t i = 0; i < c->o->slots && !status; i++)
         status = measure_decodes(c, &server, i + 1, &found->decodes_s[i], error);
-    if (!status) status = measure_front(c, &server, found, error);
+    if (!status) status = measure_prompts(c, &server, found, error);
     mb_probe_server_end(&server);
-    return status ? status : write_corrections(c, found, error);
+    return status;
 }
 
 // --- both worlds
 // -----------------------------------------------------------------------------------------------
 
-static mb_status simulate(const mb_verify_check *c, const service *found, mb_scenario **scenario,
-                          mb_results *simulated, mb_error *error) {
-    char cluster[64], policies[256];
+// A way's own files, where the caller keeps them: "cont-batching.lua", "cont-batching.csv".
+static const char *path_of(const mb_verify_check *c, size_t way, const char *ending, char path[MOST_PATH]) {
+    snprintf(path, MOST_PATH, "%s/%s.%s", c->folder, LABELS[way], ending);
+    return path;
+}
+
+static mb_status write_corrections(const mb_verify_check *c, size_t way, const service *found,
+                                   mb_error *error) {
+    char path[MOST_PATH];
+    mb_strbuf text = {0};
+    mb_strbuf_add(&text, "prompts,tokens,time_us\n");
+    for (uint32_t i = 0; i < c->o->slots; i++)
+        mb_strbuf_printf(&text, "0,%u,%.6g\n", i + 1, 1e6 * found->decodes_s[i]);
+    for (size_t i = 0; i < PROMPTS; i++)
+        mb_strbuf_printf(&text, "1,%u,%.6g\n", LENGTHS[i], 1e6 * found->prompts_s[way][i]);
+    const mb_status status =
+        text.failed ? mb_fail_memory(error) : mb_output_text(path_of(c, way, "csv", path), &text, error);
+    mb_strbuf_deinit(&text);
+    return status;
+}
+
+static mb_status simulate(const mb_verify_check *c, size_t way, const service *found, mb_scenario **scenario,
+                          mb_verify_values values, mb_error *error) {
+    char path[MOST_PATH], latency[128], cluster[64], policy[128];
+    snprintf(latency, sizeof latency, "profile \"tables\" { layers = 1, corrections = \"%s.csv\" }",
+             LABELS[way]);
     snprintf(cluster, sizeof cluster, ", front_end = %.6g", found->front_s);
-    snprintf(policies, sizeof policies,
-             "\n    { \"llama_server\", slots = %u, n_batch = %d, label = \"%s\" },\n"
-             "    { \"llama_server\", slots = %u, n_batch = %d, cont_batching = false, label = \"%s\" },\n  ",
-             c->o->slots, MB_VERIFY_STEP_TOKENS, LABELS[0], c->o->slots, MB_VERIFY_STEP_TOKENS, LABELS[1]);
-    const mb_verify_script script = {
-        .requests = c->requests,
-        .latency = "profile \"tables\" { layers = 1, corrections = \"corrections.csv\" }",
-        .cluster = cluster,
-        .policies = policies};
+    snprintf(policy, sizeof policy, " { \"llama_server\", slots = %u, n_batch = %d, cont_batching = %s } ",
+             c->o->slots, MB_VERIFY_STEP_TOKENS, way == 0 ? "true" : "false");
+    const mb_verify_script script = {.path = path_of(c, way, "lua", path),
+                                     .requests = c->requests,
+                                     .latency = latency,
+                                     .cluster = cluster,
+                                     .policies = policy};
     const mb_overrides overrides = {
         .seeds = 1, .seed = MB_VERIFY_SEED, .has_seed = true, .stop = mb_stop_flag()};
     const mb_run_options how = {.stop = mb_stop_flag(), .walls = true};
-    mb_status status = mb_verify_write(c, &script, error);
-    if (!status) status = mb_scenario_load(c->script.text, &overrides, scenario, error);
-    return status ? status : mb_run_section(*scenario, 0, &how, simulated, error);
+    mb_results results = {0};
+    mb_status status = write_corrections(c, way, found, error);
+    if (!status) status = mb_verify_write(c, &script, error);
+    if (!status) status = mb_scenario_load(path, &overrides, scenario, error);
+    if (!status) status = mb_run_section(*scenario, 0, &how, &results, error);
+    if (!status) mb_verify_take(&results, 0, values);
+    mb_results_deinit(&results);
+    return status;
 }
 
 // The requests that the simulation had.
@@ -236,16 +303,17 @@ static void print_served(const mb_verify_check *c, const trace *t) {
 }
 
 static mb_status compare(const mb_verify_check *c, const service *found, mb_error *error) {
-    mb_scenario *scenario = NULL;
-    mb_results results = {0};
     mb_verify_values simulated[WAYS], *live = calloc((size_t)c->o->repeats * WAYS, sizeof *live);
     trace t = {0};
-    mb_status status = live ? simulate(c, found, &scenario, &results, error) : mb_fail_memory(error);
-    if (!status) status = read_trace(c, scenario, &t, error);
+    mb_status status = live ? MB_OK : mb_fail_memory(error);
+    for (size_t way = 0; way < WAYS && !status; way++) {
+        mb_scenario *scenario = NULL;
+        status = simulate(c, way, found, &scenario, simulated[way], error);
+        if (!status && way == 0) status = read_trace(c, scenario, &t, error);
+        mb_scenario_free(scenario);
+    }
     for (size_t i = 0; i < (size_t)c->o->repeats * WAYS && !status; i++)
         status = serve(c, i % WAYS, &t, live[i], error);
-    for (size_t way = 0; way < WAYS && !status; way++)
-        mb_verify_take(&results, way, simulated[way]);
     if (!status) {
         const mb_verified verified = {.policies = WAYS,
                                       .labels = LABELS,
@@ -259,20 +327,42 @@ static mb_status compare(const mb_verify_check *c, const service *found, mb_erro
     free(t.requests);
     free(t.answers);
     free(live);
-    mb_results_deinit(&results);
-    mb_scenario_free(scenario);
     return status;
+}
+
+static void print_service(const mb_verify_check *c, const service *found) {
+    printf("In service, against the tables, a step of");
+    for (uint32_t i = 0; i < c->o->slots; i++)
+        printf("%s %u", i ? "," : "", i + 1);
+    printf(" decodes took");
+    for (uint32_t i = 0; i < c->o->slots; i++)
+        printf("%s %+.0f", i ? "," : "", 1e6 * found->decodes_s[i]);
+    printf(" us; with a prompt of");
+    for (size_t i = 0; i < PROMPTS; i++)
+        printf("%s %u", i ? "," : "", LENGTHS[i]);
+    for (size_t way = 0; way < WAYS; way++) {
+        printf(way ? ", alone" : " tokens beside an answer");
+        for (size_t i = 0; i < PROMPTS; i++)
+            printf("%s %+.0f", i ? "," : "", 1e6 * found->prompts_s[way][i]);
+    }
+    mb_cli_say(stdout,
+               " us; and a request %.0f us before its first step. By these the simulation is corrected.\n",
+               1e6 * found->front_s);
 }
 
 mb_status mb_verify_served(mb_verify_check *c, mb_error *error) {
     service found = {0};
-    const mb_status status = measure_service(c, &found, error);
+    mb_status status = measure_service(c, &found, error);
     if (status) return status;
-    printf("In service a step of decodes took, against the tables:");
-    for (uint32_t i = 0; i < c->o->slots; i++)
-        printf("%s %+.0f us for %u", i ? "," : "", 1e6 * found.decodes_s[i], i + 1);
-    mb_cli_say(stdout, "; and a request %.0f us beyond its steps. By that the simulation is corrected.\n",
-               1e6 * found.front_s);
+    print_service(c, &found);
+    mb_verify_load(c, c->o->slots, found.decodes_s[c->o->slots - 1]);
+    putchar('\n');
     fflush(stdout);
-    return compare(c, &found, error);
+    status = compare(c, &found, error);
+    for (size_t way = 0; way < WAYS && !c->o->output; way++) {
+        char path[MOST_PATH];
+        unlink(path_of(c, way, "lua", path));
+        unlink(path_of(c, way, "csv", path));
+    }
+    return status;
 }

@@ -12,14 +12,14 @@
 #include <math.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MOST_OPEN = 1000, LONGEST_WAIT_S = 60 };
+enum { MOST_OPEN = 512, LONGEST_WAIT_S = 60 };
 
 typedef struct talk {
     int socket;
@@ -36,7 +36,7 @@ typedef struct play {
     const mb_load *load;
     double start_s, heard_s; // when the last byte came
     talk *open[MOST_OPEN];
-    struct pollfd polled[MOST_OPEN];
+    fd_set readable, writable;
     size_t open_count;
     mb_rng random;
     mb_error *error;
@@ -57,8 +57,10 @@ static int connect_to(uint16_t port, bool waits) {
     setsockopt(made, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     fcntl(made, F_SETFD, FD_CLOEXEC);
     if (!waits) fcntl(made, F_SETFL, O_NONBLOCK);
-    if (connect(made, (struct sockaddr *)&address, sizeof address) == 0 || errno == EINPROGRESS) return made;
-    const int reason = errno;
+    const bool fits = made < FD_SETSIZE;
+    if (fits && (connect(made, (struct sockaddr *)&address, sizeof address) == 0 || errno == EINPROGRESS))
+        return made;
+    const int reason = fits ? errno : EMFILE;
     close(made);
     errno = reason;
     return -1;
@@ -97,7 +99,7 @@ static mb_status begin_talk(play *p, const mb_load_request *request, mb_load_ans
     t->socket = -1;
     t->request = request;
     t->answer = answer;
-    *answer = (mb_load_answer){.first_s = NAN, .last_s = NAN};
+    *answer = (mb_load_answer){.begun_s = NAN, .first_s = NAN, .last_s = NAN};
     p->open[p->open_count++] = t;
     write_request(p, t);
     if (t->text.failed) return mb_fail_memory(p->error);
@@ -117,6 +119,9 @@ static void take(void *self, const mb_stream_event *event) {
     mb_load_answer *a = t->answer;
     if (event->predicted > a->tokens) {
         if (a->tokens == 0) a->first_s = t->now_s;
+        for (uint32_t i = a->tokens; t->request->tokens_s && i < event->predicted && i < t->request->output;
+             i++)
+            t->request->tokens_s[i] = t->now_s;
         a->tokens = event->predicted;
         a->last_s = t->now_s;
     }
@@ -152,7 +157,10 @@ static mb_status receive(play *p, talk *t, bool *over) {
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return MB_OK;
     if (got < 0) return mb_fail(p->error, MB_FAILED, "the server is gone: %s", strerror(errno));
     *over = got == 0;
-    return got ? mb_stream_feed(&t->stream, bytes, (size_t)got, take, t, p->error) : finish(p, t);
+    const mb_status status =
+        got ? mb_stream_feed(&t->stream, bytes, (size_t)got, take, t, p->error) : finish(p, t);
+    if (isnan(t->answer->begun_s) && t->stream.state != MB_STREAM_HEAD) t->answer->begun_s = t->now_s;
+    return status;
 }
 
 static mb_status serve_open(play *p) {
@@ -161,9 +169,8 @@ static mb_status serve_open(play *p) {
     for (size_t i = 0; i < p->open_count; i++) {
         talk *t = p->open[i];
         bool over = false;
-        const short found = p->polled[i].revents;
-        if (!status && found & POLLOUT) status = send_more(p, t);
-        if (!status && found & (POLLIN | POLLHUP | POLLERR)) status = receive(p, t, &over);
+        if (!status && FD_ISSET(t->socket, &p->writable)) status = send_more(p, t);
+        if (!status && FD_ISSET(t->socket, &p->readable)) status = receive(p, t, &over);
         if (over)
             end_talk(t);
         else
@@ -173,15 +180,20 @@ static mb_status serve_open(play *p) {
     return status;
 }
 
-// Until something can be read or written, or the next request is due.
+// Until something can be read or written, or the next request is due; to the nanosecond, as poll() cannot.
 static mb_status wait(play *p, double due_s) {
-    for (size_t i = 0; i < p->open_count; i++)
-        p->polled[i] =
-            (struct pollfd){.fd = p->open[i]->socket,
-                            .events = p->open[i]->sent < p->open[i]->text.length ? POLLIN | POLLOUT : POLLIN};
-    const double left_s = fmin(due_s - now_s(p), 0.5); // (a stop is looked for meanwhile)
-    // A poll counts in milliseconds: the last of them is spun away.
-    const int ready = poll(p->polled, (nfds_t)p->open_count, left_s > 0 ? (int)(1000 * left_s) : 0);
+    int most = -1;
+    FD_ZERO(&p->readable);
+    FD_ZERO(&p->writable);
+    for (size_t i = 0; i < p->open_count; i++) {
+        const talk *t = p->open[i];
+        FD_SET(t->socket, &p->readable);
+        if (t->sent < t->text.length) FD_SET(t->socket, &p->writable);
+        if (t->socket > most) most = t->socket;
+    }
+    const double left_s = fmin(fmax(due_s - now_s(p), 0), 0.5); // (a stop is looked for meanwhile)
+    const struct timespec left = {.tv_nsec = (long)(1e9 * left_s)};
+    const int ready = pselect(most + 1, &p->readable, &p->writable, NULL, &left, NULL);
     if (ready < 0 && errno != EINTR)
         return mb_fail(p->error, MB_FAILED, "cannot wait for the server: %s", strerror(errno));
     if (p->open_count == 0) p->heard_s = now_s(p);

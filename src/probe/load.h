@@ -11,10 +11,11 @@
 typedef struct mb_load_request {
     double at_s; // from the start; ascending
     uint32_t prompt, output;
+    double *tokens_s; // [output] when each token came; NULL: nobody asks
 } mb_load_request;
 
 typedef struct mb_load_answer {
-    double sent_s, first_s, last_s; // from the start, by this program's clock
+    double sent_s, begun_s, first_s, last_s; // from the start, by this program's clock; begun: a slot has it
     uint32_t tokens, slot;
 } mb_load_answer;
 

@@ -108,10 +108,12 @@ LUA
     says "no-cont-batching against cont-batching, mean E2E: "
     # Each request once in both ways, and each of its tokens: what the scenario simulates is what the server answered.
     requests=$(sed -n 's/^\([0-9]*\) requests, Poisson .*/\1/p' <<<"$output")
-    tokens=$("$MBSAND" kept/workload.lua --seed 42 --quiet --only cont-batching --out o --dump requests >/dev/null &&
+    tokens=$("$MBSAND" kept/cont-batching.lua --seed 42 --quiet --out o --dump requests >/dev/null &&
         awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next } { t += $at["output_tokens"] } END { print t }' o/requests-*.csv)
     says "$((2 * requests)) answers of $((2 * tokens)) tokens, in 3 of 3 slots"
-    [ "$(grep -c '^0,' kept/corrections.csv)" -eq 3 ]
+    for way in cont-batching no-cont-batching; do
+        [ "$(grep -c '^0,' "kept/$way.csv")" -eq 3 ] && [ "$(grep -c '^1,' "kept/$way.csv")" -eq 4 ]
+    done
     wrong() { # wrong SENTENCE ARGUMENTS...
         run "$MBSAND" verify --engine llama-server "${@:2}"
         [ "$status" -eq 2 ]
