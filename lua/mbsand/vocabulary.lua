@@ -73,6 +73,8 @@ local latency = {
       per_token = number { min = 0, default = 0, unit = "seconds per token" },
       per_context = number { min = 0, default = 0, unit = "seconds per token of context" },
       per_request = number { min = 0, default = 0, unit = "seconds per request" },
+      max_tokens = number { min = 0, default = 0, unit = "tokens" }, -- of what it was fitted on; 0: not known
+      max_context = number { min = 0, default = 0, unit = "tokens" },
       prompts = record { -- steps with a prompt in them
         base = number { min = 0, default = 0, unit = "seconds" },
         per_token = number { min = 0, default = 0, unit = "seconds per token" },

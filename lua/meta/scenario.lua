@@ -451,8 +451,9 @@ function latency.table(path) end
 function latency.jobs(keys) end
 ---A step of an engine: base + per_token T + per_context K + per_request B + host; T tokens computed, K context read by
 ---decodes, B requests; prompts: the same for steps with a prompt. All in s;
----scheduling: s per request; graph_sizes: batch sizes that decodes are padded to.
----@param keys { base?: number, per_token?: number, per_context?: number, per_request?: number, prompts?: { base?: number, per_token?: number, per_context?: number, per_request?: number }, host?: number, scheduling?: number, graph_sizes?: integer[], noise?: number }
+---scheduling: s per request; graph_sizes: batch sizes that decodes are padded to; max_tokens, max_context: the largest T
+---and K that the law was fitted on, beyond which steps count as extrapolated.
+---@param keys { base?: number, per_token?: number, per_context?: number, per_request?: number, max_tokens?: number, max_context?: number, prompts?: { base?: number, per_token?: number, per_context?: number, per_request?: number }, host?: number, scheduling?: number, graph_sizes?: integer[], noise?: number }
 ---@return mbsand.Latency
 function latency.step(keys) end
 ---A step from the descriptions of cluster.model and cluster.gpu: shares of the peaks that are reached; link_latency: s per

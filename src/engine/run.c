@@ -123,7 +123,7 @@ MB_WITHIN void mb_run_set_piece(mb_engine *engine, const mb_step_shape *shape, c
     stepper->run_prefill_tokens += shape->prefill_tokens;
     stepper->steps = stepper->uncounted = 0;
     stepper->begun = 1;
-    stepper->extrapolated = piece->extrapolated;
+    stepper->inside = piece->inside;
     stepper->limit = mb_run_limit(stepper);
     stepper->boundary_s = mb_piece_time(stepper, 1);
 }
@@ -133,9 +133,9 @@ inline mb_status mb_run_time(const mb_engine *engine, const mb_step_shape *shape
     const mb_latency *latency = engine->latency;
     const mb_stepper *stepper = engine->stepper;
     double seconds = 0;
-    piece->extrapolated = false;
+    bool extrapolated = false;
     piece->alone_s = 0;
-    mb_status status = mb_time_step(engine, shape, &seconds, &piece->extrapolated, error);
+    mb_status status = mb_time_step(engine, shape, &seconds, &extrapolated, error);
     const bool mixed = shape->decode_requests > 0 && (shape->prefill_requests > 0 || shape->group_prompts);
     if (status == MB_OK && mixed && engine->around->times)
         status = mb_time_decodes(engine, shape, seconds, &piece->alone_s, error);
@@ -145,6 +145,7 @@ inline mb_status mb_run_time(const mb_engine *engine, const mb_step_shape *shape
                     !mb_latency_is_affine(latency);
     piece->first_s = seconds + (stepper->transfer_s + engine->cost_s);
     piece->slope_s = piece->single ? 0 : mb_latency_step_slope(latency, shape->decode_requests);
+    piece->inside = extrapolated ? 0 : piece->single ? UINT64_MAX : mb_latency_steps_inside(latency, shape);
     return MB_OK;
 }
 
@@ -184,7 +185,9 @@ MB_WITHIN void mb_run_close_piece(mb_stepper *stepper) {
     metrics->batches += counted;
     metrics->batch_requests += counted * (stepper->row_count + decodes);
     stepper->computed_tokens += counted * decodes;
-    if (stepper->extrapolated) metrics->extrapolated_batches += counted;
+    if (steps > stepper->inside)
+        metrics->extrapolated_batches +=
+            steps - (stepper->inside > stepper->uncounted ? stepper->inside : stepper->uncounted);
     if (stepper->around->times && steps && (stepper->prompted || stepper->moved_s > 0))
         mb_spend_step(stepper);
     if (!decodes || !steps) return;

@@ -14,9 +14,9 @@ static inline double mb_piece_time(const mb_stepper *stepper, uint64_t k) {
 // How long the steps of a piece take: the k-th first_s + (k - 1) slope_s.
 typedef struct mb_run_piece {
     double first_s, slope_s;
-    bool single; // what repetitions of the step would take does not follow from it
-    bool extrapolated;
-    double alone_s; // what its decodes would take without prompts; 0: not known, there are none
+    bool single;     // what repetitions of the step would take does not follow from it
+    uint64_t inside; // steps before the first outside the range that the model was fitted on
+    double alone_s;  // what its decodes would take without prompts; 0: not known, there are none
 } mb_run_piece;
 
 // --- the parts of a piece, for ranks that begin as one

@@ -150,8 +150,8 @@ typedef struct mb_stepper {
     uint64_t run_decodes, run_prefill_tokens;
     uint64_t run_blocks, left_blocks; // in use as it began; as the one before it had ended
     uint32_t run_requests;
-    bool extrapolated;
-    double lent_s; // at this instant so many blocks were taken from outside, between two steps (room.h)
+    uint64_t inside; // steps of the piece before the first outside the fitted range
+    double lent_s;   // at this instant so many blocks were taken from outside, between two steps (room.h)
     uint64_t lent;
     uint64_t uncounted;                      // steps of the piece that ended before the warm-up did
     double sums_start_s;                     // of the run, or when the warm-up ended in it

@@ -115,6 +115,8 @@ static void add_coefficients(mb_strbuf *out, const mb_step_fit *fit) {
     mb_strbuf_printf(out, "base = %s, per_token = %s, per_context = %s", mb_exact(law->base_s).text,
                      mb_exact(law->per_token_s).text, mb_exact(law->per_context_s).text);
     if (fit->requests_known) mb_strbuf_printf(out, ", per_request = %s", mb_exact(law->per_request_s).text);
+    mb_strbuf_printf(out, ", max_tokens = %s, max_context = %s", mb_exact(law->max_tokens).text,
+                     mb_exact(law->max_context).text);
     if (!law->split) return;
     mb_strbuf_printf(out, ", prompts = { base = %s, per_token = %s, per_context = %s, per_request = %s }",
                      mb_exact(law->prompts.base_s).text, mb_exact(law->prompts.per_token_s).text,

@@ -132,6 +132,13 @@ mb_status mb_latency_step(const mb_latency *latency, const mb_step_shape *shape,
     return MB_OK;
 }
 
+uint64_t mb_latency_steps_inside(const mb_latency *latency, const mb_step_shape *shape) {
+    const double most = latency->step.max_context;
+    if (most <= 0 || shape->decode_requests == 0) return UINT64_MAX;
+    const double left = most - mb_double(shape->decode_context); // >= 0
+    return 1 + (uint64_t)(left / shape->decode_requests);
+}
+
 double mb_latency_step_slope(const mb_latency *latency, uint32_t decode_requests) {
     return latency->step.per_context_s * decode_requests;
 }

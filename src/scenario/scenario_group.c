@@ -20,6 +20,8 @@ static void read_step_model(lua_State *L, int table, mb_group *group, mb_group_d
     mb_latency *latency = &group->latency;
     const mb_step_coefficients c = read_coefficients(L, table);
     latency->step = (mb_step_law){c.base_s, c.per_token_s, c.per_context_s, c.per_request_s, .split = false};
+    latency->step.max_tokens = mb_field_number(L, table, "max_tokens");
+    latency->step.max_context = mb_field_number(L, table, "max_context");
     if (mb_field_enter(L, table, "prompts")) {
         latency->step.split = true;
         latency->step.prompts = read_coefficients(L, lua_gettop(L));

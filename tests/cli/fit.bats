@@ -88,6 +88,26 @@ LUA
     [ "$status" -eq 0 ]
 }
 
+@test "steps beyond those of the log are counted, jumping or stepping" {
+    "$MBSAND" fit steps.csv -o law.lua >/dev/null
+    grep -q 'max_tokens = 713, max_context = 23328' law.lua
+    cat >beyond.lua <<'LUA'
+local law = dofile "law.lua"
+law.max_context = 900 -- reached in the middle of runs of equal steps
+return scenario {
+  workload = synthetic { arrivals = arrivals.poisson { rate = 5 }, prompt = 200, output = 100, limit = 300 },
+  cluster = { kv_tokens = 100000, max_requests = 64, token_budget = 512 },
+  latency = latency.step(law), policies = { "vllm_v1" }, seeds = 1, warmup = 50,
+}
+LUA
+    run "$MBSAND" beyond.lua --out fast
+    says "batches outside the range that the latency model was fitted on"
+    "$MBSAND" beyond.lua --step --quiet --out slow
+    count() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["results"][0]["policies"][0]["runs"][0]["extrapolated_batches"])' "$1/summary.json"; }
+    [ "$(count fast)" -gt 100 ]
+    [ "$(count fast)" -eq "$(count slow)" ]
+}
+
 @test "what the steps do not say" {
     cut -d, -f1,2,4 steps.csv >without.csv
     run "$MBSAND" fit without.csv

@@ -192,6 +192,7 @@ return function(seed, folder, mode)
       more = more .. (", prompts = { base = %.17g, per_token = %.17g }"):format(4 * unit, 2 * unit)
     end
     if chance(0.2) then more = more .. ", graph_sizes = { 1, 2, 4, 8 }" end
+    if chance(0.2) then more = more .. (", max_tokens = %d, max_context = %d"):format(whole(20, 220), whole(50, 2000)) end
     return ("latency.step { base = %.17g, per_token = %.17g, per_context = %.17g, per_request = %.17g, host = %.17g%s }")
       :format(16 * unit, unit, pick{ 0, unit / 16, unit / 2 }, pick{ 0, unit }, pick{ 0, unit }, more)
   end
