@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "series/recording.h"
 
+#include "base/apart.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -15,6 +17,8 @@ mb_recording *mb_recording_new(uint32_t replicas) {
     if (!recording) return NULL;
     recording->replicas = recording->first_replicas = replicas;
     recording->ends = calloc(replicas ? replicas : 1, sizeof *recording->ends);
+    for (size_t i = 0; i < MB_RECORDED_COUNT; i++)
+        mb_series_init(&recording->series[i]);
     if (recording->ends) return recording;
     free(recording);
     return NULL;
@@ -27,7 +31,7 @@ void mb_recording_free(mb_recording *recording) {
 }
 
 // One that came later was not there before its first batch.
-static bool find_room(mb_recording *recording, uint32_t replica) {
+static MB_APART bool find_room(mb_recording *recording, uint32_t replica) {
     if (replica < recording->replicas) return true;
     const uint32_t more = 2 * replica + 1;
     double *grown = realloc(recording->ends, more * sizeof *grown);
@@ -40,18 +44,19 @@ static bool find_room(mb_recording *recording, uint32_t replica) {
 }
 
 // Nearly always a piece of time lies within one interval.
-static inline bool lies_in(const mb_recording *recording, double from_s, double to_s, size_t *cell) {
-    const double place = from_s * recording->per_s;
-    if (!(place >= 0 && place < MB_SERIES_POINTS)) return false;
-    *cell = (size_t)place;
-    return to_s > from_s && to_s <= recording->width_s * (double)(int64_t)(*cell + 1);
+static inline bool lies_in(const mb_recording *recording, double from_s, double to_s, int *cell) {
+    if (!(from_s >= 0 && to_s > from_s && to_s <= recording->limit_s)) return false;
+    *cell = (int)(from_s * recording->per_s);
+    return to_s <= recording->width_s * (*cell + 1);
 }
 
 // One width for all series, so that a piece of time is cut once for all that it goes into.
 static void make_wide(mb_recording *recording, double to_s) {
-    if (to_s <= recording->width_s * MB_SERIES_POINTS) return;
+    if (to_s <= recording->limit_s) return;
     recording->width_s = mb_series_width(recording->width_s, to_s);
     recording->per_s = 1 / recording->width_s;
+    recording->limit_s = recording->width_s * MB_SERIES_POINTS;
+    recording->held_until_s = 0; // its interval is another
     for (size_t i = 0; i < MB_RECORDED_COUNT; i++)
         mb_series_widen(&recording->series[i], recording->width_s);
 }
@@ -63,62 +68,81 @@ static void spread(mb_recording *recording, const mb_series_piece *pieces, size_
     mb_series_spread(pieces, count, from_s, to_s);
 }
 
+// What happens rarely stands by itself, so that the rest needs no stack.
+static MB_APART void hold_across(mb_recording *recording, double from_s, double to_s, double waits,
+                                 double runs) {
+    const mb_series_piece pieces[] = {{&recording->series[MB_RECORDED_WAITING], waits, waits},
+                                      {&recording->series[MB_RECORDED_RUNNING], runs, runs}};
+    spread(recording, pieces, 2, from_s, to_s);
+    if (!(to_s < recording->limit_s)) return;
+    recording->held_cell = (int)(to_s * recording->per_s);
+    recording->held_until_s = recording->width_s * (recording->held_cell + 1);
+}
+
 static void on_held(void *self, double from_s, double to_s, uint64_t waiting, uint64_t running) {
     mb_recording *recording = self;
-    mb_series *series = recording->series;
-    const double waits = (double)(int64_t)waiting, runs = (double)(int64_t)running, seconds = to_s - from_s;
-    size_t cell;
-    if (lies_in(recording, from_s, to_s, &cell)) {
-        mb_series_put(&series[MB_RECORDED_WAITING].cells[cell], seconds, seconds * waits, waits, waits);
-        mb_series_put(&series[MB_RECORDED_RUNNING].cells[cell], seconds, seconds * runs, runs, runs);
+    const double waits = (double)(int64_t)waiting, runs = (double)(int64_t)running;
+    if (!(to_s <= recording->held_until_s)) {
+        hold_across(recording, from_s, to_s, waits, runs);
         return;
     }
-    const mb_series_piece pieces[] = {{&series[MB_RECORDED_WAITING], waits, waits},
-                                      {&series[MB_RECORDED_RUNNING], runs, runs}};
-    spread(recording, pieces, 2, from_s, to_s);
+    // In the interval of the one before, whose end is its beginning.
+    mb_series *series = recording->series;
+    const int cell = recording->held_cell;
+    const double seconds = to_s - from_s;
+    mb_series_put(&series[MB_RECORDED_WAITING].cells[cell], seconds, seconds * waits, waits, waits);
+    mb_series_put(&series[MB_RECORDED_RUNNING].cells[cell], seconds, seconds * runs, runs, runs);
 }
 
-static mb_status add_anywhere(mb_recording *recording, const mb_batch_record *batch, mb_error *error) {
+// What the last batch of a replica left in its memory, until it begins the next one.
+static MB_APART void add_gap(mb_recording *recording, double from_s, double to_s, double kept) {
+    mb_series *memory = &recording->series[MB_RECORDED_MEMORY];
+    int cell;
+    if (lies_in(recording, from_s, to_s, &cell))
+        mb_series_put(&memory->cells[cell], to_s - from_s, (to_s - from_s) * kept, kept, kept);
+    else
+        spread(recording, &(mb_series_piece){memory, kept, kept}, 1, from_s, to_s);
+}
+
+static MB_APART void add_across(mb_recording *recording, const mb_batch_record *batch, bool emits,
+                                double first, double last) {
     mb_series *series = recording->series;
-    const double tokens = (double)batch->kv_capacity;
     mb_series_piece pieces[3] = {{&series[MB_RECORDED_BATCH], batch->requests, batch->requests}};
     size_t count = 1;
-    if (!find_room(recording, batch->replica)) return mb_fail_memory(error);
-    if (batch->decode_tokens && batch->tbt_s > 0)
-        pieces[count++] = (mb_series_piece){&series[MB_RECORDED_TBT], batch->tbt_s, batch->tbt_s};
-    if (tokens > 0) { // where there is a limit
-        double *end_s = &recording->ends[batch->replica];
-        const double kept = (double)batch->kv_between / tokens;
-        const mb_series_piece before = {&series[MB_RECORDED_MEMORY], kept, kept};
-        if (batch->start_s > *end_s) spread(recording, &before, 1, *end_s, batch->start_s);
-        pieces[count++] = (mb_series_piece){&series[MB_RECORDED_MEMORY], (double)batch->kv_before / tokens,
-                                            (double)batch->kv_reserved / tokens};
-    }
-    recording->ends[batch->replica] = batch->end_s;
+    if (emits) pieces[count++] = (mb_series_piece){&series[MB_RECORDED_TBT], batch->tbt_s, batch->tbt_s};
+    if (batch->kv_capacity) pieces[count++] = (mb_series_piece){&series[MB_RECORDED_MEMORY], first, last};
     spread(recording, pieces, count, batch->start_s, batch->end_s);
-    return MB_OK;
 }
 
-// Nearly always the replica went on where it was.
 static mb_status on_batch(void *self, const mb_batch_record *batch, mb_error *error) {
     mb_recording *recording = self;
-    mb_series *series = recording->series;
     const double from_s = batch->start_s, to_s = batch->end_s, seconds = to_s - from_s;
-    const double tokens = (double)(int64_t)batch->kv_capacity, requests = batch->requests;
-    size_t cell;
-    if (!lies_in(recording, from_s, to_s, &cell) || batch->replica >= recording->replicas ||
-        from_s > recording->ends[batch->replica])
-        return add_anywhere(recording, batch, error);
+    const bool emits = batch->decode_tokens && batch->tbt_s > 0;
+    double first = 0, last = 0; // of the memory, where it has a limit
+    if (batch->replica >= recording->replicas && !find_room(recording, batch->replica))
+        return mb_fail_memory(error);
+    double *end_s = &recording->ends[batch->replica];
+    if (batch->kv_capacity) {
+        const double tokens = (double)(int64_t)batch->kv_capacity;
+        first = (double)(int64_t)batch->kv_before / tokens;
+        last = (double)(int64_t)batch->kv_reserved / tokens;
+        if (from_s > *end_s) add_gap(recording, *end_s, from_s, (double)(int64_t)batch->kv_between / tokens);
+    }
+    *end_s = to_s;
+    int cell;
+    if (!lies_in(recording, from_s, to_s, &cell)) {
+        add_across(recording, batch, emits, first, last);
+        return MB_OK;
+    }
+    mb_series *series = recording->series;
+    const double requests = batch->requests;
     mb_series_put(&series[MB_RECORDED_BATCH].cells[cell], seconds, seconds * requests, requests, requests);
-    if (batch->decode_tokens && batch->tbt_s > 0)
+    if (emits)
         mb_series_put(&series[MB_RECORDED_TBT].cells[cell], seconds, seconds * batch->tbt_s, batch->tbt_s,
                       batch->tbt_s);
-    recording->ends[batch->replica] = to_s;
-    if (!(tokens > 0)) return MB_OK;
-    const double first = (double)(int64_t)batch->kv_before / tokens,
-                 last = (double)(int64_t)batch->kv_reserved / tokens;
-    mb_series_put(&series[MB_RECORDED_MEMORY].cells[cell], seconds, seconds * (first + last) / 2,
-                  first < last ? first : last, first > last ? first : last);
+    if (batch->kv_capacity)
+        mb_series_put(&series[MB_RECORDED_MEMORY].cells[cell], seconds, seconds * (first + last) / 2,
+                      first < last ? first : last, first > last ? first : last);
     return MB_OK;
 }
 

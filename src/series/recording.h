@@ -24,11 +24,13 @@ extern const mb_recorded_name mb_recorded_names[MB_RECORDED_COUNT];
 
 typedef struct mb_recording {
     mb_series series[MB_RECORDED_COUNT]; // all of one width
-    double width_s, per_s;               // of their intervals, and 1 / width_s; 0: nothing was added
-    mb_counts bins;                      // requests that were taken from each
-    uint32_t bin_count;                  // of the largest set of bins that was seen; 0: none
-    double *ends;                        // of each replica's last batch, s; owned
-    uint32_t replicas, first_replicas;   // with room there; that were there when the run began
+    double width_s, per_s, limit_s;      // of their intervals, 1 / width_s, all of them; 0: nothing was added
+    double held_until_s;                 // the end of the interval, held_cell, in which the last time ended
+    int held_cell;
+    mb_counts bins;                    // requests that were taken from each
+    uint32_t bin_count;                // of the largest set of bins that was seen; 0: none
+    double *ends;                      // of each replica's last batch, s; owned
+    uint32_t replicas, first_replicas; // with room there; that were there when the run began
 } mb_recording;
 
 // `replicas` are there at the beginning; others may come. NULL: out of memory.

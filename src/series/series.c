@@ -6,21 +6,21 @@
 // 15 us: finer than any step.
 #define NARROWEST_S 0x1p-16
 
-static void merge(mb_series_cell *into, const mb_series_cell *cell) {
-    if (!(cell->seconds > 0)) return;
-    const int empty = !(into->seconds > 0);
-    into->least = empty || cell->least < into->least ? cell->least : into->least;
-    into->most = empty || cell->most > into->most ? cell->most : into->most;
-    into->seconds += cell->seconds;
-    into->integral += cell->integral;
+static const mb_series_cell EMPTY = {.least = INFINITY, .most = -INFINITY};
+
+void mb_series_init(mb_series *series) {
+    series->width_s = 0;
+    for (size_t i = 0; i < MB_SERIES_POINTS; i++)
+        series->cells[i] = EMPTY;
 }
 
 static void halve(mb_series *series) {
     for (size_t i = 0; i < MB_SERIES_POINTS; i++) {
-        mb_series_cell cell = {0};
+        mb_series_cell cell = EMPTY;
         if (2 * i < MB_SERIES_POINTS) {
+            const mb_series_cell *next = &series->cells[2 * i + 1];
             cell = series->cells[2 * i];
-            merge(&cell, &series->cells[2 * i + 1]);
+            mb_series_put(&cell, next->seconds, next->integral, next->least, next->most);
         }
         series->cells[i] = cell;
     }
@@ -40,10 +40,29 @@ double mb_series_width(double width_s, double to_s) {
     return width_s;
 }
 
-static inline void add_piece(mb_series_cell *cell, double seconds, double first, double last) {
-    if (!(seconds > 0)) return;
-    mb_series_put(cell, seconds, seconds * (first + last) / 2, first < last ? first : last,
-                  first > last ? first : last);
+// A piece of time over borders of intervals, of which the series all have the same.
+typedef struct cut {
+    double width_s, from_s, to_s;
+    size_t first, last;     // intervals
+    double first_s, last_s; // in these two; the last may be nothing
+} cut;
+
+static inline cut cut_up(double width_s, double from_s, double to_s) {
+    cut c = {.width_s = width_s, .from_s = from_s, .to_s = to_s};
+    c.first = (size_t)(int64_t)(from_s / width_s);
+    c.last = (size_t)(int64_t)(to_s / width_s);
+    c.first_s = c.first == c.last ? to_s - from_s : width_s * (double)(int64_t)(c.first + 1) - from_s;
+    c.last_s = c.first == c.last ? 0 : to_s - width_s * (double)(int64_t)c.last;
+    return c;
+}
+
+static inline void hold(const cut *c, mb_series *series, double value) {
+    mb_series_cell *cell = &series->cells[c->first], *last = &series->cells[c->last];
+    const double integral = c->width_s * value;
+    mb_series_put(cell, c->first_s, c->first_s * value, value, value);
+    while (++cell < last)
+        mb_series_put(cell, c->width_s, integral, value, value);
+    if (c->last_s > 0) mb_series_put(last, c->last_s, c->last_s * value, value, value);
 }
 
 // Where a slope is, whatever rounding makes of it.
@@ -54,44 +73,31 @@ static inline double between(const mb_series_piece *piece, double part) {
     return exact < least ? least : exact > most ? most : exact;
 }
 
-// In steps of whole intervals after the first, which are most where a run is short.
-static void hold(mb_series *series, double from_s, double to_s, double value) {
-    const double width = series->width_s, integral = width * value;
-    mb_series_cell *cell = &series->cells[(size_t)(from_s / width)],
-                   *last = &series->cells[MB_SERIES_POINTS - 1];
-    double at_s = from_s, edge_s = width * (double)(cell - series->cells + 1);
-    if (cell < last && to_s > edge_s) {
-        add_piece(cell++, edge_s - at_s, value, value);
-        at_s = edge_s;
-        edge_s += width; // exact: a multiple of a power of two
-    }
-    for (; cell < last && to_s > edge_s; cell++, edge_s += width) {
-        mb_series_put(cell, width, integral, value, value);
-        at_s = edge_s;
-    }
-    add_piece(cell, to_s - at_s, value, value);
+static inline void put_slope(mb_series_cell *cell, double seconds, double first, double last) {
+    mb_series_put(cell, seconds, seconds * (first + last) / 2, first < last ? first : last,
+                  first > last ? first : last);
 }
 
-static void slope(const mb_series_piece *piece, double from_s, double to_s) {
-    const double width = piece->series->width_s;
+static void slope(const cut *c, const mb_series_piece *piece) {
     mb_series_cell *cells = piece->series->cells;
-    size_t cell = (size_t)(from_s / width);
-    double at_s = from_s, value = piece->first, edge_s = width * (double)(cell + 1);
-    for (; cell < MB_SERIES_POINTS - 1 && to_s > edge_s; cell++, edge_s += width) {
-        const double there = between(piece, (edge_s - from_s) / (to_s - from_s));
-        add_piece(&cells[cell], edge_s - at_s, value, there);
-        at_s = edge_s;
+    double seconds = c->first_s, value = piece->first;
+    for (size_t i = c->first; i < c->last; i++, seconds = c->width_s) {
+        const double edge_s = c->width_s * (double)(int64_t)(i + 1);
+        const double there = between(piece, (edge_s - c->from_s) / (c->to_s - c->from_s));
+        put_slope(&cells[i], seconds, value, there);
         value = there;
     }
-    add_piece(&cells[cell], to_s - at_s, value, piece->last);
+    seconds = c->first == c->last ? c->first_s : c->last_s;
+    if (seconds > 0) put_slope(&cells[c->last], seconds, value, piece->last);
 }
 
 void mb_series_spread(const mb_series_piece *pieces, size_t count, double from_s, double to_s) {
+    const cut c = cut_up(pieces->series->width_s, from_s, to_s);
     for (size_t i = 0; i < count; i++)
         if (pieces[i].first == pieces[i].last)
-            hold(pieces[i].series, from_s, to_s, pieces[i].first);
+            hold(&c, pieces[i].series, pieces[i].first);
         else
-            slope(&pieces[i], from_s, to_s);
+            slope(&c, &pieces[i]);
 }
 
 void mb_series_slope(mb_series *series, double from_s, double to_s, double first, double last) {

@@ -9,15 +9,15 @@ enum { MB_SERIES_POINTS = 256, MB_SERIES_BINS = 16 };
 
 typedef struct mb_series_cell {
     double seconds, integral; // of the time in which there was a value
-    double least, most;       // where seconds > 0
+    double least, most;       // where seconds > 0; else infinite, so that a value needs no question
 } mb_series_cell;
 
-// Zero-initialised is empty.
 typedef struct mb_series {
     double width_s; // of an interval, a power of two; 0: nothing was added
     mb_series_cell cells[MB_SERIES_POINTS];
 } mb_series;
 
+void mb_series_init(mb_series *series);
 // From one moment to another the value went evenly from `first` to `last`.
 void mb_series_slope(mb_series *series, double from_s, double to_s, double first, double last);
 
@@ -25,16 +25,12 @@ typedef struct mb_series_piece {
     mb_series *series;
     double first, last;
 } mb_series_piece;
-// The same in several series whose widths have room for it; from_s < to_s.
+// The same in several series of one width that has room for it; 0 <= from_s < to_s.
 void mb_series_spread(const mb_series_piece *pieces, size_t count, double from_s, double to_s);
 
 // Of a time that lies within one interval.
 static inline void mb_series_put(mb_series_cell *cell, double seconds, double integral, double least,
                                  double most) {
-    if (!(cell->seconds > 0)) {
-        *cell = (mb_series_cell){.seconds = seconds, .integral = integral, .least = least, .most = most};
-        return;
-    }
     cell->seconds += seconds;
     cell->integral += integral;
     cell->least = least < cell->least ? least : cell->least;

@@ -3,6 +3,7 @@
 #include "series/series.h"
 
 #include "base/rng.h"
+#include "series/recording.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -16,6 +17,7 @@
 static void by_hand(void **state) {
     (void)state;
     static mb_series series;
+    mb_series_init(&series);
     mb_series_slope(&series, 0, 1, 4, 4);
     mb_series_slope(&series, 1, 2, 8, 8);
     mb_series_slope(&series, 250, 256, 1, 1); // an interval is a second now
@@ -42,7 +44,8 @@ static void random_values(void **state) {
     mb_rng rng;
     mb_rng_init(&rng, 7, 0, "series");
     for (int round = 0; round < 20; round++) {
-        mb_series *series = calloc(1, sizeof *series);
+        mb_series *series = malloc(sizeof *series);
+        mb_series_init(series);
         double integral = 0, seconds = 0, least = INFINITY, most = -INFINITY, at = 0;
         for (int i = 0; i < 3000; i++) {
             const double length = mb_rng_uniform(&rng) * (i % 100 ? 0.5 : 60);
@@ -81,8 +84,10 @@ static void pieces(void **state) {
     mb_rng rng;
     mb_rng_init(&rng, 8, 0, "pieces");
     mb_series *all = calloc(6, sizeof *all);
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 6; i++) {
+        mb_series_init(&all[i]);
         mb_series_widen(&all[i], 1);
+    }
     for (int i = 0; i < 300; i++) {
         const double from = mb_rng_uniform(&rng) * 250, to = from + mb_rng_uniform(&rng) * (i % 3 ? 0.5 : 6);
         mb_series_piece some[3];
@@ -96,6 +101,69 @@ static void pieces(void **state) {
     for (int k = 0; k < 3; k++)
         assert_memory_equal(&all[k], &all[k + 3], sizeof *all);
     free(all);
+}
+
+static void draw(mb_series *own, const mb_batch_record *batch, double idle_since_s) {
+    const double from_s = batch->start_s, to_s = batch->end_s, tokens = (double)batch->kv_capacity;
+    mb_series *memory = &own[MB_RECORDED_MEMORY];
+    mb_series_slope(&own[MB_RECORDED_BATCH], from_s, to_s, batch->requests, batch->requests);
+    if (batch->decode_tokens && batch->tbt_s > 0)
+        mb_series_slope(&own[MB_RECORDED_TBT], from_s, to_s, batch->tbt_s, batch->tbt_s);
+    if (!batch->kv_capacity) return;
+    const double kept = (double)batch->kv_between / tokens;
+    mb_series_slope(memory, idle_since_s, from_s, kept, kept);
+    mb_series_slope(memory, from_s, to_s, (double)batch->kv_before / tokens,
+                    (double)batch->kv_reserved / tokens);
+}
+
+// What is told of a run, some of it far apart, is in the series as if each were drawn by itself.
+static void recorded(void **state) {
+    (void)state;
+    enum { REPLICAS = 3 };
+    mb_rng rng;
+    mb_rng_init(&rng, 9, 0, "recorded");
+    mb_recording *recording = mb_recording_new(REPLICAS);
+    const mb_observer observer = mb_recording_observer(recording);
+    mb_series *own = malloc(MB_RECORDED_COUNT * sizeof *own);
+    for (int i = 0; i < MB_RECORDED_COUNT; i++)
+        mb_series_init(&own[i]);
+    double now = 0, ends[REPLICAS] = {0};
+    for (int i = 0; i < 5000; i++) {
+        const double next = now + mb_rng_uniform(&rng) * (i % 50 ? 0.1 : 7);
+        const uint64_t waiting = mb_rng_below(&rng, 9), running = mb_rng_below(&rng, 5);
+        observer.held(observer.self, now, next, waiting, running);
+        mb_series_slope(&own[MB_RECORDED_WAITING], now, next, (double)waiting, (double)waiting);
+        mb_series_slope(&own[MB_RECORDED_RUNNING], now, next, (double)running, (double)running);
+        now = next;
+        const uint32_t replica = (uint32_t)mb_rng_below(&rng, REPLICAS);
+        if (ends[replica] > now) continue;
+        const mb_batch_record batch = {.steps = 1,
+                                       .replica = replica,
+                                       .start_s = i % 3 ? now : ends[replica],
+                                       .end_s = now + mb_rng_uniform(&rng) * (i % 7 ? 0.2 : 9),
+                                       .tbt_s = i % 5 ? 0.02 : 0,
+                                       .requests = 1 + (uint32_t)mb_rng_below(&rng, 9),
+                                       .kv_capacity = i % 11 ? 1000 : 0,
+                                       .kv_between = mb_rng_below(&rng, 400),
+                                       .kv_before = mb_rng_below(&rng, 500),
+                                       .kv_reserved = mb_rng_below(&rng, 1000),
+                                       .decode_tokens = (uint64_t)i % 4};
+        assert_int_equal(observer.batch(observer.self, &batch, NULL), MB_OK);
+        draw(own, &batch, ends[replica]);
+        ends[replica] = batch.end_s;
+    }
+    mb_recording_end(recording);
+    for (int i = 0; i < MB_RECORDED_COUNT; i++) {
+        mb_series_widen(&own[i], recording->width_s);
+        for (int j = 0; j < MB_SERIES_POINTS; j++) {
+            const mb_series_cell *is = &recording->series[i].cells[j], *was = &own[i].cells[j];
+            assert_true(fabs(is->seconds - was->seconds) < 1e-9 && fabs(is->integral - was->integral) < 1e-9);
+            assert_true(fabs(is->least - was->least) < 1e-9 || is->least == was->least);
+            assert_true(fabs(is->most - was->most) < 1e-9 || is->most == was->most);
+        }
+    }
+    mb_recording_free(recording);
+    free(own);
 }
 
 static void counts(void **state) {
@@ -114,6 +182,7 @@ static void counts(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(by_hand), cmocka_unit_test(random_values),
-                                       cmocka_unit_test(pieces), cmocka_unit_test(counts)};
+                                       cmocka_unit_test(pieces), cmocka_unit_test(recorded),
+                                       cmocka_unit_test(counts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
