@@ -86,7 +86,7 @@ end
 -- looks as if the GPU made no difference. node: the scenario, with what was set.
 function hardware.check_outside(node, checked, place)
   local cluster, at = node.cluster, place:key("cluster", node)
-  if (cluster.gpu == nil) ~= (cluster.model == nil) then return end -- told by hardware.apply
+  if not cluster or (cluster.gpu == nil) ~= (cluster.model == nil) then return end -- told by hardware.apply
   local changed = false
   for _, key in ipairs { "gpu", "model", "tp" } do
     local here = cluster[key] ~= nil and at:key(key, cluster) or {}

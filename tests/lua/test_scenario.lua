@@ -304,6 +304,7 @@ do
       .. "here; set that too, or add --set cluster.kv_tokens=nil to take it from cluster.gpu and cluster.model")
   local now = first(card, { "cluster.gpu=a100-80gb", "latency=latency.roofline", "cluster.kv_tokens=nil" }).cluster
   equal("nil takes a key out", now.kv_tokens, 5000)
+  equal("no cluster at all", first(with(4, ""), { "workload.limit=7" }).workload.limit, 7)
   equal("and the name was that of the other", now.name, "A, M")
   equal("as it stands", first(card).cluster.name, "mine")
   local two = with(4, '  cluster = { model = "llama-3-8b", groups = { { name = "a", gpus = 1, gpu = "h100-80gb" } } },')
