@@ -2,9 +2,12 @@
 #define _XOPEN_SOURCE 700 // realpath
 #include "base/paths.h"
 
+#include "base/stopped.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -399,6 +402,7 @@ static mb_status read_all(int file, const char *path, size_t most, mb_strbuf *te
     const size_t before = text->length;
     mb_strbuf_add(text, "");
     while ((count = read(file, block, sizeof block)) > 0) {
+        if (mb_stopped()) return mb_fail(error, MB_FAILED, "interrupted while %s was read", path);
         mb_strbuf_add_bytes(text, block, (size_t)count);
         if (text->failed) return mb_fail_memory(error);
         if (text->length - before > most) return mb_paths_too_large(path, most, error);
@@ -429,6 +433,8 @@ mb_status mb_paths_read(const char *path, size_t most, mb_strbuf *text, mb_error
         status = mb_fail(error, MB_BAD_INPUT, "%s: cannot be read: %s", path, strerror(errno));
     else if (!S_ISREG(info.st_mode)) // it has changed since
         status = mb_fail(error, MB_BAD_INPUT, "%s: is no regular file", path);
+    else if ((uint64_t)info.st_size > most)
+        status = mb_paths_too_large(path, most, error);
     else
         status = read_all(file, path, most, text, error);
     close(file);

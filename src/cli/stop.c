@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/stop.h"
 
-#include "workload/text_file.h"
+#include "base/stopped.h"
 
 #include <signal.h>
 #include <stdbool.h>
@@ -21,7 +21,7 @@ static void on_signal(int number) {
 }
 
 void mb_stop_on_signals(void) {
-    mb_text_stop_on(&stopped);
+    mb_stopped_by(&stopped);
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);

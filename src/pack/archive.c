@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
+#define ZLIB_CONST // what is packed is not written to
 #include "pack/archive.h"
 
 #include "base/paths.h"
+#include "base/stopped.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -69,6 +71,26 @@ mb_status mb_archive_create(mb_archive *archive, const char *file, const char *c
                    error);
 }
 
+// A gigabyte takes half a minute: in parts, between which the program may stop.
+static mb_status shrink(const char *bytes, size_t size, Bytef *packed, uLongf *length, const char *name,
+                        mb_error *error) {
+    enum { PART = 1 << 20 };
+    z_stream stream = {
+        .next_in = (const Bytef *)bytes, .next_out = packed, .avail_out = (uInt)*length}; // MOST_FILE fits
+    if (deflateInit(&stream, Z_DEFAULT_COMPRESSION) != Z_OK) return mb_fail_memory(error);
+    int code = Z_OK;
+    for (size_t left = size; code == Z_OK && !mb_stopped();) {
+        stream.avail_in = (uInt)(left < PART ? left : PART);
+        left -= stream.avail_in;
+        code = deflate(&stream, left ? Z_NO_FLUSH : Z_FINISH);
+    }
+    *length = stream.total_out;
+    deflateEnd(&stream);
+    if (code == Z_STREAM_END) return MB_OK;
+    return mb_stopped() ? mb_fail(error, MB_FAILED, "interrupted while %s was packed", name)
+                        : mb_fail_memory(error);
+}
+
 mb_status mb_archive_put(mb_archive *archive, const char *name, const char *bytes, size_t size,
                          mb_error *error) {
     if (size > MOST_FILE)
@@ -79,13 +101,14 @@ mb_status mb_archive_put(mb_archive *archive, const char *name, const char *byte
     uLongf length = compressBound(size);
     Bytef *packed = malloc(length);
     if (!packed) return mb_fail_memory(error);
-    if (compress((Bytef *)packed, &length, (const Bytef *)(bytes ? bytes : ""), size) != Z_OK) {
+    mb_status status = shrink(bytes ? bytes : "", size, packed, &length, name, error);
+    if (status != MB_OK) {
         free(packed);
-        return mb_fail_memory(error);
+        return status;
     }
     const bool smaller = length < size; // else as it is: that is how sqlar tells
     sqlite3_stmt *statement = NULL;
-    mb_status status = prepare(archive, "INSERT INTO sqlar VALUES(?, 33188, 0, ?, ?)", &statement, error);
+    status = prepare(archive, "INSERT INTO sqlar VALUES(?, 33188, 0, ?, ?)", &statement, error);
     if (status == MB_OK) {
         sqlite3_bind_text(statement, 1, name, -1, SQLITE_TRANSIENT);
         sqlite3_bind_int64(statement, 2, (sqlite3_int64)size);

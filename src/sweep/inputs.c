@@ -2,6 +2,7 @@
 #include "sweep/inputs.h"
 
 #include "base/paths.h"
+#include "base/stopped.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -18,11 +19,12 @@ static mb_status hash_file(const char *path, char hash[MB_SHA256_TEXT], struct s
     mb_sha256_start(&state);
     char part[1 << 16];
     bool good = fstat(fileno(file), seen) == 0;
-    for (size_t size; (size = fread(part, 1, sizeof part, file)) > 0;)
+    for (size_t size; !mb_stopped() && (size = fread(part, 1, sizeof part, file)) > 0;)
         mb_sha256_add(&state, part, size);
     good = good && !ferror(file);
     const int reason = errno;
     fclose(file);
+    if (mb_stopped()) return mb_fail(error, MB_FAILED, "interrupted while %s was read", path);
     if (!good) return mb_fail(error, MB_FAILED, "%s: %s", path, strerror(reason));
     mb_sha256_end(&state, hash);
     return MB_OK;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "workload/text_file.h"
 
+#include "base/stopped.h"
 #include "workload/compressed.h"
 
 #include <errno.h>
@@ -12,16 +13,8 @@
 
 // ---- reading
 
-// Of the program, as its signals are.
-static const atomic_bool *to_stop;
-
-void mb_text_stop_on(const atomic_bool *stop) {
-    to_stop = stop;
-}
-
 mb_status mb_text_fill(mb_text_file *file, mb_error *error) {
-    if (to_stop && atomic_load_explicit(to_stop, memory_order_relaxed))
-        return mb_fail(error, MB_FAILED, "interrupted while %s was read", file->path);
+    if (mb_stopped()) return mb_fail(error, MB_FAILED, "interrupted while %s was read", file->path);
     file->at = file->filled = 0;
     const mb_status status =
         mb_compressed_read(file->file, file->buffer, MB_TEXT_BUFFER, file->line, &file->filled, error);

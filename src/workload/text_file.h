@@ -5,7 +5,6 @@
 #include "base/error.h"
 #include "base/strbuf.h"
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -26,9 +25,7 @@ typedef struct mb_text_file {
 // an error. `what` ("a CSV file") is for sentences. Close it whether or not this fails.
 mb_status mb_text_open(mb_text_file *file, const char *path, const char *what, mb_error *error);
 void mb_text_close(mb_text_file *file);
-// Whatever is being read ends with an error once the flag, the program's own, is set; NULL: never.
-void mb_text_stop_on(const atomic_bool *stop);
-// Refill the buffer; at_eof is set when there is no more.
+// Refill the buffer; at_eof is set when there is no more. An error once the program is to stop.
 mb_status mb_text_fill(mb_text_file *file, mb_error *error);
 // The next line without its end (LF or CR LF), valid until the next call; it was number file->line - 1. *end
 // is set instead when there is none. More than `most` bytes are an error.

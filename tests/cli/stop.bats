@@ -92,6 +92,20 @@ stop() {
     [ "$status" -eq 1 ] && [ ! -e p.svg ] && [ ! -e p.gp ]
 }
 
+@test "a file of forty gigabytes that a sweep fingerprints is left in the middle" {
+    printf 't,p,o\n0,10,2\n1,10,2\n' >long.csv
+    truncate -s 40G long.csv || skip "no file with holes here"
+    printf 'return scenario { cluster = { gpus = 1 }, latency = latency.step { base = 0.01 }, policies = { "fcfs" }, seeds = 1,
+    workload = trace.csv "long.csv" { limit = 2, columns = { time = "t", prompt = "p", output = "o" } } }\n' >s.lua
+    stop INT busy sweep s.lua --db results.db
+    [ "$status" -eq 1 ]
+    says "mbsand: interrupted while "
+    says "long.csv was read"
+    run "$MBSAND" pack s.lua -o case.mbs
+    [ "$status" -eq 2 ]
+    says "long.csv: is larger than 953 MiB"
+}
+
 @test "a policy that takes its time is stopped in the middle of its run" {
     slow_policy
     # The other policy's run comes first and is over when this one begins to dump.

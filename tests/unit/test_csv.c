@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // CSV and trace input: what is read, and what each malformed file is told. Run from the repository's root.
+#include "base/stopped.h"
 #include "base/strbuf.h"
 #include "workload/csv_reader.h"
 #include "workload/distribution.h"
 #include "workload/parse.h"
 #include "workload/source.h"
-#include "workload/text_file.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -461,10 +461,10 @@ static void test_stopped(void **unused) {
     mb_error error = {0};
     mb_source *source = NULL;
     assert_int_equal(mb_workload_prepare(&workload, &error), MB_OK);
-    mb_text_stop_on(&stop);
+    mb_stopped_by(&stop);
     assert_int_equal(mb_source_open(&workload, 1, 0, &source, &error), MB_FAILED);
     assert_string_equal(error.message, "interrupted while " CORPUS "newest_first.csv was read");
-    mb_text_stop_on(NULL);
+    mb_stopped_by(NULL);
     mb_workload_deinit(&workload);
 }
 
