@@ -185,6 +185,9 @@ static mb_status time_batch(run *r, const mb_probe_step *batch, double *seconds)
 static mb_status time_cell(void *self, size_t cell, double *seconds, mb_error *error) {
     run *r = self;
     const mb_probe_step *step = &r->cells[cell];
+    // (The first of a run is measured in any case.)
+    mb_probe_session_until(r->session, r->summary->measured ? r->start_s + r->task->budget_s : INFINITY,
+                           r->task->stop);
     return r->task->grid == MB_PROBE_STEPS ? mb_probe_session_time(r->session, step, seconds, error)
                                            : time_batch(r, step, seconds);
 }

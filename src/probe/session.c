@@ -6,12 +6,13 @@
 #include "probe/cpu.h"
 
 #include <dlfcn.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { BLOCK = 16, SAMPLED_LAYERS = 4 };
+enum { BLOCK = 16, SAMPLED_LAYERS = 4, HELD_AT_ONCE = 64 };
 
 struct mb_probe_session {
     const mb_probe_backend *backend;
@@ -21,6 +22,9 @@ struct mb_probe_session {
     bool processor;  // whose time is told
     mb_probe_row *rows;
     uint32_t *order; // blocks as a long-running engine deals them out: far from ascending
+    uint32_t *held;  // [most_rows] tokens of an engine's sequences, as far as this knows
+    double end_s;    // when nobody waits any more for what is computed before a step
+    const atomic_bool *stop;
 };
 
 // --- backends
@@ -145,7 +149,8 @@ static void deal(uint32_t *order, uint32_t count) {
 static mb_status open_shape(mb_probe_session *s, const char *precision, uint64_t seed, mb_error *error) {
     s->rows = calloc(s->shape.most_rows, sizeof *s->rows);
     s->order = calloc(s->shape.blocks, sizeof *s->order);
-    if (!s->rows || !s->order) return mb_fail_memory(error);
+    s->held = calloc(s->shape.most_rows, sizeof *s->held);
+    if (!s->rows || !s->order || !s->held) return mb_fail_memory(error);
     deal(s->order, s->shape.blocks);
     if (!precision) precision = mb_probe_usual_precision(s->backend);
     return s->backend->open(&s->shape, precision, seed, &s->device, error);
@@ -165,6 +170,7 @@ mb_status mb_probe_session_open(const mb_probe_backend *backend, const mb_probe_
     // Each row may end in a block of its own.
     const uint64_t blocks = limits->kv_tokens / BLOCK + limits->rows + 1;
     s->backend = backend;
+    s->end_s = INFINITY;
     s->processor = engine && subject->processor;
     s->shape = (mb_probe_shape){.block = BLOCK,
                                 .blocks = blocks > UINT32_MAX / BLOCK ? UINT32_MAX / BLOCK : (uint32_t)blocks,
@@ -194,6 +200,7 @@ void mb_probe_session_close(mb_probe_session *s) {
     if (s->device) s->backend->close(s->device);
     free(s->rows);
     free(s->order);
+    free(s->held);
     free(s);
 }
 
@@ -220,13 +227,37 @@ static mb_status too_large(const mb_probe_session *s, mb_error *error) {
                    s->shape.most_rows, s->shape.blocks);
 }
 
-// An engine's rows are what it holds.
-static mb_status hold_rows(mb_probe_session *s, uint32_t count, mb_error *error) {
+void mb_probe_session_until(mb_probe_session *s, double end_s, const atomic_bool *stop) {
+    s->end_s = end_s;
+    s->stop = stop;
+}
+
+static bool is_given_up(const mb_probe_session *s) {
+    return mb_clock_wall() > s->end_s || (s->stop && atomic_load(s->stop));
+}
+
+// A long context is minutes of computing: a few tokens at a time, so that it can be given up.
+static mb_status hold(mb_probe_session *s, uint32_t sequence, uint32_t tokens, mb_error *error) {
     mb_status status = MB_OK;
+    do {
+        const uint32_t held = s->held[sequence],
+                       next = tokens > held && tokens - held > HELD_AT_ONCE ? held + HELD_AT_ONCE : tokens;
+        status = s->backend->hold(s->device, sequence, next, error);
+        s->held[sequence] = status ? 0 : next;
+    } while (!status && s->held[sequence] != tokens && !is_given_up(s));
+    return status;
+}
+
+// An engine's rows are what it holds. *whole: it does; else this was given up.
+static mb_status hold_rows(mb_probe_session *s, uint32_t count, bool *whole, mb_error *error) {
+    mb_status status = MB_OK;
+    *whole = true;
     for (uint32_t i = count; i < s->shape.most_rows && !status; i++)
-        status = s->backend->hold(s->device, i, 0, error);
-    for (uint32_t i = 0; i < count && !status; i++)
-        status = s->backend->hold(s->device, i, s->rows[i].context, error);
+        status = hold(s, i, 0, error);
+    for (uint32_t i = 0; i < count && !status && *whole; i++) {
+        status = hold(s, i, s->rows[i].context, error);
+        *whole = s->held[i] == s->rows[i].context;
+    }
     return status;
 }
 
@@ -235,14 +266,18 @@ static mb_status run_engine(mb_probe_session *s, const mb_probe_row *rows, uint3
     const double from = mb_clock_read(CLOCK_THREAD_CPUTIME_ID);
     const mb_status status = s->backend->run(s->device, rows, count, 0, true, seconds, error);
     if (s->processor) *seconds = mb_clock_read(CLOCK_THREAD_CPUTIME_ID) - from;
+    for (uint32_t i = 0; i < count && !status; i++)
+        s->held[rows[i].sequence] = rows[i].context + rows[i].tokens;
     return status;
 }
 
 // A few layers stand for all; the head is run once. An engine runs all of them.
 static mb_status run(mb_probe_session *s, uint32_t count, uint32_t layers, double *seconds, mb_error *error) {
     if (s->backend->hold) {
-        const mb_status held = hold_rows(s, count, error);
-        return held ? held : run_engine(s, s->rows, count, seconds, error);
+        bool whole;
+        const mb_status held = hold_rows(s, count, &whole, error);
+        *seconds = 0;
+        return held || !whole ? held : run_engine(s, s->rows, count, seconds, error);
     }
     const uint32_t sampled = s->layers < layers ? s->layers : layers;
     double of_layers = 0, of_head = 0;
@@ -306,7 +341,7 @@ mb_status mb_probe_session_rows(mb_probe_session *s, const uint32_t *tokens, con
 }
 
 mb_status mb_probe_session_hold(mb_probe_session *s, uint32_t sequence, uint32_t tokens, mb_error *error) {
-    return s->backend->hold(s->device, sequence, tokens, error);
+    return hold(s, sequence, tokens, error);
 }
 
 mb_status mb_probe_session_sequences(mb_probe_session *s, const mb_probe_row *rows, uint32_t count,

@@ -5,6 +5,8 @@
 #include "plan/model_config.h"
 #include "probe/backend.h"
 
+#include <stdatomic.h>
+
 // A step as its times depend on it: chunks of prompts, and decodes that are all equally long.
 typedef struct mb_probe_step {
     uint32_t chunks;  // prompts, each computing
@@ -43,6 +45,11 @@ mb_status mb_probe_session_open(const mb_probe_backend *backend, const mb_probe_
                                 mb_error *error);
 void mb_probe_session_close(mb_probe_session *session);
 void mb_probe_session_describe(mb_probe_session *session, char *text, size_t size);
+
+// From `end_s` on (mb_clock_wall) and after a stop nobody waits for the contexts that an engine computes
+// before a step: it is not run then, and its seconds are 0. The caller asks for himself whether that was so.
+// A new session: never.
+void mb_probe_session_until(mb_probe_session *session, double end_s, const atomic_bool *stop);
 
 // Seconds of the whole model. Up to four layers are run and scaled to all of them, then the head.
 mb_status mb_probe_session_time(mb_probe_session *session, const mb_probe_step *step, double *seconds,

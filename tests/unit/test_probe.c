@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -329,6 +330,71 @@ static void steps_into_a_file(void **state) {
     unlink(path);
 }
 
+// An engine that takes a millisecond for each 64 tokens that it computes before a step.
+static uint32_t engine_held[9], engine_ms;
+static mb_status engine_open(const mb_probe_shape *shape, const char *precision, uint64_t seed,
+                             mb_probe_device **device, mb_error *error) {
+    (void)shape, (void)precision, (void)seed, (void)error;
+    *device = NULL;
+    return MB_OK;
+}
+static void engine_close(mb_probe_device *device) {
+    (void)device;
+}
+static void engine_describe(mb_probe_device *device, char *text, size_t size) {
+    (void)device;
+    snprintf(text, size, "none");
+}
+static mb_status engine_run(mb_probe_device *device, const mb_probe_row *rows, uint32_t count,
+                            uint32_t layers, bool head, double *seconds, mb_error *error) {
+    (void)device, (void)rows, (void)count, (void)layers, (void)head, (void)error;
+    *seconds = 1e-3;
+    return MB_OK;
+}
+static mb_status engine_hold(mb_probe_device *device, uint32_t sequence, uint32_t tokens, mb_error *error) {
+    (void)device, (void)error;
+    const uint32_t missing = tokens > engine_held[sequence] ? tokens - engine_held[sequence] : 0;
+    for (uint32_t i = 0; i < missing; i += 64, engine_ms++)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    engine_held[sequence] = tokens;
+    return MB_OK;
+}
+
+// Eight contexts of 20000 tokens would be 2500 of these milliseconds; the budget is 20.
+static void a_budget_ends_within_a_context(void **state) {
+    (void)state;
+    static const mb_probe_backend engine = {.version = MB_PROBE_VERSION,
+                                            .name = "engine",
+                                            .open = engine_open,
+                                            .close = engine_close,
+                                            .describe = engine_describe,
+                                            .run = engine_run,
+                                            .hold = engine_hold};
+    static const uint32_t batches[] = {8}, lengths[] = {4, 20000};
+    char path[64], model[64];
+    snprintf(path, sizeof path, "/tmp/mbsand-probe-%ld.csv", (long)getpid());
+    snprintf(model, sizeof model, "/tmp/mbsand-probe-%ld.gguf", (long)getpid());
+    unlink(path);
+    FILE *file = fopen(model, "w");
+    fputs("GGUF", file);
+    fclose(file);
+    const atomic_bool never = false;
+    mb_probe_task task = task_of(path, &never);
+    task.backend = &engine;
+    task.subject = (mb_probe_subject){.file = model};
+    task.batches = batches;
+    task.batch_count = 1;
+    task.lengths = lengths;
+    task.trials = 1;
+    task.budget_s = 0.02;
+    mb_probe_summary summary;
+    mb_error error;
+    assert_int_equal(mb_probe_measure(&task, &summary, &error), MB_OK);
+    assert_true(summary.measured == 1 && !summary.complete && engine_ms < 100);
+    unlink(path);
+    unlink(model);
+}
+
 static void steps_are_a_step_log(void **state) {
     (void)state;
     char path[64];
@@ -424,7 +490,7 @@ int main(void) {
         cmocka_unit_test(layer_is_right),       cmocka_unit_test(layer_is_right_on_a_gpu),
         cmocka_unit_test(session_times_steps),  cmocka_unit_test(steps_into_a_file),
         cmocka_unit_test(steps_are_a_step_log), cmocka_unit_test(batches_are_a_grid),
-        cmocka_unit_test(profile_is_read_back),
+        cmocka_unit_test(profile_is_read_back), cmocka_unit_test(a_budget_ends_within_a_context),
     };
     return cmocka_run_group_tests_name("probe", tests, NULL, NULL);
 }
