@@ -389,7 +389,9 @@ void mb_reader_layers(mb_reader *r, mb_model_config *m) {
     }
     kind kinds[MOST_LAYERS] = {WHOLE};
     m->window = MB_WHOLE(r, 0, "sliding_window");
-    if (!m->window && !mb_reader_get(r, "sliding_window")) m->window = r->family->window;
+    const bool said =
+        json_object_get(r->inner, "sliding_window") || json_object_get(r->outer, "sliding_window");
+    if (!said) m->window = r->family->window; // null says that there is none
     fill_kinds(r, m, kinds);
     if (r->status) return;
     m->made_of = calloc(m->layers, sizeof *m->made_of);

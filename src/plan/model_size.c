@@ -139,13 +139,22 @@ static double share(const mb_model_config *m, uint32_t kv_heads, uint32_t gpus) 
     return m->latent_kv ? 1 : 1.0 / (gpus < kv_heads ? gpus : kv_heads);
 }
 
+double mb_model_token_bytes(const mb_model_config *m, double bytes_per_value) {
+    const double values = (double)mb_model_kv_values(m);
+    // Behind an indexer a byte a value is for the compressed ones alone: they have a 32-bit scale for each
+    // 128, and the rotary part stays at 16 bits (vLLM's fp8_ds_mla, 656 bytes for DeepSeek-V3.2).
+    if (!m->latent_kv || !m->index_dim || bytes_per_value != 1) return values * bytes_per_value;
+    return m->kv_lora_rank + 4 * ceil(m->kv_lora_rank / 128.0) + 2.0 * m->rope_dim;
+}
+
 double mb_model_kv_bytes(const mb_model_config *m, double bytes_per_value, uint64_t tokens, uint64_t kept,
                          uint32_t gpus) {
-    const double windowed = (double)mb_model_kv_values(m) * bytes_per_value * share(m, m->kv_heads, gpus);
+    const double windowed = mb_model_token_bytes(m, bytes_per_value) * share(m, m->kv_heads, gpus);
     // An indexer's key has a byte a value and a scale of four bytes.
     const double index = m->index_dim ? m->index_dim + 4.0 : 0;
-    const double whole =
-        (double)mb_model_wide_kv_values(m) * bytes_per_value * share(m, m->wide_kv_heads, gpus) + index;
+    const double token = m->latent_kv ? mb_model_token_bytes(m, bytes_per_value)
+                                      : (double)mb_model_wide_kv_values(m) * bytes_per_value;
+    const double whole = token * share(m, m->wide_kv_heads, gpus) + index;
     return (m->kv_layers - m->window_layers) * (double)tokens * whole +
            m->window_layers * windowed * (double)(kept < tokens ? kept : tokens);
 }

@@ -13,6 +13,8 @@ double mb_model_expert_bytes(const mb_model_config *model, double bytes_per_weig
 uint64_t mb_model_kv_values(const mb_model_config *model);
 // Likewise a layer without a window, where the two kinds differ.
 uint64_t mb_model_wide_kv_values(const mb_model_config *model);
+// Bytes of a token in a layer, at so many bytes a value, without its indexer's.
+double mb_model_token_bytes(const mb_model_config *model, double bytes_per_value);
 // Bytes of KV memory on each of `gpus` of a request with `tokens` tokens, of which layers with a window keep
 // `kept` at most; without its state. Heads are dealt out and, once there are more GPUs than heads, kept
 // twice; a compressed token has no heads and is kept by all.

@@ -55,7 +55,11 @@ void mb_plan_add_formula(mb_strbuf *out, const mb_plan_row *row, bool on_each) {
     const double bytes = row->plan.bytes_per_value > 0 ? row->plan.bytes_per_value : m->dtype_bytes;
     const uint32_t whole = m->kv_layers - m->window_layers;
     mb_plan_add_count(out, mb_model_kv_bytes(m, bytes, 1, UINT64_MAX, 1));
-    if (m->latent_kv)
+    if (m->latent_kv && m->index_dim && bytes == 1)
+        mb_strbuf_printf(out,
+                         " = %u layers x %g bytes: %u compressed, their scales, and %u rotary of two bytes",
+                         m->kv_layers, mb_model_token_bytes(m, bytes), m->kv_lora_rank, m->rope_dim);
+    else if (m->latent_kv)
         mb_strbuf_printf(out, " = %u layers x (%u compressed + %u rotary) x %g bytes", m->kv_layers,
                          m->kv_lora_rank, m->rope_dim, bytes);
     else if (whole && m->window_layers && mb_model_wide_kv_values(m) != mb_model_kv_values(m))

@@ -431,7 +431,11 @@ static void groups_of_layers(void **state) {
     b = mb_budget_of(&plan);
     assert_true(fabs(b.used / 33 / (32768.0 * 65536 + 153944064) - 1) < 1e-12);
     mb_model_config_deinit(&m);
+    open_model("deepseek-v3.2", &m); // a byte a value: 512, four scales, 64 of two; and the indexer's 128 + 4
+    assert_true(kv_bytes(&m, 1) == 61 * (656 + 132) && kv_bytes(&m, 2) == 61 * (1152 + 132));
+    mb_model_config_deinit(&m);
     open_model("deepseek-v3", &m);
+    assert_true(kv_bytes(&m, 1) == 61 * 576);
     plan = make_plan(&m, &gpu, MB_RULES_VLLM, 8192, 1);
     plan.version = 6;
     mb_error error;

@@ -256,6 +256,8 @@ static void windows_not_asked_for(void **state) {
         const char *text;
         unsigned window_layers;
     } cases[] = {
+        {"{'model_type': 'gemma2'}", 13},
+        {"{'model_type': 'gemma2', 'sliding_window': null}", 0},
         {"{'model_type': 'mistral', 'sliding_window': 4096}", 32},
         {"{'model_type': 'mistral', 'sliding_window': 4096, 'use_sliding_window': false}", 0},
         {"{'num_hidden_layers': 2, 'hidden_size': 64, 'num_attention_heads': 4, 'vocab_size': 100, "
