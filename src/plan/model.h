@@ -61,7 +61,7 @@ typedef struct mb_model_config {
     bool vision_left_out;  // the file has an encoder that is not counted
     mb_quantisation quantisation;
     double quant_bits;   // per weight, with what its scales take
-    char quant_name[32]; // "fp8"; "" where there is none
+    char quant_name[48]; // "fp8"; "" where there is none
     bool quant_unknown;  // a method that mbsand does not know: a number of bytes must be given
     bool quant_kv;       // the file carries scales for KV memory of 8 bits
     double wide_attention, wide_dense, wide_experts; // shares of these that stay at torch_dtype

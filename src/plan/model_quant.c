@@ -16,7 +16,7 @@ static double number_of(const json_t *object, const char *key, double otherwise)
 static void unknown(mb_model_config *m, const char *what) {
     m->quantisation = MB_QUANT_NONE;
     m->quant_unknown = true;
-    snprintf(m->quant_name, sizeof m->quant_name, "%.31s", what);
+    snprintf(m->quant_name, sizeof m->quant_name, "%.47s", what);
 }
 
 static bool has_word(const char *text, const char *word) {
@@ -75,16 +75,17 @@ static void parts_of(const char *rest, bool layer_named, bool parts[PARTS]) {
                              *const attention[] = {"attn",     "attention", "mamba",  "q_proj",
                                                    "k_proj",   "v_proj",    "o_proj", "in_proj",
                                                    "out_proj", "qkv",       NULL},
-                             *const more[] = {"mlp",     "feed_forward", "ffn",     "gate_proj",
-                                              "up_proj", "down_proj",    "gate_up", NULL};
-    if (has_any(rest, dense))
+                             *const matrices[] = {"gate_proj", "up_proj", "down_proj", "gate_up", NULL},
+                             *const mlps[] = {"mlp", "feed_forward", "ffn", "mixer", NULL};
+    const bool one = has_any(rest, matrices) && has_any(rest, mlps) && !strchr(rest, '*');
+    if (has_any(rest, dense) || (one && !has_any(rest, experts)))
         parts[DENSE] = true;
     else if (has_any(rest, experts))
         parts[EXPERTS] = true;
     else if (has_any(rest, attention))
         parts[ATTENTION] = true;
-    else if (has_any(rest, more))
-        parts[DENSE] = true;
+    else if (has_any(rest, matrices) || (has_any(rest, mlps) && !has_word(rest, "mixer")))
+        parts[DENSE] = parts[EXPERTS] = true; // an MLP, or a pattern: with what is in it
     else if (has_word(rest, "mixer") || (layer_named && !has_letters(rest))) // all of it, or no telling what
         parts[ATTENTION] = parts[DENSE] = parts[EXPERTS] = true;
 }

@@ -368,6 +368,13 @@ static void quantised(void **state) {
          "['model.layers.1.mlp.shared_experts.up_proj', "
          "'model.layers.3.mlp.experts.0.down_proj']",
          0, 50 / 250.0, 1 / 3.0},
+        {"'quant_method': 'awq', 'bits': 4, 'modules_to_not_convert': ['model.layers.0.mlp.up_proj', "
+         "'model.layers.3.mlp']",
+         0, 150 / 250.0, 1 / 3.0},
+        {"'quant_method': 'compressed-tensors', 'ignore': ['re:.*down_proj'], 'config_groups': {'a': "
+         "{'targets': "
+         "['Linear'], 'weights': {'num_bits': 4}}}",
+         0, 1, 1},
         {"'quant_method': 'gptq', 'bits': 4, 'dynamic': {'-:.*self_attn.*': {}, '-:.*mlp.gate$': {}}", 1, 0,
          0},
         {"'quant_method': 'auto-round', 'bits': 4, 'extra_config': {'model.layers.0.mlp.up_proj': {'bits': "
