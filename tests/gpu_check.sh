@@ -2,11 +2,11 @@
 # All that needs a graphics card, in at most ten minutes: the plugin against the reference in float64, steps and batches of two
 # models, how near they come to a copy and to a large product, the laws fitted, and a live run beside its simulation.
 # What was measured lies in build/gpu-check afterwards: CSVs, summary.md. (make gpu-check)
-#   MODELS="qwen3-1.7b llama-3.1-8b"  BUDGET=60 (seconds for each grid)  OUT=build/gpu-check
+#   MODELS="qwen3-1.7b llama-3.1-8b"  BUDGET=60 (seconds for each grid)  LIMIT=600 (for all: late grids get less)  OUT=build/gpu-check
 #   BACKEND=cpu tries the script itself, without a card and without what only a card can show.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-backend=${BACKEND:-cuda} models=${MODELS:-qwen3-1.7b llama-3.1-8b} budget=${BUDGET:-60} out=${OUT:-build/gpu-check}
+backend=${BACKEND:-cuda} models=${MODELS:-qwen3-1.7b llama-3.1-8b} budget=${BUDGET:-60} limit=${LIMIT:-600} out=${OUT:-build/gpu-check}
 batches=${BATCHES:-1..8,12,16,24,32,48,64,96,128} lengths=${LENGTHS:-128,512,2048,4096}
 mbsand=${MBSAND:-build/lua5.4-release-gcc/mbsand} folder=build/lua5.4-release-gcc
 nvcc=${NVCC:-$(command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null)}
@@ -21,15 +21,19 @@ if [ "$backend" = cuda ]; then
 fi
 mkdir -p "$out" || exit 1
 rm -f "$out"/*.csv "$out"/*.lua "$out"/*.md "$out"/*.txt
-[ -n "${MBSAND:-}" ] || make -s CC=gcc all || exit 1
+[ -n "${MBSAND:-}" ] || make -s -j"$(nproc)" CC=gcc all || exit 1
 note "# GPU check" "" "$(date -u +%Y-%m-%d), $("$mbsand" --version | head -n 1)" ""
 
 copy=- gemm=-
 if [ "$backend" = cuda ]; then
-    make -s CC=gcc NVCC="$nvcc" probe "$folder/tests/test_probe" || exit 1
+    query() { nvidia-smi --query-gpu="$1" --format=csv,noheader | head -n 1; }
+    note "- $(query name,memory.total,driver_version), $("$nvcc" --version | sed -n 's/^Cuda.*, //p')"
+    own=$(query compute_cap | tr -dc 0-9) # no time for other cards' code
+    make -s -j"$(nproc)" CC=gcc NVCC="$nvcc" ${own:+CUDA_ARCHS="$own"} probe "$folder/tests/test_probe" || exit 1
     "$nvcc" -O3 -std=c++17 -arch=native -o "$out/peak" src/probe/cuda/peak.cu -lcublas || fail "peak.cu does not compile"
     MBSAND_PROBE=$PWD/$folder/mbsand-probe-cuda.so CMOCKA_MESSAGE_OUTPUT=tap "$folder/tests/test_probe" >"$out/unit.txt" 2>&1
-    if grep -q '^ok .*layer_is_right_on_a_gpu' "$out/unit.txt"; then note "- the plugin agrees with the reference in float64"
+    if grep -q '^ok [0-9]* - layer_is_right_on_a_gpu' "$out/unit.txt"; then note "- the plugin agrees with the reference in float64"
+    elif grep -q 'SKIP layer_is_right_on_a_gpu' "$out/unit.txt"; then note "- **the plugin was not compared with the reference**: $(grep -m 1 plugin "$out/unit.txt")"; failed=1
     else note "- **the plugin does not agree with the reference in float64** (unit.txt)"; failed=1; fi
     read -r copy gemm < <("$out/peak") || fail "the GPU could not be measured"
     note "- a copy: $copy GB/s; a product of 8,192 x 8,192 in bf16: $gemm TFLOP/s"
@@ -42,20 +46,27 @@ weights() {
         + 3 * .hidden_size * .intermediate_size) + .hidden_size * .vocab_size' "$1"
 }
 
-# measure NAME GRID OPTIONS...: a grid, and the law of it.
-measure() {
-    "$mbsand" probe --model "$model" --backend "$backend" --grid "$2" --budget "$budget" --batch "$batches" --seq "$lengths" \
-        --quiet -o "$out/$1.csv" >"$out/$1.txt" || { note "- **$1: the probe failed** ($1.txt)"; failed=1; return 1; }
-    "$mbsand" fit "$out/$1.csv" -o "$out/$1.lua" "${@:3}" >>"$out/$1.txt" || { note "- **$1: no fit** ($1.txt)"; failed=1; return 1; }
-    note "- $1: $(grep -vc '^#\|^[a-z]' "$out/$1.csv") cells; $(sed -n 's/^ *MAPE *\([0-9.]* %\).*/mean error of the fit \1/p' "$out/$1.txt" | head -n 1)"
+# What a grid may take: its budget, or its part of the time that is left beside the live runs (half a minute for each model).
+share() {
+    local left=$(((limit - SECONDS - 30 * to_do) / (2 * to_do)))
+    echo $((left < 1 ? 1 : left < budget ? left : budget))
 }
 
+# measure NAME GRID OPTIONS...: a grid, and the law of it.
+measure() {
+    "$mbsand" probe --model "$model" --backend "$backend" --grid "$2" --budget "$(share)" --batch "$batches" --seq "$lengths" \
+        --quiet -o "$out/$1.csv" >"$out/$1.txt" || { note "- **$1: the probe failed** ($1.txt)"; failed=1; return 1; }
+    "$mbsand" fit "$out/$1.csv" -o "$out/$1.lua" "${@:3}" >>"$out/$1.txt" || { note "- **$1: no fit** ($1.txt)"; failed=1; return 1; }
+    note "- $1: $(grep -vc '^#\|^[a-z]' "$out/$1.csv") cells$(sed -n 's/^\([0-9]* cells\) are still to be measured.*/ (no time for \1)/p' "$out/$1.txt"); $(sed -n 's/^ *MAPE *\([0-9.]* %\).*/mean error of the fit \1/p' "$out/$1.txt" | head -n 1)"
+}
+
+to_do=$(wc -w <<<"$models")
 for model in $models; do
     file=$model
     [ -e "$file" ] || file=data/models/$model.json
     name=$(basename "$model" .json) count=$(weights "$file")
     note "" "## $name" ""
-    measure "$name-steps" steps --split || continue
+    measure "$name-steps" steps --split || { to_do=$((to_do - 1)); continue; }
     measure "$name-batches" batches
     # The smallest decode reads every weight once; the longest chunk computes with each for each of its tokens.
     awk -F, -v weights="$count" -v copy="$copy" -v gemm="$gemm" -v bytes="$([ "$backend" = cpu ] && echo 4 || echo 2)" '
@@ -87,6 +98,7 @@ LUA
     if "$mbsand" "$out/$name.lua" --quiet --live "$backend" >"$out/$name-live.txt" 2>&1; then
         { echo; echo '```'; sed -n '/^live on/,$p' "$out/$name-live.txt"; echo '```'; } | tee -a "$out/summary.md"
     else note "- **the live run failed** ($name-live.txt)"; failed=1; fi
+    to_do=$((to_do - 1))
 done
 note "" "$(if [ "$failed" = 0 ]; then echo "Everything was done"; else echo "**Something failed**"; fi) in $SECONDS s."
 exit "$failed"
