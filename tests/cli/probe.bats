@@ -23,21 +23,34 @@ LUA
 
 probe() { run "$MBSAND" probe --model ./tiny.json --backend cpu "$@"; }
 
-@test "from a config.json to a calibrated scenario, and live beside it" {
-    probe --batch 1,4,16 --seq 8,32,64 --trials 3 -o steps.csv
-    [ "$status" -eq 0 ]
+@test "the tutorial's way: from a config.json to a calibrated scenario, and live beside it" {
+    page=$root/docs/tutorials/real-engine.md
+    sed -n '/^```json/,/^```$/p' "$page" | grep -v '^```' >small.json
+    sed -n '/^```lua/,/^```$/p' "$page" | grep -v '^```' >engine.lua
+    step() { # step BEGINNING OPTIONS...: the page's command that begins so
+        local words
+        read -ra words < <(grep -m 1 "^    mbsand $1" "$page")
+        run "$MBSAND" "${words[@]:1}" "${@:2}"
+        echo "$output"
+        [ "$status" -eq 0 ]
+    }
+    step "probe" --trials 1
+    says "68 cells measured in"
     says "steps.csv is complete; next: mbsand fit steps.csv"
-    "$MBSAND" fit steps.csv -o law.lua --plot fit.svg >fit.txt
-    [ "$(grep -c '<circle' fit.svg)" -eq "$(grep -vc '^#\|^tokens' steps.csv)" ]
+    step "fit steps.csv -o" --keep-all --plot fit.svg
+    for line in MAPE "held out" worst; do grep -q "^  $line  " <<<"$output"; done
+    [ "$(grep -c '<circle' fit.svg)" -eq 68 ]
     python3 -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse("fit.svg")'
-    grep -q "per_token" fit.txt
-    sed 's|latency = .*|latency = latency.step(dofile("law.lua")),|' live.lua >calibrated.lua
-    run "$MBSAND" calibrated.lua --quiet --live cpu
-    echo "$output"
-    [ "$status" -eq 0 ]
+    step "fit steps.csv --tables"
+    says "68 steps are in tables"
+    step "engine.lua" --quiet --seeds 1
+    says "1 replica (NVIDIA GeForce RTX 4090 24 GB, small, 6,400 KV tokens)"
+    step "engine.lua --live" --quiet --set workload.limit=40
     says "live on"
-    for policy in vllm_v1 sarathi; do says "$policy ttft_mean_s"; done
+    for policy in vllm_v1 vllm_v0; do says "$policy ttft_mean_s"; done
     [ "$(grep -c 'e2e_p99_s' <<<"$output")" -eq 2 ]
+    says "against the first measure simulated live vllm_v0 ttft_mean_s"
+    says "against the model's times of these steps"
 }
 
 @test "a grid of whole batches fits the batch law" {
