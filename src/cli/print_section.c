@@ -9,6 +9,9 @@
 #include "report/format.h"
 #include "report/table.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 static bool interrupted(void) {
     return atomic_load(mb_stop_flag());
 }
@@ -19,7 +22,7 @@ static void put_line(const char *text) { // NULL: none
     putchar('\n');
 }
 
-static mb_status print_own_report(const mb_results *results, const char *answer, mb_error *error) {
+static void print_heading(const mb_results *results) {
     const mb_section *section = mb_scenario_section(results->scenario, results->section);
     put_line(section->title);
     put_line(section->question);
@@ -28,9 +31,18 @@ static mb_status print_own_report(const mb_results *results, const char *answer,
     printf("%s%s\n\n", description.text ? description.text : "",
            section->point_count > 1 ? ", and other points" : "");
     mb_strbuf_deinit(&description);
-    if (!answer) return mb_own_report(results, error);
-    fputs(answer, stdout);
-    return MB_OK;
+}
+
+// A scenario's report may print rows of the policies that it knows alone. Those of the command line that
+// `answer` does not name: "a, b"; returns how many.
+static size_t left_out(const mb_results *results, const char *answer, mb_strbuf *names) {
+    const mb_section *section = mb_scenario_section(results->scenario, results->section);
+    const mb_experiment *experiment = &section->points[0].experiment;
+    size_t count = 0;
+    for (size_t i = experiment->policy_count - section->added; i < experiment->policy_count; i++)
+        if (!strstr(answer, experiment->policies[i].label))
+            mb_strbuf_printf(names, "%s%s", count++ ? ", " : "", experiment->policies[i].label);
+    return count;
 }
 
 static bool any_finished(const mb_results *results) {
@@ -41,12 +53,27 @@ static bool any_finished(const mb_results *results) {
 
 mb_status mb_print_section(const mb_results *results, const char *answer, mb_error *error) {
     const mb_section *section = mb_scenario_section(results->scenario, results->section);
-    if (!section->has_report || !any_finished(results))
-        return mb_report_table(results, stdout, mb_wants_color(stdout), error);
-    if (!answer) mb_print_warnings(results);
-    const mb_status status = print_own_report(results, answer, error);
-    if (status != MB_OK && interrupted())
-        mb_report_table(results, stdout, mb_wants_color(stdout), &(mb_error){0});
-    if (status != MB_OK || mb_report_extras(results, stdout, mb_wants_color(stdout))) return status;
-    return mb_fail_memory(error);
+    const bool color = mb_wants_color(stdout), given = answer;
+    if (!section->has_report || !any_finished(results)) return mb_report_table(results, stdout, color, error);
+    char *own = NULL;
+    mb_strbuf names = {0};
+    mb_status status = MB_OK;
+    if (!given && section->added) status = mb_own_report_text(results, &own, error);
+    if (own) answer = own;
+    const bool lacks = answer && left_out(results, answer, &names) > 0;
+    if (!given && !lacks) mb_print_warnings(results);
+    print_heading(results);
+    if (answer)
+        fputs(answer, stdout);
+    else if (status == MB_OK)
+        status = mb_own_report(results, error);
+    free(own);
+    if (status == MB_OK && lacks)
+        printf("\nThe scenario's own report leaves out %s. As a table:\n\n", names.text ? names.text : "");
+    bool whole = !names.failed;
+    mb_strbuf_deinit(&names);
+    if (status == MB_OK && lacks) return mb_report_table(results, stdout, color, error);
+    if (status != MB_OK && interrupted()) mb_report_table(results, stdout, color, &(mb_error){0});
+    if (status == MB_OK) whole = mb_report_extras(results, stdout, color) && whole;
+    return status == MB_OK && !whole ? mb_fail_memory(error) : status;
 }

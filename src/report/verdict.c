@@ -174,7 +174,8 @@ static win win_at(const mb_results *results, size_t point, int measure) {
 }
 
 // "A is best at 5 of 8 points, B at 1": policies by label, since points may differ in theirs.
-static void add_wins(const win *wins, size_t count, size_t compared, mb_strbuf *sentence) {
+// Returns whether anything is best anywhere.
+static bool add_wins(const win *wins, size_t count, size_t compared, mb_strbuf *sentence) {
     bool first = true;
     for (size_t i = 0; i < count; i++) {
         size_t points = 0;
@@ -193,7 +194,7 @@ static void add_wins(const win *wins, size_t count, size_t compared, mb_strbuf *
             mb_strbuf_printf(sentence, " at %zu", points);
         first = false;
     }
-    if (first) mb_strbuf_add(sentence, "no real difference at any point");
+    return !first;
 }
 
 // Returns whether a single seed had to do.
@@ -213,8 +214,14 @@ static bool judge_sweep(const mb_results *results, int measure, win *wins, mb_st
     mb_strbuf_add(sentence, sentence->length ? "\n" : "");
     mb_add_measure(sentence, measure);
     mb_strbuf_add(sentence, ": ");
-    if (refused < compared) add_wins(wins, count, compared, sentence);
-    if (open && open < compared) mb_strbuf_printf(sentence, "; no real difference at %zu", open);
+    const bool best = add_wins(wins, count, compared, sentence);
+    if (open == compared)
+        mb_strbuf_add(sentence, "no real difference at any point");
+    else if (open)
+        mb_strbuf_printf(sentence, "%sno real difference at %zu%s", best ? "; " : "", open,
+                         best        ? ""
+                         : open == 1 ? " point"
+                                     : " points");
     if (refused)
         mb_strbuf_printf(sentence,
                          "%sno verdict at %zu, where the policies served different shares of the requests",

@@ -291,6 +291,7 @@ static void read_section(lua_State *L, int table, mb_scenario *scenario, const m
     read_texts(L, table, "columns", &section->columns);
     lua_getfield(L, table, "report");
     section->has_report = lua_isfunction(L, -1);
+    section->added = overrides->policy_count;
     lua_getfield(L, table, "points");
     const int points = lua_gettop(L);
     const size_t n = lua_rawlen(L, points);

@@ -18,6 +18,7 @@ typedef struct mb_section {
     char *title, *question; // NULL where not given
     char **columns;         // measures that its table shows, NULL-terminated; NULL: the usual ones
     bool has_report;        // the script prints the results itself
+    size_t added;           // policies of the command line, the last ones of each point
     mb_point *points;
     size_t point_count;
 } mb_section;

@@ -232,16 +232,6 @@ END
     says "cannot make the folder file: a file of that name exists"
 }
 
-@test "the page's example prints what the page says" {
-    page=$root/docs/explain.md
-    sed -n '/^-- file: stall.lua/,/^```/p' "$page" | sed '$d' >stall.lua
-    command=$(sed -n 's/^    mbsand explain stall.lua/explain stall.lua/p' "$page")
-    export COLUMNS=100 LC_ALL=C.UTF-8
-    # shellcheck disable=SC2086
-    "$MBSAND" $command >got.txt
-    sed -n '/^stall: /,/^```/p' "$page" | sed '$d' | diff - got.txt
-}
-
 @test "mistakes, failing policies and interruptions are a sentence" {
     run -2 "$MBSAND" explain three.lua -p fcfs
     says "expected two policies, as in --policy vllm_v1 --policy sarathi; 1 is named"

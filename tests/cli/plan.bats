@@ -381,12 +381,6 @@ open("weights/model.safetensors", "wb").write(struct.pack("<Q", len(header)) + h
     grep -q '^tensor parallel: 13 pools, .* within 10 %: 11,' "$BATS_TEST_TMPDIR/pools.md"
 }
 
-@test "the pages of the page are simulated as it says" {
-    plan --model llama-3-8b --gpu h100-80gb --context 4096 --page 16,64,2048
-    [ "$(grep -cE '^(contiguous|pages)' <<<"$output")" -eq 4 ]
-    grep -E '^(contiguous|pages)' <<<"$output" | while IFS= read -r line; do grep -qxF -- "$line" "$root/docs/planning.md" || { echo "not on the page: $line"; return 1; }; done
-}
-
 @test "memory that nobody measured is an estimate, in every format" {
     for format in table csv json md; do
         plan --model llama-3.1-8b --gpu a800-80gb --format "$format"

@@ -376,6 +376,15 @@ END
     grep -q '^srpt ' <<<"$output" && grep -q '^fcfs ' <<<"$output"
     run "$MBSAND" s.lua -q
     grep -q 'own report' <<<"$output"
+    # A policy of the command line that the report does not print is in a table below it.
+    run "$MBSAND" s.lua -q --only srpt -p hrrn
+    ! grep -q 'own report' <<<"$output"
+    run "$MBSAND" s.lua -q -p hrrn
+    [ "$(grep -c "^The scenario's own report leaves out hrrn. As a table:" <<<"$output")" -eq 2 ]
+    [ "$(grep -c '^hrrn ' <<<"$output")" -eq 2 ] && [ "$(grep -c '^own report' <<<"$output")" -eq 2 ]
+    sed -i 's/print("own report")/print("own report of hrrn")/' s.lua
+    run "$MBSAND" s.lua -q -p hrrn
+    ! grep -q "leaves out\|^hrrn " <<<"$output"
 }
 
 @test "--set reaches into what constructors made, and into lists" {

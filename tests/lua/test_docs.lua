@@ -1,5 +1,5 @@
--- The documentation against the code: every Lua block that starts with "-- file: NAME.lua" runs and prints what the page
--- says, every other block parses, and what scripts can use is written down. (More in tests/cli/docs.bats.)
+-- The documentation against the code: every Lua block that starts with "-- file: NAME.lua" runs, every other one parses, what
+-- pages show as printed is printed, and what scripts can use is written down. (More in tests/cli/docs.bats.)
 
 package.path = "tests/lua/?.lua;" .. package.path
 local tap = require "tap"
@@ -57,18 +57,20 @@ for _, path in ipairs(meta_files) do meta = meta .. read(path) end
 
 -- Examples ---------------------------------------------------------------------------------------------------
 
--- The fenced blocks of a page: { language, text }.
+-- The fenced blocks of a page: { language, text, before = the last line above it that is not empty }.
 local function fenced(page)
-  local blocks, open = {}, nil
+  local blocks, open, before = {}, nil, ""
   for line in (page .. "\n"):gmatch("(.-)\n") do
     local language = line:match("^```(%l*)$")
     if open and language then
-      blocks[#blocks + 1] = { language = open.language, text = table.concat(open, "\n") .. "\n" }
+      blocks[#blocks + 1] = { language = open.language, text = table.concat(open, "\n") .. "\n", before = open.before }
       open = nil
     elseif language then
-      open = { language = language }
+      open = { language = language, before = before }
     elseif open then
       open[#open + 1] = line
+    elseif line:find("%S") then
+      before = line
     end
   end
   return blocks
@@ -130,23 +132,49 @@ end
 -- Runs without a failure and without a warning (the note of a fitted range is none).
 local function runs(command, name)
   local text, code = output_of(command)
-  return tap.ok(code == 0 and not text:find("warning:", 1, true), name, text)
+  tap.ok(code == 0 and not text:find("warning:", 1, true), name, text)
+  return text
 end
 
--- A scenario's output stands in the page as a block that begins with its title.
-local function runs_as_printed(command, page, name)
-  local printed = output_of(command)
-  runs(command, name .. " runs")
-  for _, block in ipairs(fenced(page)) do
-    if block.text:match("^[^\n]*") == printed:match("^[^\n]*") then
-      tap.ok(block.text == printed, name .. " prints what the page says", (printed:gsub("\n", "\n# ")))
+local program = output_of("realpath " .. MBSAND):gsub("%s+$", "")
+local function run_in(here, command, typed)
+  write(here .. "/typed", typed)
+  return output_of(("cd %s && COLUMNS=100 LC_ALL=C.UTF-8 %s %s <typed"):format(here, program, command))
+end
+
+-- What a page shows as printed, in a block without a language: what a scenario of the page prints, by its title; or below the
+-- indented command that prints it, of which lines that begin with "> " are typed. Else the page says where it is compared, or
+-- what its numbers depend on.
+local function compare(block, page, outputs, here)
+  local name = ("%s: what is printed below %q"):format(page, block.before:gsub("^%s+", ""):sub(1, 90))
+  local elsewhere = block.before:match("^<!%-%- compared by ([%w_/.]+) %-%->$")
+  if elsewhere then return tap.ok(read(elsewhere):find(page, 1, true), name .. " is compared there") end
+  local reason = block.before:match("^<!%-%- not compared: (%l+), .+ %-%->$")
+  if reason then
+    return tap.ok(reason == "machine" or reason == "time" or reason == "data", name .. " depends on machine, time or data")
+  end
+  local want = block.text:gsub("[^\n]*\n", function(line) return line:find("^> ") and "" end)
+  local command, got = block.before:match("^    mbsand (.+)$"), outputs[block.text:match("^[^\n]*")]
+  if not got and command then
+    got = run_in(here, command, (block.text:gsub("[^\n]*\n", function(line) return line:match("^> (.*)$") or "" end)))
+  end
+  tap.ok(got == want, name .. " comes out", (tostring(got):gsub("\n", "\n# ")))
+end
+
+-- Commands of tutorials, with no more than the files of the page and what is bundled.
+local function run_commands(page, text, here)
+  for line in text:gmatch("\n    mbsand ([^\n]+)") do
+    local command = line:gsub(" %-%-watch", "")
+    if not command:find("^new ") and not text:find("\n    mbsand " .. line .. "\n\n```\n", 1, true) then
+      local told, code = run_in(here, command, "")
+      tap.ok(code == 0, page .. ": mbsand " .. command, told)
     end
   end
 end
 
 local counter = 0
 local function examples(page)
-  local text, blocks, parts = read(page), {}, {}
+  local text, blocks, parts, outputs = read(page), {}, {}, {}
   for _, block in ipairs(fenced(text)) do
     if block.language == "lua" then
       local name = block.text:match("^%-%- file: ([%w_]+%.lua)\n")
@@ -156,7 +184,6 @@ local function examples(page)
     end
   end
   tap.ok(#parts == 0, page .. ": every Lua block parses", table.concat(parts, "\n# "))
-  if #blocks == 0 then return end
   counter = counter + 1
   local here = folder .. "/" .. counter
   assert(output_of("mkdir -p " .. here) == "")
@@ -178,13 +205,19 @@ local function examples(page)
       local steps = block.code:find("wait_estimate", 1, true) or block.code:find("displace", 1, true)
       runs(("%s %s/small_%s.lua -q --policy %s"):format(MBSAND, here, steps and "steps" or "scenario", file), name .. " runs")
     elseif kind == "scenario" then
-      runs_as_printed(MBSAND .. " " .. file .. " -q", text, name)
+      local shown = runs(MBSAND .. " " .. file .. " -q", name .. " runs")
+      outputs[shown:match("^[^\n]*")] = shown
       if block.code:find("expect = ", 1, true) then
         local said, code = output_of(MBSAND .. " test " .. file)
         tap.ok(code == 0, name .. " comes out as it says", said)
       end
     end
   end
+  if page == "README.md" or page == "docs/gallery.md" then return end -- compared by docs.bats and test_gallery.lua
+  for _, block in ipairs(fenced(text)) do
+    if block.language == "" then compare(block, page, outputs, here) end
+  end
+  if page:find("tutorials/", 1, true) then run_commands(page, text, here) end
 end
 for _, page in ipairs(pages) do examples(page) end
 output_of("rm -rf " .. folder)

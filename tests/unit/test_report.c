@@ -287,6 +287,12 @@ static void unequal_shares(void **state) {
     text = unwrapped(written(f, table));
     expect(text, "p99 latency: no verdict at 2, where the policies served different shares of the requests.");
     free(text);
+    // At one of two points alone.
+    for (uint32_t s = 0; s < SEEDS; s++)
+        at(f, 1, 0, s)->values[mb_measure_index("served_share")] = 1;
+    text = unwrapped(written(f, table));
+    expect(text, "mean latency: no real difference at 1 point; no verdict at 1, where the policies served");
+    free(text);
     // Equal shares: the verdict says which. The p99 wants them closer than the mean.
     f->section.point_count = 1;
     set(f, 0, "served_share", 0.9876, 0.9876, 0.9876);
