@@ -58,7 +58,8 @@ bool mb_batch_from_rows(mb_engine *engine) {
         engine->output_tokens += output;
         engine->predicted_tokens += prompt + request->predicted_output;
         stepper->resident_tokens += prompt + output - request->computed;
-        if (stepper->around->times) mb_spend_turn(stepper, slot);
+        if (stepper->around->times && request->since_s != *stepper->around->clock) // it has not just come
+            mb_spend_turn(stepper, slot, request);
         if (stepper->around->gaps && request->stage == MB_STAGE_DECODE) mb_gaps_part(stepper, slot);
         if (stepper->around->readings && request->stage == MB_STAGE_DECODE) mb_pieces_part(stepper, slot);
         request->computed = prompt + output;
@@ -221,7 +222,7 @@ mb_status mb_batch_end(mb_engine *engine, mb_step_report *report, mb_error *erro
                                .longest_tokens = engine->longest_tokens};
     if (engine->stepper) {
         mb_stepper_account(engine->stepper);
-        if (engine->around->times) engine->stepper->accounted_ns = mb_nanoseconds(mb_engine_now(engine));
+        if (engine->around->times) mb_spend_end_batch(engine);
     }
     count_batch(engine->around->metrics, engine);
     mb_status status = show(engine, error);

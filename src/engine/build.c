@@ -184,7 +184,7 @@ static void take_in(mb_engine *engine, uint32_t slot) {
     const mb_surroundings *around = engine->around;
     mb_request *request = mb_request_at(around->requests, slot);
     const double now_s = *around->clock;
-    if (around->times) mb_spend_take_in(engine->stepper, slot);
+    if (around->times) mb_spend_take_in(engine->stepper, slot, request);
     request->home = request->queue;
     request->phase = MB_PHASE_RUNNING;
     request->replica = engine->id;

@@ -127,8 +127,9 @@ static bool take_members(const mb_stepper *stepper, mb_flight *flight) {
     flight->rows = stepper->row_count;
     flight->count = count;
     for (uint32_t i = 0; i < count; i++) {
-        mb_request_at(stepper->requests, flight->slots[i])->in_flight = true;
-        if (stepper->around->times) mb_spend_turn(stepper, flight->slots[i]);
+        mb_request *request = mb_request_at(stepper->requests, flight->slots[i]);
+        request->in_flight = true;
+        if (stepper->around->times) mb_spend_turn(stepper, flight->slots[i], request);
     }
     return true;
 }

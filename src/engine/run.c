@@ -134,15 +134,19 @@ inline mb_status mb_run_time(const mb_engine *engine, const mb_step_shape *shape
     const mb_stepper *stepper = engine->stepper;
     double seconds = 0;
     bool extrapolated = false;
+    const bool affine = mb_latency_is_affine(latency);
     piece->alone_s = 0;
     mb_status status = mb_time_step(engine, shape, &seconds, &extrapolated, error);
     const bool mixed = shape->decode_requests > 0 && (shape->prefill_requests > 0 || shape->group_prompts);
-    if (status == MB_OK && mixed && engine->around->times)
-        status = mb_time_decodes(engine, shape, seconds, &piece->alone_s, error);
+    if (mixed && engine->around->times && status == MB_OK) {
+        if (affine) // at once what the other comes to
+            piece->alone_s = mb_latency_step_decodes(latency, shape->decode_requests, shape->decode_context);
+        else
+            status = mb_time_decodes(engine, shape, seconds, &piece->alone_s, error);
+    }
     if (status != MB_OK) return status;
     if (mixed) piece->alone_s += engine->cost_s;
-    piece->single = shape->prefill_requests > 0 || stepper->transfer_s + engine->cost_s > 0 ||
-                    !mb_latency_is_affine(latency);
+    piece->single = shape->prefill_requests > 0 || stepper->transfer_s + engine->cost_s > 0 || !affine;
     piece->first_s = seconds + (stepper->transfer_s + engine->cost_s);
     piece->slope_s = piece->single ? 0 : mb_latency_step_slope(latency, shape->decode_requests);
     piece->inside = extrapolated ? 0 : piece->single ? UINT64_MAX : mb_latency_steps_inside(latency, shape);

@@ -160,11 +160,12 @@ typedef struct mb_stepper {
     mb_gaps gaps;
     mb_pieces pieces;
     // --- where time goes (spend.c)
-    mb_step_spending spent, before; // up to accounted_ns; before the last step with prompts or transfers
-    int64_t accounted_ns;           // end of the last run or batch, or when idleness was last counted
-    int64_t began_ns, ended_ns;     // of the step: when it began, and ended
-    double moved_s, alone_s;        // moving blocks; what its decodes alone would take
-    bool prompted;                  // it has prompts in it, or those of a rank that steps with this one
+    mb_step_spending spent; // up to accounted_ns
+    int64_t accounted_ns;   // end of the last run or batch, or when idleness was last counted
+    // Of the last step with prompts or transfers: when it began, and ended; what it spent.
+    int64_t began_ns, ended_ns, step_stalled_ns, step_moved_ns;
+    double moved_s, alone_s; // moving blocks; what its decodes alone would take
+    bool prompted;           // it has prompts in it, or those of a rank that steps with this one
     // --- averages
     double reserved_integral, used_integral;
     uint64_t computed_tokens;
@@ -204,6 +205,13 @@ typedef struct mb_pipeline { // see pipeline.h
     double busy_s, counted_from_s;
 } mb_pipeline;
 
+// A static batch that ended, for who asks where the time of its rows went.
+typedef struct mb_batch_span {
+    int64_t start_ns, all_ns;
+    bool affine; // it is made of steps, of an affine model:
+    mb_barrier_law law;
+} mb_batch_span;
+
 struct mb_engine {
     mb_surroundings *around;
     const mb_latency *latency;
@@ -231,6 +239,7 @@ struct mb_engine {
     double start_s;
     uint32_t batch_number;
     mb_batch_time time;
+    mb_batch_span span;
 };
 
 static inline double mb_engine_now(const mb_engine *engine) {

@@ -259,7 +259,8 @@ bool mb_stepper_join(mb_stepper *stepper, uint32_t slot) {
         stepper->parked++;
         return true;
     }
-    if (stepper->around->times) mb_spend_turn(stepper, slot);
+    // (A prompt's last row has been accounted for.)
+    if (stepper->around->times && request->stage != MB_STAGE_PREFILL) mb_spend_turn(stepper, slot, request);
     request->stage = MB_STAGE_DECODE;
     request->joined = stepper->iteration;
     if (!mb_stepper_count_token(stepper, request->last_token_s, 1)) return false;
@@ -294,7 +295,7 @@ void mb_stepper_part(mb_stepper *stepper, uint32_t slot) {
         discount(stepper, request);
         take_out(stepper, request->place);
     }
-    if (stepper->around->times) mb_spend_turn(stepper, slot);
+    if (stepper->around->times) mb_spend_turn(stepper, slot, request);
     if (stepper->around->gaps) mb_gaps_part(stepper, slot);
     if (stepper->around->readings) mb_pieces_part(stepper, slot);
     mb_stepper_count_token(stepper, request->last_token_s, -1);

@@ -26,8 +26,8 @@ static mb_latency without_noise(const mb_latency *latency) {
 }
 
 // The model is asked again, without the noise that it has.
-static mb_status ask_of_decodes(const mb_engine *engine, const mb_step_shape *shape, double seconds,
-                                double *alone, mb_error *error) {
+mb_status mb_time_decodes(const mb_engine *engine, const mb_step_shape *shape, double seconds, double *alone,
+                          mb_error *error) {
     const mb_step_shape decodes = {.decode_requests = shape->decode_requests,
                                    .decode_context = shape->decode_context};
     bool ignored;
@@ -39,14 +39,6 @@ static mb_status ask_of_decodes(const mb_engine *engine, const mb_step_shape *sh
     if (status == MB_OK) status = mb_latency_step(&exact, &decodes, NULL, alone, &ignored, error);
     if (status == MB_OK) *alone *= seconds / whole;
     return status;
-}
-
-mb_status mb_time_decodes(const mb_engine *engine, const mb_step_shape *shape, double seconds, double *alone,
-                          mb_error *error) {
-    if (!mb_latency_is_affine(engine->latency)) return ask_of_decodes(engine, shape, seconds, alone, error);
-    // At once what the rest comes to.
-    *alone = mb_latency_step_decodes(engine->latency, shape->decode_requests, shape->decode_context);
-    return MB_OK;
 }
 
 mb_status mb_time_host(const mb_engine *engine, const mb_step_shape *shape, double seconds, double *host,

@@ -15,7 +15,7 @@ bool mb_request_times_grow(mb_request_times *times, uint32_t slot) {
     if (!chunks) return false;
     times->chunks = chunks;
     while (times->chunk_count < count) {
-        mb_request_time *chunk = malloc(MB_TIME_CHUNK * sizeof *chunk);
+        mb_request_time *chunk = calloc(MB_TIME_CHUNK, sizeof *chunk);
         if (!chunk) return false;
         times->chunks[times->chunk_count++] = chunk;
     }

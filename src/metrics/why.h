@@ -5,6 +5,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef enum mb_time_part {
     MB_PART_WAITING, // for its first start
@@ -36,7 +37,8 @@ typedef struct mb_request_time {
     int64_t parts[MB_PARTS];
     int64_t since_ns;
     mb_step_spending seen; // of its engine, at that moment
-    uint32_t known;        // tokens that have been computed before: to compute them is MB_PART_AGAIN
+    uint64_t opened; // for request number opened - 1; of another one these are of an earlier request here
+    uint32_t known;  // tokens that have been computed before: to compute them is MB_PART_AGAIN
 } mb_request_time;
 
 // Of all requests in the system, by slot.
@@ -51,11 +53,8 @@ static inline mb_request_time *mb_request_time_at(const mb_request_times *times,
 }
 // There is room up to this slot. False when out of memory.
 bool mb_request_times_grow(mb_request_times *times, uint32_t slot);
-// A request arrives in this slot. False when out of memory.
-static inline bool mb_request_times_open(mb_request_times *times, uint32_t slot, double arrival_s) {
-    if (slot >> MB_TIME_CHUNK_BITS >= times->chunk_count && !mb_request_times_grow(times, slot)) return false;
-    *mb_request_time_at(times, slot) = (mb_request_time){.since_ns = mb_nanoseconds(arrival_s)};
-    return true;
+static inline bool mb_request_times_room(mb_request_times *times, uint32_t slot) {
+    return slot >> MB_TIME_CHUNK_BITS < times->chunk_count || mb_request_times_grow(times, slot);
 }
 // Up to now it did this.
 static inline void mb_request_time_pass(const mb_request_times *times, uint32_t slot, mb_time_part part,
@@ -74,11 +73,18 @@ typedef struct mb_part_sums {
 } mb_part_sums;
 #define MB_AGE_BITS 62
 static inline void mb_part_sums_add(mb_part_sums *restrict sums, const int64_t *restrict parts) {
-    uint64_t any = 0;
-#pragma GCC unroll 8 // every request that ends comes by here
-    for (int i = 0; i < MB_PARTS; i++)
-        any |= sums->ns[i] += (uint64_t)parts[i];
-    for (int i = 0; any >> MB_AGE_BITS && i < MB_PARTS; i++) {
+    typedef uint64_t pair __attribute__((vector_size(16)));
+    pair any = {0};
+#pragma GCC unroll 4 // every request that ends comes by here
+    for (int i = 0; i < MB_PARTS; i += 2) {
+        pair sum, more;
+        memcpy(&sum, &sums->ns[i], sizeof sum);
+        memcpy(&more, &parts[i], sizeof more);
+        any |= sum += more;
+        memcpy(&sums->ns[i], &sum, sizeof sum);
+    }
+    const bool aged = (any[0] | any[1]) >> MB_AGE_BITS;
+    for (int i = 0; aged && i < MB_PARTS; i++) {
         sums->ages[i] += sums->ns[i] >> MB_AGE_BITS;
         sums->ns[i] &= (UINT64_C(1) << MB_AGE_BITS) - 1;
     }

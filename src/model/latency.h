@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Latency models: how long a batch takes, or one step (forward pass) of an engine that decides at each.
 #pragma once
+#include "base/double.h"
 #include "base/error.h"
 #include "base/rng.h"
 
@@ -162,7 +163,9 @@ static inline bool mb_latency_is_step(const mb_latency *latency) {
 }
 // Whether repetitions of a step of decodes follow an arithmetic series: then a run of n steps is timed in
 // closed form; else (tables, functions, noise) step by step.
-bool mb_latency_is_affine(const mb_latency *latency);
+static inline bool mb_latency_is_affine(const mb_latency *latency) {
+    return latency->kind == MB_LATENCY_STEP && latency->noise == 0;
+}
 // Seconds of one step. `rng` is drawn from only where noise > 0. Fails where a custom function fails, or
 // gives a time that is not a positive number. *extrapolated is set (never cleared) outside the fitted range.
 mb_status mb_latency_step(const mb_latency *latency, const mb_step_shape *shape, mb_rng *rng, double *seconds,
@@ -180,10 +183,28 @@ double mb_latency_step_slope(const mb_latency *latency, uint32_t decode_requests
 // How many repetitions of this step of decodes, whose first is inside the fitted range, are inside it: their
 // context grows. UINT64_MAX: all. Affine models only.
 uint64_t mb_latency_steps_inside(const mb_latency *latency, const mb_step_shape *shape);
-// How long a static batch of so many requests, all like this one, would take and be on its first token (see
-// mb_latency_barrier); the rest of *time is not set. Affine models only.
-void mb_latency_barrier_own(const mb_latency *latency, uint32_t requests, uint32_t prompt, uint32_t output,
-                            uint64_t token_budget, mb_batch_time *time);
+// What the steps of a static batch of so many requests take (see mb_latency_barrier). Affine models only.
+typedef struct mb_barrier_law {
+    uint32_t requests;
+    double prefill_s, per_token_s;  // a step of the prefill; besides, each token
+    double decode_s, per_context_s; // a step of decodes; besides, each token that it reads
+} mb_barrier_law;
+mb_barrier_law mb_latency_barrier_law(const mb_latency *latency, uint32_t requests);
+// Steps of the prefill.
+static inline uint64_t mb_barrier_prefills(uint32_t requests, uint32_t prompt, uint64_t token_budget) {
+    const uint64_t tokens = (uint64_t)requests * prompt;
+    return tokens == 0 ? 1 : (tokens - 1) / token_budget + 1;
+}
+// When all its requests are like this one: the first token's time, and the whole. Sums of the two parts in
+// closed form: step j of the decodes reads requests x (prompt + j).
+static inline double mb_barrier_seconds(const mb_barrier_law *law, uint32_t prompt, uint32_t output,
+                                        uint64_t token_budget, double *first_token_s) {
+    const double rows = law->requests, decodes = output > 1 ? output - 1 : 0;
+    const double steps = mb_double(mb_barrier_prefills(law->requests, prompt, token_budget));
+    *first_token_s = steps * law->prefill_s + law->per_token_s * (rows * prompt);
+    const double context = rows * (decodes * prompt + decodes * (decodes + 1) / 2);
+    return *first_token_s + decodes * law->decode_s + law->per_context_s * context;
+}
 // The time of a static batch under a step model (docs/continuous-batching.md): ceil(requests x longest_prompt
 // / token_budget) steps of prefill, then a step for each further token of the longest answer; every row
 // padded to the longest. Models that are not affine are asked step by step; each of the prefill steps then

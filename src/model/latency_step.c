@@ -12,10 +12,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-bool mb_latency_is_affine(const mb_latency *latency) {
-    return latency->kind == MB_LATENCY_STEP && latency->noise == 0;
-}
-
 // Rows that a step of `decodes` decodes and nothing else costs: the smallest captured size that holds them.
 // Beyond the largest the engine runs without a graph.
 static uint32_t graph_rows(const mb_latency *latency, uint32_t decodes) {
@@ -100,8 +96,8 @@ static mb_status custom_seconds(const mb_latency *latency, const mb_step_shape *
 
 double mb_latency_step_decodes(const mb_latency *latency, uint32_t decodes, uint64_t context) {
     assert(mb_latency_is_affine(latency));
-    const double padded = graph_rows(latency, decodes);
-    return plain_seconds(latency, decodes, padded, padded, (double)context);
+    const double padded = latency->graph_size_count ? graph_rows(latency, decodes) : decodes;
+    return plain_seconds(latency, decodes, padded, padded, mb_double(context));
 }
 
 // The other kinds, and noise.
@@ -153,30 +149,27 @@ typedef struct static_batch {
 static inline static_batch batch_of(uint32_t requests, uint32_t longest_prompt, uint32_t longest_output,
                                     uint64_t token_budget) {
     assert(requests >= 1 && token_budget >= 1);
-    const uint64_t tokens = (uint64_t)requests * longest_prompt;
     return (static_batch){.rows = requests,
                           .prompt = longest_prompt,
                           .decodes = longest_output > 1 ? longest_output - 1 : 0,
-                          .prefills = tokens == 0 ? 1 : (tokens - 1) / token_budget + 1};
+                          .prefills = mb_barrier_prefills(requests, longest_prompt, token_budget)};
 }
 
-// Sums of the two parts, in closed form: step j of the decodes reads rows x (prompt + j).
-static inline void sum_affine(const mb_latency *latency, const static_batch *batch, double padded,
-                              mb_batch_time *time) {
+mb_barrier_law mb_latency_barrier_law(const mb_latency *latency, uint32_t requests) {
+    assert(mb_latency_is_affine(latency));
     const mb_step_law *law = &latency->step;
-    const double rows = batch->rows;
-    const double computed = rows * batch->prompt, steps = (double)batch->prefills;
+    const double rows = requests, padded = graph_rows(latency, requests);
     const double more = latency->host_s + latency->scheduling_s_per_request * rows,
                  every = law->base_s + more;
-    time->first_token_s = steps * (every + law->per_request_s * rows) + law->per_token_s * computed;
-    if (law->split)
-        time->first_token_s = steps * (law->prompts.base_s + more + law->prompts.per_request_s * rows) +
-                              law->prompts.per_token_s * computed;
-    const double decodes = batch->decodes;
-    const double context = rows * (decodes * batch->prompt + decodes * (decodes + 1) / 2);
-    time->duration_s = time->first_token_s +
-                       decodes * (every + (law->per_token_s + law->per_request_s) * padded) +
-                       law->per_context_s * context;
+    mb_barrier_law barrier = {.requests = requests,
+                              .prefill_s = every + law->per_request_s * rows,
+                              .per_token_s = law->per_token_s,
+                              .decode_s = every + (law->per_token_s + law->per_request_s) * padded,
+                              .per_context_s = law->per_context_s};
+    if (!law->split) return barrier;
+    barrier.prefill_s = law->prompts.base_s + more + law->prompts.per_request_s * rows;
+    barrier.per_token_s = law->prompts.per_token_s;
+    return barrier;
 }
 
 static bool is_beyond(const mb_step_law *law, const static_batch *batch, double padded) {
@@ -225,13 +218,6 @@ static mb_status sum_steps(const mb_latency *latency, const static_batch *batch,
     return status;
 }
 
-void mb_latency_barrier_own(const mb_latency *latency, uint32_t requests, uint32_t prompt, uint32_t output,
-                            uint64_t token_budget, mb_batch_time *time) {
-    assert(mb_latency_is_affine(latency));
-    const static_batch batch = batch_of(requests, prompt, output, token_budget);
-    sum_affine(latency, &batch, graph_rows(latency, requests), time);
-}
-
 mb_status mb_latency_barrier(const mb_latency *latency, uint32_t requests, uint32_t longest_prompt,
                              uint32_t longest_output, uint64_t token_budget, mb_rng *rng, mb_batch_time *time,
                              mb_error *error) {
@@ -239,9 +225,10 @@ mb_status mb_latency_barrier(const mb_latency *latency, uint32_t requests, uint3
     *time = (mb_batch_time){0};
     mb_status status = MB_OK;
     if (mb_latency_is_affine(latency)) {
-        const double padded = graph_rows(latency, requests);
-        sum_affine(latency, &batch, padded, time);
-        time->extrapolated = is_beyond(&latency->step, &batch, padded);
+        const mb_barrier_law law = mb_latency_barrier_law(latency, requests);
+        time->duration_s =
+            mb_barrier_seconds(&law, longest_prompt, longest_output, token_budget, &time->first_token_s);
+        time->extrapolated = is_beyond(&latency->step, &batch, graph_rows(latency, requests));
     } else {
         status = sum_steps(latency, &batch, rng, time, error);
     }

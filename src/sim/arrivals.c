@@ -101,7 +101,7 @@ mb_status mb_sim_arrive(mb_sim *sim, uint64_t id, mb_error *error) {
     const uint32_t slot = mb_request_new(&sim->requests, sim->by_steps);
     if (slot == MB_NONE) return mb_fail_memory(error);
     mb_request *request = mb_request_at(&sim->requests, slot);
-    if (sim->by_steps && sim->around.times && !mb_request_times_open(&sim->times, slot, sim->pending.time_s))
+    if (sim->by_steps && sim->around.times && !mb_request_times_room(&sim->times, slot))
         return mb_fail_memory(error);
     mb_window_arrival(sim, sim->front ? sim->now_s : sim->pending.time_s);
     sim->arrived++;
