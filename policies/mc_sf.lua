@@ -11,12 +11,18 @@ local McSf = { order = "predicted_output", params = {
 function McSf:init()
   self.queue = self.sim:queue{ by = self.order }
   self.sim.inbox = self.queue
+  self.with = {}
 end
 
 function McSf:serve(replica, step, queue)
   if step:carry() > 0 then return end
-  local most, head = self.params.share * replica.kv.capacity, queue:peek()
-  while head and (replica.running == 0 or replica:peak{ with = head } <= most) and step:add(head) do head = queue:peek() end
+  local most, with = self.params.share * replica.kv.capacity, self.with
+  local head = queue:peek()
+  while head do
+    with.with = head
+    if replica.running > 0 and replica:peak(with) > most or not step:add(head) then break end
+    head = queue:peek()
+  end
   if head then step:quantum(self.params.renew) end
 end
 

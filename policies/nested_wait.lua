@@ -11,6 +11,8 @@ local Nested = { params = {
   look = 16,                                   -- steps between two looks for those at an edge
 } }
 
+local generated                                -- the method of a request, looked up once
+
 function Nested:init()
   self.state = {}                              -- by replica: pools, steps done, the step at which the next one is at an edge
   for i in ipairs(self.sim.replicas) do
@@ -26,17 +28,23 @@ end
 -- Who came to the end of its segment waits for others.
 function Nested:part(replica, step, state)
   local how = replica.kv.free < self.params.share * replica.kv.capacity and "recompute" or "pause"
-  state.due = math.huge
+  local edges, least = self.params.edges, math.huge
   for req in replica:each_running() do
-    local segment = req.user or 1
-    local edge, made = self.params.edges[segment], req:generated()
-    if edge and made >= edge then
+    local segment = req.user
+    if not segment then
+      segment, generated = 1, req.generated
+      req.user = segment
+    end
+    local edge = edges[segment]
+    local left = edge and edge - generated(req)
+    if left and left <= 0 then
       req.user = segment + 1
       step:preempt(req, how, state.pools[segment + 1], "back")
-    elseif edge then
-      state.due = math.min(state.due, state.steps + math.max(edge - made, self.params.look))
+    elseif left and left < least then
+      least = left
     end
   end
+  state.due = state.steps + math.max(least, self.params.look)
 end
 
 function Nested:schedule(replica, step)

@@ -13,17 +13,14 @@ local PastFuture = { params = {
 
 function PastFuture:init()
   self.past, self.count, self.most = {}, 0, 0
-  self.steps = {}                              -- by replica: since the draws were made
+  self.steps, self.with = {}, {}               -- by replica: since the draws were made
 end
 
--- An answer longer than `least`, drawn from the past.
-function PastFuture:draw(least)
-  if self.count == 0 then return math.max(least + 1, self.params.longest) end
-  for _ = 1, 8 do
-    local tokens = self.past[math.random(#self.past)]
-    if tokens > least then return tokens end
-  end
-  return least + 1
+-- Draws for all that run.
+function PastFuture:renew(replica)
+  self.steps[replica.id] = 0
+  if self.count > 0 then return replica:foresee(self.past) end
+  for req in replica:each_running() do req:expect(self.params.longest) end
 end
 
 function PastFuture:serve(replica, step, queue)
@@ -39,13 +36,11 @@ function PastFuture:serve(replica, step, queue)
     head = queue:peek()
   end
   if not head then return end
-  if (self.steps[replica.id] or math.huge) >= self.params.renew then
-    self.steps[replica.id] = 0
-    for req in replica:each_running() do req:expect(self:draw(req:generated())) end
-  end
+  if (self.steps[replica.id] or math.huge) >= self.params.renew then self:renew(replica) end
   while head do
-    head:expect(self:draw(head:generated()))
-    if replica.running > 0 and replica:peak{ with = head } > most or not step:add(head) then break end
+    head:expect(self.count > 0 and self.past or longest)
+    self.with.with = head
+    if replica.running > 0 and replica:peak(self.with) > most or not step:add(head) then break end
     head = queue:peek()
   end
   if head then step:quantum(self.params.renew) end

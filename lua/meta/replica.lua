@@ -79,8 +79,9 @@ function Replica:estimate(batch) end
 function Replica:longest_chunk(seconds, least, most) end
 
 ---What each that runs is expected to put out (`req:expect`) moves so far towards what the predictor says now
----(`req:predict`). What was expected so far is its rank, not rounded, or else what was predicted. Of an engine.
----@param weight number from 0 to 1; 1: what it says now
+---(`req:predict`). What was expected so far is its rank, not rounded, or else what was predicted. Of an engine. With a list
+---of past answers: becomes one of them, as `req:expect` draws it.
+---@param weight number|number[] from 0 to 1; 1: what it says now
 function Replica:foresee(weight) end
 
 ---Ask `schedule` for it as soon as it stands at a boundary, although nothing has come for it.

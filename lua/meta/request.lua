@@ -57,7 +57,9 @@ function Request:preemptions() end
 function Request:failures() end
 
 ---Believe the whole output to be of so many tokens: for "expected_output", "expected_remaining" and the reserve "expected".
----@param tokens number at least 0
+---With a list of past answers: one of them that is longer than what is generated, drawn as by math.random; a token more than
+---that, if eight draws were not longer.
+---@param tokens number|number[] at least 0
 function Request:expect(tokens) end
 
 ---The number for `by = "rank"`; 0 at first.

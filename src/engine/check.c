@@ -3,6 +3,7 @@
 #include "engine/engine.h"
 
 #ifdef MB_DEBUG
+#include "engine/peak.h"
 #include "engine/pipeline.h"
 #include "engine/stepper.h"
 #include "engine/sums.h"
@@ -43,6 +44,7 @@ static const char *broken_sums(const mb_engine *engine) {
         decodes + parked != mb_sum_decodes(engine) || prefills != mb_sum_prefills(engine))
         return "what policies see of decodes and prefills";
     if (decodes != stepper->decode_count || context != stepper->context) return "decodes and their context";
+    if (!mb_endings_hold(stepper)) return "decodes in the order of their ends";
     if (due != stepper->due[stepper->iteration % stepper->kv.block_tokens]) return "blocks due";
     return stepper->paused == 0 && resident != stepper->resident_tokens ? "tokens in memory" : NULL;
 }

@@ -55,6 +55,18 @@ typedef struct mb_victims {
     uint32_t count, capacity;
 } mb_victims;
 
+// A decode in the order of its expected end (see peak.c).
+typedef struct mb_ending {
+    int64_t at, held;
+} mb_ending;
+
+typedef struct mb_endings {
+    bool kept;
+    mb_ending *list; // the last first
+    uint32_t count, capacity;
+    uint32_t unasked; // times that it changed since somebody asked
+} mb_endings;
+
 // Decodes that emitted their last token at the same time.
 typedef struct mb_token_group {
     double time_s;
@@ -112,6 +124,7 @@ typedef struct mb_stepper {
     uint32_t due_total;
     uint64_t resident_tokens; // computed tokens in memory, of all requests here
     mb_victims victims;
+    mb_endings in_order;
     mb_token_group *groups;
     uint32_t group_count, group_capacity;
     double last_decode_s; // end of the last step with decodes

@@ -3,6 +3,7 @@
 
 #include "base/heap.h"
 #include "engine/gaps.h"
+#include "engine/peak.h"
 #include "engine/pieces.h"
 #include "engine/spend.h"
 #include "engine/victim.h"
@@ -42,6 +43,7 @@ void mb_stepper_deinit(mb_stepper *stepper) {
     free(stepper->selected);
     free(stepper->handed);
     free(stepper->victims.heap);
+    free(stepper->in_order.list);
     free(stepper->gaps.stack);
     free(stepper->gaps.joined);
     free(stepper->pieces.list);
@@ -268,6 +270,7 @@ bool mb_stepper_join(mb_stepper *stepper, uint32_t slot) {
     if (stepper->around->readings) mb_pieces_join(stepper, slot);
     if (stepper->naive) return true;
     stepper->context += request->computed + UINT64_C(1);
+    if (stepper->in_order.kept) mb_endings_join(stepper, request);
     return push_decode(stepper, slot, request) && mb_victim_joined(stepper, slot);
 }
 
@@ -286,6 +289,7 @@ void mb_stepper_materialize(const mb_stepper *stepper, mb_request *request) {
 static void discount(mb_stepper *stepper, mb_request *request) {
     mb_stepper_materialize(stepper, request);
     stepper->context -= request->computed + UINT64_C(1);
+    if (stepper->in_order.kept) mb_endings_part(stepper, request);
     if (!request->covered) count_due(stepper, request, -1);
 }
 

@@ -5,7 +5,6 @@
 #include "engine/stepper.h"
 #include "engine/visit.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 uint32_t mb_sum_prefills(const mb_engine *engine) {
@@ -91,105 +90,6 @@ uint64_t mb_sum_due(const mb_engine *engine) {
     for (; slot != MB_NONE; slot = next_parked(stepper, mb_request_at(stepper->requests, slot)->next))
         due += needs_block(stepper, mb_request_at(stepper->requests, slot), 0);
     return due * stepper->kv.block_tokens;
-}
-
-// --- the peak of what is held
-
-// Room for so many, and as much again to sort in.
-static bool make_room(mb_places *places, size_t count) {
-    if (count <= places->capacity) return true;
-    mb_place *list = realloc(places->list, 4 * count * sizeof *list);
-    if (!list) return false;
-    places->list = list;
-    places->capacity = 2 * count;
-    return true;
-}
-
-static mb_place place_of(const mb_request *request, uint32_t generated) {
-    return (mb_place){.held = (uint64_t)request->prompt_tokens + generated,
-                      .left = mb_request_left(request, generated)};
-}
-
-bool mb_peak_add(mb_places *places, const mb_request *request) {
-    if (!make_room(places, places->count + 1)) return false;
-    places->list[places->count++] = place_of(request, request->generated);
-    return true;
-}
-
-bool mb_peak_begin(mb_places *places, const mb_engine *engine) {
-    const mb_stepper *stepper = engine->stepper;
-    places->count = 0;
-    if (!make_room(places, stepper->running)) return false;
-    mb_place *place = places->list;
-    for (uint32_t slot = stepper->oldest; slot != MB_NONE;) {
-        const mb_request *request = mb_request_at(stepper->requests, slot);
-        *place++ = place_of(request, request->generated + mb_stepper_made(stepper, request));
-        slot = request->next;
-    }
-    places->count = (size_t)(place - places->list);
-    return true;
-}
-
-enum { DIGIT = 256, FEW = 24 }; // below so many, digits are not worth their counters
-
-static void sort_few(mb_place *list, size_t count) {
-    for (size_t i = 1; i < count; i++) {
-        const mb_place moved = list[i];
-        size_t at = i;
-        for (; at > 0 && list[at - 1].left < moved.left; at--)
-            list[at] = list[at - 1];
-        list[at] = moved;
-    }
-}
-
-// By one digit, the largest first.
-static void sort_digit(mb_place *to, const mb_place *from, size_t count, size_t first[DIGIT],
-                       unsigned shift) {
-    size_t place = 0;
-    for (size_t digit = DIGIT; digit-- > 0;) {
-        const size_t those = first[digit];
-        first[digit] = place;
-        place += those;
-    }
-    for (size_t i = 0; i < count; i++)
-        to[first[from[i].left >> shift & (DIGIT - 1)]++] = from[i];
-}
-
-// Most left first, digit by digit (there are at most 33 bits): policies ask for the peak at each step.
-static const mb_place *most_left_first(mb_places *places) {
-    mb_place *from = places->list, *to = places->list + places->capacity;
-    const size_t count = places->count;
-    if (count < FEW) {
-        sort_few(from, count);
-        return from;
-    }
-    uint64_t any = 0;
-    size_t counts[2][DIGIT];
-    for (unsigned shift = 0; shift == 0 || any >> shift; shift += 16) {
-        memset(counts, 0, sizeof counts);
-        for (size_t i = 0; i < count; i++) {
-            const uint64_t left = from[i].left;
-            any |= left;
-            counts[0][left >> shift & (DIGIT - 1)]++;
-            counts[1][left >> shift >> 8 & (DIGIT - 1)]++;
-        }
-        sort_digit(to, from, count, counts[0], shift);
-        sort_digit(from, to, count, counts[1], shift + 8);
-    }
-    return from;
-}
-
-// When the request with the j-th most left ends, those before it are still there, and have grown by as much.
-uint64_t mb_peak(mb_places *places) {
-    if (places->count == 0) return 0;
-    const mb_place *list = most_left_first(places);
-    uint64_t held = 0, peak = 0;
-    for (size_t j = 0; j < places->count; j++) {
-        held += list[j].held;
-        const uint64_t then = held + (j + 1) * list[j].left;
-        if (then > peak) peak = then;
-    }
-    return peak;
 }
 
 // --- the step as it is filled

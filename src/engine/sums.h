@@ -13,24 +13,6 @@ uint64_t mb_sum_context(const mb_engine *engine);
 // and takes of the memory (whole blocks), if it did not yet.
 uint64_t mb_sum_due(const mb_engine *engine);
 
-// The most tokens that the running and `count` others hold at any time, if each ends as expected and nobody
-// else comes. Room for all of them is kept in *places. False when out of memory.
-typedef struct mb_place {
-    uint64_t held, left; // tokens
-} mb_place;
-typedef struct mb_places {
-    mb_place *list;
-    size_t count, capacity;
-} mb_places;
-bool mb_peak_begin(mb_places *places, const mb_engine *engine);
-bool mb_peak_add(mb_places *places, const mb_request *request);
-uint64_t mb_peak(mb_places *places);
-#ifdef MB_DEBUG
-// The same by its definition, of those that run and `count` others (check.c): every end against every
-// request.
-uint64_t mb_peak_walked(const mb_engine *engine, const mb_place *others, size_t count);
-#endif
-
 // Seconds of a step that computes this, without noise; through all stages of a pipeline.
 mb_status mb_shape_seconds(const mb_engine *engine, const mb_step_shape *shape, double *seconds,
                            mb_error *error);

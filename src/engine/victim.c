@@ -5,10 +5,12 @@
 // a step left out, are few, and walked through.
 #include "engine/victim.h"
 
+#include "engine/stepper.h"
+
 #include <assert.h>
 
-static bool may_go(const mb_victim_rule *rule, const mb_request *request) {
-    return isinf(rule->age) || (double)request->generated < rule->age * (double)request->predicted_output;
+static bool may_go(const mb_victim_rule *rule, const mb_request *request, uint32_t generated) {
+    return isinf(rule->age) || (double)generated < rule->age * (double)request->predicted_output;
 }
 
 // a goes rather than b.
@@ -17,40 +19,43 @@ static bool further(bool newest, const mb_victim *a, const mb_victim *b) {
     return newest ? a->order > b->order : a->order < b->order;
 }
 
-// A copy as of now, as far as keys and ages ask; looking changes nothing.
-static mb_request as_of_now(const mb_stepper *stepper, uint32_t slot) {
-    mb_request request = *mb_request_at(stepper->requests, slot);
-    if (!stepper->naive && request.stage == MB_STAGE_DECODE)
-        request.generated += (uint32_t)(stepper->iteration - request.joined);
-    return request;
+// As of now; looking changes nothing.
+static inline uint32_t generated_now(const mb_stepper *stepper, const mb_request *request) {
+    return request->generated + (stepper->naive ? 0 : mb_stepper_made(stepper, request));
 }
 
 // --- by a walk
 
-static mb_victim as_victim(const mb_victim_rule *rule, const mb_request *request, uint32_t slot) {
-    const double key = rule->key == MB_KEY_NONE ? 0 : mb_key_of(rule->key, request);
+static inline mb_victim as_victim(const mb_victim_rule *rule, const mb_request *request, uint32_t generated,
+                                  uint32_t slot) {
+    const double key = rule->key == MB_KEY_NONE ? 0 : mb_key_at(rule->key, request, generated);
     return (mb_victim){.key = key, .order = request->order, .slot = slot};
 }
 
-static void consider(const mb_stepper *stepper, const mb_victim_rule *rule, uint32_t slot, mb_victim *best) {
-    const mb_request request = as_of_now(stepper, slot);
+static inline void consider(const mb_stepper *stepper, const mb_victim_rule *rule, uint32_t slot,
+                            const mb_request *request, mb_victim *best) {
     stepper->around->operations++;
-    if (request.in_flight) return;
-    const mb_victim one = as_victim(rule, &request, slot);
+    if (request->in_flight) return;
+    const uint32_t generated = generated_now(stepper, request);
+    const mb_victim one = as_victim(rule, request, generated, slot);
     const bool better = best->slot == MB_NONE ? one.key > best->key : further(rule->newest, &one, best);
-    if (better && may_go(rule, &request)) *best = one;
+    if (better && may_go(rule, request, generated)) *best = one;
 }
 
 static void walk_all(const mb_stepper *stepper, const mb_victim_rule *rule, mb_victim *best) {
-    for (uint32_t slot = stepper->oldest; slot != MB_NONE;
-         slot = mb_request_at(stepper->requests, slot)->next)
-        consider(stepper, rule, slot, best);
+    for (uint32_t slot = stepper->oldest; slot != MB_NONE;) {
+        const mb_request *request = mb_request_at(stepper->requests, slot);
+        consider(stepper, rule, slot, request, best);
+        slot = request->next;
+    }
 }
 
 static void walk_prefills(const mb_stepper *stepper, const mb_victim_rule *rule, mb_victim *best) {
-    for (uint32_t slot = stepper->first_prefill; slot != MB_NONE;
-         slot = mb_request_at(stepper->requests, slot)->after)
-        consider(stepper, rule, slot, best);
+    for (uint32_t slot = stepper->first_prefill; slot != MB_NONE;) {
+        const mb_request *request = mb_request_at(stepper->requests, slot);
+        consider(stepper, rule, slot, request, best);
+        slot = request->after;
+    }
 }
 
 // --- the heap
@@ -148,8 +153,8 @@ static void ask_heap(mb_stepper *stepper, const mb_victim_rule *rule, mb_victim 
     for (; victims->count > 0; drop_first(victims)) {
         mb_victim first = victims->heap[0];
         if (!stands(stepper, &first)) continue;
-        const mb_request request = as_of_now(stepper, first.slot);
-        if (!may_go(rule, &request)) continue;
+        const mb_request *request = mb_request_at(stepper->requests, first.slot);
+        if (!may_go(rule, request, generated_now(stepper, request))) continue;
         first.key -= shift(victims, stepper->iteration);
         if (best->slot == MB_NONE ? first.key > best->key : further(rule->newest, &first, best))
             *best = first;
@@ -211,13 +216,14 @@ static int oldest_last(const void *left, const void *right) {
 static bool list_all(const mb_stepper *stepper, const mb_victim_rule *rule, mb_departures *all) {
     all->list = malloc((stepper->running + 1) * sizeof *all->list);
     if (!all->list) return false;
-    for (uint32_t slot = stepper->oldest; slot != MB_NONE;
-         slot = mb_request_at(stepper->requests, slot)->next) {
-        const mb_request request = as_of_now(stepper, slot);
+    for (uint32_t slot = stepper->oldest; slot != MB_NONE;) {
+        const mb_request *request = mb_request_at(stepper->requests, slot);
+        const uint32_t generated = generated_now(stepper, request);
         stepper->around->operations++;
-        const mb_victim one = as_victim(rule, &request, slot);
-        if (!request.in_flight && one.key > -INFINITY && may_go(rule, &request))
+        const mb_victim one = as_victim(rule, request, generated, slot);
+        if (!request->in_flight && one.key > -INFINITY && may_go(rule, request, generated))
             all->list[all->count++] = one;
+        slot = request->next;
     }
     qsort(all->list, all->count, sizeof *all->list, rule->newest ? newest_last : oldest_last);
     return true;

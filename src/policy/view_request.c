@@ -5,6 +5,7 @@
 #include "policy/views.h"
 
 #include "base/strbuf.h"
+#include "engine/peak.h"
 #include "sim/fail.h"
 
 #include <math.h>
@@ -197,13 +198,22 @@ static int first_token_at(lua_State *L) {
     return 1;
 }
 
-// expect(tokens): what the policy believes the whole output to be.
+// expect(tokens | list): what the policy believes the whole output to be.
 static int expect(lua_State *L) {
-    mb_request *request = mb_request_at(&mb_host_of(L)->sim->requests, mb_request_view_check(L, 1));
-    const lua_Number tokens = luaL_checknumber(L, 2);
-    if (!(tokens >= 0)) return luaL_error(L, "req:expect: expected a number of tokens of at least 0");
+    const uint32_t slot = mb_request_view_check(L, 1);
+    mb_sim *sim = mb_host_of(L)->sim;
+    mb_request *request = mb_request_at(&sim->requests, slot);
     mb_host_check_fence(L, MB_FENCE_ALL, "req:expect");
+    lua_Number tokens;
+    if (lua_istable(L, 2)) {
+        uint32_t computed, generated;
+        mb_request_progress(sim, slot, &computed, &generated);
+        tokens = mb_expect_drawn(L, 2, generated);
+    } else
+        tokens = luaL_checknumber(L, 2);
+    if (!(tokens >= 0)) return luaL_error(L, "req:expect: expected a number of tokens of at least 0");
     mb_request_expect(request, tokens);
+    if (request->phase == MB_PHASE_RUNNING) mb_endings_forget(&sim->replicas[request->replica]->engine);
     return 0;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // replica:peak{ with = }, replica:foresee(weight) and step:estimate{ prefill =, prefix = }: what would
 // happen.
+#include "engine/peak.h"
 #include "engine/sums.h"
 #include "policy/views.h"
 #include "sim/check.h"
@@ -51,19 +52,46 @@ int mb_peak_call(lua_State *L) {
         } else if (!lua_isnil(L, -1))
             add(L, places, lua_gettop(L));
     }
-    mb_host_work(L, places->count);
+    mb_host_work(L, places->count + places->end_count);
     mb_sim_check_peak(sim, engine, places);
     mb_lua_push_quantity(L, (double)mb_peak(places));
     return 1;
 }
 
-// foresee(weight): what each that runs is expected to put out moves so far towards what the predictor says
-// now. In its rank, unrounded: what was expected so far.
+// --- what is expected of answers
+
+enum { TRIES = 8 };
+
+double mb_expect_drawn(lua_State *L, int list, uint32_t generated) {
+    mb_host *host = mb_host_of(L);
+    const size_t count = lua_rawlen(L, list);
+    if (count == 0) luaL_error(L, "the list of answers to expect one of is empty");
+    for (int i = 0; i < TRIES; i++) {
+        lua_rawgeti(L, list, (int)mb_rng_below(&host->random, count) + 1);
+        const double tokens = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : -1;
+        lua_pop(L, 1);
+        if (!(tokens >= 0)) luaL_error(L, "answers to expect one of are numbers of tokens of at least 0");
+        if (tokens > generated) return tokens;
+    }
+    return generated + 1.0;
+}
+
+// So far towards what the predictor says now. In its rank, unrounded: what was expected so far.
+static void foresee(const mb_host *host, mb_request *request, double weight) {
+    const double now = mb_request_view_says(host, request, MB_SAYS_OUTPUT, 0);
+    const double rank = mb_request_rank(request), before = rank > 0 ? rank : request->predicted_output;
+    const double expected = before + weight * (now - before);
+    mb_request_note(request)->rest->rank = expected;
+    mb_request_expect(request, expected);
+}
+
+// foresee(weight | list): what each that runs is expected to put out changes.
 int mb_foresee_call(lua_State *L) {
     mb_host *host = mb_host_of(L);
     mb_sim *sim = host->sim;
     mb_replica *replica = sim->replicas[mb_view_check(L, 1, MB_VIEW_REPLICA)->index];
-    const lua_Number weight = luaL_checknumber(L, 2);
+    const bool drawn = lua_istable(L, 2);
+    const lua_Number weight = drawn ? 0 : luaL_checknumber(L, 2);
     if (!(weight >= 0 && weight <= 1))
         return luaL_error(L, "replica:foresee: the weight must be a number from 0 to 1");
     if (!replica->engine.stepper)
@@ -71,19 +99,21 @@ int mb_foresee_call(lua_State *L) {
     mb_host_check_fence(L, MB_FENCE_ALL, "replica:foresee");
     mb_engine_settle(&replica->engine);
     mb_host_work(L, mb_engine_running(&replica->engine));
+    mb_endings_forget(&replica->engine);
     for (uint32_t slot = mb_engine_oldest(&replica->engine); slot != MB_NONE;
          slot = mb_request_at(&sim->requests, slot)->next) {
         mb_request *request = mb_request_at(&sim->requests, slot);
         if (request->in_flight && sim->building == replica) continue; // as each_running
         mb_engine_show_progress(&replica->engine, request);
-        const double now = mb_request_view_says(host, request, MB_SAYS_OUTPUT, 0);
-        const double rank = mb_request_rank(request), before = rank > 0 ? rank : request->predicted_output;
-        const double expected = before + weight * (now - before);
-        mb_request_note(request)->rest->rank = expected;
-        mb_request_expect(request, expected);
+        if (drawn)
+            mb_request_expect(request, mb_expect_drawn(L, 2, request->generated));
+        else
+            foresee(host, request, weight);
     }
     return 0;
 }
+
+// --- the step
 
 static uint32_t tokens_of(lua_State *L, const char *name) {
     lua_getfield(L, 2, name);

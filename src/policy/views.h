@@ -120,7 +120,10 @@ void mb_cluster_push(lua_State *L, const mb_hardware *hardware);
 int mb_group_call(lua_State *L); // sim:group(name)
 // src/policy/view_sums.c
 int mb_peak_call(lua_State *L);    // replica:peak{...}
-int mb_foresee_call(lua_State *L); // replica:foresee(weight)
+int mb_foresee_call(lua_State *L); // replica:foresee(weight or list)
+// One of the answers in the list that are longer than what is generated, drawn; a token more, if in some
+// tries none was found.
+double mb_expect_drawn(lua_State *L, int list, uint32_t generated);
 // What the predictor says of the whole output, as far as it is generated.
 uint32_t mb_request_view_says(const mb_host *host, const mb_request *request, mb_saying what,
                               double quantile);

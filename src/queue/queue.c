@@ -48,7 +48,7 @@ mb_key mb_key_from_name(const char *name) {
     return MB_KEY_COUNT;
 }
 
-double mb_key_of(mb_key order, const mb_request *request) {
+double mb_key_at(mb_key order, const mb_request *request, uint32_t generated) {
     switch (order) {
     case MB_KEY_ARRIVAL:
         return request->arrival_s;
@@ -59,11 +59,11 @@ double mb_key_of(mb_key order, const mb_request *request) {
     case MB_KEY_PREDICTED_TOTAL:
         return (double)request->prompt_tokens + request->predicted_output;
     case MB_KEY_PREDICTED_REMAINING:
-        return (double)request->predicted_output - request->generated;
+        return (double)request->predicted_output - generated;
     case MB_KEY_EXPECTED_OUTPUT:
-        return mb_request_expected(request);
+        return generated + mb_request_left(request, generated);
     case MB_KEY_EXPECTED_REMAINING:
-        return mb_request_expected(request) - request->generated;
+        return mb_request_left(request, generated);
     case MB_KEY_RANK:
         return mb_request_rank(request);
     case MB_KEY_PAUSED:

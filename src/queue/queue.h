@@ -54,8 +54,12 @@ void mb_queue_init(mb_queue *queue, mb_key order, uint32_t index);
 // An empty queue with an order: from now on the order changes with the time since arrival. Where a ratio is
 // taken of a key that is a number of tokens, that is at least 1.
 void mb_queue_age(mb_queue *queue, mb_ageing ageing, double rate, const double *now_s);
-// The key that `order` gives a request (MB_KEY_NONE and MB_KEY_GIVEN: its present key).
-double mb_key_of(mb_key order, const mb_request *request);
+// The key that `order` gives a request once it has generated so much.
+double mb_key_at(mb_key order, const mb_request *request, uint32_t generated);
+// The same as far as it is written down (MB_KEY_NONE and MB_KEY_GIVEN: its present key).
+static inline double mb_key_of(mb_key order, const mb_request *request) {
+    return mb_key_at(order, request, request->generated);
+}
 // Name of a key in scripts ("predicted_output"), and back (MB_KEY_COUNT: unknown).
 const char *mb_key_name(mb_key key);
 mb_key mb_key_from_name(const char *name);

@@ -128,10 +128,14 @@ void mb_request_recycle(mb_request_store *store, uint32_t slot);
 mb_request *mb_request_note(mb_request *request);
 // What the policy believes the whole output to be, in tokens, not negative.
 void mb_request_expect(mb_request *request, double tokens);
-// How much of the output is left, as the policy expects it, once so much is generated: at least one token.
-static inline uint32_t mb_request_left(const mb_request *request, uint32_t generated) {
+// The whole output as the policy expects it, though there may be more of it already.
+static inline uint32_t mb_request_believed(const mb_request *request) {
     const bool said = request->rest->noted == request->id + 1 && request->rest->expected;
-    const uint32_t tokens = said ? request->rest->expected : request->predicted_output;
+    return said ? request->rest->expected : request->predicted_output;
+}
+// How much of that is left, once so much is generated: at least one token.
+static inline uint32_t mb_request_left(const mb_request *request, uint32_t generated) {
+    const uint32_t tokens = mb_request_believed(request);
     return tokens > generated ? tokens - generated : 1;
 }
 // The output that the policy expects.

@@ -185,10 +185,10 @@ void mb_sim_check_end(const mb_sim *sim) {
 enum { WALKED = 256 }; // requests of whose peak a walk, which takes their square, is no burden
 
 void mb_sim_check_peak(const mb_sim *sim, const mb_engine *engine, mb_places *places) {
-    const uint32_t running = mb_engine_running(engine);
-    require(sim, places->count >= running, "the peak is of all that run");
-    if (places->count > WALKED) return;
-    const uint64_t walked = mb_peak_walked(engine, places->list + running, places->count - running);
+    const size_t own = places->own;
+    require(sim, own + places->end_count == mb_engine_running(engine), "the peak is of all that run");
+    if (places->count + places->end_count > WALKED) return;
+    const uint64_t walked = mb_peak_walked(engine, places->list + own, places->count - own);
     require(sim, mb_peak(places) == walked, "what policies see of the peak");
 }
 #endif

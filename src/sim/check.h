@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Debug builds check the simulation's invariants after every instant.
 #pragma once
-#include "engine/sums.h"
+#include "engine/peak.h"
 #include "sim/state.h"
 
 #ifdef MB_DEBUG

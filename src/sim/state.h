@@ -6,7 +6,7 @@
 #include "base/min_tree.h"
 #include "engine/engine.h"
 #include "engine/lockstep.h"
-#include "engine/sums.h"
+#include "engine/peak.h"
 #include "metrics/metrics.h"
 #include "model/kv_table.h"
 #include "queue/bins.h"

@@ -45,13 +45,17 @@ local CHANGES = {
   end,
   function(asker)
     local req = #asker.requests > 0 and pick(asker.draw, asker.requests)
-    if req then req:expect(asker.draw() * 50) end
+    local list = asker.draw() < 0.3 and { asker.draw() * 9, asker.draw() * 90 }
+    if req then req:expect(list or asker.draw() * 50) end
   end,
   function(asker)
     local req = #asker.requests > 0 and pick(asker.draw, asker.requests)
     if req then req:rank(asker.draw() * 9) end
   end,
-  function(asker) pick(asker.draw, asker.sim.replicas):foresee(asker.draw()) end,
+  function(asker)
+    local list = asker.draw() < 0.3 and { 3, asker.draw() * 30, 60 }
+    pick(asker.draw, asker.sim.replicas):foresee(list or asker.draw())
+  end,
   function(asker) pick(asker.draw, asker.sim.replicas).max_requests = 1 + math.floor(asker.draw() * 9) end,
   function(asker) pick(asker.draw, asker.sim.replicas).token_budget = 4 + math.floor(asker.draw() * 60) end,
   function(asker) pick(asker.draw, asker.sim.replicas).watermark = asker.draw() * 0.05 end,

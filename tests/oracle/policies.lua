@@ -109,6 +109,16 @@ return P
   tap.ok(half == ends(loop:format("0.5", "0.5")), "replica:foresee(0.5)")
   tap.ok(ends("replica:foresee(1)") == ends(loop:format("1", "1")), "replica:foresee(1)")
   tap.ok(half ~= ends("replica:foresee(0)"), "which makes a difference")
+  local drawn = ends("replica:foresee{ 5, 10, 20, 40 }")
+  tap.ok(drawn == ends("for req in replica:each_running() do req:expect{ 5, 10, 20, 40 } end"), "replica:foresee(list)")
+  tap.ok(drawn == ends([[for req in replica:each_running() do
+    local list, made, tokens = { 5, 10, 20, 40 }, req:generated(), nil
+    for _ = 1, 8 do
+      tokens = list[math.random(#list)]
+      if tokens > made then break end
+    end
+    req:expect(math.max(tokens, made + 1))
+  end]]), "which draws one that is longer, in at most eight tries")
 end
 
 -- step:rank is the same by a key and by a function, and, where no two are equal, in an ordered queue and in a plain one.

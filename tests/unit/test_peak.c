@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The peak of what requests hold, against its definition: every end against every request.
 #include "base/rng.h"
-#include "engine/sums.h"
+#include "engine/peak.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
