@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define REACH 2
+
 const char *const mb_figure_names[MB_FIGURE_KINDS] = {"cdf", "sweep", "pareto", "timeline", "batches"};
 
 // Blocks of rows, one for each policy, and what the axes are called.
@@ -20,6 +22,7 @@ typedef struct figure {
     mb_strbuf data, plots; // rows; what gnuplot is to plot
     char x[160], y[160];
     const char *more; // lines of the script
+    double top;       // of the upward axis; 0: as far as there is something
     size_t blocks;
 } figure;
 
@@ -117,18 +120,20 @@ static mb_status add_sweep(figure *f, mb_error *error) {
         return none(f, "it is along one key: give --over KEY=VALUES once, or a database of such a sweep",
                     error);
     const mb_column column = column_of(f, measure);
+    double highest = 0, end = 0; // of all levels, of their intervals
     for (size_t p = 0; p < f->section->points[0].experiment.policy_count; p++) {
         for (size_t point = 0; point < f->section->point_count; point++) {
             if (p >= f->section->points[point].experiment.policy_count) continue;
-            char text[64], *end;
+            char text[64], *rest;
             const mb_slice value = mb_label_value(&keys, f->section->points[point].label, 0);
             snprintf(text, sizeof text, "%.*s", (int)value.length, value.text);
-            const double x = strtod(text, &end);
-            if (*end || end == text) return none(f, "the key's values are to be numbers", error);
+            const double x = strtod(text, &rest);
+            if (*rest || rest == text) return none(f, "the key's values are to be numbers", error);
             const mb_estimate level = mb_level(f->shown->results, point, p, measure);
-            if (!isnan(level.value))
-                add_row(f, x, level.value * column.factor, level.low * column.factor,
-                        level.high * column.factor);
+            if (isnan(level.value)) continue;
+            highest = fmax(highest, level.value * column.factor);
+            end = fmax(end, level.high * column.factor);
+            add_row(f, x, level.value * column.factor, level.low * column.factor, level.high * column.factor);
         }
         // Not bands: those of many policies hide each other.
         end_block(f, label_of(f, 0, p), "1:2:3:4", "yerrorlines");
@@ -136,6 +141,8 @@ static mb_status add_sweep(figure *f, mb_error *error) {
     snprintf(f->x, sizeof f->x, "%.*s", (int)keys.names[0].length, keys.names[0].text);
     name_axis(f->y, &column);
     f->more = "set offsets graph 0.04, graph 0.04, graph 0.05, graph 0.05\n";
+    // Intervals of few seeds may reach so far beyond all levels that these would be one line.
+    if (end > REACH * highest) f->top = REACH * highest;
     return MB_OK;
 }
 
@@ -238,6 +245,7 @@ static void add_script(const figure *f, const char *data, mb_strbuf *script) {
     add_quoted(script, f->y);
     mb_strbuf_add(script, "\n");
     add_styles(script, f->blocks);
+    if (f->top > 0) mb_strbuf_printf(script, "set yrange [*:%.6g] # longer intervals go out of it\n", f->top);
     mb_strbuf_printf(script, "%splot %s\n", f->more, f->plots.text ? f->plots.text : "0");
 }
 

@@ -443,17 +443,17 @@
       controls.push(checkbox("intervals", state.bands, (on) => { state.bands = on; this.redraw(); }));
       controls.push(checkbox("logarithmic", false, (on) => { state.log = on; this.redraw(); }));
       this.add({
-        title: "Along the sweep", height: 340, note: "Level over the seeds, with its 95 % interval where there is one.", controls,
+        title: "Along the sweep", height: 340, note: "Level over the seeds, with its 95 % interval where there is one; what is longer than twice the highest level goes out of the chart.", controls,
         xText: (x) => keys[state.key] + " " + (numeric() ? show(x) : values[state.key][x]),
         table: () => ({ names: 2, heads: ["policy", keys[state.key], withUnit(m().label, m().unit), "low", "high"], rows: rows().flatMap((l) => l.x.map((_, k) => [l.label, l.keys[k], l.y[k], l.low[k], l.high[k]])) }),
         draw: () => {
           let list = rows();
           if (state.log) list = list.map((l) => Object.assign({}, l, ...["y", "low", "high"].map((f) => ({ [f]: l[f].map((v) => (v > 0 ? v : null)) }))));
           if (!state.bands) list = list.map((l) => Object.assign({}, l, { low: null, high: null }));
-          const x = keyValues(values[state.key]);
+          const x = keyValues(values[state.key]), top = Math.max(...list.flatMap((l) => l.y));
           return this.lines(list, { points: true, options: {
             scales: { x: x.scale,
-              y: Object.assign({ distr: state.log ? 3 : 1 }, state.log ? {} : { range: (u, low, high) => [Math.min(0, low), high > 0 ? high * 1.05 : 1] }) },
+              y: Object.assign({ distr: state.log ? 3 : 1 }, state.log ? {} : { range: (u, low, high) => [Math.min(0, low), high > 0 ? Math.min(high * 1.05, top > 0 ? 2 * top : Infinity) : 1] }) },
             axes: [Object.assign({ label: keys[state.key] }, x.axis),
               Object.assign({ label: withUnit(m().label, m().unit), size: 75 }, state.log ? { values: logValues } : {})],
             cursor: { drag: { x: true, y: false } } } });

@@ -9,7 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_DECIMALS = 9 };
+// The end of an interval with more than MANY is shown by its power of ten, which a table has room for.
+enum { MAX_DECIMALS = 9, MANY_DECIMALS = 5 };
 // Arms of an interval that differ by less than this are shown as one, the longer: on the scales of positive
 // values and of shares that stays within the range.
 #define NEARLY_EQUAL 0.8
@@ -61,7 +62,11 @@ void mb_format_interval(char text[MB_TEXT_SIZE], double value, double low, doubl
     }
     decimals = mb_decimals(value, other);
     mb_format_value(middle, value, decimals);
-    mb_format_value(below, low, mb_decimals(low, fmin(low, value - low)));
+    const int below_decimals = mb_decimals(low, fmin(low, value - low));
+    if (below_decimals > MANY_DECIMALS && low > 0)
+        snprintf(below, sizeof below, "%.1g", low);
+    else
+        mb_format_value(below, low, below_decimals);
     mb_format_value(above, high, mb_decimals(high, high - value));
     snprintf(text, MB_TEXT_SIZE, "%.20s (%.19s..%.19s)", middle, below, above);
 }

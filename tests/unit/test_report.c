@@ -177,6 +177,7 @@ static void digits(void **state) {
         {83.1, 72.4, 90.2, "83 (72..90)"},
         {99.6, 97.1, 99.94, "99.6 (97..99.9)"},
         {5, 0.0002, 2e11, "5 (0.0002..2e+11)"},
+        {0.02, 6e-8, 99, "0.02 (6e-08..99)"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char text[MB_TEXT_SIZE];
