@@ -9,6 +9,7 @@
 #include "report/overload.h"
 #include "report/regret.h"
 #include "report/roofline_text.h"
+#include "report/states.h"
 #include "report/units.h"
 
 #include <math.h>
@@ -18,8 +19,7 @@
 // Below this share of waiting requests a policy has nothing to decide.
 #define HARDLY_WAITED 0.01
 #define HARDLY_BATCHED 1.02 // requests per batch
-// Different messages of failed runs that are shown; the rest is counted.
-enum { MAX_FAILURES = 5 };
+enum { MAX_FAILURES = 5 };  // different messages of failed runs that are shown; the rest is counted
 
 // Takes the text over.
 static void add_note(mb_notes *notes, mb_note_kind kind, mb_strbuf *text) {
@@ -572,10 +572,8 @@ static void note_until(mb_notes *notes, const mb_results *results) {
 void mb_notes_collect(const mb_results *results, mb_notes *notes) {
     size_t count = 0;
     totals *sums = sum_up(results, &count);
-    if (!sums) {
-        notes->failed = true;
-        return;
-    }
+    notes->failed |= !sums;
+    if (!sums) return;
     note_interruption(notes, results);
     note_failures(notes, results);
     note_indifference(notes, results);
@@ -591,6 +589,7 @@ void mb_notes_collect(const mb_results *results, mb_notes *notes) {
     note_policies(notes, results);
     note_extrapolated(notes, sums, count);
     note_roofline(notes, results);
+    note_said(notes, MB_NOTE_WARNING, results, mb_say_states);
     note_skipped(notes, results);
     note_no_randomness(notes, results);
     note_until(notes, results);

@@ -18,6 +18,8 @@ typedef struct mb_group {
     struct mb_link *link, *exchange; // of these two models
     struct mb_corrections *corrections;
     char *model_path; // of cluster.model; NULL where there is none
+    // ---
+    double state_bytes; // of a request, which a pool that was planned for its model does not hold
 } mb_group;
 
 // Everything that a set of comparable runs shares: the same requests, cluster and clocks for every policy.

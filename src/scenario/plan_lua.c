@@ -126,6 +126,7 @@ static void push_figures(lua_State *L, const opened *o) {
     put(L, "pool_gib", b.pool / GIB);
     put(L, "kv_gib", b.used / GIB);
     put(L, "token_bytes", b.token_bytes);
+    put(L, "state_bytes", mb_model_state_bytes(&o->model));
     put(L, "tokens", (double)b.tokens);
     put(L, "blocks", (double)b.blocks);
     put(L, "users", (double)b.users);

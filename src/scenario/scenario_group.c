@@ -151,6 +151,7 @@ void mb_group_read(lua_State *L, int table, mb_group *group, mb_group_draft *dra
         hardware->start_s = mb_field_number(L, cluster, "start_delay");
         hardware->usd_per_hour = mb_field_number(L, cluster, "replica_usd_per_hour");
         mb_field_text(L, cluster, "model_path", &group->model_path);
+        group->state_bytes = mb_field_number(L, cluster, "state_bytes");
         read_memory(L, cluster, group);
         read_pipeline(L, cluster, group);
         hardware->kv_bytes_per_token = mb_field_number(L, cluster, "kv_bytes_per_token");

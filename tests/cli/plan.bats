@@ -198,6 +198,11 @@ assert "decodes 16 %" in json.dumps(json.load(sys.stdin))'
     run "$MBSAND" cluster.lua --quiet --set cluster.gpus=7
     [ "$status" -eq 2 ]
     says "cluster.gpus = 7 cannot be dealt out to replicas of cluster.tp = 2 GPUs"
+    # a pool of tokens is not all that a hybrid model's requests take
+    run "$MBSAND" cluster.lua --seeds 1 --set cluster.model=qwen3.5-27b --set workload.limit=50
+    says "the KV memory planned for qwen3.5-27b holds tokens alone: the 154 MB of state"
+    run "$MBSAND" cluster.lua --seeds 1 --set workload.limit=50
+    [[ $output != *"holds tokens alone"* ]]
 }
 
 @test "the cost is the price of all GPUs over the tokens" {
