@@ -13,8 +13,12 @@
 #include <string.h>
 #include <unistd.h>
 
-static void offer(const char *candidate, const char *tail, const char *begun) {
-    if (strncmp(candidate, begun, strlen(begun)) == 0) printf("%s%s\n", candidate, tail);
+// `before` and the candidate are one word; `begun` is what there is of it.
+static void offer(const char *before, const char *candidate, const char *tail, const char *begun) {
+    const size_t length = strlen(before);
+    if (strncmp(before, begun, length) == 0 &&
+        strncmp(candidate, begun + length, strlen(begun + length)) == 0)
+        printf("%s%s%s\n", before, candidate, tail);
 }
 
 // "a|b|c"
@@ -23,47 +27,82 @@ static void offer_words(const char *words, const char *begun) {
         char word[64];
         const size_t length = strcspn(words, "|");
         snprintf(word, sizeof word, "%.*s", (int)length, words);
-        offer(word, "", begun);
+        offer("", word, "", begun);
         words += length + (words[length] == '|');
     }
 }
 
-static void offer_files(const char *root, const char *folder, const char *suffix, const char *begun) {
+static void offer_files(const char *root, const char *folder, const char *suffix, const char *before,
+                        const char *begun) {
     char **names = NULL;
     size_t count = 0;
     mb_error ignored;
     if (mb_paths_list(root, folder, suffix, &names, &count, &ignored) != MB_OK) return;
     for (size_t i = 0; i < count; i++)
-        offer(names[i], "", begun);
+        offer(before, names[i], "", begun);
     mb_paths_free_names(names, count);
 }
 
-static void offer_gpus(const char *root, const char *begun) {
+static void offer_gpus(const char *root, const char *before, const char *begun) {
     char *path = mb_paths_join(root, "data/gpus.csv");
     mb_gpu_table table;
     mb_error ignored;
     if (path && mb_gpu_table_read(path, &table, &ignored) == MB_OK) {
         for (size_t i = 0; i < table.count; i++)
-            offer(table.items[i].name, "", begun);
+            offer(before, table.items[i].name, "", begun);
         mb_gpu_table_free(&table);
     }
     free(path);
 }
 
+// The words in what `mbsand list keys` says of a key: "true or false; ...", '"a" or "b"', "predict.exact,
+// lognormal or bins", 'trace.csv "FILE" {...}'.
+static void offer_said(const char *text, const char *before, const char *begun) {
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789_-.";
+    const char *dot = strchr(text, '.');
+    const bool quoted = *text == '"', named = dot && strspn(text, letters) > (size_t)(dot - text) + 1;
+    if (!quoted && !named && strncmp(text, "true or", 7) != 0) return;
+    char last[64] = "";
+    while (*text && *text != ';') {
+        char word[64];
+        if (*text == '{' || *text == '(') text += strcspn(text, "})");
+        if (*text == '"' && !quoted) text += 1 + strcspn(text + 1, "\"");
+        const size_t length = strspn(text, letters);
+        snprintf(word, sizeof word, "%.*s", (int)length, text);
+        const char *name = strchr(word, '.') ? strchr(word, '.') + 1 : word;
+        if (*name && strcmp(name, "or") != 0 && strcmp(name, last) != 0) {
+            offer(before, name, "", begun);
+            strcpy(last, name);
+        }
+        text += length > 0 ? length : *text != '\0';
+    }
+}
+
+// "KEY=", and behind that what the key may hold: of --over after each comma.
 static void offer_keys(const char *root, const char *begun) {
+    const char *value = strchr(begun, '='), *comma = value ? strrchr(value, ',') : NULL;
+    char before[256] = "";
+    if (value) snprintf(before, sizeof before, "%.*s", (int)((comma ? comma : value) + 1 - begun), begun);
+    if (value && strncmp(begun, "cluster.gpu=", 12) == 0) offer_gpus(root, before, begun);
+    if (value && strncmp(begun, "cluster.model=", 14) == 0)
+        offer_files(root, "data/models", ".json", before, begun);
     mb_strbuf text = {0};
     mb_error ignored;
     if (mb_scenario_keys(root, &text, &ignored) == MB_OK)
         for (char *line = strtok(text.text, "\n"); line; line = strtok(NULL, "\n")) {
-            line[strcspn(line, "\t")] = '\0';
-            offer(line, "=", begun);
+            const size_t length = strcspn(line, "\t");
+            line[length] = '\0';
+            if (!value)
+                offer("", line, "=", begun);
+            else if (length == (size_t)(value - begun) && strncmp(line, begun, length) == 0)
+                offer_said(line + length + 1, before, begun);
         }
     mb_strbuf_deinit(&text);
 }
 
 static void offer_measures(const char *begun) {
     for (int i = 0; i < MB_MEASURE_COUNT; i++)
-        offer(mb_measures[i].name, "", begun);
+        offer("", mb_measures[i].name, "", begun);
 }
 
 // The options that a verb's own --help names.
@@ -89,7 +128,7 @@ static void offer_options(int (*run)(int argc, char **argv), char *verb, const c
                 at += length - 1;
                 if (length < 4 || strstr(told, apart) || strlen(told) + length + 2 > sizeof told) continue;
                 strcat(strcat(told, word), " ");
-                offer(word, "", begun);
+                offer("", word, "", begun);
             }
     }
     if (text) fclose(text);
@@ -107,19 +146,19 @@ static bool offer_values(const char *root, const char *option, const char *begun
     char apart[64];
     snprintf(apart, sizeof apart, "|%s|", option);
     if (strstr("|-p|--policy|--only|--baseline|", apart))
-        offer_files(root, "policies", ".lua", begun);
+        offer_files(root, "policies", ".lua", "", begun);
     else if (strcmp(option, "--like") == 0) {
-        offer_files(root, "policies", ".lua", begun);
-        offer_files(root, "policies/bins", ".lua", begun);
-        offer_files(root, "scenarios", ".lua", begun);
+        offer_files(root, "policies", ".lua", "", begun);
+        offer_files(root, "policies/bins", ".lua", "", begun);
+        offer_files(root, "scenarios", ".lua", "", begun);
     } else if (strstr("|-s|--set|--over|", apart))
         offer_keys(root, begun);
     else if (strstr("|--measure|--assert|--slo|", apart))
         offer_measures(begun);
     else if (strcmp(option, "--model") == 0)
-        offer_files(root, "data/models", ".json", begun);
+        offer_files(root, "data/models", ".json", "", begun);
     else if (strstr("|--gpu|--gpus|", apart))
-        offer_gpus(root, begun);
+        offer_gpus(root, "", begun);
     else {
         for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
             if (strstr(fixed[i].options, apart)) {
@@ -135,10 +174,10 @@ static void offer_arguments(const char *root, const char *verb, int before, cons
     if (strcmp(verb, "list") == 0)
         offer_words("policies|bins|scenarios|models|gpus|keys|measures|schema", begun);
     if (strcmp(verb, "new") == 0 && before == 1) offer_words("policy|router|rule|scenario|test", begun);
-    if (strcmp(verb, "check") == 0) offer_files(root, "policies", ".lua", begun);
+    if (strcmp(verb, "check") == 0) offer_files(root, "policies", ".lua", "", begun);
     if (strstr("|run|sweep|search|explain|report|pack|repl|check|test|", verb) ||
         strcmp(verb, "show-scenario") == 0)
-        offer_files(root, "scenarios", ".lua", begun);
+        offer_files(root, "scenarios", ".lua", "", begun);
 }
 
 int mb_complete(const mb_verb *verbs, size_t count, int argc, char **argv) {
@@ -155,8 +194,8 @@ int mb_complete(const mb_verb *verbs, size_t count, int argc, char **argv) {
         // said
     } else if (argc == 2 && *begun != '-') {
         for (size_t i = 0; i < count; i++)
-            offer(verbs[i].name, "", begun);
-        offer_files(root, "scenarios", ".lua", begun);
+            offer("", verbs[i].name, "", begun);
+        offer_files(root, "scenarios", ".lua", "", begun);
     } else if (argc == 2)
         offer_words("--help|--version", begun);
     else if (*begun == '-')

@@ -136,6 +136,14 @@ function P:schedule(_, step) step:carry() step:admit(self.sim.queue) end\nreturn
     comes_next --no-os-sandbox run burst --no
     comes_next cluster.gpus= burst --set cluster.gp
     comes_next workload.arrivals.rate= sweep burst --over workload.arr
+    comes_next workload.predictor=bin_flip burst --set workload.predictor=b
+    comes_next workload.predictor=exact,bins sweep burst --over workload.predictor=exact,b
+    comes_next cluster.gpu=h100-80gb burst --set cluster.gpu=h1
+    comes_next cluster.model=llama-3.1-8b burst --set cluster.model=llama
+    [ "$("$MBSAND" complete burst --set oracle= | tr '\n' ' ')" = "oracle=true oracle=false " ]
+    [ "$("$MBSAND" complete burst --set cluster.kv= | tr '\n' ' ')" = "cluster.kv=tokens cluster.kv=contiguous cluster.kv=paged " ]
+    [ "$("$MBSAND" complete burst --set latency= | tr '\n' ' ')" = \
+        "latency=step latency=batch latency=table latency=profile latency=custom latency=roofline latency=jobs " ]
     comes_next e2e_p99_s run burst --assert e2e
     comes_next sarathi new policy mine --like sar
     comes_next geometric new rule mine --like geo
@@ -147,6 +155,10 @@ function P:schedule(_, step) step:carry() step:admit(self.sim.queue) end\nreturn
     PATH=$(dirname "$MBSAND"):$PATH
     bash -c 'source "$1/completions/mbsand.bash"; COMP_WORDS=(mbsand run bur) COMP_CWORD=2; _mbsand; echo "${COMPREPLY[@]}"' - "$root" >got
     [ "$(cat got)" = "burst burst_predictions" ]
+    bash -c 'source "$1/completions/mbsand.bash"; COMP_WORDS=(mbsand burst --set cluster.kv = c) COMP_CWORD=5; _mbsand; echo "${COMPREPLY[@]}"
+        COMP_WORDS=(mbsand burst --set cluster.kv =) COMP_CWORD=4; _mbsand; echo "${COMPREPLY[@]}"' - "$root" >got
+    [ "$(cat got)" = "contiguous
+tokens contiguous paged" ]
     for shell in zsh fish; do
         command -v $shell >/dev/null || continue
         [ $shell = zsh ] && zsh -n "$root/completions/_mbsand"
