@@ -262,7 +262,9 @@ int mb_cmd_verify(int argc, char **argv) {
         mb_verify_arguments_help();
     else if (code == 0) {
         char *path = mb_strdup(arguments.scenario);
-        code = path ? mb_enter_case(&entered, &arguments, argc, argv) : 1;
+        mb_error error = {0};
+        if (!path) mb_fail_memory(&error);
+        code = path ? mb_enter_case(&entered, &arguments, argc, argv) : mb_cli_fail(&error);
         if (code == 0) {
             entered.words[0] = path; // what results are of
             code = verify(&arguments, &entered);

@@ -12,7 +12,8 @@ local names = { "no allocation of a batch run is missed without a sentence",
   "a disk that is full or broken at any write: a sentence, and nothing that is half",
   "a failed rename: a sentence, and nothing that is half", "no file handle for any open: a sentence",
   "no file handle for any script or module: it is named, and no other machine is described",
-  "a sweep whose database cannot be written: a sentence, and the same command goes on to the same rows" }
+  "a sweep whose database cannot be written: a sentence, and the same command goes on to the same rows",
+  "no allocation of a case that is verified is missed without a sentence" }
 if program.lines("uname -sm")[1] ~= "Linux x86_64" then
   for _, name in ipairs(names) do tap.skip(name, "the library of faults is for Linux on x86-64") end
   tap.done()
@@ -32,8 +33,8 @@ end
 
 -- The program with a fault (words of faults.c): its exit code, what it printed, and where.
 local function run(fault, words)
-  local _, how, code = os.execute(("cd %s && MB_FAULTS_LOG=counts %s LD_PRELOAD=%s exec %s %s >out 2>err")
-    :format(folder, fault, library, program.path, words))
+  local _, how, code = os.execute(("cd %s && MB_FAULTS_LOG=%s/counts %s LD_PRELOAD=%s exec %s %s >out 2>err")
+    :format(folder, folder, fault, library, program.path, words))
   return how == "signal" and 128 + code or code, read("out"), read("err")
 end
 
@@ -210,6 +211,8 @@ return scenario {
 }
 ]])
 starve(names[1], small .. " --quiet --jobs 1")
+untouched("MB_FAIL_ALLOC=0", "pack " .. small .. " -o case.mbs --seeds 1")
+starve(names[8], "verify case.mbs --jobs 1")
 starve(names[2], "steps.lua --quiet --jobs 1 --out out.d --dump requests,batches")
 break_calls(names[3], "write", { 28, 5, 32 }) -- ENOSPC, EIO, EPIPE
 break_calls(names[4], "rename", { 28, 5 })
