@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What steps of a live run took beyond the scenario's model of them, with the host's time: by the tokens of
-// the step, of decodes alone and with prompts.
+// the step, of decodes alone, of both, and of prompts alone.
 #pragma once
 #include "model/latency.h"
 
@@ -10,7 +10,7 @@ typedef struct mb_live_rest {
     struct {
         double tokens, seconds; // sums
         uint64_t steps;
-    } of[2][MB_LIVE_REST_SIZES]; // without and with prompts; by tokens, and by eight of them
+    } of[MB_STEP_KINDS][MB_LIVE_REST_SIZES]; // of decodes by tokens, of the others by eight of them
 } mb_live_rest;
 
 void mb_live_rest_add(mb_live_rest *rest, const mb_step_shape *shape, double seconds);

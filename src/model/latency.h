@@ -58,6 +58,16 @@ typedef struct mb_step_shape {
     bool group_prompts;       // and whether any of them computes a prompt; 0, false: it steps alone
 } mb_step_shape;
 
+// Kernels take other ways, and other times, where decodes and prompts are in one step.
+typedef enum mb_step_kind {
+    MB_STEP_OF_DECODES,
+    MB_STEP_OF_BOTH,
+    MB_STEP_OF_PROMPTS,
+    MB_STEP_KINDS
+} mb_step_kind;
+
+mb_step_kind mb_step_kind_of(const mb_step_shape *shape);
+
 // Tokens that linear layers compute where `padded_decodes` rows of decodes are computed.
 static inline double mb_step_tokens_padded(const mb_step_shape *shape, uint32_t padded_decodes) {
     const uint64_t own = shape->prefill_tokens + padded_decodes;

@@ -32,6 +32,11 @@ static inline bool has_prompts(const mb_step_shape *shape) {
     return shape->prefill_requests > 0 || shape->group_prompts;
 }
 
+mb_step_kind mb_step_kind_of(const mb_step_shape *shape) {
+    if (!has_prompts(shape)) return MB_STEP_OF_DECODES;
+    return shape->decode_requests == 0 && !shape->group_prompts ? MB_STEP_OF_PROMPTS : MB_STEP_OF_BOTH;
+}
+
 // Rows of decodes that are computed, where nothing else is.
 static inline uint32_t padded_decodes(const mb_latency *latency, const mb_step_shape *shape) {
     const uint32_t largest = (uint32_t)shape->group_tokens;
@@ -80,7 +85,7 @@ static double operator_seconds(const mb_latency *latency, const mb_step_shape *s
     if (latency->link) seconds += mb_link_seconds(latency->link, tokens, extrapolated);
     if (latency->exchange) seconds += mb_link_seconds(latency->exchange, tokens, extrapolated);
     if (latency->corrections)
-        seconds += mb_corrections_seconds(latency->corrections, prompts, tokens, extrapolated);
+        seconds += mb_corrections_seconds(latency->corrections, mb_step_kind_of(shape), tokens, extrapolated);
     return fmax(0, seconds);
 }
 

@@ -27,7 +27,9 @@ static const char *gpus_rule(double value) {
 }
 
 static const char *prompts_rule(double value) {
-    return value != 0 && value != 1 ? "0 (steps of decodes only) or 1 (steps with a prompt)" : NULL;
+    return value != 0 && value != 1 && value != 2
+               ? "0 (steps of decodes only), 1 (steps with a prompt) or 2 (steps of prompts only)"
+               : NULL;
 }
 
 static const mb_csv_kind link_kind = {
@@ -81,7 +83,7 @@ static mb_status read_corrections(const char *path, mb_corrections *corrections,
     const mb_csv_kind *const kinds[] = {&corrections_kind};
     mb_number_csv csv;
     mb_status status = mb_number_csv_read(path, kinds, 1, &csv, error);
-    for (int i = 0; i < 2 && !status; i++)
+    for (int i = 0; i < MB_STEP_KINDS && !status; i++)
         status = mb_curve_of_rows(&csv, i, &corrections->time_us[i], error);
     mb_number_csv_deinit(&csv);
     return status;
@@ -99,14 +101,16 @@ mb_status mb_corrections_read(const char *path, mb_corrections **corrections, mb
 
 void mb_corrections_free(mb_corrections *corrections) {
     if (!corrections) return;
-    mb_curve_deinit(&corrections->time_us[0]);
-    mb_curve_deinit(&corrections->time_us[1]);
+    for (int i = 0; i < MB_STEP_KINDS; i++)
+        mb_curve_deinit(&corrections->time_us[i]);
     free(corrections);
 }
 
-double mb_corrections_seconds(const mb_corrections *corrections, bool prompts, double tokens,
+double mb_corrections_seconds(const mb_corrections *corrections, mb_step_kind kind, double tokens,
                               bool *extrapolated) {
-    const mb_curve *curve = &corrections->time_us[prompts];
+    if (kind != MB_STEP_OF_DECODES && corrections->time_us[kind].count == 0)
+        kind = kind == MB_STEP_OF_BOTH ? MB_STEP_OF_PROMPTS : MB_STEP_OF_BOTH;
+    const mb_curve *curve = &corrections->time_us[kind];
     if (curve->count == 0) return 0;
     const double last = curve->x[curve->count - 1];
     if (tokens > last) *extrapolated = true;

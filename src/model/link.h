@@ -3,6 +3,7 @@
 // message of each (an all-reduce), and what a step takes beyond its operators.
 #pragma once
 #include "model/curve.h"
+#include "model/latency.h"
 
 #include <stdint.h>
 
@@ -29,14 +30,14 @@ double mb_link_seconds(const mb_link *link, double tokens, bool *extrapolated);
 
 // Corrections: seconds by the tokens of a step, of decodes only and with a prompt.
 typedef struct mb_corrections {
-    mb_curve time_us[2]; // [with a prompt]; no points: none
+    mb_curve time_us[MB_STEP_KINDS]; // no points: none; with prompts, those of the other kind with prompts
 } mb_corrections;
 
 // Read a CSV with the columns tokens, time_us (may be negative) and prompts (0: steps of decodes only, 1:
-// steps with a prompt). As above.
+// steps with a prompt, 2: of prompts only). As above.
 mb_status mb_corrections_read(const char *path, mb_corrections **corrections, mb_error *error);
 void mb_corrections_free(mb_corrections *corrections);
 // Linear between the points; beyond the ends of a kind its first and last hold, a step larger than measured
 // sets *extrapolated.
-double mb_corrections_seconds(const mb_corrections *corrections, bool prompts, double tokens,
+double mb_corrections_seconds(const mb_corrections *corrections, mb_step_kind kind, double tokens,
                               bool *extrapolated);

@@ -92,31 +92,45 @@ static void test_refuses_what_is_no_table(void **state) {
     refuse("bytes,time_us,gpus\n1,5,1\n", "a whole number of GPUs from 2 on", false);
     refuse("bytes,time_us,gpus\n1,5,8\n", "no row of 2 GPUs", false);
     refuse("size,time_us\n1,5\n", "bytes", false);
-    refuse("tokens,time_us,prompts\n1,5,2\n", "0 (steps of decodes only) or 1", true);
+    refuse("tokens,time_us,prompts\n1,5,3\n", "0 (steps of decodes only), 1", true);
     refuse("tokens,time_us\n1,5\n", "prompts", true);
     refuse("tokens,time_us,prompts\n1,5,1\n1,6,1\n", "tokens 1 was given before, in line 2", true);
 }
 
-static void test_corrections_of_two_kinds_of_steps(void **state) {
+static void test_corrections_of_kinds_of_steps(void **state) {
     (void)state;
     write_file("prompts,tokens,time_us\n0,10,100\n0,20,-100\n1,100,7\n");
     mb_corrections *c;
     mb_error error;
     if (mb_corrections_read(path, &c, &error)) fail_msg("%s", error.message);
     bool beyond = false;
-    expect(mb_corrections_seconds(c, false, 1, &beyond), 100);
-    expect(mb_corrections_seconds(c, false, 15, &beyond), 0);
-    expect(mb_corrections_seconds(c, true, 50, &beyond), 7);
+    expect(mb_corrections_seconds(c, MB_STEP_OF_DECODES, 1, &beyond), 100);
+    expect(mb_corrections_seconds(c, MB_STEP_OF_DECODES, 15, &beyond), 0);
+    expect(mb_corrections_seconds(c, MB_STEP_OF_BOTH, 50, &beyond), 7);
+    expect(mb_corrections_seconds(c, MB_STEP_OF_PROMPTS, 50, &beyond), 7); // nobody told them apart
     assert_false(beyond);
-    expect(mb_corrections_seconds(c, false, 30, &beyond), -100);
+    expect(mb_corrections_seconds(c, MB_STEP_OF_DECODES, 30, &beyond), -100);
     assert_true(beyond);
     mb_corrections_free(c);
-    write_file("prompts,tokens,time_us\n1,100,7\n");
+    write_file("prompts,tokens,time_us\n1,100,7\n2,100,9\n");
     if (mb_corrections_read(path, &c, &error)) fail_msg("%s", error.message);
     beyond = false;
-    expect(mb_corrections_seconds(c, false, 50, &beyond), 0);
+    expect(mb_corrections_seconds(c, MB_STEP_OF_DECODES, 50, &beyond), 0);
+    expect(mb_corrections_seconds(c, MB_STEP_OF_BOTH, 50, &beyond), 7);
+    expect(mb_corrections_seconds(c, MB_STEP_OF_PROMPTS, 50, &beyond), 9);
     assert_false(beyond);
     mb_corrections_free(c);
+    // Which a step is; ranks that step together have the prompts of all.
+    const mb_chunk chunk = {.tokens = 5};
+    const mb_step_shape decodes = {.decode_requests = 2, .decode_context = 20},
+                        prompts = {.prefill_requests = 1, .prefill_tokens = 5, .chunks = &chunk};
+    mb_step_shape both = prompts, beside = decodes;
+    both.decode_requests = 1;
+    beside.group_prompts = true;
+    assert_int_equal(mb_step_kind_of(&decodes), MB_STEP_OF_DECODES);
+    assert_int_equal(mb_step_kind_of(&prompts), MB_STEP_OF_PROMPTS);
+    assert_int_equal(mb_step_kind_of(&both), MB_STEP_OF_BOTH);
+    assert_int_equal(mb_step_kind_of(&beside), MB_STEP_OF_BOTH);
 }
 
 // A step is its operators, the messages of its padded tokens, and the correction of its kind; never below 0.
@@ -161,7 +175,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_messages_between_and_beyond),
         cmocka_unit_test(test_refuses_what_is_no_table),
-        cmocka_unit_test(test_corrections_of_two_kinds_of_steps),
+        cmocka_unit_test(test_corrections_of_kinds_of_steps),
         cmocka_unit_test(test_steps_have_both),
     };
     return cmocka_run_group_tests(tests, make_file, remove_file);
