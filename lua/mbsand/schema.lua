@@ -325,6 +325,10 @@ function check.choice(spec, value, place)
   end
   value = named_kind(spec, value, place)
   local tag = schema.tag_of(value)
+  if type(value) == "function" then
+    place:fail("%s is a function, as a word without its braces is (arrivals.all_at_once{} has them, and no keys); expected %s",
+      place.name, schema.expected(spec))
+  end
   if not tag or tag.family ~= spec.family or not spec.kinds[tag.kind] then wrong(place, value, schema.expected(spec)) end
   local result = check.record(spec.kinds[tag.kind], value, place, tag.kind)
   result.kind = tag.kind

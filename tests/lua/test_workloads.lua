@@ -247,6 +247,9 @@ mistake(on_off "on = 1, off = 2",
   "s.lua:2: arrivals.on_off needs either rate (of Poisson arrivals) or during (" .. OTHERS .. ")")
 mistake(on_off "rate = 5, off = 2",
   "s.lua:2: workload.arrivals.on is missing; expected the mean in seconds, or one of the lengths")
+mistake("synthetic { arrivals = arrivals.all_at_once, prompt = 1, output = 1, limit = 1 }",
+  "s.lua:2: workload.arrivals is a function, as a word without its braces is (arrivals.all_at_once{} has them, and no keys); "
+  .. "expected arrivals.constant, poisson, gamma, weibull, on_off, piecewise or all_at_once")
 mistake(on_off "rate = 5, on = 0, off = 2", "s.lua:2: workload.arrivals.on.mean is 0; expected a number above 0")
 mistake(on_off "during = arrivals.on_off { rate = 1, on = 1, off = 1 }, on = 1, off = 1",
   "s.lua:2: workload.arrivals.during is arrivals.on_off; expected " .. OTHERS)
