@@ -144,7 +144,8 @@ function outside.changes(axes, point, sets)
   for i, axis in ipairs(axes) do list[i] = { path = axis.path, value = point[i], source = axis.source } end
   for _, set in ipairs(sets) do
     if not set.used then
-      list[#list + 1] = { path = set.path, value = set.value, source = { prefix = "--set " .. set.text }, forced = true }
+      local option = set.text:find("^by=") and "--by " .. set.value or "--set " .. set.text -- as it was typed
+      list[#list + 1] = { path = set.path, value = set.value, source = { prefix = option }, forced = true }
     end
   end
   return list

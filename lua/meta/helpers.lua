@@ -87,21 +87,21 @@ function router.new(own) end
 
 ---@class mbsand.seen
 local seen = {}
----@class mbsand.Seen
+---@class mbsand.SeenLoads
 ---@param policy mbsand.Router
 ---@param signals "seen"|"counted"
----@return mbsand.Seen
+---@return mbsand.SeenLoads
 function seen.new(policy, signals) end
 ---Running and waiting, by number of the replica, of those that are up.
----@param state mbsand.Seen
+---@param state mbsand.SeenLoads
 ---@return table<integer, integer>
 function seen.loads(state) end
 ---The number of the replica with the least.
----@param state mbsand.Seen
+---@param state mbsand.SeenLoads
 ---@return integer
 function seen.least(state) end
 ---A request goes to the replica with this number.
----@param state mbsand.Seen
+---@param state mbsand.SeenLoads
 ---@param number integer
 ---@param req mbsand.Request
 function seen.send(state, number, req) end

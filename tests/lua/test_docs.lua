@@ -161,8 +161,9 @@ local function compare(block, page, outputs, here)
   tap.ok(got == want, name .. " comes out", (tostring(got):gsub("\n", "\n# ")))
 end
 
--- Commands of tutorials, with no more than the files of the page and what is bundled.
+-- Commands of tutorials, with no more than the files of the page and what is bundled; but not those that time a device.
 local function run_commands(page, text, here)
+  if text:find("<!-- commands not run: machine, ", 1, true) then return end
   for line in text:gmatch("\n    mbsand ([^\n]+)") do
     local command = line:gsub(" %-%-watch", "")
     if not command:find("^new ") and not text:find("\n    mbsand " .. line .. "\n\n```\n", 1, true) then
@@ -300,6 +301,52 @@ for _, module in ipairs { "memory", "sla", "ewma", "batch_limit", "chunk", "lane
   all_named(meta, list, "lua/meta names every function of mbsand." .. module)
   tap.ok(names(module == "report" and scenarios or writing, "mbsand." .. module), "the docs name mbsand." .. module)
 end
+
+-- The members of each class of the annotations, and what a view itself says that it has.
+local function annotated()
+  local classes, class, of = {}, nil, {}
+  for line in meta:gmatch("[^\n]*") do
+    local name, object = line:match("^%-%-%-@class mbsand%.([%w_]+)"), line:match("^local (%u%w*) = {}")
+    if name then
+      tap.ok(not classes[name], "lua/meta has one class " .. name)
+      class, classes[name] = name, classes[name] or {}
+    end
+    if object then of[object] = class end
+    local field, owner, method = line:match("^%-%-%-@field ([%w_]+)"), line:match("^function (%u%w*)[:.]([%w_]+)")
+    if field then classes[class][field] = true end
+    if owner then classes[of[owner]][method] = true end
+  end
+  return classes
+end
+local classes = annotated()
+for name in pairs(classes.EndedStep) do classes.Step[name] = true end -- one object: some of it is known at the end alone
+local looking = output_of("mktemp -d"):gsub("%s+$", "")
+write(looking .. "/small.lua", SMALL_STEPS)
+write(looking .. "/look.lua", [[
+local Look = { params = { at = 1 } }
+function Look:init() self.bins = self.sim:bins{ edges = { 5 } } end
+function Look:schedule(replica, step)
+  local queue = self.sim.queue
+  local views = { self.sim, replica, step, queue, self.bins, replica.kv, self.sim.clients[0], replica.seen }
+  print(views[self.params.at].there_is_no_such_member)
+end
+return Look
+]])
+for i, class in ipairs { "Sim", "Replica", "Step", "Queue", "Bins", "Kv", "Client", "Seen" } do
+  local said = output_of(("%s %s/small.lua -q --seeds 1 -p %s/look.lua,at=%d"):format(MBSAND, looking, looking, i))
+  local list = said:gsub("%s+", " "):match("there_is_no_such_member'; it has ([%w_, ]+) %[")
+  local has, unknown, extra = {}, {}, {}
+  for name in (list or ""):gmatch("[%w_]+") do
+    has[name] = true
+    if not classes[class][name] then unknown[#unknown + 1] = name end
+  end
+  for name in pairs(classes[class]) do
+    if not has[name] then extra[#extra + 1] = name end
+  end
+  tap.ok(list and #unknown + #extra == 0, "lua/meta has what a " .. class .. " has, and no more",
+    "missing: " .. table.concat(unknown, ", "), "not there: " .. table.concat(extra, ", "), list and "" or said)
+end
+output_of("rm -rf " .. looking)
 
 for _, path in ipairs(meta_files) do
   local chunk, message = loadfile(path)
