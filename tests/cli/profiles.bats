@@ -32,7 +32,7 @@ measure() { # measure NAME: whole seconds
 @test "links of one GPU, of another number of GPUs, and files that are none" {
     run "$MBSAND" one.lua --set cluster.tp=1
     [ "$status" -eq 2 ]
-    says "one.lua:4: latency.roofline: links are for several GPUs that work on one batch, and cluster.tp is 1"
+    says "--set cluster.tp=1: latency.roofline: links are for several GPUs that work on one batch, and cluster.tp is 1"
     run "$MBSAND" one.lua --set cluster.tp=4 --set cluster.gpus=4
     [ "$status" -eq 2 ]
     says "links.csv: no row of 4 GPUs; as many work together here"
