@@ -120,6 +120,7 @@ END
     jq -e '.paper == {ink: "rgb(27, 27, 27)", seen: ["editor", "scenario", "table"], cut: 0}' found.json || { jq .paper found.json; false; }
     jq -e '.charts > 0 and .failed_page == "burst"' found.json
     jq -e '.mistake | startswith("line 3: attempt to perform arithmetic on a nil value") and (contains("traceback") | not)' found.json
+    jq -e '.printed | startswith("my_policy: seen\n")' found.json
     jq -e '.marks == ["  step:admit(nil + 1)"]' found.json
     jq -e '.offered | index("each_running") and index("kv") and (index("admit") | not)' found.json
     jq -e '.linked == ["continuous_burst", "1", true]' found.json

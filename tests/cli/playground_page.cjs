@@ -81,10 +81,11 @@ async function look(page, frame, found) {
   // A mistake is shown at its line; the keyboard alone is enough for it, and for the next run.
   await page.click(".cm-content");
   await page.keyboard.press("Control+a");
-  await page.keyboard.insertText("local P = {}\nfunction P:schedule(replica, step)\n  step:admit(nil + 1)\nend\nreturn P\n");
+  await page.keyboard.insertText("local P = {}\nfunction P:schedule(replica, step) print('seen')\n  step:admit(nil + 1)\nend\nreturn P\n");
   await page.keyboard.press("Control+Enter");
   await status("^It did not go well");
   found.mistake = await page.textContent("#mistake");
+  found.printed = await page.textContent("#words");
   found.marks = await page.$$eval(".cm-lintRange-error", (all) => all.map((mark) => mark.textContent));
   found.failed_page = await (await (await page.$("#charts")).contentFrame()).textContent("h1");
   await shot("mistake");

@@ -77,8 +77,12 @@ const setPolicy = (text) => editor.dispatch({ changes: { from: 0, to: editor.sta
 function showMistakes(text) {
   const flat = text.replace(/\n {2,}(?!stack|\.\/)/g, " ");
   const diagnostics = [], told = [];
-  for (const [, number, said] of flat.matchAll(/\.\/my_policy\.lua:(\d+): ([^\n]*)/g)) {
+  for (const [, number, said] of flat.matchAll(/\.\/my_policy\.lua:(?:(\d+):)? ([^\n]*)/g)) {
     const message = said.replace(/\s*stack traceback.*/, "");
+    if (!number) { // of the whole script
+      if (!told.includes(message)) told.push(message);
+      continue;
+    }
     const line = editor.state.doc.line(Math.min(Math.max(1, +number), editor.state.doc.lines));
     if (told.some((other) => other.startsWith("line " + number + ":")) || /^in (function|local|method|upvalue|main)/.test(message)) continue;
     told.push("line " + number + ": " + message);
@@ -198,6 +202,7 @@ function showTable(run, text) {
   at("result").classList.toggle("partly", running === run);
   at("command").textContent = "mbsand " + given.map(quote).join(" ").replace(" -q", "") + " --why";
   at("table").textContent = text;
+  at("printed").hidden = true;
 }
 
 function showPage(run, files) {
@@ -235,6 +240,8 @@ async function carryOut(run) {
   }
   showMistakes(told.out + told.err);
   showTable(run, told.out || told.err);
+  at("printed").hidden = !(told.out && told.err);
+  at("words").textContent = told.err;
   showPage(run, told.files);
   const seconds = ((performance.now() - run.begun) / 1000).toFixed(2);
   return say(told.code === 0 ? "Done in " + seconds + " s." : "It did not go well; see what is said above and below. (" + seconds + " s)");

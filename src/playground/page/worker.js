@@ -6,13 +6,16 @@
 /* global mbsand */
 importScripts("core.js");
 
-const out = [], err = [];
-const text = (bytes) => new TextDecoder().decode(new Uint8Array(bytes));
+// What a policy prints without end is kept no longer than a page can show.
+const MOST = 1 << 20, out = [], err = [];
+let left = 0;
+const take = (bytes) => (byte) => { if (bytes.length < MOST) bytes.push(byte); else if (byte !== null) left++; };
+const text = (bytes) => new TextDecoder().decode(new Uint8Array(bytes)) + (bytes.length < MOST ? "" : "\n... and " + left + " bytes more\n");
 let begun;
 const begin = ({ module, data }) => mbsand({
   instantiateWasm: (imports, done) => { WebAssembly.instantiate(module, imports).then(done); return {}; },
   getPreloadedPackage: () => data,
-  preRun: [(made) => made.FS.init(() => null, (byte) => out.push(byte), (byte) => err.push(byte))],
+  preRun: [(made) => made.FS.init(() => null, take(out), take(err))],
   onProgress: (done, jobs) => postMessage({ progress: { done, jobs } }),
   onPartly: (partly) => postMessage({ partly }),
 });
