@@ -123,5 +123,6 @@ END
     jq -e '.printed | startswith("my_policy: seen\n")' found.json
     jq -e '.marks == ["  step:admit(nil + 1)"]' found.json
     jq -e '.offered | index("each_running") and index("kv") and (index("admit") | not)' found.json
+    jq -e '(.sweep[0] | contains("--over cluster.gpus=3,4")) and (.sweep[1] | contains("first of 2 points"))' found.json || { jq .sweep found.json; false; }
     jq -e '.linked == ["continuous_burst", "1", true]' found.json
 }

@@ -96,6 +96,17 @@ async function look(page, frame, found) {
   await page.waitForFunction(() => [...document.querySelectorAll(".cm-completionLabel")].some((item) => item.textContent === "each_running"));
   found.offered = await page.$$eval(".cm-completionLabel", (all) => all.map((item) => item.textContent));
   await page.keyboard.press("Escape");
+  // A sweep, of a policy that is none of the page's own.
+  await page.click(".cm-content");
+  await page.keyboard.press("Control+a");
+  await page.keyboard.press("Delete");
+  await page.fill("#seeds", "1");
+  await page.fill(".knob .value", "3,4");
+  await page.selectOption(".knob .how", "over");
+  await page.click("#run");
+  await status("^Done");
+  found.sweep = [await page.textContent("#command"), await page.textContent("#table")];
+  await page.selectOption(".knob .how", "");
   // A run is stopped by the button, long before an endless hook ends by its budget; a link holds the whole state.
   await page.fill(".knob .key", "limits.hook_seconds");
   await page.fill(".knob .value", "1000");

@@ -75,7 +75,7 @@ function whole(value) {
   const list = (content) => (Array.isArray(content) ? content : []);
   return { scenario: names(START.scenarios).includes(value.scenario) ? value.scenario : FIRST.scenario, policy: text(value.policy), params: text(value.params),
     only: list(value.only).map(text), more: text(value.more), seeds: text(value.seeds), seed: text(value.seed),
-    knobs: list(value.knobs).map((knob) => [text(list(knob)[0]), text(list(knob)[1])]) };
+    knobs: list(value.knobs).map((knob) => [0, 1, 2].map((n) => text(list(knob)[n]))) }; // the third: "over", of a sweep
 }
 
 // What the program is told; `known`: the scenario's own policies, all of which are run where none are chosen.
@@ -87,7 +87,7 @@ export function words(state, known) {
   if (state.more) given.push("--policy", state.more);
   if (state.seeds) given.push("--seeds", state.seeds);
   if (state.seed) given.push("--seed", state.seed);
-  for (const [key, value] of state.knobs) if (key && value) given.push("--set", key + "=" + value);
+  for (const [key, value, how] of state.knobs) if (key && value) given.push(how === "over" ? "--over" : "--set", key + "=" + value);
   return given;
 }
 export const carry = (state, known) => Object.assign(

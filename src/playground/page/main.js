@@ -98,7 +98,7 @@ function showMistakes(text) {
 let scenarioPolicies = [], keys = {};
 const holds = (key) => (keys[key] || "").replace(/; default .*/, ""); // what is not set is as the scenario says
 const chosen = () => [...at("policies").querySelectorAll("input")].filter((box) => box.checked).map((box) => box.value);
-const knobs = () => [...document.querySelectorAll(".knob")].map((row) => [row.querySelector(".key").value.trim(), row.querySelector(".value").value.trim()]);
+const knobs = () => [...document.querySelectorAll(".knob")].map((row) => ["key", "value", "how"].map((name) => row.querySelector("." + name).value.trim()));
 
 function state() {
   return { scenario: at("scenario").value, policy: policy(), params: at("params").value, only: chosen(), more: at("more").value,
@@ -124,19 +124,25 @@ function changed() {
   }, 400);
 }
 
-function addKnob(key, value) {
+function addKnob(key, value, way = "") {
   const says = element("small");
   const name = element("input", { className: "key", value: key, placeholder: "cluster.gpus", spellcheck: false, autocomplete: "off" });
   const field = element("input", { className: "value", value, placeholder: "as it is", spellcheck: false, autocomplete: "off" });
   name.setAttribute("list", "keys");
   name.setAttribute("aria-label", "Key of the scenario");
-  field.setAttribute("aria-label", "Its value");
+  field.setAttribute("aria-label", "Its value, or values");
+  const how = element("select", { className: "how" });
+  fill(how, [["", "="], ["over", "over"]], way);
+  how.setAttribute("aria-label", "Set to a value, or run over several");
+  const hint = () => { field.placeholder = how.value ? "1,2,4 or 1..8" : "as it is"; };
+  how.onchange = () => { hint(); changed(); };
+  hint();
   const explain = () => { says.textContent = holds(name.value); };
   name.oninput = () => { explain(); changed(); };
   field.oninput = changed;
   explain();
   const remove = element("button", { type: "button", textContent: "Remove" });
-  const row = element("div", { className: "knob" }, name, "=", field, remove, says);
+  const row = element("div", { className: "knob" }, name, how, field, remove, says);
   remove.onclick = () => { row.remove(); at("add").focus(); changed(); };
   at("knobs").append(row);
   return name;
@@ -171,7 +177,7 @@ async function load(value) {
   for (const id of ["scenario", "params", "more", "seeds", "seed"]) at(id).value = value[id];
   setPolicy(value.policy);
   at("knobs").replaceChildren();
-  for (const [key, content] of value.knobs) addKnob(key, content);
+  for (const knob of value.knobs) addKnob(...knob);
   await describe(value.only);
   quiet = false;
 }
