@@ -91,6 +91,39 @@ static void search_files(quest *q, const char *kind, const char *root, const cha
     end_kind(q);
 }
 
+// What was likely meant: a verb, a measure, something that is bundled, or a part of a scenario's key.
+static int say_nothing(const mb_verb *verbs, size_t verb_count, const char *root, const char *word) {
+    const char *known[2048];
+    size_t count = 0, lengths[2] = {0};
+    char **lists[2] = {NULL, NULL};
+    mb_error ignored;
+    mb_strbuf keys = {0};
+    for (size_t i = 0; i < verb_count; i++)
+        known[count++] = verbs[i].name;
+    for (int i = 0; i < MB_MEASURE_COUNT; i++)
+        known[count++] = mb_measures[i].name;
+    mb_paths_list(root, "policies", ".lua", &lists[0], &lengths[0], &ignored);
+    mb_paths_list(root, "scenarios", ".lua", &lists[1], &lengths[1], &ignored);
+    for (size_t i = 0; i < 2; i++)
+        for (size_t j = 0; lists[i] && j < lengths[i] && count < 1024; j++)
+            known[count++] = lists[i][j];
+    if (mb_scenario_keys(root, &keys, &ignored) == MB_OK)
+        for (char *line = keys.text, *next; line && *line && count < 2048; line = next) {
+            next = strchr(line, '\n');
+            if (next) next++;
+            line[strcspn(line, "\t")] = '\0';
+            const char *dot = strrchr(line, '.');
+            known[count++] = dot ? dot + 1 : line;
+        }
+    const char *near = mb_nearest_word(word, known, count);
+    const int code = near ? mb_cli_usage("", "nothing is said of '%s'; did you mean '%s'?", word, near)
+                          : mb_cli_usage("", "nothing is said of '%s'", word);
+    mb_strbuf_deinit(&keys);
+    for (size_t i = 0; i < 2; i++)
+        if (lists[i]) mb_paths_free_names(lists[i], lengths[i]);
+    return code;
+}
+
 int mb_help(const mb_verb *verbs, size_t count, int argc, char **argv) {
     mb_error error = {0};
     char *root = NULL;
@@ -115,7 +148,7 @@ int mb_help(const mb_verb *verbs, size_t count, int argc, char **argv) {
     search_files(&q, "scenarios", root, "scenarios", ".lua");
     search_files(&q, "what scripts can call", root, "lua/meta", ".lua");
     search_files(&q, "pages", root, "docs", ".md");
+    const int code = q.found ? mb_cli_finish() : say_nothing(verbs, count, root, argv[1]);
     free(root);
-    if (!q.found) return mb_cli_usage("", "nothing is said of '%s'", argv[1]);
-    return mb_cli_finish();
+    return code;
 }

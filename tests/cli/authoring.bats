@@ -251,6 +251,8 @@ END
     run -0 "$MBSAND" help fit
     says "usage: mbsand fit"
     fails_with 2 "nothing is said of 'xyzzyx'" help xyzzyx
+    fails_with 2 "nothing is said of 'wattermark'; did you mean 'watermark'?" help wattermark
+    fails_with 2 "nothing is said of 'disagregated'; did you mean 'disaggregated'?" help disagregated
     run -0 "$MBSAND" help
     says "usage: mbsand SCENARIO.lua"
 }

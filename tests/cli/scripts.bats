@@ -385,6 +385,11 @@ END
     sed -i 's/print("own report")/print("own report of hrrn")/' s.lua
     run "$MBSAND" s.lua -q -p hrrn
     ! grep -q "leaves out\|^hrrn " <<<"$output"
+    sed -i 's/function() print("own report of hrrn")/function() error("who is that?")/' s.lua
+    run "$MBSAND" s.lua -q -p hrrn
+    [ "$status" -eq 2 ]
+    says "who is that?"
+    grep -q '^hrrn ' <<<"$output"
 }
 
 @test "--set reaches into what constructors made, and into lists" {
