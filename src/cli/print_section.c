@@ -73,7 +73,8 @@ mb_status mb_print_section(const mb_results *results, const char *answer, mb_err
     bool whole = !names.failed;
     mb_strbuf_deinit(&names);
     if (status == MB_OK && lacks) return mb_report_table(results, stdout, color, error);
-    if (status != MB_OK && (section->added || interrupted())) mb_report_table(results, stdout, color, &(mb_error){0});
+    if (status != MB_OK && (section->added || interrupted()))
+        mb_report_table(results, stdout, color, &(mb_error){0});
     if (status == MB_OK) whole = mb_report_extras(results, stdout, color) && whole;
     return status == MB_OK && !whole ? mb_fail_memory(error) : status;
 }
