@@ -3,8 +3,6 @@
 // with every iteration, but for all of them alike: so it is kept in order, by numbers that stand still.
 #include "engine/peak.h"
 
-#include "engine/stepper.h"
-
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

@@ -259,6 +259,11 @@ static inline double mb_engine_now(const mb_engine *engine) {
     return *engine->around->clock;
 }
 
+// Tokens that a running request has got since its progress was written into it.
+static inline uint32_t mb_stepper_made(const mb_stepper *stepper, const mb_request *request) {
+    return request->stage == MB_STAGE_DECODE ? (uint32_t)(stepper->iteration - request->joined) : 0;
+}
+
 // Tokens that a batch gives a request of it.
 static inline uint32_t mb_batch_output(const mb_engine *engine, const mb_request *request) {
     const uint32_t left = request->output_tokens - (engine->stepper ? request->generated : 0);

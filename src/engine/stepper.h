@@ -34,10 +34,6 @@ void mb_stepper_part(mb_stepper *stepper, uint32_t slot);
 // A running request that emitted its first token is to be handed over (mb_hand_over). False when out of
 // memory.
 bool mb_stepper_part_with(mb_stepper *stepper, uint32_t slot);
-// Tokens that a running request has got since its progress was written into it.
-static inline uint32_t mb_stepper_made(const mb_stepper *stepper, const mb_request *request) {
-    return request->stage == MB_STAGE_DECODE ? (uint32_t)(stepper->iteration - request->joined) : 0;
-}
 // Write a decode's progress into the request.
 void mb_stepper_materialize(const mb_stepper *stepper, mb_request *request);
 void mb_stepper_add_prefill(mb_stepper *stepper, uint32_t slot);

@@ -5,8 +5,6 @@
 // a step left out, are few, and walked through.
 #include "engine/victim.h"
 
-#include "engine/stepper.h"
-
 #include <assert.h>
 
 static bool may_go(const mb_victim_rule *rule, const mb_request *request, uint32_t generated) {

@@ -198,6 +198,22 @@ static int first_token_at(lua_State *L) {
     return 1;
 }
 
+enum { TRIES = 8 };
+
+double mb_expect_drawn(lua_State *L, int list, uint32_t generated) {
+    mb_host *host = mb_host_of(L);
+    const size_t count = lua_rawlen(L, list);
+    if (count == 0) luaL_error(L, "the list of answers to expect one of is empty");
+    for (int i = 0; i < TRIES; i++) {
+        lua_rawgeti(L, list, (int)mb_rng_below(&host->random, count) + 1);
+        const double tokens = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : -1;
+        lua_pop(L, 1);
+        if (!(tokens >= 0)) luaL_error(L, "answers to expect one of are numbers of tokens of at least 0");
+        if (tokens > generated) return tokens;
+    }
+    return generated + 1.0;
+}
+
 // expect(tokens | list): what the policy believes the whole output to be.
 static int expect(lua_State *L) {
     const uint32_t slot = mb_request_view_check(L, 1);

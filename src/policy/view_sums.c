@@ -60,22 +60,6 @@ int mb_peak_call(lua_State *L) {
 
 // --- what is expected of answers
 
-enum { TRIES = 8 };
-
-double mb_expect_drawn(lua_State *L, int list, uint32_t generated) {
-    mb_host *host = mb_host_of(L);
-    const size_t count = lua_rawlen(L, list);
-    if (count == 0) luaL_error(L, "the list of answers to expect one of is empty");
-    for (int i = 0; i < TRIES; i++) {
-        lua_rawgeti(L, list, (int)mb_rng_below(&host->random, count) + 1);
-        const double tokens = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : -1;
-        lua_pop(L, 1);
-        if (!(tokens >= 0)) luaL_error(L, "answers to expect one of are numbers of tokens of at least 0");
-        if (tokens > generated) return tokens;
-    }
-    return generated + 1.0;
-}
-
 // So far towards what the predictor says now. In its rank, unrounded: what was expected so far.
 static void foresee(const mb_host *host, mb_request *request, double weight) {
     const double now = mb_request_view_says(host, request, MB_SAYS_OUTPUT, 0);
