@@ -16,38 +16,21 @@ local Andes = { params = {
 function Andes:init()
   self.queue = self.sim:queue{ by = "rank" }
   self.ranking = { from = self.queue, by = "rank", preempt = self.params.preempt }
+  self.gain = { horizon = self.params.horizon, speed = self.params.speed, ttft = self.params.ttft }
   self.count, self.preempted = 0, 0
   self.sim:every(self.params.look, function() self:look() end)
 end
 
-local max, min = math.max, math.min
-local first_token_at, generated, rank          -- methods of a request, looked up once
-
--- Its rank is what a request is worth, negative, so that the best comes first.
-local function value(req, now, params)
-  if not rank then first_token_at, generated, rank = req.first_token_at, req.generated, req.rank end
-  local slo, first, done, horizon = req.slo, first_token_at(req), generated(req), params.horizon
-  local reader = slo and slo.qoe or params
-  local ahead = first and max(first + done / reader.speed - now, 0) or 0
-  local expected = now + horizon - req.arrival - reader.ttft
-  if ahead >= horizon or expected <= 0 then return rank(req, 0) end
-  rank(req, -min((horizon - ahead) / expected, 1) ^ 2 / (req.prompt_tokens + done))
-end
-
 function Andes:arrive(req)
   self.count = self.count + 1
-  value(req, self.sim.now, self.params)
+  self.sim:rank(req, "qoe_gain", self.gain)
   self.queue:push(req)
 end
 
 function Andes:look()
-  local queue, now, params = self.queue, self.sim.now, self.params
-  if #queue == 0 then return end
-  for req in queue:each() do value(req, now, params) end
-  queue:reorder()
-  for _, replica in ipairs(self.sim.replicas) do
-    for req in replica:each_running() do value(req, now, params) end
-  end
+  if #self.queue == 0 then return end
+  self.sim:rank(self.queue, "qoe_gain", self.gain)
+  for _, replica in ipairs(self.sim.replicas) do self.sim:rank(replica, "qoe_gain", self.gain) end
 end
 
 function Andes:schedule(_, step)

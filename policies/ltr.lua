@@ -20,36 +20,16 @@ end
 
 function Ltr:arrive(req)
   req:rank(req.predicted_output)
-  req.user = { waited = 0 }
   self.queue:push(req)
 end
 
 -- Behind who was promoted before, in front of all others.
 function Ltr:promote()
-  local starve, promoted = self.params.starve, {}
-  for req in self.queue:each() do
-    local user, waited = req.user, req:waited()
-    if waited - user.waited >= starve then
-      user.waited = waited
-      req:rank(-1 / (1 + self.sim.now))
-      promoted[#promoted + 1] = req
-    end
-  end
-  for _, req in ipairs(promoted) do self.queue:push(req) end
-  if #promoted > 0 then self.sim:after(self.params.period, function() self:demote(promoted) end) end
-end
-
-function Ltr:demote(promoted)
-  for _, req in ipairs(promoted) do
-    if not req.user.gone then
-      req:rank(req.predicted_output)
-      if self.queue:remove(req) then self.queue:push(req) end
-    end
-  end
-end
-
-function Ltr.finish(_, req)
-  if req.user then req.user.gone = true end    -- none: it never came to `arrive`
+  local sim, starved = self.sim, self.queue:starved(self.params.starve)
+  if #starved == 0 then return end
+  for _, req in ipairs(starved) do req:clock(0, 0) end
+  sim:rank(starved, -1 / (1 + sim.now))
+  sim:after(self.params.period, function() sim:rank(starved, "predicted_output") end)
 end
 
 function Ltr:schedule(_, step)

@@ -97,6 +97,13 @@ function Sim:sample(key) end
 ---@return mbsand.Replica[] in order of their numbers
 function Sim:group(name) end
 
+---Give ranks (req:rank) to all in a queue, all that run on a replica, a request, or a list of requests, of which those that
+---have left are passed over. A queue by "rank" is in its new order at once.
+---@param whom mbsand.Queue|mbsand.Replica|mbsand.Request|mbsand.Request[]
+---@param by number|mbsand.Order|"qoe_gain" a key that queues have, or - gain / context
+---@param of? mbsand.Gain of "qoe_gain"
+function Sim:rank(whom, by, of) end
+
 ---Move a waiting request with its KV memory: one that was handed off, is paused or swapped. False: there is no room.
 ---@param req mbsand.Request
 ---@param replica mbsand.Replica
@@ -216,6 +223,13 @@ function Queue:peek_back() end
 
 ---What the order rests on has changed: ask all keys anew (n log n).
 function Queue:reorder() end
+
+---Those in it, in order, who waited at least so long by their clocks (req:clock) and, with `ratio`, were served, and waited
+---at least so many times as long as that.
+---@param seconds number
+---@param ratio? number
+---@return mbsand.Request[]
+function Queue:starved(seconds, ratio) end
 
 ---Take a request out of this queue; false if it was not in it.
 ---@param req mbsand.Request

@@ -62,9 +62,27 @@ function Request:failures() end
 ---@param tokens number|number[] at least 0
 function Request:expect(tokens) end
 
----The number for `by = "rank"`; 0 at first.
----@param number number
+---The number for `by = "rank"`; 0 at first. Without an argument: what it is.
+---@param number? number
+---@return number?
 function Request:rank(number) end
+
+---Seconds that it was served and that it waited, by two clocks that start with it; with two numbers these are set.
+---@param served? number
+---@param waited? number
+---@return number? served
+---@return number? waited
+function Request:clock(served, waited) end
+
+---What being served for the next `horizon` seconds, instead of waiting, adds to its reader's quality of experience (Andes).
+---@param of mbsand.Gain
+---@return number share of what he expects by then, 0 to 1
+function Request:qoe_gain(of) end
+
+---@class mbsand.Gain
+---@field horizon number s, above 0
+---@field speed? number tokens/s of a reader that the scenario's qoe does not describe
+---@field ttft? number s
 
 ---What the predictor says of the whole output now, tokens; more than `predicted_output` where that is `predict.refined` or
 ---`predict.bins`.

@@ -79,15 +79,14 @@ bool mb_engine_ever_fits(const mb_engine *engine, uint32_t final_tokens) {
     return mb_kv_blocks_for(kv, final_tokens) + kept_free <= kv->total;
 }
 
-bool mb_engine_all_go_on(const mb_engine *engine, uint32_t more, uint64_t tokens, uint64_t blocks) {
+bool mb_engine_all_go_on(const mb_engine *engine, mb_joining others) {
     const mb_stepper *stepper = engine->stepper;
     if (!stepper || stepper->prefill_count || stepper->parked || stepper->built) return false;
-    if (more &&
-        (engine->reserve > MB_RESERVE_PROMPT || stepper->running + (uint64_t)more > engine->max_requests))
-        return false;
-    const uint64_t kept_free = more ? (uint64_t)(engine->watermark * (double)stepper->kv.total) : 0;
-    return stepper->running + tokens <= engine->token_budget &&
-           mb_stepper_has_blocks(stepper, blocks + kept_free);
+    if (others.any && engine->reserve > MB_RESERVE_PROMPT) return false;
+    const uint64_t kept_free = others.any ? (uint64_t)(engine->watermark * (double)stepper->kv.total) : 0;
+    return stepper->running + others.tokens <= engine->token_budget &&
+           mb_stepper_has_blocks(stepper, others.blocks + kept_free) &&
+           (!others.blank || mb_stepper_due_now(stepper) + others.blocks <= mb_kv_blocks_blank(&stepper->kv));
 }
 
 uint64_t mb_engine_blocks_for(const mb_engine *engine, uint64_t tokens) {

@@ -134,12 +134,29 @@ static inline uint32_t mb_engine_oldest(const mb_engine *engine) {
 static inline void mb_engine_show_progress(const mb_engine *engine, mb_request *request) {
     mb_stepper_materialize(engine->stepper, request);
 }
+// What it generated since that was written into it.
+static inline uint32_t mb_engine_made(const mb_engine *engine, const mb_request *request) {
+    return mb_stepper_made(engine->stepper, request);
+}
 static inline bool mb_engine_in_step(const mb_engine *engine, uint32_t slot) {
     return mb_build_holds(engine->stepper, slot);
 }
-// Can all that run here make their next step in this one, and so many more requests join, with their tokens
-// and blocks? False where it is not sure.
-bool mb_engine_all_go_on(const mb_engine *engine, uint32_t more, uint64_t tokens, uint64_t blocks);
+// Free blocks, and whether a decode must take one for its next step (its progress was written into it).
+static inline uint64_t mb_engine_free_blocks(const mb_engine *engine) {
+    return engine->stepper->kv.free;
+}
+static inline bool mb_engine_lacks_block(const mb_engine *engine, const mb_request *request) {
+    const uint64_t held = (uint64_t)request->hold.own + request->hold.shared;
+    return (request->computed + UINT64_C(1)) > held * engine->stepper->kv.block_tokens;
+}
+// Can all that run here make their next step in this one, and others join, with so many tokens and blocks,
+// and as many places as they find? `blank`: without taking a block whose content somebody may look for. False
+// where it is not sure.
+typedef struct mb_joining {
+    uint64_t tokens, blocks;
+    bool any, blank;
+} mb_joining;
+bool mb_engine_all_go_on(const mb_engine *engine, mb_joining others);
 uint64_t mb_engine_blocks_for(const mb_engine *engine, uint64_t tokens);
 // Was the step filled by mb_engine_carry already, or made a static batch?
 static inline bool mb_engine_carried(const mb_engine *engine) {

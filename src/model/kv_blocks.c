@@ -175,6 +175,10 @@ void mb_kv_blocks_take(mb_kv_blocks *pool, uint64_t count) {
     pool->free -= count;
 }
 
+uint64_t mb_kv_blocks_blank(const mb_kv_blocks *pool) {
+    return pool->free && pool->runs[pool->head].kind == NAMELESS ? pool->runs[pool->head].blocks : 0;
+}
+
 // --- units ---
 
 static uint32_t unit_count(const mb_kv_names *names) {

@@ -72,6 +72,9 @@ bool mb_kv_blocks_clear(mb_kv_blocks *pool);
 // Blocks that are kept of a unit, or session; 0: none.
 uint32_t mb_kv_blocks_named(const mb_kv_blocks *pool, uint64_t name, bool session);
 
+// So many blocks can be taken, and no content is lost.
+uint64_t mb_kv_blocks_blank(const mb_kv_blocks *pool);
+
 // Blocks that `tokens` tokens fill or begin.
 static inline uint64_t mb_kv_blocks_for(const mb_kv_blocks *pool, uint64_t tokens) {
     return (tokens + pool->block_tokens - 1) / pool->block_tokens;

@@ -40,5 +40,15 @@ typedef struct mb_reading {
 void mb_reading_add(mb_reading *reading, const mb_token_times *times, uint64_t first, uint64_t count);
 // Nothing has come yet.
 void mb_reading_start_over(mb_reading *reading);
+// What a reader has had so far: `tokens`, the first of them at that time (NAN: none).
+typedef struct mb_read_so_far {
+    double arrival_s, first_token_s;
+    uint32_t tokens;
+} mb_read_so_far;
+// What being served for the next `horizon_s`, instead of waiting, adds to his quality of experience, as a
+// share of what he expects by then. Waiting costs the area speed (horizon - ahead)^2 / 2, `ahead` the seconds
+// of text that he has left to read, of the speed x^2 / 2 expected in the x seconds since the first token
+// should have come; its length is unknown, so it bounds neither. 0 .. 1.
+double mb_reader_gain(const mb_reader *reader, const mb_read_so_far *so_far, double now_s, double horizon_s);
 // 0 .. 1; NAN without a reader or a token.
 double mb_reading_qoe(const mb_reading *reading);

@@ -83,7 +83,7 @@ void mb_request_view_forget(mb_host *host, uint32_t slot) {
     host->last_view = NULL;
 }
 
-uint32_t mb_request_view_check(lua_State *L, int index) {
+uint32_t mb_request_view_find(lua_State *L, int index) {
     const mb_host *host = mb_host_of(L);
     if (host->last_view && lua_topointer(L, index) == host->last_view) return host->last_slot;
     if (!lua_istable(L, index)) {
@@ -105,6 +105,12 @@ uint32_t mb_request_view_check(lua_State *L, int index) {
         const mb_request *request = mb_request_at(store, slot);
         if (request->phase != MB_PHASE_FREE && request->generation % GENERATIONS == generation) return slot;
     }
+    return MB_NONE;
+}
+
+uint32_t mb_request_view_check(lua_State *L, int index) {
+    const uint32_t slot = mb_request_view_find(L, index);
+    if (slot != MB_NONE) return slot;
     lua_rawgeti(L, index, 2);
     char id[32];
     snprintf(id, sizeof id, "%.0f", lua_tonumber(L, -1));
@@ -124,14 +130,14 @@ static const mb_request *check(lua_State *L) {
     return mb_request_at(&mb_host_of(L)->sim->requests, mb_request_view_check(L, 1));
 }
 
-static int waited(lua_State *L) {
-    const mb_request *request = check(L);
+double mb_request_waited(const mb_sim *sim, const mb_request *request) {
     const bool waits = request->phase == MB_PHASE_WAITING;
-    const double now = mb_host_of(L)->sim->now_s;
-    if (mb_host_of(L)->sim->by_steps)
-        lua_pushnumber(L, request->waited_s + (waits ? now - request->since_s : 0));
-    else
-        lua_pushnumber(L, (waits ? now : request->start_s) - request->arrival_s);
+    if (sim->by_steps) return request->waited_s + (waits ? sim->now_s - request->since_s : 0);
+    return (waits ? sim->now_s : request->start_s) - request->arrival_s;
+}
+
+static int waited(lua_State *L) {
+    lua_pushnumber(L, mb_request_waited(mb_host_of(L)->sim, check(L)));
     return 1;
 }
 
@@ -171,30 +177,31 @@ static int failures(lua_State *L) {
     return 1;
 }
 
-static int attained(lua_State *L) {
-    const mb_request *request = check(L);
+double mb_request_attained(const mb_sim *sim, const mb_request *request) {
     const bool running = request->phase == MB_PHASE_RUNNING;
-    const double now = mb_host_of(L)->sim->now_s;
-    if (mb_host_of(L)->sim->by_steps)
-        lua_pushnumber(L, request->attained_s + (running ? now - request->since_s : 0));
-    else
-        lua_pushnumber(L, running ? now - request->start_s : 0);
+    if (sim->by_steps) return request->attained_s + (running ? sim->now_s - request->since_s : 0);
+    return running ? sim->now_s - request->start_s : 0;
+}
+
+static int attained(lua_State *L) {
+    lua_pushnumber(L, mb_request_attained(mb_host_of(L)->sim, check(L)));
     return 1;
 }
 
+double mb_request_first_token(const mb_sim *sim, const mb_request *request) {
+    if (sim->by_steps) return request->first_token_s;
+    if (request->phase != MB_PHASE_RUNNING) return NAN;
+    const mb_replica *replica = sim->replicas[request->replica];
+    const double at_s = replica->engine.start_s + replica->engine.time.first_token_s;
+    return replica->busy && at_s <= sim->now_s ? at_s : (double)NAN;
+}
+
 static int first_token_at(lua_State *L) {
-    const mb_host *host = mb_host_of(L);
-    const mb_request *request = check(L);
-    lua_pushnil(L);
-    if (host->sim->by_steps) {
-        if (!isnan(request->first_token_s)) lua_pushnumber(L, request->first_token_s);
-        return 1;
-    }
-    if (request->phase == MB_PHASE_RUNNING) {
-        const mb_replica *replica = host->sim->replicas[request->replica];
-        const double at = replica->engine.start_s + replica->engine.time.first_token_s;
-        if (replica->busy && at <= host->sim->now_s) lua_pushnumber(L, at);
-    }
+    const double at_s = mb_request_first_token(mb_host_of(L)->sim, check(L));
+    if (isnan(at_s))
+        lua_pushnil(L);
+    else
+        lua_pushnumber(L, at_s);
     return 1;
 }
 
@@ -233,9 +240,13 @@ static int expect(lua_State *L) {
     return 0;
 }
 
-// rank(number): for `by = "rank"`.
+// rank(number): for `by = "rank"`; rank(): what it is.
 static int rank(lua_State *L) {
     mb_request *request = mb_request_at(&mb_host_of(L)->sim->requests, mb_request_view_check(L, 1));
+    if (lua_gettop(L) == 1) {
+        lua_pushnumber(L, mb_request_rank(request));
+        return 1;
+    }
     const lua_Number number = luaL_checknumber(L, 2);
     if (isnan(number)) return luaL_error(L, "req:rank: the rank is NaN");
     mb_host_check_fence(L, MB_FENCE_ALL, "req:rank");
@@ -376,13 +387,13 @@ static void push_field(lua_State *L, request_field field, const mb_request *requ
 }
 
 static int unknown_field(lua_State *L) {
-    static const char *const known[] = {"id",      "arrival",       "prompt_tokens", "predicted_output",
-                                        "client",  "priority",      "deadline",      "session",
-                                        "prefix",  "user",          "generated",     "computed",
-                                        "waited",  "attained",      "preemptions",   "first_token_at",
-                                        "phase",   "output_tokens", "class",         "slo",
-                                        "expect",  "rank",          "predict",       "max_output",
-                                        "failures"};
+    static const char *const known[] = {"id",       "arrival",       "prompt_tokens", "predicted_output",
+                                        "client",   "priority",      "deadline",      "session",
+                                        "prefix",   "user",          "generated",     "computed",
+                                        "waited",   "attained",      "preemptions",   "first_token_at",
+                                        "phase",    "output_tokens", "class",         "slo",
+                                        "expect",   "rank",          "predict",       "max_output",
+                                        "failures", "clock",         "qoe_gain"};
     const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
     const char *nearest = mb_nearest_word(name, known, sizeof known / sizeof *known);
     if (nearest) return luaL_error(L, "a request has no field '%s'; did you mean '%s'?", name, nearest);
@@ -421,7 +432,9 @@ void mb_request_views_open(lua_State *L) {
                                        {"first_token_at", first_token_at},
                                        {"expect", expect},
                                        {"rank", rank},
-                                       {"predict", predict}};
+                                       {"predict", predict},
+                                       {"clock", mb_clock_call},
+                                       {"qoe_gain", mb_qoe_gain_call}};
     lua_newtable(L);
     lua_newtable(L);
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {

@@ -143,6 +143,7 @@ void mb_sim_view_open(lua_State *L) {
                                         {"least", mb_least_call, 0},
                                         {"route", mb_route_call, 0},
                                         {"group", mb_group_call, 0},
+                                        {"rank", mb_rank_all_call, 0},
                                         {"add", mb_sim_add_call, 0},
                                         {"send", mb_send_call, 0},
                                         {"migrate", mb_migrate_call, 0},

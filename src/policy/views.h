@@ -64,6 +64,12 @@ void mb_request_views_open(lua_State *L);
 void mb_request_view_push(mb_host *host, uint32_t slot); // the request's table, made when first asked for
 uint32_t mb_request_view_check(lua_State *L,
                                int index); // its slot; a Lua error for anything else, or a stale one
+// The same, but MB_NONE for one that has left.
+uint32_t mb_request_view_find(lua_State *L, int index);
+// What it waited, and ran, s; when its first token came, or NAN.
+double mb_request_waited(const mb_sim *sim, const mb_request *request);
+double mb_request_attained(const mb_sim *sim, const mb_request *request);
+double mb_request_first_token(const mb_sim *sim, const mb_request *request);
 // A Lua error for a request that the core has in hand: one that is leaving, or being filed.
 void mb_request_view_movable(lua_State *L, uint32_t slot);
 void mb_request_view_forget(mb_host *host, uint32_t slot);
@@ -132,6 +138,11 @@ int mb_estimate_call(lua_State *L);      // replica:estimate{...}
 int mb_longest_chunk_call(lua_State *L); // replica:longest_chunk(...)
 int mb_wait_estimate_call(lua_State *L); // queue:wait_estimate([req]), src/policy/view_wait.c
 int mb_rank_call(lua_State *L);          // step:rank{...}, src/policy/view_rank.c
+// src/policy/view_worth.c
+int mb_rank_all_call(lua_State *L); // sim:rank(whom, by [, options])
+int mb_starved_call(lua_State *L);  // queue:starved(seconds [, ratio])
+int mb_clock_call(lua_State *L);    // req:clock([served, waited])
+int mb_qoe_gain_call(lua_State *L); // req:qoe_gain{...}
 
 // src/policy/view_signal.c: pushes the table of an event.
 void mb_signal_push(mb_host *host, const mb_notice *notice);

@@ -319,19 +319,97 @@ uint32_t mb_queue_after(const mb_queue *queue, const mb_request_store *store, ui
     return queue->order == MB_KEY_NONE ? mb_request_at(store, slot)->next : tree_after(store, slot);
 }
 
+// The tree becomes a list, in its order: turned until no node has a left child.
+static uint32_t flatten(const mb_queue *queue, mb_request_store *store) {
+    uint32_t first = MB_NONE, last = MB_NONE;
+    for (uint32_t slot = queue->head; slot != MB_NONE;) {
+        mb_request *request = mb_request_at(store, slot);
+        const uint32_t left = request->LEFT;
+        if (left != MB_NONE) {
+            request->LEFT = mb_request_at(store, left)->RIGHT;
+            mb_request_at(store, left)->RIGHT = slot;
+            slot = left;
+            continue;
+        }
+        *(last == MB_NONE ? &first : &mb_request_at(store, last)->RIGHT) = slot;
+        last = slot;
+        slot = request->RIGHT;
+    }
+    return first;
+}
+
+static uint32_t merge(const mb_queue *queue, mb_request_store *store, uint32_t a, uint32_t b) {
+    uint32_t first = MB_NONE, *end = &first;
+    while (a != MB_NONE && b != MB_NONE) {
+        uint32_t *next = before(queue, mb_request_at(store, b), mb_request_at(store, a)) ? &b : &a;
+        *end = *next;
+        end = &mb_request_at(store, *next)->RIGHT;
+        *next = *end;
+    }
+    *end = a != MB_NONE ? a : b;
+    return first;
+}
+
+// Runs that are in order already are merged, two of a size at a time; one that nearly is costs little.
+static uint32_t sort_list(const mb_queue *queue, mb_request_store *store, uint32_t list) {
+    uint32_t sorted[33], count[33], most = 0; // the sizes at least halve from one to the next
+    while (list != MB_NONE) {
+        uint32_t run = list, last = list;
+        for (uint32_t next; (next = mb_request_at(store, last)->RIGHT) != MB_NONE &&
+                            before(queue, mb_request_at(store, last), mb_request_at(store, next));)
+            last = next;
+        list = mb_request_at(store, last)->RIGHT;
+        mb_request_at(store, last)->RIGHT = MB_NONE;
+        uint32_t size = 1;
+        for (uint32_t i = run; i != last; i = mb_request_at(store, i)->RIGHT)
+            size++;
+        while (most > 0 && count[most - 1] < 2 * size) {
+            run = merge(queue, store, sorted[--most], run);
+            size += count[most];
+        }
+        sorted[most] = run;
+        count[most++] = size;
+    }
+    uint32_t all = MB_NONE;
+    while (most > 0)
+        all = merge(queue, store, sorted[--most], all);
+    return all;
+}
+
+// Which is the tree of those priorities over the list: each comes at the end of the right edge.
+static void build(mb_queue *queue, mb_request_store *store, uint32_t list) {
+    uint32_t last = MB_NONE;
+    queue->head = MB_NONE;
+    for (uint32_t slot = list, rest; slot != MB_NONE; slot = rest) {
+        mb_request *request = mb_request_at(store, slot);
+        rest = request->RIGHT;
+        uint32_t below = MB_NONE, above = last;
+        while (above != MB_NONE && mb_request_at(store, above)->tree_priority > request->tree_priority) {
+            below = above;
+            above = mb_request_at(store, above)->parent;
+        }
+        request->LEFT = below;
+        request->RIGHT = MB_NONE;
+        if (below != MB_NONE) mb_request_at(store, below)->parent = slot;
+        request->parent = above;
+        *(above == MB_NONE ? &queue->head : &mb_request_at(store, above)->RIGHT) = slot;
+        last = slot;
+    }
+}
+
+static void refresh_below(const mb_queue *queue, const mb_request_store *store, uint32_t slot) {
+    if (slot == MB_NONE) return;
+    refresh_below(queue, store, mb_request_at(store, slot)->LEFT);
+    refresh_below(queue, store, mb_request_at(store, slot)->RIGHT);
+    mb_ageing_refresh(store, slot, *queue->now_s);
+}
+
 // The tree is taken apart and put together again, by the keys that are there.
 static void order_again(mb_queue *queue, mb_request_store *store) {
-    uint32_t rest = MB_NONE;
-    for (uint32_t root; (root = queue->head) != MB_NONE; rest = root) {
-        tree_unlink(queue, store, root);
-        mb_request_at(store, root)->next = rest;
-    }
+    const uint32_t list = flatten(queue, store);
     if (queue->ageing == MB_AGEING_RATIO) queue->ordered_s = *queue->now_s;
-    while (rest != MB_NONE) {
-        const uint32_t slot = rest;
-        rest = mb_request_at(store, slot)->next;
-        tree_push(queue, store, slot);
-    }
+    build(queue, store, sort_list(queue, store, list));
+    if (queue->ageing == MB_AGEING_RATIO) refresh_below(queue, store, queue->head);
 }
 
 void mb_queue_settle(mb_queue *queue, mb_request_store *store) {

@@ -113,6 +113,7 @@ mb_request *mb_request_note(mb_request *request) {
     request->rest->noted = request->id + 1;
     request->rest->rank = 0;
     request->rest->expected = 0;
+    request->rest->served_from_s = request->rest->waited_from_s = 0;
     return request;
 }
 

@@ -9,34 +9,36 @@ typedef struct walk {
     mb_sim *sim;
     const mb_ranking *ranking;
     mb_ranked *ranked;
-    mb_candidate *heap; // first of all: who is to come, by (key, place)
+    mb_candidate *rest; // who is to come of the running and of a plain queue, in no order
     uint32_t count;
+    bool gathered;         // they have been looked up
+    double last;           // the largest key of the running
     mb_candidate *victims; // last of all: who runs here; made when first needed
     uint32_t victim_count;
     bool has_victims;
+    double behind;    // the keys of who makes room are larger
     uint32_t waiting; // the next of an ordered queue, or MB_NONE
     double left;      // the least that a row's key lacks to an edge
 } walk;
 
 // --- keys
 
-// The number of edges at or below the key.
-static uint32_t edges_below(const mb_ranking *ranking, double key) {
-    const double *from = ranking->edges;
-    for (uint32_t left = ranking->edge_count, half; left > 0; left -= half) {
-        half = (left + 1) / 2;
-        if (from[half - 1] <= key) from += half;
-    }
-    return (uint32_t)(from - ranking->edges);
+// Do they read what was generated?
+static bool progresses(mb_key by) {
+    return by == MB_KEY_PREDICTED_REMAINING || by == MB_KEY_EXPECTED_OUTPUT ||
+           by == MB_KEY_EXPECTED_REMAINING;
 }
 
 // The key, and what it lacks to the next edge (INFINITY: there is none that it comes to).
-static double key_of(const mb_ranking *ranking, const mb_request *request, double *left) {
+static inline double key_of(const mb_ranking *ranking, const mb_request *request, uint32_t generated,
+                            double *left) {
     double key = ranking->by == MB_KEY_RANK ? mb_request_rank(request) : mb_key_of(ranking->by, request);
     *left = INFINITY;
-    if (ranking->per_token != 0) key += ranking->per_token * request->generated;
+    if (ranking->per_token != 0) key += ranking->per_token * generated;
     if (ranking->edge_count == 0) return key;
-    const uint32_t below = edges_below(ranking, key);
+    uint32_t below = 0; // (levels are few, and most requests in the first)
+    while (below < ranking->edge_count && ranking->edges[below] <= key)
+        below++;
     if (below < ranking->edge_count && ranking->per_token > 0) *left = ranking->edges[below] - key;
     return below;
 }
@@ -69,9 +71,11 @@ static void make_heap(mb_candidate *heap, uint32_t count, bool last) {
         sift_down(heap, count, i, last);
 }
 
+// It stays in the array, behind the heap.
 static mb_candidate take_top(mb_candidate *heap, uint32_t *count, bool last) {
     const mb_candidate top = heap[0];
     heap[0] = heap[--*count];
+    heap[*count] = top;
     if (*count) sift_down(heap, *count, 0, last);
     return top;
 }
@@ -87,36 +91,41 @@ static bool make_room(mb_sim *sim, uint32_t count) {
     return true;
 }
 
-static void add_candidate(walk *w, uint32_t slot) {
-    const mb_request *request = mb_request_at(&w->sim->requests, slot);
-    mb_candidate *candidate = &w->heap[w->count];
-    *candidate = (mb_candidate){.slot = slot, .place = w->count++};
-    candidate->key = key_of(w->ranking, request, &candidate->left);
+static inline void add_candidate(walk *w, uint32_t slot, const mb_request *request, uint32_t generated) {
+    mb_candidate *candidate = &w->rest[w->count];
+    candidate->key = key_of(w->ranking, request, generated, &candidate->left);
+    candidate->slot = slot;
+    candidate->place = w->count++;
 }
 
 // The running that are not in the step, in order of admission, and those of a plain queue.
 static bool gather(walk *w) {
+    if (w->gathered) return true;
     mb_sim *sim = w->sim;
     mb_engine *engine = &sim->building->engine;
     const mb_queue *queue = &sim->queues[w->ranking->from];
     const bool plain = queue->order == MB_KEY_NONE;
     const uint32_t running = sim->by_steps ? mb_engine_running(engine) : 0;
     if (!make_room(sim, 2 * running + (plain ? queue->count : 0))) return false;
-    w->heap = sim->candidates + running; // in front of it there is room for the victims
+    w->gathered = true;
+    w->rest = sim->candidates + running; // in front of it there is room for the victims
     w->victims = sim->candidates;
+    const bool empty = running && mb_step_requests(sim) == 0, shows = progresses(w->ranking->by);
     for (uint32_t slot = running ? mb_engine_oldest(engine) : MB_NONE; slot != MB_NONE;) {
         mb_request *request = mb_request_at(&sim->requests, slot);
-        const uint32_t next = request->next;
-        if (!mb_engine_in_step(engine, slot) && !request->in_flight) { // those in a pipeline are elsewhere
-            mb_engine_show_progress(engine, request);
-            add_candidate(w, slot);
+        if ((empty || !mb_engine_in_step(engine, slot)) &&
+            !request->in_flight) { // (in a pipeline: elsewhere)
+            if (shows) mb_engine_show_progress(engine, request);
+            add_candidate(w, slot, request, request->generated + mb_engine_made(engine, request));
+            if (w->rest[w->count - 1].key > w->last) w->last = w->rest[w->count - 1].key;
         }
-        slot = next;
+        slot = request->next;
     }
     w->waiting = mb_queue_peek(queue, &sim->requests);
     if (!plain) return true;
     for (uint32_t slot = w->waiting; slot != MB_NONE; slot = mb_queue_after(queue, &sim->requests, slot))
-        add_candidate(w, slot);
+        add_candidate(w, slot, mb_request_at(&sim->requests, slot),
+                      mb_request_at(&sim->requests, slot)->generated);
     w->waiting = MB_NONE;
     return true;
 }
@@ -129,95 +138,74 @@ static bool may_be_cached(const mb_request *request) {
            (request->hold.left != MB_KV_NO_RUN || request->prefix_count || request->session);
 }
 
-// Is there surely room for those of the queue that come before the last of the running, beside all of these?
-static bool room_ahead(const walk *w, uint32_t running, double last) {
+// Is there surely room for those of the queue that come before the last of the running, beside all of these,
+// but for places?
+static bool room_ahead(const walk *w, uint32_t running) {
     const mb_sim *sim = w->sim;
     const mb_queue *queue = &sim->queues[w->ranking->from];
     uint32_t ahead = 0;
-    uint64_t tokens = 0, blocks = 0;
+    mb_joining others = {0};
     for (uint32_t slot = mb_queue_peek(queue, &sim->requests); slot != MB_NONE;
          slot = mb_queue_after(queue, &sim->requests, slot)) {
         const mb_request *request = mb_request_at(&sim->requests, slot);
-        if (request->key >= last) break;
-        if (++ahead > MOST_AHEAD || may_be_cached(request)) return false;
+        if (request->key >= w->last) break;
+        if (++ahead > MOST_AHEAD) return false;
         const uint64_t known = (uint64_t)request->prompt_tokens + request->generated;
-        tokens += known;
-        blocks += mb_engine_blocks_for(&sim->building->engine, known);
+        others.any = true;
+        others.blank |= may_be_cached(request);
+        others.tokens += known;
+        others.blocks += mb_engine_blocks_for(&sim->building->engine, known);
     }
-    return mb_engine_all_go_on(&sim->building->engine, ahead, tokens, blocks) &&
+    return mb_engine_all_go_on(&sim->building->engine, others) &&
            running + (uint64_t)ahead <= w->ranking->most;
 }
 
-// Where there is room for all that runs, and for all that waits in front of the last of it, the order of the
-// running makes no difference. True: they go on, and those that wait are the only candidates.
-static bool carry_all(walk *w) {
-    mb_sim *sim = w->sim;
+// Where nothing but places can be missing, for all that runs and all that waits in front of the last of it,
+// the order of the running makes no difference but for who makes room.
+static bool only_places_lack(walk *w, uint32_t running, bool *out_of_memory) {
+    const mb_sim *sim = w->sim;
     const mb_ranking *ranking = w->ranking;
-    mb_engine *engine = &sim->building->engine;
+    const mb_engine *engine = &sim->building->engine;
     const mb_queue *queue = &sim->queues[ranking->from];
-    const uint32_t running = sim->by_steps ? mb_engine_running(engine) : 0;
     if (running == 0 || running > ranking->most || mb_engine_in_flight(engine) ||
-        (queue->order == MB_KEY_NONE && queue->count) || !mb_engine_all_go_on(engine, 0, 0, 0))
+        (queue->order == MB_KEY_NONE && queue->count) || !mb_engine_all_go_on(engine, (mb_joining){0}))
         return false;
-    double last = -INFINITY, least = INFINITY;
     const bool asked = queue->count || (ranking->edge_count && ranking->per_token > 0);
-    for (uint32_t slot = asked ? mb_engine_oldest(engine) : MB_NONE; slot != MB_NONE;) {
-        mb_request *request = mb_request_at(&sim->requests, slot);
-        mb_engine_show_progress(engine, request);
-        double left;
-        const double key = key_of(ranking, request, &left);
-        if (key > last) last = key;
-        if (left < least) least = left;
-        slot = request->next;
-    }
-    if (!room_ahead(w, running, last)) return false;
-    w->ranked->rows = running;
-    w->left = least;
+    *out_of_memory = asked && !gather(w);
     w->waiting = mb_queue_peek(queue, &sim->requests);
-    uint32_t preempted;
-    mb_error ignored;
-    mb_step_carry(sim, (mb_carry_rule){0}, &preempted, &ignored); // nothing that could fail: there is room
-    return true;
+    return !*out_of_memory && room_ahead(w, running);
 }
 
-// --- in order
+// --- who makes room
 
-// The next candidate; false: there are no more.
-static bool next_candidate(walk *w, mb_candidate *next) {
-    mb_sim *sim = w->sim;
-    const mb_request *head = w->waiting == MB_NONE ? NULL : mb_request_at(&sim->requests, w->waiting);
-    if (w->count && !(head && head->key < w->heap[0].key)) {
-        *next = take_top(w->heap, &w->count, false);
-        return true;
+static bool was_set_aside(const walk *w, uint32_t slot) {
+    return mb_request_at(&w->sim->requests, slot)->rest->set_aside == w->sim->rankings;
+}
+
+// The last of those that run here and are not in the step, on top of the heap of victims; NULL: there are no
+// more. Those that were reached are not to be set aside.
+static const mb_candidate *last_running(walk *w) {
+    const mb_sim *sim = w->sim;
+    if (!w->has_victims) {
+        w->has_victims = true;
+        for (uint32_t i = 0; i < w->count; i++)
+            if (mb_request_at(&sim->requests, w->rest[i].slot)->phase == MB_PHASE_RUNNING &&
+                !mb_step_holds(sim, w->rest[i].slot))
+                w->victims[w->victim_count++] = w->rest[i];
+        make_heap(w->victims, w->victim_count, true);
     }
-    if (!head) return false;
-    *next = (mb_candidate){.slot = w->waiting};
-    key_of(w->ranking, head, &next->left);
-    w->waiting = mb_queue_after(&sim->queues[w->ranking->from], &sim->requests, w->waiting);
-    return true;
+    if (!w->victim_count || mb_step_holds(sim, w->victims[0].slot)) return NULL;
+    return &w->victims[0];
 }
 
 // The last that runs here behind `slot`; MB_NONE.
 static uint32_t next_victim(walk *w, uint32_t slot) {
-    const mb_sim *sim = w->sim;
-    if (!w->has_victims) {
-        w->has_victims = true;
-        uint32_t count = 0;
-        for (uint32_t i = 0; i < w->count; i++) // those that were reached are not to be set aside
-            if (mb_request_at(&sim->requests, w->heap[i].slot)->phase == MB_PHASE_RUNNING)
-                w->victims[count++] = w->heap[i];
-        w->victim_count = count;
-        make_heap(w->victims, count, true);
+    const mb_candidate *last = last_running(w);
+    if (!last || last->slot == slot || !(last->key > w->behind)) { // the walk is here
+        w->victim_count = 0;
+        return MB_NONE;
     }
-    while (w->victim_count) {
-        const uint32_t last = take_top(w->victims, &w->victim_count, true).slot;
-        const mb_request *request = mb_request_at(&sim->requests, last);
-        if (last == slot || request->rest->set_aside == sim->rankings || mb_step_holds(sim, last))
-            break; // the walk is here
-        return last;
-    }
-    w->victim_count = 0;
-    return MB_NONE;
+    return take_top(w->victims, &w->victim_count, true).slot;
 }
 
 static mb_status set_aside(walk *w, uint32_t slot, bool for_memory, mb_error *error) {
@@ -252,20 +240,135 @@ static mb_status add(walk *w, const mb_candidate *next, bool *full, mb_error *er
     return MB_OK;
 }
 
+// The first that waits; the next comes after it.
+static mb_status add_waiting(walk *w, bool *full, mb_error *error) {
+    mb_candidate next = {.slot = w->waiting};
+    const mb_request *request = mb_request_at(&w->sim->requests, next.slot);
+    key_of(w->ranking, request, request->generated, &next.left);
+    w->waiting = mb_queue_after(&w->sim->queues[w->ranking->from], &w->sim->requests, next.slot);
+    return was_set_aside(w, next.slot) ? MB_OK : add(w, &next, full, error);
+}
+
+// Where only places lack: who waits in front of the last of the running comes first, and then all that still
+// run go on.
+static mb_status carry_behind_those_ahead(walk *w, uint32_t running, bool *full, mb_error *error) {
+    mb_sim *sim = w->sim;
+    mb_status status = MB_OK;
+    while (status == MB_OK && !*full && w->waiting != MB_NONE) {
+        w->behind = mb_request_at(&sim->requests, w->waiting)->key;
+        if (w->has_victims) w->last = w->victim_count ? w->victims[0].key : -INFINITY;
+        if (!(w->behind < w->last)) break;
+        status = add_waiting(w, full, error);
+    }
+    w->behind = -INFINITY;
+    if (status != MB_OK) return status;
+    w->ranked->rows += running - w->ranked->preempted;
+    for (uint32_t i = 0; i < w->count && w->ranking->edge_count; i++)
+        if (w->rest[i].left < w->left && !was_set_aside(w, w->rest[i].slot)) w->left = w->rest[i].left;
+    w->count = 0;
+    uint32_t preempted;
+    return mb_step_carry(sim, (mb_carry_rule){0}, &preempted, error); // nobody: there is room
+}
+
+// --- those of the rest that come before the first that waits
+
+// They are put in front, and are the part that comes next.
+static uint32_t part_before(walk *w) {
+    if (w->waiting == MB_NONE) return w->count;
+    const double key = mb_request_at(&w->sim->requests, w->waiting)->key;
+    uint32_t part = 0;
+    for (uint32_t i = 0; i < w->count; i++)
+        if (w->rest[i].key <= key) {
+            const mb_candidate one = w->rest[i];
+            w->rest[i] = w->rest[part];
+            w->rest[part++] = one;
+        }
+    return part;
+}
+
+static mb_status add_in_order(walk *w, uint32_t part, bool *full, mb_error *error) {
+    mb_status status = MB_OK;
+    make_heap(w->rest, part, false);
+    while (status == MB_OK && !*full && part > 0 && w->ranked->rows < w->ranking->most) {
+        const mb_candidate next = take_top(w->rest, &part, false);
+        if (!was_set_aside(w, next.slot)) status = add(w, &next, full, error);
+    }
+    return status;
+}
+
+// Decodes need a block each or none. Where the part is nothing else, and there are rows and tokens for it:
+// true, and how many blocks.
+static bool only_decodes(const walk *w, uint32_t part, uint64_t *blocks) {
+    const mb_engine *engine = &w->sim->building->engine;
+    *blocks = 0;
+    if (!w->sim->by_steps || engine->pipeline || w->ranked->rows + (uint64_t)part > w->ranking->most ||
+        part > mb_build_budget_left(engine))
+        return false;
+    for (uint32_t i = 0; i < part; i++) {
+        mb_request *request = mb_request_at(&w->sim->requests, w->rest[i].slot);
+        if (request->phase == MB_PHASE_RUNNING && request->stage != MB_STAGE_PREFILL) {
+            mb_engine_show_progress(engine, request);
+            *blocks += mb_engine_lacks_block(engine, request);
+        } else if (request->rest->set_aside != w->sim->rankings)
+            return false;
+    }
+    return *blocks <= mb_engine_free_blocks(engine) || w->ranking->preempts;
+}
+
+// Their order makes a difference only for who makes room: the last that runs, as long as another of the part
+// lacks a block; if then only the last itself lacks one, it stays where it is, and nobody comes after it.
+static mb_status add_decodes(walk *w, uint32_t part, uint64_t blocks, bool *full, mb_error *error) {
+    mb_sim *sim = w->sim;
+    const mb_engine *engine = &sim->building->engine;
+    const double key = w->waiting == MB_NONE ? INFINITY : mb_request_at(&sim->requests, w->waiting)->key;
+    const mb_candidate *last;
+    uint32_t without = MB_NONE;
+    while (blocks > mb_engine_free_blocks(engine) && (last = last_running(w))) {
+        const mb_candidate one = *last;
+        const bool lacks =
+            one.key <= key && mb_engine_lacks_block(engine, mb_request_at(&sim->requests, one.slot));
+        blocks -= lacks;
+        if (lacks && blocks <= mb_engine_free_blocks(engine)) {
+            without = one.slot;
+            break;
+        }
+        take_top(w->victims, &w->victim_count, true);
+        const mb_status status = set_aside(w, one.slot, true, error);
+        if (status != MB_OK) return status;
+    }
+    mb_status status = MB_OK;
+    for (uint32_t i = 0; i < part && status == MB_OK; i++)
+        if (w->rest[i].slot != without && !was_set_aside(w, w->rest[i].slot))
+            status = add(w, &w->rest[i], full, error);
+    *full |= without != MB_NONE;
+    return status;
+}
+
 mb_status mb_step_rank(mb_sim *sim, const mb_ranking *ranking, mb_ranked *ranked, mb_error *error) {
     *ranked = (mb_ranked){0};
-    walk w = {.sim = sim, .ranking = ranking, .ranked = ranked, .left = INFINITY};
+    walk w = {.sim = sim, .ranking = ranking, .ranked = ranked};
+    w.left = INFINITY;
+    w.last = w.behind = -INFINITY;
     sim->rankings++;
-    if (!carry_all(&w)) {
-        if (!gather(&w)) return mb_fail_memory(error);
-        make_heap(w.heap, w.count, false);
-    }
-    bool full = false;
+    const uint32_t running = sim->by_steps ? mb_engine_running(&sim->building->engine) : 0;
+    bool full = false, out_of_memory = false;
     mb_status status = MB_OK;
-    mb_candidate next;
-    while (status == MB_OK && !full && ranked->rows < ranking->most && next_candidate(&w, &next))
-        if (mb_request_at(&sim->requests, next.slot)->rest->set_aside != sim->rankings)
-            status = add(&w, &next, &full, error);
+    if (only_places_lack(&w, running, &out_of_memory))
+        status = carry_behind_those_ahead(&w, running, &full, error);
+    else if (out_of_memory || !gather(&w))
+        return mb_fail_memory(error);
+    while (status == MB_OK && !full && ranked->rows < ranking->most) {
+        const uint32_t part = part_before(&w);
+        uint64_t blocks;
+        if (only_decodes(&w, part, &blocks))
+            status = add_decodes(&w, part, blocks, &full, error);
+        else
+            status = add_in_order(&w, part, &full, error);
+        if (part) w.rest += part;
+        w.count -= part;
+        if (w.waiting == MB_NONE) break;
+        if (status == MB_OK && !full && ranked->rows < ranking->most) status = add_waiting(&w, &full, error);
+    }
     const double steps = isinf(w.left) ? 0 : ceil(w.left / ranking->per_token);
     ranked->steps = steps < 0x1p62 ? (uint64_t)steps : 0;
     return status;

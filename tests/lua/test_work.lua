@@ -20,6 +20,9 @@ return scenario {
 -- What is called, in the 300th arrival; what is made before the first.
 local CALLS = {
   { "queue:reorder", "keyed:reorder()" },
+  { "queue:starved", "plain:starved(1e9)" },
+  { "sim:rank of a queue", "self.sim:rank(keyed, 1)" },
+  { "sim:rank of a list", "self.sim:rank(list, 1)" },
   { "queue:peek_back, by the ratio of ages", "aged:peek_back()" },
   { "queue:wait_estimate", "plain:wait_estimate()" },
   { "queue:wait_estimate of one that waits", "plain:wait_estimate(plain:peek_back())" },

@@ -56,6 +56,16 @@ local CHANGES = {
     local list = asker.draw() < 0.3 and { 3, asker.draw() * 30, 60 }
     pick(asker.draw, asker.sim.replicas):foresee(list or asker.draw())
   end,
+  function(asker) -- ranks of all in a queue, all that run somewhere, all in the system
+    local whom = ({ pick(asker.draw, asker.queues), pick(asker.draw, asker.sim.replicas), asker.requests })[
+      1 + math.floor(asker.draw() * 3)]
+    local by = ({ "predicted_output", "expected_remaining", "qoe_gain", 9 * asker.draw() })[1 + math.floor(asker.draw() * 4)]
+    asker.sim:rank(whom, by, by == "qoe_gain" and { horizon = 1, speed = 30 } or nil)
+  end,
+  function(asker)
+    local req = #asker.requests > 0 and pick(asker.draw, asker.requests)
+    if req then req:clock(asker.draw(), asker.draw()) end
+  end,
   function(asker) pick(asker.draw, asker.sim.replicas).max_requests = 1 + math.floor(asker.draw() * 9) end,
   function(asker) pick(asker.draw, asker.sim.replicas).token_budget = 4 + math.floor(asker.draw() * 60) end,
   function(asker) pick(asker.draw, asker.sim.replicas).watermark = asker.draw() * 0.05 end,

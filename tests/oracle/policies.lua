@@ -121,6 +121,114 @@ return P
   end]]), "which draws one that is longer, in at most eight tries")
 end
 
+-- sim:rank, req:qoe_gain, queue:starved and req:clock are what policies had to do in Lua, request by request.
+do
+  local load = "synthetic { arrivals = arrivals.gamma{ rate = 20, cv = 3 }, prompt = lengths.uniform(1, 40), "
+    .. "output = lengths.uniform(1, 30), limit = 200 }"
+  local function ends(look)
+    write("worth.lua", ([[
+local P = {}
+local of = { horizon = 0.5, speed = 100, ttft = 0.05 }
+local function gain(req, now)
+  local first, done = req:first_token_at(), req:generated()
+  local ahead = first and math.max(first + done / 100 - now, 0) or 0
+  local expected = now + 0.5 - req.arrival - 0.05
+  if ahead >= 0.5 or expected <= 0 then return 0 end
+  return math.min((0.5 - ahead) / expected, 1) ^ 2
+end
+local function starves(req)
+  req.user = req.user or { 0, 0 }
+  local waited, served = req:waited() - req.user[1], req:attained() - req.user[2]
+  return waited >= 0.1 and served > 0 and waited >= 2 * served
+end
+function P:init()
+  self.queue = self.sim:queue{ by = "rank" }
+  self.sim:every(0.0625, function() self:look(self.sim, self.queue) end)
+end
+function P:arrive(req)
+  req:rank(req.predicted_output)
+  self.queue:push(req)
+end
+function P:look(sim, queue) %s end
+function P:finish(req) if req.user then req.user.gone = true end end
+function P:schedule(_, step) step:rank{ from = self.queue, preempt = "recompute" } end
+return P
+]]):format(look))
+    local rows, list = run(folder .. "/worth.lua", "", "kv_block = 2, kv_blocks = 130, max_requests = 20", load, nil, nil,
+      "worth")
+    for i = 0, 199 do list[#list + 1] = rows[i].end_s end
+    return table.concat(list, " ")
+  end
+  local none = ends ""
+  local gains = ends [[sim:rank(queue, "qoe_gain", of) sim:rank(sim.replicas[1], "qoe_gain", of)]]
+  tap.ok(gains == ends [[
+    local now = sim.now
+    for req in queue:each() do req:rank(-gain(req, now) / (req.prompt_tokens + req:generated())) end
+    queue:reorder()
+    for req in sim.replicas[1]:each_running() do req:rank(-gain(req, now) / (req.prompt_tokens + req:generated())) end
+  ]], "sim:rank by qoe_gain, of a queue and of a replica")
+  local starved = ends [[
+    local list = queue:starved(0.1, 2)
+    for _, req in ipairs(list) do req:clock(0, 0) end
+    sim:rank(list, "arrival") sim:after(0.3, function() sim:rank(list, "predicted_output") end)
+  ]]
+  tap.ok(starved == ends [[
+    local list = {}
+    for req in queue:each() do if starves(req) then list[#list + 1] = req end end
+    for _, req in ipairs(list) do
+      req.user[1], req.user[2] = req:waited(), req:attained()
+      req:rank(req.arrival)
+      queue:push(req)
+    end
+    sim:after(0.3, function()
+      for _, req in ipairs(list) do
+        if not req.user.gone then
+          req:rank(req.predicted_output)
+          if queue:remove(req) then queue:push(req) end
+        end
+      end
+    end)
+  ]], "queue:starved, and sim:rank of a list")
+  tap.ok(gains ~= none and starved ~= none and gains ~= starved, "which makes a difference")
+
+  -- A's tokens come at 12, 23, 34 and 45 ms; B waits since 1 ms for A's place. At 50 ms A's reader has text for 0.012 + 4 / 10
+  -- - 0.05 = 0.362 s.
+  write("gain.lua", [[
+local P = {}
+function P:arrive(req)
+  self[req.id] = req
+  self.sim.queue:push(req)
+end
+function P:init()
+  self.sim:after(0.05, function()
+    local a, b = self[0], self[1]
+    local function is(got, expected, what)
+      if math.abs(got - expected) > 1e-12 then error(what .. ": " .. got .. ", not " .. expected) end
+    end
+    is(a:qoe_gain{ horizon = 2, speed = 10, ttft = 0 }, (1.638 / 2.05) ^ 2, "reads on")
+    is(b:qoe_gain{ horizon = 2, speed = 10, ttft = 0 }, (2 / 2.049) ^ 2, "waits")
+    is(a:qoe_gain{ horizon = 2, speed = 10, ttft = 1 }, 1, "no more than all")
+    is(a:qoe_gain{ horizon = 0.3, speed = 10, ttft = 0 }, 0, "has enough to read")
+    is(b:qoe_gain{ horizon = 2, speed = 10, ttft = 5 }, 0, "need not be there")
+    self.sim:rank({ a, b }, "qoe_gain", { horizon = 2, speed = 10 })
+    is(a:rank(), -(1.638 / 2.05) ^ 2 / 6, "per token")
+    is(b:rank(), -(2 / 2.049) ^ 2 / 4, "per token, waits")
+    local served, waited = b:clock()
+    is(served, 0, "served") is(waited, 0.049, "waited")
+    b:clock(1, 2)
+    served, waited = b:clock()
+    is(served, 1, "set") is(waited, 2, "set")
+    is(#self.sim.queue:starved(2, 2), 1, "just starved") is(#self.sim.queue:starved(2.01), 0, "not yet")
+    is(#self.sim.queue:starved(0, 2.01), 0, "served too much")
+  end)
+end
+function P:schedule(_, step) if step:carry() == 0 then step:admit(self.sim.queue) end end
+return P
+]])
+  local rows = run(folder .. "/gain.lua", "", limited(1), trace{ { 0, 2, 9 }, { 1, 4, 2 } }, nil, nil, "gain")
+  tap.ok(rows and rows[1] and rows[1].end_s, "gains by hand, per token of context, and clocks", rows)
+end
+
 -- step:rank is the same by a key and by a function, and, where no two are equal, in an ordered queue and in a plain one.
 do
   local load = "synthetic { arrivals = arrivals.gamma{ rate = 20, cv = 3 }, prompt = lengths.uniform(1, 40), "

@@ -94,6 +94,13 @@ local QUESTIONS = {
     mean_prompt = function(queue) return queue.mean_prompt end,
     mean_predicted = function(queue) return queue.mean_predicted end,
     wait = function(queue) return may.wait and queue:wait_estimate() or nil end,
+    starved = function(queue, draw)
+      local list, at = queue:starved(draw() < 0.5 and 0 or 0.3 * draw(), draw() < 0.5 and draw() or nil), 0
+      return all(function()
+        at = at + 1
+        return list[at]
+      end, function(req) return req end)
+    end,
     peek = function(queue) return queue:peek() end,
     last = function(queue) return queue:peek_back() end,
     each = function(queue) return all(queue:each(), function(req) return req end) end,
@@ -124,6 +131,12 @@ local QUESTIONS = {
         + number(slo.qoe and slo.qoe.speed)
     end,
     max_output = function(req) return req.max_output end,
+    rank = function(req) return req:rank() end,
+    clock = function(req)
+      local served, waited = req:clock()
+      return served + 3 * waited
+    end,
+    gain = function(req, draw) return req:qoe_gain{ horizon = 0.001 + draw(), speed = 30, ttft = draw() } end,
     predict = function(req, draw)
       local what = ({ "output", "low", "high" })[1 + math.floor(draw() * 4)]
       return req:predict(what or 0.01 + 0.98 * draw())

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+// What requests are worth, of many at once: sim:rank(whom, by), queue:starved(seconds, ratio), and of one:
+// req:qoe_gain{ ... }, req:clock().
+#include "policy/views.h"
+#include "sim/news.h"
+#include "sim/waiting.h"
+
+#include <math.h>
+#include <string.h>
+
+// What a rank is set to.
+typedef struct appraisal {
+    bool is_number, of_gain;
+    double number;
+    mb_key key;
+    double horizon_s;
+    mb_reader reader; // of whom the scenario knows none; its speed 0: nobody
+} appraisal;
+
+// --- the gain in quality of experience
+
+static double read_option(lua_State *L, int options, const char *call, const char *name, double otherwise) {
+    lua_getfield(L, options, name);
+    const double value = lua_isnil(L, -1)                 ? otherwise
+                         : lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1)
+                                                          : (double)NAN;
+    if (!(value >= 0 && value < HUGE_VAL)) luaL_error(L, "%s: %s must be a number of at least 0", call, name);
+    lua_pop(L, 1);
+    return value;
+}
+
+static void read_gain(lua_State *L, int options, const char *call, appraisal *by) {
+    static const char *const known[] = {"horizon", "speed", "ttft", NULL};
+    luaL_checktype(L, options, LUA_TTABLE);
+    mb_view_check_options(L, options, call, known);
+    by->of_gain = true;
+    by->horizon_s = read_option(L, options, call, "horizon", 0);
+    if (!(by->horizon_s > 0)) luaL_error(L, "%s: horizon, in seconds, must be above 0", call);
+    by->reader.speed = read_option(L, options, call, "speed", 0);
+    by->reader.ttft_s = read_option(L, options, call, "ttft", 0);
+}
+
+static double gain_of(lua_State *L, const appraisal *by, uint32_t slot, uint32_t generated) {
+    const mb_sim *sim = mb_host_of(L)->sim;
+    const mb_sim_config *config = sim->config;
+    const mb_request *request = mb_request_at(&sim->requests, slot);
+    const mb_reader *reader = request->class_index < config->class_count
+                                  ? &config->classes[request->class_index].reader
+                                  : &config->reader;
+    if (!(reader->speed > 0)) reader = &by->reader;
+    if (!(reader->speed > 0))
+        luaL_error(L,
+                   "qoe_gain: nothing is known of who reads request %d; give speed, in tokens/s, and ttft "
+                   "here, or qoe in the scenario",
+                   (int)request->id);
+    const mb_read_so_far so_far = {.arrival_s = request->arrival_s,
+                                   .first_token_s = mb_request_first_token(sim, request),
+                                   .tokens = generated};
+    return mb_reader_gain(reader, &so_far, sim->now_s, by->horizon_s);
+}
+
+int mb_qoe_gain_call(lua_State *L) {
+    const uint32_t slot = mb_request_view_check(L, 1);
+    appraisal by = {0};
+    read_gain(L, 2, "req:qoe_gain", &by);
+    uint32_t computed, generated;
+    mb_request_progress(mb_host_of(L)->sim, slot, &computed, &generated);
+    lua_pushnumber(L, gain_of(L, &by, slot, generated));
+    return 1;
+}
+
+// --- ranks
+
+static double worth(lua_State *L, const appraisal *by, uint32_t slot) {
+    mb_sim *sim = mb_host_of(L)->sim;
+    if (by->is_number) return by->number;
+    uint32_t computed, generated;
+    mb_request_progress(sim, slot, &computed, &generated);
+    const mb_request *request = mb_request_at(&sim->requests, slot);
+    if (!by->of_gain) return mb_key_of(by->key, request);
+    return -gain_of(L, by, slot, generated) / ((double)request->prompt_tokens + generated);
+}
+
+static void set_rank(lua_State *L, const appraisal *by, uint32_t slot) {
+    mb_request_note(mb_request_at(&mb_host_of(L)->sim->requests, slot))->rest->rank = worth(L, by, slot);
+}
+
+static void rank_queue(lua_State *L, const appraisal *by, uint32_t index) {
+    mb_sim *sim = mb_host_of(L)->sim;
+    mb_queue *queue = &sim->queues[index];
+    mb_host_work(L, 1 + queue->count);
+    mb_queue_settle(queue, &sim->requests);
+    for (uint32_t slot = mb_queue_peek(queue, &sim->requests); slot != MB_NONE;
+         slot = mb_queue_after(queue, &sim->requests, slot))
+        set_rank(L, by, slot);
+    if (queue->order != MB_KEY_RANK) return;
+    mb_queue_reorder(queue, &sim->requests);
+    if (!sim->building) mb_sim_reordered(sim, index);
+}
+
+static void rank_running(lua_State *L, const appraisal *by, uint32_t index) {
+    mb_sim *sim = mb_host_of(L)->sim;
+    mb_engine *engine = &sim->replicas[index]->engine;
+    mb_host_work(L, 1 + mb_engine_running(engine));
+    if (!engine->stepper) {
+        for (uint32_t i = 0; i < engine->count; i++)
+            if (mb_request_at(&sim->requests, engine->batch[i])->phase == MB_PHASE_RUNNING)
+                set_rank(L, by, engine->batch[i]);
+        return;
+    }
+    mb_engine_settle(engine);
+    for (uint32_t slot = mb_engine_oldest(engine); slot != MB_NONE;
+         slot = mb_request_at(&sim->requests, slot)->next)
+        set_rank(L, by, slot);
+}
+
+// One that waits in a queue by rank takes its new place.
+static void rank_one(lua_State *L, const appraisal *by, uint32_t slot) {
+    mb_sim *sim = mb_host_of(L)->sim;
+    set_rank(L, by, slot);
+    const uint32_t queue = mb_request_at(&sim->requests, slot)->queue;
+    if (queue == MB_NONE || sim->queues[queue].order != MB_KEY_RANK) return;
+    mb_queue_remove(&sim->queues[queue], &sim->requests, slot);
+    mb_sim_push(sim, queue, slot, false);
+}
+
+// A request's table, or a list of such, where those that have left are passed over.
+static void rank_listed(lua_State *L, const appraisal *by) {
+    lua_rawgeti(L, 2, 1);
+    const bool one = lua_type(L, -1) == LUA_TNUMBER;
+    lua_pop(L, 1);
+    if (one) {
+        rank_one(L, by, mb_request_view_check(L, 2));
+        return;
+    }
+    const int count = (int)lua_rawlen(L, 2);
+    mb_host_work(L, (uint64_t)count);
+    for (int i = 1; i <= count; i++) {
+        lua_rawgeti(L, 2, i);
+        const uint32_t slot = mb_request_view_find(L, lua_gettop(L));
+        if (slot != MB_NONE) rank_one(L, by, slot);
+        lua_pop(L, 1);
+    }
+}
+
+static appraisal read_appraisal(lua_State *L) {
+    appraisal by = {0};
+    if (lua_type(L, 3) == LUA_TNUMBER) {
+        by.is_number = true;
+        by.number = lua_tonumber(L, 3);
+        if (isnan(by.number)) luaL_error(L, "sim:rank: the rank is NaN");
+        return by;
+    }
+    const char *name = lua_type(L, 3) == LUA_TSTRING ? lua_tostring(L, 3) : luaL_typename(L, 3);
+    if (strcmp(name, "qoe_gain") == 0) {
+        read_gain(L, 4, "sim:rank", &by);
+        return by;
+    }
+    by.key = lua_type(L, 3) == LUA_TSTRING ? mb_key_from_name(name) : MB_KEY_COUNT;
+    if (by.key == MB_KEY_COUNT)
+        luaL_error(L,
+                   "sim:rank: by = %s is unknown; expected a number, \"qoe_gain\" or a key that queues are "
+                   "ordered by",
+                   name);
+    if (by.key == MB_KEY_OUTPUT_TOKENS && !mb_host_of(L)->oracle)
+        luaL_error(L, "sim:rank: by = \"output_tokens\" needs oracle = true in the scenario");
+    return by;
+}
+
+int mb_rank_all_call(lua_State *L) {
+    mb_sim_view_going(L, "sim:rank");
+    mb_host_check_fence(L, MB_FENCE_ALL, "sim:rank");
+    const appraisal by = read_appraisal(L);
+    const mb_view *view = lua_touserdata(L, 2);
+    if (lua_istable(L, 2))
+        rank_listed(L, &by);
+    else if (view && view->kind == MB_VIEW_QUEUE)
+        rank_queue(L, &by, view->index);
+    else
+        rank_running(L, &by, mb_view_check(L, 2, MB_VIEW_REPLICA)->index);
+    return 0;
+}
+
+// --- clocks
+
+static double served_of(const mb_sim *sim, const mb_request *request) {
+    const bool noted = request->rest->noted == request->id + 1;
+    return mb_request_attained(sim, request) - (noted ? request->rest->served_from_s : 0);
+}
+
+static double waited_of(const mb_sim *sim, const mb_request *request) {
+    const bool noted = request->rest->noted == request->id + 1;
+    return mb_request_waited(sim, request) - (noted ? request->rest->waited_from_s : 0);
+}
+
+// clock(): what it was served and what it waited, in s, by clocks that clock(served, waited) sets.
+int mb_clock_call(lua_State *L) {
+    const mb_sim *sim = mb_host_of(L)->sim;
+    mb_request *request = mb_request_at(&sim->requests, mb_request_view_check(L, 1));
+    if (lua_gettop(L) == 1) {
+        lua_pushnumber(L, served_of(sim, request));
+        lua_pushnumber(L, waited_of(sim, request));
+        return 2;
+    }
+    const lua_Number served = luaL_checknumber(L, 2), waited = luaL_checknumber(L, 3);
+    if (!(fabs(served) < HUGE_VAL && fabs(waited) < HUGE_VAL))
+        return luaL_error(L, "req:clock: expected two numbers of seconds");
+    mb_host_check_fence(L, MB_FENCE_ALL, "req:clock");
+    mb_request_note(request)->rest->served_from_s = mb_request_attained(sim, request) - served;
+    request->rest->waited_from_s = mb_request_waited(sim, request) - waited;
+    return 0;
+}
+
+// starved(seconds [, ratio]): a list, in order, of those in it who waited at least so long by their clocks
+// and, with `ratio`, at least so many times as long as they were served, if they were.
+int mb_starved_call(lua_State *L) {
+    mb_host *host = mb_host_of(L);
+    mb_sim *sim = host->sim;
+    mb_queue *queue = &sim->queues[mb_view_check(L, 1, MB_VIEW_QUEUE)->index];
+    const lua_Number seconds = luaL_checknumber(L, 2), ratio = luaL_optnumber(L, 3, 0);
+    if (!(seconds >= 0 && ratio >= 0)) return luaL_error(L, "queue:starved: expected numbers of at least 0");
+    mb_host_work(L, 1 + queue->count);
+    mb_queue_settle(queue, &sim->requests);
+    lua_newtable(L);
+    int found = 0;
+    for (uint32_t slot = mb_queue_peek(queue, &sim->requests); slot != MB_NONE;
+         slot = mb_queue_after(queue, &sim->requests, slot)) {
+        const mb_request *request = mb_request_at(&sim->requests, slot);
+        const double waited = waited_of(sim, request);
+        if (waited < seconds) continue;
+        const double served = ratio > 0 ? served_of(sim, request) : 0;
+        if (ratio > 0 && !(served > 0 && waited >= ratio * served)) continue;
+        mb_request_view_push(host, slot);
+        lua_rawseti(L, -2, ++found);
+    }
+    return 1;
+}
