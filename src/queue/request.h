@@ -44,9 +44,9 @@ typedef struct mb_request_rest {
     // here
     uint64_t noted;
     double rank;
-    uint32_t expected;  // tokens of the whole output; 0: what was predicted
+    uint32_t expected;                   // tokens of the whole output; 0: what was predicted
     double served_from_s, waited_from_s; // its clocks count what it ran and waited beyond these
-    uint64_t set_aside; // by ranking number ... of the simulation
+    uint64_t set_aside;                  // by ranking number ... of the simulation
     // --- of workloads that say it
     uint32_t max_output; // the caller's bound on the output; 0: none
     uint64_t noise;      // of its predictions

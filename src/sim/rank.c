@@ -156,8 +156,9 @@ static bool room_ahead(const walk *w, uint32_t running) {
         others.tokens += known;
         others.blocks += mb_engine_blocks_for(&sim->building->engine, known);
     }
-    return mb_engine_all_go_on(&sim->building->engine, others) &&
-           running + (uint64_t)ahead <= w->ranking->most;
+    const mb_engine *engine = &sim->building->engine;
+    return mb_engine_all_go_on(engine, others) && running + (uint64_t)ahead <= w->ranking->most &&
+           (w->ranking->preempts || running + (uint64_t)ahead <= engine->max_requests);
 }
 
 // Where nothing but places can be missing, for all that runs and all that waits in front of the last of it,
