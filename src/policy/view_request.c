@@ -3,6 +3,7 @@
 // never change are fields, each put there when it is first read: most policies read few of them, and a router
 // often none. Facts that change are methods, which check the handle.
 #include "policy/views.h"
+#include "sim/life.h"
 
 #include "base/strbuf.h"
 #include "engine/peak.h"
@@ -130,12 +131,6 @@ static const mb_request *check(lua_State *L) {
     return mb_request_at(&mb_host_of(L)->sim->requests, mb_request_view_check(L, 1));
 }
 
-double mb_request_waited(const mb_sim *sim, const mb_request *request) {
-    const bool waits = request->phase == MB_PHASE_WAITING;
-    if (sim->by_steps) return request->waited_s + (waits ? sim->now_s - request->since_s : 0);
-    return (waits ? sim->now_s : request->start_s) - request->arrival_s;
-}
-
 static int waited(lua_State *L) {
     lua_pushnumber(L, mb_request_waited(mb_host_of(L)->sim, check(L)));
     return 1;
@@ -177,23 +172,9 @@ static int failures(lua_State *L) {
     return 1;
 }
 
-double mb_request_attained(const mb_sim *sim, const mb_request *request) {
-    const bool running = request->phase == MB_PHASE_RUNNING;
-    if (sim->by_steps) return request->attained_s + (running ? sim->now_s - request->since_s : 0);
-    return running ? sim->now_s - request->start_s : 0;
-}
-
 static int attained(lua_State *L) {
     lua_pushnumber(L, mb_request_attained(mb_host_of(L)->sim, check(L)));
     return 1;
-}
-
-double mb_request_first_token(const mb_sim *sim, const mb_request *request) {
-    if (sim->by_steps) return request->first_token_s;
-    if (request->phase != MB_PHASE_RUNNING) return NAN;
-    const mb_replica *replica = sim->replicas[request->replica];
-    const double at_s = replica->engine.start_s + replica->engine.time.first_token_s;
-    return replica->busy && at_s <= sim->now_s ? at_s : (double)NAN;
 }
 
 static int first_token_at(lua_State *L) {
@@ -252,6 +233,60 @@ static int rank(lua_State *L) {
     mb_host_check_fence(L, MB_FENCE_ALL, "req:rank");
     mb_request_note(request)->rest->rank = number;
     return 0;
+}
+
+// clock(): what it was served and what it waited, in s, by clocks that clock(served, waited) sets.
+static int set_clock(lua_State *L) {
+    const mb_sim *sim = mb_host_of(L)->sim;
+    mb_request *request = mb_request_at(&sim->requests, mb_request_view_check(L, 1));
+    if (lua_gettop(L) == 1) {
+        lua_pushnumber(L, mb_request_clock_served(sim, request));
+        lua_pushnumber(L, mb_request_clock_waited(sim, request));
+        return 2;
+    }
+    const lua_Number served = luaL_checknumber(L, 2), waited_s = luaL_checknumber(L, 3);
+    if (!(fabs(served) < HUGE_VAL && fabs(waited_s) < HUGE_VAL))
+        return luaL_error(L, "req:clock: expected two numbers of seconds");
+    mb_host_check_fence(L, MB_FENCE_ALL, "req:clock");
+    mb_request_set_clocks(sim, request, served, waited_s);
+    return 0;
+}
+
+static double read_option(lua_State *L, int options, const char *call, const char *name) {
+    lua_getfield(L, options, name);
+    const double value = lua_isnil(L, -1) ? 0 : lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : -1;
+    if (!(value >= 0 && value < HUGE_VAL)) luaL_error(L, "%s: %s must be a number of at least 0", call, name);
+    lua_pop(L, 1);
+    return value;
+}
+
+mb_gain_asked mb_gain_read(lua_State *L, int options, const char *call) {
+    static const char *const known[] = {"horizon", "speed", "ttft", NULL};
+    luaL_checktype(L, options, LUA_TTABLE);
+    mb_view_check_options(L, options, call, known);
+    const mb_gain_asked asked = {.horizon_s = read_option(L, options, call, "horizon"),
+                                 .other.speed = read_option(L, options, call, "speed"),
+                                 .other.ttft_s = read_option(L, options, call, "ttft")};
+    if (!(asked.horizon_s > 0)) luaL_error(L, "%s: horizon, in seconds, must be above 0", call);
+    return asked;
+}
+
+double mb_gain_of(lua_State *L, const mb_gain_asked *asked, uint32_t slot) {
+    mb_sim *sim = mb_host_of(L)->sim;
+    const double gain = mb_request_gain(sim, slot, asked->horizon_s, &asked->other);
+    if (isnan(gain))
+        luaL_error(L,
+                   "qoe_gain: nothing is known of who reads request %d; give speed, in tokens/s, and ttft "
+                   "here, or qoe in the scenario",
+                   (int)mb_request_at(&sim->requests, slot)->id);
+    return gain;
+}
+
+static int qoe_gain(lua_State *L) {
+    const uint32_t slot = mb_request_view_check(L, 1);
+    const mb_gain_asked asked = mb_gain_read(L, 2, "req:qoe_gain");
+    lua_pushnumber(L, mb_gain_of(L, &asked, slot));
+    return 1;
 }
 
 static mb_saying read_saying(lua_State *L, double *quantile) {
@@ -433,8 +468,8 @@ void mb_request_views_open(lua_State *L) {
                                        {"expect", expect},
                                        {"rank", rank},
                                        {"predict", predict},
-                                       {"clock", mb_clock_call},
-                                       {"qoe_gain", mb_qoe_gain_call}};
+                                       {"clock", set_clock},
+                                       {"qoe_gain", qoe_gain}};
     lua_newtable(L);
     lua_newtable(L);
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What requests are worth, of many at once: sim:rank(whom, by), queue:starved(seconds, ratio), and of one:
-// req:qoe_gain{ ... }, req:clock().
+// What requests are worth, of many at once: sim:rank(whom, by), queue:starved(seconds, ratio).
 #include "policy/views.h"
+#include "sim/life.h"
 #include "sim/news.h"
 #include "sim/waiting.h"
 
@@ -13,61 +13,8 @@ typedef struct appraisal {
     bool is_number, of_gain;
     double number;
     mb_key key;
-    double horizon_s;
-    mb_reader reader; // of whom the scenario knows none; its speed 0: nobody
+    mb_gain_asked gain;
 } appraisal;
-
-// --- the gain in quality of experience
-
-static double read_option(lua_State *L, int options, const char *call, const char *name, double otherwise) {
-    lua_getfield(L, options, name);
-    const double value = lua_isnil(L, -1)                 ? otherwise
-                         : lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1)
-                                                          : (double)NAN;
-    if (!(value >= 0 && value < HUGE_VAL)) luaL_error(L, "%s: %s must be a number of at least 0", call, name);
-    lua_pop(L, 1);
-    return value;
-}
-
-static void read_gain(lua_State *L, int options, const char *call, appraisal *by) {
-    static const char *const known[] = {"horizon", "speed", "ttft", NULL};
-    luaL_checktype(L, options, LUA_TTABLE);
-    mb_view_check_options(L, options, call, known);
-    by->of_gain = true;
-    by->horizon_s = read_option(L, options, call, "horizon", 0);
-    if (!(by->horizon_s > 0)) luaL_error(L, "%s: horizon, in seconds, must be above 0", call);
-    by->reader.speed = read_option(L, options, call, "speed", 0);
-    by->reader.ttft_s = read_option(L, options, call, "ttft", 0);
-}
-
-static double gain_of(lua_State *L, const appraisal *by, uint32_t slot, uint32_t generated) {
-    const mb_sim *sim = mb_host_of(L)->sim;
-    const mb_sim_config *config = sim->config;
-    const mb_request *request = mb_request_at(&sim->requests, slot);
-    const mb_reader *reader = request->class_index < config->class_count
-                                  ? &config->classes[request->class_index].reader
-                                  : &config->reader;
-    if (!(reader->speed > 0)) reader = &by->reader;
-    if (!(reader->speed > 0))
-        luaL_error(L,
-                   "qoe_gain: nothing is known of who reads request %d; give speed, in tokens/s, and ttft "
-                   "here, or qoe in the scenario",
-                   (int)request->id);
-    const mb_read_so_far so_far = {.arrival_s = request->arrival_s,
-                                   .first_token_s = mb_request_first_token(sim, request),
-                                   .tokens = generated};
-    return mb_reader_gain(reader, &so_far, sim->now_s, by->horizon_s);
-}
-
-int mb_qoe_gain_call(lua_State *L) {
-    const uint32_t slot = mb_request_view_check(L, 1);
-    appraisal by = {0};
-    read_gain(L, 2, "req:qoe_gain", &by);
-    uint32_t computed, generated;
-    mb_request_progress(mb_host_of(L)->sim, slot, &computed, &generated);
-    lua_pushnumber(L, gain_of(L, &by, slot, generated));
-    return 1;
-}
 
 // --- ranks
 
@@ -78,7 +25,7 @@ static double worth(lua_State *L, const appraisal *by, uint32_t slot) {
     mb_request_progress(sim, slot, &computed, &generated);
     const mb_request *request = mb_request_at(&sim->requests, slot);
     if (!by->of_gain) return mb_key_of(by->key, request);
-    return -gain_of(L, by, slot, generated) / ((double)request->prompt_tokens + generated);
+    return -mb_gain_of(L, &by->gain, slot) / ((double)request->prompt_tokens + generated);
 }
 
 static void set_rank(lua_State *L, const appraisal *by, uint32_t slot) {
@@ -153,7 +100,8 @@ static appraisal read_appraisal(lua_State *L) {
     }
     const char *name = lua_type(L, 3) == LUA_TSTRING ? lua_tostring(L, 3) : luaL_typename(L, 3);
     if (strcmp(name, "qoe_gain") == 0) {
-        read_gain(L, 4, "sim:rank", &by);
+        by.of_gain = true;
+        by.gain = mb_gain_read(L, 4, "sim:rank");
         return by;
     }
     by.key = lua_type(L, 3) == LUA_TSTRING ? mb_key_from_name(name) : MB_KEY_COUNT;
@@ -183,34 +131,6 @@ int mb_rank_all_call(lua_State *L) {
 
 // --- clocks
 
-static double served_of(const mb_sim *sim, const mb_request *request) {
-    const bool noted = request->rest->noted == request->id + 1;
-    return mb_request_attained(sim, request) - (noted ? request->rest->served_from_s : 0);
-}
-
-static double waited_of(const mb_sim *sim, const mb_request *request) {
-    const bool noted = request->rest->noted == request->id + 1;
-    return mb_request_waited(sim, request) - (noted ? request->rest->waited_from_s : 0);
-}
-
-// clock(): what it was served and what it waited, in s, by clocks that clock(served, waited) sets.
-int mb_clock_call(lua_State *L) {
-    const mb_sim *sim = mb_host_of(L)->sim;
-    mb_request *request = mb_request_at(&sim->requests, mb_request_view_check(L, 1));
-    if (lua_gettop(L) == 1) {
-        lua_pushnumber(L, served_of(sim, request));
-        lua_pushnumber(L, waited_of(sim, request));
-        return 2;
-    }
-    const lua_Number served = luaL_checknumber(L, 2), waited = luaL_checknumber(L, 3);
-    if (!(fabs(served) < HUGE_VAL && fabs(waited) < HUGE_VAL))
-        return luaL_error(L, "req:clock: expected two numbers of seconds");
-    mb_host_check_fence(L, MB_FENCE_ALL, "req:clock");
-    mb_request_note(request)->rest->served_from_s = mb_request_attained(sim, request) - served;
-    request->rest->waited_from_s = mb_request_waited(sim, request) - waited;
-    return 0;
-}
-
 // starved(seconds [, ratio]): a list, in order, of those in it who waited at least so long by their clocks
 // and, with `ratio`, at least so many times as long as they were served, if they were.
 int mb_starved_call(lua_State *L) {
@@ -226,9 +146,9 @@ int mb_starved_call(lua_State *L) {
     for (uint32_t slot = mb_queue_peek(queue, &sim->requests); slot != MB_NONE;
          slot = mb_queue_after(queue, &sim->requests, slot)) {
         const mb_request *request = mb_request_at(&sim->requests, slot);
-        const double waited = waited_of(sim, request);
+        const double waited = mb_request_clock_waited(sim, request);
         if (waited < seconds) continue;
-        const double served = ratio > 0 ? served_of(sim, request) : 0;
+        const double served = ratio > 0 ? mb_request_clock_served(sim, request) : 0;
         if (ratio > 0 && !(served > 0 && waited >= ratio * served)) continue;
         mb_request_view_push(host, slot);
         lua_rawseti(L, -2, ++found);

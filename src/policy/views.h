@@ -66,10 +66,14 @@ uint32_t mb_request_view_check(lua_State *L,
                                int index); // its slot; a Lua error for anything else, or a stale one
 // The same, but MB_NONE for one that has left.
 uint32_t mb_request_view_find(lua_State *L, int index);
-// What it waited, and ran, s; when its first token came, or NAN.
-double mb_request_waited(const mb_sim *sim, const mb_request *request);
-double mb_request_attained(const mb_sim *sim, const mb_request *request);
-double mb_request_first_token(const mb_sim *sim, const mb_request *request);
+// What { horizon =, speed =, ttft = } asks; the gain of a reader, or a Lua error where nothing is known of
+// him.
+typedef struct mb_gain_asked {
+    double horizon_s;
+    mb_reader other; // where the scenario knows none
+} mb_gain_asked;
+mb_gain_asked mb_gain_read(lua_State *L, int options, const char *call);
+double mb_gain_of(lua_State *L, const mb_gain_asked *asked, uint32_t slot);
 // A Lua error for a request that the core has in hand: one that is leaving, or being filed.
 void mb_request_view_movable(lua_State *L, uint32_t slot);
 void mb_request_view_forget(mb_host *host, uint32_t slot);
@@ -141,8 +145,6 @@ int mb_rank_call(lua_State *L);          // step:rank{...}, src/policy/view_rank
 // src/policy/view_worth.c
 int mb_rank_all_call(lua_State *L); // sim:rank(whom, by [, options])
 int mb_starved_call(lua_State *L);  // queue:starved(seconds [, ratio])
-int mb_clock_call(lua_State *L);    // req:clock([served, waited])
-int mb_qoe_gain_call(lua_State *L); // req:qoe_gain{...}
 
 // src/policy/view_signal.c: pushes the table of an event.
 void mb_signal_push(mb_host *host, const mb_notice *notice);
