@@ -6,6 +6,8 @@
 -- and budget are options there, the defaults ours. Left out: an offset that follows the use of memory.
 local lanes = require "mbsand.lanes"
 
+local add, peek                                -- methods of the step and of a queue, looked up once
+
 local Slai = { signal = lanes.signal, order = "prompt_tokens", params = {
   chunk = 512,                                 -- tokens of a step
   offset = 2,                                  -- steps before a token is due at which its request is critical
@@ -22,14 +24,15 @@ local function fill(set, replica, step, queue, waiting)
   if set.promised and not lanes.serve(set, replica, step) then return false end
   local prefills = set.prefills
   local count = #prefills
+  add, peek = add or step.add, peek or queue.peek
   for i = 1, count do
-    local good, why = step:add(prefills[i].req)
+    local good, why = add(step, prefills[i].req)
     if not good then return why ~= "memory" end
   end
   if waiting > 0 and count > 0 and step.budget == 0 then return true end
   for _ = 1, waiting do
-    local head = queue:peek()
-    if not step:add(head) then break end
+    local head = peek(queue)
+    if not add(step, head) then break end
     lanes.admitted(set, head)
   end
   return step.budget == 0

@@ -7,7 +7,7 @@
 local lanes = {}
 
 local huge = math.huge
-local phase, rank -- methods of a request, which are those of all: looked up once, instead of at each call
+local phase, rank, carry -- methods of a request or step, which are those of all: looked up once, instead of at each call
 
 -- nobody: a queue that stays empty.
 function lanes.new(nobody)
@@ -131,7 +131,8 @@ end
 
 -- Everybody; returns how many had to be preempted.
 function lanes.carry(set, replica, step, now)
-  local preempted = step:carry()
+  carry = carry or step.carry
+  local preempted = carry(step)
   if preempted > 0 then rebuild(set, replica, now) end
   local list = set.list
   for i = 1, #list do list[i].whole = true end
