@@ -61,6 +61,14 @@ static inline bool mb_bits_has(const mb_bits *bits, uint32_t i) {
     return bits->words[i / 64] >> (i % 64) & 1;
 }
 
+// Is there any member? Of a set with room for one at least.
+static inline bool mb_bits_any(const mb_bits *bits) {
+    if (bits->full[0]) return true;
+    for (uint32_t i = 64; i < bits->word_count; i += 64)
+        if (bits->full[i / 64]) return true;
+    return false;
+}
+
 // The smallest member from `from` on, or MB_BITS_NONE.
 static inline uint32_t mb_bits_next(const mb_bits *bits, uint32_t from) {
     uint32_t word = from / 64;

@@ -213,13 +213,14 @@ static mb_status show(const mb_engine *engine, mb_error *error) {
 mb_status mb_batch_end(mb_engine *engine, mb_step_report *report, mb_error *error) {
     const uint32_t count = engine->count;
     const uint64_t reserved = engine->kv.reserved;
-    *report = (mb_step_report){.duration_s = engine->time.duration_s,
-                               .tbt_s = engine->time.tbt_s,
-                               .count = 1,
-                               .requests = count,
-                               .prefill_tokens = engine->prompt_tokens,
-                               .decode_tokens = engine->output_tokens,
-                               .longest_tokens = engine->longest_tokens};
+    if (report)
+        *report = (mb_step_report){.duration_s = engine->time.duration_s,
+                                   .tbt_s = engine->time.tbt_s,
+                                   .count = 1,
+                                   .requests = count,
+                                   .prefill_tokens = engine->prompt_tokens,
+                                   .decode_tokens = engine->output_tokens,
+                                   .longest_tokens = engine->longest_tokens};
     if (engine->stepper) {
         mb_stepper_account(engine->stepper);
         if (engine->around->times) mb_spend_end_batch(engine);

@@ -44,7 +44,7 @@ bool mb_build_holds(const mb_stepper *stepper, uint32_t slot) {
 
 // --- rows
 
-static bool add_row(mb_stepper *stepper, uint32_t slot, mb_request *request, uint32_t chunk) {
+MB_WITHIN static bool add_row(mb_stepper *stepper, uint32_t slot, mb_request *request, uint32_t chunk) {
     if (stepper->row_count == stepper->row_capacity) {
         const uint32_t more = stepper->row_capacity ? 2 * stepper->row_capacity : 16;
         uint32_t *rows = realloc(stepper->rows, more * sizeof *rows);
@@ -123,7 +123,7 @@ static mb_refusal add_prefill_chunk(mb_engine *engine, uint32_t slot, uint32_t w
 
 // --- requests that run already
 
-static mb_refusal add_running(mb_engine *engine, uint32_t slot, uint32_t wanted) {
+MB_APART static mb_refusal add_running(mb_engine *engine, uint32_t slot, uint32_t wanted) {
     mb_stepper *stepper = engine->stepper;
     mb_request *request = mb_request_at(stepper->requests, slot);
     if (request->in_flight) return MB_REFUSED_FLIGHT;
@@ -180,7 +180,7 @@ static mb_refusal demand_memory(const mb_engine *engine, uint64_t blocks) {
 }
 
 // From waiting to running: bookkeeping that every way of coming in shares.
-static void take_in(mb_engine *engine, uint32_t slot) {
+MB_WITHIN static void take_in(mb_engine *engine, uint32_t slot) {
     const mb_surroundings *around = engine->around;
     mb_request *request = mb_request_at(around->requests, slot);
     const double now_s = *around->clock;
@@ -196,7 +196,7 @@ static void take_in(mb_engine *engine, uint32_t slot) {
 }
 
 // Into the step with its chunk: as a decode, if a single token of an answer that has begun is missing.
-static bool enter_step(mb_stepper *stepper, uint32_t slot, uint32_t chunk) {
+MB_WITHIN static bool enter_step(mb_stepper *stepper, uint32_t slot, uint32_t chunk) {
     mb_request *request = mb_request_at(stepper->requests, slot);
     if (request->generated == 0 || mb_todo(request) > 1) {
         request->stage = MB_STAGE_PREFILL;
@@ -213,8 +213,33 @@ static bool enter_step(mb_stepper *stepper, uint32_t slot, uint32_t chunk) {
     return mb_stepper_join(stepper, slot);
 }
 
+// One that no cache knows, with all that it lacks in one step that has room for it, where blocks are taken as
+// they are needed: the usual case of admit_new. `left`: of the budget.
+static inline bool is_usual(const mb_engine *engine, const mb_request *request, uint32_t wanted,
+                            uint64_t left) {
+    const mb_kv_names names = mb_request_names(request);
+    return !wanted && mb_kv_unknown(&names, &request->hold) && engine->reserve <= MB_RESERVE_SEQUENCE &&
+           engine->watermark == 0 && request->prompt_tokens + request->generated <= left;
+}
+
+static inline mb_refusal admit_usual(mb_engine *engine, uint32_t slot, mb_request *request) {
+    mb_stepper *stepper = engine->stepper;
+    const uint32_t known = request->prompt_tokens + request->generated;
+    const uint64_t blocks = mb_kv_blocks_for(&stepper->kv, known);
+    if (stepper->kv.free < blocks) return MB_REFUSED_MEMORY;
+    mb_kv_blocks_take(&stepper->kv, blocks);
+    request->hold.own = (uint32_t)blocks;
+    take_in(engine, slot);
+    request->computed = 0;
+    mb_metrics *metrics = engine->around->metrics;
+    metrics->admitted_tokens += known;
+    metrics->recomputed_tokens += request->was_computed;
+    request->was_computed = 0;
+    return enter_step(stepper, slot, known) ? MB_FITS : out_of_memory(engine);
+}
+
 // A request of which nothing is in memory: prompt, and what it generated before it was preempted.
-static mb_refusal admit_new(mb_engine *engine, uint32_t slot, uint32_t wanted) {
+MB_APART static mb_refusal admit_new(mb_engine *engine, uint32_t slot, uint32_t wanted) {
     mb_stepper *stepper = engine->stepper;
     mb_request *request = mb_request_at(stepper->requests, slot);
     const mb_kv_names names = mb_request_names(request);
@@ -251,7 +276,7 @@ static mb_refusal admit_new(mb_engine *engine, uint32_t slot, uint32_t wanted) {
 }
 
 // A request whose memory is here (paused) or on the host (swapped): it goes on where it stopped.
-static mb_refusal resume(mb_engine *engine, uint32_t slot, uint32_t wanted) {
+MB_APART static mb_refusal resume(mb_engine *engine, uint32_t slot, uint32_t wanted) {
     mb_stepper *stepper = engine->stepper;
     mb_request *request = mb_request_at(stepper->requests, slot);
     const bool swapped = request->stage == MB_STAGE_SWAPPED;
@@ -286,16 +311,22 @@ static bool is_late(const mb_engine *engine, const mb_request *request) {
 }
 
 mb_refusal mb_build_add(mb_engine *engine, uint32_t slot, uint32_t wanted) {
-    const mb_request *request = mb_request_at(engine->around->requests, slot);
+    mb_request *request = mb_request_at(engine->around->requests, slot);
     if (request->phase == MB_PHASE_RUNNING) return add_running(engine, slot, wanted);
     if (is_late(engine, request)) {
         engine->stepper->late = true;
         return MB_REFUSED_LATE;
     }
     if (engine->stepper->running >= engine->max_requests) return MB_REFUSED_REQUESTS;
-    if (budget_left(engine) == 0) return MB_REFUSED_TOKENS;
-    const mb_refusal refusal =
-        request->stage == MB_STAGE_NEW ? admit_new(engine, slot, wanted) : resume(engine, slot, wanted);
+    const uint64_t left = budget_left(engine);
+    if (left == 0) return MB_REFUSED_TOKENS;
+    mb_refusal refusal;
+    if (request->stage != MB_STAGE_NEW)
+        refusal = resume(engine, slot, wanted);
+    else if (is_usual(engine, request, wanted, left))
+        refusal = admit_usual(engine, slot, request);
+    else
+        refusal = admit_new(engine, slot, wanted);
     if (refusal == MB_REFUSED_MEMORY) engine->around->metrics->memory_stops++;
     return refusal;
 }

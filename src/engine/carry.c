@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What runs goes on in the step that is being built; where memory runs out some make room for the others.
 #include "engine/build.h"
+
+#include "base/apart.h"
 #include "engine/stepper.h"
 #include "engine/victim.h"
 #include "engine/visit.h"
@@ -131,16 +133,31 @@ static mb_status carry_all(mb_engine *engine, carrying *carry, mb_error *error) 
     return MB_OK;
 }
 
-mb_status mb_build_carry(mb_engine *engine, mb_carry_rule rule, uint32_t *preempted, mb_error *error) {
+MB_APART static mb_status carry_slowly(mb_engine *engine, mb_carry_rule rule, uint32_t *preempted,
+                                       mb_error *error) {
     mb_stepper *stepper = engine->stepper;
     carrying carry = {.rule = rule};
-    *preempted = 0;
-    stepper->spare = rule.spare;
-    if (stepper->running == 0) return MB_OK;
     const bool each = stepper->staged || stepper->selected_count > 0 || stepper->with_decodes ||
                       stepper->running - stepper->prefill_count > mb_build_budget_left(engine);
     const mb_status status = each ? carry_each(engine, &carry, error) : carry_all(engine, &carry, error);
     mb_departures_deinit(&carry.departures);
     *preempted = carry.preempted;
     return status;
+}
+
+mb_status mb_build_carry(mb_engine *engine, mb_carry_rule rule, uint32_t *preempted, mb_error *error) {
+    mb_stepper *stepper = engine->stepper;
+    *preempted = 0;
+    stepper->spare = rule.spare;
+    if (stepper->running == 0) return MB_OK;
+    // Usually nothing but decodes runs, the step is empty, and there is room for all.
+    const bool all = stepper->running == stepper->decode_count && stepper->built == 0 && !stepper->staged &&
+                     stepper->running <= engine->token_budget;
+    const uint64_t due = all ? mb_stepper_due_now(stepper) : 0;
+    if (!all || !mb_stepper_finds_blocks(stepper, due, 0))
+        return carry_slowly(engine, rule, preempted, error);
+    stepper->with_decodes = true;
+    stepper->tokens = stepper->built = stepper->decode_count;
+    mb_kv_blocks_take(&stepper->kv, due);
+    return MB_OK;
 }

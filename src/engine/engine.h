@@ -86,10 +86,14 @@ static inline void mb_engine_reach(mb_engine *engine) {
 static inline bool mb_engine_stops(mb_engine *engine) {
     return !mb_engine_stepping(engine) || mb_run_stops(engine);
 }
+// Both, where no other engine waits for this instant.
+static inline bool mb_engine_reach_alone(mb_engine *engine) {
+    return !mb_engine_stepping(engine) || mb_run_reach_alone(engine);
+}
 static inline mb_status mb_engine_continue(mb_engine *engine, mb_error *error) {
     return mb_run_continue(engine, error);
 }
-// Who is done leaves, and nothing is under way any more.
+// Who is done leaves, and nothing is under way any more. report: NULL, or what it was.
 static inline mb_status mb_engine_end(mb_engine *engine, mb_step_report *report, mb_error *error) {
     return mb_engine_stepping(engine) ? mb_run_end(engine, report, error)
                                       : mb_batch_end(engine, report, error);

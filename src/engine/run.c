@@ -7,6 +7,7 @@
 #include "engine/run.h"
 
 #include "base/apart.h"
+#include "engine/ahead.h"
 #include "engine/gaps.h"
 #include "engine/hand.h"
 #include "engine/pieces.h"
@@ -34,46 +35,7 @@ inline void mb_run_restart_account(mb_stepper *stepper) {
     stepper->tokens_at_start = mb_stepper_tokens(stepper);
 }
 
-// --- blocks for steps to come
-
-// Blocks that the decodes take for `count` steps, the first of them iteration `index`.
-static uint64_t blocks_for_steps(const mb_stepper *stepper, uint64_t index, uint64_t count) {
-    const uint64_t block = stepper->kv.block_tokens;
-    uint64_t blocks = count / block * stepper->due_total;
-    for (uint64_t i = 0; i < count % block; i++)
-        blocks += stepper->due[(index + i) % block];
-    return blocks;
-}
-
-// How many steps from iteration `index` on, at most `most`, find the blocks that they need in `left`; what is
-// left then.
-static uint64_t steps_with_blocks(const mb_stepper *stepper, uint64_t index, uint64_t most, uint64_t *rest) {
-    const uint64_t block = stepper->kv.block_tokens;
-    uint64_t left = *rest;
-    if (left / (most / block + 1) >= stepper->due_total) return most;
-    uint64_t steps = left / stepper->due_total * block;
-    left %= stepper->due_total;
-    for (; steps < most; steps++) {
-        const uint64_t due = stepper->due[(index + steps) % block];
-        if (due > left) break;
-        left -= due;
-    }
-    *rest = left;
-    return steps < most ? steps : most;
-}
-
-// The same in the free blocks, by the rule of this step. Where each decode must find one, the newest finds
-// the fewest: all but the last free block can be taken, and that one too in a step in which it is the
-// newest's.
-static uint64_t steps_with_memory(const mb_stepper *stepper, uint64_t index, uint64_t most) {
-    const uint64_t block = stepper->kv.block_tokens;
-    uint64_t left = stepper->kv.free;
-    if (!stepper->spare) return steps_with_blocks(stepper, index, most, &left);
-    if (left-- == 0) return 0;
-    const uint64_t steps = steps_with_blocks(stepper, index, most, &left);
-    if (steps == most || stepper->due[(index + steps) % block] != left + 1) return steps;
-    return steps + mb_stepper_newest_due(stepper, index + steps);
-}
+// --- pieces
 
 // The piece goes on until step ... : the first end of a request or of a cover, the quantum, or the first step
 // without memory. The blocks of the next step are taken.
@@ -84,10 +46,8 @@ inline uint64_t mb_run_limit(const mb_stepper *stepper) {
         const uint64_t left = stepper->quantum - stepper->run_steps - stepper->steps;
         if (left < most) most = left;
     }
-    return stepper->steps + 1 + steps_with_memory(stepper, stepper->iteration + 1, most - 1);
+    return stepper->steps + 1 + mb_steps_with_memory(stepper, stepper->iteration + 1, most - 1);
 }
-
-// --- pieces
 
 inline mb_step_shape mb_run_shape(const mb_stepper *stepper) {
     mb_step_shape shape = {.prefill_requests = stepper->row_count, .chunks = stepper->chunks};
@@ -111,13 +71,18 @@ inline mb_status mb_run_wait(mb_engine *engine, mb_error *error) {
                                                                                : mb_fail_memory(error);
 }
 
+// (Its own copy, so that the shape of a usual step needs no place in memory.)
+MB_APART static void spend_begin(mb_stepper *stepper, mb_step_shape shape, double alone_s) {
+    mb_spend_begin(stepper, &shape, alone_s);
+}
+
 MB_WITHIN void mb_run_set_piece(mb_engine *engine, const mb_step_shape *shape, const mb_run_piece *piece) {
     mb_stepper *stepper = engine->stepper;
     stepper->single = piece->single;
     stepper->piece_start_s = mb_engine_now(engine);
     stepper->first_s = piece->first_s;
     stepper->slope_s = piece->slope_s;
-    if (engine->around->times) mb_spend_begin(stepper, shape, piece->alone_s);
+    if (engine->around->times) spend_begin(stepper, *shape, piece->alone_s);
     stepper->transfer_s = engine->cost_s = 0;
     stepper->piece_decodes = shape->decode_requests;
     stepper->run_prefill_tokens += shape->prefill_tokens;
@@ -125,36 +90,40 @@ MB_WITHIN void mb_run_set_piece(mb_engine *engine, const mb_step_shape *shape, c
     stepper->begun = 1;
     stepper->inside = piece->inside;
     stepper->limit = mb_run_limit(stepper);
-    stepper->boundary_s = mb_piece_time(stepper, 1);
+    stepper->boundary_s = mb_piece_first(stepper);
 }
 
-inline mb_status mb_run_time(const mb_engine *engine, const mb_step_shape *shape, mb_run_piece *piece,
-                             mb_error *error) {
+static inline void set_series(const mb_engine *engine, const mb_step_shape *shape, double seconds,
+                              bool extrapolated, mb_run_piece *piece) {
     const mb_latency *latency = engine->latency;
-    const mb_stepper *stepper = engine->stepper;
+    const double once_s = engine->stepper->transfer_s + engine->cost_s;
+    piece->single = shape->prefill_requests > 0 || once_s > 0 || !mb_latency_is_affine(latency);
+    piece->first_s = seconds + once_s;
+    piece->slope_s = piece->single ? 0 : mb_latency_step_slope(latency, shape->decode_requests);
+    piece->inside = extrapolated ? 0 : piece->single ? UINT64_MAX : mb_latency_steps_inside(latency, shape);
+}
+
+mb_status mb_run_time(const mb_engine *engine, const mb_step_shape *shape, mb_run_piece *piece,
+                      mb_error *error) {
+    const mb_latency *latency = engine->latency;
     double seconds = 0;
     bool extrapolated = false;
-    const bool affine = mb_latency_is_affine(latency);
     piece->alone_s = 0;
     mb_status status = mb_time_step(engine, shape, &seconds, &extrapolated, error);
     const bool mixed = shape->decode_requests > 0 && (shape->prefill_requests > 0 || shape->group_prompts);
     if (mixed && engine->around->times && status == MB_OK) {
-        if (affine) // at once what the other comes to
+        if (mb_latency_is_affine(latency)) // at once what the other comes to
             piece->alone_s = mb_latency_step_decodes(latency, shape->decode_requests, shape->decode_context);
         else
             status = mb_time_decodes(engine, shape, seconds, &piece->alone_s, error);
     }
     if (status != MB_OK) return status;
     if (mixed) piece->alone_s += engine->cost_s;
-    piece->single = shape->prefill_requests > 0 || stepper->transfer_s + engine->cost_s > 0 || !affine;
-    piece->first_s = seconds + (stepper->transfer_s + engine->cost_s);
-    piece->slope_s = piece->single ? 0 : mb_latency_step_slope(latency, shape->decode_requests);
-    piece->inside = extrapolated ? 0 : piece->single ? UINT64_MAX : mb_latency_steps_inside(latency, shape);
+    set_series(engine, shape, seconds, extrapolated, piece);
     return MB_OK;
 }
 
-// The first step's blocks have been taken.
-static mb_status begin_piece(mb_engine *engine, mb_error *error) {
+MB_APART static mb_status begin_any_piece(mb_engine *engine, mb_error *error) {
     const mb_step_shape shape = mb_run_shape(engine->stepper);
     mb_run_piece piece;
     const mb_status status = mb_run_time(engine, &shape, &piece, error);
@@ -163,9 +132,22 @@ static mb_status begin_piece(mb_engine *engine, mb_error *error) {
     return mb_run_wait(engine, error);
 }
 
+// The first step's blocks have been taken.
+MB_WITHIN static mb_status begin_piece(mb_engine *engine, mb_error *error) {
+    if (!mb_latency_is_affine(engine->latency) || engine->around->times)
+        return begin_any_piece(engine, error);
+    const mb_step_shape shape = mb_run_shape(engine->stepper); // the same, with nothing in memory
+    mb_run_piece piece = {.alone_s = 0};
+    bool extrapolated = false;
+    const double seconds = mb_law_seconds(engine->latency, &shape, &extrapolated);
+    set_series(engine, &shape, seconds, extrapolated, &piece);
+    mb_run_set_piece(engine, &shape, &piece);
+    return mb_run_wait(engine, error);
+}
+
 // Gaps between tokens: the first step ends those that were open, the others follow the series.
 MB_WITHIN static void add_gaps(mb_stepper *stepper, uint64_t steps) {
-    const double first = mb_piece_time(stepper, 1);
+    const double first = mb_piece_first(stepper);
     mb_sketch *itl = &stepper->around->metrics->itl;
     const bool open = stepper->group_count != 1 || stepper->groups[0].time_s != stepper->piece_start_s;
     uint64_t from = stepper->uncounted;
@@ -174,7 +156,10 @@ MB_WITHIN static void add_gaps(mb_stepper *stepper, uint64_t steps) {
             mb_sketch_add_many(itl, first - stepper->groups[i].time_s, stepper->groups[i].count);
         from = 1;
     }
-    if (from < steps)
+    if (from + 1 == steps)
+        mb_sketch_add_many(itl, stepper->first_s + stepper->slope_s * mb_double(from),
+                           stepper->piece_decodes);
+    else if (from < steps)
         mb_sketch_add_series(itl, stepper->first_s + stepper->slope_s * mb_double(from), stepper->slope_s,
                              steps - from, stepper->piece_decodes);
 }
@@ -199,7 +184,7 @@ MB_WITHIN void mb_run_close_piece(mb_stepper *stepper) {
         mb_gaps_piece(stepper, mb_piece_time(stepper, 1), mb_piece_time(stepper, steps));
     if (stepper->around->readings) mb_pieces_close(stepper);
     add_gaps(stepper, steps);
-    stepper->groups[0] = (mb_token_group){mb_piece_time(stepper, steps), (uint32_t)decodes};
+    stepper->groups[0] = (mb_token_group){stepper->last_decode_s, (uint32_t)decodes};
     stepper->group_count = 1;
 }
 
@@ -226,22 +211,22 @@ static bool has_planned(const mb_engine *engine) {
     return engine->id < engine->around->turn;
 }
 
-static void advance(mb_stepper *stepper, uint64_t steps) {
+static inline void advance(mb_stepper *stepper, uint64_t steps, double end_s) {
     if (!stepper->with_decodes || steps == stepper->steps) return;
     const uint64_t more = steps - stepper->steps;
     stepper->iteration += more;
     stepper->context += more * stepper->decode_count;
     stepper->resident_tokens += more * stepper->decode_count;
-    stepper->last_decode_s = mb_piece_time(stepper, steps);
+    stepper->last_decode_s = end_s;
 }
 
 // Steps that have begun hold their blocks.
-static void begin_until(mb_stepper *stepper, uint64_t begun) {
+static inline void begin_until(mb_stepper *stepper, uint64_t begun) {
     if (begun <= stepper->begun) return;
     const uint64_t first = stepper->iteration - stepper->steps; // iteration of the piece's first step
     if (stepper->with_decodes)
         mb_kv_blocks_take(&stepper->kv,
-                          blocks_for_steps(stepper, first + stepper->begun, begun - stepper->begun));
+                          mb_blocks_for_steps(stepper, first + stepper->begun, begun - stepper->begun));
     stepper->begun = begun;
 }
 
@@ -249,13 +234,14 @@ void mb_run_settle(mb_engine *engine) {
     mb_stepper *stepper = engine->stepper;
     if (!stepper->stepping || stepper->naive) return;
     const uint64_t steps = steps_by(stepper, mb_engine_now(engine));
-    advance(stepper, steps);
+    const double end_s = mb_piece_time(stepper, steps);
+    advance(stepper, steps, end_s);
     stepper->steps = steps;
     if (steps == stepper->limit) { // nothing goes on by itself
         begin_until(stepper, steps);
         return;
     }
-    const bool at_boundary = steps > 0 && mb_piece_time(stepper, steps) == mb_engine_now(engine);
+    const bool at_boundary = steps > 0 && end_s == mb_engine_now(engine);
     begin_until(stepper, steps + !(at_boundary && !has_planned(engine)));
 }
 
@@ -308,7 +294,7 @@ static bool commit_selection(mb_stepper *stepper) {
     return done;
 }
 
-static void clear_selection(mb_stepper *stepper) {
+static inline void clear_selection(mb_stepper *stepper) {
     for (uint32_t i = 0; i < stepper->selected_count; i++)
         mb_request_at(stepper->requests, stepper->selected[i])->chunk = 0;
     stepper->selected_count = 0;
@@ -357,51 +343,59 @@ mb_status mb_run_continue(mb_engine *engine, mb_error *error) {
     }
     if (stepper->single) {
         mb_run_close_piece(stepper);
-        return begin_piece(engine, error);
+        return begin_any_piece(engine, error);
     }
     if (stepper->steps == stepper->limit) stepper->limit = mb_run_limit(stepper);
     return mb_run_wait(engine, error);
 }
 
-static bool first_ends(mb_stepper *stepper) {
+static inline bool first_ends(mb_stepper *stepper) {
     if (stepper->naive) return stepper->ends;
     while (stepper->decodes[0].at == stepper->iteration && !stepper->decodes[0].ends)
         mb_stepper_uncover_first(stepper);
     return stepper->decodes[0].at == stepper->iteration;
 }
 
-// Before anybody took of them at this instant: who has had its turn at it must not matter.
-static bool had_blocks(mb_stepper *stepper) {
-    const uint64_t lent = stepper->lent_s == *stepper->around->clock ? stepper->lent : 0;
-    stepper->kv.free += lent;
-    const bool had = mb_stepper_has_blocks(stepper, 0);
-    stepper->kv.free -= lent;
-    return had;
-}
-
-bool mb_run_stops(mb_engine *engine) {
+inline bool mb_run_stops(mb_engine *engine) {
     mb_stepper *stepper = engine->stepper;
     engine->event_s = INFINITY;
     if (stepper->steps != stepper->limit) return false;
     const uint64_t steps = stepper->run_steps + stepper->steps;
-    return stepper->row_count > 0 || steps == stepper->quantum || first_ends(stepper) || !had_blocks(stepper);
+    return stepper->row_count > 0 || steps == stepper->quantum || first_ends(stepper) ||
+           !mb_had_blocks(stepper);
 }
 
-void mb_run_reach(mb_engine *engine) {
-    mb_stepper *stepper = engine->stepper;
-    if (!stepper->naive) {
-        mb_run_settle(engine);
-        return;
-    }
+MB_APART static void reach_naively(mb_stepper *stepper) {
     stepper->steps++;
     if (!stepper->with_decodes) return;
     stepper->last_decode_s = mb_piece_time(stepper, stepper->steps);
     stepper->ends = mb_visit_step(stepper);
 }
 
+inline void mb_run_reach(mb_engine *engine) {
+    mb_stepper *stepper = engine->stepper;
+    if (stepper->naive) {
+        reach_naively(stepper);
+        return;
+    }
+    const double end_s = mb_piece_time(stepper, stepper->limit);
+    if (mb_engine_now(engine) < end_s) {
+        mb_run_settle(engine);
+        return;
+    }
+    advance(stepper, stepper->limit, end_s); // as usual
+    stepper->steps = stepper->limit;
+    begin_until(stepper, stepper->limit);
+}
+
+bool mb_run_reach_alone(mb_engine *engine) {
+    mb_run_reach(engine);
+    return mb_run_stops(engine);
+}
+
 // --- the end of a run
 
-mb_status mb_run_finish(mb_engine *engine, uint32_t slot, mb_error *error) {
+MB_WITHIN mb_status mb_run_finish(mb_engine *engine, uint32_t slot, mb_error *error) {
     mb_stepper *stepper = engine->stepper;
     const mb_request *request = mb_request_at(stepper->requests, slot);
     if (!mb_stepper_let_leave(stepper, slot) || stepper->pieces.out_of_memory) return mb_fail_memory(error);
@@ -448,38 +442,44 @@ bool mb_run_advance_row(mb_stepper *stepper, uint32_t slot, bool *failed) {
     return false;
 }
 
-// Everything advances first; then those that are handed over, or done, leave, decodes before prefills, each
-// in order of admission (in which the policy need not have added them).
-static mb_status leave_done(mb_engine *engine, mb_error *error) {
-    mb_stepper *stepper = engine->stepper;
-    bool failed = false;
-    uint32_t count = 0;
-    const bool decodes = stepper->with_decodes;
-    for (uint32_t slot = stepper->oldest; stepper->naive && stepper->ends && slot != MB_NONE;) {
+static inline bool note_done(mb_stepper *stepper, uint32_t *count, uint32_t slot) {
+    if (!mb_slots_room(&stepper->selected, *count, &stepper->selected_capacity)) return false;
+    stepper->selected[(*count)++] = slot;
+    return true;
+}
+
+// Of the decodes, where each is visited.
+MB_APART static bool part_with_done(mb_stepper *stepper, uint32_t *count) {
+    for (uint32_t slot = stepper->oldest; stepper->ends && slot != MB_NONE;) {
         const mb_request *request = mb_request_at(stepper->requests, slot);
         const uint32_t next = request->next;
         if (request->stage == MB_STAGE_DECODE && request->generated == request->output_tokens) {
             mb_stepper_part(stepper, slot);
-            if (!mb_slots_room(&stepper->selected, count, &stepper->selected_capacity))
-                return mb_fail_memory(error);
-            stepper->selected[count++] = slot;
+            if (!note_done(stepper, count, slot)) return false;
         }
         slot = next;
     }
-    while (decodes && !stepper->naive && stepper->decode_count && first_ends(stepper)) {
-        if (!mb_slots_room(&stepper->selected, count, &stepper->selected_capacity))
-            return mb_fail_memory(error);
-        stepper->selected[count++] = mb_stepper_pop_decode(stepper);
-    }
+    return true;
+}
+
+// Everything advances first; then those that are handed over, or done, leave, decodes before prefills, each
+// in order of admission (in which the policy need not have added them).
+static inline mb_status leave_done(mb_engine *engine, mb_error *error) {
+    mb_stepper *stepper = engine->stepper;
+    bool failed = false;
+    uint32_t count = 0;
+    if (stepper->naive)
+        failed = !part_with_done(stepper, &count);
+    else if (stepper->with_decodes)
+        while (stepper->decode_count && first_ends(stepper))
+            failed |= !note_done(stepper, &count, mb_stepper_pop_decode(stepper));
     const uint32_t first_row = count;
-    for (uint32_t i = 0; i < stepper->row_count; i++) {
-        if (!mb_run_advance_row(stepper, stepper->rows[i], &failed)) continue;
-        if (!mb_slots_room(&stepper->selected, count, &stepper->selected_capacity))
-            return mb_fail_memory(error);
-        stepper->selected[count++] = stepper->rows[i];
-    }
+    for (uint32_t i = 0; i < stepper->row_count; i++)
+        if (mb_run_advance_row(stepper, stepper->rows[i], &failed))
+            failed |= !note_done(stepper, &count, stepper->rows[i]);
     if (failed) return mb_fail_memory(error);
-    mb_put_in_order(stepper->requests, stepper->selected + first_row, count - first_row);
+    if (count - first_row > 1)
+        mb_put_in_order(stepper->requests, stepper->selected + first_row, count - first_row);
     stepper->with_decodes = false; // the step is over: whoever is told of the ends stands before the next
     mb_status status = stepper->handed_count ? mb_hand_over(engine, error) : MB_OK;
     for (uint32_t i = 0; i < count && status == MB_OK; i++)
@@ -487,33 +487,43 @@ static mb_status leave_done(mb_engine *engine, mb_error *error) {
     return status;
 }
 
-static mb_status show_run(const mb_engine *engine, const mb_step_report *report, mb_error *error) {
+static mb_step_report report_of(const mb_stepper *stepper) {
+    const double duration = stepper->last_end_s - stepper->run_start_s;
+    return (mb_step_report){.duration_s = duration,
+                            .tbt_s = stepper->run_decodes ? duration / mb_double(stepper->run_steps) : 0,
+                            .count = stepper->run_steps,
+                            .requests = stepper->run_requests,
+                            .prefill_tokens = stepper->run_prefill_tokens,
+                            .decode_tokens = stepper->run_decodes};
+}
+
+MB_APART static mb_status show_run(const mb_engine *engine, mb_error *error) {
     const mb_surroundings *around = engine->around;
     const mb_stepper *stepper = engine->stepper;
-    if (!around->ran) return MB_OK;
-    const mb_batch_record record = {.steps = report->count,
+    const mb_step_report report = report_of(stepper);
+    const mb_batch_record record = {.steps = report.count,
                                     .batch = around->batches,
                                     .replica = engine->id,
                                     .start_s = stepper->run_start_s,
                                     .end_s = stepper->last_end_s,
-                                    .tbt_s = report->tbt_s,
-                                    .requests = report->requests,
-                                    .useful_tokens = report->prefill_tokens + report->decode_tokens,
+                                    .tbt_s = report.tbt_s,
+                                    .requests = report.requests,
+                                    .useful_tokens = report.prefill_tokens + report.decode_tokens,
                                     .kv_reserved = mb_stepper_blocks_used(stepper) * stepper->kv.block_tokens,
                                     .kv_capacity = mb_stepper_capacity(stepper),
                                     .kv_between = stepper->left_blocks * stepper->kv.block_tokens,
                                     .kv_before = stepper->run_blocks * stepper->kv.block_tokens,
-                                    .prefill_tokens = report->prefill_tokens,
-                                    .decode_tokens = report->decode_tokens};
+                                    .prefill_tokens = report.prefill_tokens,
+                                    .decode_tokens = report.decode_tokens};
     return around->ran(around->self, &record, error);
 }
 
 // Who was in the run of equal steps, in order of admission. A prompt's chunk is a run of a single step.
-static mb_status show_members(const mb_engine *engine, uint64_t steps, mb_error *error) {
+MB_APART static mb_status show_members(const mb_engine *engine, uint64_t steps, mb_error *error) {
     const mb_surroundings *around = engine->around;
     const mb_stepper *stepper = engine->stepper;
     mb_status status = MB_OK;
-    for (uint32_t slot = around->member ? stepper->oldest : MB_NONE; slot != MB_NONE && status == MB_OK;) {
+    for (uint32_t slot = stepper->oldest; slot != MB_NONE && status == MB_OK;) {
         const mb_request *request = mb_request_at(stepper->requests, slot);
         const bool decode = stepper->with_decodes && request->stage == MB_STAGE_DECODE;
         const mb_member_record record = {.batch = around->batches,
@@ -527,33 +537,31 @@ static mb_status show_members(const mb_engine *engine, uint64_t steps, mb_error 
 }
 
 // The run is over: its steps so far, the last of which ended at last_end_s, are shown.
-static mb_status close_run(mb_engine *engine, mb_step_report *report, mb_error *error) {
+MB_WITHIN static mb_status close_run(mb_engine *engine, mb_error *error) {
     mb_stepper *stepper = engine->stepper;
+    mb_surroundings *around = engine->around;
     mb_run_close_piece(stepper);
     mb_run_account(stepper);
     stepper->stepping = false;
-    if (engine->around->times) stepper->accounted_ns = mb_nanoseconds(mb_engine_now(engine));
+    if (around->times) stepper->accounted_ns = mb_nanoseconds(mb_engine_now(engine));
     engine->event_s = INFINITY;
     stepper->boundary_s = INFINITY;
-    const uint64_t steps = stepper->run_steps;
-    const double duration = stepper->last_end_s - stepper->run_start_s;
-    *report = (mb_step_report){.duration_s = duration,
-                               .tbt_s = stepper->run_decodes ? duration / mb_double(steps) : 0,
-                               .count = steps,
-                               .requests = stepper->run_requests,
-                               .prefill_tokens = stepper->run_prefill_tokens,
-                               .decode_tokens = stepper->run_decodes};
-    if (steps == 0) return MB_OK;
-    engine->around->batches++;
-    const mb_status status = show_run(engine, report, error);
-    return status == MB_OK ? show_members(engine, steps, error) : status;
+    if (stepper->run_steps == 0) return MB_OK;
+    around->batches++;
+    if (around->ran) {
+        const mb_status status = show_run(engine, error);
+        if (status != MB_OK) return status;
+    }
+    return around->member ? show_members(engine, stepper->run_steps, error) : MB_OK;
 }
 
 mb_status mb_run_end(mb_engine *engine, mb_step_report *report, mb_error *error) {
     mb_stepper *stepper = engine->stepper;
-    stepper->last_start_s = mb_piece_time(stepper, stepper->steps - 1);
+    stepper->last_start_s =
+        stepper->steps == 1 ? stepper->piece_start_s : mb_piece_time(stepper, stepper->steps - 1);
     stepper->last_end_s = mb_engine_now(engine);
-    mb_status status = close_run(engine, report, error);
+    mb_status status = close_run(engine, error);
+    if (report) *report = report_of(stepper);
     if (status == MB_OK) status = leave_done(engine, error);
     stepper->left_blocks = mb_stepper_blocks_used(stepper);
     stepper->ends = false;
@@ -562,12 +570,11 @@ mb_status mb_run_end(mb_engine *engine, mb_step_report *report, mb_error *error)
 
 mb_status mb_run_cut(mb_engine *engine, double *lost_s, mb_error *error) {
     mb_stepper *stepper = engine->stepper;
-    mb_step_report report;
     mb_run_settle(engine);
     // (How long the first step of one that waits for other ranks takes is not known.)
     stepper->last_end_s = stepper->steps ? mb_piece_time(stepper, stepper->steps) : stepper->piece_start_s;
     *lost_s = mb_engine_now(engine) - stepper->last_end_s;
-    return close_run(engine, &report, error);
+    return close_run(engine, error);
 }
 
 void mb_run_abandon(mb_engine *engine) {

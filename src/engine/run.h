@@ -11,6 +11,10 @@ static inline double mb_piece_time(const mb_stepper *stepper, uint64_t k) {
     const double n = mb_double(k);
     return stepper->piece_start_s + (n * stepper->first_s + stepper->slope_s * (n * (n - 1) / 2));
 }
+// The same of its first step.
+static inline double mb_piece_first(const mb_stepper *stepper) {
+    return stepper->piece_start_s + stepper->first_s;
+}
 // How long the steps of a piece take: the k-th first_s + (k - 1) slope_s.
 typedef struct mb_run_piece {
     double first_s, slope_s;
@@ -36,6 +40,7 @@ void mb_run_settle(mb_engine *engine);
 // whether its run ends by itself; if not, it stands between two steps, and is to be continued or ended.
 void mb_run_reach(mb_engine *engine);
 bool mb_run_stops(mb_engine *engine);
+bool mb_run_reach_alone(mb_engine *engine); // both, where it is the only one
 // --- what a run and a batch of a pipeline do alike
 // A prefill row has computed its chunk. Returns whether the request is done; false and *failed when out of
 // memory.
@@ -43,7 +48,7 @@ bool mb_run_advance_row(mb_stepper *stepper, uint32_t slot, bool *failed);
 // A request that is done leaves.
 mb_status mb_run_finish(mb_engine *engine, uint32_t slot, mb_error *error);
 
-// End the run at the present boundary: the requests that are done leave.
+// End the run at the present boundary: the requests that are done leave. report: NULL, or what it was.
 mb_status mb_run_end(mb_engine *engine, mb_step_report *report, mb_error *error);
 // End it in the middle of a step, which never was; how long that one has taken. Steps that ended by now
 // count.

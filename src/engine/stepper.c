@@ -71,20 +71,7 @@ void mb_stepper_account(mb_stepper *stepper) {
 
 // --- the running, in order of admission
 
-void mb_stepper_enlist(mb_stepper *stepper, uint32_t slot) {
-    mb_request *request = mb_request_at(stepper->requests, slot);
-    request->order = stepper->around->admissions++;
-    request->previous = stepper->newest;
-    request->next = MB_NONE;
-    if (stepper->newest == MB_NONE)
-        stepper->oldest = slot;
-    else
-        mb_request_at(stepper->requests, stepper->newest)->next = slot;
-    stepper->newest = slot;
-    stepper->running++;
-}
-
-void mb_stepper_delist(mb_stepper *stepper, uint32_t slot) {
+inline void mb_stepper_delist(mb_stepper *stepper, uint32_t slot) {
     mb_request *request = mb_request_at(stepper->requests, slot);
     if (request->previous == MB_NONE)
         stepper->oldest = request->next;
@@ -100,9 +87,10 @@ void mb_stepper_delist(mb_stepper *stepper, uint32_t slot) {
 
 bool mb_stepper_let_leave(mb_stepper *stepper, uint32_t slot) {
     mb_request *request = mb_request_at(stepper->requests, slot);
-    const mb_kv_names names = mb_request_names(request);
     mb_stepper_delist(stepper, slot);
     stepper->resident_tokens -= request->computed;
+    if (!request->session && !request->hold.units) return mb_kv_blocks_give_up(&stepper->kv, &request->hold);
+    const mb_kv_names names = mb_request_names(request);
     return mb_kv_blocks_release(&stepper->kv, &request->hold, &names, request->computed,
                                 request->session ? MB_KV_SESSION : MB_KV_FORGET);
 }
@@ -110,31 +98,6 @@ bool mb_stepper_let_leave(mb_stepper *stepper, uint32_t slot) {
 void mb_stepper_clear_prefills(mb_stepper *stepper) {
     stepper->first_prefill = stepper->last_prefill = MB_NONE;
     stepper->prefill_count = 0;
-}
-
-void mb_stepper_add_prefill(mb_stepper *stepper, uint32_t slot) {
-    mb_request *request = mb_request_at(stepper->requests, slot);
-    request->before = stepper->last_prefill;
-    request->after = MB_NONE;
-    if (stepper->last_prefill == MB_NONE)
-        stepper->first_prefill = slot;
-    else
-        mb_request_at(stepper->requests, stepper->last_prefill)->after = slot;
-    stepper->last_prefill = slot;
-    stepper->prefill_count++;
-}
-
-void mb_stepper_drop_prefill(mb_stepper *stepper, uint32_t slot) {
-    const mb_request *request = mb_request_at(stepper->requests, slot);
-    if (request->before == MB_NONE)
-        stepper->first_prefill = request->after;
-    else
-        mb_request_at(stepper->requests, request->before)->after = request->after;
-    if (request->after == MB_NONE)
-        stepper->last_prefill = request->before;
-    else
-        mb_request_at(stepper->requests, request->after)->before = request->before;
-    stepper->prefill_count--;
 }
 
 // --- times of tokens: a gap ends when a decode emits the next one

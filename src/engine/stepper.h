@@ -21,7 +21,18 @@ static inline double mb_stepper_fill(const mb_stepper *stepper) {
     return (double)mb_stepper_blocks_used(stepper) / (double)stepper->kv.total;
 }
 // Append to the running, as the newest.
-void mb_stepper_enlist(mb_stepper *stepper, uint32_t slot);
+static inline void mb_stepper_enlist(mb_stepper *stepper, uint32_t slot) {
+    mb_request *request = mb_request_at(stepper->requests, slot);
+    request->order = stepper->around->admissions++;
+    request->previous = stepper->newest;
+    request->next = MB_NONE;
+    if (stepper->newest == MB_NONE)
+        stepper->oldest = slot;
+    else
+        mb_request_at(stepper->requests, stepper->newest)->next = slot;
+    stepper->newest = slot;
+    stepper->running++;
+}
 // Take out of the running list.
 void mb_stepper_delist(mb_stepper *stepper, uint32_t slot);
 // The same for one that is done: its memory is free, but for what a session will ask for again. False when
@@ -36,8 +47,29 @@ void mb_stepper_part(mb_stepper *stepper, uint32_t slot);
 bool mb_stepper_part_with(mb_stepper *stepper, uint32_t slot);
 // Write a decode's progress into the request.
 void mb_stepper_materialize(const mb_stepper *stepper, mb_request *request);
-void mb_stepper_add_prefill(mb_stepper *stepper, uint32_t slot);
-void mb_stepper_drop_prefill(mb_stepper *stepper, uint32_t slot);
+static inline void mb_stepper_add_prefill(mb_stepper *stepper, uint32_t slot) {
+    mb_request *request = mb_request_at(stepper->requests, slot);
+    request->before = stepper->last_prefill;
+    request->after = MB_NONE;
+    if (stepper->last_prefill == MB_NONE)
+        stepper->first_prefill = slot;
+    else
+        mb_request_at(stepper->requests, stepper->last_prefill)->after = slot;
+    stepper->last_prefill = slot;
+    stepper->prefill_count++;
+}
+static inline void mb_stepper_drop_prefill(mb_stepper *stepper, uint32_t slot) {
+    const mb_request *request = mb_request_at(stepper->requests, slot);
+    if (request->before == MB_NONE)
+        stepper->first_prefill = request->after;
+    else
+        mb_request_at(stepper->requests, request->before)->after = request->after;
+    if (request->after == MB_NONE)
+        stepper->last_prefill = request->before;
+    else
+        mb_request_at(stepper->requests, request->after)->before = request->before;
+    stepper->prefill_count--;
+}
 void mb_stepper_clear_prefills(mb_stepper *stepper);
 // Tokens that are known of a request and not computed.
 static inline uint32_t mb_todo(const mb_request *request) {

@@ -2,12 +2,17 @@
 // Where time is computed: the latency model is asked what a step, or a whole batch, takes.
 #pragma once
 #include "engine/state.h"
+#include "model/latency_law.h"
 
 // Add to the error of a clock that failed which step it was to time; MB_FAILED.
 mb_status mb_time_failed(const mb_engine *engine, const mb_step_shape *shape, mb_error *error);
 // The step that was built. *extrapolated is set outside the range that the model was fitted on.
 static inline mb_status mb_time_step(const mb_engine *engine, const mb_step_shape *shape, double *seconds,
                                      bool *extrapolated, mb_error *error) {
+    if (mb_latency_is_affine(engine->latency)) {
+        *seconds = mb_law_seconds(engine->latency, shape, extrapolated);
+        return MB_OK;
+    }
     const mb_status status =
         mb_latency_step(engine->latency, shape, engine->around->noise, seconds, extrapolated, error);
     return status == MB_OK ? MB_OK : mb_time_failed(engine, shape, error);

@@ -25,13 +25,16 @@ static void join_neighbours(mb_batch_means *means) {
     means->size *= 2;
 }
 
-void mb_batch_means_add(mb_batch_means *restrict means, uint64_t index,
-                        const double values[restrict MB_BATCH_MEASURES]) {
+mb_mean_batch *mb_batch_means_make_room(mb_batch_means *means, uint64_t index) {
     if (!means->size) means->size = 1;
     while (index >> __builtin_ctzll(means->size) >= MB_BATCHES) // the size is a power of two
         join_neighbours(means);
-    if (index > means->last) means->last = index;
-    mb_mean_batch *batch = &means->batches[index >> __builtin_ctzll(means->size)];
+    return &means->batches[index >> __builtin_ctzll(means->size)];
+}
+
+void mb_batch_means_add(mb_batch_means *restrict means, uint64_t index,
+                        const double values[restrict MB_BATCH_MEASURES]) {
+    mb_mean_batch *batch = mb_batch_means_of(means, index);
     double all = 0;
     for (unsigned m = 0; m < MB_BATCH_MEASURES; m++)
         all += values[m];

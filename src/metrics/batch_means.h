@@ -4,6 +4,7 @@
 // known: when all batches are full, neighbours are joined, so that there are 16 to 32 of equal size at the
 // end.
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { MB_BATCHES = 32, MB_BATCH_MEASURES = 8 };
@@ -26,6 +27,25 @@ typedef struct mb_batch_means {
 // are empty.
 void mb_batch_means_add(mb_batch_means *restrict means, uint64_t index,
                         const double values[restrict MB_BATCH_MEASURES]);
+
+// The batch of that one; others are joined until there is room for it.
+mb_mean_batch *mb_batch_means_make_room(mb_batch_means *means, uint64_t index);
+static inline mb_mean_batch *mb_batch_means_of(mb_batch_means *means, uint64_t index) {
+    if (index > means->last) means->last = index;
+    const uint64_t number = means->size ? index >> __builtin_ctzll(means->size) : MB_BATCHES;
+    return number < MB_BATCHES ? &means->batches[number] : mb_batch_means_make_room(means, index);
+}
+// The same of one that has them all and violated nothing, whose violations of 0 would change no sum.
+static inline void mb_batch_means_add_kept(mb_batch_means *means, uint64_t index, double ttft_s, double e2e_s,
+                                           double queue_s, bool waited) {
+    mb_mean_batch *batch = mb_batch_means_of(means, index);
+    batch->complete++;
+    batch->sums[0] += ttft_s;
+    batch->sums[1] += e2e_s;
+    batch->sums[2] += queue_s;
+    batch->sums[6] += 1;
+    batch->sums[7] += waited;
+}
 
 typedef struct mb_batch_interval {
     uint32_t batches; // complete ones, that the intervals rest on; 0: fewer than 16

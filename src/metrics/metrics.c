@@ -72,16 +72,14 @@ double mb_metrics_jain(const mb_metrics *metrics) {
     return squares > 0 ? sum * sum / (metrics->clients * squares) : 1;
 }
 
-bool mb_metrics_serve_client(mb_metrics *metrics, uint32_t client, double tokens) {
-    if (client >= metrics->clients) {
-        const uint32_t count = client + 1;
-        double *grown = realloc(metrics->client_tokens, count * sizeof *grown);
-        if (!grown) return false;
-        for (uint32_t i = metrics->clients; i < count; i++)
-            grown[i] = 0;
-        metrics->client_tokens = grown;
-        metrics->clients = count;
-    }
+bool mb_metrics_serve_new_client(mb_metrics *metrics, uint32_t client, double tokens) {
+    const uint32_t count = client + 1;
+    double *grown = realloc(metrics->client_tokens, count * sizeof *grown);
+    if (!grown) return false;
+    for (uint32_t i = metrics->clients; i < count; i++)
+        grown[i] = 0;
+    metrics->client_tokens = grown;
+    metrics->clients = count;
     metrics->client_tokens[client] += tokens;
     return true;
 }

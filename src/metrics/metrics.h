@@ -118,4 +118,9 @@ void mb_metrics_restart(mb_metrics *metrics, double now_s);
 // client.
 double mb_metrics_jain(const mb_metrics *metrics);
 // Count a client's served tokens. False when out of memory.
-bool mb_metrics_serve_client(mb_metrics *metrics, uint32_t client, double tokens);
+bool mb_metrics_serve_new_client(mb_metrics *metrics, uint32_t client, double tokens);
+static inline bool mb_metrics_serve_client(mb_metrics *metrics, uint32_t client, double tokens) {
+    if (client >= metrics->clients) return mb_metrics_serve_new_client(metrics, client, tokens);
+    metrics->client_tokens[client] += tokens;
+    return true;
+}

@@ -412,6 +412,13 @@ bool mb_kv_blocks_release(mb_kv_blocks *pool, mb_kv_hold *hold, const mb_kv_name
     return true;
 }
 
+bool mb_kv_blocks_give_up(mb_kv_blocks *pool, mb_kv_hold *hold) {
+    assert(!hold->units && !hold->shared);
+    if (!give_back(pool, hold->own)) return false;
+    hold->own = 0;
+    return true;
+}
+
 void mb_kv_blocks_forget(mb_kv_blocks *pool, mb_kv_hold *hold) {
     if (hold->left == NONE) return;
     if (pool->runs[hold->left].blocks > 0)

@@ -128,6 +128,8 @@ typedef enum mb_kv_fate {
 // of memory.
 bool mb_kv_blocks_release(mb_kv_blocks *pool, mb_kv_hold *hold, const mb_kv_names *names,
                           uint32_t computed_tokens, mb_kv_fate fate);
+// The same of one that holds no unit, whose content is of no use to anybody.
+bool mb_kv_blocks_give_up(mb_kv_blocks *pool, mb_kv_hold *hold);
 // The request leaves for good: what it left becomes nameless (its place in the free list stays). Also safe
 // when nothing was left.
 void mb_kv_blocks_forget(mb_kv_blocks *pool, mb_kv_hold *hold);

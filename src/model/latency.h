@@ -189,10 +189,9 @@ static inline double mb_latency_host(const mb_latency *latency, const mb_step_sh
 }
 // Seconds by which each repetition of a step of `decode_requests` decodes takes longer than the one before;
 // affine models only.
-double mb_latency_step_slope(const mb_latency *latency, uint32_t decode_requests);
-// How many repetitions of this step of decodes, whose first is inside the fitted range, are inside it: their
-// context grows. UINT64_MAX: all. Affine models only.
-uint64_t mb_latency_steps_inside(const mb_latency *latency, const mb_step_shape *shape);
+static inline double mb_latency_step_slope(const mb_latency *latency, uint32_t decode_requests) {
+    return latency->step.per_context_s * decode_requests;
+}
 // What the steps of a static batch of so many requests take (see mb_latency_barrier). Affine models only.
 typedef struct mb_barrier_law {
     uint32_t requests;

@@ -4,6 +4,7 @@
 
 #include "base/apart.h"
 #include "base/double.h"
+#include "model/latency_law.h"
 #include "model/link.h"
 #include "model/profile.h"
 #include "model/roofline.h"
@@ -12,11 +13,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-// Rows that a step of `decodes` decodes and nothing else costs: the smallest captured size that holds them.
-// Beyond the largest the engine runs without a graph.
-static uint32_t graph_rows(const mb_latency *latency, uint32_t decodes) {
+uint32_t mb_law_captured_rows(const mb_latency *latency, uint32_t decodes) {
     const size_t count = latency->graph_size_count;
-    if (count == 0 || decodes == 0 || decodes > latency->graph_sizes[count - 1]) return decodes;
+    if (decodes == 0 || decodes > latency->graph_sizes[count - 1]) return decodes;
     size_t low = 0, high = count - 1;
     while (low < high) {
         const size_t middle = (low + high) / 2;
@@ -28,53 +27,15 @@ static uint32_t graph_rows(const mb_latency *latency, uint32_t decodes) {
     return latency->graph_sizes[low];
 }
 
-static inline bool has_prompts(const mb_step_shape *shape) {
-    return shape->prefill_requests > 0 || shape->group_prompts;
-}
-
 mb_step_kind mb_step_kind_of(const mb_step_shape *shape) {
-    if (!has_prompts(shape)) return MB_STEP_OF_DECODES;
+    if (!mb_law_has_prompts(shape)) return MB_STEP_OF_DECODES;
     return shape->decode_requests == 0 && !shape->group_prompts ? MB_STEP_OF_PROMPTS : MB_STEP_OF_BOTH;
-}
-
-// Rows of decodes that are computed, where nothing else is.
-static inline uint32_t padded_decodes(const mb_latency *latency, const mb_step_shape *shape) {
-    const uint32_t largest = (uint32_t)shape->group_tokens;
-    return graph_rows(latency, largest > shape->decode_requests ? largest : shape->decode_requests);
-}
-
-// The law, of a step whose rows are computed as `padded` ones.
-static inline double plain_seconds(const mb_latency *latency, double rows, double padded, double tokens,
-                                   double context) {
-    const mb_step_law *law = &latency->step;
-    return law->base_s + law->per_token_s * tokens + law->per_context_s * context +
-           law->per_request_s * padded + latency->host_s + latency->scheduling_s_per_request * rows;
-}
-
-static inline double law_seconds(const mb_latency *latency, const mb_step_shape *shape, bool *extrapolated) {
-    const mb_step_law *law = &latency->step;
-    const double rows = (double)shape->decode_requests + shape->prefill_requests;
-    const double context = mb_double(shape->decode_context);
-    const bool prompts = has_prompts(shape);
-    double padded = rows, tokens = mb_double(shape->prefill_tokens) + shape->decode_requests;
-    if (!prompts)
-        padded = tokens = padded_decodes(latency, shape);
-    else if ((double)shape->group_tokens > tokens)
-        tokens = (double)shape->group_tokens;
-    if ((law->max_tokens > 0 && tokens > law->max_tokens) ||
-        (law->max_context > 0 && context > law->max_context))
-        *extrapolated = true;
-    const double more = latency->host_s + latency->scheduling_s_per_request * rows;
-    if (law->split && prompts)
-        return law->prompts.base_s + law->prompts.per_token_s * tokens +
-               law->prompts.per_context_s * context + law->prompts.per_request_s * padded + more;
-    return plain_seconds(latency, rows, padded, tokens, context);
 }
 
 // The operators of a step, and what was measured beside them.
 static double operator_seconds(const mb_latency *latency, const mb_step_shape *shape, bool *extrapolated) {
-    const bool prompts = has_prompts(shape);
-    const uint32_t decodes = prompts ? shape->decode_requests : padded_decodes(latency, shape);
+    const bool prompts = mb_law_has_prompts(shape);
+    const uint32_t decodes = prompts ? shape->decode_requests : mb_law_padded(latency, shape);
     const double tokens = mb_step_tokens_padded(shape, decodes);
     double seconds;
     if (latency->kind == MB_LATENCY_ROOFLINE)
@@ -101,15 +62,15 @@ static mb_status custom_seconds(const mb_latency *latency, const mb_step_shape *
 
 double mb_latency_step_decodes(const mb_latency *latency, uint32_t decodes, uint64_t context) {
     assert(mb_latency_is_affine(latency));
-    const double padded = latency->graph_size_count ? graph_rows(latency, decodes) : decodes;
-    return plain_seconds(latency, decodes, padded, padded, mb_double(context));
+    const double padded = mb_law_rows(latency, decodes);
+    return mb_law_plain_seconds(latency, decodes, padded, padded, mb_double(context));
 }
 
 // The other kinds, and noise.
 MB_APART static mb_status seconds_of(const mb_latency *latency, const mb_step_shape *shape, mb_rng *rng,
                                      double *seconds, bool *extrapolated, mb_error *error) {
     if (latency->kind == MB_LATENCY_STEP) {
-        *seconds = law_seconds(latency, shape, extrapolated);
+        *seconds = mb_law_seconds(latency, shape, extrapolated);
     } else {
         if (latency->kind != MB_LATENCY_CUSTOM) {
             *seconds = operator_seconds(latency, shape, extrapolated);
@@ -129,19 +90,8 @@ MB_APART static mb_status seconds_of(const mb_latency *latency, const mb_step_sh
 mb_status mb_latency_step(const mb_latency *latency, const mb_step_shape *shape, mb_rng *rng, double *seconds,
                           bool *extrapolated, mb_error *error) {
     if (!mb_latency_is_affine(latency)) return seconds_of(latency, shape, rng, seconds, extrapolated, error);
-    *seconds = law_seconds(latency, shape, extrapolated);
+    *seconds = mb_law_seconds(latency, shape, extrapolated);
     return MB_OK;
-}
-
-uint64_t mb_latency_steps_inside(const mb_latency *latency, const mb_step_shape *shape) {
-    const double most = latency->step.max_context;
-    if (most <= 0 || shape->decode_requests == 0) return UINT64_MAX;
-    const double left = most - mb_double(shape->decode_context); // >= 0
-    return 1 + (uint64_t)(left / shape->decode_requests);
-}
-
-double mb_latency_step_slope(const mb_latency *latency, uint32_t decode_requests) {
-    return latency->step.per_context_s * decode_requests;
 }
 
 // --- static batches
@@ -163,7 +113,7 @@ static inline static_batch batch_of(uint32_t requests, uint32_t longest_prompt, 
 mb_barrier_law mb_latency_barrier_law(const mb_latency *latency, uint32_t requests) {
     assert(mb_latency_is_affine(latency));
     const mb_step_law *law = &latency->step;
-    const double rows = requests, padded = graph_rows(latency, requests);
+    const double rows = requests, padded = mb_law_rows(latency, requests);
     const double more = latency->host_s + latency->scheduling_s_per_request * rows,
                  every = law->base_s + more;
     mb_barrier_law barrier = {.requests = requests,
@@ -233,7 +183,7 @@ mb_status mb_latency_barrier(const mb_latency *latency, uint32_t requests, uint3
         const mb_barrier_law law = mb_latency_barrier_law(latency, requests);
         time->duration_s =
             mb_barrier_seconds(&law, longest_prompt, longest_output, token_budget, &time->first_token_s);
-        time->extrapolated = is_beyond(&latency->step, &batch, graph_rows(latency, requests));
+        time->extrapolated = is_beyond(&latency->step, &batch, mb_law_rows(latency, requests));
     } else {
         status = sum_steps(latency, &batch, rng, time, error);
     }

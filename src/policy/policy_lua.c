@@ -131,21 +131,23 @@ static mb_status hook_arrive(void *self, mb_sim *sim, uint32_t slot, mb_error *e
     return call_protected(self, call_with_request, &call, "arrive", error);
 }
 
+static mb_status call_finish(mb_host *host, uint32_t slot, mb_end why, mb_error *error) {
+    mb_held held = {.slot = slot, .outer = host->held}; // it leaves: neither pushed nor rejected again
+    request_call call = {
+        .hook = MB_HOOK_FINISH, .slot = slot, .why = why == MB_END_DONE ? "done" : "rejected"};
+    const mb_fence outer = mb_host_fence(host, MB_FENCE_STEP, "the hook 'finish'");
+    host->held = &held;
+    const mb_status status = call_protected(host, call_with_request, &call, "finish", error);
+    host->held = held.outer;
+    host->fence = outer;
+    return status;
+}
+
 static mb_status hook_finish(void *self, mb_sim *sim, uint32_t slot, mb_end why, mb_error *error) {
-    (void)sim;
     mb_host *host = self;
-    mb_status status = MB_OK;
-    if (host->hooks[MB_HOOK_FINISH] != LUA_NOREF) {
-        mb_held held = {.slot = slot, .outer = host->held}; // it leaves: neither pushed nor rejected again
-        request_call call = {
-            .hook = MB_HOOK_FINISH, .slot = slot, .why = why == MB_END_DONE ? "done" : "rejected"};
-        const mb_fence outer = mb_host_fence(host, MB_FENCE_STEP, "the hook 'finish'");
-        host->held = &held;
-        status = call_protected(host, call_with_request, &call, "finish", error);
-        host->held = held.outer;
-        host->fence = outer;
-    }
-    mb_request_view_forget(host, slot);
+    const mb_status status =
+        host->hooks[MB_HOOK_FINISH] != LUA_NOREF ? call_finish(host, slot, why, error) : MB_OK;
+    if (mb_request_at(&sim->requests, slot)->script_view) mb_request_view_forget(host, slot);
     return status;
 }
 

@@ -301,7 +301,7 @@ uint32_t mb_queue_last(mb_queue *queue, mb_request_store *store) {
     return queue->order == MB_KEY_NONE ? queue->tail : rightmost(store, queue->head);
 }
 
-void mb_queue_remove(mb_queue *queue, mb_request_store *store, uint32_t slot) {
+void mb_queue_remove_any(mb_queue *queue, mb_request_store *store, uint32_t slot) {
     count_out(queue, mb_request_at(store, slot));
     if (queue->order == MB_KEY_NONE)
         fifo_unlink(queue, store, slot);

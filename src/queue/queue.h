@@ -66,6 +66,21 @@ mb_key mb_key_from_name(const char *name);
 
 // The request must be waiting and in no queue. For MB_KEY_GIVEN its `key` was set by the caller.
 void mb_queue_push(mb_queue *queue, mb_request_store *store, uint32_t slot);
+// The same of a queue that is FIFO and nobody's own.
+static inline void mb_queue_append(mb_queue *queue, mb_request_store *store, uint32_t slot,
+                                   mb_request *request) {
+    request->queue = queue->index;
+    queue->count++;
+    queue->prompt_tokens += request->prompt_tokens;
+    queue->predicted_tokens += request->predicted_output;
+    request->previous = queue->tail;
+    request->next = MB_NONE;
+    if (queue->tail == MB_NONE)
+        queue->head = slot;
+    else
+        mb_request_at(store, queue->tail)->next = slot;
+    queue->tail = slot;
+}
 // FIFO only: in front of everything.
 void mb_queue_push_front(mb_queue *queue, mb_request_store *store, uint32_t slot);
 // First request in order, or MB_NONE.
@@ -76,7 +91,23 @@ static inline uint32_t mb_queue_peek(const mb_queue *queue, const mb_request_sto
 uint32_t mb_queue_pop(mb_queue *queue, mb_request_store *store);
 // Last in order, or MB_NONE.
 uint32_t mb_queue_last(mb_queue *queue, mb_request_store *store);
-void mb_queue_remove(mb_queue *queue, mb_request_store *store, uint32_t slot);
+void mb_queue_remove_any(mb_queue *queue, mb_request_store *store, uint32_t slot);
+static inline void mb_queue_remove(mb_queue *queue, mb_request_store *store, uint32_t slot) {
+    if (queue->order != MB_KEY_NONE || queue->head != slot || queue->owned) {
+        mb_queue_remove_any(queue, store, slot);
+        return;
+    }
+    mb_request *request = mb_request_at(store, slot); // the first in line, as usual
+    queue->count--;
+    queue->prompt_tokens -= request->prompt_tokens;
+    queue->predicted_tokens -= request->predicted_output;
+    queue->head = request->next;
+    if (queue->head == MB_NONE)
+        queue->tail = MB_NONE;
+    else
+        mb_request_at(store, queue->head)->previous = MB_NONE;
+    request->queue = request->previous = request->next = MB_NONE;
+}
 // The next in order after `slot`, or MB_NONE. Of a queue ordered by a ratio: call mb_queue_settle first.
 uint32_t mb_queue_after(const mb_queue *queue, const mb_request_store *store, uint32_t slot);
 // Before a walk: put a queue whose order has changed since into that of now (n log n).

@@ -3,31 +3,26 @@
 
 #include <stdlib.h>
 
-static void wait(mb_sim *sim, uint32_t index) {
+void mb_client_comes(mb_sim *sim, uint32_t index) {
     mb_client *client = &sim->clients[index];
     mb_fairness *service = &sim->service;
-    service->changed = true;
-    if (client->waiting++ || client->comes || !sim->config->fair.measured) return;
     client->comes = true;
     client->next_comer = service->first_comer;
     service->first_comer = index;
 }
 
-bool mb_client_arrives(mb_sim *sim, const mb_request *request) {
-    if (request->client >= sim->client_count) {
-        const uint32_t count = request->client + 1;
-        if (count > sim->client_capacity) {
-            const uint32_t capacity = count > 2 * sim->client_capacity ? count : 2 * sim->client_capacity;
-            mb_client *clients = realloc(sim->clients, capacity * sizeof *clients);
-            if (!clients) return false;
-            sim->clients = clients;
-            sim->client_capacity = capacity;
-        }
-        for (uint32_t i = sim->client_count; i < count; i++)
-            sim->clients[i] = (mb_client){0};
-        sim->client_count = count;
+bool mb_client_make_room(mb_sim *sim, uint32_t client) {
+    const uint32_t count = client + 1;
+    if (count > sim->client_capacity) {
+        const uint32_t capacity = count > 2 * sim->client_capacity ? count : 2 * sim->client_capacity;
+        mb_client *clients = realloc(sim->clients, capacity * sizeof *clients);
+        if (!clients) return false;
+        sim->clients = clients;
+        sim->client_capacity = capacity;
     }
-    wait(sim, request->client);
+    for (uint32_t i = sim->client_count; i < count; i++)
+        sim->clients[i] = (mb_client){0};
+    sim->client_count = count;
     return true;
 }
 
@@ -41,7 +36,7 @@ void mb_client_stops(mb_sim *sim, mb_request *request) {
     if (isnan(request->start_s)) // a static batch gave it back before it began, or never was
         sim->clients[request->client].prompt_tokens -= request->prompt_tokens;
     if (sim->by_steps) mb_client_emitted(sim, request);
-    wait(sim, request->client);
+    mb_client_waits(sim, request->client);
 }
 
 // Under a batch model they come with the batch's end.

@@ -4,7 +4,18 @@
 #include "sim/state.h"
 
 // A request arrives, starts (again), is set aside, leaves.
-bool mb_client_arrives(mb_sim *sim, const mb_request *request);
+void mb_client_comes(mb_sim *sim, uint32_t index);      // it begins to wait, and is looked at (service.h)
+bool mb_client_make_room(mb_sim *sim, uint32_t client); // false when out of memory
+static inline void mb_client_waits(mb_sim *sim, uint32_t index) {
+    mb_client *client = &sim->clients[index];
+    sim->service.changed = true;
+    if (!client->waiting++ && !client->comes && sim->config->fair.measured) mb_client_comes(sim, index);
+}
+static inline bool mb_client_arrives(mb_sim *sim, const mb_request *request) {
+    if (request->client >= sim->client_count && !mb_client_make_room(sim, request->client)) return false;
+    mb_client_waits(sim, request->client);
+    return true;
+}
 static inline void mb_client_starts(mb_sim *sim, const mb_request *request) {
     mb_client *client = &sim->clients[request->client];
     client->waiting--;

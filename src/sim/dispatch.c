@@ -6,6 +6,7 @@
 // one is woken; the others are when it did not.
 #include "sim/dispatch.h"
 
+#include "base/apart.h"
 #include "engine/pipeline.h"
 #include "engine/room.h"
 #include "sim/beside.h"
@@ -42,7 +43,7 @@ static void interrupt_all(mb_sim *sim, uint64_t change) {
 // this instant is woken at once.
 static bool wakes_later(mb_sim *sim, mb_replica *replica, uint64_t change) {
     if (!mb_engine_stepping(&replica->engine) || change <= replica->seen_version) return false;
-    if (mb_replica_next_boundary(sim, replica) > sim->now_s) return true;
+    if (mb_engine_next_boundary(&replica->engine) > sim->now_s) return true;
     mb_replica_look_up(sim, replica);
     return false;
 }
@@ -100,8 +101,9 @@ static bool has_own_waiting(const mb_sim *sim, const mb_replica *replica) {
 }
 
 // What the policy asked for.
-static mb_status build(mb_sim *sim, mb_replica *replica, mb_error *error) {
+MB_WITHIN static mb_status build(mb_sim *sim, mb_replica *replica, mb_error *error) {
     mb_engine *engine = &replica->engine;
+    sim->operations++;
     mb_engine_begin(engine);
     sim->taken_in = 0;
     sim->limited_by = MB_STOP_CAP;
@@ -125,17 +127,9 @@ static void leave_open(mb_sim *sim, mb_replica *replica) {
     if (!replica->busy) mb_replica_set_dummy(sim, replica, replica->engine.pipeline->count > 0);
 }
 
-static mb_status schedule(mb_sim *sim, mb_replica *replica, mb_error *error) {
+// The replica was asked: what it built starts. listed: it stands among the idle.
+MB_WITHIN static mb_status conclude(mb_sim *sim, mb_replica *replica, bool listed, mb_error *error) {
     mb_engine *engine = &replica->engine;
-    mb_sim_integrate(sim);
-    mb_replica_set_dummy(sim, replica, false);
-    mb_replica_take_back_idle(sim, replica);
-    mb_replica_set_holding(sim, replica, false);
-    replica->needs_call = false;
-    mb_bits_remove(&sim->calls, engine->id);
-    sim->operations++;
-    mb_status status = build(sim, replica, error);
-    if (status != MB_OK) return status;
     if (sim->observer.asked)
         sim->observer.asked(sim->observer.self, sim->now_s, engine->id, sim->taken_in, sim->stop);
     const bool holds = mb_engine_holds_requests(engine);
@@ -143,25 +137,44 @@ static mb_status schedule(mb_sim *sim, mb_replica *replica, mb_error *error) {
     if (sim->policy.ops->alike && sim->config->hardware_count == 1 && replica->state == MB_UP && !holds &&
         engine->count == 0 && !mb_engine_in_flight(engine) && !sim->config->block_oversize)
         sim->refused_version = sim->version;
+    mb_status status = MB_OK;
     bool started = mb_engine_built(engine);
     if (started) {
         if (sim->taken_in) sim->metrics.stops[sim->stop]++;
         status = mb_engine_start(engine, &started, error);
     }
     if (status == MB_OK && started) {
-        mb_replica_take_back_idle(sim, replica); // it said idle, and then added requests all the same
-        mb_replica_mark_busy(sim, replica);
+        if (listed) {
+            mb_replica_take_back_idle(sim, replica); // it said idle, and then added requests all the same
+            mb_replica_mark_busy(sim, replica);
+        }
         mb_replica_note_boundary(sim, replica);
         mb_replica_touch(sim, replica);
-    } else {
-        if (holds)
-            mb_bits_add(&sim->loaded, engine->id);
-        else
-            mb_bits_remove(&sim->loaded, engine->id);
-        mb_replica_set_holding(sim, replica, holds || has_own_waiting(sim, replica));
-        mb_beside_look(sim, replica); // idle on purpose until now, perhaps
+        return status;
     }
-    if (status == MB_OK && engine->pipeline) leave_open(sim, replica);
+    if (!listed) {
+        mb_replica_rest(sim, replica);
+        mb_replica_mark_idle(sim, replica);
+        mb_replica_was_asked(sim, replica);
+    }
+    if (holds)
+        mb_bits_add(&sim->loaded, engine->id);
+    else
+        mb_bits_remove(&sim->loaded, engine->id);
+    mb_replica_set_holding(sim, replica, holds || has_own_waiting(sim, replica));
+    mb_beside_look(sim, replica); // idle on purpose until now, perhaps
+    return status;
+}
+
+static mb_status schedule(mb_sim *sim, mb_replica *replica, mb_error *error) {
+    mb_sim_integrate(sim);
+    mb_replica_set_dummy(sim, replica, false);
+    mb_replica_take_back_idle(sim, replica);
+    mb_replica_set_holding(sim, replica, false);
+    mb_replica_was_asked(sim, replica);
+    mb_status status = build(sim, replica, error);
+    if (status == MB_OK) status = conclude(sim, replica, true, error);
+    if (status == MB_OK && replica->engine.pipeline) leave_open(sim, replica);
     return status;
 }
 
@@ -189,8 +202,7 @@ static mb_status schedule_all(mb_sim *sim, mb_replica *replica, mb_error *error)
 static void catch_up(mb_sim *sim, mb_replica *replica) {
     if (!sim->by_steps || mb_engine_holds_requests(&replica->engine) || replica->idle_plan > sim->calm_plan)
         return;
-    replica->needs_call = false;
-    mb_bits_remove(&sim->calls, replica->engine.id);
+    mb_replica_was_asked(sim, replica);
     if (replica->seen_version < sim->calm_version) replica->seen_version = sim->calm_version;
 }
 
@@ -204,8 +216,7 @@ static mb_status offer(mb_sim *sim, mb_replica *replica, mb_error *error) {
         if (!replica->needs_call && !news) return MB_OK;
         if (sim->groups && !mb_lockstep_may_start(sim, replica)) return MB_OK;
         if (has_work(sim, replica)) return schedule_all(sim, replica, error);
-        replica->needs_call = false; // as if it had been called: what comes later is news
-        mb_bits_remove(&sim->calls, replica->engine.id);
+        mb_replica_was_asked(sim, replica); // so to speak: what comes later is news
         replica->seen_version = sim->changes;
         return MB_OK;
     }
@@ -217,14 +228,22 @@ static mb_status offer(mb_sim *sim, mb_replica *replica, mb_error *error) {
     return asked ? schedule(sim, replica, error) : status;
 }
 
+// Those of the idle that are to be asked.
+static inline const mb_bits *asked_of_idle(const mb_sim *sim) {
+    if (sim->waiting == 0) return &sim->loaded;
+    return sim->refused_version == sim->version && sim->own_queues == 0 ? &sim->calls : &sim->idle;
+}
+
 // The first replica from `from` on that is idle (and to be asked) or at a boundary; MB_NONE if there is none.
 static inline uint32_t next_candidate(const mb_sim *sim, uint32_t from) {
     if (from >= sim->replica_count) return MB_NONE;
-    const bool refused = sim->refused_version == sim->version && sim->own_queues == 0;
-    const mb_bits *asked = sim->waiting == 0 ? &sim->loaded : refused ? &sim->calls : &sim->idle;
-    const uint32_t idle = mb_bits_next(asked, from);
+    const uint32_t idle = mb_bits_next(asked_of_idle(sim), from);
     const uint32_t boundary = sim->by_steps ? mb_bits_next(&sim->boundary, from) : MB_NONE;
     return idle < boundary ? idle : boundary;
+}
+
+static inline bool is_anyone(const mb_sim *sim) {
+    return mb_bits_any(asked_of_idle(sim)) || mb_bits_any(&sim->boundary);
 }
 
 // How often all replicas may be asked again at one instant, since what one gave back is news to the others.
@@ -239,16 +258,13 @@ static mb_status stuck(const mb_sim *sim, mb_error *error) {
         sim->now_s, MAX_PASSES, (unsigned long long)sim->waiting, (unsigned long long)sim->running);
 }
 
-// Offer a step to every replica that something has changed for, lowest number first; again, if a replica
-// gave a request back that an earlier one could take.
-mb_status mb_dispatch(mb_sim *sim, mb_error *error) {
+// Offer a step to every replica that something has changed for, lowest number first, beginning with `id`;
+// again, if a replica gave a request back that an earlier one could take. before: changes so far when the
+// first of them was looked for.
+MB_APART static mb_status ask_all(mb_sim *sim, uint32_t id, uint64_t before, mb_error *error) {
     mb_status status = MB_OK;
-    arrange(sim, false);
-    uint32_t passes = 0;
-    for (uint64_t before = ~UINT64_C(0); status == MB_OK && before != sim->changes;) {
-        before = sim->changes;
-        if (++passes > MAX_PASSES) return stuck(sim, error);
-        for (uint32_t id = next_candidate(sim, 0); id != MB_NONE; id = next_candidate(sim, id + 1)) {
+    for (uint32_t passes = 1;; id = next_candidate(sim, 0)) {
+        for (; id != MB_NONE; id = next_candidate(sim, id + 1)) {
             if (!sim->by_steps && sim->waiting == 0) break;
             if (sim->around.turn < id) sim->around.turn = id;
             status = offer(sim, sim->replicas[id], error);
@@ -258,7 +274,15 @@ mb_status mb_dispatch(mb_sim *sim, mb_error *error) {
             arrange(sim, false);
         }
         sim->around.turn = sim->replica_count;
+        if (status != MB_OK || before == sim->changes) return status;
+        before = sim->changes;
+        if (++passes > MAX_PASSES) return stuck(sim, error);
     }
+}
+
+// All have planned.
+MB_WITHIN static mb_status conclude_plans(mb_sim *sim, mb_status status, mb_error *error) {
+    sim->around.turn = sim->replica_count;
     if (sim->groups && status == MB_OK) status = mb_lockstep_start(sim, error);
     if (status == MB_OK) status = mb_handoffs_send(sim, error); // planning may have made room
     arrange(sim, true);
@@ -268,6 +292,81 @@ mb_status mb_dispatch(mb_sim *sim, mb_error *error) {
     }
     sim->plans++;
     mb_beside_settle(sim);
-    if (status == MB_OK && sim->around.out_of_memory) status = mb_fail_memory(error);
-    return status;
+    return status == MB_OK && sim->around.out_of_memory ? mb_fail_memory(error) : status;
+}
+
+mb_status mb_dispatch(mb_sim *sim, mb_error *error) {
+    arrange(sim, false);
+    const mb_status status =
+        is_anyone(sim) ? ask_all(sim, next_candidate(sim, 0), sim->changes, error) : MB_OK;
+    return conclude_plans(sim, status, error);
+}
+
+// --- the replica is the only one whose step ends, and nothing else happens at this instant
+
+// Nothing has come of what happened so far that is to be looked at before replicas plan.
+static inline bool is_calm(const mb_sim *sim, const mb_replica *replica) {
+    return replica->state == MB_UP && replica->plain.declared && !sim->lifecycle.draining &&
+           !sim->lifecycle.failing && !sim->notices.count && !sim->handoffs.count && !sim->transfers &&
+           mb_heap_next_s(&sim->heap) > sim->now_s;
+}
+
+// Its run is over, and nobody else is to be asked: it is, at once, and enters the books of the idle only if
+// it starts nothing.
+static inline mb_status ask_at_once(mb_sim *sim, mb_replica *replica, mb_error *error) {
+    const uint32_t id = replica->engine.id;
+    const uint64_t before = sim->changes;
+    if (!has_work(sim, replica)) {
+        mb_replica_rest(sim, replica);
+        mb_replica_mark_idle(sim, replica);
+        return conclude_plans(sim, MB_OK, error);
+    }
+    sim->around.turn = id;
+    replica->busy = false; // as whoever looks meanwhile is to see it
+    mb_status status = build(sim, replica, error);
+    replica->busy = true;
+    if (status == MB_OK) status = conclude(sim, replica, false, error);
+    sim->around.turn = id + 1;
+    mb_replica_recount(sim, id);
+    mb_beside_look(sim, replica);
+    if (status == MB_OK) status = mb_sim_follow_up(sim, error);
+    if (status == MB_OK) {
+        arrange(sim, false);
+        if (is_anyone(sim) || before != sim->changes)
+            status = ask_all(sim, next_candidate(sim, id + 1), before, error);
+    }
+    return conclude_plans(sim, status, error);
+}
+
+MB_WITHIN static mb_status end_and_ask(mb_sim *sim, mb_replica *replica, bool *over, mb_error *error) {
+    const mb_status status = mb_replica_end_run(sim, replica, error);
+    if (status == MB_OK && is_calm(sim, replica)) {
+        arrange(sim, false);
+        *over = !is_anyone(sim);
+        if (*over) return ask_at_once(sim, replica, error);
+    }
+    mb_replica_rest(sim, replica);
+    const mb_status left = mb_replica_stand(sim, replica, status, error);
+    return left == MB_OK ? mb_sim_follow_up(sim, error) : left;
+}
+
+// It stands between two steps of a run.
+MB_APART static mb_status pass_boundary(mb_sim *sim, mb_replica *replica, bool *over, mb_error *error) {
+    if (is_calm(sim, replica)) {
+        arrange(sim, false);
+        *over = !is_anyone(sim);
+    }
+    if (!*over) {
+        mb_replica_mark_boundary(sim, replica);
+        return mb_sim_follow_up(sim, error);
+    }
+    sim->around.turn = replica->engine.id;
+    if (mb_sim_concerns(replica, mb_sim_newest_change(sim)) || mb_room_lacks(&replica->engine))
+        return end_and_ask(sim, replica, over, error);
+    return conclude_plans(sim, go_on(sim, replica, error), error);
+}
+
+mb_status mb_dispatch_alone(mb_sim *sim, mb_replica *replica, bool *over, mb_error *error) {
+    return mb_engine_reach_alone(&replica->engine) ? end_and_ask(sim, replica, over, error)
+                                                   : pass_boundary(sim, replica, over, error);
 }

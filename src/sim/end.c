@@ -14,19 +14,36 @@ static inline mb_status tell(mb_sim *sim, mb_replica *replica, const mb_step_rep
     return sim->policy.ops->stepped(sim->policy.self, sim, replica, report, error);
 }
 
-mb_status mb_replica_end(mb_sim *sim, mb_replica *replica, mb_error *error) {
-    mb_step_report report;
+static inline mb_status end_run(mb_sim *sim, mb_replica *replica, mb_step_report *report, mb_error *error) {
     mb_sim_integrate(sim);
     sim->clients_counted_s = NAN; // prompts that end now emit tokens
     sim->service.changed = true;
     replica->leaving = true;
-    const mb_status status = mb_engine_end(&replica->engine, &report, error);
+    const mb_status status = mb_engine_end(&replica->engine, report, error);
     replica->leaving = false;
-    mb_bits_remove(&sim->dozing, replica->engine.id);
-    mb_replica_note_boundary(sim, replica);
+    mb_replica_recount(sim, replica->engine.id);
+    return status;
+}
+
+mb_status mb_replica_end_run(mb_sim *sim, mb_replica *replica, mb_error *error) {
+    return end_run(sim, replica, NULL, error);
+}
+
+mb_status mb_replica_stand(mb_sim *sim, mb_replica *replica, mb_status status, mb_error *error) {
     mb_replica_mark_idle(sim, replica);
     mb_replica_touch(sim, replica);
-    return status == MB_OK ? tell(sim, replica, &report, error) : status;
+    if (status == MB_OK && sim->transfers) status = mb_migrations_leave(sim, replica, error);
+    return status == MB_OK ? mb_handoffs_send(sim, error) : status;
+}
+
+mb_status mb_replica_end(mb_sim *sim, mb_replica *replica, mb_error *error) {
+    mb_step_report report;
+    const bool told = sim->policy.ops->stepped;
+    mb_status status = end_run(sim, replica, told ? &report : NULL, error);
+    mb_replica_rest(sim, replica);
+    status = mb_replica_stand(sim, replica, status, error);
+    return status == MB_OK && told ? sim->policy.ops->stepped(sim->policy.self, sim, replica, &report, error)
+                                   : status;
 }
 
 // A batch leaves the last stage.

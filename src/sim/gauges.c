@@ -29,6 +29,7 @@ void mb_sim_add_up(mb_sim *sim) {
         metrics->kv_reserved_integral += dt * (double)sim->around.kv_reserved;
         metrics->kv_used_integral += dt * (double)sim->around.kv_used;
     }
+    if (!(sim->idle_count | sim->idle_holding_count)) return; // nobody is idle, with work or without
     // What waits in a replica's own queue concerns that one alone.
     const bool shared = sim->waiting - sim->away > sim->owned.count - sim->owned.away;
     const uint32_t idle = shared ? sim->idle_count - sim->idle_on_purpose_count : sim->idle_holding_count;

@@ -3,6 +3,7 @@
 // leaves or when the run ends (docs/models.md, "What a request was promised").
 #include "sim/judge.h"
 
+#include "base/apart.h"
 #include "engine/gaps.h"
 #include "engine/pieces.h"
 #include "metrics/batch_means.h"
@@ -24,6 +25,10 @@ static bool too_many_late(const mb_slo *slo, uint64_t late, uint64_t tokens) {
     return mb_exceeds((double)late, slo->late * (double)tokens, 0);
 }
 
+static inline bool is_too_late(const mb_slo *slo, const mb_request *request) {
+    return slo->of_late && too_many_late(slo, request->rest->reading.late, request->output_tokens);
+}
+
 static void count_bound(mb_bound_metrics *bound, verdict found) {
     bound->missed += found == MISSED;
     bound->censored += found == OPEN;
@@ -40,50 +45,72 @@ static mb_party *party_of(mb_sim *sim, const mb_request *request) {
     return mb_party_at(parties, parties->by == MB_BY_CLASS ? request->class_index : request->client);
 }
 
-// ttft, e2e: NAN unless it was served.
-static void count(mb_sim *sim, const mb_request *request, const judgement *found, double ttft, double e2e) {
+// For who is asked of its class or client.
+MB_APART static void count_apart(mb_sim *sim, const mb_request *request, verdict all) {
     mb_metrics *metrics = &sim->metrics;
-    const double waited_s =
-        (isnan(request->start_s) ? sim->now_s : request->start_s) - mb_sim_seen_s(sim, request);
-    metrics->counted++;
-    const bool waited = mb_exceeds(waited_s, 0, sim->now_s);
-    metrics->waited += waited;
-    if (found->all == KEPT) { // and so each of them
-        metrics->slo_met++;
-    } else {
-        count_bound(&metrics->ttft_bound, found->ttft);
-        count_bound(&metrics->tbt_bound, found->tbt);
-        count_bound(&metrics->e2e_bound, found->e2e);
-        count_bound(&metrics->gap_bound, found->gap);
-        count_bound(&metrics->late_bound, found->late);
-        metrics->censored += found->all == OPEN;
-    }
-    if (metrics->batch_means) {
-        const double values[MB_BATCH_MEASURES] = {ttft,
-                                                  e2e,
-                                                  isnan(e2e) ? (double)NAN : waited_s,
-                                                  missed(found->ttft),
-                                                  missed(found->tbt),
-                                                  missed(found->e2e),
-                                                  1 - missed(found->all),
-                                                  waited};
-        mb_batch_means_add(metrics->batch_means, request->id - sim->first_counted, values);
-    }
     mb_party *party = party_of(sim, request);
     if (party) {
         party->counted++;
-        party->slo_met += found->all == KEPT;
-        party->censored += found->all == OPEN;
+        party->slo_met += all == KEPT;
+        party->censored += all == OPEN;
     }
     if (!metrics->classes) return;
     mb_class_metrics *of_class = &metrics->classes[request->class_index];
     of_class->counted++;
-    of_class->slo_met += found->all == KEPT;
-    of_class->censored += found->all == OPEN;
+    of_class->slo_met += all == KEPT;
+    of_class->censored += all == OPEN;
+}
+
+static inline bool is_counted_apart(const mb_metrics *metrics) {
+    return metrics->parties.by || metrics->classes;
+}
+
+// ttft, e2e: NAN unless it was served.
+MB_APART static void count(mb_sim *sim, const mb_request *request, judgement found, double ttft, double e2e) {
+    mb_metrics *metrics = &sim->metrics;
+    const double waited_s =
+        (isnan(request->start_s) ? sim->now_s : request->start_s) - mb_sim_seen_s(sim, request);
+    const bool waited = mb_exceeds(waited_s, 0, sim->now_s);
+    metrics->counted++;
+    metrics->waited += waited;
+    count_bound(&metrics->ttft_bound, found.ttft);
+    count_bound(&metrics->tbt_bound, found.tbt);
+    count_bound(&metrics->e2e_bound, found.e2e);
+    count_bound(&metrics->gap_bound, found.gap);
+    count_bound(&metrics->late_bound, found.late);
+    metrics->slo_met += found.all == KEPT;
+    metrics->censored += found.all == OPEN;
+    if (metrics->batch_means) {
+        const double values[MB_BATCH_MEASURES] = {ttft,
+                                                  e2e,
+                                                  isnan(e2e) ? (double)NAN : waited_s,
+                                                  missed(found.ttft),
+                                                  missed(found.tbt),
+                                                  missed(found.e2e),
+                                                  1 - missed(found.all),
+                                                  waited};
+        mb_batch_means_add(metrics->batch_means, request->id - sim->first_counted, values);
+    }
+    if (is_counted_apart(metrics)) count_apart(sim, request, found.all);
+}
+
+// Of one that was served and kept every promise.
+static inline void count_kept(mb_sim *sim, const mb_request *request, double waited_s, double ttft,
+                              double e2e) {
+    mb_metrics *metrics = &sim->metrics;
+    const bool waited = mb_exceeds(waited_s, 0, sim->now_s);
+    metrics->counted++;
+    metrics->waited += waited;
+    metrics->slo_met++;
+    if (metrics->batch_means)
+        mb_batch_means_add_kept(metrics->batch_means, request->id - sim->first_counted, ttft, e2e, waited_s,
+                                waited);
+    if (is_counted_apart(metrics)) count_apart(sim, request, KEPT);
 }
 
 // Its times, for its class or client.
-static void measure_party(mb_sim *sim, const mb_request *request, double ttft, double tpot, double e2e) {
+MB_APART static void measure_party(mb_sim *sim, const mb_request *request, double ttft, double tpot,
+                                   double e2e) {
     mb_party *party = party_of(sim, request);
     if (!party) return;
     party->measured++;
@@ -92,27 +119,41 @@ static void measure_party(mb_sim *sim, const mb_request *request, double ttft, d
     if (!isnan(tpot)) mb_sketch_add(&party->tpot, tpot);
 }
 
-void mb_judge_served(mb_sim *sim, const mb_request *request, const mb_served *served, double ttft,
-                     double e2e) {
-    const double tbt = served->tbt_s, gap = served->gap_s;
-    mb_metrics *metrics = &sim->metrics;
+MB_APART static judgement judge(const mb_sim *sim, const mb_request *request, const mb_served *served,
+                                double ttft, double e2e) {
     const mb_slo *slo = mb_sim_slo(sim, request);
-    judgement found = {.ttft = mb_exceeds(ttft, slo->ttft_s, sim->now_s) ? MISSED : KEPT,
-                       .tbt = mb_exceeds(tbt, slo->tbt_s, sim->now_s) ? MISSED : KEPT,
-                       .e2e = mb_exceeds(e2e, slo->e2e_s, sim->now_s) ? MISSED : KEPT,
-                       .gap = mb_exceeds(gap, gap_bound(sim, slo), sim->now_s) ? MISSED : KEPT,
-                       .late = slo->of_late &&
-                                       too_many_late(slo, request->rest->reading.late, request->output_tokens)
-                                   ? MISSED
-                                   : KEPT};
-    const bool kept = found.ttft == KEPT && found.tbt == KEPT && found.e2e == KEPT && found.gap == KEPT &&
-                      found.late == KEPT;
-    found.all = kept ? KEPT : MISSED;
+    const double now_s = sim->now_s;
+    return (judgement){.ttft = mb_exceeds(ttft, slo->ttft_s, now_s) ? MISSED : KEPT,
+                       .tbt = mb_exceeds(served->tbt_s, slo->tbt_s, now_s) ? MISSED : KEPT,
+                       .e2e = mb_exceeds(e2e, slo->e2e_s, now_s) ? MISSED : KEPT,
+                       .gap = mb_exceeds(served->gap_s, gap_bound(sim, slo), now_s) ? MISSED : KEPT,
+                       .late = is_too_late(slo, request) ? MISSED : KEPT,
+                       .all = MISSED};
+}
+
+static inline bool keeps_all(const mb_sim *sim, const mb_request *request, const mb_served *served,
+                             double ttft, double e2e) {
+    const mb_slo *slo = mb_sim_slo(sim, request);
+    const double now_s = sim->now_s;
+    return !mb_exceeds(ttft, slo->ttft_s, now_s) && !mb_exceeds(served->tbt_s, slo->tbt_s, now_s) &&
+           !mb_exceeds(e2e, slo->e2e_s, now_s) &&
+           !(sim->config->gaps && mb_exceeds(served->gap_s, gap_bound(sim, slo), now_s)) &&
+           !is_too_late(slo, request);
+}
+
+void mb_judge_served(mb_sim *sim, const mb_request *request, const mb_served *served, double waited_s,
+                     double ttft, double e2e) {
+    mb_metrics *metrics = &sim->metrics;
+    const bool kept = keeps_all(sim, request, served, ttft, e2e);
     metrics->completed++;
-    metrics->good += found.all == KEPT;
+    metrics->good += kept;
     if (!mb_sim_counts(sim, request)) return;
     metrics->measured++;
-    count(sim, request, &found, ttft, e2e);
+    if (kept)
+        count_kept(sim, request, waited_s, ttft, e2e);
+    else
+        count(sim, request, judge(sim, request, served, ttft, e2e), ttft, e2e);
+    if (!is_counted_apart(metrics)) return;
     measure_party(sim, request, ttft, served->tpot_s, e2e);
     if (!metrics->classes) return;
     mb_class_metrics *of_class = &metrics->classes[request->class_index];
@@ -132,7 +173,7 @@ void mb_judge_rejected(mb_sim *sim, const mb_request *request) {
     const judgement found = {missed_if_bound(slo->ttft_s), missed_if_bound(slo->tbt_s),
                              missed_if_bound(slo->e2e_s),  missed_if_bound(gap_bound(sim, slo)),
                              slo->of_late ? MISSED : KEPT, MISSED};
-    count(sim, request, &found, NAN, NAN);
+    count(sim, request, found, NAN, NAN);
 }
 
 // What has been seen of a request that is still in the system.
@@ -218,5 +259,5 @@ void mb_judge_unfinished(mb_sim *sim, mb_request *request) {
     const bool too_late = never || found.ttft == MISSED || found.tbt == MISSED || found.e2e == MISSED ||
                           found.gap == MISSED || found.late == MISSED;
     found.all = too_late ? MISSED : OPEN;
-    count(sim, request, &found, NAN, NAN);
+    count(sim, request, found, NAN, NAN);
 }

@@ -10,8 +10,9 @@ static inline bool mb_sim_counts(const mb_sim *sim, const mb_request *request) {
 static inline const mb_slo *mb_sim_slo(const mb_sim *sim, const mb_request *request) {
     return sim->config->classes ? &sim->config->classes[request->class_index].slo : &sim->config->slo;
 }
-void mb_judge_served(mb_sim *sim, const mb_request *request, const mb_served *served, double ttft,
-                     double e2e);
+// waited_s: until it started.
+void mb_judge_served(mb_sim *sim, const mb_request *request, const mb_served *served, double waited_s,
+                     double ttft, double e2e);
 void mb_judge_rejected(mb_sim *sim, const mb_request *request);
 // The run is over, and it is still in the system.
 void mb_judge_unfinished(mb_sim *sim, mb_request *request);

@@ -147,12 +147,6 @@ void mb_replica_set_holding(mb_sim *sim, mb_replica *replica, bool holding) {
     sim->idle_holding_count += holding ? 1 : ~UINT32_C(0);
 }
 
-double mb_replica_next_boundary(mb_sim *sim, const mb_replica *replica) {
-    const double boundary = mb_engine_next_boundary(&replica->engine);
-    mb_replica_note_boundary(sim, replica);
-    return boundary;
-}
-
 static void look_up(mb_sim *sim, mb_replica *replica) {
     const double when = mb_engine_look_up(&replica->engine);
     mb_bits_remove(&sim->dozing, replica->engine.id);

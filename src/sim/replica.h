@@ -19,6 +19,11 @@ static inline void mb_replica_count_staged(mb_sim *sim, const mb_replica *replic
     if (replica->engine.pipeline) sim->staged += serves ? 1 : ~UINT32_C(0);
 }
 void mb_replica_mark_busy(mb_sim *sim, mb_replica *replica);
+// One that is idle has been asked for a step.
+static inline void mb_replica_was_asked(mb_sim *sim, mb_replica *replica) {
+    replica->needs_call = false;
+    mb_bits_remove(&sim->calls, replica->engine.id);
+}
 // Left idle with work of its own, not on purpose.
 void mb_replica_set_holding(mb_sim *sim, mb_replica *replica, bool holding);
 // Replicas that step together, and come, go and fail together; 1: each by itself. The first of those of one.
@@ -51,7 +56,11 @@ static inline void mb_replica_note_boundary(mb_sim *sim, const mb_replica *repli
     const mb_engine *engine = &replica->engine;
     if (engine->stepper) mb_min_tree_set(&sim->boundaries, engine->id, engine->stepper->boundary_s);
 }
-double mb_replica_next_boundary(mb_sim *sim, const mb_replica *replica);
+// Its run is over: it has no boundaries to look up at.
+static inline void mb_replica_rest(mb_sim *sim, const mb_replica *replica) {
+    mb_bits_remove(&sim->dozing, replica->engine.id);
+    mb_replica_note_boundary(sim, replica);
+}
 // Its engine, and those that step with it, look up at the first boundary from now on, since something has
 // changed.
 void mb_replica_look_up(mb_sim *sim, mb_replica *replica);

@@ -162,14 +162,25 @@ static double next_event_s(mb_sim *sim) {
     return INFINITY;
 }
 
-// Steps end in order of the replicas' numbers: it must not matter when their events were pushed.
-static mb_status end_steps(mb_sim *sim, mb_error *error) {
+// The event on top, of an engine's step, is taken. NULL: it does not count.
+static inline mb_replica *take_step_end(mb_sim *sim, const mb_event *event) {
+    mb_replica *replica = sim->replicas[event->payload];
+    mb_heap_pop(&sim->heap);
+    if (replica->far_s == event->time_s) replica->far_s = INFINITY;
+    return is_current(replica, event->time_s) && !replica->ending ? replica : NULL;
+}
+
+// Steps end in order of the replicas' numbers: it must not matter when their events were pushed. `first` was
+// taken already; NULL: it was none.
+MB_APART static mb_status end_all(mb_sim *sim, mb_replica *first, mb_error *error) {
     uint32_t count = 0;
+    if (first) {
+        first->ending = true;
+        sim->scratch[count++] = first->engine.id;
+    }
     for (mb_event event; due(sim, MB_EVENT_STEP_END, &event);) {
-        mb_heap_pop(&sim->heap);
-        mb_replica *replica = sim->replicas[event.payload];
-        if (replica->far_s == event.time_s) replica->far_s = INFINITY;
-        if (!is_current(replica, event.time_s) || replica->ending) continue;
+        mb_replica *replica = take_step_end(sim, &event);
+        if (!replica) continue;
         replica->ending = true;
         uint32_t at = count++;
         for (; at > 0 && sim->scratch[at - 1] > replica->engine.id; at--)
@@ -195,6 +206,20 @@ static mb_status end_steps(mb_sim *sim, mb_error *error) {
         if (status == MB_OK) status = mb_sim_follow_up(sim, error);
     }
     return status;
+}
+
+// *over: nothing else happens at this instant, and who was to plan has planned.
+static inline mb_status end_steps(mb_sim *sim, bool *over, mb_error *error) {
+    mb_event event;
+    if (!due(sim, MB_EVENT_STEP_END, &event)) return MB_OK;
+    mb_replica *first = take_step_end(sim, &event);
+    const bool alone = first && sim->plain_sailing && !first->engine.pipeline &&
+                       mb_heap_next_s(&sim->heap) > sim->now_s && sim->now_s < sim->warmup_end_s &&
+                       mb_changes_next_s(sim) > sim->now_s &&
+                       (sim->arrivals_ended || sim->pending.time_s > sim->now_s);
+    if (!alone) return end_all(sim, first, error);
+    sim->timers_alone = 0;
+    return mb_dispatch_alone(sim, first, over, error);
 }
 
 static mb_status take_arrivals(mb_sim *sim, mb_error *error) {
@@ -247,8 +272,14 @@ static mb_status run_instant(mb_sim *sim, double time_s, mb_error *error) {
     mb_status status = mb_seen_pass(sim, time_s, error);
     sim->now_s = time_s;
     if (status == MB_OK) status = look(sim, error);
-    const bool events = mb_heap_next_s(&sim->heap) <= time_s;
-    if (status == MB_OK && events) status = end_steps(sim, error);
+    if (status == MB_OK && mb_heap_next_s(&sim->heap) <= time_s) {
+        bool over = false;
+        status = end_steps(sim, &over, error);
+        if (over) {
+            if (status == MB_OK) mb_sim_check(sim);
+            return status;
+        }
+    }
     if (status == MB_OK && sim->transfers) status = mb_transfers_arrive(sim, error);
     if (sim->now_s >= sim->warmup_end_s) mb_window_open(sim);
     if (status == MB_OK && mb_changes_due(sim)) status = mb_changes_take(sim, error);
@@ -339,6 +370,12 @@ static mb_status run_python(mb_sim *sim, python_run *run, mb_error *error) {
     return status;
 }
 
+// Is there nobody who looks at an instant between the end of a step and the planning of what follows?
+static bool is_plain_sailing(const mb_sim *sim) {
+    return sim->by_steps && !sim->closed && !sim->front && !sim->seen && !sim->groups &&
+           !sim->config->fair.measured && !sim->policy.ops->stepped;
+}
+
 static mb_status run_events(mb_sim *sim, mb_error *error) {
     mb_status status = mb_sim_fetch_arrival(sim, error);
     if (status == MB_OK && sim->policy.ops->init)
@@ -348,6 +385,7 @@ static mb_status run_events(mb_sim *sim, mb_error *error) {
     if (status == MB_OK && sim->policy.ops->python_ties && !sim->by_steps && !sim->closed && !sim->front &&
         !sim->failures.heap.count && !sim->seen)
         return run_python(sim, &(python_run){0}, error);
+    sim->plain_sailing = is_plain_sailing(sim);
     while (status == MB_OK) {
         double next = next_event_s(sim);
         const bool work = !sim->arrivals_ended || sim->waiting || sim->running;

@@ -358,6 +358,7 @@ struct mb_sim {
     uint32_t replica_count;
     bool by_steps;          // their engines go step by step, not by whole batches,
     bool jumps;             // and over runs of equal steps: not so under --step
+    bool plain_sailing;     // nobody looks between the end of a step and the planning at that instant
     mb_request_times times; // where it goes, if anybody asked
     mb_surroundings around; // of the engines
     mb_bits idle;           // replicas

@@ -150,7 +150,13 @@ mb_status mb_sim_file(mb_sim *sim, uint32_t queue, uint32_t slot, mb_error *erro
 }
 
 mb_status mb_sim_push_to_inbox(mb_sim *sim, uint32_t slot, mb_error *error) {
-    if (!sim->inbox_is_bins) return mb_sim_file(sim, sim->inbox, slot, error);
+    mb_queue *queue = sim->inbox_is_bins ? NULL : &sim->queues[sim->inbox];
+    if (queue && queue->order == MB_KEY_NONE && !queue->owned && !sim->building) {
+        mb_queue_append(queue, &sim->requests, slot, mb_request_at(&sim->requests, slot)); // as usual
+        mb_sim_stamp(sim, slot);
+        return MB_OK;
+    }
+    if (queue) return mb_sim_file(sim, sim->inbox, slot, error);
     const mb_status status = give_key(sim, sim->bins[sim->inbox].key, MB_BINS_KEYS + sim->inbox, slot, error);
     if (status == MB_OK) mb_sim_push_bins(sim, sim->inbox, slot);
     return status;
