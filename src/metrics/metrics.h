@@ -48,6 +48,7 @@ typedef struct mb_metrics {
     uint32_t replicas;
     uint64_t kv_capacity;                               // tokens over all replicas; MB_UNLIMITED: no limit
     uint64_t skipped_zero, skipped_empty, skipped_long; // rows of the trace left out
+    double trace_first_s;                               // first_s of mb_source_counts
     bool own_queues;                                    // replicas had queues of their own
     char first_rejection[256];
     uint64_t stranded;   // unfinished: came with their memory, and wait in a replica's own queue

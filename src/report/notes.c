@@ -580,6 +580,7 @@ void mb_notes_collect(const mb_results *results, mb_notes *notes) {
     note_idle(notes, sums, count);
     note_said(notes, MB_NOTE_WARNING, results, mb_say_beside);
     note_said(notes, MB_NOTE_WARNING, results, mb_doubt_units);
+    note_said(notes, MB_NOTE_WARNING, results, mb_doubt_stamps);
     note_said(notes, MB_NOTE_PLAIN, results, mb_say_overload);
     note_said(notes, MB_NOTE_WARNING, results, mb_describe_shortfall);
     note_cold(notes, sums, count);

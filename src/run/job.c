@@ -99,6 +99,7 @@ static void read_metrics(mb_metrics *metrics, const mb_experiment *experiment, m
     outcome->skipped_zero = metrics->skipped_zero;
     outcome->skipped_empty = metrics->skipped_empty;
     outcome->skipped_long = metrics->skipped_long;
+    outcome->trace_first_s = metrics->trace_first_s;
     outcome->last_arrival_s = metrics->last_arrival_s;
     outcome->stopped = metrics->stopped;
     outcome->arrivals_ended = metrics->arrivals_ended;

@@ -28,9 +28,9 @@ typedef struct mb_outcome {
     double values[MB_MEASURE_COUNT];
     // For the notes under a table:
     uint64_t skipped_zero, skipped_empty, skipped_long, memory_stops, extrapolated_batches;
-    bool service_crowded; // service_gap is of some of the clients only
-    double memory_peak;   // highest fraction of a pool, NAN without a limit
-    double last_arrival_s;
+    bool service_crowded;                         // service_gap is of some of the clients only
+    double memory_peak;                           // highest fraction of a pool, NAN without a limit
+    double last_arrival_s, trace_first_s;         // the second as in mb_metrics
     bool stopped, arrivals_ended, past_end, cold; // as in mb_metrics
     char first_rejection[256];
     uint64_t stranded;                           // as in mb_metrics

@@ -446,6 +446,7 @@ mb_status mb_sim_run(mb_sim *sim, mb_error *error) {
     sim->metrics.skipped_zero = counts.skipped_zero;
     sim->metrics.skipped_empty = counts.skipped_empty;
     sim->metrics.skipped_long = counts.skipped_long;
+    sim->metrics.trace_first_s = counts.first_s;
     sim->metrics.past_end = counts.past_end;
     const mb_status reported = report_unfinished(sim, status == MB_OK ? error : &ignored);
     return status != MB_OK ? status : reported;

@@ -37,6 +37,7 @@ json_t *mb_outcome_json(bool *lost, const mb_outcome *o) {
     set_count(lost, object, "skipped_zero", o->skipped_zero);
     set_count(lost, object, "skipped_empty", o->skipped_empty);
     set_count(lost, object, "skipped_long", o->skipped_long);
+    if (o->trace_first_s > 0) mb_json_set(lost, object, "trace_first_s", mb_json_number(o->trace_first_s));
     if (o->service_crowded) mb_json_set(lost, object, "service_crowded", json_true());
     set_count(lost, object, "memory_stops", o->memory_stops);
     set_count(lost, object, "extrapolated_batches", o->extrapolated_batches);
@@ -120,6 +121,7 @@ bool mb_outcome_read(const json_t *details, mb_outcome *o) {
     o->recomputed_tokens = mb_json_count_of(details, "recomputed_tokens");
     o->memory_peak = mb_json_number_of(details, "memory_peak", NAN);
     o->last_arrival_s = mb_json_number_of(details, "last_arrival_s", NAN);
+    o->trace_first_s = mb_json_number_of(details, "trace_first_s", 0);
     o->stopped = mb_json_truth_of(details, "stopped");
     o->arrivals_ended = mb_json_truth_of(details, "arrivals_ended");
     o->past_end = mb_json_truth_of(details, "past_end");

@@ -239,5 +239,6 @@ typedef struct mb_source_counts {
     uint64_t skipped_zero;  // rows left out because prompt or output was zero
     uint64_t skipped_empty; // rows left out because a length was missing, as of requests that failed
     uint64_t skipped_long;  // rows left out because prompt + output was above `longest`
+    double first_s;         // what the first row has as its time; 0: none
     bool past_end;          // later rows or arrivals there are: `to_s` or `until_s` cut them off
 } mb_source_counts;

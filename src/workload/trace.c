@@ -166,7 +166,10 @@ static bool is_left_out(mb_trace_reader *reader, const mb_arrival *arrival, bool
 }
 
 static mb_status check_order(mb_trace_reader *reader, mb_stamp time, mb_error *error) {
-    if (!reader->has_first) reader->first = reader->previous = time;
+    if (!reader->has_first) {
+        reader->first = reader->previous = time;
+        reader->counts.first_s = mb_stamp_seconds(time, mb_rows_unit(reader->rows));
+    }
     reader->has_first = true;
     if (mb_stamp_before(time, reader->previous))
         return mb_rows_bad_time(

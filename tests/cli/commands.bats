@@ -353,6 +353,42 @@ END
     ! says "were milliseconds meant" >/dev/null
 }
 
+@test "a trace whose times begin thousands of years after 1970 brings a question, in every format" {
+    cd "$BATS_TEST_TMPDIR"
+    cat >s.lua <<'END'
+return scenario { workload = trace.csv "t.csv" { columns = { time = "t", prompt = "i", output = "o" } }, cluster = { gpus = 1 },
+    latency = latency.step { base = 0.01 }, policies = { "fcfs" }, seeds = 1 }
+END
+    # trace DIGITS: two rows in 2025, and what is put behind their seconds
+    trace() { printf 't,i,o\n1754000000%s,5,2\n1754000009%s,5,2\n' "$1" "$1" >t.csv; }
+    asked="the times of t.csv begin at 1.754e+12 s, 55,582 years after 1970: is their unit a thousand times smaller? \`time_unit = 0.001\`"
+    trace 000
+    for format in table csv json md; do
+        run "$MBSAND" s.lua -q --format $format
+        [ "$status" -eq 0 ]
+        says "$asked"
+    done
+    "$MBSAND" sweep s.lua --db s.db -q 2>/dev/null
+    run "$MBSAND" show s.db
+    says "${asked/t.csv/the trace}"
+    trace 000000
+    run "$MBSAND" s.lua -q --set workload.time_unit=0.001
+    says "is their unit a thousand times smaller?"
+    trace 000000000
+    run "$MBSAND" s.lua -q --set workload.sort=true
+    says "is their unit a billion times smaller?"
+    run "$MBSAND" s.lua -q --set workload.time_unit=1e-9
+    [ "$status" -eq 0 ]
+    ! says "years after 1970" >/dev/null
+    trace .5
+    run "$MBSAND" s.lua -q
+    ! says "years after 1970" >/dev/null
+    echo '{"timestamp": 1754000000000000, "input_length": 5, "output_length": 2}' >t.jsonl # of milliseconds always
+    sed -i 's/trace.csv .*}, cluster/trace.mooncake "t.jsonl", cluster/' s.lua
+    run "$MBSAND" s.lua -q
+    says "is their unit a thousand times smaller?"
+}
+
 @test "a queue that grows all along is named" {
     cd "$BATS_TEST_TMPDIR"
     # 10 jobs a second come, each takes 0.2 s: the last of 300 comes at 29.9 s and waits until 59.8.
