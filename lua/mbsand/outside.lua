@@ -52,7 +52,8 @@ function outside.parse_sets(sets)
     end
     local instead = unsettable[path:match("^[%w_]+")]
     if instead then error({ mbsand = ("--set %s: %s cannot be set so%s"):format(text, path, instead) }, 0) end
-    if value ~= "nil" then value = policies.parse_value(value) else value = nil end -- nil takes the key out
+    local function fail(sentence) error({ mbsand = ("--set %s: %s"):format(text, sentence) }, 0) end
+    if value ~= "nil" then value = policies.parse_value(value, fail) else value = nil end -- nil takes the key out
     result[#result + 1] = { path = path, value = value, text = text }
   end
   return result
@@ -89,9 +90,10 @@ end
 -- is a value.
 local function expand(item, fail)
   local low, high, by = item:match("^([%deE+-]+%.?[%deE+-]*)%.%.([^:]+):?(.*)$")
-  if not low then return { policies.parse_value(item) } end
+  if not low then return { policies.parse_value(item, fail) } end
   local factor = by:match("^x(.+)$")
-  local first, last, step = tonumber(low), tonumber(high), tonumber(factor or (by == "" and "1" or by))
+  local first, last = policies.parse_number(low, fail), policies.parse_number(high, fail)
+  local step = policies.parse_number(factor or (by == "" and "1" or by), fail)
   if not (first and last and step) then
     fail(("'%s' is no range; expected first..last, first..last:step or first..last:xfactor, as in 1..32:x2"):format(item))
   end

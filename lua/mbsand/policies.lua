@@ -5,20 +5,34 @@ local policies = {}
 
 local reserved = { label = true, unlimited_memory = true }
 
+-- A number as it is written, which must not be another one when it is read; nil: it is none. fail(sentence) does not return.
+function policies.parse_number(text, fail)
+  local number = tonumber(text)
+  if not number or text:find("^%s*[+-]?0[xX]") or text:lower():find("nan") or text:lower():find("inf") then return nil end
+  local digits = text:match("^%s*[+-]?0*(%d+)%s*$")
+  if number == math.huge or number == -math.huge then
+    fail(("%s is too large for a number, which is at most 1.8e308"):format(text))
+  elseif digits and (#digits > 16 or #digits == 16 and digits > "9007199254740992") then
+    fail(("%s is above 2^53, from where on whole numbers are rounded; write %.3g if that is near enough"):format(text, number))
+  end
+  return number
+end
+
 -- "8" -> 8, "true" -> true, "64,256" -> { 64, 256 }, anything else stays text.
-function policies.parse_value(text)
+function policies.parse_value(text, fail)
   if text == "true" then return true end
   if text == "false" then return false end
-  local plain = not text:find("^%s*[+-]?0[xX]") and not text:lower():find("nan") and not text:lower():find("inf")
-  if plain and tonumber(text) then return tonumber(text) end
+  local number = policies.parse_number(text, fail)
+  if number then return number end
   if not text:find(",") then return text end
   local list = {}
-  for item in (text .. ","):gmatch("([^,]*),") do list[#list + 1] = policies.parse_value(item) end
+  for item in (text .. ","):gmatch("([^,]*),") do list[#list + 1] = policies.parse_value(item, fail) end
   return list
 end
 
 -- "NAME,bins=8,edges=64,256" as the command line writes a policy; a piece without "=" continues a list.
 local function parse(text)
+  local function fail(sentence) error({ mbsand = ("--policy %s: %s"):format(text, sentence) }, 0) end
   local spec, key = {}, nil
   for piece in (text .. ","):gmatch("([^,]*),") do
     local name, value = piece:match("^([%w_]+)=(.*)$")
@@ -33,7 +47,7 @@ local function parse(text)
     end
   end
   for name, value in pairs(spec) do
-    if name ~= 1 and name ~= "label" then spec[name] = policies.parse_value(value) end
+    if name ~= 1 and name ~= "label" then spec[name] = policies.parse_value(value, fail) end
   end
   return spec
 end

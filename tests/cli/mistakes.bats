@@ -242,6 +242,27 @@ plain_steps() { # plain_steps ARGUMENTS [more lines]
     refused "'params' must be a table of default values, not a number"
 }
 
+@test "numbers that would be others when they are read" {
+    local large="is too large for a number, which is at most 1.8e308"
+    local rounded="9007199254740993 is above 2^53, from where on whole numbers are rounded; write 9.01e+15 if that is near enough"
+    # told OPTION TEXT SENTENCE
+    told() {
+        run small "$1" "$2"
+        [ "$status" -eq 2 ]
+        says "mbsand: ${1/-p/--policy} $2: $3"
+    }
+    told -p static_fifo,batch_size=1e400 "1e400 $large"
+    told -p static_fifo,batch_size=9007199254740993 "$rounded"
+    told -p multi_bin,edges=64,-1e400 "-1e400 $large"
+    told --set params.batch_size=1e400 "1e400 $large"
+    told --set params.batch_size=9007199254740993 "$rounded"
+    told --over params.batch_size=8,9007199254740993 "$rounded"
+    told --over cluster.gpus=1e400..1e400 "1e400 $large" # it never came to its end
+    told --over cluster.gpus=1..4:x1e400 "1e400 $large"
+    run small -p static_fifo,batch_size=9007199254740992 --set params.batch_size=0009 --set workload.limit=5 --quiet
+    [ "$status" -eq 0 ]
+}
+
 @test "an unknown policy" {
     run small -p static_fifa
     [ "$status" -eq 2 ]
