@@ -103,9 +103,10 @@ static const char *shortest_with(const char *word, const char *const *candidates
     return best;
 }
 
-const char *mb_nearest_word(const char *word, const char *const *candidates, size_t count) {
+static const char *nearest_within(size_t most, const char *word, const char *const *candidates,
+                                  size_t count) {
     const char *best = NULL;
-    size_t best_distance = strlen(word) / 2 + 1;
+    size_t best_distance = most + 1;
     for (size_t i = 0; i < count; i++) {
         const size_t distance = edit_distance(word, candidates[i]);
         if (distance < best_distance) {
@@ -113,7 +114,16 @@ const char *mb_nearest_word(const char *word, const char *const *candidates, siz
             best = candidates[i];
         }
     }
+    return best;
+}
+
+const char *mb_nearest_word(const char *word, const char *const *candidates, size_t count) {
+    const char *best = nearest_within(strlen(word) / 2, word, candidates, count);
     return best ? best : shortest_with(word, candidates, count);
+}
+
+const char *mb_misspelt_word(const char *word, const char *const *candidates, size_t count) {
+    return nearest_within(strlen(word) < 3 ? 1 : strlen(word) / 3, word, candidates, count);
 }
 
 // Length of the character at `c` in UTF-8, or 0 where it is none that may be shown.

@@ -32,3 +32,6 @@ char *mb_strdup(const char *text);
 // The candidate nearest to `word` in edit distance, or the shortest that begins with it; NULL if none is
 // close enough to suggest.
 const char *mb_nearest_word(const char *word, const char *const *candidates, size_t count);
+// The one of which the word is a slip of the pen: two letters of three are right. NULL: none. For so many
+// candidates that some word is always halfway near.
+const char *mb_misspelt_word(const char *word, const char *const *candidates, size_t count);

@@ -115,7 +115,7 @@ static int say_nothing(const mb_verb *verbs, size_t verb_count, const char *root
             const char *dot = strrchr(line, '.');
             known[count++] = dot ? dot + 1 : line;
         }
-    const char *near = mb_nearest_word(word, known, count);
+    const char *near = mb_misspelt_word(word, known, count);
     const int code = near ? mb_cli_usage("", "nothing is said of '%s'; did you mean '%s'?", word, near)
                           : mb_cli_usage("", "nothing is said of '%s'", word);
     mb_strbuf_deinit(&keys);

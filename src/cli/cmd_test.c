@@ -244,6 +244,9 @@ static mb_status run_section(tested *t, mb_error *error) {
     for (size_t point = 0; status == MB_OK && point < t->section->point_count; point++)
         for (size_t p = 0; status == MB_OK && p < t->section->points[point].experiment.policy_count; p++)
             status = judge_policy(t, point, p, error);
+    if (status == MB_OK && !t->expected.rows && !t->expected.bound_count)
+        mb_cli_say(stdout, "  note   the scenario has neither `expect` nor `assert`: checked is that every "
+                           "request is served, and the same\n         step by step (--step)\n");
     return status;
 }
 

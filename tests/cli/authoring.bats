@@ -97,8 +97,11 @@ fails_with() { # fails_with CODE TEXT ARGUMENTS
 
 @test "test: a policy that serves nobody, turns away, or acts by the wall does not pass" {
     small
+    run -0 "$MBSAND" test s.lua
+    says "the scenario has neither \`expect\` nor \`assert\`: checked is that every request is served, and the same step by step"
     sed -i 's/seeds = 1,/seeds = 2, assert = "gap_p99_s<=1",/' s.lua
     run -0 "$MBSAND" test s.lua # also measures that only who asks gets
+    [[ $output != *neither* ]]
     printf 'local P = {}\nfunction P:schedule(_, step) if self.sim.now < 5 then step:carry() step:admit(self.sim.queue) end end\nreturn P\n' >my.lua
     run -1 "$MBSAND" test s.lua
     says "requests were never served"
@@ -253,6 +256,7 @@ END
     fails_with 2 "nothing is said of 'xyzzyx'" help xyzzyx
     fails_with 2 "nothing is said of 'wattermark'; did you mean 'watermark'?" help wattermark
     fails_with 2 "nothing is said of 'disagregated'; did you mean 'disaggregated'?" help disagregated
+    fails_with 2 "nothing is said of 'hedge'; see" help hedge # not "merge"
     run -0 "$MBSAND" help
     says "usage: mbsand SCENARIO.lua"
 }
