@@ -47,6 +47,26 @@ comes() { # comes TEXT FILE: until the text is there
     kill -0 "$watcher"
 }
 
+@test "run --watch: told to end, it lets the run print what is finished" {
+    small
+    echo 'return { schedule = function(_, _, step) step:carry() while true do end end }' >never.lua
+    "$MBSAND" run s.lua -q --watch -p ./never.lua --jobs 1 --set limits.hook_seconds=3600 --dump requests --out dump >out 2>err 3>&- &
+    watcher=$!
+    until [ -e dump/requests-never-1.csv.part ]; do kill -0 "$watcher"; sleep 0.1; done
+    kill -INT "$watcher"
+    status=0
+    wait "$watcher" || status=$?
+    [ "$status" -eq 1 ]
+    grep -q '^my  *1.050' out
+    grep -qx 'mbsand: interrupted; what was finished is above' err
+    # Between two runs: with the exit code of the last.
+    "$MBSAND" run s.lua -q --watch >out 2>err 3>&- &
+    watcher=$!
+    comes "waiting for a file to be saved" err
+    kill -TERM "$watcher"
+    wait "$watcher"
+}
+
 @test "run --watch: not of a case" {
     run "$MBSAND" run "$root/tests/corpus/case/small.mbs" --watch
     [ "$status" -eq 2 ]
