@@ -126,6 +126,31 @@ static void read_pool(const char *line, mb_engine_log *log) {
         log->block = (uint32_t)value;
 }
 
+// "kv_cache_dtype=fp8", "'kv_cache_dtype': 'fp8_e4m3'", "--kv-cache-dtype fp8"; "auto" is what the model has,
+// or the sentence says that its weights brought.
+static void read_kv_type(const char *line, mb_engine_log *log) {
+    static const struct {
+        const char *name;
+        double bytes;
+    } types[] = {{"fp8", 1},        {"fp8_e4m3", 1}, {"fp8_e5m2", 1}, {"fp8_inc", 1},
+                 {"fp8_ds_mla", 1}, {"bfloat16", 2}, {"float16", 2},  {"bf16", 2}};
+    static const char *const words[] = {"kv_cache_dtype", "kv-cache-dtype"};
+    static const char sentence[] = " data type to store kv cache";
+    const char *at = NULL;
+    for (size_t i = 0; i < sizeof words / sizeof *words && !at; i++)
+        if ((at = strstr(line, words[i]))) at += strlen(words[i]);
+    if (!at && strstr(line, sentence) && (at = strstr(line, "Using "))) at += strlen("Using");
+    if (!at) return;
+    at += strspn(at, " :='\"");
+    const size_t length = strspn(at, "abcdefghijklmnopqrstuvwxyz0123456789_");
+    if (length == 0 || length >= sizeof log->kv_type || (length == 4 && strncmp(at, "auto", length) == 0))
+        return;
+    snprintf(log->kv_type, sizeof log->kv_type, "%.*s", (int)length, at);
+    log->value_bytes = 0;
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (strcmp(types[i].name, log->kv_type) == 0) log->value_bytes = types[i].bytes;
+}
+
 // "API server version 0.8.1", "LLM engine (v0.20.0)", "version 0.19.0"
 static void read_version(const char *line, mb_engine_log *log) {
     static const char *const words[] = {"engine (v", "server version ",
@@ -151,6 +176,7 @@ mb_status mb_engine_log_read(const char *path, mb_engine_log *log, mb_error *err
         read_version(line, log);
         read_sizes(line, log);
         read_pool(line, log);
+        read_kv_type(line, log);
     }
     const bool bad = ferror(file) != 0;
     fclose(file);

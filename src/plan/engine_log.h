@@ -7,10 +7,12 @@
 #include <stdint.h>
 
 typedef struct mb_engine_log {
-    char engine[16], version[24];     // "" where the log does not say
-    uint64_t tokens;                  // of the pool; of the smallest where ranks differ
-    uint64_t blocks;                  // 0: not said
-    uint32_t block;                   // tokens; 0: not said
+    char engine[16], version[24]; // "" where the log does not say
+    char kv_type[24];             // as what KV memory is kept, "fp8"; "" also where that is the model's type
+    double value_bytes;           // of such a value; 0: not said, or a type that is not known here
+    uint64_t tokens;              // of the pool; of the smallest where ranks differ
+    uint64_t blocks;              // 0: not said
+    uint32_t block;               // tokens; 0: not said
     double memory_bytes, utilization; // of a GPU; 0: not said, as are the following
     double weight_bytes, pool_bytes, activation_bytes, graph_bytes; // of a GPU
 } mb_engine_log;

@@ -22,6 +22,7 @@ static mb_status take_log(mb_plan_options *options, mb_error *error) {
     if (!status && isnan(p->utilization) && log->utilization > 0 && log->utilization <= 1)
         p->utilization = log->utilization;
     if (!status && p->memory_bytes == 0 && log->memory_bytes > 0) p->memory_bytes = log->memory_bytes;
+    if (!status && p->bytes_per_value == 0) p->bytes_per_value = log->value_bytes;
     p->block = log->block;
     return status;
 }

@@ -58,6 +58,20 @@ static void add_difference(mb_plan_warnings *w, const char *what, double said, d
                              said / GIB, what, estimated / GIB, 100 * (estimated / said - 1));
 }
 
+static void add_kv_type(mb_plan_warnings *w, const mb_engine_log *log, const mb_plan *p) {
+    if (!*log->kv_type) return;
+    if (log->value_bytes > 0 && p->bytes_per_value == log->value_bytes)
+        mb_plan_warnings_add(w, "KV memory is kept as %s, as the log says", log->kv_type);
+    else if (p->bytes_per_value > 0)
+        mb_plan_warnings_add(w, "KV memory is counted as was asked for; the log says that it is kept as %s",
+                             log->kv_type);
+    else
+        mb_plan_warnings_add(w,
+                             "the log says that KV memory is kept as %s, which is not known here, so it "
+                             "counts as the model's type; --kv says another",
+                             log->kv_type);
+}
+
 static void add_log(mb_plan_warnings *w, const mb_plan_options *o, const mb_plan_row *row) {
     const mb_engine_log *log = &o->log;
     const mb_budget *e = &row->estimate;
@@ -81,6 +95,7 @@ static void add_log(mb_plan_warnings *w, const mb_plan_options *o, const mb_plan
             "window an "
             "engine may count them by groups of layers, and the pool be several times as large",
             (unsigned long long)log->tokens);
+    add_kv_type(w, log, &row->plan);
     add_difference(w, "weights", log->weight_bytes, e->weights);
     add_difference(w, "activations", log->activation_bytes, e->activation);
     add_difference(w, "KV memory", log->pool_bytes, e->pool);

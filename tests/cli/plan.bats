@@ -324,6 +324,25 @@ assert "decodes 16 %" in json.dumps(json.load(sys.stdin))'
     plan --model qwen3-next-80b-a3b --gpu h200-141gb --tp 2 --vllm 0.10 --from-log tp.log --format csv
     [ "$(value pool_tokens)" -eq 3896320 ]
     says "its 973760 tokens are counted by groups of layers"
+    # KV memory of half the bytes: the same pool holds twice as many tokens.
+    echo "(APIServer pid=1) INFO [utils.py:263] non-default args: {'model': 'm', 'kv_cache_dtype': 'fp8'}" >>tp.log
+    plan --model qwen3-next-80b-a3b --gpu h200-141gb --tp 2 --vllm 0.10 --from-log tp.log --format csv
+    says "KV memory is kept as fp8, as the log says"
+    asked=$(value pool_tokens)
+    [ "$asked" -gt 7500000 ]
+    plan --model qwen3-next-80b-a3b --gpu h200-141gb --tp 2 --vllm 0.10 --from-log tp.log --kv bf16 --format csv
+    says "KV memory is counted as was asked for; the log says that it is kept as fp8"
+    [ "$(value pool_tokens)" -eq 3896320 ]
+    sed -i "s/, 'kv_cache_dtype': 'fp8'//" tp.log # the weights bring it
+    echo "INFO config: model='m', kv_cache_dtype=auto, device_config=cuda" >>tp.log
+    plan --model qwen3-next-80b-a3b --gpu h200-141gb --tp 2 --vllm 0.10 --from-log tp.log --format csv
+    [ "$(value pool_tokens)" -eq 3896320 ]
+    echo "INFO Using fp8 data type to store kv cache. It reduces the GPU memory footprint" >>tp.log
+    plan --model qwen3-next-80b-a3b --gpu h200-141gb --tp 2 --vllm 0.10 --from-log tp.log --format csv
+    [ "$(value pool_tokens)" -eq "$asked" ]
+    echo "INFO config: model='m', kv_cache_dtype=nvfp4, device_config=cuda" >>tp.log
+    plan --model qwen3-next-80b-a3b --gpu h200-141gb --tp 2 --vllm 0.10 --from-log tp.log --format csv
+    says "kept as nvfp4, which is not known here"
     echo "nothing" >empty.log
     plan --model llama-3.1-8b --gpu h100-80gb --from-log empty.log
     [ "$status" -eq 2 ]
