@@ -92,6 +92,7 @@ local AT_ONCE = {
   { "step:admit", "step:admit(queue) error('went on')" },
   { "step:displace", "step:displace(ordered) error('went on')",
     "ordered = sim:queue{ by = 'priority', of = first } sim:route('turns')" },
+  { "replica:foresee", "if #queue == 0 then replica:foresee(0.5) error('went on') end step:carry() step:admit(queue, 10000)" },
   { "step:carry", "if step:carry() > 0 then error('went on') end step:admit(queue, 10000)" },
 }
 
