@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/answer.h"
 
+#include "cli/commands.h"
 #include "report/format.h"
 #include "report/json_values.h"
 #include "report/table.h"
@@ -46,7 +47,7 @@ mb_status mb_answer_print(const mb_sheet *sheet, const char *sentences, bool mar
 void mb_answer_warn(const char *sentences) {
     mb_strbuf line = {0};
     while (next_line(&sentences, &line))
-        if (is_warning(&line)) fprintf(stderr, "mbsand: %s\n", line.text);
+        if (is_warning(&line)) mb_cli_say(stderr, "mbsand: %s\n", line.text);
     mb_strbuf_deinit(&line);
 }
 

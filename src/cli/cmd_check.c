@@ -3,6 +3,7 @@
 #include "base/paths.h"
 #include "cli/commands.h"
 #include "policy/policy_lua.h"
+#include "report/fitting.h"
 #include "scenario/scenario.h"
 
 #include <ctype.h>
@@ -12,10 +13,10 @@
 #include <string.h>
 
 static void print_help(void) {
-    fputs("usage: mbsand check FILE.lua|NAME ...\n\n"
-          "Load policies or scenarios and say what is wrong; nothing is run.\n"
-          "A file whose script uses the word `scenario` is checked as a scenario, any other as a policy.\n",
-          stdout);
+    mb_print_help(
+        "usage: mbsand check FILE.lua|NAME ...\n\n"
+        "Load policies or scenarios and say what is wrong; nothing is run.\n"
+        "A file whose script uses the word `scenario` is checked as a scenario, any other as a policy.\n");
 }
 
 static bool in_word(char c) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // mbsand compare A B: two databases of results side by side.
 #include "cli/commands.h"
+#include "report/fitting.h"
 #include "report/format.h"
 #include "sweep/compare.h"
 
@@ -9,15 +10,15 @@
 #include <string.h>
 
 static void print_help(void) {
-    fputs("usage: mbsand compare A.db B.db [options]\n\n"
-          "Two databases of results side by side: what differs between what they rest on, and each policy at "
-          "each\n"
-          "point that both have, paired by seed, with 95 % intervals. Of two versions of a policy, of "
-          "mbsand, of\n"
-          "anything.\n\n"
-          "      --format FORMAT   table (default), md, or csv: every measure\n"
-          "  -h, --help            this text\n",
-          stdout);
+    mb_print_help(
+        "usage: mbsand compare A.db B.db [options]\n\n"
+        "Two databases of results side by side: what differs between what they rest on, and each policy at "
+        "each\n"
+        "point that both have, paired by seed, with 95 % intervals. Of two versions of a policy, of "
+        "mbsand, of\n"
+        "anything.\n\n"
+        "      --format FORMAT   table (default), md, or csv: every measure\n"
+        "  -h, --help            this text\n");
 }
 
 int mb_cmd_compare(int argc, char **argv) {

@@ -6,6 +6,7 @@
 #include "cli/stop.h"
 #include "explain/report.h"
 #include "explain/save.h"
+#include "report/fitting.h"
 #include "report/format.h"
 #include "report/terminal.h"
 #include "run/params.h"
@@ -17,7 +18,7 @@
 enum { MOST_REQUESTS = 1000000, USUAL_WIDTH = 100 };
 
 static void print_help(void) {
-    fputs(
+    mb_print_help(
         "usage: mbsand explain SCENARIO.lua --policy A --policy B [options]\n\n"
         "Why do two policies differ? The shortest stretch of the same requests on which they still do, found "
         "by\n"
@@ -38,8 +39,7 @@ static void print_help(void) {
         "Exit code: 0 done (also where they do not differ), 1 a run failed or was interrupted, 2 the command "
         "or "
         "its\n"
-        "input is wrong.\n",
-        stdout);
+        "input is wrong.\n");
 }
 
 // --- the two policies

@@ -5,6 +5,7 @@
 #include "fit/file.h"
 #include "fit/tables.h"
 #include "report/files.h"
+#include "report/fitting.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -129,9 +130,13 @@ static int parse_options(int argc, char **argv, options *o) {
     return 0;
 }
 
-static mb_status print(const mb_strbuf *text, mb_error *error) {
+static mb_status print(const mb_strbuf *text, bool fitting, mb_error *error) {
     errno = 0;
-    if (fwrite(text->text, 1, text->length, stdout) == text->length && fflush(stdout) == 0) return MB_OK;
+    if (fitting)
+        mb_print_fitting(stdout, text->text);
+    else
+        fwrite(text->text, 1, text->length, stdout);
+    if (fflush(stdout) == 0 && !ferror(stdout)) return MB_OK;
     return mb_fail(error, MB_FAILED, "cannot write to standard output: %s", strerror(errno));
 }
 
@@ -141,7 +146,9 @@ static mb_status deliver(const options *o, const mb_fit_texts *texts, mb_error *
     if (o->plot) status = mb_output_text(o->plot, &texts->picture, error);
     if (texts->note.text) mb_cli_say(stderr, "mbsand: warning: %s: %s\n", o->file, texts->note.text);
     if (!status && o->output && !lua_to_stdout) status = mb_output_text(o->output, &texts->lua, error);
-    return status ? status : print(lua_to_stdout ? &texts->lua : &texts->report, error);
+    return status ? status
+                  : print(lua_to_stdout ? &texts->lua : &texts->report,
+                          !lua_to_stdout && o->format == MB_FIT_AS_TABLE, error);
 }
 
 static mb_status fit(const options *o, mb_error *error) {
@@ -191,7 +198,7 @@ int mb_cmd_fit(int argc, char **argv) {
     if (code) return code;
     if (!o.help)
         return (o.tables ? tabulate(&o, &error) : fit(&o, &error)) ? mb_cli_fail(&error) : mb_cli_finish();
-    fputs(HELP, stdout);
+    mb_print_help(HELP);
     if (fflush(stdout) == 0) return MB_OK;
     mb_fail(&error, MB_FAILED, "cannot write to standard output: %s", strerror(errno));
     return mb_cli_fail(&error);

@@ -4,6 +4,7 @@
 #include "base/strbuf.h"
 #include "cli/commands.h"
 #include "cli/new_file.h"
+#include "report/fitting.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -24,7 +25,7 @@ static const char MARK[] =
     "folders beside it first.\nWritten by mbsand " MB_VERSION ".\n";
 
 static void print_help(void) {
-    fputs(
+    mb_print_help(
         "usage: mbsand init DIR\n\n"
         "Write the bundled policies, scenarios, data and Lua modules into DIR, which is new or empty, to "
         "edit "
@@ -34,8 +35,7 @@ static void print_help(void) {
         "by\n"
         "name from DIR first. DIR/lua has the annotations for editors, which DIR/.luarc.json names, and the\n"
         "modules that scripts may read; the program runs its own unless MBSAND_HOME=DIR.\n\n"
-        "  -h, --help               this text\n",
-        stdout);
+        "  -h, --help               this text\n");
 }
 
 static mb_status copy_file(const char *from, const char *to, mode_t mode, mb_error *error) {

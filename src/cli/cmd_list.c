@@ -6,23 +6,26 @@
 #include "metrics/measures.h"
 #include "plan/gpu.h"
 #include "plan/model_config.h"
+#include "report/fitting.h"
 #include "report/format.h"
+#include "report/table.h"
 #include "report/terminal.h"
 #include "scenario/scenario_keys.h"
 
 #include <getopt.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static void print_help(void) {
-    fputs("usage: mbsand list policies|bins|scenarios|models|gpus|keys|measures|schema\n\n"
-          "Names of what is bundled: scripts with their first sentence, models and GPUs with their figures; "
-          "and the\n"
-          "keys that --set and --over take, with what they may hold, the measures, with what they mean, and "
-          "the\n"
-          "JSON Schema of what `mbsand show-scenario --resolved` prints.\n",
-          stdout);
+    mb_print_help(
+        "usage: mbsand list policies|bins|scenarios|models|gpus|keys|measures|schema\n\n"
+        "Names of what is bundled: scripts with their first sentence, models and GPUs with their figures; "
+        "and the\n"
+        "keys that --set and --over take, with what they may hold, the measures, with what they mean, and "
+        "the\n"
+        "JSON Schema of what `mbsand show-scenario --resolved` prints.\n");
 }
 
 // Add the comment that a script starts with, as one line of text.
@@ -68,6 +71,19 @@ static void print_wrapped(const char *text, size_t length, size_t indent, size_t
     putchar('\n');
 }
 
+// A name, and beside it what it means; below it where the terminal is narrow.
+static void print_pair(const char *name, const char *meaning, size_t length, size_t indent) {
+    enum { BELOW = 6 };
+    const size_t width = mb_terminal_width(stdout, 100);
+    if (2 * indent <= width) {
+        printf("  %-*s", (int)indent - 2, name);
+    } else {
+        printf("  %s\n%*s", name, BELOW, "");
+        indent = BELOW;
+    }
+    print_wrapped(meaning, length, indent, width);
+}
+
 // The first sentence of a script's first comment, without the script's own name in front: what it is.
 static void print_summary(const char *path, const char *name, size_t indent) {
     mb_strbuf comment = {0};
@@ -76,8 +92,7 @@ static void print_summary(const char *path, const char *name, size_t indent) {
     const char *own = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
     const char *colon = strstr(text, ": ");
     if (colon && strncmp(text, own, strlen(own)) == 0) text = colon + 2;
-    printf("  %-*s", (int)indent - 2, name);
-    print_wrapped(text, sentence_length(text), indent, mb_terminal_width(stdout, 100));
+    print_pair(name, text, sentence_length(text), indent);
     mb_strbuf_deinit(&comment);
 }
 
@@ -103,18 +118,52 @@ static mb_status list(const char *folder, mb_error *error) {
 
 #define GIB 1073741824.0
 
-static mb_status print_model(const char *root, const char *name, int width, mb_error *error) {
+// A table of names, numbers and where they are from, to be filled.
+static bool open_sheet(mb_sheet *sheet, const char *const heads[][2], size_t columns, size_t rows,
+                       const char *remark) {
+    *sheet = (mb_sheet){.text_columns = 1, .columns = columns, .rows = rows, .remark = remark};
+    if (!mb_sheet_allocate(sheet)) return false;
+    sheet->remarks = calloc(rows + 1, sizeof *sheet->remarks);
+    sheet->failed = !sheet->remarks;
+    for (size_t i = 0; i < columns; i++) {
+        mb_sheet_put(sheet, &sheet->heads[i], heads[i][0]);
+        mb_sheet_put(sheet, &sheet->units[i], heads[i][1]);
+    }
+    return !sheet->failed;
+}
+
+static void put(mb_sheet *sheet, size_t row, size_t column, const char *format, double value) {
+    char text[MB_TEXT_SIZE];
+    snprintf(text, sizeof text, format, value);
+    mb_sheet_put(sheet, &sheet->cells[row * sheet->columns + column], value > 0 ? text : "-");
+}
+
+// Of a terminal its width; a pipe is given all there is.
+static mb_status close_sheet(mb_sheet *sheet, mb_status status, mb_error *error) {
+    mb_strbuf text = {0};
+    if (!status && !sheet->failed) mb_add_sheet(sheet, mb_terminal_width(stdout, SIZE_MAX), &text);
+    if (!status && (sheet->failed || text.failed)) status = mb_fail_memory(error);
+    if (!status && text.text) fputs(text.text, stdout);
+    mb_strbuf_deinit(&text);
+    mb_sheet_deinit(sheet);
+    return status;
+}
+
+static mb_status put_model(mb_sheet *sheet, size_t row, const char *root, const char *name, mb_error *error) {
     char *path = NULL;
     mb_model_config model = {0};
     mb_status status = mb_paths_find_model(root, NULL, name, &path, error);
     if (!status) status = mb_model_config_read(path, &model, error);
     if (!status) {
-        const mb_parameters p = mb_model_parameters(&model);
-        char bytes[MB_TEXT_SIZE], context[MB_TEXT_SIZE];
-        mb_format_count(bytes, mb_model_kv_bytes(&model, model.dtype_bytes, 1, UINT64_MAX, 1));
-        mb_format_count(context, (double)model.max_positions);
-        printf("  %-*s  %6.4g  %10.1f  %12s  %9s  %s\n", width, name, p.total / 1e9,
-               mb_model_weight_bytes(&model, 0) / GIB, bytes, context, model.source ? model.source : "");
+        char **cells = sheet->cells + row * sheet->columns, text[MB_TEXT_SIZE];
+        mb_sheet_put(sheet, &cells[0], name);
+        put(sheet, row, 1, "%.4g", mb_model_parameters(&model).total / 1e9);
+        put(sheet, row, 2, "%.1f", mb_model_weight_bytes(&model, 0) / GIB);
+        mb_format_count(text, mb_model_kv_bytes(&model, model.dtype_bytes, 1, UINT64_MAX, 1));
+        mb_sheet_put(sheet, &cells[3], text);
+        mb_format_count(text, (double)model.max_positions);
+        mb_sheet_put(sheet, &cells[4], text);
+        mb_sheet_put(sheet, &sheet->remarks[row], model.source ? model.source : "");
     }
     free(path);
     mb_model_config_deinit(&model);
@@ -122,60 +171,56 @@ static mb_status print_model(const char *root, const char *name, int width, mb_e
 }
 
 static mb_status list_models(const char *root, mb_error *error) {
+    static const char *const heads[][2] = {{"model", ""},
+                                           {"params", "1e9"},
+                                           {"weights", "GiB"},
+                                           {"KV bytes", "per token"},
+                                           {"positions", "tokens"}};
     char **names = NULL;
     size_t count = 0;
-    int width = 0;
+    mb_sheet sheet = {0};
     mb_status status = mb_paths_list(root, "data/models", ".json", &names, &count, error);
-    for (size_t i = 0; i < count && !status; i++)
-        if ((int)strlen(names[i]) > width) width = (int)strlen(names[i]);
-    if (!status)
-        printf("  %-*s  params     weights      KV bytes  positions\n  %-*s     1e9         GiB     per "
-               "token     tokens\n",
-               width, "model", width, "");
-    for (size_t i = 0; i < count && !status; i++)
-        status = print_model(root, names[i], width, error);
+    if (!status && open_sheet(&sheet, heads, 5, count, "the source of each"))
+        for (size_t i = 0; i < count && !status; i++)
+            status = put_model(&sheet, i, root, names[i], error);
     mb_paths_free_names(names, count);
-    return status;
+    return close_sheet(&sheet, status, error);
+}
+
+static void put_gpu(mb_sheet *sheet, size_t row, const mb_gpu *gpu) {
+    mb_sheet_put(sheet, &sheet->cells[row * sheet->columns], gpu->name);
+    put(sheet, row, 1, "%.4g", gpu->memory_bytes / GIB);
+    put(sheet, row, 2, "%.4g", gpu->bandwidth / 1e9);
+    put(sheet, row, 3, "%.4g", gpu->fp16 / 1e12);
+    put(sheet, row, 4, "%.4g", gpu->fp8 / 1e12);
+    put(sheet, row, 5, "%.4g", gpu->link / 1e9);
+    put(sheet, row, 6, "%.0f", gpu->per_node);
+    put(sheet, row, 7, "%.2f", gpu->usd_per_hour);
+    mb_sheet_put(sheet, &sheet->remarks[row], gpu->title);
 }
 
 static mb_status list_gpus(const char *root, mb_error *error) {
+    static const char *const heads[][2] = {{"GPU", ""},           {"memory", "GiB"},  {"bandwidth", "GB/s"},
+                                           {"FP16", "TFLOP/s"},   {"FP8", "TFLOP/s"}, {"link", "GB/s"},
+                                           {"GPUs in", "a node"}, {"USD", "/hour"}};
     char *path = mb_paths_join(root, "data/gpus.csv");
     if (!path) return mb_fail_memory(error);
     mb_gpu_table table;
+    mb_sheet sheet = {0};
     const mb_status status = mb_gpu_table_read(path, &table, error);
     free(path);
-    if (!status)
-        printf("  %-18s  memory  bandwidth     FP16      FP8   link  GPUs in   USD\n"
-               "  %-18s     GiB       GB/s  TFLOP/s  TFLOP/s   GB/s   a node  /hour\n",
-               "GPU", "");
-    for (size_t i = 0; i < table.count && !status; i++) {
-        const mb_gpu *gpu = &table.items[i];
-        printf("  %-18s  %6.4g  %9.4g  %7.4g  ", gpu->name, gpu->memory_bytes / GIB, gpu->bandwidth / 1e9,
-               gpu->fp16 / 1e12);
-        if (gpu->fp8 > 0)
-            printf("%7.4g  ", gpu->fp8 / 1e12);
-        else
-            printf("%7s  ", "-");
-        printf("%5.4g  %7u  ", gpu->link / 1e9, gpu->per_node);
-        if (gpu->usd_per_hour > 0)
-            printf("%5.2f  %s\n", gpu->usd_per_hour, gpu->title);
-        else
-            printf("%5s  %s\n", "-", gpu->title);
-    }
+    if (!status && open_sheet(&sheet, heads, 8, table.count, "the full name of each"))
+        for (size_t i = 0; i < table.count; i++)
+            put_gpu(&sheet, i, &table.items[i]);
     mb_gpu_table_free(&table);
-    return status;
+    return close_sheet(&sheet, status, error);
 }
 
 // --- words
 
-static void print_pair(const char *name, const char *meaning, size_t indent) {
-    printf("  %-*s", (int)indent - 2, name);
-    print_wrapped(meaning, strlen(meaning), indent, mb_terminal_width(stdout, 100));
-}
-
 static void list_measures(void) {
     for (int i = 0; i < MB_MEASURE_COUNT; i++)
-        print_pair(mb_measures[i].name, mb_measures[i].meaning, 24);
+        print_pair(mb_measures[i].name, mb_measures[i].meaning, strlen(mb_measures[i].meaning), 24);
 }
 
 static mb_status list_keys(const char *root, mb_error *error) {
@@ -184,7 +229,7 @@ static mb_status list_keys(const char *root, mb_error *error) {
     for (char *line = status == MB_OK ? text.text : NULL; line && *line;) {
         char *tab = strchr(line, '\t'), *end = strchr(line, '\n');
         *tab = *end = '\0';
-        print_pair(line, tab + 1, 40);
+        print_pair(line, tab + 1, strlen(tab + 1), 40);
         line = end + 1;
     }
     mb_strbuf_deinit(&text);

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: MIT
 // mbsand merge INTO PART...: what several machines ran, in one database.
 #include "cli/commands.h"
+#include "report/fitting.h"
 #include "sweep/merge.h"
 
 #include <getopt.h>
 #include <stdio.h>
 
 static void print_help(void) {
-    fputs("usage: mbsand merge INTO.db PART.db...\n\n"
-          "Add the runs of the parts of a sweep (`mbsand sweep --shard I/N`) to one database, which is made "
-          "where\n"
-          "there is none. All must be of the same command and the same texts. What is still missing, the "
-          "sweep's\n"
-          "command without --shard runs.\n\n"
-          "  -h, --help   this text\n",
-          stdout);
+    mb_print_help(
+        "usage: mbsand merge INTO.db PART.db...\n\n"
+        "Add the runs of the parts of a sweep (`mbsand sweep --shard I/N`) to one database, which is made "
+        "where\n"
+        "there is none. All must be of the same command and the same texts. What is still missing, the "
+        "sweep's\n"
+        "command without --shard runs.\n\n"
+        "  -h, --help   this text\n");
 }
 
 int mb_cmd_merge(int argc, char **argv) {

@@ -3,6 +3,7 @@
 #include "base/paths.h"
 #include "base/strbuf.h"
 #include "cli/commands.h"
+#include "report/fitting.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,13 +36,13 @@ static const kind KINDS[] = {
 enum { KIND_COUNT = sizeof KINDS / sizeof *KINDS };
 
 static void print_help(void) {
-    fputs("usage: mbsand new policy|router|rule|scenario|test NAME [--like OTHER]\n\n"
-          "Write NAME.lua, a commented starting point that runs as it is, into the current folder. What is "
-          "there\n"
-          "already is not overwritten.\n\n"
-          "      --like OTHER         a copy of this one, bundled or a file: --like sarathi\n"
-          "  -h, --help               this text\n",
-          stdout);
+    mb_print_help(
+        "usage: mbsand new policy|router|rule|scenario|test NAME [--like OTHER]\n\n"
+        "Write NAME.lua, a commented starting point that runs as it is, into the current folder. What is "
+        "there\n"
+        "already is not overwritten.\n\n"
+        "      --like OTHER         a copy of this one, bundled or a file: --like sarathi\n"
+        "  -h, --help               this text\n");
 }
 
 static bool good_name(const char *name) {

@@ -6,15 +6,21 @@
 #include "planner/report.h"
 #include "planner/search.h"
 #include "planner/sets.h"
+#include "report/fitting.h"
 #include "report/terminal.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static mb_status put(FILE *file, mb_strbuf *text, mb_status status, mb_error *error) {
+static mb_status put(const mb_plan_options *options, FILE *file, mb_strbuf *text, mb_status status,
+                     mb_error *error) {
     if (!status && text->failed) status = mb_fail_memory(error);
     if (!status && text->text) mb_make_printable(text->text, "\n\t");
-    if (!status && text->text) fwrite(text->text, 1, text->length, file);
+    if (!status && text->text && options->format == MB_PLAN_AS_TABLE)
+        mb_print_fitting(file, text->text);
+    else if (!status && text->text)
+        fwrite(text->text, 1, text->length, file);
     mb_strbuf_deinit(text);
     return status;
 }
@@ -24,9 +30,10 @@ static mb_status print_plan(const mb_plan_options *options, mb_error *error) {
     mb_strbuf text = {0};
     const mb_status status = mb_plan_answer_make(options, &answer, error);
     answer.width = mb_terminal_width(stdout, 80);
+    answer.table_width = mb_terminal_width(stdout, SIZE_MAX);
     if (!status) mb_plan_report_write(&text, &answer);
     mb_plan_answer_deinit(&answer);
-    return put(stdout, &text, status, error);
+    return put(options, stdout, &text, status, error);
 }
 
 static mb_status print_cheapest(const mb_plan_options *options, int *code, mb_error *error) {
@@ -34,8 +41,8 @@ static mb_status print_cheapest(const mb_plan_options *options, int *code, mb_er
     bool met = false;
     mb_status status = mb_plan_cheapest(options, &text, &notes, &met, error);
     *code = met ? 0 : 1;
-    status = put(stdout, &text, status, error);
-    return put(stderr, &notes, status, error);
+    status = put(options, stdout, &text, status, error);
+    return put(options, stderr, &notes, status, error);
 }
 
 static mb_status warn(const mb_plan_options *options, mb_error *error) {
@@ -45,7 +52,7 @@ static mb_status warn(const mb_plan_options *options, mb_error *error) {
     fflush(stdout);
     if (!status) mb_plan_report_warnings(&text, &answer);
     mb_plan_answer_deinit(&answer);
-    return put(stderr, &text, status, error);
+    return put(options, stderr, &text, status, error);
 }
 
 static mb_status run_pages(const mb_plan_options *options, int *code, mb_error *error) {

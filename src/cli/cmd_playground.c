@@ -17,7 +17,8 @@ static const char *const FILES[] = {"index.html", "playground.css", "begin.js", 
                                     "core.js",    "core.wasm",      "core.data", "licences.txt",  NULL};
 
 static void print_help(void) {
-    printf(
+    mb_cli_say(
+        stdout,
         "usage: mbsand playground [--port N]\n\n"
         "Serve a page with an editor for policies, scenarios and their charts, which runs in the browser\n"
         "alone. Nobody but this machine can open it. `make playground` makes its files, which any server of\n"

@@ -7,6 +7,7 @@
 #include "cli/stop.h"
 #include "probe/gguf.h"
 #include "probe/measure.h"
+#include "report/fitting.h"
 
 #include <getopt.h>
 #include <math.h>
@@ -27,7 +28,7 @@ typedef struct options {
 } options;
 
 static void print_help(void) {
-    fputs(
+    mb_print_help(
         "usage: mbsand probe --model MODEL -o FILE.csv [options]\n"
         "       mbsand probe --backend llama --model-file M.gguf -o FILE.csv [options]\n"
         "       mbsand probe --model MODEL --write-model M.gguf\n\n"
@@ -56,8 +57,7 @@ static void print_help(void) {
         "  -q, --quiet              no progress\n"
         "  -h, --help\n\n"
         "Try: mbsand probe --model qwen3-0.6b --backend cpu --batch 1,4 --seq 16,64 --budget 60 -o "
-        "steps.csv\n",
-        stdout);
+        "steps.csv\n");
 }
 
 // --- options

@@ -6,6 +6,7 @@
 #include "cli/options.h"
 #include "cli/stop.h"
 #include "policy/inspect.h"
+#include "report/fitting.h"
 #include "run/pool.h"
 
 #include <math.h>
@@ -15,22 +16,22 @@
 #include <unistd.h>
 
 static void print_help(void) {
-    fputs("usage: mbsand repl SCENARIO.lua [options]\n\n"
-          "Run one policy with one seed, stop, and answer questions until it is told to go on: what waits, "
-          "what\n"
-          "runs, and any line of Lua, which sees what the policy sees (`self`, `sim`, `replicas`), may look "
-          "at\n"
-          "anything, and changes nothing. `help` lists the commands.\n\n"
-          "      --pause-at T         stop at the first instant from T seconds on (default: the very first)\n"
-          "  -p, --policy NAME|FILE[,param=value...]  run this policy (default: the scenario's first)\n"
-          "      --section N          of a file that returns several scenarios\n"
-          "  -s, --set KEY=VALUE      change a value of the scenario: --set cluster.gpus=8\n"
-          "      --seed S             the seed\n"
-          "      --hook-seconds X, --hook-instructions N, --memory-mb N, --step, --no-os-sandbox\n"
-          "                           as of `mbsand run`\n"
-          "  -h, --help               this text\n\n"
-          "Exit code: 0 done, 1 the run failed, 2 the command or its input is wrong.\n",
-          stdout);
+    mb_print_help(
+        "usage: mbsand repl SCENARIO.lua [options]\n\n"
+        "Run one policy with one seed, stop, and answer questions until it is told to go on: what waits, "
+        "what\n"
+        "runs, and any line of Lua, which sees what the policy sees (`self`, `sim`, `replicas`), may look "
+        "at\n"
+        "anything, and changes nothing. `help` lists the commands.\n\n"
+        "      --pause-at T         stop at the first instant from T seconds on (default: the very first)\n"
+        "  -p, --policy NAME|FILE[,param=value...]  run this policy (default: the scenario's first)\n"
+        "      --section N          of a file that returns several scenarios\n"
+        "  -s, --set KEY=VALUE      change a value of the scenario: --set cluster.gpus=8\n"
+        "      --seed S             the seed\n"
+        "      --hook-seconds X, --hook-instructions N, --memory-mb N, --step, --no-os-sandbox\n"
+        "                           as of `mbsand run`\n"
+        "  -h, --help               this text\n\n"
+        "Exit code: 0 done, 1 the run failed, 2 the command or its input is wrong.\n");
 }
 
 static const char COMMANDS[] =

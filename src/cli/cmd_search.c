@@ -8,13 +8,14 @@
 #include "cli/search_report.h"
 #include "cli/stop.h"
 #include "cli/tune.h"
+#include "report/fitting.h"
 #include "sweep/ranks.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 static void print_help(void) {
-    fputs(
+    mb_print_help(
         "usage: mbsand search SCENARIO.lua --over KEY=LOW..HIGH --slo 'MEASURE<=X' [options]\n"
         "       mbsand search SCENARIO.lua --tune KEY=VALUES [--tune ...] [--measure MEASURE] [options]\n\n"
         "For each policy the highest value of a key (a load), or the lowest (GPUs), at which it meets the "
@@ -54,8 +55,7 @@ static void print_help(void) {
         "      --no-os-sandbox          run policies without the kernel's walls around them\n"
         "  -q, --quiet                  (there is no progress bar)\n"
         "  -h, --help                   this text\n\n"
-        "Exit code: 0 done, 1 a run failed, 2 the command or its input is wrong.\n",
-        stdout);
+        "Exit code: 0 done, 1 a run failed, 2 the command or its input is wrong.\n");
 }
 
 static mb_status read_options(const mb_run_arguments *arguments, mb_search_options *options,

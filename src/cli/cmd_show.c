@@ -4,6 +4,7 @@
 #include "cli/show.h"
 #include "cli/warnings.h"
 #include "report/files.h"
+#include "report/fitting.h"
 #include "report/format.h"
 #include "report/runs_csv.h"
 #include "report/table.h"
@@ -64,16 +65,16 @@ int mb_show(const char *path, mb_output_format format, const char *baseline, con
 }
 
 static void print_help(void) {
-    fputs("usage: mbsand show FILE [options]\n\n"
-          "Print the results in a database that `mbsand sweep` wrote, also while it is being written.\n\n"
-          "      --format FORMAT   table (default), csv, json or md\n"
-          "      --baseline NAME   compare every policy with this one\n"
-          "      --out DIR         write results.csv, with names and types in results.schema.json (for "
-          "Parquet),\n"
-          "                        and summary.json into DIR\n"
-          "  -h, --help            this text\n\n"
-          "It is a file of SQLite; docs/results.md has its tables, and queries that people want.\n",
-          stdout);
+    mb_print_help(
+        "usage: mbsand show FILE [options]\n\n"
+        "Print the results in a database that `mbsand sweep` wrote, also while it is being written.\n\n"
+        "      --format FORMAT   table (default), csv, json or md\n"
+        "      --baseline NAME   compare every policy with this one\n"
+        "      --out DIR         write results.csv, with names and types in results.schema.json (for "
+        "Parquet),\n"
+        "                        and summary.json into DIR\n"
+        "  -h, --help            this text\n\n"
+        "It is a file of SQLite; docs/results.md has its tables, and queries that people want.\n");
 }
 
 static int parse_format(const char *name, mb_output_format *format) {

@@ -2,28 +2,29 @@
 // mbsand show-scenario SCENARIO --resolved: what a run would read, every default filled in.
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "report/fitting.h"
 
 #include <jansson.h>
 #include <stdio.h>
 
 static void print_help(void) {
-    fputs("usage: mbsand show-scenario SCENARIO.lua --resolved [options]\n\n"
-          "Print a scenario as a run reads it, with every default filled in, as one object of JSON: its "
-          "\"points\" "
-          "are\n"
-          "what is run, one for each section and point of a sweep. Nothing is run. A function is named by "
-          "its file "
-          "and\n"
-          "line; parameters that the scenario leaves to a policy are in the policy's own file, whose path is "
-          "there.\n\n"
-          "      --resolved           with the defaults (so far the only way to show one)\n"
-          "  -p, --policy NAME|FILE[,param=value...]  add a policy\n"
-          "      --only NAME[,NAME...]    of the scenario's own policies, these alone\n"
-          "  -s, --set KEY=VALUE      change a value of the scenario: --set cluster.gpus=8\n"
-          "      --over KEY=VALUES    every combination\n"
-          "      --seeds N            number of seeds\n"
-          "  -h, --help               this text\n",
-          stdout);
+    mb_print_help(
+        "usage: mbsand show-scenario SCENARIO.lua --resolved [options]\n\n"
+        "Print a scenario as a run reads it, with every default filled in, as one object of JSON: its "
+        "\"points\" "
+        "are\n"
+        "what is run, one for each section and point of a sweep. Nothing is run. A function is named by "
+        "its file "
+        "and\n"
+        "line; parameters that the scenario leaves to a policy are in the policy's own file, whose path is "
+        "there.\n\n"
+        "      --resolved           with the defaults (so far the only way to show one)\n"
+        "  -p, --policy NAME|FILE[,param=value...]  add a policy\n"
+        "      --only NAME[,NAME...]    of the scenario's own policies, these alone\n"
+        "  -s, --set KEY=VALUE      change a value of the scenario: --set cluster.gpus=8\n"
+        "      --over KEY=VALUES    every combination\n"
+        "      --seeds N            number of seeds\n"
+        "  -h, --help               this text\n");
 }
 
 // A JSON text; what is no UTF-8 is said so, and not made up.

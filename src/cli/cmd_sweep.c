@@ -38,9 +38,9 @@ static void say_done(const mb_run_arguments *arguments, const mb_sweep_result *r
     if (result->done < result->total) fputs("; the same command goes on from there", stderr);
     fputc('\n', stderr);
     if (result->to_bound)
-        fprintf(stderr, "mbsand: bounds of %zu of %zu points are there%s\n", result->bounded,
-                result->to_bound,
-                result->bounded < result->to_bound ? "; the same command goes on from there" : "");
+        mb_cli_say(stderr, "mbsand: bounds of %zu of %zu points are there%s\n", result->bounded,
+                   result->to_bound,
+                   result->bounded < result->to_bound ? "; the same command goes on from there" : "");
     if (result->store_s > SLOW_STORE * result->wall_s && result->wall_s > 1)
         mb_cli_say(stderr,
                    "mbsand: %.0f %% of the time somebody wrote to %s: a disk of this machine may be faster\n",

@@ -5,6 +5,7 @@
 #include "cli/demands.h"
 #include "cli/stop.h"
 #include "explain/record.h"
+#include "report/fitting.h"
 #include "run/experiment.h"
 #include "run/params.h"
 #include "scenario/scenario_expect.h"
@@ -19,7 +20,7 @@
 enum { MOST_SENTENCES = 5, MOST_RECORDED = 100000 };
 
 static void print_help(void) {
-    fputs(
+    mb_print_help(
         "usage: mbsand test FILE.lua|NAME ...\n\n"
         "Run scenarios that say what must come out: `expect`, for each request { start, first token, end }\n"
         "and, as a fourth, its preemptions, or \"rejected\" or \"unserved\"; and `assert`, bounds as of "
@@ -27,8 +28,7 @@ static void print_help(void) {
         "Each policy of each section has to keep all of it, with every seed, and to do the same when every\n"
         "step is visited (--step); every request has to be served unless `expect` says otherwise.\n\n"
         "  -h, --help               this text\n\n"
-        "Exit code: 0 all kept, 1 not, 2 the command or its input is wrong.\n",
-        stdout);
+        "Exit code: 0 all kept, 1 not, 2 the command or its input is wrong.\n");
 }
 
 // A file while it is tested.

@@ -39,17 +39,20 @@ static const mb_verb VERBS[] = {
 enum { VERB_COUNT = sizeof VERBS / sizeof *VERBS };
 
 static void print_help(void) {
-    fputs("usage: mbsand SCENARIO.lua [options]\n"
-          "       mbsand VERB [arguments] [options]\n\n"
-          "Compare schedulers for LLM serving on the same simulated requests.\n\n",
-          stdout);
+    mb_cli_say(stdout, "usage: mbsand SCENARIO.lua [options]\n"
+                       "       mbsand VERB [arguments] [options]\n\n"
+                       "Compare schedulers for LLM serving on the same simulated requests.\n\n");
+    mb_strbuf list = {0};
     for (int i = 0; i < VERB_COUNT; i++)
-        printf("  %-14s%s\n", VERBS[i].name, VERBS[i].summary);
-    fputs("\n  --version   version and Lua engine\n"
-          "  --help      this text; `mbsand VERB --help` for a verb's options\n"
-          "  help WORD   where something is said of it: verbs, measures, keys, scripts, the API, pages\n\n"
-          "Try: mbsand scenarios/burst.lua\n",
-          stdout);
+        mb_strbuf_printf(&list, "  %-14s%s\n", VERBS[i].name, VERBS[i].summary);
+    mb_cli_say(stdout, "%s", list.text ? list.text : "");
+    mb_strbuf_deinit(&list);
+    mb_cli_say(
+        stdout,
+        "\n  --version   version and Lua engine\n"
+        "  --help      this text; `mbsand VERB --help` for a verb's options\n"
+        "  help WORD   where something is said of it: verbs, measures, keys, scripts, the API, pages\n\n"
+        "Try: mbsand scenarios/burst.lua\n");
 }
 
 // A file, or the name of a bundled scenario.

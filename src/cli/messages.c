@@ -2,6 +2,7 @@
 // How every verb ends: with a sentence on standard error, or with standard output safely written.
 #include "base/strbuf.h"
 #include "cli/commands.h"
+#include "report/fitting.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -9,7 +10,7 @@
 #include <string.h>
 
 int mb_cli_fail(const mb_error *error) {
-    fprintf(stderr, "mbsand: %s\n", error->message);
+    mb_cli_say(stderr, "mbsand: %s\n", error->message);
     if (error->traceback[0]) fprintf(stderr, "%s\n", error->traceback);
     return error->status == MB_BAD_INPUT ? 2 : 1;
 }
@@ -28,7 +29,7 @@ void mb_cli_say(FILE *out, const char *format, ...) {
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     mb_make_printable(text, "\n");
-    fputs(text, out);
+    mb_print_fitting(out, text);
 }
 
 int mb_cli_usage(const char *verb_name, const char *format, ...) {
@@ -38,8 +39,7 @@ int mb_cli_usage(const char *verb_name, const char *format, ...) {
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     mb_make_printable(text, "");
-    fprintf(stderr, "mbsand: %s", text);
-    fprintf(stderr, "; see `mbsand %s%s--help`\n", verb_name, verb_name[0] ? " " : "");
+    mb_cli_say(stderr, "mbsand: %s; see `mbsand %s%s--help`\n", text, verb_name, verb_name[0] ? " " : "");
     return 2;
 }
 

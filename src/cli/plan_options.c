@@ -3,6 +3,7 @@
 
 #include "base/strbuf.h"
 #include "cli/commands.h"
+#include "report/fitting.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -53,7 +54,7 @@ enum {
 };
 
 void mb_plan_options_help(void) {
-    fputs(
+    mb_print_help(
         "usage: mbsand plan --model MODEL --gpu GPU [options]\n\n"
         "What fits: the memory of GPUs divided among weights, KV memory and the rest; how many users, how "
         "long a\n"
@@ -91,8 +92,7 @@ void mb_plan_options_help(void) {
         "      --price USD            per GPU and hour, instead of the description's\n"
         "      --format FORMAT        table (default), csv, json or md\n"
         "  -h, --help\n\n"
-        "Try: mbsand plan --model llama-3-8b --gpu h100-80gb --context 512..131072:x2 --batch 8\n",
-        stdout);
+        "Try: mbsand plan --model llama-3-8b --gpu h100-80gb --context 512..131072:x2 --batch 8\n");
 }
 
 // --- values

@@ -6,8 +6,10 @@
 #include "cli/stop.h"
 #include "cli/warnings.h"
 #include "report/asked.h"
+#include "report/fitting.h"
 #include "report/format.h"
 #include "report/table.h"
+#include "report/terminal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,9 +19,11 @@ static bool interrupted(void) {
 }
 
 static void put_line(const char *text) { // NULL: none
-    if (!text) return;
-    mb_cli_put(text);
-    putchar('\n');
+    mb_strbuf line = {0};
+    if (text) mb_add_printable(&line, text);
+    if (line.text) mb_print_fitting(stdout, line.text);
+    if (text) putchar('\n');
+    mb_strbuf_deinit(&line);
 }
 
 static void print_heading(const mb_results *results) {
@@ -28,8 +32,8 @@ static void print_heading(const mb_results *results) {
     put_line(section->question);
     mb_strbuf description = {0};
     mb_describe_point(results, 0, &description);
-    printf("%s%s\n\n", description.text ? description.text : "",
-           section->point_count > 1 ? ", and other points" : "");
+    mb_strbuf_add(&description, section->point_count > 1 ? ", and other points\n\n" : "\n\n");
+    mb_print_fitting(stdout, description.text ? description.text : "");
     mb_strbuf_deinit(&description);
 }
 
@@ -58,13 +62,15 @@ mb_status mb_print_section(const mb_results *results, const char *answer, mb_err
     char *own = NULL;
     mb_strbuf names = {0};
     mb_status status = MB_OK;
-    if (!given && section->added) status = mb_own_report_text(results, &own, error);
+    // (A terminal may be narrower than what it prints, and lack its letters.)
+    const bool fit = !given && (mb_terminal_width(stdout, 0) || !mb_locale_utf8(true));
+    if (!given && (section->added || fit)) status = mb_own_report_text(results, &own, error);
     if (own) answer = own;
-    const bool lacks = answer && left_out(results, answer, &names) > 0;
+    const bool lacks = answer && (given || section->added) && left_out(results, answer, &names) > 0;
     if (!given && !lacks) mb_print_warnings(results);
     print_heading(results);
     if (answer)
-        fputs(answer, stdout);
+        mb_print_fitting(stdout, answer);
     else if (status == MB_OK)
         status = mb_own_report(results, error);
     free(own);

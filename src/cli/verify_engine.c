@@ -14,6 +14,7 @@
 #include "probe/gguf.h"
 #include "probe/measure.h"
 #include "report/files.h"
+#include "report/fitting.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -49,26 +50,26 @@ typedef mb_verify_check check;
 // ---------------------------------------------------------------------------------------------------
 
 static void print_help(void) {
-    fputs("usage: mbsand verify --engine llama|llama-server [options]\n\n"
-          "How far are simulation and a real engine apart on this machine? Measures steps of llama.cpp\n"
-          "(a plugin, `make probe-llama`), simulates a workload under these, and lets the same\n"
-          "policies drive the engine with the same requests, on the clock of the wall; more than once,\n"
-          "since two runs differ too. Takes about a minute.\n"
-          "With --engine llama-server the server's own scheduler serves the requests over HTTP, with and\n"
-          "without --cont-batching, beside the simulated policy llama_server.\n\n"
-          "      --model-file FILE    a GGUF; else a small model of random weights is written\n"
-          "  -p, --policy NAME|FILE   compare these, the first with each other (vllm_v1 and vllm_v0)\n"
-          "      --repeats N          live runs of each (2)\n"
-          "      --seconds S          of a live run (10)\n"
-          "      --clock CLOCK        wall (default), or processor: only the time in which this program had\n"
-          "                           a processor counts, and nothing is waited for; on a busy machine\n"
-          "      --server PROGRAM     llama-server, of the same llama.cpp as the plugin (llama-server)\n"
-          "      --slots N            of it (4)\n"
-          "  -o, --output DIR         keep the model, the steps and the scenario there\n"
-          "  -h, --help               this text\n\n"
-          "Exit code: 0 measured, whatever the difference; 1 a run failed; 2 the command or its input is "
-          "wrong.\n",
-          stdout);
+    mb_print_help(
+        "usage: mbsand verify --engine llama|llama-server [options]\n\n"
+        "How far are simulation and a real engine apart on this machine? Measures steps of llama.cpp\n"
+        "(a plugin, `make probe-llama`), simulates a workload under these, and lets the same\n"
+        "policies drive the engine with the same requests, on the clock of the wall; more than once,\n"
+        "since two runs differ too. Takes about a minute.\n"
+        "With --engine llama-server the server's own scheduler serves the requests over HTTP, with and\n"
+        "without --cont-batching, beside the simulated policy llama_server.\n\n"
+        "      --model-file FILE    a GGUF; else a small model of random weights is written\n"
+        "  -p, --policy NAME|FILE   compare these, the first with each other (vllm_v1 and vllm_v0)\n"
+        "      --repeats N          live runs of each (2)\n"
+        "      --seconds S          of a live run (10)\n"
+        "      --clock CLOCK        wall (default), or processor: only the time in which this program had\n"
+        "                           a processor counts, and nothing is waited for; on a busy machine\n"
+        "      --server PROGRAM     llama-server, of the same llama.cpp as the plugin (llama-server)\n"
+        "      --slots N            of it (4)\n"
+        "  -o, --output DIR         keep the model, the steps and the scenario there\n"
+        "  -h, --help               this text\n\n"
+        "Exit code: 0 measured, whatever the difference; 1 a run failed; 2 the command or its input is "
+        "wrong.\n");
 }
 
 enum { ENGINE = MB_OPTION_WORDS, MODEL_FILE, REPEATS, SECONDS, CLOCK, SERVER, SLOTS };

@@ -2,12 +2,13 @@
 #include "page/terminal.h"
 
 #include "base/strbuf.h"
+#include "report/fitting.h"
 #include "report/format.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { LABEL = 22, LEVELS = 8, NARROWEST = 20 };
+enum { LABEL = 22, LEVELS = 8, NARROWEST = 10 };
 static const char *const blocks[LEVELS + 1] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
 static const char *const letters[LEVELS + 1] = {" ", ".", ":", "-", "=", "+", "*", "#", "@"};
 
@@ -88,7 +89,11 @@ void mb_terminal_plot(const mb_gathered *gathered, FILE *out, size_t width, bool
         plot_one(gathered, i, end_s, out, columns, utf8);
     mb_strbuf end = {0};
     mb_strbuf_digits(&end, end_s, 4);
-    fprintf(out, "\nOver time, 0 to %s s, with the first seed%s: the mean of each column.\n",
-            end.text ? end.text : "", gathered->section->point_count > 1 ? ", at the first point" : "");
+    mb_strbuf said = {0};
+    mb_strbuf_printf(&said, "\nOver time, 0 to %s s, with the first seed%s: the mean of each column.\n",
+                     end.text ? end.text : "",
+                     gathered->section->point_count > 1 ? ", at the first point" : "");
+    if (said.text) mb_print_fitting(out, said.text);
+    mb_strbuf_deinit(&said);
     mb_strbuf_deinit(&end);
 }

@@ -23,7 +23,8 @@ typedef struct mb_plan_answer {
     const mb_plan_options *options;
     mb_plan_row *rows; // contexts outside, users inside; or a row for each GPU; owned
     size_t count;
-    size_t width; // of the terminal
+    size_t width;       // of the terminal, or what a bar takes elsewhere
+    size_t table_width; // of the terminal; elsewhere a table is as wide as it is
     mb_gpu_list gpus;
 } mb_plan_answer;
 

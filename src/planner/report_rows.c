@@ -4,6 +4,7 @@
 #include "planner/columns.h"
 #include "planner/warnings.h"
 #include "planner/words.h"
+#include "report/table.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -29,41 +30,56 @@ static void add_head(mb_strbuf *out, const mb_plan_answer *answer) {
     mb_strbuf_add(out, "; memory in GiB per GPU\n\n");
 }
 
-static void add_column(mb_strbuf *out, const mb_plan_answer *answer, const mb_plan_column *c, size_t line) {
-    char text[MB_TEXT_SIZE];
-    size_t width = strlen(c->head);
-    for (size_t r = 0; r < answer->count; r++) {
+// The head of a column and its values; to the right among the names too, since these are numbers.
+static void put_column(mb_sheet *sheet, size_t at, const mb_plan_answer *answer, const mb_plan_column *c) {
+    char text[MB_TEXT_SIZE], padded[MB_TEXT_SIZE];
+    size_t width = at < sheet->text_columns ? strlen(c->head) : 0;
+    for (size_t r = 0; r < answer->count && at < sheet->text_columns; r++) {
         mb_plan_cell(text, c, &answer->rows[r]);
         if (strlen(text) > width) width = strlen(text);
     }
-    if (line == 0)
-        snprintf(text, sizeof text, "%s", c->head);
-    else
-        mb_plan_cell(text, c, &answer->rows[line - 1]);
-    mb_strbuf_printf(out, "%*s", (int)width, text);
-}
-
-static void add_gpu_name(mb_strbuf *out, const mb_plan_answer *answer, size_t line) {
-    size_t width = 3;
-    for (size_t r = 0; r < answer->count; r++)
-        if (strlen(answer->rows[r].plan.gpu->name) > width) width = strlen(answer->rows[r].plan.gpu->name);
-    mb_strbuf_printf(out, "%-*s", (int)width, line ? answer->rows[line - 1].plan.gpu->name : "GPU");
-}
-
-void mb_plan_add_table(mb_strbuf *out, const mb_plan_answer *answer) {
-    add_head(out, answer);
-    for (size_t line = 0; line <= answer->count; line++) {
-        bool first = !answer->options->gpus;
-        if (!first) add_gpu_name(out, answer, line);
-        for (int i = 0; i < mb_plan_column_count; i++) {
-            if (!mb_plan_column_shown(&mb_plan_columns[i], answer)) continue;
-            mb_strbuf_add(out, first ? "" : "  ");
-            add_column(out, answer, &mb_plan_columns[i], line);
-            first = false;
-        }
-        if (line > 0) mb_strbuf_printf(out, "  %s", verdict(&answer->rows[line - 1]));
-        mb_strbuf_add(out, "\n");
+    snprintf(padded, sizeof padded, "%*s", (int)width, c->head);
+    mb_sheet_put(sheet, &sheet->heads[at], padded);
+    for (size_t r = 0; r < answer->count; r++) {
+        mb_plan_cell(text, c, &answer->rows[r]);
+        snprintf(padded, sizeof padded, "%*s", (int)width, text);
+        mb_sheet_put(sheet, &sheet->cells[r * sheet->columns + at], padded);
     }
+}
+
+static void fill_sheet(mb_sheet *sheet, const mb_plan_answer *answer) {
+    size_t at = 0;
+    if (answer->options->gpus) {
+        mb_sheet_put(sheet, &sheet->heads[at], "GPU");
+        for (size_t r = 0; r < answer->count; r++)
+            mb_sheet_put(sheet, &sheet->cells[r * sheet->columns], answer->rows[r].plan.gpu->name);
+        at++;
+    }
+    for (int i = 0; i < mb_plan_column_count; i++)
+        if (mb_plan_column_shown(&mb_plan_columns[i], answer))
+            put_column(sheet, at++, answer, &mb_plan_columns[i]);
+    mb_sheet_put(sheet, &sheet->heads[at], "verdict");
+    for (size_t r = 0; r < answer->count; r++) {
+        mb_sheet_put(sheet, &sheet->cells[r * sheet->columns + at], verdict(&answer->rows[r]));
+        sheet->group[r] = true; // every row has its own names
+    }
+    for (size_t i = 0; i < sheet->columns; i++)
+        mb_sheet_put(sheet, &sheet->units[i], "");
+}
+
+// What a row is of stands in front of every piece of it: the GPU, or the context and the users.
+void mb_plan_add_table(mb_strbuf *out, const mb_plan_answer *answer) {
+    const bool gpus = answer->options->gpus != NULL;
+    mb_sheet sheet = {.text_columns = gpus ? 1 : 2, .columns = gpus + 1, .rows = answer->count};
+    for (int i = 0; i < mb_plan_column_count; i++)
+        sheet.columns += mb_plan_column_shown(&mb_plan_columns[i], answer);
+    add_head(out, answer);
+    if (mb_sheet_allocate(&sheet)) fill_sheet(&sheet, answer);
+    if (sheet.failed)
+        out->failed = true;
+    else
+        mb_add_sheet(&sheet, answer->table_width, out);
+    mb_sheet_deinit(&sheet);
 }
 
 void mb_plan_add_markdown(mb_strbuf *out, const mb_plan_answer *answer) {

@@ -210,6 +210,7 @@ void mb_sheet_deinit(mb_sheet *sheet) {
     free_texts(sheet->heads, sheet->columns);
     free_texts(sheet->units, sheet->columns);
     free_texts(sheet->cells, sheet->rows * sheet->columns);
+    free_texts(sheet->remarks, sheet->rows);
     free(sheet->best);
     free(sheet->group);
     *sheet = (mb_sheet){0};

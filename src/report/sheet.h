@@ -11,6 +11,8 @@ typedef struct mb_sheet {
     char **cells;          // [rows][columns]
     bool *best;            // [rows][columns]: really better than every other policy at the point
     bool *group;           // [rows]: the first row of a point
+    char **remarks;        // [rows]: texts behind the last column, where every line has room; NULL: none
+    const char *remark;    // what they are
     bool any_best;
     bool intervals;     // some row is of several seeds
     bool policy_column; // there is one; else all rows are of the same policy

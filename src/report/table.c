@@ -17,6 +17,7 @@ enum {
     MAX_WIDTH = 110,  // a wider table goes on below; of a terminal, its width
     TEXT_WIDTH = 100, // sentences are wrapped here, or where a narrower terminal ends
     MAX_NAME = 40,    // a longer name is cut
+    LEAST_NAME = 6,   // not below this, however narrow the terminal
 };
 
 typedef struct palette {
@@ -28,20 +29,11 @@ static const palette plain = {"", "", "", "", ""};
 
 // --- sentences -------------------------------------------------------------------------------------------
 
-// In the letters that there are.
-static void print_word(FILE *out, const char *text, size_t length) {
-    const char *sign;
-    while (!mb_locale_utf8(true) && (sign = strstr(text, "±")) && sign < text + length) {
-        fwrite(text, 1, (size_t)(sign - text), out);
-        fputs(mb_plus_minus(), out);
-        length -= (size_t)(sign - text) + strlen("±");
-        text = sign + strlen("±");
-    }
-    fwrite(text, 1, length, out);
-}
-
-// Print wrapped at spaces; every line after the first is indented.
-void mb_print_wrapped(FILE *out, const char *text, size_t indent) {
+// Print wrapped at spaces, in the letters that there are; every line after the first is indented.
+void mb_print_wrapped(FILE *out, const char *raw, size_t indent) {
+    mb_strbuf spelled = {0};
+    mb_add_spelled(&spelled, raw);
+    const char *text = spelled.text ? spelled.text : "";
     size_t column = 0, most = mb_terminal_width(out, TEXT_WIDTH);
     if (most > TEXT_WIDTH) most = TEXT_WIDTH;
     while (*text) {
@@ -61,12 +53,13 @@ void mb_print_wrapped(FILE *out, const char *text, size_t indent) {
             fputc(' ', out);
             column++;
         }
-        print_word(out, text, word);
+        fwrite(text, 1, word, out);
         column += width;
         text += word;
         text += strspn(text, " ");
     }
     fputc('\n', out);
+    mb_strbuf_deinit(&spelled);
 }
 
 // Prints what was composed, and frees it; false if there was no memory for all of it.
@@ -116,7 +109,7 @@ static void print_name(FILE *out, const char *text, size_t width, bool last) {
         while (columns + 1 < width || ((unsigned char)text[bytes] & 0xC0) == 0x80)
             columns += ((unsigned char)text[bytes++] & 0xC0) != 0x80;
         fwrite(text, 1, bytes, out);
-        fputs("…", out);
+        fputs(mb_locale_utf8(true) ? "…" : "~", out);
         return;
     }
     fputs(text, out);
@@ -128,6 +121,7 @@ typedef struct piece {
     const mb_sheet *sheet;
     const size_t *widths;
     size_t first, end;
+    bool remarks;
 } piece;
 
 static bool in_piece(const piece *p, size_t column) {
@@ -171,13 +165,20 @@ static void print_row(FILE *out, const piece *p, size_t row, const palette *pain
                                            : "");
         if (best) fputs(paint->off, out);
     }
+    if (p->remarks) fprintf(out, "  %s", sheet->remarks[row] ? sheet->remarks[row] : "");
     fputc('\n', out);
+}
+
+static bool has_units(const mb_sheet *sheet) {
+    for (size_t column = 0; column < sheet->columns; column++)
+        if (*sheet->units[column]) return true;
+    return false;
 }
 
 static void print_piece(FILE *out, const piece *p, const palette *paint) {
     const mb_sheet *sheet = p->sheet;
     print_heads(out, p, sheet->heads, paint);
-    print_heads(out, p, sheet->units, paint);
+    if (has_units(sheet)) print_heads(out, p, sheet->units, paint);
     bool large_groups = false;
     for (size_t row = 1; row < sheet->rows; row++)
         large_groups = large_groups || !sheet->group[row];
@@ -187,28 +188,67 @@ static void print_piece(FILE *out, const piece *p, const palette *paint) {
     }
 }
 
+// Is there room for every row's remark behind a table of `width` columns?
+static bool remarks_fit(const mb_sheet *sheet, size_t width, size_t most) {
+    for (size_t row = 0; row < sheet->rows; row++)
+        if (sheet->remarks[row] && width + 2 + mb_text_width(sheet->remarks[row]) > most) return false;
+    return true;
+}
+
+// Of the widest names as much as the widest measure needs to stand beside them; how much it was.
+static size_t shorten_names(const mb_sheet *sheet, size_t *widths, size_t names, size_t most) {
+    size_t measure = 0, taken = 0;
+    for (size_t column = sheet->text_columns; column < sheet->columns; column++)
+        if (widths[column] > measure) measure = widths[column];
+    for (; names - taken + 2 + measure > most; taken++) {
+        size_t widest = 0;
+        for (size_t column = 0; column < sheet->text_columns; column++)
+            if (widths[column] > widths[widest]) widest = column;
+        if (!sheet->text_columns || widths[widest] <= LEAST_NAME) break;
+        widths[widest]--;
+    }
+    return taken;
+}
+
 // As many measures side by side as there is room for, the others below.
-static void print_pieces(FILE *out, const mb_sheet *sheet, const palette *paint) {
+static void print_pieces(FILE *out, const mb_sheet *sheet, const palette *paint, size_t most) {
     size_t widths[MB_MEASURE_COUNT + 32], names = 0;
-    const size_t room = sizeof widths / sizeof *widths, most = mb_terminal_width(out, MAX_WIDTH);
+    const size_t room = sizeof widths / sizeof *widths;
     if (!sheet->columns || sheet->columns > room) return;
     for (size_t column = 0; column < sheet->columns; column++) {
         widths[column] = column_width(sheet, column);
         if (column < sheet->text_columns) names += widths[column] + (column ? 2 : 0);
     }
+    names -= shorten_names(sheet, widths, names, most);
     size_t first = sheet->text_columns;
+    bool remarks = sheet->remarks != NULL;
     do {
         size_t width = names, end = first;
         while (end < sheet->columns && (end == first || width + 2 + widths[end] <= most))
             width += 2 + widths[end++];
         if (first > sheet->text_columns) fputc('\n', out);
-        print_piece(out, &(piece){sheet, widths, first, end}, paint);
+        remarks = remarks && end == sheet->columns && first == sheet->text_columns &&
+                  remarks_fit(sheet, width, most);
+        print_piece(out, &(piece){sheet, widths, first, end, remarks}, paint);
         first = end;
     } while (first < sheet->columns);
+    if (sheet->remarks && !remarks) fprintf(out, "\nno room for %s\n", sheet->remark);
 }
 
 void mb_print_sheet(const mb_sheet *sheet, FILE *out, bool color) {
-    print_pieces(out, sheet, color ? &colors : &plain);
+    print_pieces(out, sheet, color ? &colors : &plain, mb_terminal_width(out, MAX_WIDTH));
+}
+
+void mb_add_sheet(const mb_sheet *sheet, size_t width, mb_strbuf *text) {
+    char *drawn = NULL;
+    size_t length = 0;
+    FILE *out = open_memstream(&drawn, &length);
+    if (out) print_pieces(out, sheet, &plain, width);
+    if (out && fclose(out) == 0)
+        mb_strbuf_add_bytes(text, drawn, length);
+    else
+        text->failed = true;
+    free(drawn);
 }
 
 static void print_lines(FILE *out, char *text) {
@@ -287,7 +327,7 @@ bool mb_report_extras(const mb_results *results, FILE *out, bool color) {
         extras[i].build(results, &sheet);
         if (!sheet.failed && sheet.columns) {
             fputc('\n', out);
-            print_pieces(out, &sheet, paint);
+            mb_print_sheet(&sheet, out, color);
             extras[i].explain(results, &text);
             fputs(paint->dim, out);
             print_lines(out, text.text);
@@ -324,7 +364,7 @@ mb_status mb_report_table(const mb_results *results, FILE *out, bool color, mb_e
     mb_sheet_describe(&sheet, results, &description);
     whole = print_composed(out, &description, 0) && whole;
     fputc('\n', out);
-    print_pieces(out, &sheet, paint);
+    mb_print_sheet(&sheet, out, color);
     whole = print_verdict(out, results, paint) && whole;
     fputs(paint->dim, out);
     if (sheet.any_best) {

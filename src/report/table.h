@@ -17,6 +17,8 @@ bool mb_report_extras(const mb_results *results, FILE *out, bool color);
 
 // The table alone.
 void mb_print_sheet(const mb_sheet *sheet, FILE *out, bool color);
+// The same in lines of at most `width` columns.
+void mb_add_sheet(const mb_sheet *sheet, size_t width, mb_strbuf *text);
 void mb_markdown_sheet(const mb_sheet *sheet, mb_strbuf *text);
 // A sentence, wrapped at spaces; every line after the first is indented.
 void mb_print_wrapped(FILE *out, const char *text, size_t indent);

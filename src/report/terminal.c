@@ -30,3 +30,13 @@ bool mb_locale_utf8(bool unsaid) {
 const char *mb_plus_minus(void) {
     return mb_locale_utf8(true) ? "±" : "+/-";
 }
+
+void mb_add_spelled(mb_strbuf *buffer, const char *text) {
+    const char *sign;
+    while (!mb_locale_utf8(true) && (sign = strstr(text, "±"))) {
+        mb_strbuf_add_bytes(buffer, text, (size_t)(sign - text));
+        mb_strbuf_add(buffer, mb_plus_minus());
+        text = sign + strlen("±");
+    }
+    mb_strbuf_add(buffer, text);
+}

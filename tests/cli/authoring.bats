@@ -210,6 +210,30 @@ tokens contiguous paged" ]
     [ "$(grep -c '^policy' out)" -lt "$(script -qec "stty cols 60; NO_COLOR=1 $MBSAND s.lua -q" /dev/null </dev/null | grep -c '^policy')" ]
 }
 
+@test "everything fits the terminal's width, and a pipe gets every line as it is" {
+    command -v script >/dev/null || skip "no script(1)"
+    small
+    printf 'requests,tokens,context,time\n1,1,10,0.01\n2,2,20,0.02\n3,3,50,0.03\n9,9,99,0.05\n' >steps.csv
+    at() { script -qec "stty cols $1; NO_COLOR=1 LC_ALL=C $MBSAND $2" /dev/null </dev/null | tr -d '\r' >out || true; }
+    for words in --help "run --help" "plan --help" "fit --help" "explain --help" "list models" "list gpus" \
+        "list policies" "list keys" "s.lua -q --plot --why" "explain s.lua" "s.lua --by class" "run --sed" \
+        "plan --model llama-3-8b --gpus all --context 1k --latency" "fit steps.csv" \
+        "plan --model llama-3-8b --gpu h100-80gb --context 1k,64k --latency" "plan --model llama-3-8b --gpu h100-80gb"; do
+        for width in 40 80 200; do
+            at $width "$words"
+            [ -s out ] && [ "$(wc -L <out)" -le $width ] || { echo "$width: $words"; awk -v w=$width 'length > w' out; return 1; }
+            run ! grep -nP '[^\x00-\x7F]' out
+        done
+        # The same letters, wherever lines end (but for tables, whose pieces repeat their names).
+        [[ $words != *--help ]] || diff <("$MBSAND" $words | tr -d ' \n') <(at 40 "$words"; tr -d ' \n' <out)
+    done
+    at 80 "list gpus"
+    grep -qx "no room for the full name of each" out
+    "$MBSAND" list gpus | grep -q "NVIDIA H100 SXM"
+    at 40 "run --help" # an option stays at the head of its line
+    [ "$(grep -cE '^ +(-., )?--' out)" -ge "$("$MBSAND" run --help | grep -cE '^ +(-., )?--[a-z-]+ ')" ]
+}
+
 @test "repl: stops, looks, changes nothing, goes on" {
     small
     sed -i 's/limit = 20/limit = 20, predictor = predict.lognormal { sigma = 1 }/; s/rate = 1 }/rate = 100 }/' s.lua

@@ -94,7 +94,7 @@ END
 }
 
 @test "README counts the models and GPUs that there are" {
-    models=$("$MBSAND" list models | tail -n +2 | grep -c '^  [a-z]') gpus=$("$MBSAND" list gpus | tail -n +2 | grep -c '^  [a-z]')
+    models=$("$MBSAND" list models | tail -n +2 | grep -c '^[a-z]') gpus=$("$MBSAND" list gpus | tail -n +2 | grep -c '^[a-z]')
     grep -q "descriptions of $models models and $gpus GPUs" README.md || { echo "$models models, $gpus GPUs"; return 1; }
 }
 
