@@ -152,8 +152,9 @@ bool mb_peak_begin(mb_places *places, mb_engine *engine) {
     places->count = places->end_count = 0;
     const bool together = !stepper->naive && !stepper->staged;
     if (together && !keep_ends(stepper)) return false;
-    if (together && !stepper->parked ? !list_prefills(places, stepper)
-                                     : !list_running(places, stepper, !together))
+    // Parked, or at its end and about to leave: neither a decode nor a prefill.
+    const bool others = stepper->running != stepper->decode_count + stepper->prefill_count;
+    if (together && !others ? !list_prefills(places, stepper) : !list_running(places, stepper, !together))
         return false;
     places->own = places->count;
     if (!together) return true;
