@@ -142,7 +142,7 @@ int mb_rank_call(lua_State *L) {
     mb_sim *sim = mb_step_open(L, "step:rank");
     luaL_checktype(L, OPTIONS, LUA_TTABLE);
     lua_settop(L, OPTIONS);
-    if (mb_engine_carried(&sim->building->engine))
+    if (!sim->ranked && mb_engine_carried(&sim->building->engine))
         return luaL_error(L, "step:rank: it stands instead of step:carry and step:barrier, not after them");
     check_names(L);
     mb_ranking ranking = {.from = read_queue(L, "from", 0), .per_token = read_number(L, "per_token", 0)};

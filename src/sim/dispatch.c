@@ -107,6 +107,7 @@ MB_WITHIN static mb_status build(mb_sim *sim, mb_replica *replica, mb_error *err
     mb_engine_begin(engine);
     sim->taken_in = 0;
     sim->limited_by = MB_STOP_CAP;
+    sim->ranked = false;
     sim->building = replica;
     mb_status status = replica->plain.declared
                            ? mb_plain_step(sim, error)

@@ -345,31 +345,57 @@ static mb_status add_decodes(walk *w, uint32_t part, uint64_t blocks, bool *full
     return status;
 }
 
+// Under --step: all in one order, one after the other, as what the shorter ways come to.
+static mb_status add_all_in_order(walk *w, bool *full, mb_error *error) {
+    mb_status status = MB_OK;
+    make_heap(w->rest, w->count, false);
+    while (status == MB_OK && !*full && w->ranked->rows < w->ranking->most) {
+        const mb_request *first = w->waiting == MB_NONE ? NULL : mb_request_at(&w->sim->requests, w->waiting);
+        if (first && !(w->count && w->rest[0].key <= first->key)) {
+            status = add_waiting(w, full, error);
+            continue;
+        }
+        if (!w->count) break;
+        const mb_candidate next = take_top(w->rest, &w->count, false);
+        if (!was_set_aside(w, next.slot)) status = add(w, &next, full, error);
+    }
+    return status;
+}
+
+// Only who waits ahead of others and who makes room are put in order.
+static mb_status add_by_parts(walk *w, bool *full, mb_error *error) {
+    mb_status status = MB_OK;
+    while (status == MB_OK && !*full && w->ranked->rows < w->ranking->most) {
+        const uint32_t part = part_before(w);
+        uint64_t blocks;
+        if (only_decodes(w, part, &blocks))
+            status = add_decodes(w, part, blocks, full, error);
+        else
+            status = add_in_order(w, part, full, error);
+        if (part) w->rest += part;
+        w->count -= part;
+        if (w->waiting == MB_NONE) break;
+        if (status == MB_OK && !*full && w->ranked->rows < w->ranking->most)
+            status = add_waiting(w, full, error);
+    }
+    return status;
+}
+
 mb_status mb_step_rank(mb_sim *sim, const mb_ranking *ranking, mb_ranked *ranked, mb_error *error) {
     *ranked = (mb_ranked){0};
     walk w = {.sim = sim, .ranking = ranking, .ranked = ranked};
     w.left = INFINITY;
     w.last = w.behind = -INFINITY;
     sim->rankings++;
+    sim->ranked = true; // (those that run may go on together, as in a carry, or one by one)
     const uint32_t running = sim->by_steps ? mb_engine_running(&sim->building->engine) : 0;
     bool full = false, out_of_memory = false;
     mb_status status = MB_OK;
-    if (only_places_lack(&w, running, &out_of_memory))
+    if (!sim->config->stepwise && only_places_lack(&w, running, &out_of_memory))
         status = carry_behind_those_ahead(&w, running, &full, error);
     else if (out_of_memory || !gather(&w))
         return mb_fail_memory(error);
-    while (status == MB_OK && !full && ranked->rows < ranking->most) {
-        const uint32_t part = part_before(&w);
-        uint64_t blocks;
-        if (only_decodes(&w, part, &blocks))
-            status = add_decodes(&w, part, blocks, &full, error);
-        else
-            status = add_in_order(&w, part, &full, error);
-        if (part) w.rest += part;
-        w.count -= part;
-        if (w.waiting == MB_NONE) break;
-        if (status == MB_OK && !full && ranked->rows < ranking->most) status = add_waiting(&w, &full, error);
-    }
+    if (status == MB_OK) status = (sim->config->stepwise ? add_all_in_order : add_by_parts)(&w, &full, error);
     const double steps = isinf(w.left) ? 0 : ceil(w.left / ranking->per_token);
     ranked->steps = steps < 0x1p62 ? (uint64_t)steps : 0;
     return status;

@@ -388,6 +388,7 @@ struct mb_sim {
     struct mb_candidate *candidates; // room for those of a ranking
     uint32_t candidate_capacity;
     uint64_t rankings; // made so far
+    bool ranked;       // the step that is being built
     uint32_t *scratch; // room for the numbers of all replicas
     uint32_t idle_count, idle_on_purpose_count;
     uint32_t staged, staged_idle; // replicas with stages, whose engines know how busy they were; idle ones

@@ -149,6 +149,7 @@ mb_status mb_step_barrier(mb_sim *sim, uint32_t most, uint32_t *returned, mb_err
         return mb_fail(error, MB_FAILED,
                        "step:barrier: the stages of cluster.pipeline pass on single steps, so the replica "
                        "cannot serve a static batch as one");
+    sim->ranked = false;
     const mb_status status = mb_engine_barrier(&sim->building->engine, most, returned, error);
     sim->taken_in -= *returned;
     if (*returned) sim->stop = MB_STOP_MEMORY;

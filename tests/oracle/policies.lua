@@ -257,6 +257,8 @@ return P
   tap.ok(ends("self.sim:queue{ by = " .. unequal .. " }", "") == ends("self.sim:queue()", "by = " .. unequal),
     "step:rank: ordered or plain")
   tap.ok(ends("self.sim:queue()", 'by = "predicted_output", per_token = -1') == plain, "step:rank: per_token")
+  tap.ok(ends("self.sim:queue()", 'by = "expected_remaining" } step:rank{ from = self.queue, most = 0') == plain,
+    "step:rank: again in the same step, however the first went")
   -- In Lua, as policies had to: all in one list, sorted; add, or set aside the last behind that runs and is not in the step.
   write("ranked.lua", [[
 local P = {}
@@ -344,6 +346,15 @@ end
 -- Sums of a replica, and what would happen. Three that emitted a token hold 5, 8 and 20 tokens and expect 10, 4 and 1 more:
 -- 5 + 10 = 15, 13 + 2 x 4 = 21, 33 + 3 x 1 = 36; with one of 3 that expects 6: 15, 8 + 12 = 20, 16 + 12 = 28, 36 + 4 = 40.
 do
+  local function both(requests, cluster, latency, what)
+    write("sums_scenario.lua", ([[return scenario { workload = %s, cluster = { %s }, latency = latency.step { %s },
+      policies = { "%s/sums.lua" }, seeds = 1 }]]):format(trace(requests), cluster, latency, folder))
+    for _, how in ipairs{ "", " --step" } do
+      local status = os.execute(("%s %s/sums_scenario.lua --quiet%s >%s/said 2>&1"):format(binary, folder, how, folder))
+      local said = io.open(folder .. "/said"):read("a"):match("warning:[^\n]*") or ""
+      tap.ok((status == true or status == 0), what .. how, said)
+    end
+  end
   local function see(requests, check, cluster, latency)
     write("sums.lua", ([[
 local P = {}
@@ -381,13 +392,7 @@ function P:schedule(replica, step)
 end
 return P
 ]]):format(check))
-    write("sums_scenario.lua", ([[return scenario { workload = %s, cluster = { %s }, latency = latency.step { %s },
-      policies = { "%s/sums.lua" }, seeds = 1 }]]):format(trace(requests), cluster, latency, folder))
-    for _, how in ipairs{ "", " --step" } do
-      local status = os.execute(("%s %s/sums_scenario.lua --quiet%s >%s/said 2>&1"):format(binary, folder, how, folder))
-      local said = io.open(folder .. "/said"):read("a"):match("warning:[^\n]*") or ""
-      tap.ok((status == true or status == 0), "sums of a replica" .. how, said)
-    end
+    both(requests, cluster, latency, "sums of a replica")
   end
   local plain = "kv_block = 16, kv_blocks = 100, prefix_cache = false"
   see({ { 0, 4, 20 }, { 0, 7, 20 }, { 0, 19, 20 }, { 5, 3, 20 } }, [[
@@ -407,6 +412,17 @@ return P
   -- A budget of 10: 6 of a prompt of 16 are left.
   see({ { 0, 16, 5 } }, [[is(replica.prefill_left, 6, "prefill_left") is(replica.prefills, 1, "prefills")]],
     plain .. ", token_budget = 10", "base = 0.010")
+  -- A static batch of two, neither prefills nor decodes: 4 + 20 + 7 + 20.
+  write("sums.lua", [[
+local P = {}
+function P:schedule(replica, step)
+  step:admit(self.sim.queue)
+  step:barrier()
+  self.sim:after(0.001, function() if replica:peak() ~= 51 then error("the peak is " .. replica:peak()) end end)
+end
+return P
+]])
+  both({ { 0, 4, 20 }, { 0, 7, 20 } }, plain, "base = 0.010", "peak of a static batch")
 end
 
 -- Two at a time; the bin of short answers first: 14, 12 -> 26. Then the long ones: 14 -> 40, 8 x 12 -> 136.
