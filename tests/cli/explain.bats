@@ -257,10 +257,11 @@ END
     says "bad: ./bad.lua:1: boom"
     echo 'return { schedule = function() while true do end end }' >slow.lua
     "$MBSAND" explain three.lua -p fcfs -p ./slow.lua --hook-seconds 600 >out.txt 2>&1 &
-    sleep 1
-    kill -INT $!
+    pid=$!
+    until_busy "$pid" # before that it may not listen yet
+    kill -INT "$pid"
     code=0
-    wait $! || code=$?
+    wait "$pid" || code=$?
     [ "$code" = 1 ]
     grep -q "interrupted before both policies had run once" out.txt
 }

@@ -19,6 +19,16 @@ says() {
     [[ $flat == *"$1"* ]] || { echo "expected: $1"; echo "printed:  $output"; return 1; }
 }
 
+# until_busy PID: wait until it has used half a second of CPU, ten times what it takes to start.
+until_busy() {
+    for _ in $(seq 1200); do
+        (($(awk '{ print $14 + $15 }' "/proc/$1/stat") * 2 < $(getconf CLK_TCK))) || return 0
+        sleep 0.1
+    done
+    echo "$1 has nothing to do"
+    return 1
+}
+
 # The next four are for times that are worked by hand, step by step.
 
 small_traces() { # two.csv, one.csv and batch.csv
