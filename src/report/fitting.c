@@ -125,7 +125,8 @@ static void print(FILE *out, const char *text, size_t full) {
     layout l = {.most = mb_terminal_width(out, SIZE_MAX), .full = full};
     mb_strbuf spelled = {0};
     mb_add_spelled(&spelled, text);
-    for (const char *at = spelled.text; at && *at;)
+    // Where there is no memory left, that is what has to be said.
+    for (const char *at = spelled.text && !spelled.failed ? spelled.text : text; *at;)
         at = print_entry(out, at, &l);
     mb_strbuf_deinit(&spelled);
 }
