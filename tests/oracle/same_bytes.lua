@@ -1,7 +1,8 @@
 -- Two builds of the program give the same bytes: every bundled scenario, and random ones of both executors, jumping and
 -- step by step; every file of --out with all dumps, but what a clock measured and the manifest.
 --   lua5.4 tests/oracle/same_bytes.lua BEFORE AFTER [RANDOM [SEED]]        from the repository root; 300 random ones
--- For who rearranges what results must not depend on. BEFORE and AFTER find their policies beside themselves.
+-- For who rearranges what results must not depend on. Each of them reads the policies that lie beside it, by one and the same
+-- name, so that errors and tracebacks, which have paths in them, are compared as they are.
 
 package.path = "tests/lua/?.lua;tests/oracle/?.lua;" .. package.path
 local tap = require "tap"
@@ -11,19 +12,30 @@ local before, after = assert(arg[1], "BEFORE AFTER are missing"), assert(arg[2],
 local wanted, seed = tonumber(arg[3]) or 300, tonumber(arg[4]) or 1
 local folder = program.temporary_folder()
 
--- Without what a clock measured, the manifest of a summary in JSON, and paths.
+-- The folder of a program's own files, as the program itself looks for it.
+local function home_of(path)
+  local home = program.lines("readlink -f '" .. path .. "'")[1]
+  repeat
+    home = assert(home and home:match("^(/.*)/"), path .. ": there is no lua/mbsand/scenario.lua above it")
+  until io.open(home .. "/lua/mbsand/scenario.lua")
+  return home
+end
+local homes = { one = home_of(before), two = home_of(after) }
+
+-- Without what a clock measured, and the manifest of a summary in JSON.
 local function text_of(path)
   if path:find("summary%.csv$") then return program.untimed_summary(path) end
   local text = program.read(path)
   if not path:find("%.json$") then return text end
-  return (text:match('"results":.*'):gsub('"sim_[%w_]+": [%w%.%-+]+', ""):gsub('"path": "[^"]*"', ""))
+  return (text:match('"results":.*'):gsub('"sim_[%w_]+": [%w%.%-+]+', ""))
 end
 
 local function difference(command, name)
   for _, which in ipairs{ "one", "two" } do
-    os.execute(("rm -rf %s/%s; mkdir %s/%s"):format(folder, which, folder, which))
-    os.execute(("%s %s --quiet --jobs 1 --format csv --dump requests,batches,decisions --out %s/%s/out >%s/%s/said 2>&1")
-      :format(which == "one" and before or after, command, folder, which, folder, which))
+    local run = folder .. "/" .. which
+    os.execute(("rm -rf %s; mkdir %s; ln -sfn '%s' %s/home"):format(run, run, homes[which], folder))
+    os.execute(("MBSAND_HOME=%s/home %s %s --quiet --jobs 1 --format csv --dump requests,batches,decisions --out %s/out"
+      .. " >%s/said 2>&1"):format(folder, which == "one" and before or after, command, run, run))
   end
   local one = program.lines(("cd %s/one && find . -type f | sort"):format(folder))
   local two = program.lines(("cd %s/two && find . -type f | sort"):format(folder))
