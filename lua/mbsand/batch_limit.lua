@@ -28,15 +28,17 @@ function batch_limit.new(sim, params)
     min = params.min_batch, max = most,
   } end
   local both = { memory = limit, sla = control }
+  local observe, batch_size = control and control.observe, control and control.batch_size
 
   function both:observe(step) -- luacheck: ignore self
     if limited then limit:observe(step.requests, step.prefill_tokens, step.decode_tokens) end
-    if control then control:observe(step.tbt, step.requests) end
+    if observe then observe(control, step.tbt, step.requests) end
   end
 
   function both:size(decoding) -- luacheck: ignore self
-    local b_mem = limited and limit:batch_size(decoding) or most
-    local b_sla = control and control:batch_size(decoding) or most
+    local b_sla = batch_size and batch_size(control, decoding) or most
+    if not limited then return b_sla, most, b_sla, b_sla < most and "b_sla" or "cap" end
+    local b_mem = limit:batch_size(decoding)
     local least = b_mem < b_sla and b_mem or b_sla
     return least, b_mem, b_sla, least >= most and "cap" or b_mem < b_sla and "b_mem" or "b_sla"
   end

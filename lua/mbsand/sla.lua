@@ -37,26 +37,27 @@ function sla.controller(options)
   local width, step = math.min(options.width or 16, most - least), options.step or 4
   local half = floor(width / 2)
   local times, batches, time_sum, batch_sum, at, samples = {}, {}, 0, 0, 0, 0
-  local fresh, size = false, floor((least + most) / 2) -- worked out anew only when something was observed
+  local fresh, ends, size = false, nil, floor((least + most) / 2) -- worked out anew only when something was observed
   local control = { low = least, high = most }
 
   function control:observe(tbt, requests) -- luacheck: ignore self
     if tbt <= 0 then return end -- no token was generated: nothing to control
-    at = at < window and at + 1 or 1
-    if samples < window then
-      samples = samples + 1
+    local i = at < window and at + 1 or 1
+    local time = times[i]
+    if time then
+      time_sum, batch_sum = time_sum - time + tbt, batch_sum - batches[i] + requests
     else
-      time_sum, batch_sum = time_sum - times[at], batch_sum - batches[at]
+      samples, time_sum, batch_sum = i, time_sum + tbt, batch_sum + requests
     end
-    times[at], batches[at] = tbt, requests
-    time_sum, batch_sum = time_sum + tbt, batch_sum + requests
-    fresh = true
+    at, times[i], batches[i], fresh = i, tbt, requests, true
   end
 
-  -- One decision of Algorithm 2 after each observation, for the recent mean time and mean batch size.
+  -- One decision of Algorithm 2 after each observation, for the recent mean time and mean batch size. Where the interval
+  -- rests, so does the answer.
   -- decoding: N_decode, requests that this replica is generating for and that cannot be sent away.
   function control:batch_size(decoding)
     if fresh then
+      fresh = false
       local low, high, time, batch = self.low, self.high, time_sum / samples, batch_sum / samples
       if time > slow then
         high, low = low + width, low - step
@@ -72,9 +73,13 @@ function sla.controller(options)
         end
         if high > most then high = most end
       end
-      self.low, self.high, size, fresh = low, high, floor((low + high) / 2), false
-      if size > most then size = most end
-      if size < least then size = least end
+      self.low, self.high = low, high
+      local sum = low + high
+      if sum ~= ends then
+        ends, size = sum, floor(sum / 2)
+        if size > most then size = most end
+        if size < least then size = least end
+      end
     end
     if decoding and decoding > size then return decoding < most and decoding or most end
     return size

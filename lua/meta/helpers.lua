@@ -57,7 +57,6 @@ local sla = {}
 ---@field low number
 ---@field high number
 ---@field observe fun(self: mbsand.SlaController, tbt: number, requests: integer)
----@field move fun(self: mbsand.SlaController, time: number, batch: number)
 ---@field batch_size fun(self: mbsand.SlaController, decoding?: integer): integer
 ---@param options { target: number, tolerance?: number, width?: integer, step?: integer, window?: integer, min?: integer, max?: integer }
 ---@return mbsand.SlaController
