@@ -33,7 +33,7 @@ static const palette plain = {"", "", "", "", ""};
 void mb_print_wrapped(FILE *out, const char *raw, size_t indent) {
     mb_strbuf spelled = {0};
     mb_add_spelled(&spelled, raw);
-    const char *text = spelled.text ? spelled.text : "";
+    const char *text = spelled.text && !spelled.failed ? spelled.text : raw; // also without memory
     size_t column = 0, most = mb_terminal_width(out, TEXT_WIDTH);
     if (most > TEXT_WIDTH) most = TEXT_WIDTH;
     while (*text) {
