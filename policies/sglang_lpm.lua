@@ -15,24 +15,9 @@ function Lpm:init()
 end
 
 function Lpm:arrive(req)
-  local prefix, bound = req.prefix, math.min(req.max_output or math.huge, self.params.bound)
-  local first = prefix and prefix[math.min(#prefix, math.ceil((self.params.start + 1) / prefix.unit))]
-  req.user = { sum = req.prompt_tokens + bound, first = first }
+  local bound = math.min(req.max_output or math.huge, self.params.bound)
+  req.user = { sum = req.prompt_tokens + bound }
   self.sim.queue:push(req)
-end
-
--- The waiting one that comes next, and how much of it is in the cache.
-function Lpm:next(replica, seen)
-  local queue, best, most, found = self.sim.queue, nil, -2, 0
-  for req in queue:each() do
-    local cached, first = replica:cached(req), req.user.first
-    local shared = first and cached <= self.params.start
-    if shared then seen[first] = seen[first] or req.id end -- the first to compute it
-    local good = shared and seen[first] ~= req.id and -1 or cached
-    if good > most then best, most, found = req, good, cached end
-    if #queue > self.params.look then break end
-  end
-  return best, found
 end
 
 -- Those that stay get room for `spare` steps.
@@ -56,9 +41,11 @@ function Lpm:schedule(replica, step)
   if replica.running == 0 then state.ratio = self.params.ratio end
   local short = replica.due > replica.kv.free and self:retract(replica, step, state)
   local full = step:carry() > 0 or short
-  local seen, room = {}, replica.kv.free - state.ratio * math.max(0, state.sum - replica.context)
+  if #queue == 0 then return end
+  local met, room = {}, replica.kv.free - state.ratio * math.max(0, state.sum - replica.context)
   while #queue > 0 and not full do
-    local req, cached = self:next(replica, seen)
+    local most = #queue > self.params.look and 1 or nil
+    local req, cached = queue:longest_cached(replica, most, self.params.start, met)
     local user, new = req.user, req.user.sum - cached
     full = new >= room and replica.running > 0 or not step:add(req)
     if not full and not user.state then user.state, state.sum = state, state.sum + user.sum end

@@ -231,6 +231,17 @@ function Queue:reorder() end
 ---@return mbsand.Request[]
 function Queue:starved(seconds, ratio) end
 
+---Of the first `most` in it (by default all), the one of whose known tokens that replica has most in its cache, the first of
+---these; and how many tokens. With `beginning`: of several that begin with the same unit of a prefix, and of which no more
+---than so many tokens are cached, only the first counts, and the others come after all else: what it computes they will find.
+---`met` is a table in which it remembers them, from one call to the next.
+---@param replica mbsand.Replica
+---@param most? number
+---@param beginning? integer tokens
+---@param met? table<integer|string, integer>
+---@return mbsand.Request?, integer?
+function Queue:longest_cached(replica, most, beginning, met) end
+
 ---Take a request out of this queue; false if it was not in it.
 ---@param req mbsand.Request
 ---@return boolean

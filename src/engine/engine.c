@@ -114,9 +114,10 @@ static uint32_t find_cached(mb_engine *engine, uint32_t slot, bool own) {
     const mb_request *request = mb_request_at(engine->around->requests, slot);
     const mb_stepper *stepper = engine->stepper;
     if (!stepper || request->stage != MB_STAGE_NEW) return 0;
-    mb_run_settle(engine); // steps take free blocks, and what these still held
     const mb_kv_names names = mb_request_names(request);
     mb_kv_hold hold = request->hold;
+    if (mb_kv_unknown(&names, &hold)) return 0;
+    mb_run_settle(engine); // steps take free blocks, and what these still held
     if (!own || request->replica != engine->id) hold.left = MB_KV_NO_RUN; // what it left is elsewhere
     return mb_kv_blocks_match(&stepper->kv, &hold, &names, request->prompt_tokens + request->generated)
                .blocks *

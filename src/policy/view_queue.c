@@ -549,6 +549,7 @@ void mb_queue_views_open(lua_State *L) {
                                               {"remove", remove_request, 0},
                                               {"each", each, 0},
                                               {"starved", mb_starved_call, 0},
+                                              {"longest_cached", mb_longest_cached_call, 0},
                                               {"wait_estimate", mb_wait_estimate_call, 0},
                                               {"tokens", NULL, QUEUE_TOKENS},
                                               {"mean_prompt", NULL, QUEUE_MEAN_PROMPT},

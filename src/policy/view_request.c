@@ -22,7 +22,7 @@ static double handle_of(uint32_t slot, uint32_t generation) {
 }
 
 // A number where it is exact on every engine, else its digits.
-static void push_id(lua_State *L, uint64_t id) {
+void mb_view_push_id(lua_State *L, uint64_t id) {
     char digits[24];
     if (id <= UINT64_C(1) << 53) {
         mb_lua_push_quantity(L, (double)id);
@@ -36,7 +36,7 @@ static void push_id(lua_State *L, uint64_t id) {
 static void push_prefix(lua_State *L, const mb_request *request) {
     lua_createtable(L, (int)request->prefix_count, 1);
     for (uint32_t i = 0; i < request->prefix_count; i++) {
-        push_id(L, request->prefix_ids[i]);
+        mb_view_push_id(L, request->prefix_ids[i]);
         lua_rawseti(L, -2, (int)i + 1);
     }
     lua_pushinteger(L, request->prefix_unit_tokens);

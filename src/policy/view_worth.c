@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What requests are worth, of many at once: sim:rank(whom, by), queue:starved(seconds, ratio).
+// What requests are worth, of many at once: sim:rank(whom, by), queue:starved(seconds, ratio),
+// queue:longest_cached(replica, ...).
 #include "policy/views.h"
 #include "sim/life.h"
 #include "sim/news.h"
@@ -127,6 +128,72 @@ int mb_rank_all_call(lua_State *L) {
     else
         rank_running(L, &by, mb_view_check(L, 2, MB_VIEW_REPLICA)->index);
     return 0;
+}
+
+// --- what is in a cache
+
+// The id of the unit that token number `beginning` + 1 of its prompt belongs to, or the last.
+static void push_beginning(lua_State *L, const mb_request *request, uint32_t beginning) {
+    const uint32_t unit = beginning / request->prefix_unit_tokens;
+    mb_view_push_id(L, request->prefix_ids[unit < request->prefix_count ? unit : request->prefix_count - 1]);
+}
+
+// Is it the first that was met with this beginning? Then the table at MET says so from now on.
+static bool is_first(lua_State *L, const mb_request *request, uint32_t beginning) {
+    enum { MET = 5 };
+    push_beginning(L, request, beginning);
+    lua_pushvalue(L, -1);
+    lua_rawget(L, MET);
+    const bool met = !lua_isnil(L, -1);
+    const bool first = !met || lua_tonumber(L, -1) == (lua_Number)request->id;
+    lua_pop(L, 1);
+    if (met)
+        lua_pop(L, 1);
+    else {
+        mb_lua_push_quantity(L, (double)request->id);
+        lua_rawset(L, MET);
+    }
+    return first;
+}
+
+// longest_cached(replica [, most [, beginning, met]]): of the first `most` in it the one of whose known
+// tokens that replica has most in its cache, and how many. Where these are no more than `beginning`, only the
+// first of those that begin alike counts, and the others come last; `met` remembers which that is, by its
+// beginning.
+int mb_longest_cached_call(lua_State *L) {
+    mb_host *host = mb_host_of(L);
+    mb_sim *sim = host->sim;
+    mb_queue *queue = &sim->queues[mb_view_check(L, 1, MB_VIEW_QUEUE)->index];
+    mb_engine *engine = &sim->replicas[mb_view_check(L, 2, MB_VIEW_REPLICA)->index]->engine;
+    const lua_Number most = luaL_optnumber(L, 3, HUGE_VAL), beginning = luaL_optnumber(L, 4, -1);
+    lua_settop(L, 5);
+    if (!(most >= 1) || isnan(beginning) || beginning > UINT32_MAX)
+        return luaL_error(
+            L, "queue:longest_cached: how many to look at is a number of at least 1, and how long a "
+               "beginning is one of at least 0");
+    if (beginning >= 0) luaL_checktype(L, 5, LUA_TTABLE);
+    mb_queue_settle(queue, &sim->requests);
+    uint32_t best = MB_NONE, cached = 0, looked = 0;
+    int64_t longest = -2;
+    for (uint32_t slot = mb_queue_peek(queue, &sim->requests); slot != MB_NONE && looked < most;
+         slot = mb_queue_after(queue, &sim->requests, slot), looked++) {
+        const mb_request *request = mb_request_at(&sim->requests, slot);
+        const uint32_t found = mb_engine_cached(engine, slot);
+        const bool counts =
+            !request->prefix_count || found > beginning || is_first(L, request, (uint32_t)beginning);
+        if ((counts ? (int64_t)found : -1) <= longest) continue;
+        longest = counts ? (int64_t)found : -1;
+        best = slot;
+        cached = found;
+    }
+    mb_host_work(L, 1 + looked);
+    if (best == MB_NONE) {
+        lua_pushnil(L);
+        return 1;
+    }
+    mb_request_view_push(host, best);
+    mb_lua_push_quantity(L, cached);
+    return 2;
 }
 
 // --- clocks

@@ -61,6 +61,7 @@ void mb_view_check_options(lua_State *L, int options, const char *call, const ch
 
 // src/policy/view_request.c
 void mb_request_views_open(lua_State *L);
+void mb_view_push_id(lua_State *L, uint64_t id);         // of a unit of a prompt
 void mb_request_view_push(mb_host *host, uint32_t slot); // the request's table, made when first asked for
 uint32_t mb_request_view_check(lua_State *L,
                                int index); // its slot; a Lua error for anything else, or a stale one
@@ -143,8 +144,9 @@ int mb_longest_chunk_call(lua_State *L); // replica:longest_chunk(...)
 int mb_wait_estimate_call(lua_State *L); // queue:wait_estimate([req]), src/policy/view_wait.c
 int mb_rank_call(lua_State *L);          // step:rank{...}, src/policy/view_rank.c
 // src/policy/view_worth.c
-int mb_rank_all_call(lua_State *L); // sim:rank(whom, by [, options])
-int mb_starved_call(lua_State *L);  // queue:starved(seconds [, ratio])
+int mb_rank_all_call(lua_State *L);       // sim:rank(whom, by [, options])
+int mb_starved_call(lua_State *L);        // queue:starved(seconds [, ratio])
+int mb_longest_cached_call(lua_State *L); // queue:longest_cached(replica [, most [, beginning, met]])
 
 // src/policy/view_signal.c: pushes the table of an event.
 void mb_signal_push(mb_host *host, const mb_notice *notice);

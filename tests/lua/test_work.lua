@@ -21,6 +21,7 @@ return scenario {
 local CALLS = {
   { "queue:reorder", "keyed:reorder()" },
   { "queue:starved", "plain:starved(1e9)" },
+  { "queue:longest_cached", "plain:longest_cached(self.sim.replicas[1])" },
   { "sim:rank of a queue", "self.sim:rank(keyed, 1)" },
   { "sim:rank of a list", "self.sim:rank(list, 1)" },
   { "queue:peek_back, by the ratio of ages", "aged:peek_back()" },

@@ -229,6 +229,46 @@ return P
   tap.ok(rows and rows[1] and rows[1].end_s, "gains by hand, per token of context, and clocks", rows)
 end
 
+-- queue:longest_cached finds what a walk in Lua does: SGLang's choice, which lets the others of a prefix that one is to compute
+-- wait for it.
+do
+  write("longest.lua", [[
+local P = { turned = 0 }
+local START = 20
+local function walk(queue, replica, look, met)
+  local best, most, found, looked = nil, -2, 0, 0
+  for req in queue:each() do
+    local cached, prefix = replica:cached(req), req.prefix
+    local first = prefix and cached <= START and prefix[math.min(#prefix, math.ceil((START + 1) / prefix.unit))]
+    if first then met[first] = met[first] or req.id end
+    local good = first and met[first] ~= req.id and -1 or cached
+    if good > most then best, most, found = req, good, cached end
+    looked = looked + 1
+    if looked == look then break end
+  end
+  return best, found
+end
+function P:schedule(replica, step)
+  local queue, met, again = self.sim.queue, {}, {}
+  step:carry()
+  while true do
+    local look = ({ math.huge, 5, 1 })[1 + #queue % 3]
+    local req, cached = queue:longest_cached(replica, look, START, met)
+    local same, found = walk(queue, replica, look, again)
+    if req ~= same or cached ~= (same and found) then error("it is not what the walk finds") end
+    if req ~= queue:peek() then self.turned = self.turned + 1 end
+    if not req or not step:add(req) then break end
+  end
+end
+function P:finish(req) if req.id == 299 and self.turned < 50 then error("hardly ever another than the first") end end
+return P
+]])
+  local rows = run(folder .. "/longest.lua", "", "kv_block = 8, kv_blocks = 60, max_requests = 6",
+    [[synthetic { arrivals = arrivals.poisson { rate = 12 }, prefix = { tokens = 24, groups = 12 }, limit = 300,
+      prompt = lengths.uniform(1, 40), output = lengths.uniform(1, 30) }]], nil, nil, "longest")
+  tap.ok(rows[299].end_s, "queue:longest_cached: what a walk in Lua finds")
+end
+
 -- step:rank is the same by a key and by a function, and, where no two are equal, in an ordered queue and in a plain one.
 do
   local load = "synthetic { arrivals = arrivals.gamma{ rate = 20, cv = 3 }, prompt = lengths.uniform(1, 40), "

@@ -101,6 +101,12 @@ local QUESTIONS = {
         return list[at]
       end, function(req) return req end)
     end,
+    cached = function(queue, draw, sim)
+      local replica, few, beginning = sim.replicas[1 + math.floor(draw() * #sim.replicas)], draw() < 0.5, draw() < 0.5
+      local req, tokens = queue:longest_cached(replica, few and 1 + 9 * draw() or nil,
+        beginning and math.floor(draw() * 40) or nil, beginning and {} or nil)
+      return req and req.id + 1000 * tokens
+    end,
     peek = function(queue) return queue:peek() end,
     last = function(queue) return queue:peek_back() end,
     each = function(queue) return all(queue:each(), function(req) return req end) end,
@@ -195,7 +201,7 @@ function questions.ask(asker, where, step, what_step)
     else
       local kind = pick(draw, kinds)
       local name = pick(draw, NAMES[kind])
-      sim:observe(where .. "." .. kind .. "." .. name, number(QUESTIONS[kind][name](subjects[kind], draw)))
+      sim:observe(where .. "." .. kind .. "." .. name, number(QUESTIONS[kind][name](subjects[kind], draw, sim)))
     end
   end
 end
@@ -208,7 +214,7 @@ function questions.read(subjects, whole)
   for _, kind in ipairs{ "sim", "client", "replica", "queue", "bins", "request", "building", "report" } do
     for _, name in ipairs(subjects[kind] and NAMES[kind] or {}) do
       if not UNREAD[name] and not (whole and OF_STEPS[name]) then
-        QUESTIONS[kind][name](subjects[kind], function() return 0.5 end)
+        QUESTIONS[kind][name](subjects[kind], function() return 0.5 end, subjects.sim)
       end
     end
   end
