@@ -1,5 +1,15 @@
--- What ties the classes of a synthetic workload to clients and to times.
+-- What ties the classes of a workload to their names, to clients and to times.
 local class_links = {}
+
+function class_links.check_names(result, place)
+  local names = {}
+  for i, class in ipairs(result.classes or {}) do
+    if names[class.name] then
+      place:fail('classes %d and %d are both named "%s"; expected different names', names[class.name], i, class.name)
+    end
+    names[class.name] = i
+  end
+end
 
 -- Who sends the requests of a class, and when.
 function class_links.check(result, class, place)

@@ -315,9 +315,11 @@ local function check_together(checked, place)
   if work.kind == "synthetic" then
     work.prompt, work.output = work.prompt or one, work.output or one
     for _, class in ipairs(work.classes or {}) do
-      class.prompt, class.output, class.slo = class.prompt or one, class.output or one, class.slo or checked.slo
-      class.qoe = class.qoe or checked.qoe
+      class.prompt, class.output = class.prompt or one, class.output or one
     end
+  end
+  for _, class in ipairs(work.classes or {}) do
+    class.slo, class.qoe = class.slo or checked.slo, class.qoe or checked.qoe
   end
   check_swap(checked.cluster, place:key("cluster"))
   pipeline.check(checked.groups, checked.cluster, place)

@@ -394,12 +394,8 @@ end
 -- Classes take the lengths that they do not give from the workload.
 local function check_lengths(result, place)
   check_pairs(result, place, "synthetic")
-  local names = {}
-  for i, class in ipairs(result.classes or {}) do
-    if names[class.name] then
-      place:fail('classes %d and %d are both named "%s"; expected different names', names[class.name], i, class.name)
-    end
-    names[class.name] = i
+  class_links.check_names(result, place)
+  for _, class in ipairs(result.classes or {}) do
     check_pairs(class, place, ('class "%s"'):format(class.name))
     class_links.check(result, class, place)
     class.max_output = class.max_output or schema.copy(result.max_output)
@@ -452,12 +448,15 @@ local function promises()
   end)
 end
 
+local class_name = need { type = "text", expected = "a name in quotes" }
+local class_priority = number { min = -2 ^ 31 + 1, max = 2 ^ 31 - 1, whole = true, default = 0 }
+
 local classes = {
   type = "list",
   least = 1,
   expected = "classes { { name =, share =, prompt =, output =, priority =, slo =, qoe = }, ... }",
   of = record {
-    name = need { type = "text", expected = "a name in quotes" },
+    name = class_name,
     share = need(positive()),
     clients = {
       type = "list", least = 1, single = true, of = number { min = 0, max = 1e6, whole = true },
@@ -471,10 +470,18 @@ local classes = {
     output = outputs,
     lengths = pairs_of,
     max_output = max_output,
-    priority = number { min = -2 ^ 31 + 1, max = 2 ^ 31 - 1, whole = true, default = 0 },
+    priority = class_priority,
     slo = promises(),
     qoe = reader,
   },
+}
+
+-- Of a trace, whose rows say which they have, and their lengths.
+local trace_classes = {
+  type = "list",
+  least = 1,
+  expected = "classes { { name =, priority =, slo =, qoe = }, ... }",
+  of = record { name = class_name, priority = class_priority, slo = promises(), qoe = reader },
 }
 
 local column = function(needed) return { type = "text", expected = "a column's name in quotes", required = needed } end
@@ -485,7 +492,7 @@ local columns = function()
     predicted = column(), client = column(), priority = column(), service = column(), prefix = column(),
     ["end"] = column(), duration = column(),
     session = column(), id = column(), parent = column(), delay = column(),
-    max_output = column(), noise = column(),
+    max_output = column(), noise = column(), class = column(),
   })
 end
 
@@ -493,6 +500,7 @@ end
 local function named(key)
   return trace({
     [key] = columns(),
+    classes = trace_classes,
     time_unit = number { above = 0, default = 1, unit = "seconds" },
     turns = { type = "word", "stamps", "wait", "delay", default = "stamps" },
     context = { type = "word", "grow" },
@@ -503,6 +511,10 @@ local function named(key)
       place:fail("%s: %s.time is missing; expected a column's name in quotes, or both %s[\"end\"] and %s.duration, whose "
         .. "difference it is", title, key, key, key)
     end
+    if (names.class ~= nil) ~= (result.classes ~= nil) then
+      place:fail("%s takes %s.class, which class a row has, and classes, what each of them is promised, together", title, key)
+    end
+    class_links.check_names(result, place)
     if (names.parent ~= nil) ~= (names.id ~= nil) then
       place:fail("%s takes %s.id and %s.parent, the id of the request that a request follows, together", title, key, key)
     end

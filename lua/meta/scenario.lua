@@ -231,6 +231,13 @@ trace, arrivals, lengths, predict, latency = {}, {}, {}, {}, {}
 ---@field predictor? mbsand.Predictor exact
 ---@field until_time? number no arrivals after this time, s
 
+---Requests of a trace with promises of their own.
+---@class mbsand.TraceClass
+---@field name string
+---@field priority? integer 0; a column of priorities stands before it
+---@field slo? mbsand.Bounds e2e sets the deadline; else the scenario's
+---@field qoe? mbsand.Reader else the scenario's
+
 ---Names of columns, or paths of keys. Without a time, requests came `duration` before their `end`.
 ---@class mbsand.Columns
 ---@field time? string
@@ -248,10 +255,12 @@ trace, arrivals, lengths, predict, latency = {}, {}, {}, {}, {}
 ---@field parent? string id of the request that a request follows
 ---@field delay? string from the answer to that one, in units of time_unit
 ---@field max_output? string the caller's bound on the output, tokens
+---@field class? string with classes: the name of the row's
 ---@field noise? string what `predict.refined` draws a request's predictions from, a whole number below 2^64; else the seed's
 
 ---@class mbsand.CsvOptions : mbsand.TraceOptions
 ---@field columns mbsand.Columns
+---@field classes? mbsand.TraceClass[] what the rows of each are promised; with columns.class
 ---@field time_unit? number s; 1
 ---@field prefix_unit? integer tokens that an id of columns.prefix stands for
 ---@field turns? "stamps"|"wait"|"delay" when a turn of a recorded conversation is sent; "stamps"
@@ -259,6 +268,7 @@ trace, arrivals, lengths, predict, latency = {}, {}, {}, {}, {}
 
 ---@class mbsand.JsonlOptions : mbsand.TraceOptions
 ---@field fields mbsand.Columns
+---@field classes? mbsand.TraceClass[] what the rows of each are promised; with fields.class
 ---@field time_unit? number s; 1
 ---@field prefix_unit? integer tokens that an id of fields.prefix stands for
 ---@field turns? "stamps"|"wait"|"delay" when a turn of a recorded conversation is sent; "stamps"

@@ -302,9 +302,10 @@ static mb_status check_names(const saver *s, const mb_scenario *scenario, const 
 static mb_status check_classes(const saver *s, mb_error *error) {
     const mb_workload *workload = &s->duel->experiment->workload;
     if (workload->class_count)
-        return mb_fail(error, MB_BAD_INPUT,
-                       "-o: the requests have classes with promises of their own, which a trace cannot hold; "
-                       "the chart does without -o");
+        return mb_fail(
+            error, MB_BAD_INPUT,
+            "-o: the requests have classes with promises of their own, which it does not write down; "
+            "the chart does without -o");
     return MB_OK;
 }
 

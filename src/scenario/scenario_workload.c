@@ -208,7 +208,7 @@ static void read_trace(lua_State *L, int table, mb_trace *trace) {
         {"service", &into->service},     {"prefix", &into->prefix},   {"end", &into->end},
         {"duration", &into->duration},   {"session", &into->session}, {"id", &into->id},
         {"parent", &into->parent},       {"delay", &into->delay},     {"max_output", &into->max_output},
-        {"noise", &into->noise}};
+        {"noise", &into->noise},         {"class", &into->class_name}};
     for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
         mb_field_text(L, columns, roles[i].key, roles[i].name);
     lua_pop(L, 1);
@@ -252,7 +252,7 @@ static void read_links(lua_State *L, int table, mb_class *class) {
 
 static void read_class(lua_State *L, int table, mb_class *class) {
     mb_field_text(L, table, "name", &class->name);
-    class->share = mb_field_number(L, table, "share");
+    class->share = mb_field_number_or(L, table, "share", 1); // a trace's rows say which class they have
     class->priority = (int32_t)mb_field_number(L, table, "priority");
     read_links(L, table, class);
     class->slo = (mb_slo){INFINITY, INFINITY, INFINITY, INFINITY, false, 0};
@@ -315,7 +315,6 @@ static void read_synthetic(lua_State *L, int table, mb_workload *workload) {
     workload->clients = mb_field_small(L, table, "clients");
     read_sessions(L, table, &workload->sessions);
     read_prefix(L, table, &workload->prefix);
-    read_classes(L, table, workload);
 }
 
 static void read_rows(lua_State *L, int table, mb_request_list *list) {
@@ -376,4 +375,5 @@ void mb_scenario_read_workload(lua_State *L, int table, mb_workload *workload) {
         read_trace(L, table, &workload->trace);
     else
         read_synthetic(L, table, workload);
+    read_classes(L, table, workload);
 }

@@ -100,7 +100,8 @@ typedef struct mb_span_s {
     double from_s, to_s;
 } mb_span_s;
 
-// A share of the synthetic requests with lengths and promises of its own.
+// Requests with promises of their own: a share of the synthetic ones, which have lengths of their own too, or
+// the rows of a trace that name it.
 typedef struct mb_class {
     char *name;        // owned
     double share;      // relative to the sum of the shares of those that are active then
@@ -143,7 +144,8 @@ typedef struct mb_trace_columns {
     char *id, *parent;    // the row follows the one whose id its parent is
     char *delay;          // from the answer to that one
     char *max_output;
-    char *noise; // of its predictions; else drawn from the seed
+    char *noise;      // of its predictions; else drawn from the seed
+    char *class_name; // one of the workload's classes
 } mb_trace_columns;
 
 typedef enum mb_trace_layout {
@@ -166,6 +168,8 @@ typedef struct mb_trace {
     char *path;
     mb_trace_layout layout;
     mb_trace_columns columns;
+    const mb_class *classes; // the workload's own, for columns.class_name; borrowed
+    size_t class_count;
     double time_unit_s; // seconds per unit of the time column; 1 by default
     double
         rate_scale; // arrivals are divided by this: 100 plays the trace a hundred times faster; 1 = real time
@@ -219,7 +223,7 @@ typedef struct mb_workload {
     double ramp_s;         // the users start evenly spread over this time
     mb_sessions sessions;
     mb_shared_prefix prefix;
-    mb_class *classes; // synthetic; they replace prompt and output. Owned
+    mb_class *classes; // synthetic: they replace prompt and output; of a trace: its rows say which. Owned
     size_t class_count;
     mb_predictor predictor;
     uint64_t limit; // number of requests; 0 = to the end of the trace (an error for synthetic)

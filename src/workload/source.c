@@ -155,6 +155,14 @@ static mb_status predict(const mb_source *source, mb_arrival *arrival, mb_error 
     return mb_predictor_check(predictor, arrival->output_tokens, error);
 }
 
+// What the class of a trace's row has for it, now that it is known when the request comes; a priority of the
+// row's own stands.
+static void promise(const mb_workload *workload, mb_arrival *arrival) {
+    const int32_t own = arrival->priority;
+    mb_set_class(workload, arrival->class_index, arrival);
+    if (workload->trace.columns.priority) arrival->priority = own;
+}
+
 mb_status mb_source_next(mb_source *source, mb_arrival *arrival, bool *end, mb_error *error) {
     *end = true;
     if (at_limit(source)) return MB_OK;
@@ -169,6 +177,7 @@ mb_status mb_source_next(mb_source *source, mb_arrival *arrival, bool *end, mb_e
     if (source->draws_noise && !mb_source_closed(source))
         arrival->noise = draw_noise(source->noise, source->given_out);
     source->given_out++;
+    if (source->trace) promise(source->workload, arrival);
     return predict(source, arrival, error);
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "workload/trace_rows.h"
 
+#include "workload/text_file.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,15 +12,15 @@
 #define DATE_EXAMPLE "a date like 2023-11-16 18:15:46.6805900"
 
 const char *const mb_role_names[MB_ROLES] = {
-    "time", "prompt",   "output",  "predicted", "client", "priority", "service",    "prefix",
-    "end",  "duration", "session", "id",        "parent", "delay",    "max_output", "noise"};
+    "time",     "prompt",  "output", "predicted", "client", "priority",   "service", "prefix", "end",
+    "duration", "session", "id",     "parent",    "delay",  "max_output", "noise",   "class"};
 
 const char *mb_role_column(const mb_trace_columns *columns, mb_role role) {
     const char *const names[MB_ROLES] = {
-        columns->time,   columns->prompt,   columns->output,     columns->predicted,
-        columns->client, columns->priority, columns->service,    columns->prefix,
-        columns->end,    columns->duration, columns->session,    columns->id,
-        columns->parent, columns->delay,    columns->max_output, columns->noise};
+        columns->time,     columns->prompt,    columns->output, columns->predicted, columns->client,
+        columns->priority, columns->service,   columns->prefix, columns->end,       columns->duration,
+        columns->session,  columns->id,        columns->parent, columns->delay,     columns->max_output,
+        columns->noise,    columns->class_name};
     return names[role];
 }
 
@@ -195,6 +197,33 @@ static mb_status read_client(mb_rows *rows, uint32_t *client, mb_error *error) {
                : mb_fail_memory(error);
 }
 
+// "one of the classes "chat", "batch"".
+static mb_status bad_class(mb_rows *rows, mb_error *error) {
+    mb_strbuf names = {0};
+    mb_strbuf_add(&names, rows->trace->class_count == 1 ? "the class " : "one of the classes ");
+    for (size_t i = 0; i < rows->trace->class_count; i++) {
+        mb_strbuf_add(&names, i ? ", " : "");
+        mb_text_add_quoted(&names, rows->trace->classes[i].name, strlen(rows->trace->classes[i].name));
+    }
+    const mb_status status =
+        names.failed ? mb_fail_memory(error) : bad(rows, MB_ROLE_CLASS, names.text, error);
+    mb_strbuf_deinit(&names);
+    return status;
+}
+
+static mb_status read_class(mb_rows *rows, uint32_t *class_index, mb_error *error) {
+    const mb_cell at = cell(rows, MB_ROLE_CLASS);
+    const mb_trace *trace = rows->trace;
+    for (size_t i = 0; is_value(at) && i < trace->class_count; i++) {
+        if (strlen(trace->classes[i].name) != at.length ||
+            memcmp(trace->classes[i].name, at.text, at.length) != 0)
+            continue;
+        *class_index = (uint32_t)i;
+        return MB_OK;
+    }
+    return bad_class(rows, error);
+}
+
 static mb_status read_priority(mb_rows *rows, int32_t *priority, mb_error *error) {
     double number;
     if (!read_number(cell(rows, MB_ROLE_PRIORITY), &number) || !(fabs(number) <= INT32_MAX) ||
@@ -347,6 +376,7 @@ static mb_status read_noise(mb_rows *rows, uint64_t *noise, mb_error *error) {
 mb_status mb_rows_extras(mb_rows *rows, mb_stamp time, mb_arrival *arrival, mb_error *error) {
     mb_status status = MB_OK;
     if (rows->has[MB_ROLE_CLIENT]) status = read_client(rows, &arrival->client, error);
+    if (!status && rows->has[MB_ROLE_CLASS]) status = read_class(rows, &arrival->class_index, error);
     if (!status && rows->has[MB_ROLE_PRIORITY]) status = read_priority(rows, &arrival->priority, error);
     if (!status && rows->has[MB_ROLE_PREFIX]) status = read_prefix(rows, arrival, error);
     if (!status && rows->has[MB_ROLE_MAX_OUTPUT]) status = read_max_output(rows, arrival, error);

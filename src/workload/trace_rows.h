@@ -25,6 +25,7 @@ typedef enum mb_role {
     MB_ROLE_DELAY,
     MB_ROLE_MAX_OUTPUT,
     MB_ROLE_NOISE,
+    MB_ROLE_CLASS,
     MB_ROLES
 } mb_role;
 
@@ -89,7 +90,8 @@ mb_status mb_rows_lengths(mb_rows *rows, mb_arrival *arrival, bool *failed, mb_e
 mb_status mb_rows_check_end(mb_rows *rows, mb_error *error);
 // The row's key, of its session or its own (0: none): whatever has the same text has the same.
 uint64_t mb_rows_key(mb_rows *rows, mb_role role);
-// client, priority, service_s, the prefix, the turn, the bound on the output, and the noise of predictions.
+// client, class, priority, service_s, the prefix, the turn, the bound on the output, and the noise of
+// predictions.
 mb_status mb_rows_extras(mb_rows *rows, mb_stamp time, mb_arrival *arrival, mb_error *error);
 mb_status mb_rows_bad_time(mb_rows *rows, const char *expected, mb_error *error);
 mb_time_unit mb_rows_unit(const mb_rows *rows);

@@ -23,6 +23,7 @@ void mb_workload_deinit(mb_workload *workload) {
     free(columns->output);
     free(columns->predicted);
     free(columns->client);
+    free(columns->class_name);
     free(columns->priority);
     free(columns->service);
     free(columns->prefix);
@@ -110,34 +111,6 @@ static mb_status prepare_users(mb_workload *workload, mb_error *error) {
     return mb_distribution_prepare(&workload->think, "workload.think", error);
 }
 
-static mb_status prepare_trace(mb_workload *workload, mb_error *error) {
-    mb_status status = mb_trace_check(&workload->trace, error);
-    if (!status && workload->users) status = prepare_users(workload, error);
-    if (status) return status;
-    if (workload->trace.window_per_seed && workload->limit == 0)
-        return mb_fail(error, MB_BAD_INPUT,
-                       "workload: window_per_seed without a limit; expected limit = rows per seed");
-    mb_trace_reader *reader; // the columns are there?
-    status = mb_trace_open(&workload->trace, mb_trace_options_of(workload, 0, 0), &reader, error);
-    if (!status) mb_trace_close(reader);
-    return status;
-}
-
-static mb_status prepare_lengths(mb_distribution *distribution, const char *what, mb_error *error) {
-    if (distribution->kind == MB_DIST_FIXED && distribution->a > MB_MAX_TOKENS)
-        return mb_fail(error, MB_BAD_INPUT, "%s: the value is %g; expected at most %u tokens", what,
-                       distribution->a, MB_MAX_TOKENS);
-    return mb_distribution_prepare(distribution, what, error);
-}
-
-static mb_status prepare_bound(mb_output_bound *bound, const char *what, mb_error *error) {
-    if (!bound->given) return MB_OK;
-    if (bound->factor == 0) return prepare_lengths(&bound->tokens, what, error);
-    if (bound->factor >= 1 && isfinite(bound->factor)) return MB_OK;
-    return mb_fail(error, MB_BAD_INPUT, "%s: the factor is %g; expected a number of at least 1", what,
-                   bound->factor);
-}
-
 static bool is_bound(double x) {
     return x > 0; // INFINITY: none
 }
@@ -167,13 +140,51 @@ static mb_status check_class(const mb_workload *workload, size_t index, mb_error
     return MB_OK;
 }
 
-static mb_status prepare_classes(mb_workload *workload, mb_error *error) {
+static mb_status check_classes(const mb_workload *workload, mb_error *error) {
+    mb_status status = MB_OK;
     if (workload->class_count > MAX_CLASSES)
         return mb_fail(error, MB_BAD_INPUT, "workload: %zu classes; expected at most %zu",
                        workload->class_count, MAX_CLASSES);
-    for (size_t i = 0; i < workload->class_count; i++) {
+    for (size_t i = 0; i < workload->class_count && !status; i++)
+        status = check_class(workload, i, error);
+    return status;
+}
+
+static mb_status prepare_trace(mb_workload *workload, mb_error *error) {
+    mb_status status = mb_trace_check(&workload->trace, error);
+    if (!status) status = check_classes(workload, error);
+    workload->trace.classes = workload->classes;
+    workload->trace.class_count = workload->class_count;
+    if (!status && workload->users) status = prepare_users(workload, error);
+    if (status) return status;
+    if (workload->trace.window_per_seed && workload->limit == 0)
+        return mb_fail(error, MB_BAD_INPUT,
+                       "workload: window_per_seed without a limit; expected limit = rows per seed");
+    mb_trace_reader *reader; // the columns are there?
+    status = mb_trace_open(&workload->trace, mb_trace_options_of(workload, 0, 0), &reader, error);
+    if (!status) mb_trace_close(reader);
+    return status;
+}
+
+static mb_status prepare_lengths(mb_distribution *distribution, const char *what, mb_error *error) {
+    if (distribution->kind == MB_DIST_FIXED && distribution->a > MB_MAX_TOKENS)
+        return mb_fail(error, MB_BAD_INPUT, "%s: the value is %g; expected at most %u tokens", what,
+                       distribution->a, MB_MAX_TOKENS);
+    return mb_distribution_prepare(distribution, what, error);
+}
+
+static mb_status prepare_bound(mb_output_bound *bound, const char *what, mb_error *error) {
+    if (!bound->given) return MB_OK;
+    if (bound->factor == 0) return prepare_lengths(&bound->tokens, what, error);
+    if (bound->factor >= 1 && isfinite(bound->factor)) return MB_OK;
+    return mb_fail(error, MB_BAD_INPUT, "%s: the factor is %g; expected a number of at least 1", what,
+                   bound->factor);
+}
+
+static mb_status prepare_classes(mb_workload *workload, mb_error *error) {
+    mb_status status = check_classes(workload, error);
+    for (size_t i = 0; i < workload->class_count && !status; i++) {
         mb_class *class = &workload->classes[i];
-        mb_status status = check_class(workload, i, error);
         char what[64];
         snprintf(what, sizeof what, "workload.classes[%zu].prompt", i + 1);
         if (!status) status = prepare_lengths(&class->prompt, what, error);
@@ -181,9 +192,8 @@ static mb_status prepare_classes(mb_workload *workload, mb_error *error) {
         if (!status) status = prepare_lengths(&class->output, what, error);
         snprintf(what, sizeof what, "workload.classes[%zu].max_output", i + 1);
         if (!status) status = prepare_bound(&class->max_output, what, error);
-        if (status) return status;
     }
-    return MB_OK;
+    return status;
 }
 
 static mb_status prepare_prefix(mb_shared_prefix *prefix, mb_error *error) {

@@ -272,3 +272,65 @@ EOF
     run -2 "$MBSAND" burst --by cat
     says "--by: 'cat' is unknown; expected class or client"
 }
+
+@test "classes of a trace's own: rows, promises, priorities; jumping as step by step, sorted, as JSON lines" {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    awk 'BEGIN { srand(3); print "t,p,o,kind,who"; for (i = 0; i < 400; i++)
+        printf "%.3f,%d,%d,%s,%s\n", i / 8, 50 + 900 * rand(), 5 + 200 * rand(), rand() < 0.6 ? "chat" : "batch", rand() < 0.5 ? "x" : "y" }' >t.csv
+    awk -F, 'NR > 1 { printf "{\"t\":%s,\"p\":%s,\"o\":%s,\"kind\":\"%s\",\"who\":\"%s\"}\n", $1, $2, $3, $4, $5 }' t.csv >t.jsonl
+    { head -1 t.csv; tail -n +2 t.csv | tac; } >backwards.csv
+    of() { # the trace, its columns besides, and keys besides
+        printf 'return scenario { workload = %s { %s = { time = "t", prompt = "p", output = "o"%s }%s },
+            cluster = { gpu = "h100-80gb", model = "llama-3-8b" }, policies = { "vllm_v1", "./seen.lua" }, seeds = 1 }\n' \
+            "$1" "${4:-columns}" "$2" "$3" >s.lua
+    }
+    printf 'local P = {}
+function P:init() self.q = self.sim:queue{} self.sim.inbox = self.q end
+function P:arrive(req)
+  assert(req.class == "chat" or req.class == "batch")
+  assert(req.priority == (req.class == "chat" and 7 or 0), "priority")
+  assert(req.class ~= "chat" or math.abs(req.deadline - req.arrival - 3) < 1e-9, "deadline")
+  self.q:push(req)
+end
+function P:schedule(_, step) step:carry() step:admit(self.q) end
+return P\n' >seen.lua
+    classes=', classes = { { name = "chat", priority = 7, slo = { e2e = 3 } }, { name = "batch" } }'
+    of 'trace.csv "t.csv"' ', class = "kind", client = "who"' "$classes"
+    "$MBSAND" s.lua -q --by class --out jumped --dump requests >/dev/null
+    "$MBSAND" s.lua -q --by class --out stepped --step >/dev/null
+    cmp jumped/by.csv stepped/by.csv
+    of 'trace.jsonl "t.jsonl"' ', class = "kind", client = "who"' "$classes" fields
+    "$MBSAND" s.lua -q --by class --out json >/dev/null
+    cmp jumped/by.csv json/by.csv
+    of 'trace.csv "backwards.csv"' ', class = "kind", client = "who"' "$classes, sort = true"
+    "$MBSAND" s.lua -q --by class --out sorted >/dev/null
+    cmp jumped/by.csv sorted/by.csv
+    # Each request of the dump has the class of its row, and those of a class are those whom a column of clients tells apart.
+    diff <(tail -n +2 t.csv | cut -d, -f4) <(tail -n +2 jumped/requests-vllm_v1-1.csv | sort -t, -n | awk -F, '{ print $NF }')
+    of 'trace.csv "t.csv"' ', client = "kind"' ""
+    "$MBSAND" s.lua -q --only vllm_v1 --by client --out clients >/dev/null
+    diff <(cut -d, -f1-5,7- clients/by.csv | sed 's/client/class/' | sort) \
+        <(grep -v seen jumped/by.csv | cut -d, -f1-5,7- | sort)
+    # A priority of the row's own stands before the class's.
+    sed -i 's/== (req.class == "chat" and 7 or 0)/== req.prompt_tokens/' seen.lua
+    of 'trace.csv "t.csv"' ', class = "kind", priority = "p"' "$classes"
+    "$MBSAND" s.lua -q >/dev/null
+}
+
+@test "a row of a class that there is not is told with its line" {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    printf 't,p,o,kind\n0,9,9,chat\n1,9,9,chta\n' >t.csv
+    printf 'return scenario { workload = trace.csv "t.csv" { columns = { time = "t", prompt = "p", output = "o", class = "kind" },
+        classes = { { name = "chat" }, { name = "batch" } } }, cluster = { gpu = "h100-80gb", model = "llama-3-8b" },
+        policies = { "vllm_v1" }, seeds = 1 }\n' >s.lua
+    run "$MBSAND" s.lua -q
+    [ "$status" -ne 0 ]
+    [[ "$(tr -s ' \n' ' ' <<<"$output")" == *'t.csv:3: column "kind" is "chta"; expected one of the classes "chat", "batch"'* ]]
+    printf 't,p,o,kind\n0,9,9,chat\n1,9,9,\n' >t.csv
+    run "$MBSAND" s.lua -q
+    [[ "$(tr -s ' \n' ' ' <<<"$output")" == *'t.csv:3: column "kind" is empty; expected one of the classes "chat", "batch"'* ]]
+    sed -i 's/kind$/sort/' t.csv
+    run "$MBSAND" s.lua -q
+    [ "$status" -eq 2 ]
+    [[ $output == *'t.csv:1: no column "kind"'* ]]
+}

@@ -137,7 +137,7 @@ equal("described prefix", before,
 
 local FILE = '"tests/corpus/jsonl/good.jsonl" '
 local FIELDS = 'fields = { time = "t", prompt = "p", output = "o"'
-mistake("trace.jsonl " .. FILE, "s.lua:2: workload.fields is missing; expected a table with client, delay, duration, "
+mistake("trace.jsonl " .. FILE, "s.lua:2: workload.fields is missing; expected a table with class, client, delay, duration, "
   .. "end, id, max_output, noise, output, parent, predicted, prefix, priority, prompt, service, session, time")
 mistake("trace.jsonl " .. FILE .. '{ fields = { time = "t", prompt = "p" } }',
   "s.lua:2: workload.fields.output is missing; expected a column's name in quotes")
@@ -168,14 +168,23 @@ mistake("trace.csv " .. CSV .. '{ columns = { prompt = "p", output = "o", durati
   .. 'columns.time is missing; expected a column\'s name in quotes, or both columns["end"] and columns.duration, whose '
   .. "difference it is")
 mistake("trace.csv " .. CSV .. '{ columns = { time = "t", prompt = "p", output = "o", parent_id = "x" } }',
-  's.lua:2: workload.columns has no key "parent_id"; did you mean "parent"? (its keys: client, delay, duration, end, id, '
-  .. "max_output, noise, output, parent, predicted, prefix, priority, prompt, service, session, time)")
+  's.lua:2: workload.columns has no key "parent_id"; did you mean "parent"? (its keys: class, client, delay, duration, end, '
+  .. "id, max_output, noise, output, parent, predicted, prefix, priority, prompt, service, session, time)")
 mistake("trace.csv " .. CSV .. '{ sorted = true, columns = { time = "t", prompt = "p", output = "o" } }',
-  's.lua:2: trace.csv has no key "sorted"; did you mean "sort"? (its keys: columns, context, from, jitter, keep_zero, limit, '
-  .. "longest, max_gap, path, predictor, prefix_unit, ramp, rate_scale, skip_rows, sort, thin, think, time_unit, to, turns, "
+  's.lua:2: trace.csv has no key "sorted"; did you mean "sort"? (its keys: classes, columns, context, from, jitter, keep_zero, '
+  .. "limit, longest, max_gap, path, predictor, prefix_unit, ramp, rate_scale, skip_rows, sort, thin, think, time_unit, to, turns, "
   .. "until_time, users, window_per_seed)")
 work = good("trace.csv " .. CSV .. '{ sort = true, columns = { ["end"] = "e", duration = "d", prompt = "p", output = "o" } }')
 equal("sort", work.sort, true)
+local CLASSED = "trace.csv " .. CSV .. '{ columns = { time = "t", prompt = "p", output = "o"'
+mistake(CLASSED .. ', class = "k" } }', "s.lua:2: trace.csv takes columns.class, which class a row has, and classes, what "
+  .. "each of them is promised, together")
+mistake(CLASSED .. ' }, classes = { { name = "a" } } }', "s.lua:2: trace.csv takes columns.class, which class a row has, and "
+  .. "classes, what each of them is promised, together")
+mistake(CLASSED .. ', class = "k" }, classes = { { name = "a" }, { name = "a" } } }',
+  's.lua:2: classes 1 and 2 are both named "a"; expected different names')
+mistake(CLASSED .. ', class = "k" }, classes = { { name = "a", share = 1 } } }',
+  's.lua:2: workload.classes[1] has no key "share"; its keys: name, priority, qoe, slo')
 equal("an end less a duration", work.columns["end"] .. work.columns.duration, "ed")
 
 -- Users of a trace -------------------------------------------------------------------------------------------
