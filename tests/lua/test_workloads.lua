@@ -172,8 +172,8 @@ mistake("trace.csv " .. CSV .. '{ columns = { time = "t", prompt = "p", output =
   .. "id, max_output, noise, output, parent, predicted, prefix, priority, prompt, service, session, time)")
 mistake("trace.csv " .. CSV .. '{ sorted = true, columns = { time = "t", prompt = "p", output = "o" } }',
   's.lua:2: trace.csv has no key "sorted"; did you mean "sort"? (its keys: classes, columns, context, from, jitter, keep_zero, '
-  .. "limit, longest, max_gap, path, predictor, prefix_unit, ramp, rate_scale, skip_rows, sort, thin, think, time_unit, to, turns, "
-  .. "until_time, users, window_per_seed)")
+  .. "limit, longest, max_gap, path, predictor, prefix_unit, ramp, rate_scale, skip_rows, sort, thin, think, time_unit, to, "
+  .. "turns, until_time, users, window_per_seed)")
 work = good("trace.csv " .. CSV .. '{ sort = true, columns = { ["end"] = "e", duration = "d", prompt = "p", output = "o" } }')
 equal("sort", work.sort, true)
 local CLASSED = "trace.csv " .. CSV .. '{ columns = { time = "t", prompt = "p", output = "o"'
