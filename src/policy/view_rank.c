@@ -6,74 +6,75 @@
 #include <math.h>
 #include <string.h>
 
-enum { OPTIONS = 2, BY = 3 }; // places on the stack
+// Places on the stack: the table of options, and what each of them is.
+enum { OPTIONS = 2, BY, FROM, PER_TOKEN, EDGES, MOST, PREEMPT, TO };
 
-static void check_names(lua_State *L) {
-    static const char *const known[] = {"from", "by", "per_token", "edges", "most", "preempt", "to"};
+static const char *const known[] = {"by", "from", "per_token", "edges", "most", "preempt", "to"};
+enum { KNOWN = sizeof known / sizeof *known };
+
+// Which of the known ones this is. It is asked at each step, so most that it is not are told by a letter.
+static int option_at(const char *name) {
+    int i = 0;
+    while (i < KNOWN && (known[i][0] != name[0] || strcmp(known[i], name) != 0))
+        i++;
+    return i;
+}
+
+// All options to their places, in one walk over the table (policies make no metatables); nil where there is
+// none.
+static void spread_options(lua_State *L) {
+    lua_settop(L, TO);
     lua_pushnil(L);
     while (lua_next(L, OPTIONS)) {
-        lua_pop(L, 1);
-        const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, -1);
-        size_t i = 0;
-        while (i < sizeof known / sizeof *known && strcmp(known[i], name) != 0)
-            i++;
-        if (i == sizeof known / sizeof *known)
+        const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_typename(L, -2);
+        const int option = option_at(name);
+        if (option == KNOWN)
             luaL_error(
                 L,
                 "step:rank: there is no option '%s'; expected from, by, per_token, edges, most, preempt "
                 "and to",
                 name);
+        lua_replace(L, BY + option);
     }
 }
 
-static uint32_t read_queue(lua_State *L, const char *name, uint32_t otherwise) {
-    lua_getfield(L, OPTIONS, name);
-    const uint32_t queue =
-        lua_isnil(L, -1) ? otherwise : mb_view_check(L, lua_gettop(L), MB_VIEW_QUEUE)->index;
-    lua_pop(L, 1);
-    return queue;
+static uint32_t read_queue(lua_State *L, int option, uint32_t otherwise) {
+    return lua_isnil(L, option) ? otherwise : mb_view_check(L, option, MB_VIEW_QUEUE)->index;
 }
 
-static lua_Number read_number(lua_State *L, const char *name, lua_Number otherwise) {
-    lua_getfield(L, OPTIONS, name);
-    const lua_Number number = lua_isnil(L, -1)                 ? otherwise
-                              : lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1)
-                                                               : (lua_Number)NAN;
-    if (isnan(number)) luaL_error(L, "step:rank: %s must be a number", name);
-    lua_pop(L, 1);
+static lua_Number read_number(lua_State *L, int option, lua_Number otherwise) {
+    const int type = lua_type(L, option);
+    if (type == LUA_TNIL) return otherwise;
+    const lua_Number number = type == LUA_TNUMBER ? lua_tonumber(L, option) : (lua_Number)NAN;
+    if (isnan(number)) luaL_error(L, "step:rank: %s must be a number", known[option - BY]);
     return number;
 }
 
 static void read_edges(lua_State *L, mb_ranking *ranking) {
-    lua_getfield(L, OPTIONS, "edges");
-    if (!lua_isnil(L, -1)) {
-        if (!lua_istable(L, -1) || lua_rawlen(L, -1) > MB_MAX_RANK_EDGES)
-            luaL_error(L, "step:rank: edges is a list of at most %d ascending numbers", MB_MAX_RANK_EDGES);
-        ranking->edge_count = (uint32_t)lua_rawlen(L, -1);
-        for (uint32_t i = 0; i < ranking->edge_count; i++) {
-            lua_rawgeti(L, -1, (int)i + 1);
-            ranking->edges[i] = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : (double)NAN;
-            if (isnan(ranking->edges[i]) || (i && ranking->edges[i] < ranking->edges[i - 1]))
-                luaL_error(L, "step:rank: edge %d is not a number at least as large as the one before",
-                           (int)i + 1);
-            lua_pop(L, 1);
-        }
+    if (lua_isnil(L, EDGES)) return;
+    if (!lua_istable(L, EDGES) || lua_rawlen(L, EDGES) > MB_MAX_RANK_EDGES)
+        luaL_error(L, "step:rank: edges is a list of at most %d ascending numbers", MB_MAX_RANK_EDGES);
+    ranking->edge_count = (uint32_t)lua_rawlen(L, EDGES);
+    for (uint32_t i = 0; i < ranking->edge_count; i++) {
+        lua_rawgeti(L, EDGES, (int)i + 1);
+        ranking->edges[i] = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : (double)NAN;
+        if (isnan(ranking->edges[i]) || (i && ranking->edges[i] < ranking->edges[i - 1]))
+            luaL_error(L, "step:rank: edge %d is not a number at least as large as the one before",
+                       (int)i + 1);
+        lua_pop(L, 1);
     }
-    lua_pop(L, 1);
 }
 
 static void read_preempt(lua_State *L, mb_ranking *ranking) {
-    lua_getfield(L, OPTIONS, "preempt");
-    if (lua_toboolean(L, -1)) {
-        const char *how = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, -1);
-        for (mb_preemption i = MB_PREEMPT_RECOMPUTE; i <= MB_PREEMPT_PAUSE && !ranking->preempts; i++) {
-            ranking->preempts = strcmp(how, mb_preemption_name(i)) == 0;
-            ranking->how = i;
-        }
-        if (!ranking->preempts)
-            luaL_error(L, "step:rank: preempt = \"recompute\", \"swap\" or \"pause\", not \"%s\"", how);
+    if (!lua_toboolean(L, PREEMPT)) return;
+    const char *how =
+        lua_type(L, PREEMPT) == LUA_TSTRING ? lua_tostring(L, PREEMPT) : luaL_typename(L, PREEMPT);
+    for (mb_preemption i = MB_PREEMPT_RECOMPUTE; i <= MB_PREEMPT_PAUSE && !ranking->preempts; i++) {
+        ranking->preempts = strcmp(how, mb_preemption_name(i)) == 0;
+        ranking->how = i;
     }
-    lua_pop(L, 1);
+    if (!ranking->preempts)
+        luaL_error(L, "step:rank: preempt = \"recompute\", \"swap\" or \"pause\", not \"%s\"", how);
 }
 
 // The key of those that run, and of those that wait in a plain queue; by default that of the queue. Leaves
@@ -84,12 +85,11 @@ static void read_by(lua_State *L, mb_ranking *ranking) {
     if (host->sim->queues[ranking->from].ageing)
         luaL_error(L, "step:rank: the order of the queue `from` changes with its age, and what runs does not "
                       "wait; make it without `age`");
-    lua_getfield(L, OPTIONS, "by");
     if (lua_isnil(L, BY) && order == MB_KEY_GIVEN) { // the queue's own function
         lua_rawgeti(L, LUA_REGISTRYINDEX, host->keys);
         lua_rawgeti(L, -1, (int)ranking->from + 1);
         lua_replace(L, BY);
-        lua_settop(L, BY);
+        lua_pop(L, 1);
     }
     if (lua_isnil(L, BY))
         ranking->by = order == MB_KEY_NONE ? MB_KEY_ARRIVAL : order;
@@ -144,10 +144,10 @@ int mb_rank_call(lua_State *L) {
     lua_settop(L, OPTIONS);
     if (!sim->ranked && mb_engine_carried(&sim->building->engine))
         return luaL_error(L, "step:rank: it stands instead of step:carry and step:barrier, not after them");
-    check_names(L);
-    mb_ranking ranking = {.from = read_queue(L, "from", 0), .per_token = read_number(L, "per_token", 0)};
-    ranking.to = read_queue(L, "to", ranking.from);
-    const lua_Number most = read_number(L, "most", HUGE_VAL);
+    spread_options(L);
+    mb_ranking ranking = {.from = read_queue(L, FROM, 0), .per_token = read_number(L, PER_TOKEN, 0)};
+    ranking.to = read_queue(L, TO, ranking.from);
+    const lua_Number most = read_number(L, MOST, HUGE_VAL);
     ranking.most = most <= 0 ? 0 : most >= UINT32_MAX ? UINT32_MAX : (uint32_t)most;
     read_edges(L, &ranking);
     read_preempt(L, &ranking);
