@@ -2,6 +2,7 @@
 #include "report/progress.h"
 
 #include "report/format.h"
+#include "report/terminal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -37,36 +38,46 @@ static void format_large(char text[MB_TEXT_SIZE], double value) {
 }
 
 void mb_progress_line(const mb_progress_state *state, char text[MB_PROGRESS_SIZE]) {
-    enum { WIDTH = 16 };
+    enum { WIDTH = 16, NARROW = 6, USUAL = 80 };
+    const bool narrow = state->width && state->width < USUAL; // no room for requests, then
     const double share = state->total ? (double)state->done / (double)state->total : 0;
     char bar[WIDTH + 1], requests[MB_TEXT_SIZE], rate[MB_TEXT_SIZE], elapsed[MB_TEXT_SIZE],
         left[MB_TEXT_SIZE];
     for (int i = 0; i < WIDTH; i++)
-        bar[i] = i < (int)(share * WIDTH) ? '#' : '.';
+        bar[i] = i < (int)(share * (narrow ? NARROW : WIDTH)) ? '#' : '.';
     bar[WIDTH] = '\0';
     format_large(requests, (double)state->requests);
     format_large(rate, state->elapsed_s > 0 ? (double)state->requests / state->elapsed_s : 0);
     format_time(elapsed, state->elapsed_s);
-    int used = snprintf(text, MB_PROGRESS_SIZE, "[%s] %zu/%zu runs, %s requests, %s/s, %s", bar, state->done,
-                        state->total, requests, rate, elapsed);
+    int used = narrow ? snprintf(text, MB_PROGRESS_SIZE, "[%.*s] %zu/%zu runs, %s", NARROW, bar, state->done,
+                                 state->total, elapsed)
+                      : snprintf(text, MB_PROGRESS_SIZE, "[%s] %zu/%zu runs, %s requests, %s/s, %s", bar,
+                                 state->done, state->total, requests, rate, elapsed);
     if (state->done > state->before && share < 1 && used > 0 && used < 60) {
         format_time(left, state->elapsed_s * (double)(state->total - state->done) /
                               (double)(state->done - state->before));
         snprintf(text + used, MB_PROGRESS_SIZE - (size_t)used, ", %s left", left);
     }
-    text[79] = '\0';
+    text[narrow ? state->width - 1 : USUAL - 1] = '\0';
+}
+
+// What the line may have had on it.
+static int blanks_of(const mb_progress *progress) {
+    return progress->width < 80 ? (int)progress->width - 1 : 79;
 }
 
 void mb_progress_update(mb_progress *progress, const mb_progress_state *state) {
     if (!progress->out || state->elapsed_s - progress->last_s < INTERVAL_S) return;
     char text[MB_PROGRESS_SIZE];
-    mb_progress_line(state, text);
+    mb_progress_state fitting = *state;
+    fitting.width = progress->width = mb_terminal_width(progress->out, 80);
+    mb_progress_line(&fitting, text);
     progress->last_s = state->elapsed_s;
     progress->drawn = true;
     if (progress->color)
         fprintf(progress->out, "\r\033[2K\033[36m%s\033[0m", text);
     else
-        fprintf(progress->out, "\r%-79s", text);
+        fprintf(progress->out, "\r%-*s", blanks_of(progress), text);
     fflush(progress->out);
 }
 
@@ -75,7 +86,7 @@ void mb_progress_clear(mb_progress *progress) {
     if (progress->color)
         fputs("\r\033[2K", progress->out);
     else
-        fprintf(progress->out, "\r%79s\r", "");
+        fprintf(progress->out, "\r%*s\r", blanks_of(progress), "");
     fflush(progress->out);
     progress->drawn = false;
 }

@@ -707,6 +707,8 @@ static void progress_line(void **state) {
     char text[MB_PROGRESS_SIZE];
     mb_progress_line(&(mb_progress_state){.done = 3, .total = 12, .requests = 3400000, .elapsed_s = 2}, text);
     assert_string_equal(text, "[####............] 3/12 runs, 3.4 M requests, 1.7 M/s, 0:02, 0:06 left");
+    mb_progress_line(&(mb_progress_state){.done = 8, .total = 12, .elapsed_s = 2, .width = 40}, text);
+    assert_string_equal(text, "[####..] 8/12 runs, 0:02, 0:01 left");
     mb_progress_line(&(mb_progress_state){.done = 8, .before = 6, .total = 12, .elapsed_s = 2}, text);
     assert_string_equal(text, "[##########......] 8/12 runs, 0 requests, 0/s, 0:02, 0:04 left");
     mb_progress_line(
