@@ -71,18 +71,13 @@ inline mb_status mb_run_wait(mb_engine *engine, mb_error *error) {
                                                                                : mb_fail_memory(error);
 }
 
-// (Its own copy, so that the shape of a usual step needs no place in memory.)
-MB_APART static void spend_begin(mb_stepper *stepper, mb_step_shape shape, double alone_s) {
-    mb_spend_begin(stepper, &shape, alone_s);
-}
-
 MB_WITHIN void mb_run_set_piece(mb_engine *engine, const mb_step_shape *shape, const mb_run_piece *piece) {
     mb_stepper *stepper = engine->stepper;
     stepper->single = piece->single;
     stepper->piece_start_s = mb_engine_now(engine);
     stepper->first_s = piece->first_s;
     stepper->slope_s = piece->slope_s;
-    if (engine->around->times) spend_begin(stepper, *shape, piece->alone_s);
+    if (engine->around->times) mb_spend_begin(stepper, mb_law_has_prompts(shape), piece->alone_s);
     stepper->transfer_s = engine->cost_s = 0;
     stepper->piece_decodes = shape->decode_requests;
     stepper->run_prefill_tokens += shape->prefill_tokens;
@@ -103,6 +98,11 @@ static inline void set_series(const mb_engine *engine, const mb_step_shape *shap
     piece->inside = extrapolated ? 0 : piece->single ? UINT64_MAX : mb_latency_steps_inside(latency, shape);
 }
 
+// Of decodes that wait for prompts.
+static inline bool is_mixed(const mb_step_shape *shape) {
+    return shape->decode_requests > 0 && mb_law_has_prompts(shape);
+}
+
 mb_status mb_run_time(const mb_engine *engine, const mb_step_shape *shape, mb_run_piece *piece,
                       mb_error *error) {
     const mb_latency *latency = engine->latency;
@@ -110,10 +110,10 @@ mb_status mb_run_time(const mb_engine *engine, const mb_step_shape *shape, mb_ru
     bool extrapolated = false;
     piece->alone_s = 0;
     mb_status status = mb_time_step(engine, shape, &seconds, &extrapolated, error);
-    const bool mixed = shape->decode_requests > 0 && (shape->prefill_requests > 0 || shape->group_prompts);
+    const bool mixed = is_mixed(shape);
     if (mixed && engine->around->times && status == MB_OK) {
         if (mb_latency_is_affine(latency)) // at once what the other comes to
-            piece->alone_s = mb_latency_step_decodes(latency, shape->decode_requests, shape->decode_context);
+            piece->alone_s = mb_law_decodes_seconds(latency, shape->decode_requests, shape->decode_context);
         else
             status = mb_time_decodes(engine, shape, seconds, &piece->alone_s, error);
     }
@@ -134,12 +134,14 @@ MB_APART static mb_status begin_any_piece(mb_engine *engine, mb_error *error) {
 
 // The first step's blocks have been taken.
 MB_WITHIN static mb_status begin_piece(mb_engine *engine, mb_error *error) {
-    if (!mb_latency_is_affine(engine->latency) || engine->around->times)
-        return begin_any_piece(engine, error);
+    if (!mb_latency_is_affine(engine->latency)) return begin_any_piece(engine, error);
     const mb_step_shape shape = mb_run_shape(engine->stepper); // the same, with nothing in memory
     mb_run_piece piece = {.alone_s = 0};
     bool extrapolated = false;
     const double seconds = mb_law_seconds(engine->latency, &shape, &extrapolated);
+    if (engine->around->times && is_mixed(&shape))
+        piece.alone_s = mb_law_decodes_seconds(engine->latency, shape.decode_requests, shape.decode_context) +
+                        engine->cost_s;
     set_series(engine, &shape, seconds, extrapolated, &piece);
     mb_run_set_piece(engine, &shape, &piece);
     return mb_run_wait(engine, error);

@@ -69,13 +69,13 @@ static inline void mb_spend_idle(mb_stepper *stepper) {
     mb_spend_stand_idle(stepper, mb_spend_now(stepper));
 }
 
-// A piece of a run begins, whose decodes alone would take so many seconds.
-static inline void mb_spend_begin(mb_stepper *stepper, const mb_step_shape *shape, double alone_s) {
+// A piece of a run begins, with prompts in it or not; its decodes alone would take so many seconds.
+static inline void mb_spend_begin(mb_stepper *stepper, bool prompted, double alone_s) {
     if (stepper->around->together && stepper->run_steps == 0) // it may have waited for others
         mb_spend_idle(stepper);
-    stepper->prompted = shape->prefill_requests > 0 || shape->group_prompts;
+    stepper->prompted = prompted;
     stepper->moved_s = stepper->transfer_s;
-    if (!stepper->prompted && !(stepper->moved_s > 0)) return;
+    if (!prompted && !(stepper->moved_s > 0)) return;
     stepper->began_ns = mb_spend_now(stepper);
     stepper->alone_s = alone_s;
 }

@@ -180,8 +180,6 @@ static inline bool mb_latency_is_affine(const mb_latency *latency) {
 // gives a time that is not a positive number. *extrapolated is set (never cleared) outside the fitted range.
 mb_status mb_latency_step(const mb_latency *latency, const mb_step_shape *shape, mb_rng *rng, double *seconds,
                           bool *extrapolated, mb_error *error);
-// The same of decodes alone, where the model is affine.
-double mb_latency_step_decodes(const mb_latency *latency, uint32_t decodes, uint64_t context);
 // Of them, those of the host.
 static inline double mb_latency_host(const mb_latency *latency, const mb_step_shape *shape) {
     return latency->host_s +

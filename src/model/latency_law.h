@@ -29,6 +29,12 @@ static inline double mb_law_plain_seconds(const mb_latency *latency, double rows
            law->per_request_s * padded + latency->host_s + latency->scheduling_s_per_request * rows;
 }
 
+// Of decodes and nothing else.
+static inline double mb_law_decodes_seconds(const mb_latency *latency, uint32_t decodes, uint64_t context) {
+    const double padded = mb_law_rows(latency, decodes);
+    return mb_law_plain_seconds(latency, decodes, padded, padded, mb_double(context));
+}
+
 static inline double mb_law_seconds(const mb_latency *latency, const mb_step_shape *shape,
                                     bool *extrapolated) {
     const mb_step_law *law = &latency->step;

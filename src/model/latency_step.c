@@ -60,12 +60,6 @@ static mb_status custom_seconds(const mb_latency *latency, const mb_step_shape *
                    *seconds);
 }
 
-double mb_latency_step_decodes(const mb_latency *latency, uint32_t decodes, uint64_t context) {
-    assert(mb_latency_is_affine(latency));
-    const double padded = mb_law_rows(latency, decodes);
-    return mb_law_plain_seconds(latency, decodes, padded, padded, mb_double(context));
-}
-
 // The other kinds, and noise.
 MB_APART static mb_status seconds_of(const mb_latency *latency, const mb_step_shape *shape, mb_rng *rng,
                                      double *seconds, bool *extrapolated, mb_error *error) {
