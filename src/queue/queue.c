@@ -109,17 +109,6 @@ static void count_out(mb_queue *queue, mb_request *request) {
 // --- FIFO
 // -----------------------------------------------------------------------------------------------------
 
-static void fifo_push(mb_queue *queue, mb_request_store *store, uint32_t slot) {
-    mb_request *request = mb_request_at(store, slot);
-    request->previous = queue->tail;
-    request->next = MB_NONE;
-    if (queue->tail == MB_NONE)
-        queue->head = slot;
-    else
-        mb_request_at(store, queue->tail)->next = slot;
-    queue->tail = slot;
-}
-
 static void fifo_unlink(mb_queue *queue, mb_request_store *store, uint32_t slot) {
     mb_request *request = mb_request_at(store, slot);
     if (request->previous == MB_NONE)
@@ -269,7 +258,7 @@ void mb_queue_push(mb_queue *queue, mb_request_store *store, uint32_t slot) {
     mb_request *request = mb_request_at(store, slot);
     count_in(queue, request);
     if (queue->order == MB_KEY_NONE) {
-        fifo_push(queue, store, slot);
+        mb_queue_link_last(queue, store, slot, request);
         return;
     }
     set_key(queue, request);

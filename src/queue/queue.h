@@ -66,13 +66,9 @@ mb_key mb_key_from_name(const char *name);
 
 // The request must be waiting and in no queue. For MB_KEY_GIVEN its `key` was set by the caller.
 void mb_queue_push(mb_queue *queue, mb_request_store *store, uint32_t slot);
-// The same of a queue that is FIFO and nobody's own.
-static inline void mb_queue_append(mb_queue *queue, mb_request_store *store, uint32_t slot,
-                                   mb_request *request) {
-    request->queue = queue->index;
-    queue->count++;
-    queue->prompt_tokens += request->prompt_tokens;
-    queue->predicted_tokens += request->predicted_output;
+// At the end of a FIFO's list, and nothing else.
+static inline void mb_queue_link_last(mb_queue *queue, mb_request_store *store, uint32_t slot,
+                                      mb_request *request) {
     request->previous = queue->tail;
     request->next = MB_NONE;
     if (queue->tail == MB_NONE)
@@ -80,6 +76,15 @@ static inline void mb_queue_append(mb_queue *queue, mb_request_store *store, uin
     else
         mb_request_at(store, queue->tail)->next = slot;
     queue->tail = slot;
+}
+// mb_queue_push of a queue that is FIFO and nobody's own.
+static inline void mb_queue_append(mb_queue *queue, mb_request_store *store, uint32_t slot,
+                                   mb_request *request) {
+    request->queue = queue->index;
+    queue->count++;
+    queue->prompt_tokens += request->prompt_tokens;
+    queue->predicted_tokens += request->predicted_output;
+    mb_queue_link_last(queue, store, slot, request);
 }
 // FIFO only: in front of everything.
 void mb_queue_push_front(mb_queue *queue, mb_request_store *store, uint32_t slot);
