@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/verify_served.h"
 
+#include "base/rng.h"
 #include "base/sketch.h"
 #include "cli/commands.h"
 #include "cli/serve.h"
@@ -24,12 +25,14 @@ enum {
     MOST_SLOTS = 64,
     PROMPT = 16,
     OUTPUT = 64,
-    PROMPTS = 4,   // lengths that are measured
+    PROMPTS = 7,   // lengths that are measured
     NEWCOMERS = 2, // beside an answer of OUTPUT tokens, which has about the usual context then
     SERVICE_SEED = 7,
     MOST_PATH = 4096
 };
-static const uint32_t LENGTHS[PROMPTS] = {8, 32, 64, 96};
+// Tokens of a step. From 64 on llama.cpp computes attention in tiles of 64, over the cells of other slots,
+// too: the second tile, at 65, costs the server what it does not cost where there are no others.
+static const uint32_t LENGTHS[PROMPTS] = {8, 32, 63, 64, 65, 96, 128};
 static const char *const LABELS[WAYS] = {"cont-batching", "no-cont-batching"};
 
 // What a request and a step take in service beyond what the tables say.
@@ -115,6 +118,22 @@ static mb_status measure_decodes(const mb_verify_check *c, const mb_probe_server
     return status;
 }
 
+// All slots full of what they would have been left with in service: attention looks through the cells of the
+// others, too, and more of them where each had the same long prompt.
+static mb_status fill_slots(const mb_verify_check *c, const mb_probe_server *server, uint64_t round,
+                            mb_error *error) {
+    mb_load_request requests[MOST_SLOTS];
+    mb_load_answer answers[MOST_SLOTS];
+    mb_rng lengths;
+    mb_rng_init(&lengths, SERVICE_SEED, round, "slots");
+    for (uint32_t i = 0; i < c->o->slots; i++) {
+        const uint64_t prompt = 1 + mb_rng_below(&lengths, MB_VERIFY_PROMPT),
+                       answer = 1 + mb_rng_below(&lengths, MB_VERIFY_OUTPUT);
+        requests[i] = (mb_load_request){.prompt = (uint32_t)(prompt + answer - 1), .output = 1};
+    }
+    return play(server, SERVICE_SEED, requests, c->o->slots, answers, error);
+}
+
 // The step in which the first token of a newcomer came: between two tokens of the request beside it.
 static double step_with(const double *tokens_s, uint32_t count, double first_s) {
     uint32_t at = 1;
@@ -123,23 +142,25 @@ static double step_with(const double *tokens_s, uint32_t count, double first_s) 
     return tokens_s[at] - tokens_s[at - 1];
 }
 
-// A step with a prompt, beside one answer: the server may do more for a request than compute it while the
-// others wait.
+// A step with a prompt, beside a token of one answer: the server may do more for a request than compute it
+// while the others wait.
 static mb_status measure_beside(const mb_verify_check *c, const mb_probe_server *server, size_t which,
                                 service *found, mb_error *error) {
     double tokens_s[OUTPUT];
-    const double table_s = mb_verify_seconds(c, 1, PROMPT + OUTPUT / 2.0, LENGTHS[which], 0),
+    const uint32_t prompt = LENGTHS[which] - 1;
+    const double table_s = mb_verify_seconds(c, 1, PROMPT + OUTPUT / 2.0, prompt, 0),
                  decode_s = mb_verify_seconds(c, 1, PROMPT + OUTPUT / 2.0, 0, 0) + found->decodes_s[0],
                  gap_s = table_s + OUTPUT / (2.0 + NEWCOMERS) * decode_s;
     mb_load_request requests[1 + NEWCOMERS] = {{.prompt = PROMPT, .output = OUTPUT, .tokens_s = tokens_s}};
     mb_load_answer answers[1 + NEWCOMERS];
     for (uint32_t i = 1; i <= NEWCOMERS; i++)
-        requests[i] = (mb_load_request){.at_s = i * gap_s, .prompt = LENGTHS[which], .output = 1};
+        requests[i] = (mb_load_request){.at_s = i * gap_s, .prompt = prompt, .output = 1};
     mb_sketch mixed = {0};
     mb_sketch_keep_samples(&mixed);
     mb_status status = MB_OK;
     for (uint64_t round = 0; round < ROUNDS && !status; round++) {
-        status = play(server, SERVICE_SEED + round, requests, 1 + NEWCOMERS, answers, error);
+        status = fill_slots(c, server, round, error);
+        if (!status) status = play(server, SERVICE_SEED + round, requests, 1 + NEWCOMERS, answers, error);
         for (uint32_t i = 1; i <= NEWCOMERS && !status; i++)
             mb_sketch_add(&mixed, step_with(tokens_s, OUTPUT, answers[i].first_s));
     }
@@ -157,7 +178,9 @@ static mb_status measure_alone(const mb_verify_check *c, const mb_probe_server *
     mb_sketch_keep_samples(&steps);
     mb_status status = MB_OK;
     for (uint64_t round = 0; round < ROUNDS && !status; round++) {
-        status = play(server, SERVICE_SEED + round, &request, 1, &answer, error);
+        status = fill_slots(c, server, round, error);
+        if (!status) status = play(server, SERVICE_SEED + round, &request, 1, &answer, error);
+        if (status) break;
         mb_sketch_add(&steps, answer.first_s - answer.begun_s);
         mb_sketch_add(ways, answer.begun_s - answer.sent_s);
     }
@@ -190,6 +213,47 @@ static mb_status measure_service(const mb_verify_check *c, service *found, mb_er
     return status;
 }
 
+// The mean of what was measured several times, a step at a time. Returns by how much any step's is apart.
+static double settle(const service *all, uint32_t times, service *mean) {
+    double most = 0;
+    enum { VALUES = sizeof *mean / sizeof(double) }; // of nothing else it is made
+    for (size_t i = 0; i < VALUES; i++) {
+        double sum = 0, low = INFINITY, high = -INFINITY;
+        for (uint32_t k = 0; k < times; k++) {
+            const double value = ((const double *)&all[k])[i];
+            sum += value;
+            low = fmin(low, value);
+            high = fmax(high, value);
+        }
+        ((double *)mean)[i] = sum / times;
+        most = fmax(most, high - low);
+    }
+    return most;
+}
+
+static void print_service(const mb_verify_check *c, const service *found, double drift_s) {
+    printf("In service, in the mean of %u times before, between and after the live runs, against the tables "
+           "a step of",
+           c->o->repeats + 1);
+    for (uint32_t i = 0; i < c->o->slots; i++)
+        printf("%s %u", i ? "," : "", i + 1);
+    printf(" decodes took");
+    for (uint32_t i = 0; i < c->o->slots; i++)
+        printf("%s %+.0f", i ? "," : "", 1e6 * found->decodes_s[i]);
+    printf(" us; one with a prompt, of");
+    for (size_t i = 0; i < PROMPTS; i++)
+        printf("%s %u", i ? "," : "", LENGTHS[i]);
+    for (size_t way = 0; way < WAYS; way++) {
+        printf(way ? ", alone" : " tokens beside an answer");
+        for (size_t i = 0; i < PROMPTS; i++)
+            printf("%s %+.0f", i ? "," : "", 1e6 * found->prompts_s[way][i]);
+    }
+    mb_cli_say(stdout,
+               " us; and a request %.0f us before its first step. By these the simulation is corrected; the "
+               "times were up to %.0f us apart.\n",
+               1e6 * found->front_s, 1e6 * drift_s);
+}
+
 // --- both worlds
 // -----------------------------------------------------------------------------------------------
 
@@ -214,8 +278,8 @@ static mb_status write_corrections(const mb_verify_check *c, size_t way, const s
     return status;
 }
 
-static mb_status simulate(const mb_verify_check *c, size_t way, const service *found, mb_scenario **scenario,
-                          mb_verify_values values, mb_error *error) {
+static mb_status describe(const mb_verify_check *c, size_t way, const service *found, mb_scenario **scenario,
+                          mb_error *error) {
     char path[MOST_PATH], latency[128], cluster[64], policy[128];
     snprintf(latency, sizeof latency, "profile \"tables\" { layers = 1, corrections = \"%s.csv\" }",
              LABELS[way]);
@@ -229,26 +293,38 @@ static mb_status simulate(const mb_verify_check *c, size_t way, const service *f
                                      .policies = policy};
     const mb_overrides overrides = {
         .seeds = 1, .seed = MB_VERIFY_SEED, .has_seed = true, .stop = mb_stop_flag()};
-    const mb_run_options how = {.stop = mb_stop_flag(), .walls = true};
-    mb_results results = {0};
     mb_status status = write_corrections(c, way, found, error);
     if (!status) status = mb_verify_write(c, &script, error);
     if (!status) status = mb_scenario_load(path, &overrides, scenario, error);
-    if (!status) status = mb_run_section(*scenario, 0, &how, &results, error);
-    if (!status) mb_verify_take(&results, 0, values);
-    mb_results_deinit(&results);
     return status;
 }
 
-// The requests that the simulation had.
-static mb_status read_trace(const mb_verify_check *c, mb_scenario *scenario, trace *t, mb_error *error) {
-    const mb_experiment *experiment = &mb_scenario_section(scenario, 0)->points[0].experiment;
+static mb_status simulate(const mb_verify_check *c, size_t way, const service *found, mb_verify_values values,
+                          mb_error *error) {
+    const mb_run_options how = {.stop = mb_stop_flag(), .walls = true};
+    mb_scenario *scenario = NULL;
+    mb_results results = {0};
+    mb_status status = describe(c, way, found, &scenario, error);
+    if (!status) status = mb_run_section(scenario, 0, &how, &results, error);
+    if (!status) mb_verify_take(&results, 0, values);
+    mb_results_deinit(&results);
+    mb_scenario_free(scenario);
+    return status;
+}
+
+// The requests that the simulation will have.
+static mb_status read_trace(const mb_verify_check *c, const service *found, trace *t, mb_error *error) {
+    mb_scenario *scenario = NULL;
     mb_source *source = NULL;
     bool end = false;
     t->requests = calloc(c->requests, sizeof *t->requests);
     t->answers = calloc(c->requests, sizeof *t->answers);
     mb_status status = t->requests && t->answers ? MB_OK : mb_fail_memory(error);
-    if (!status) status = mb_source_open(&experiment->workload, experiment->seed, 0, &source, error);
+    if (!status) status = describe(c, 0, found, &scenario, error);
+    if (!status) {
+        const mb_experiment *experiment = &mb_scenario_section(scenario, 0)->points[0].experiment;
+        status = mb_source_open(&experiment->workload, experiment->seed, 0, &source, error);
+    }
     while (!status && !end && t->count < c->requests) {
         mb_arrival a;
         status = mb_source_next(source, &a, &end, error);
@@ -258,6 +334,7 @@ static mb_status read_trace(const mb_verify_check *c, mb_scenario *scenario, tra
         t->tokens += a.output_tokens;
     }
     mb_source_close(source);
+    mb_scenario_free(scenario);
     return status;
 }
 
@@ -302,24 +379,39 @@ static void print_served(const mb_verify_check *c, const trace *t) {
            (unsigned long long)t->tokens * WAYS * c->o->repeats, used, c->o->slots);
 }
 
-static mb_status compare(const mb_verify_check *c, const service *found, mb_error *error) {
-    mb_verify_values simulated[WAYS], *live = calloc((size_t)c->o->repeats * WAYS, sizeof *live);
-    trace t = {0};
-    mb_status status = live ? MB_OK : mb_fail_memory(error);
-    for (size_t way = 0; way < WAYS && !status; way++) {
-        mb_scenario *scenario = NULL;
-        status = simulate(c, way, found, &scenario, simulated[way], error);
-        if (!status && way == 0) status = read_trace(c, scenario, &t, error);
-        mb_scenario_free(scenario);
+// What is measured in one minute does not hold in the next on a machine whose host others use. So it is
+// measured before the first, between and after the live runs, always with other requests than theirs.
+static mb_status serve_and_measure(const mb_verify_check *c, trace *t, service *found, double *drift_s,
+                                   mb_verify_values *live, mb_error *error) {
+    const uint32_t times = c->o->repeats + 1;
+    service *all = calloc(times, sizeof *all);
+    mb_status status = all ? MB_OK : mb_fail_memory(error);
+    if (!status) all[0] = *found;
+    for (size_t i = 1; i < times && !status; i++) {
+        for (size_t way = 0; way < WAYS && !status; way++)
+            status = serve(c, way, t, live[(i - 1) * WAYS + way], error);
+        if (!status) status = measure_service(c, &all[i], error);
     }
-    for (size_t i = 0; i < (size_t)c->o->repeats * WAYS && !status; i++)
-        status = serve(c, i % WAYS, &t, live[i], error);
+    if (!status) *drift_s = settle(all, times, found);
+    free(all);
+    return status;
+}
+
+static mb_status compare(const mb_verify_check *c, service *found, mb_error *error) {
+    mb_verify_values simulated[WAYS], *live = calloc((size_t)c->o->repeats * WAYS, sizeof *live);
+    double drift_s = 0;
+    trace t = {0};
+    mb_status status = live ? read_trace(c, found, &t, error) : mb_fail_memory(error);
+    if (!status) status = serve_and_measure(c, &t, found, &drift_s, live, error);
+    for (size_t way = 0; way < WAYS && !status; way++)
+        status = simulate(c, way, found, simulated[way], error);
     if (!status) {
         const mb_verified verified = {.policies = WAYS,
                                       .labels = LABELS,
                                       .simulated = simulated,
                                       .live = live,
                                       .repeats = c->o->repeats};
+        print_service(c, found, drift_s);
         mb_verify_print(&verified);
         print_served(c, &t);
         mb_verify_conclude(&verified, "server");
@@ -330,31 +422,10 @@ static mb_status compare(const mb_verify_check *c, const service *found, mb_erro
     return status;
 }
 
-static void print_service(const mb_verify_check *c, const service *found) {
-    printf("In service, against the tables, a step of");
-    for (uint32_t i = 0; i < c->o->slots; i++)
-        printf("%s %u", i ? "," : "", i + 1);
-    printf(" decodes took");
-    for (uint32_t i = 0; i < c->o->slots; i++)
-        printf("%s %+.0f", i ? "," : "", 1e6 * found->decodes_s[i]);
-    printf(" us; with a prompt of");
-    for (size_t i = 0; i < PROMPTS; i++)
-        printf("%s %u", i ? "," : "", LENGTHS[i]);
-    for (size_t way = 0; way < WAYS; way++) {
-        printf(way ? ", alone" : " tokens beside an answer");
-        for (size_t i = 0; i < PROMPTS; i++)
-            printf("%s %+.0f", i ? "," : "", 1e6 * found->prompts_s[way][i]);
-    }
-    mb_cli_say(stdout,
-               " us; and a request %.0f us before its first step. By these the simulation is corrected.\n",
-               1e6 * found->front_s);
-}
-
 mb_status mb_verify_served(mb_verify_check *c, mb_error *error) {
     service found = {0};
     mb_status status = measure_service(c, &found, error);
     if (status) return status;
-    print_service(c, &found);
     mb_verify_load(c, c->o->slots, found.decodes_s[c->o->slots - 1]);
     putchar('\n');
     fflush(stdout);

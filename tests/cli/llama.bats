@@ -112,7 +112,7 @@ LUA
         awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next } { t += $at["output_tokens"] } END { print t }' o/requests-*.csv)
     says "$((2 * requests)) answers of $((2 * tokens)) tokens, in 3 of 3 slots"
     for way in cont-batching no-cont-batching; do
-        [ "$(grep -c '^0,' "kept/$way.csv")" -eq 3 ] && [ "$(grep -c '^1,' "kept/$way.csv")" -eq 4 ]
+        [ "$(grep -c '^0,' "kept/$way.csv")" -eq 3 ] && [ "$(grep -c '^1,' "kept/$way.csv")" -eq 7 ]
     done
     wrong() { # wrong SENTENCE ARGUMENTS...
         run "$MBSAND" verify --engine llama-server "${@:2}"
