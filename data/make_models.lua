@@ -14,6 +14,9 @@ local COLUMNS = {
 local SIGLIP = { model_type = "siglip_vision_model", hidden_size = 1152, intermediate_size = 4304, num_hidden_layers = 27,
   num_attention_heads = 16, patch_size = 14, image_size = 896 }
 
+-- An encoder of images or sounds that is not counted, only said.
+local function encoder(model_type) return { model_type = model_type } end
+
 local FP8 = { quant_method = "fp8", weight_block_size = { 128, 128 } }
 
 -- Every so many layers one of attention, else `other`.
@@ -135,12 +138,12 @@ local MODELS = {
     deepseek { index_head_dim = 128, index_n_heads = 64, index_topk = 2048 } },
   { "gemma-3n-e4b-it", "google/gemma-3n-E4B-it", "gemma3n_text", 35, 2048, 8, 2, 256, 16384, 262400, 32768, true,
     { sliding_window = 512, num_kv_shared_layers = 15, hidden_size_per_layer_input = 256, vocab_size_per_layer_input = 262144,
-    laurel_rank = 64, altup_num_inputs = 4 } },
+    laurel_rank = 64, altup_num_inputs = 4, vision_config = encoder "gemma3n_vision" } },
   { "gemma-4-26b-a4b-it", "google/gemma-4-26B-A4B-it", "gemma4_text", 30, 2816, 16, 8, 256, 2112, 262144, 262144, true,
     gemma4 { num_global_key_value_heads = 2, enable_moe_block = true, num_experts = 128, top_k_experts = 8,
-    moe_intermediate_size = 704 } },
+    moe_intermediate_size = 704, vision_config = encoder "gemma4_vision" } },
   { "gemma-4-31b-it", "google/gemma-4-31B-it", "gemma4_text", 60, 5376, 32, 16, 256, 21504, 262144, 262144, true,
-    gemma4 { num_global_key_value_heads = 4 } },
+    gemma4 { num_global_key_value_heads = 4, vision_config = encoder "gemma4_vision" } },
   { "glm-4.5", "zai-org/GLM-4.5", "glm4_moe", 92, 5120, 96, 8, 128, 12288, 151552, 131072, false,
     { attention_bias = true, n_routed_experts = 160, num_experts_per_tok = 8, n_shared_experts = 1,
     moe_intermediate_size = 1536,
@@ -164,17 +167,17 @@ local MODELS = {
   { "llama-4-maverick", "meta-llama/Llama-4-Maverick-17B-128E-Instruct", "llama4_text",
     48, 5120, 40, 8, 128, 8192, 202048, 1048576, false,
     { intermediate_size_mlp = 16384, num_local_experts = 128, num_experts_per_tok = 1, interleave_moe_layer_step = 2,
-    attention_chunk_size = 8192 } },
+    attention_chunk_size = 8192, vision_config = encoder "llama4_vision_model" } },
   { "llama-4-scout", "meta-llama/Llama-4-Scout-17B-16E-Instruct", "llama4_text",
     48, 5120, 40, 8, 128, 8192, 202048, 10485760, false,
     { intermediate_size_mlp = 16384, num_local_experts = 16, num_experts_per_tok = 1, interleave_moe_layer_step = 1,
-    attention_chunk_size = 8192 } },
+    attention_chunk_size = 8192, vision_config = encoder "llama4_vision_model" } },
   { "minimax-m2", "MiniMaxAI/MiniMax-M2", "minimax_m2", 62, 3072, 48, 8, 128, 1536, 200064, 196608, false,
     { num_local_experts = 256, num_experts_per_tok = 8, quantization_config = FP8 } },
   { "mistral-large-2407", "mistralai/Mistral-Large-Instruct-2407", "mistral",
     88, 12288, 96, 8, 128, 28672, 32768, 131072, false },
   { "mistral-small-3.1-24b", "mistralai/Mistral-Small-3.1-24B-Instruct-2503", "mistral",
-    40, 5120, 32, 8, 128, 32768, 131072, 131072, false },
+    40, 5120, 32, 8, 128, 32768, 131072, 131072, false, { vision_config = encoder "pixtral" } },
   { "nemotron-h-8b", "nvidia/Nemotron-H-8B-Base-8K", "nemotron_h", 52, 4096, 32, 8, 128, 21504, 131072, 8192, false,
     { hybrid_override_pattern = "M-M-M-M*-M-M-M-M-M*-M-M-M-M-M*-M-M-M-M-M*-M-M-M-M-M-", mamba_num_heads = 128,
     mamba_head_dim = 64, ssm_state_size = 128, n_groups = 8, conv_kernel = 4 } },
@@ -194,10 +197,10 @@ local MODELS = {
     delta { linear_num_value_heads = 32, num_experts = 512, num_experts_per_tok = 10, moe_intermediate_size = 512,
     shared_expert_intermediate_size = 512 } },
   { "qwen3.5-27b", "Qwen/Qwen3.5-27B", "qwen3_5_text", 64, 5120, 24, 4, 256, 17408, 248320, 262144, false,
-    delta { linear_num_value_heads = 48, mamba_ssm_dtype = "float32" } },
+    delta { linear_num_value_heads = 48, mamba_ssm_dtype = "float32", vision_config = encoder "qwen3_5" } },
   { "qwen3.5-397b-a17b", "Qwen/Qwen3.5-397B-A17B", "qwen3_5_moe_text", 60, 4096, 32, 2, 256, 4096, 248320, 262144, false,
     delta { linear_num_value_heads = 64, num_experts = 512, num_experts_per_tok = 10, moe_intermediate_size = 1024,
-    shared_expert_intermediate_size = 1024, mamba_ssm_dtype = "float32" } },
+    shared_expert_intermediate_size = 1024, mamba_ssm_dtype = "float32", vision_config = encoder "qwen3_5_moe" } },
   { "yi-34b", "01-ai/Yi-34B", "llama", 60, 7168, 56, 8, 128, 20480, 64000, 4096, false },
 }
 

@@ -133,7 +133,10 @@ static double weights_of(const mb_plan *plan) {
     const double counted = mb_model_weight_bytes(m, plan->bytes_per_weight) + padding;
     const double experts = mb_model_expert_bytes(m, plan->bytes_per_weight) + padding;
     const double measured = plan->weight_bytes > 0 ? plan->weight_bytes / counted : 1;
-    return on_a_gpu(plan, counted * measured, experts * measured);
+    const double repeated = plan->rules == MB_RULES_VLLM
+                                ? mb_model_whole_bytes(m, plan->bytes_per_weight) * (1 - 1.0 / plan->tp)
+                                : 0;
+    return (on_a_gpu(plan, counted, experts) + repeated) * measured;
 }
 
 static double or_else(double given, double otherwise) {
@@ -209,7 +212,7 @@ mb_budget mb_budget_of(const mb_plan *plan) {
 
 mb_pool_margin mb_pool_margin_of(const mb_plan *plan) {
     if (plan->pipeline > 1 || mb_plan_engines(plan) > 1) return (mb_pool_margin){0, 0, 0};
-    return plan->tp == 1 ? (mb_pool_margin){0.05, 21, 23} : (mb_pool_margin){0.1, 11, 13};
+    return plan->tp == 1 ? (mb_pool_margin){0.05, 28, 31} : (mb_pool_margin){0.1, 13, 16};
 }
 
 static bool is_kaito(const mb_plan *plan) {

@@ -146,14 +146,22 @@ static void states(mb_reader *r, uint32_t layers, kind *kinds) {
     }
 }
 
-static void windows(mb_reader *r, const mb_model_config *m, kind *kinds) {
-    const uint32_t traits = r->family->traits;
-    uint32_t pattern = r->family->pattern, from = 0;
+// Every how many layers one has no window: a number, or "LLLG", local ones and a global one (EXAONE 4).
+static uint32_t window_period(mb_reader *r) {
     const json_t *given = mb_reader_get(r, "sliding_window_pattern");
     if (!given) given = mb_reader_get(r, "_sliding_window_pattern");
-    if (given && !json_is_integer(given))
-        mb_reader_complain(r, "sliding_window_pattern", given, "a whole number");
-    if (given) pattern = MB_WHOLE(r, 0, "sliding_window_pattern", "_sliding_window_pattern");
+    if (!given) return r->family->pattern;
+    const char *letters = json_string_value(given);
+    const size_t local = letters ? strspn(letters, "L") : 0;
+    if (local && strcmp(letters + local, "G") == 0) return (uint32_t)local + 1;
+    if (!json_is_integer(given))
+        mb_reader_complain(r, "sliding_window_pattern", given, "a whole number, or letters as in \"LLLG\"");
+    return MB_WHOLE(r, 0, "sliding_window_pattern", "_sliding_window_pattern");
+}
+
+static void windows(mb_reader *r, const mb_model_config *m, kind *kinds) {
+    const uint32_t traits = r->family->traits, pattern = window_period(r);
+    uint32_t from = 0;
     if (traits & MB_WINDOW_ASKED)
         from = mb_reader_get(r, "max_window_layers") ? MB_WHOLE(r, 0, "max_window_layers") : 28;
     for (uint32_t i = from; i < m->layers; i++) {

@@ -27,15 +27,19 @@ static double ordinary_attention(const mb_model_config *m, double kv_heads, doub
     return m->hidden * head_dim * (queries * m->heads + matrices * kv_heads);
 }
 
-static double latent_attention(const mb_model_config *m) {
-    const double hidden = m->hidden, heads = m->heads;
-    const double query =
-        m->q_lora_rank ? m->q_lora_rank * (hidden + heads * m->head_dim) : hidden * heads * m->head_dim;
-    const double compress = hidden * ((double)m->kv_lora_rank + m->rope_dim);
-    const double expand = m->kv_lora_rank * heads * ((double)m->nope_dim + m->value_dim);
+// What has no heads to be dealt out: from the width to compressed queries, keys and values, and the indexer.
+static double compressing(const mb_model_config *m) {
+    const double hidden = m->hidden;
     const double index =
         m->index_dim * ((double)m->q_lora_rank * m->index_heads + hidden + 2) + hidden * m->index_heads;
-    return query + compress + expand + heads * m->value_dim * hidden + (m->index_heads ? index : 0);
+    return hidden * ((double)m->q_lora_rank + m->kv_lora_rank + m->rope_dim) + (m->index_heads ? index : 0);
+}
+
+static double latent_attention(const mb_model_config *m) {
+    const double hidden = m->hidden, heads = m->heads;
+    const double query = heads * m->head_dim * (m->q_lora_rank ? m->q_lora_rank : hidden);
+    const double expand = m->kv_lora_rank * heads * ((double)m->nope_dim + m->value_dim);
+    return query + compressing(m) + expand + heads * m->value_dim * hidden;
 }
 
 // Linear layers of all layers' attention.
@@ -117,11 +121,22 @@ double mb_model_weight_bytes(const mb_model_config *m, double bytes_per_weight) 
     return quantised * m->quant_bits / 8 + (p.total - quantised) * m->dtype_bytes;
 }
 
+// Bytes of a weight where `narrow` of them are quantised.
+static double bytes_each(const mb_model_config *m, double narrow, double bytes_per_weight) {
+    if (bytes_per_weight > 0) return bytes_per_weight;
+    return narrow * m->quant_bits / 8 + (1 - narrow) * m->dtype_bytes;
+}
+
 double mb_model_expert_bytes(const mb_model_config *m, double bytes_per_weight) {
     const double narrow = m->quantisation == MB_QUANT_NONE ? 0 : 1 - m->wide_experts;
-    const double each =
-        bytes_per_weight > 0 ? bytes_per_weight : narrow * m->quant_bits / 8 + (1 - narrow) * m->dtype_bytes;
-    return mb_model_parameters(m).experts * each;
+    return mb_model_parameters(m).experts * bytes_each(m, narrow, bytes_per_weight);
+}
+
+double mb_model_whole_bytes(const mb_model_config *m, double bytes_per_weight) {
+    const double narrow = m->quantisation == MB_QUANT_LINEAR ? 1 - m->wide_attention : 0;
+    const double latent = m->latent_kv ? m->attention_layers * compressing(m) : 0;
+    const double routers = (double)m->expert_layers * m->experts * m->hidden;
+    return latent * bytes_each(m, narrow, bytes_per_weight) + routers * bytes_each(m, 0, bytes_per_weight);
 }
 
 // --- KV memory

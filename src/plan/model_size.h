@@ -8,6 +8,9 @@ mb_parameters mb_model_parameters(const mb_model_config *model);
 double mb_model_weight_bytes(const mb_model_config *model, double bytes_per_weight);
 // Of these the bytes of the experts that a router chooses from.
 double mb_model_expert_bytes(const mb_model_config *model, double bytes_per_weight);
+// Of these the bytes of what every GPU that shares a layer keeps whole: the matrices that compress (latent
+// attention), its indexers, and the routers.
+double mb_model_whole_bytes(const mb_model_config *model, double bytes_per_weight);
 // Values of KV memory that a layer keeps per token: 2 x kv_heads x head_dim (keys and values); with latent
 // attention kv_lora_rank + rope_dim (DeepSeek-AI 2024, arXiv 2405.04434, section 2.1).
 uint64_t mb_model_kv_values(const mb_model_config *model);

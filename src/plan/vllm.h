@@ -4,11 +4,11 @@
 #pragma once
 #include "plan/deployment.h"
 
-// Tokens of a step: as given, else 8,192 on GPUs from 70 GiB on but the A100, and 2,048 on others (vLLM's
-// max_num_batched_tokens of a server); before 0.8 at least a context of up to 32,768, since shorter prompts
-// were not cut.
+// Tokens of a step: as given, else 8,192 on GPUs from 70 GiB on but the A100 and the GB10, and 2,048 on
+// others (vLLM's max_num_batched_tokens of a server); in the first engine, before 0.8 and on a V100 or T4
+// before 0.11, at least a context of up to 32,768, since shorter prompts were not cut.
 uint32_t mb_plan_step_tokens(const mb_plan *plan);
-// Likewise requests: 1,024 on those GPUs since 0.8, else 256 (max_num_seqs).
+// Likewise requests: 1,024 on those GPUs in the second engine, else 256 (max_num_seqs).
 uint32_t mb_plan_step_requests(const mb_plan *plan);
 // "0.21 or later", "0.19": whose defaults count.
 void mb_plan_version(const mb_plan *plan, char text[24]);

@@ -63,9 +63,11 @@ static double tokens(const mb_plan_row *r) {
 static double blocks(const mb_plan_row *r) {
     return (double)r->budget.blocks;
 }
+// None beside an encoder that is not counted: it takes more than the margin.
 double mb_plan_margin(const mb_plan_row *r) {
     const mb_pool_margin margin = mb_pool_margin_of(&r->plan);
-    return r->budget.estimated && r->budget.tokens && margin.compared ? margin.share : (double)NAN;
+    const bool known = r->budget.estimated && margin.compared && !r->plan.model->vision_left_out;
+    return known && r->budget.tokens ? margin.share : (double)NAN;
 }
 static double users(const mb_plan_row *r) {
     return (double)r->budget.users;

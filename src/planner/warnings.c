@@ -40,7 +40,16 @@ static void add_model(mb_plan_warnings *w, const mb_plan_row *row) {
             m->name);
     if (m->vision_left_out)
         mb_plan_warnings_add(
-            w, "the weights of %s are those of its text part: its encoder of images or sounds is not counted",
+            w,
+            "%s is counted without its encoder of images or sounds, and without the memory in which an "
+            "engine tries the largest of them: 0.8 to 5 GiB per GPU in four public logs "
+            "(docs/planning.md); vLLM's --language-model-only does without",
+            m->name);
+    if (m->index_heads && row->budget.estimated)
+        mb_plan_warnings_add(
+            w,
+            "what an engine takes for the indexers of %s beside their keys is not known: one of two public "
+            "logs had a seventh less KV memory (docs/planning.md)",
             m->name);
     if (m->quant_kv && row->plan.bytes_per_value == 0)
         mb_plan_warnings_add(
@@ -132,13 +141,13 @@ static void add_parallel(mb_plan_warnings *w, const mb_plan_row *row) {
     const bool stages = p->pipeline > 1, engines = mb_plan_engines(p) > 1;
     if (row->budget.estimated && mb_plan_gpus(p) > 1 && !margin.compared)
         mb_plan_warnings_add(
-            w,
-            "what an engine takes %s is an estimate that %s public log was compared with%s: give --blocks "
-            "from a start-up log before buying",
-            stages && engines ? "in stages, with experts over several engines,"
-            : stages          ? "in stages"
-                              : "with experts over several engines",
-            stages && engines ? "no" : "a single", stages && engines ? "" : " (docs/planning.md)");
+            w, "what an engine takes %s: give --blocks from a start-up log before buying",
+            stages && engines ? "in stages, with experts over several engines, is an estimate that no public "
+                                "log was compared with"
+            : stages ? "in stages is an estimate that two public logs were compared with, 3 and 13 % off "
+                       "(docs/planning.md)"
+                     : "with experts over several engines is an estimate that a single public log was "
+                       "compared with (docs/planning.md)");
     else if (row->budget.estimated && p->tp > 1)
         mb_plan_warnings_add(w,
                              "what an engine takes on several GPUs is an estimate that %d of %d public logs "

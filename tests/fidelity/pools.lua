@@ -49,11 +49,14 @@ local function summary(name, errors)
   print(line:format(name, #errors, middle, within[5], within[10], within[25], errors[#errors]))
 end
 
-local groups = { all = {}, fit = {}, test = {}, one = {}, several = {}, parted = {} }
+local groups = { all = {}, fit = {}, test = {}, one = {}, several = {}, parted = {}, encoder = {} }
 
-local function deployment(options)
-  if options:find "--pipeline" or options:find "--expert" then return "parted" end
-  return options:find "--tp" and "several" or "one"
+-- Which margin is meant for it.
+local function deployment(options, warnings)
+  local tp, experts = options:match "%-%-tp (%d+)", options:match "%-%-expert%-parallel (%d+)"
+  if warnings:find "without its encoder" then return "encoder" end
+  if options:find("--pipeline", 1, true) or experts and experts ~= tp then return "parted" end
+  return tp and "several" or "one"
 end
 
 if arg[1] == "md" then
@@ -62,18 +65,20 @@ end
 for _, row in ipairs(rows_of(assert(io.open "tests/fidelity/pools.csv"))) do
   local value, warnings = estimate(row)
   local off = 100 * (value / tonumber(row.reported) - 1)
-  for _, name in ipairs { "all", row.use, deployment(row.options) } do
+  for _, name in ipairs { "all", row.use, deployment(row.options, warnings) } do
     table.insert(groups[name], math.abs(off))
   end
   local line = "%-30s %-18s %-60s %12s %12s %+7.1f %%  %s; %s"
   if arg[1] == "md" then line = "| %s | %s | %s | %s | %s | %+.1f %% | %s; %s |" end
   local options = arg[1] == "md" and row.options ~= "" and "`" .. row.options .. "`" or row.options
   local reported = show(tonumber(row.reported), row.unit)
-  print(line:format(row.model, row.gpu, options, reported, show(value, row.unit), off, row.use, row.source))
+  local model = row.model:match "([^/]+)%.json$" or row.model
+  print(line:format(model, row.gpu, options, reported, show(value, row.unit), off, row.use, row.source))
   if math.abs(off) > 25 and warnings == "" then print "  more than 25 % off without a warning" end
 end
 for _, group in ipairs {
   { "all", groups.all }, { "one GPU", groups.one }, { "tensor parallel", groups.several },
-  { "stages, experts over several engines", groups.parted }, { "fitted", groups.fit },
+  { "stages, experts over several engines", groups.parted },
+  { "an encoder that is not counted", groups.encoder }, { "fitted", groups.fit },
   { "left out of the fit", groups.test },
 } do summary(group[1], group[2]) end

@@ -6,6 +6,7 @@
 #include "base/paths.h"
 #include "base/strbuf.h"
 #include "plan/kv_groups.h"
+#include "plan/vllm.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -306,6 +307,52 @@ static void dealt_experts(void **state) {
     mb_model_config_deinit(&model);
 }
 
+// What tensor parallelism repeats and latent attention expands, and which engine an old GPU runs.
+static void repeated_and_expanded(void **state) {
+    (void)state;
+    mb_model_config m;
+    open_model("deepseek-v3", &m);
+    const mb_gpu gpu = {.name = "h200-141gb", .memory_bytes = 141 * GIB, .per_node = 8};
+    mb_plan plan = make_plan(&m, &gpu, MB_RULES_VLLM, 8192, 1);
+    // 7,168 to 1,536 + 512 + 64 in 61 layers, at 8 bits and a scale of 32 for 128 x 128; 58 routers of 256
+    const double compressing = 61.0 * 7168 * (1536 + 512 + 64) * (1 + 4 / 16384.0);
+    const double routers = 58.0 * 256 * 7168 * 2, alone = mb_budget_of(&plan).weights;
+    plan.tp = 8;
+    const double an_eighth = (alone + 7 * (compressing + routers)) / 8;
+    assert_true(fabs(mb_budget_of(&plan).weights / an_eighth - 1) < 1e-12);
+    plan.rules = MB_RULES_KAITO;
+    assert_true(fabs(mb_budget_of(&plan).weights / (1.02 * alone / 8) - 1) < 1e-12);
+    // 65,536 tokens x 128 heads x (128 + 128) x 2 bytes; of a short context eight times as many
+    plan = make_plan(&m, &gpu, MB_RULES_VLLM, 8192, 1);
+    plan.step_tokens = 4096;
+    plan.step_requests = 1;
+    plan.version = 7;
+    const double step = mb_budget_of(&plan).activation;
+    plan.version = 8;
+    assert_true(mb_budget_of(&plan).activation == step + 4 * GIB);
+    plan.context = 512;
+    assert_true(mb_budget_of(&plan).activation == step + 256 * MIB);
+    plan.tp = 8;
+    assert_true(mb_budget_of(&plan).activation < step + 64 * MIB);
+    mb_model_config_deinit(&m);
+    open_model("qwen2.5-7b-instruct", &m);
+    static const struct {
+        char *gpu;
+        double gib;
+        uint32_t version, tokens, requests;
+    } defaults[] = {{"v100-32gb", 32, 10, 32768, 256},  {"v100-32gb", 32, 11, 2048, 256},
+                    {"t4-16gb", 16, 8, 32768, 256},     {"l4-24gb", 24, 8, 2048, 256},
+                    {"gb10-128gb", 121, 25, 2048, 256}, {"b200-180gb", 180, 25, 8192, 1024}};
+    for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++) {
+        const mb_gpu old = {.name = defaults[i].gpu, .memory_bytes = defaults[i].gib * GIB, .per_node = 8};
+        plan = make_plan(&m, &old, MB_RULES_VLLM, 32768, 1);
+        plan.version = defaults[i].version;
+        assert_int_equal(mb_plan_step_tokens(&plan), defaults[i].tokens);
+        assert_int_equal(mb_plan_step_requests(&plan), defaults[i].requests);
+    }
+    mb_model_config_deinit(&m);
+}
+
 // Layers stay inside a node where they can, and stages go beyond.
 static void inside_nodes(void **state) {
     (void)state;
@@ -474,6 +521,7 @@ int main(void) {
         cmocka_unit_test(groups_of_layers),
         cmocka_unit_test(stages),
         cmocka_unit_test(dealt_experts),
+        cmocka_unit_test(repeated_and_expanded),
         cmocka_unit_test(inside_nodes),
         cmocka_unit_test(all_descriptions),
         cmocka_unit_test(counted_elsewhere),

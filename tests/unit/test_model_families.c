@@ -113,6 +113,12 @@ static void counts(void **state) {
          "'num_key_value_heads': 40, 'intermediate_size': 6400, 'vocab_size': 73448, 'kv_lora_rank': 256, "
          "'q_lora_rank': 768, 'qk_rope_head_dim': 32, 'qk_nope_head_dim': 64, 'v_head_dim': 64}",
          4.074, 0, 62 * 2 * 40 * 96 * 2, 0},
+        // EXAONE-4.0-32B names its windows by letters.
+        {"{'model_type': 'exaone4', 'hidden_size': 5120, 'intermediate_size': 27392, 'num_attention_heads': "
+         "40, "
+         "'num_hidden_layers': 64, 'num_key_value_heads': 8, 'head_dim': 128, 'sliding_window': 4096, "
+         "'sliding_window_pattern': 'LLLG', 'vocab_size': 102400, 'tie_word_embeddings': false}",
+         32.0, 0, 262144, 0},
         // Granite-4.0-H-small: 4 of 40 layers attend. 128 heads of 64 with a state of 128.
         {"{'model_type': 'granitemoehybrid', 'hidden_size': 4096, 'num_hidden_layers': 40, "
          "'num_attention_heads': 32, "
