@@ -8,6 +8,7 @@
 #include "base/strbuf.h"
 #include "engine/peak.h"
 #include "sim/fail.h"
+#include "sim/standing.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -223,15 +224,16 @@ static int expect(lua_State *L) {
 
 // rank(number): for `by = "rank"`; rank(): what it is.
 static int rank(lua_State *L) {
-    mb_request *request = mb_request_at(&mb_host_of(L)->sim->requests, mb_request_view_check(L, 1));
+    mb_sim *sim = mb_host_of(L)->sim;
+    const uint32_t slot = mb_request_view_check(L, 1);
     if (lua_gettop(L) == 1) {
-        lua_pushnumber(L, mb_request_rank(request));
+        lua_pushnumber(L, mb_request_rank(mb_request_at(&sim->requests, slot)));
         return 1;
     }
     const lua_Number number = luaL_checknumber(L, 2);
     if (isnan(number)) return luaL_error(L, "req:rank: the rank is NaN");
     mb_host_check_fence(L, MB_FENCE_ALL, "req:rank");
-    mb_request_note(request)->rest->rank = number;
+    mb_request_set_rank(sim, slot, number);
     return 0;
 }
 

@@ -5,6 +5,7 @@
 #include "engine/sums.h"
 #include "policy/views.h"
 #include "sim/check.h"
+#include "sim/standing.h"
 
 #include <math.h>
 
@@ -61,11 +62,12 @@ int mb_peak_call(lua_State *L) {
 // --- what is expected of answers
 
 // So far towards what the predictor says now. In its rank, unrounded: what was expected so far.
-static void foresee(const mb_host *host, mb_request *request, double weight) {
+static void foresee(const mb_host *host, uint32_t slot, double weight) {
+    mb_request *request = mb_request_at(&host->sim->requests, slot);
     const double now = mb_request_view_says(host, request, MB_SAYS_OUTPUT, 0);
     const double rank = mb_request_rank(request), before = rank > 0 ? rank : request->predicted_output;
     const double expected = before + weight * (now - before);
-    mb_request_note(request)->rest->rank = expected;
+    mb_request_set_rank(host->sim, slot, expected);
     mb_request_expect(request, expected);
 }
 
@@ -92,7 +94,7 @@ int mb_foresee_call(lua_State *L) {
         if (drawn)
             mb_request_expect(request, mb_expect_drawn(L, 2, request->generated));
         else
-            foresee(host, request, weight);
+            foresee(host, slot, weight);
     }
     return 0;
 }

@@ -4,6 +4,7 @@
 #include "policy/views.h"
 #include "sim/life.h"
 #include "sim/news.h"
+#include "sim/standing.h"
 #include "sim/waiting.h"
 
 #include <math.h>
@@ -30,7 +31,7 @@ static double worth(lua_State *L, const appraisal *by, uint32_t slot) {
 }
 
 static void set_rank(lua_State *L, const appraisal *by, uint32_t slot) {
-    mb_request_note(mb_request_at(&mb_host_of(L)->sim->requests, slot))->rest->rank = worth(L, by, slot);
+    mb_request_set_rank(mb_host_of(L)->sim, slot, worth(L, by, slot));
 }
 
 static void rank_queue(lua_State *L, const appraisal *by, uint32_t index) {

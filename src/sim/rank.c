@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "sim/rank.h"
 
+#include "sim/standing.h"
 #include "sim/step.h"
 
 #include <stdlib.h>
@@ -16,9 +17,11 @@ typedef struct walk {
     mb_candidate *victims; // last of all: who runs here; made when first needed
     uint32_t victim_count;
     bool has_victims;
-    double behind;    // the keys of who makes room are larger
-    uint32_t waiting; // the next of an ordered queue, or MB_NONE
-    double left;      // the least that a row's key lacks to an edge
+    double behind;         // the keys of who makes room are larger
+    uint32_t waiting;      // the next of an ordered queue, or MB_NONE
+    double left;           // the fewest tokens that a row lacks to an edge
+    mb_standing *standing; // in place of both: the order of those that run is known
+    bool all_reached;      // none of them is to make room any more
 } walk;
 
 // --- keys
@@ -29,55 +32,10 @@ static bool progresses(mb_key by) {
            by == MB_KEY_EXPECTED_REMAINING;
 }
 
-// The key, and what it lacks to the next edge (INFINITY: there is none that it comes to).
-static inline double key_of(const mb_ranking *ranking, const mb_request *request, uint32_t generated,
-                            double *left) {
-    double key = ranking->by == MB_KEY_RANK ? mb_request_rank(request) : mb_key_of(ranking->by, request);
-    *left = INFINITY;
-    if (ranking->per_token != 0) key += ranking->per_token * generated;
-    if (ranking->edge_count == 0) return key;
-    uint32_t below = 0; // (levels are few, and most requests in the first)
-    while (below < ranking->edge_count && ranking->edges[below] <= key)
-        below++;
-    if (below < ranking->edge_count && ranking->per_token > 0) *left = ranking->edges[below] - key;
-    return below;
-}
-
 // One more row; it may be the first to come to an edge.
 static void count_row(walk *w, double left) {
     w->ranked->rows++;
     if (left < w->left) w->left = left;
-}
-
-// --- heaps of candidates: the first in order on top, or (victims) the last
-
-static bool before(const mb_candidate *a, const mb_candidate *b, bool last) {
-    const bool less = a->key != b->key ? a->key < b->key : a->place < b->place;
-    return less != last;
-}
-
-static void sift_down(mb_candidate *heap, uint32_t count, uint32_t at, bool last) {
-    const mb_candidate moved = heap[at];
-    for (uint32_t child; (child = 2 * at + 1) < count; at = child) {
-        if (child + 1 < count && before(&heap[child + 1], &heap[child], last)) child++;
-        if (!before(&heap[child], &moved, last)) break;
-        heap[at] = heap[child];
-    }
-    heap[at] = moved;
-}
-
-static void make_heap(mb_candidate *heap, uint32_t count, bool last) {
-    for (uint32_t i = count / 2; i-- > 0;)
-        sift_down(heap, count, i, last);
-}
-
-// It stays in the array, behind the heap.
-static mb_candidate take_top(mb_candidate *heap, uint32_t *count, bool last) {
-    const mb_candidate top = heap[0];
-    heap[0] = heap[--*count];
-    heap[*count] = top;
-    if (*count) sift_down(heap, *count, 0, last);
-    return top;
 }
 
 // --- who is a candidate
@@ -93,7 +51,9 @@ static bool make_room(mb_sim *sim, uint32_t count) {
 
 static inline void add_candidate(walk *w, uint32_t slot, const mb_request *request, uint32_t generated) {
     mb_candidate *candidate = &w->rest[w->count];
-    candidate->key = key_of(w->ranking, request, generated, &candidate->left);
+    const mb_rank_key found = mb_candidate_key(w->ranking, request, generated);
+    candidate->key = found.key;
+    candidate->left = found.left;
     candidate->slot = slot;
     candidate->place = w->count++;
 }
@@ -127,6 +87,15 @@ static bool gather(walk *w) {
         add_candidate(w, slot, mb_request_at(&sim->requests, slot),
                       mb_request_at(&sim->requests, slot)->generated);
     w->waiting = MB_NONE;
+    return true;
+}
+
+// Who is the last of those that run.
+static bool look_at_running(walk *w) {
+    if (!mb_standing_settle(w->sim, w->ranking, &w->standing)) return false;
+    if (!w->standing) return gather(w);
+    const mb_candidate *last = mb_standing_last(w->sim, w->standing);
+    if (last) w->last = last->key;
     return true;
 }
 
@@ -172,7 +141,7 @@ static bool only_places_lack(walk *w, uint32_t running, bool *out_of_memory) {
         (queue->order == MB_KEY_NONE && queue->count) || !mb_engine_all_go_on(engine, (mb_joining){0}))
         return false;
     const bool asked = queue->count || (ranking->edge_count && ranking->per_token > 0);
-    *out_of_memory = asked && !gather(w);
+    *out_of_memory = asked && !look_at_running(w);
     w->waiting = mb_queue_peek(queue, &sim->requests);
     return !*out_of_memory && room_ahead(w, running);
 }
@@ -186,27 +155,36 @@ static bool was_set_aside(const walk *w, uint32_t slot) {
 // The last of those that run here and are not in the step, on top of the heap of victims; NULL: there are no
 // more. Those that were reached are not to be set aside.
 static const mb_candidate *last_running(walk *w) {
-    const mb_sim *sim = w->sim;
+    mb_sim *sim = w->sim;
+    if (w->all_reached) return NULL;
+    if (w->standing) {
+        const mb_candidate *last = mb_standing_last(sim, w->standing);
+        return last && !mb_step_holds(sim, last->slot) ? last : NULL;
+    }
     if (!w->has_victims) {
         w->has_victims = true;
         for (uint32_t i = 0; i < w->count; i++)
             if (mb_request_at(&sim->requests, w->rest[i].slot)->phase == MB_PHASE_RUNNING &&
                 !mb_step_holds(sim, w->rest[i].slot))
                 w->victims[w->victim_count++] = w->rest[i];
-        make_heap(w->victims, w->victim_count, true);
+        mb_candidates_order(w->victims, w->victim_count, true);
     }
     if (!w->victim_count || mb_step_holds(sim, w->victims[0].slot)) return NULL;
     return &w->victims[0];
 }
 
+// It makes room.
+static uint32_t take_last(walk *w, const mb_candidate *last) {
+    const uint32_t slot = last->slot;
+    if (!w->standing) mb_candidates_take(w->victims, &w->victim_count, true);
+    return slot;
+}
+
 // The last that runs here behind `slot`; MB_NONE.
 static uint32_t next_victim(walk *w, uint32_t slot) {
     const mb_candidate *last = last_running(w);
-    if (!last || last->slot == slot || !(last->key > w->behind)) { // the walk is here
-        w->victim_count = 0;
-        return MB_NONE;
-    }
-    return take_top(w->victims, &w->victim_count, true).slot;
+    w->all_reached = !last || last->slot == slot || !(last->key > w->behind); // the walk is here
+    return w->all_reached ? MB_NONE : take_last(w, last);
 }
 
 static mb_status set_aside(walk *w, uint32_t slot, bool for_memory, mb_error *error) {
@@ -245,9 +223,21 @@ static mb_status add(walk *w, const mb_candidate *next, bool *full, mb_error *er
 static mb_status add_waiting(walk *w, bool *full, mb_error *error) {
     mb_candidate next = {.slot = w->waiting};
     const mb_request *request = mb_request_at(&w->sim->requests, next.slot);
-    key_of(w->ranking, request, request->generated, &next.left);
+    next.left = mb_candidate_key(w->ranking, request, request->generated).left;
     w->waiting = mb_queue_after(&w->sim->queues[w->ranking->from], &w->sim->requests, next.slot);
     return was_set_aside(w, next.slot) ? MB_OK : add(w, &next, full, error);
+}
+
+// Which of those that still run is the first to come to one.
+static bool look_for_edges(walk *w) {
+    double left = INFINITY;
+    if (w->standing) {
+        if (!mb_standing_left(w->sim, w->standing, &left)) return false;
+    } else
+        for (uint32_t i = 0; i < w->count && w->ranking->edge_count; i++)
+            if (w->rest[i].left < left && !was_set_aside(w, w->rest[i].slot)) left = w->rest[i].left;
+    if (left < w->left) w->left = left;
+    return true;
 }
 
 // Where only places lack: who waits in front of the last of the running comes first, and then all that still
@@ -257,15 +247,17 @@ static mb_status carry_behind_those_ahead(walk *w, uint32_t running, bool *full,
     mb_status status = MB_OK;
     while (status == MB_OK && !*full && w->waiting != MB_NONE) {
         w->behind = mb_request_at(&sim->requests, w->waiting)->key;
-        if (w->has_victims) w->last = w->victim_count ? w->victims[0].key : -INFINITY;
+        if (w->standing || w->has_victims) {
+            const mb_candidate *last = last_running(w);
+            w->last = last ? last->key : -INFINITY;
+        }
         if (!(w->behind < w->last)) break;
         status = add_waiting(w, full, error);
     }
     w->behind = -INFINITY;
     if (status != MB_OK) return status;
     w->ranked->rows += running - w->ranked->preempted;
-    for (uint32_t i = 0; i < w->count && w->ranking->edge_count; i++)
-        if (w->rest[i].left < w->left && !was_set_aside(w, w->rest[i].slot)) w->left = w->rest[i].left;
+    if (!look_for_edges(w)) return mb_fail_memory(error);
     w->count = 0;
     uint32_t preempted;
     return mb_step_carry(sim, (mb_carry_rule){0}, &preempted, error); // nobody: there is room
@@ -289,9 +281,9 @@ static uint32_t part_before(walk *w) {
 
 static mb_status add_in_order(walk *w, uint32_t part, bool *full, mb_error *error) {
     mb_status status = MB_OK;
-    make_heap(w->rest, part, false);
+    mb_candidates_order(w->rest, part, false);
     while (status == MB_OK && !*full && part > 0 && w->ranked->rows < w->ranking->most) {
-        const mb_candidate next = take_top(w->rest, &part, false);
+        const mb_candidate next = mb_candidates_take(w->rest, &part, false);
         if (!was_set_aside(w, next.slot)) status = add(w, &next, full, error);
     }
     return status;
@@ -333,8 +325,7 @@ static mb_status add_decodes(walk *w, uint32_t part, uint64_t blocks, bool *full
             without = one.slot;
             break;
         }
-        take_top(w->victims, &w->victim_count, true);
-        const mb_status status = set_aside(w, one.slot, true, error);
+        const mb_status status = set_aside(w, take_last(w, last), true, error);
         if (status != MB_OK) return status;
     }
     mb_status status = MB_OK;
@@ -348,7 +339,7 @@ static mb_status add_decodes(walk *w, uint32_t part, uint64_t blocks, bool *full
 // Under --step: all in one order, one after the other, as what the shorter ways come to.
 static mb_status add_all_in_order(walk *w, bool *full, mb_error *error) {
     mb_status status = MB_OK;
-    make_heap(w->rest, w->count, false);
+    mb_candidates_order(w->rest, w->count, false);
     while (status == MB_OK && !*full && w->ranked->rows < w->ranking->most) {
         const mb_request *first = w->waiting == MB_NONE ? NULL : mb_request_at(&w->sim->requests, w->waiting);
         if (first && !(w->count && w->rest[0].key <= first->key)) {
@@ -356,7 +347,7 @@ static mb_status add_all_in_order(walk *w, bool *full, mb_error *error) {
             continue;
         }
         if (!w->count) break;
-        const mb_candidate next = take_top(w->rest, &w->count, false);
+        const mb_candidate next = mb_candidates_take(w->rest, &w->count, false);
         if (!was_set_aside(w, next.slot)) status = add(w, &next, full, error);
     }
     return status;
@@ -393,10 +384,11 @@ mb_status mb_step_rank(mb_sim *sim, const mb_ranking *ranking, mb_ranked *ranked
     mb_status status = MB_OK;
     if (!sim->config->stepwise && only_places_lack(&w, running, &out_of_memory))
         status = carry_behind_those_ahead(&w, running, &full, error);
-    else if (out_of_memory || !gather(&w))
-        return mb_fail_memory(error);
+    else {
+        w.standing = NULL;
+        if (out_of_memory || !gather(&w)) return mb_fail_memory(error);
+    }
     if (status == MB_OK) status = (sim->config->stepwise ? add_all_in_order : add_by_parts)(&w, &full, error);
-    const double steps = isinf(w.left) ? 0 : ceil(w.left / ranking->per_token);
-    ranked->steps = steps < 0x1p62 ? (uint64_t)steps : 0;
+    ranked->steps = w.left < 0x1p62 ? (uint64_t)w.left : 0;
     return status;
 }

@@ -3,6 +3,7 @@
 
 #include "engine/pipeline.h"
 #include "sim/beside.h"
+#include "sim/standing.h"
 
 #include <stdlib.h>
 
@@ -89,6 +90,7 @@ mb_status mb_replicas_init(mb_sim *sim, mb_error *error) {
 void mb_replicas_deinit(mb_sim *sim) {
     for (uint32_t i = 0; sim->replicas && i < sim->replica_count && sim->replicas[i]; i++) {
         mb_engine_deinit(&sim->replicas[i]->engine);
+        mb_standing_free(sim->replicas[i]->standing);
         free(sim->replicas[i]);
     }
     free(sim->replicas);

@@ -143,10 +143,12 @@ typedef struct mb_sim_config {
 
 // A request that a ranking puts in order.
 typedef struct mb_candidate {
-    double key, left;     // to the next edge of the keys
-    uint32_t slot, place; // place: of equals the lower comes first
+    double key, left; // to the next edge of the keys, in tokens
+    uint64_t place;   // of equals the lower comes first
+    uint32_t slot;
 } mb_candidate;
 
+typedef struct mb_standing mb_standing;   // sim/standing.h
 typedef struct mb_front mb_front;         // sim/front.h
 typedef struct mb_seen mb_seen;           // sim/seen.h
 typedef struct mb_transfers mb_transfers; // sim/transfer.h
@@ -329,7 +331,8 @@ struct mb_replica {
     double far_s;          // an event of this time is in the heap besides the engine's event_s
     double handed_s;       // at this instant so many were handed over to it by sim->handed_route
     uint32_t handed;
-    uint64_t full_pass; // number of the pass over handoffs in which there was no room here
+    uint64_t full_pass;    // number of the pass over handoffs in which there was no room here
+    mb_standing *standing; // of those that run here, from the last ranking; NULL: there was none
 };
 
 struct mb_sim {

@@ -20,6 +20,7 @@ local Chaos = { params = {
   single = 0,                     -- chance of adding requests one by one
   carry = "needed",               -- what a decode must find free
   rank = 0,                       -- chance of a step by rank
+  alike = false,                  -- are such steps alike, by ranks that are set now and then?
   quantum = 0,                    -- chance of a quantum
   idle = 0, barrier = 0, timer = 0,
   cost = 0,                       -- chance of a step that takes time to compose
@@ -182,19 +183,33 @@ function Chaos:reject_one(replica)
   end
 end
 
+-- What a step by rank goes by.
+function Chaos:ranking(pick)
+  if not self.params.alike then
+    local edges = pick{ false, { 3, 10, 20 }, { 0, 5 } }
+    return { edges = edges or nil, per_token = pick{ 0, 1, 0.5, edges and 2 or -1 },
+      by = pick{ "rank", "expected_remaining", "predicted_remaining", "priority", "arrival",
+        function(req) return req.predicted_output + 3 * req:generated() end, nil } }
+  end
+  self.alike = self.alike or { by = "rank", edges = pick{ { 1, 2, 4, 8, 16 }, { 0.1, 0.7, 3, 3, 20 }, {} },
+    per_token = pick{ 0, 1, 0.1, 0.37 } }
+  return self.alike
+end
+
 -- A step by rank, with options by chance.
 function Chaos:ranked(replica, step)
   local function pick(list) return list[1 + math.floor(self:draw() * #list)] end
-  local edges = pick{ false, { 3, 10, 20 }, { 0, 5 } }
-  local from = pick{ self:source(), self:source(), replica.queue }
-  local rows, preempted, steps = step:rank{
-    from = from,
-    by = pick{ "rank", "expected_remaining", "predicted_remaining", "priority", "arrival",
-      function(req) return req.predicted_output + 3 * req:generated() end, nil },
-    per_token = pick{ 0, 1, 0.5, edges and 2 or -1 }, edges = edges or nil, most = pick{ 2, 7, 100 },
-    preempt = self:may_preempt() and pick{ false, "swap", "recompute", "pause" } or false,
-    to = pick{ self.queue, self.queue, replica.queue },
-  }
+  local options = self:ranking(pick)
+  if self.params.alike and self:draw() < 0.2 then
+    for req in replica:each_running() do
+      if self:draw() < 0.3 then req:rank(math.floor(self:draw() * 6) - 2) end
+    end
+  end
+  options.from = pick{ self:source(), self:source(), replica.queue }
+  options.most = pick{ 2, 7, 100 }
+  options.preempt = self:may_preempt() and pick{ false, "swap", "recompute", "pause" } or false
+  options.to = pick{ self.queue, self.queue, replica.queue }
+  local rows, preempted, steps = step:rank(options)
   self.preempted = self.preempted + preempted
   self.sim:observe("ranked", rows + 1000 * preempted)
   self.sim:observe("edge", steps or 0)

@@ -31,7 +31,7 @@ return function(seed, folder, mode)
       chunked = chance(0.8), routed = pick{ 0, 0, 0.5, 1 }, preempt = pick{ 0, 0, 0.1 },
       how = pick{ "recompute", "swap", "pause", "restart", "any" }, reject = pick{ 0, 0, 0, 0.02 },
       skip = pick{ 0, 0, 0.2 }, single = pick{ 0, 0, 0.2 },
-      rank = pick{ 0, 0, 0.3, 1 }, quantum = pick{ 0, 0, 0.3 },
+      rank = pick{ 0, 0, 0.3, 1 }, alike = chance(0.5), quantum = pick{ 0, 0, 0.3 },
       cost = pick{ 0, 0, 0.3 }, idle = pick{ 0, 0.2 }, barrier = pick{ 0, 0, 0.3 }, timer = pick{ 0, 0, 0.3, 2 },
       order = pick{ "none", "none", "rank", "expected_remaining", "predicted_output", "predicted_remaining", "priority",
         "function", "bins", "function bins" },

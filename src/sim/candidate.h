@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// Requests that a ranking puts in order: their keys, and heaps of them with the first in order on top, or
+// (last) the last.
+#pragma once
+#include "sim/rank.h"
+
+// Its key, and in how many tokens it comes to the next edge, at least one (INFINITY: to none). `whole`: that
+// number is right to the token, as far as doubles count.
+typedef struct mb_rank_key {
+    double key, left;
+    bool whole;
+} mb_rank_key;
+
+// Where `base + per_token * generated` comes to `edge`: which number of tokens that is depends on nothing
+// else.
+static inline double mb_candidate_reaches(const mb_ranking *ranking, double base, double edge, bool *whole) {
+    double tokens = ceil((edge - base) / ranking->per_token); // (a division may be one off)
+    if (base + ranking->per_token * (tokens - 1) >= edge)
+        tokens -= 1;
+    else if (base + ranking->per_token * tokens < edge)
+        tokens += 1;
+    *whole = base + ranking->per_token * (tokens - 1) < edge && base + ranking->per_token * tokens >= edge;
+    return tokens;
+}
+
+static inline mb_rank_key mb_candidate_key(const mb_ranking *ranking, const mb_request *request,
+                                           uint32_t generated) {
+    const double base =
+        ranking->by == MB_KEY_RANK ? mb_request_rank(request) : mb_key_of(ranking->by, request);
+    mb_rank_key found = {base, INFINITY, true};
+    if (ranking->per_token != 0) found.key += ranking->per_token * generated;
+    if (ranking->edge_count == 0) return found;
+    uint32_t below = 0; // (levels are few, and most requests in the first)
+    while (below < ranking->edge_count && ranking->edges[below] <= found.key)
+        below++;
+    found.key = below;
+    if (below == ranking->edge_count || !(ranking->per_token > 0)) return found;
+    found.left = mb_candidate_reaches(ranking, base, ranking->edges[below], &found.whole) - generated;
+    if (found.left < 1) found.left = 1;
+    return found;
+}
+
+void mb_candidates_order(mb_candidate *heap, uint32_t count, bool last);
+void mb_candidates_push(mb_candidate *heap, uint32_t *count, mb_candidate one, bool last);
+// The one on top is not what it was.
+void mb_candidates_changed(mb_candidate *heap, uint32_t count, bool last);
+// It stays in the array, behind the heap.
+mb_candidate mb_candidates_take(mb_candidate *heap, uint32_t *count, bool last);
