@@ -2,7 +2,21 @@
 // Requests that a ranking puts in order: their keys, and heaps of them with the first in order on top, or
 // (last) the last.
 #pragma once
-#include "sim/rank.h"
+#include "sim/state.h"
+
+enum { MB_MAX_RANK_EDGES = 64 };
+
+typedef struct mb_ranking {
+    uint32_t from;    // queue. An ordered one gives those in it their places; in a plain one `by` does
+    mb_key by;        // MB_KEY_GIVEN: the key in the request, as somebody has just set it
+    double per_token; // added to the key for each token emitted
+    double edges[MB_MAX_RANK_EDGES]; // ascending: the key becomes the number of those at or below it
+    uint32_t edge_count;             // 0: it stays what it is
+    uint32_t most;                   // rows
+    bool preempts;
+    mb_preemption how;
+    uint32_t to; // queue for those set aside
+} mb_ranking;
 
 // Its key, and in how many tokens it comes to the next edge, at least one (INFINITY: to none). `whole`: that
 // number is right to the token, as far as doubles count.
