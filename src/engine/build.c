@@ -286,10 +286,14 @@ MB_APART static mb_refusal resume(mb_engine *engine, uint32_t slot, uint32_t wan
     const bool decode = request->generated > 0 && todo == 1;
     const uint32_t chunk = decode ? (budget_left(engine) ? 1 : 0) : chunk_of(engine, todo, wanted);
     if (chunk == 0) return MB_REFUSED_TOKENS;
+    const uint32_t reach = request->computed + chunk;
     const uint64_t held = request->hold.own + request->hold.shared;
-    const uint64_t blocks = mb_kv_blocks_for(&stepper->kv, (uint64_t)request->computed + chunk);
+    const uint64_t blocks = mb_kv_blocks_for(&stepper->kv, reach);
     if (blocks > held && demand_memory(engine, blocks - held) != MB_FITS) return MB_REFUSED_MEMORY;
-    if (!mb_kv_blocks_grow(&stepper->kv, &request->hold, blocks)) return out_of_memory(engine);
+    const mb_kv_names names = mb_request_names(request);
+    if (!mb_kv_blocks_grow(&stepper->kv, &request->hold, blocks) ||
+        (names.count && !mb_kv_blocks_share(&stepper->kv, &request->hold, &names, reach)))
+        return out_of_memory(engine);
     take_in(engine, slot);
     if (swapped) {
         stepper->transfer_s += request->computed * engine->around->swap_s_per_token;

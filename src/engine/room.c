@@ -109,10 +109,11 @@ bool mb_room_cache(mb_engine *engine, mb_kv_hold *hold, const mb_kv_names *names
     mb_kv_blocks *kv = &engine->stepper->kv;
     account(engine);
     mb_kv_hold whole = {.left = MB_KV_NO_RUN};
+    const uint64_t before = mb_kv_blocks_for(kv, tokens) - hold->own; // blocks that it goes on from
     const uint32_t there = mb_kv_blocks_reuse(kv, &whole, names, tokens + 1);
     whole.own += hold->own;
-    const uint64_t filled = (uint64_t)(there + hold->own) * kv->block_tokens;
-    const uint32_t computed = filled < tokens ? (uint32_t)filled : tokens;
+    // Behind a block that was lost meanwhile it is of no use.
+    const uint32_t computed = there < before ? there * kv->block_tokens : tokens;
     const bool done =
         mb_kv_blocks_share(kv, &whole, names, computed) &&
         mb_kv_blocks_release(kv, &whole, names, computed, names->session ? MB_KV_SESSION : MB_KV_FORGET);

@@ -194,19 +194,25 @@ static uint32_t blocks_before(const mb_kv_blocks *pool, const mb_kv_names *names
     return (uint32_t)(tokens_before(names, units) / pool->block_tokens);
 }
 
+// Whole blocks that end in a unit: none of one that is shorter than a block may.
+static uint32_t blocks_in(const mb_kv_blocks *pool, const mb_kv_names *names, uint32_t unit) {
+    return blocks_before(pool, names, unit + 1) - blocks_before(pool, names, unit);
+}
+
 // One unit of a chain, as the first `limit` blocks of the chain see it.
 typedef struct link {
-    uint32_t run;
-    uint32_t blocks; // 0: the chain ends before this unit
-    bool last;       // it ends in this one
+    uint32_t run;    // NONE: no block ends in it, or the chain ends before it
+    uint32_t blocks; // of the run
+    bool last;       // the chain ends here
 } link;
 
 static link chain_link(const mb_kv_blocks *pool, const mb_kv_names *names, uint32_t unit, uint32_t limit) {
     const uint32_t before = blocks_before(pool, names, unit);
-    if (unit >= unit_count(names) || before >= limit) return (link){.run = NONE};
+    if (unit >= unit_count(names) || before >= limit) return (link){.run = NONE, .last = true};
+    const uint32_t full = blocks_in(pool, names, unit);
+    if (full == 0) return (link){.run = NONE};
     const uint32_t run = mb_kv_table_find(pool->units, names->ids[unit]);
-    if (run == NONE) return (link){.run = NONE};
-    const uint32_t full = blocks_before(pool, names, unit + 1) - before;
+    if (run == NONE) return (link){.run = NONE, .last = true};
     const uint32_t found = (uint32_t)min64(pool->runs[run].blocks, full);
     const uint32_t used = (uint32_t)min64(found, limit - before);
     return (link){.run = run, .blocks = used, .last = used < full};
@@ -215,9 +221,10 @@ static link chain_link(const mb_kv_blocks *pool, const mb_kv_names *names, uint3
 static mb_kv_match match_chain(const mb_kv_blocks *pool, const mb_kv_names *names, uint32_t limit) {
     mb_kv_match match = {0};
     link at = {0};
-    for (uint32_t unit = 0; !at.last && (at = chain_link(pool, names, unit, limit)).blocks > 0; unit++) {
+    for (uint32_t unit = 0; !at.last; unit++) {
+        at = chain_link(pool, names, unit, limit);
         match.blocks += at.blocks;
-        if (pool->runs[at.run].holders == 0) match.idle += at.blocks;
+        if (at.run != NONE && pool->runs[at.run].holders == 0) match.idle += at.blocks;
     }
     return match;
 }
@@ -240,11 +247,13 @@ static bool pick_up(mb_kv_blocks *pool, uint32_t index, uint32_t blocks) {
 
 static void hold_chain(mb_kv_blocks *pool, mb_kv_hold *hold, const mb_kv_names *names, uint32_t limit) {
     link at = {0};
-    while (!at.last && (at = chain_link(pool, names, hold->units, limit)).blocks > 0) {
+    for (uint32_t unit = 0; !at.last; unit++) {
+        at = chain_link(pool, names, unit, limit);
+        if (at.run == NONE) continue;
         // Without memory for its rest, the unit counts as not found.
         if (pool->runs[at.run].holders == 0 && !pick_up(pool, at.run, at.blocks)) return;
         pool->runs[at.run].holders++;
-        hold->units++;
+        hold->units = unit + 1;
         hold->shared += at.blocks;
     }
 }
@@ -344,11 +353,12 @@ bool mb_kv_blocks_share(mb_kv_blocks *pool, mb_kv_hold *hold, const mb_kv_names 
     for (;;) {
         // The last unit may be held in part: what is missing was computed by now.
         const bool part = hold->shared < blocks_before(pool, names, hold->units);
-        const uint32_t unit = hold->units - part;
+        uint32_t unit = hold->units - part;
+        while (unit < unit_count(names) && blocks_in(pool, names, unit) == 0)
+            unit++;
         if (unit >= unit_count(names) || computed_tokens < tokens_before(names, unit + 1)) return true;
         const uint32_t before = blocks_before(pool, names, unit);
-        const uint32_t full = blocks_before(pool, names, unit + 1) - before;
-        if (full == 0) return true;
+        const uint32_t full = blocks_in(pool, names, unit);
         const uint32_t index =
             part ? mb_kv_table_find(pool->units, names->ids[unit]) : hold_unit(pool, names->ids[unit]);
         if (index == NONE) return false;
@@ -378,6 +388,7 @@ static void forget_session(mb_kv_blocks *pool, uint64_t name) {
 
 static void release_units(mb_kv_blocks *pool, const mb_kv_hold *hold, const mb_kv_names *names) {
     for (uint32_t unit = hold->units; unit-- > 0;) {
+        if (blocks_in(pool, names, unit) == 0) continue;
         const uint32_t index = mb_kv_table_find(pool->units, names->ids[unit]);
         assert(index != NONE && pool->runs[index].holders > 0);
         if (--pool->runs[index].holders == 0) append(pool, index);

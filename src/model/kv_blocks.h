@@ -24,7 +24,7 @@
 typedef struct mb_kv_names {
     const uint64_t *ids; // of the prompt's units, in order
     uint32_t count;
-    uint32_t unit_tokens;   // u; a multiple of the block, or count is 1
+    uint32_t unit_tokens;   // u; a block that ends in a unit is that unit's
     uint32_t prompt_tokens; // the last unit may be shorter than u
     uint64_t session;       // not 0: the content left by the last request of this session begins this one,
                             // and the ids are not looked at

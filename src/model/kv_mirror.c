@@ -80,11 +80,12 @@ uint32_t mb_kv_mirror_match(const mb_kv_mirror *mirror, const mb_kv_names *names
     }
     uint32_t blocks = 0;
     for (uint32_t unit = 0; unit < names->count && blocks < most; unit++) {
-        const uint32_t found = mb_kv_table_find(&mirror->seen[0], names->ids[unit]);
-        if (found == MB_KV_ABSENT) break;
         const uint64_t end = (unit + UINT64_C(1)) * names->unit_tokens;
         const uint32_t full =
             (end < names->prompt_tokens ? (uint32_t)end : names->prompt_tokens) / block_tokens - blocks;
+        if (full == 0) continue; // no block ends in it
+        const uint32_t found = mb_kv_table_find(&mirror->seen[0], names->ids[unit]);
+        if (found == MB_KV_ABSENT) break;
         const uint32_t used = least(least(found, full), most - blocks);
         blocks += used;
         if (used < full || used == 0) break;

@@ -278,6 +278,39 @@ END
     says "left 64 0 false cached"
 }
 
+@test "what is copied is of no use behind a block that was lost meanwhile" {
+    # The cache of 2 has the first 8 of 16 tokens when the other 8 set out, at 2 s; it loses them before these are there, at 2.8 s.
+    cat >t.csv <<END
+time,prompt,output,prefix
+0,17,1,"[1, 2, 3, 4]"
+1,9,1,"[1, 2]"
+2,17,1,"[1, 2, 3, 4]"
+2.1,16,1,
+END
+    cat >s.lua <<END
+return scenario {
+  workload = trace.csv "t.csv" { columns = { time = "time", prompt = "prompt", output = "output", prefix = "prefix" }, prefix_unit = 4 },
+  cluster = { gpus = 2, kv_block = 4, kv_blocks = 6, link = { seconds_per_token = 0.1 } },
+  latency = latency.step { base = 0.01, per_token = 0.001 },
+  policies = { "./p.lua" },
+  seeds = 1,
+}
+END
+    split 'function P:arrive(req)
+      local one, two = self.sim.replicas[1], self.sim.replicas[2]
+      if req.id ~= 2 then return (req.id == 0 and one or two).queue:push(req) end
+      print("copy", one:cached(req), two:cached(req), self.sim:copy(req, one, two))
+    end
+    function P:signal(e)
+      print(e.kind, e.seconds, e.to:cached(e.request))
+      e.to.queue:push(e.request)
+    end'
+    run "$MBSAND" s.lua -q
+    says "copy 16 8 true"
+    says "copied 0.8 0"
+    [ "$(times | tr , '\n' | sort -n | tr '\n' ,)" = "27 27, 1019 1019, 2126 2126, 2827 2827," ]
+}
+
 @test "mistakes about roles and links are sentences" {
     bad() { # bad CLUSTER SENTENCE
         scenario two.csv "$1" "${3:-$GROUPS_OF_TWO}"

@@ -388,8 +388,9 @@ end
 return P]]):format(pick{ '"rank"', '"predicted_output"', "function(req) return req:generated() end" },
     whole(1, 20), whole(1, 20), whole(1, 5), whole(1, 9)) end }
 
-local NAMES = program.sorted_keys(POLICIES)
 local WANDERING = require("wandering")(random)
+POLICIES.comings, WANDERING.comings = WANDERING.comings, nil
+local NAMES = program.sorted_keys(POLICIES)
 local MOVING = program.sorted_keys(WANDERING)
 for name, policy in pairs(WANDERING) do POLICIES[name] = policy end
 
@@ -414,6 +415,20 @@ local function make_requests(n, equal, longest)
   local first = requests[1].arrival -- mbsand's clock starts at the first row
   for i = 1, n do requests[i].arrival = requests[i].arrival - first end
   return requests
+end
+
+-- Prompts that begin alike: an id is one of a few that go on from the id before it. Tokens of an id.
+local function give_prefixes(requests, block)
+  local unit, width = pick{ 1, block, 2 * block, 3 }, whole(1, 3)
+  for _, r in ipairs(requests) do
+    local id, ids = 0, {}
+    for i = 1, math.min(12, math.floor(r.prompt / unit * pick{ 0.5, 1, 1.5 })) do
+      id = id * width + whole(1, width)
+      ids[i] = (id * 16 + i) * 64 + math.max(0, i * unit - r.prompt) -- the last may be shorter, and is another one then
+    end
+    if #ids > 0 and chance(0.9) then r.prefix = ids end
+  end
+  return unit
 end
 
 local replicas_of
@@ -483,7 +498,7 @@ local function make_scenario()
     prefix_cache = chance(0.7), async_scheduling = chance(0.3),
     swap = { tokens = pick{ 10, 1000 }, seconds_per_token = equal and pick{ 0, 2 ^ -12 } or 0.0003 } }
   -- KV memory moves, and replicas come and go.
-  local moving = not together and not staged and (chance(0.3) or wanders)
+  local moving = not together and not staged and ONLY ~= "comings" and (chance(0.3) or wanders)
   if moving then cluster.link = make_link(equal) end
   if moving or not together and not staged and chance(0.25) then
     cluster.gpus, cluster.groups = nil, make_groups(equal, largest, block, moving)
@@ -499,6 +514,7 @@ local function make_scenario()
   end
   if cluster.reserve == "maximum" then cluster.kv_max_length = pick{ largest * block, block * math.ceil(largest / 2) } end
   s.cluster = cluster
+  if chance(moving and 0.8 or 0.3) then s.prefix_unit = give_prefixes(s.requests, block) end
   local last = s.requests[#s.requests].arrival
   s.slo = { ttft = chance(0.4) and pick{ 0.05, 0.5, 3 } or nil, tbt = chance(0.5) and pick{ 0.012, 0.02, 0.04 } or nil,
     e2e = chance(0.6) and pick{ 0.2, 1, 5 } or nil }
@@ -508,7 +524,7 @@ local function make_scenario()
   s.stop = chance(0.3) and 0.01 + last * 1.5 * uniform() or nil
   s.warmup = chance(0.3) and pick{ { requests = whole(1, 20) }, { seconds = 0.01 + last * 0.6 * uniform() } } or nil
   s.equal, s.why = equal, chance(0.6)
-  if not together and chance(0.3) then
+  if chance(0.3) then
     s.failures = {}
     for id = 1, #replicas_of(s) do
       local at = 0
@@ -523,7 +539,7 @@ local function make_scenario()
   local replicas = #replicas_of(s)
   -- (What one replica preempts another takes, without what was computed of it, and on stages two requests that do not fit
   -- together take turns to preempt each other: that need not come to an end.)
-  if (replicas > 1 or staged) and not s.stop then s.stop = last + 8 end
+  s.stop = s.stop or last + ((replicas > 1 or staged) and 8 or 40)
   for i = 1, ONLY and 1 or POLICIES_PER_FILE do
     local name = ONLY or pick(moving and MOVING or NAMES)
     if name == "timers" and replicas > 1 and not equal then name = "fcfs" end -- its timers make replicas start as one
@@ -564,10 +580,11 @@ function replicas_of(s)
 end
 
 local function write_files(s, folder)
-  local rows = { "arrival,prompt,output,predicted,priority,client,session,max_output" }
+  local rows = { "arrival,prompt,output,predicted,priority,client,session,max_output,prefix" }
   for _, r in ipairs(s.requests) do
     table.insert(rows, table.concat({ number(r.arrival), number(r.prompt), number(r.output), number(r.predicted),
-      number(r.priority), r.client, r.session, r.max_output or "" }, ","))
+      number(r.priority), r.client, r.session, r.max_output or "",
+      r.prefix and '"[' .. table.concat(r.prefix, ", ") .. ']"' or "" }, ","))
   end
   program.write(folder .. "/requests.csv", table.concat(rows, "\n") .. "\n")
   local policies = {}
@@ -579,7 +596,8 @@ local function write_files(s, folder)
     "return scenario {\n  workload = trace.csv ", literal(folder .. "/requests.csv"), " {\n",
     "    columns = { time = 'arrival', prompt = 'prompt', output = 'output', predicted = 'predicted', ",
     "priority = 'priority', client = 'client', session = 'session',\n",
-    "      max_output = 'max_output' },\n    predictor = predict.column {},\n  },\n",
+    "      max_output = 'max_output'", s.prefix_unit and ", prefix = 'prefix'" or "", " },\n",
+    s.prefix_unit and "    prefix_unit = " .. s.prefix_unit .. ",\n" or "", "    predictor = predict.column {},\n  },\n",
     "  cluster = ", literal(s.cluster), ",\n  latency = latency.step ", literal(s.latency), ",\n",
     s.slo and "  slo = " .. literal(s.slo) .. ",\n" or "", s.fair and "  fair = " .. literal(s.fair) .. ",\n" or "",
     "  columns = { 'program_mean_s', 'late_tokens', 'replica_s', 'lost_s' },\n",
@@ -657,9 +675,10 @@ local function compare_measures(row, measures, equal)
 end
 
 local function simulate(s, p, folder)
-  local l, c = s.latency, s.cluster
+  local l, c, requests = s.latency, s.cluster, csv.read(folder .. "/requests.csv")
+  for _, r in ipairs(requests) do r.prefix = s.requests[r.line].prefix end
   return steps.run{
-    policy = simulator.load_text(p.source), requests = csv.read(folder .. "/requests.csv"),
+    policy = simulator.load_text(p.source), requests = requests, prefix_unit = s.prefix_unit,
     latency = steps.law(l.base, l.per_token, l.per_context, l.per_request, l.host), kinds = replicas_of(s),
     several = c.groups ~= nil, failures = s.failures, links = c.link and { c.link },
     group = c.experts and c.experts.parallel, blocks = c.kv_blocks,

@@ -28,6 +28,11 @@ function lifecycle.open(w)
     if time > sim.now then replica.up_at = time else rise(replica) end
   end
 
+  -- Those that step together come, go and fail together.
+  local function each_rank(replica, call)
+    for _, rank in ipairs(w.ranks_of(replica)) do call(rank) end
+  end
+
   -- --- going -----------------------------------------------------------------------------------------------------------
 
   -- What waits in its own queue goes to another, but for who can go on nowhere else.
@@ -45,36 +50,47 @@ function lifecycle.open(w)
   end
 
   local function go_off(replica)
+    w.moves.leave_alone(replica)
     replica.state, replica.up_at, replica.deliberate = "off", nil, nil
     empty_queue(replica)
     tell(replica, "off")
   end
 
   local function may_go(replica)
-    return replica.running == 0 and not replica.run and w.moves.aside(replica) == 0 and not replica.building
+    local empty = true
+    each_rank(replica, function(rank)
+      if rank.running > 0 or rank.run or w.moves.aside(rank) > 0 or rank.building then empty = false end
+    end)
+    return empty
   end
 
   function life.drain(replica, to)
-    local served = serves(replica)
-    replica.drain_to = to or sim.queue
-    if served then replica.state = "draining" end
-    tell(replica, "draining", empty_queue(replica))
-    if not served or may_go(replica) then go_off(replica) end
+    each_rank(replica, function(rank)
+      rank.drain_to, rank.served = to or sim.queue, serves(rank)
+      if rank.served then rank.state = "draining" end
+      tell(rank, "draining", empty_queue(rank))
+    end)
+    if not replica.served or may_go(replica) then each_rank(replica, go_off) end
   end
 
   function life.undrain(replica)
-    replica.state = "up"
-    tell(replica, "up")
+    each_rank(replica, function(rank)
+      rank.state = "up"
+      tell(rank, "up")
+    end)
   end
 
   function life.remove(replica)
-    replica.state, replica.up_at = "off", nil
-    tell(replica, "off")
+    each_rank(replica, function(rank)
+      w.moves.leave_alone(rank)
+      rank.state, rank.up_at = "off", nil
+      tell(rank, "off")
+    end)
   end
 
   function life.follow_up()
     for _, replica in ipairs(sim.replicas) do
-      if replica.state == "draining" and may_go(replica) then go_off(replica) end
+      if replica.state == "draining" and may_go(replica) then each_rank(replica, go_off) end
     end
   end
 
@@ -88,16 +104,20 @@ function lifecycle.open(w)
         if replica.state ~= "off" then there = there + 1 end
       end
     end
-    if there >= (first.kind.most or math.huge) then return nil, "limit" end
-    local replica = w.new_replica(id, first.kind)
-    for _, name in ipairs{ "max_requests", "token_budget", "chunked", "reserve", "watermark" } do
-      replica[name] = first[name]
+    if there + w.ranks > (first.kind.most or math.huge) then return nil, "limit" end
+    for next_id = id, id + w.ranks - 1 do
+      local replica = w.new_replica(next_id, first.kind)
+      for _, name in ipairs{ "max_requests", "token_budget", "chunked", "reserve", "watermark" } do
+        replica[name] = first[name]
+      end
+      if first.queue.order then self.queue(self.queue, { by = first.queue.order, of = replica }) end
+      replica.state, self.replicas[next_id] = "starting", replica
+      w.general_news()
     end
-    if first.queue.order then self.queue(self.queue, { by = first.queue.order, of = replica }) end
-    replica.state, self.replicas[id] = "starting", replica
-    w.general_news()
-    rise_at(replica, self.now + (options.delay or first.kind.start_delay or 0))
-    return replica
+    each_rank(self.replicas[id], function(rank)
+      rise_at(rank, self.now + (options.delay or first.kind.start_delay or 0))
+    end)
+    return self.replicas[id]
   end
 
   -- --- failures --------------------------------------------------------------------------------------------------------
@@ -137,14 +157,10 @@ function lifecycle.open(w)
   end
 
   -- The step under way never was, and all that the memory held is gone.
-  function life.fail(replica, repair)
+  local function go_down(replica, repair)
     local run, line = replica.run, replica.line
-    local ends = run and not replica.boundary and run.step_end == sim.now
-    if ends or line and line.leaves(sim.now) then -- steps that end at this instant count
-      replica.fails = { repair = repair }
-      return
-    end
     w.moves.lose_migrations(replica)
+    w.moves.leave_alone(replica)
     local lost, drained = find_lost(replica), replica.state == "draining"
     if run then
       w.account(replica, function() end)
@@ -153,7 +169,7 @@ function lifecycle.open(w)
     local spent = line and line.cut(sim.now) or 0
     if sim.now >= w.window.start then w.total.lost = w.total.lost + spent end
     replica.under_way = run and not replica.boundary and run.step_start or nil
-    replica.run, replica.boundary, replica.swap_s, replica.last_end = nil, false, 0, nil
+    replica.run, replica.held, replica.boundary, replica.swap_s, replica.last_end = nil, nil, false, 0, nil
     for i = #lost, 1, -1 do lose(lost[i], replica) end
     replica.span = nil
     replica.pool.clear()
@@ -163,6 +179,18 @@ function lifecycle.open(w)
     tell(replica, "down", lost)
     if drained then return go_off(replica) end
     if repair then rise_at(replica, sim.now + repair) end
+  end
+
+  function life.fail(replica, repair)
+    local ends = replica.line and replica.line.leaves(sim.now)
+    each_rank(replica, function(rank)
+      ends = ends or rank.run and not rank.boundary and rank.run.step_end == sim.now
+    end)
+    if ends then -- steps that end at this instant count
+      replica.fails = { repair = repair }
+      return
+    end
+    each_rank(replica, function(rank) go_down(rank, repair) end)
   end
 
   -- By number: each is up again, then fails. (Failures to come do not keep a run alive.)

@@ -145,4 +145,25 @@ do
   case("too late", "autoscale", params, grown .. "0.040", three, { { 0, 20, 147 }, { 20, 41, 158 }, { 41, 63, 63 } })
 end
 
+-- Units of a prefix of 2 tokens, blocks of 4: the block that ends in a unit is that unit's. Of 9 tokens 8 are found.
+do
+  local ids, blocks = '"[1, 2, 3, 4, 5]"', "kv_block = 4, kv_blocks = 100"
+  case("units shorter than a block", "fcfs", "", blocks, { { 0, 9, 1, ids }, { 100, 9, 1, ids } },
+    { { 0, 19, 19 }, { 100, 111, 111 } }, "prefix")
+
+  -- In chunks of 4, between which it is set aside: all that it computes is there for the next one, as if it had run on.
+  for _, how in ipairs{ "pause", "swap" } do
+    by_hand.write("aside.lua", ([[
+local Aside = {}
+function Aside:schedule(replica, step)
+  for req in replica:each_running() do step:preempt(req, "%s") end
+  step:admit(self.sim.queue, 1)
+end
+return Aside]]):format(how))
+    local rows = by_hand.run("./aside.lua", "", blocks .. ", token_budget = 4, swap = { tokens = 100, seconds_per_token = 0 }",
+      by_hand.trace({ { 0, 9, 1, ids }, { 100, 9, 1, ids } }, "prefix"), "", nil, "aside")
+    tap.equal(rows[0].end_s .. " " .. rows[1].end_s, "0.039 0.111", "a prompt computed between two " .. how .. "s is cached")
+  end
+end
+
 by_hand.done()

@@ -13,6 +13,7 @@ local answers = require "answers"
 local stages = require "stages"
 local transfers = require "transfers"
 local lifecycle = require "lifecycle"
+local memory = require "memory"
 local why = require "why"
 local steps = {}
 
@@ -35,55 +36,6 @@ function steps.law(base, per_token, per_context, per_request, host)
     return duration, first
   end
   return law
-end
-
--- --- KV memory: a list of free blocks, head first; a block knows whose tokens it holds -------------------------------------
-
-local function new_pool(total, size, keep)
-  local pool = { free = {}, total = total, size = size, used = 0 }
-  function pool.clear()
-    pool.free, pool.used = {}, 0
-    for i = 1, total < math.huge and total or 0 do pool.free[i] = {} end
-  end
-  pool.clear()
-  function pool.count() return total < math.huge and #pool.free or math.huge end
-  function pool.blocks(tokens) return math.ceil(tokens / size) end
-  -- Where in the list block `index` (from 1) of the owner is.
-  local function place_of(owner, index)
-    for at, block in ipairs(pool.free) do if block.owner == owner and block.index == index then return at end end
-  end
-  -- How many leading blocks of a request are still there: whole ones, and not that of the last known token.
-  function pool.find(record, known)
-    local found = 0
-    while (found + 1) * size <= known - 1 and place_of(record.id, found + 1) do found = found + 1 end
-    return found
-  end
-  function pool.reuse(record, count)
-    for index = 1, count do table.insert(record.blocks, table.remove(pool.free, place_of(record.id, index))) end
-    pool.used = pool.used + count
-  end
-  function pool.forget(record)
-    for _, block in ipairs(pool.free) do if block.owner == record.id then block.owner = nil end end
-  end
-  function pool.take(record, count)
-    pool.used = pool.used + count
-    for _ = 1, count do
-      local block = total < math.huge and table.remove(pool.free, 1) or {}
-      block.owner, block.index = nil, nil
-      table.insert(record.blocks, block)
-    end
-  end
-  -- All blocks of a request, the last one first. Those that it has filled keep their content if it will come back.
-  function pool.release(record, comes_back)
-    pool.used = pool.used - #record.blocks
-    for index = #record.blocks, 1, -1 do
-      local block = table.remove(record.blocks)
-      local named = keep and comes_back and index * size <= record.computed
-      block.owner, block.index = named and record.id or nil, named and index or nil
-      table.insert(pool.free, block)
-    end
-  end
-  return pool
 end
 
 -- --- the run -------------------------------------------------------------------------------------------------------------
@@ -124,6 +76,13 @@ function steps.run(options)
     record.state = "gone"
     count_requests()
     changed = true
+  end
+
+  -- The ranks of a replica's group, itself among them.
+  local function ranks_of(replica)
+    local list, first = {}, replica.id - (replica.id - 1) % (options.group or 1)
+    for id = first, first + (options.group or 1) - 1 do table.insert(list, sim.replicas[id]) end
+    return list
   end
 
   -- --- requests --------------------------------------------------------------------------------------------------------
@@ -419,9 +378,9 @@ function steps.run(options)
     if step.left() <= 0 then return false, "tokens" end
     local aside = record.state == "paused" or record.state == "handoff"
     if record.state == "moving" or aside and record.home ~= replica then return false, "elsewhere" end
-    local found, computed = 0, record.computed
+    local found, shared, computed = 0, 0, record.computed
     if record.state == "waiting" then
-      found = pool.find(record, known(record))
+      found, shared = pool.find(record, known(record))
       computed = found * pool.size
     end
     local todo = known(record) - computed
@@ -435,7 +394,7 @@ function steps.run(options)
       local _
       _, _, spare = reserve_of(replica, record, takes)
     end
-    local has = #record.blocks -- found blocks are in the free list, so they are not deducted
+    local has = #record.blocks + pool.in_use(record, found, shared) -- those found in the free list are taken from there
     if asks > has and asks - has + spare > pool.count() then return false, "memory" end
     if not runs then
       if record.state == "swapped" then
@@ -449,11 +408,12 @@ function steps.run(options)
       record.fresh = not record.start -- not served before this step
       record.start, record.replica = record.start or sim.now, replica.id
       changed = true
-      pool.reuse(record, found)
+      pool.reuse(record, found, shared)
       for _, other in ipairs(sim.replicas) do other.pool.forget(record) end -- what it left elsewhere, or did not find
       count_requests()
     end
     pool.take(record, math.max(0, takes - #record.blocks))
+    pool.store(record, computed + chunk)
     add_row(step, record, chunk)
     return true
   end
@@ -662,13 +622,6 @@ function steps.run(options)
     end
     run.step_start, run.step_end = sim.now, sim.now + duration + replica.swap_s
     replica.swap_s, replica.cost_s = 0, 0
-  end
-
-  -- The ranks of a replica's group, itself among them.
-  local function ranks_of(replica)
-    local list, first = {}, replica.id - (replica.id - 1) % (options.group or 1)
-    for id = first, first + (options.group or 1) - 1 do table.insert(list, sim.replicas[id]) end
-    return list
   end
 
   -- Is none of them within a step?
@@ -892,7 +845,8 @@ function steps.run(options)
 
   local world = { sim = sim, policy = policy, alive = alive, record_of = record_of, total = total, window = window,
                   links = options.links, failures = options.failures, unqueue = unqueue, put_back = put_back,
-                  least_of_role = least_of_role, general_news = general_news, count_requests = count_requests }
+                  least_of_role = least_of_role, ranks_of = ranks_of, ranks = options.group or 1, general_news = general_news,
+                  count_requests = count_requests }
   function world.touch() changed = true end
   function world.notify(event) if policy.signal then table.insert(notices, event) end end
   function world.free_host(tokens) host_used = host_used - tokens end
@@ -908,6 +862,7 @@ function steps.run(options)
       total.ends = total.ends + (run.used_at_start + replica.kv.used) / 2 * promises.part(window, run.from, sim.now)
     end
     change()
+    if sim.now >= window.start then total.peak = math.max(total.peak, replica.kv.used / replica.kv.capacity) end
     if run then run.used_at_start, run.from = replica.kv.used, sim.now end
   end
   -- It runs no more, and waits in no queue with its memory kept.
@@ -935,6 +890,7 @@ function steps.run(options)
       while #list > 0 do
         local event = table.remove(list, 1)
         local record = event.request and record_of[event.request]
+        if event.kind == "copied" and record and record.state == "gone" then event.request, record = nil, nil end
         if not record or record.state ~= "gone" then
           for i = #(event.requests or {}), 1, -1 do
             if record_of[event.requests[i]].state == "gone" then table.remove(event.requests, i) end
@@ -1056,8 +1012,10 @@ function steps.run(options)
 
   local function new_replica(id, kind)
     kind = kind or setmetatable(options.kinds and options.kinds[id] or {}, { __index = options })
-    local pool = new_pool(kind.blocks or math.huge, kind.block or 16, options.prefix_cache ~= false)
+    local keep, unit = options.prefix_cache ~= false, options.prefix_unit or 1
+    local pool = memory.new(kind.blocks or math.huge, kind.block or 16, keep, unit)
     local replica = { id = id, role = kind.role or "both", state = "up", kind = kind, pool = pool, seen = -1, told = 0,
+                      ranks = options.group or 1,
                       swap_s = 0, cost_s = 0, boundary = false, ended = true,
                       chunked = true, reserve = options.reserve or "chunk", watermark = kind.watermark or 0,
                       max_requests = kind.max_requests or math.huge, token_budget = kind.token_budget or math.huge,
@@ -1074,7 +1032,7 @@ function steps.run(options)
     end
     function replica:cached(req)
       local record = record_of[req]
-      return record.state == "waiting" and pool.find(record, known(record)) * pool.size or 0
+      return record.state == "waiting" and (pool.find(record, known(record))) * pool.size or 0
     end
     replica.drain, replica.undrain, replica.remove, replica.fail = life.drain, life.undrain, life.remove, life.fail
     function replica:each_running()

@@ -4,6 +4,7 @@
 --   local moves = transfers.open(world)    world: what steps.lua shares with it
 --   moves.next(): time of the next arrival, or nil;  moves.arrive(): all that arrives now
 --   moves.hand_over(list), moves.send_on(): requests of replicas that only prefill
+--   moves.leave_alone(replica): what is copied to or from one that goes is given up
 
 local through = require "fluid"
 local transfers = {}
@@ -73,7 +74,7 @@ function transfers.open(w)
 
   local function close(transfer)
     for i, other in ipairs(open) do if other == transfer then table.remove(open, i) break end end
-    transfer.record.transfer = nil
+    if transfer.kind ~= "copy" then transfer.record.transfer = nil end
   end
 
   -- --- room ------------------------------------------------------------------------------------------------------------
@@ -163,7 +164,7 @@ function transfers.open(w)
     close(transfer)
     w.account(to, function() to.pool.release(transfer.hold, false) end)
     w.change_one(to)
-    if record.state == "moving" then record.state = transfer.before end
+    if record.state == "moving" and transfer.kind ~= "copy" then record.state = transfer.before end
     w.touch()
   end
 
@@ -172,6 +173,58 @@ function transfers.open(w)
     assert(self)
     if transfer then abort(transfer) end
     return transfer ~= nil
+  end
+
+  -- --- copies ----------------------------------------------------------------------------------------------------------
+
+  -- Of a request that waits: what is known of it, and what names its prompt. It may be gone when they arrive.
+  function sim:copy(req, from, to)
+    local record = w.record_of[req]
+    assert(self and record.state == "waiting", "it does not wait with nothing in memory")
+    local known = record.prompt + record.emitted
+    local tokens = from.pool.find(record, known, true) * from.pool.size
+    local there = to.pool.find(record, known) * to.pool.size
+    local why = refused_by(to) or tokens <= there and "cached"
+    if why then return false, why end
+    local need = to.pool.blocks(tokens) - there / to.pool.size
+    if not fits(to, need, moves.aside(to)) then return false, "memory" end
+    begun = begun + 1
+    local transfer = { number = begun, kind = "copy", record = record, from = from, to = to, begun = sim.now, tokens = 0,
+                       link = link_between(from, to), hold = { blocks = {}, computed = 0 }, known = tokens, there = there }
+    assert(transfer.link, "no link between these replicas")
+    table.insert(open, transfer)
+    w.account(to, function() to.pool.take(transfer.hold, need) end)
+    depart(transfer, tokens - there)
+    return true
+  end
+
+  -- As if the request had been computed there.
+  local function store_copy(transfer)
+    local pool, record = transfer.to.pool, transfer.record
+    local like = { id = record.id, prompt = record.prompt, output = record.output, prefix = record.prefix, blocks = {},
+                   computed = transfer.known }
+    local found, shared = pool.find(like, transfer.known + 1, true)
+    pool.reuse(like, found, shared)
+    for _, block in ipairs(transfer.hold.blocks) do table.insert(like.blocks, block) end
+    -- Behind what has been lost since, it is of no use.
+    pool.store(like, found * pool.size < transfer.there and found * pool.size or transfer.known)
+    pool.release(like, false)
+  end
+
+  local function come_copied(transfer)
+    leave_wire(transfer)
+    close(transfer)
+    w.account(transfer.to, function() store_copy(transfer) end)
+    w.change_one(transfer.to)
+    local record = transfer.record
+    w.notify{ kind = "copied", request = record.state ~= "gone" and record.req or nil, from = transfer.from, to = transfer.to,
+              seconds = sim.now - transfer.begun }
+  end
+
+  function moves.leave_alone(replica)
+    for _, transfer in ipairs{ (table.unpack or unpack)(open) } do -- luacheck: ignore (5.1)
+      if transfer.kind == "copy" and (transfer.from == replica or transfer.to == replica) then abort(transfer) end
+    end
   end
 
   -- What is given up when the request leaves, is preempted or loses its replica. leaves: it is told at once.
@@ -189,7 +242,7 @@ function transfers.open(w)
 
   function moves.lose_migrations(failed)
     for _, transfer in ipairs{ (table.unpack or unpack)(open) } do -- luacheck: ignore (5.1)
-      if transfer.kind ~= "send" and (transfer.from == failed or transfer.to == failed) then
+      if (transfer.kind == "live" or transfer.kind == "stay") and (transfer.from == failed or transfer.to == failed) then
         moves.give_up(transfer.record, "down")
       end
     end
@@ -274,6 +327,7 @@ function transfers.open(w)
     for _, transfer in ipairs(open) do
       if time_of(transfer) == sim.now then
         local record, to = transfer.record, transfer.to
+        if transfer.kind == "copy" then return come_copied(transfer) end
         transfer.passenger.on, transfer.passenger = false, nil
         if transfer.kind ~= "send" then
           if not next_stage(transfer) then moves.give_up(record, "memory") end
@@ -281,8 +335,8 @@ function transfers.open(w)
         end
         close(transfer)
         leave_source(transfer)
-        w.account(to, function() end)
         record.blocks, record.home, record.replica, record.state = transfer.hold.blocks, to, to.id, "paused"
+        w.account(to, function() to.pool.store(record, record.computed) end)
         w.touch()
         return come(record, transfer.from, to, transfer.queue, transfer.place, transfer.begun)
       end

@@ -21,6 +21,32 @@ function P:any(state)
 end
 ]]
 
+  -- Those that step together come and go together.
+  local COMING = [[
+function P:stands_empty(replica)
+  local first = replica.id - (replica.id - 1) % replica.ranks
+  for id = first, first + replica.ranks - 1 do
+    if self.sim.replicas[id].waiting > 0 then return false end
+  end
+  return true
+end
+function P:come(replica)
+  local other, what = self:any(), self:draw(6)
+  local _, up = self:any("up")
+  if what == 0 and #self.sim.replicas < 7 then
+    self.sim:observe("added", (self.sim:add{ group = other.group, delay = self:draw(3) / 64 } or { id = 0 }).id)
+  elseif what < 3 and (other.state == "up" or other.state == "draining") then
+    other:fail((1 + self:draw(5)) / 64)
+  elseif what == 3 and other.state == "draining" then
+    other:undrain()
+  elseif what == 4 and other.state == "up" and up > other.ranks then
+    other:drain()
+  elseif other.state == "starting" and self:stands_empty(other) and up > 0 then
+    other:remove()
+  end
+end
+]]
+
   -- Routes said once, some for a while only; who has memory where it decodes stands in front.
   policies.roads = { make = function()
     local rules = { "load", "running", "waiting" }
@@ -78,10 +104,48 @@ function P:schedule(replica, step)
 end
 ]] .. hook .. "\nreturn P" end }
 
+  -- Each goes to another replica than the last one, and what is cached of its prompt anywhere is copied there.
+  policies.copies = { make = function()
+    return DRAWS:format(whole(1, 2147483646)) .. ([[
+function P:arrive(req)
+  local sim, best, most = self.sim, nil, 0
+  for _, replica in ipairs(sim.replicas) do
+    local cached = replica:cached(req)
+    if cached > most then best, most = replica, cached end
+  end
+  local to = %s
+  if best then
+    local copied, why = sim:copy(req, best, to)
+    sim:observe("copy", copied and 1 or why == "memory" and 2 or why == "cached" and 3 or 4)
+  end
+  if to.state == "off" then to = sim end
+  to.queue:push(req)
+end
+function P:schedule(replica, step)
+  step:carry()
+  step:admit(replica.queue)
+  step:admit(self.sim.queue)
+end
+function P:stepped(replica, step)
+  local up, many = self:any("up")
+  if self:draw(%d) > 0 or not up then return end
+  if self:draw(2) == 0 then up:fail((1 + self:draw(5)) / 64) elseif many > 1 then up:drain() end
+end
+function P:signal(event)
+  self.sim:observe(event.kind, event.request and event.request.id or -1)
+  if event.seconds then self.sim:observe("seconds", event.seconds) end
+  if event.kind == "copied" then self.sim:observe("from", event.from.id + 10 * event.to.id) end
+  if event.kind == "copied" and event.request and event.request:phase() == "waiting" then
+    self.sim:observe("there", event.to:cached(event.request))
+  end
+end
+return P]]):format(pick{ 'self:any("up") or self:any()', "self:any()" }, pick{ 10, 50, 1000 })
+  end }
+
   -- Anything to anywhere.
   policies.wandering = { make = function()
     local moving, coming = pick{ 2, 4, 9 }, pick{ 0, 0, 8, 20 }
-    return DRAWS:format(whole(1, 2147483646)) .. ([[
+    return DRAWS:format(whole(1, 2147483646)) .. [[
 function P:arrive(req)
   self.all[#self.all + 1] = req
   local to = self:draw(4) > 0 and self:any("up")
@@ -108,7 +172,10 @@ end
 function P:move(replica)
   local sim, req = self.sim, #self.all > 0 and self.all[1 + self:draw(#self.all)]
   local phase = req and req:phase()
-  if phase == "paused" or phase == "swapped" or phase == "handoff" then
+  if phase == "waiting" then
+    local copied, why = sim:copy(req, self:any(), self:any())
+    sim:observe("copied", copied and 1 or why == "memory" and 2 or why == "cached" and 3 or 4)
+  elseif phase == "paused" or phase == "swapped" or phase == "handoff" then
     local sent, why = sim:send(req, self:any(), self:draw(2) == 0 and { place = "front", layers = 4 } or nil)
     sim:observe("sent", sent and 1 or why == "memory" and 2 or 3)
   elseif phase == "moving" and self:draw(4) == 0 then
@@ -132,21 +199,7 @@ function P:move(replica)
     end
   end
 end
-function P:come(replica)
-  local other, what = self:any(), self:draw(6)
-  local _, up = self:any("up")
-  if what == 0 and #self.sim.replicas < 7 then
-    self.sim:observe("added", (self.sim:add{ group = other.group, delay = self:draw(3) / 64 } or { id = 0 }).id)
-  elseif what < 3 and (other.state == "up" or other.state == "draining") then
-    other:fail((1 + self:draw(5)) / 64)
-  elseif what == 3 and other.state == "draining" then
-    other:undrain()
-  elseif what == 4 and other.state == "up" and up > 1 then
-    other:drain()
-  elseif other.state == "starting" and other.waiting == 0 and up > 0 then
-    other:remove()
-  end
-end
+]] .. COMING .. ([[
 function P:stepped(replica, step)
   if self:draw(%d) == 0 then self:move(replica) end
   if %s then self:come(replica) end
@@ -163,6 +216,27 @@ function P:finish(req)
   for i, other in ipairs(self.all) do if other == req then table.remove(self.all, i) break end end
 end
 return P]]):format(moving, coming > 0 and chance(0.8) and ("self:draw(%d) == 0"):format(coming) or "false") end }
+
+  -- Nothing moves, but replicas come and go; also those that step together.
+  policies.comings = { make = function()
+    return DRAWS:format(whole(1, 2147483646)) .. COMING .. ([[
+function P:arrive(req)
+  local to = self:draw(4) > 0 and self:any("up")
+  if to then to.queue:push(req) else self.sim.queue:push(req) end
+end
+function P:schedule(replica, step)
+  step:carry()
+  step:admit(replica.queue)
+  step:admit(self.sim.queue)
+end
+function P:stepped(replica, step)
+  if self:draw(%d) == 0 then self:come(replica) end
+end
+function P:signal(event)
+  self.sim:observe(event.kind, event.replica and event.replica.id or 0)
+  for _, req in ipairs(event.requests or {}) do self.sim:observe("of", req.id + 100 * req:failures()) end
+end
+return P]]):format(pick{ 5, 20, 60 }) end }
 
   return policies
 end

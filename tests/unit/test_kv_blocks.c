@@ -161,6 +161,33 @@ static void test_units(void **state) {
     mb_kv_blocks_deinit(&pool);
 }
 
+// Units shorter than a block: whoever has the unit that a block ends in has all before it.
+static void test_short_units(void **state) {
+    (void)state;
+    const uint64_t ids[] = {21, 22, 23, 24}, others[] = {21, 22, 33, 34}; // to tokens 3, 6, 9 and 10
+    const mb_kv_names names = {.ids = ids, .count = 4, .unit_tokens = 3, .prompt_tokens = 10};
+    const mb_kv_names like = {.ids = others, .count = 4, .unit_tokens = 3, .prompt_tokens = 10};
+    mb_kv_blocks pool;
+    assert_true(mb_kv_blocks_init(&pool, 6, 4, true));
+    mb_kv_hold a = empty_hold(), b = empty_hold();
+    assert_true(mb_kv_blocks_grow(&pool, &a, 3));
+    assert_true(mb_kv_blocks_share(&pool, &a, &names, 5));
+    assert_hold(&a, 3, 0, 0);
+    assert_true(mb_kv_blocks_share(&pool, &a, &names, 10)); // tokens 1 to 4 and 5 to 8 are blocks
+    assert_hold(&a, 1, 2, 3);
+    assert_int_equal(matched(&pool, &b, &names, 10), 2);
+    assert_int_equal(matched(&pool, &b, &names, 8), 1);
+    assert_int_equal(matched(&pool, &b, &like, 10), 1); // the second block ends in 23, or 33
+    compute(&pool, &b, &like, 10);
+    assert_hold(&b, 1, 2, 3);
+    assert_int_equal(pool.free, 1); // of 3 + 3 blocks one is both's
+    assert_true(mb_kv_blocks_release(&pool, &a, &names, 10, MB_KV_FORGET));
+    assert_int_equal(pool.free, 3);
+    assert_true(mb_kv_blocks_release(&pool, &b, &like, 10, MB_KV_FORGET));
+    assert_int_equal(pool.free, 6);
+    mb_kv_blocks_deinit(&pool);
+}
+
 // Two requests compute the same prompt at once: the second one's copy goes back.
 static void test_copies(void **state) {
     (void)state;
@@ -334,11 +361,17 @@ static void test_many_names(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_grow_and_release), cmocka_unit_test(test_preempted),
-        cmocka_unit_test(test_lost_entirely),    cmocka_unit_test(test_units),
-        cmocka_unit_test(test_copies),           cmocka_unit_test(test_preempted_with_units),
-        cmocka_unit_test(test_session),          cmocka_unit_test(test_forgetful),
-        cmocka_unit_test(test_unlimited),        cmocka_unit_test(test_many_names),
+        cmocka_unit_test(test_grow_and_release),
+        cmocka_unit_test(test_preempted),
+        cmocka_unit_test(test_lost_entirely),
+        cmocka_unit_test(test_units),
+        cmocka_unit_test(test_short_units),
+        cmocka_unit_test(test_copies),
+        cmocka_unit_test(test_preempted_with_units),
+        cmocka_unit_test(test_session),
+        cmocka_unit_test(test_forgetful),
+        cmocka_unit_test(test_unlimited),
+        cmocka_unit_test(test_many_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
