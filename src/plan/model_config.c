@@ -118,16 +118,8 @@ static void read_per_layer(mb_reader *r, mb_model_config *m) {
 }
 
 static void read_intermediate(mb_reader *r, mb_model_config *m) {
-    const json_t *list = mb_reader_get(r, "intermediate_size"); // Gemma 3n has a list, one a layer
-    if (json_is_array(list)) {
-        for (size_t i = 1; i < json_array_size(list); i++)
-            if (!json_equal(json_array_get(list, i), json_array_get(list, 0)))
-                mb_reader_complain(r, "intermediate_size", list, "the same width in every layer");
-        m->intermediate = (uint32_t)fmin(1e9, fmax(1, json_number_value(json_array_get(list, 0))));
-    } else {
-        m->intermediate = MB_WHOLE(r, 1, "block_ff_dim", "intermediate_size_mlp", "intermediate_size",
-                                   "ffn_hidden_size", "ffn_dim", "n_inner");
-    }
+    m->intermediate = MB_WHOLE(r, 1, "block_ff_dim", "intermediate_size_mlp", "intermediate_size",
+                               "ffn_hidden_size", "ffn_dim", "n_inner");
     const uint32_t alone = MB_WHOLE(r, 0, "shared_intermediate_size"); // Granite 4 without experts
     if (alone && has(r, MB_MAMBA2) && MB_WHOLE(r, 0, "num_local_experts") < 2) m->intermediate = alone;
     if (!m->intermediate) m->intermediate = r->family->intermediate;

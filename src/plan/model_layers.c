@@ -161,7 +161,11 @@ static uint32_t window_period(mb_reader *r) {
 
 static void windows(mb_reader *r, const mb_model_config *m, kind *kinds) {
     const uint32_t traits = r->family->traits, pattern = window_period(r);
+    const char *order = mb_reader_text(r, "order_of_interleaved_layers"); // Command A
     uint32_t from = 0;
+    if (order && strcmp(order, "local_attn_first") != 0)
+        mb_reader_fail(r, "order_of_interleaved_layers is \"%.40s\"; only local_attn_first is understood",
+                       order);
     if (traits & MB_WINDOW_ASKED)
         from = mb_reader_get(r, "max_window_layers") ? MB_WHOLE(r, 0, "max_window_layers") : 28;
     for (uint32_t i = from; i < m->layers; i++) {
@@ -302,7 +306,7 @@ static bool has_experts(const mb_reader *r, const places *p, uint32_t i) {
 
 static places read_places(mb_reader *r) {
     places p = {.every = 1, .sparse_step = 1, .end = MOST_LAYERS, .interval = 1};
-    p.dense_first = MB_WHOLE(r, 0, "first_k_dense_replace", "num_dense_layers");
+    p.dense_first = MB_WHOLE(r, 0, "first_k_dense_replace", "num_dense_layers", "moe_layer_num_skipped");
     p.every = or_usual(MB_WHOLE(r, 1, "moe_layer_freq"), 1);
     p.sparse_step = or_usual(MB_WHOLE(r, 1, "decoder_sparse_step", "interleave_moe_layer_step"), 1);
     p.interval = or_usual(MB_WHOLE(r, 1, "moe_layer_interval"), 1);
@@ -375,6 +379,8 @@ static void place_attention(mb_reader *r, const mb_model_config *m, const kind *
     const bool both = strcmp(r->family->type, "falcon_h1") == 0; // attention and a state in every layer
     const uint32_t borrowed = said ? MB_WHOLE(r, 0, "num_kv_shared_layers") : has(r, MB_ALTUP) ? 15 : 0;
     bool any = false;
+    if (mb_reader_flag(r, "use_cla", false))
+        mb_reader_fail(r, "use_cla, layers that share keys and values (cla_share_factor), is not understood");
     if (borrowed >= m->layers && borrowed)
         mb_reader_fail(r, "num_kv_shared_layers is %u of %u layers; expected fewer", borrowed, m->layers);
     for (uint32_t i = 0; i < m->layers; i++) {

@@ -39,14 +39,26 @@ void mb_reader_fail(mb_reader *r, const char *format, ...) {
     r->status = mb_fail(r->error, MB_BAD_INPUT, "%s: %s", r->path, text);
 }
 
+// A list with one number a layer, if that is the same everywhere (Hunyuan, Gemma 3n); else the value.
+static const json_t *of_all_layers(const json_t *value) {
+    const json_t *first = json_array_get(value, 0);
+    for (size_t i = 1; i < json_array_size(value); i++)
+        if (!json_equal(json_array_get(value, i), first)) return value;
+    return first ? first : value;
+}
+
 uint32_t mb_reader_whole(mb_reader *r, const char *const *keys, uint32_t least) {
     for (; *keys; keys++) {
-        const json_t *value = mb_reader_get(r, *keys);
-        if (!value) continue;
+        const json_t *given = mb_reader_get(r, *keys);
+        if (!given) continue;
+        const json_t *value = of_all_layers(given);
         const double number = json_number_value(value);
         if (json_is_number(value) && number == floor(number) && number >= least && number <= MOST)
             return (uint32_t)number;
-        mb_reader_complain(r, *keys, value, least ? "a whole number from 1 on" : "a whole number from 0 on");
+        mb_reader_complain(r, *keys, given,
+                           json_is_array(given) ? "the same whole number in every layer"
+                           : least              ? "a whole number from 1 on"
+                                                : "a whole number from 0 on");
         return 0;
     }
     return 0;

@@ -113,6 +113,27 @@ static void counts(void **state) {
          "'num_key_value_heads': 40, 'intermediate_size': 6400, 'vocab_size': 73448, 'kv_lora_rank': 256, "
          "'q_lora_rank': 768, 'qk_rope_head_dim': 32, 'qk_nope_head_dim': 64, 'v_head_dim': 64}",
          4.074, 0, 62 * 2 * 40 * 96 * 2, 0},
+        // Falcon-H1-1.5B: attention and Mamba in every layer; 48 heads of 64 with a state of 256.
+        {"{'model_type': 'falcon_h1', 'hidden_size': 2048, 'intermediate_size': 4608, 'num_hidden_layers': "
+         "24, "
+         "'num_attention_heads': 8, 'num_key_value_heads': 2, 'head_dim': 128, 'vocab_size': 65537, "
+         "'mamba_d_ssm': 3072, 'mamba_n_heads': 48, 'mamba_d_head': 64, 'mamba_d_state': 256, "
+         "'mamba_n_groups': 1, 'mamba_d_conv': 4, 'tie_word_embeddings': false}",
+         1.555, 0, 24576, 24 * 2 * ((3072 + 512) * 3 + 3072 * 256)},
+        // Hunyuan-A13B: lists of the same number, one a layer; 13 billion are active.
+        {"{'model_type': 'hunyuan_v1_moe', 'hidden_size': 4096, 'intermediate_size': 3072, "
+         "'num_hidden_layers': 4, 'num_attention_heads': 32, 'num_key_value_heads': 8, 'attention_head_dim': "
+         "128, 'moe_intermediate_size': [3072, 3072, 3072, 3072], 'moe_topk': [8, 8, 8, 8], "
+         "'num_shared_expert': [1, 1, 1, 1], 'num_experts': 64, 'use_mixed_mlp_moe': true, 'use_qk_norm': "
+         "true, 'use_cla': false, 'cla_share_factor': 2, 'vocab_size': 128167, 'tie_word_embeddings': true}",
+         0.525 + 4 * 2.4968, 0.525 + 4 * 0.3822, 4 * 4096, 0}, // 80.4 and 12.8 with 32 layers
+        // GLM-4-9B-chat as ChatGLM has it: two KV heads.
+        {"{'model_type': 'chatglm', 'hidden_size': 4096, 'num_layers': 40, 'num_attention_heads': 32, "
+         "'multi_query_attention': true, 'multi_query_group_num': 2, 'kv_channels': 128, 'ffn_hidden_size': "
+         "13696, 'padded_vocab_size': 151552, 'vocab_size': 151552, 'seq_length': 131072, 'add_qkv_bias': "
+         "true, 'add_bias_linear': false, 'rmsnorm': true, 'apply_query_key_layer_scaling': true, "
+         "'original_rope': true, 'tie_word_embeddings': false}",
+         9.4, 0, 40960, 0},
         // EXAONE-4.0-32B names its windows by letters.
         {"{'model_type': 'exaone4', 'hidden_size': 5120, 'intermediate_size': 27392, 'num_attention_heads': "
          "40, "
@@ -300,6 +321,14 @@ static void refusals(void **state) {
                    "'attn_config': {'attn_type': 'grouped_query_attention'}}",
                    "attn_type \"grouped_query_attention\" without kv_n_heads");
     assert_refused("{" LLAMA ", 'conv_kernel': 4}", "conv_kernel is not understood");
+    assert_refused("{" LLAMA ", 'use_cla': true, 'cla_share_factor': 2}", "use_cla, layers that share keys");
+    assert_refused("{'model_type': 'hunyuan_v1_moe', 'num_hidden_layers': 2, 'hidden_size': 64, "
+                   "'num_attention_heads': 4, 'vocab_size': 9, 'num_experts': 8, 'moe_topk': [2, 4]}",
+                   "moe_topk is [2,4]; expected the same whole number in every layer");
+    assert_refused("{'model_type': 'cohere2', 'num_hidden_layers': 2, 'hidden_size': 64, "
+                   "'num_attention_heads': 4, 'vocab_size': 9, 'sliding_window': 8, "
+                   "'order_of_interleaved_layers': 'global_attn_first'}",
+                   "order_of_interleaved_layers is \"global_attn_first\"");
     assert_refused("{" LLAMA ", 'engram_layers': 4}", "the key engram_layers is not understood");
     assert_refused(
         "{'model_type': 'nemotron_h', 'num_hidden_layers': 2, 'hidden_size': 64, 'num_attention_heads': 4, "
