@@ -4,7 +4,9 @@
 #include "base/paths.h"
 #include "report/files.h"
 #include "report/format.h"
+#include "workload/workload.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,7 +15,7 @@ enum { SAMPLE = 5000 }; // rows that policies may look at before the run (policy
 
 // Which columns the requests need.
 typedef struct columns {
-    bool client, priority, service, prefix, session, empty, max_output, noise;
+    bool client, priority, service, prefix, session, empty, max_output, noise, class;
     uint32_t prefix_unit;
 } columns;
 
@@ -54,6 +56,10 @@ static void add_row(const saver *s, mb_strbuf *text, const mb_arrival *arrival, 
         mb_strbuf_add(text, ",");
         mb_add_csv(text, arrival->client < requests->client_count ? requests->clients[arrival->client] : "");
     }
+    if (s->has.class) {
+        mb_strbuf_add(text, ",");
+        mb_add_csv(text, mb_workload_class_name(&s->duel->experiment->workload, arrival->class_index));
+    }
     if (s->has.priority) mb_strbuf_printf(text, ",%d", arrival->priority);
     if (s->has.service) mb_strbuf_printf(text, ",%.17g", arrival->service_s);
     if (s->has.session && !arrival->program) mb_strbuf_add(text, ",");
@@ -71,6 +77,7 @@ static void add_trace(const saver *s, mb_strbuf *text) {
     const mb_trial *stretch = &s->found->stretch;
     mb_strbuf_add(text, "arrival_s,prompt,output,predicted");
     mb_strbuf_add(text, s->has.client ? ",client" : "");
+    mb_strbuf_add(text, s->has.class ? ",class" : "");
     mb_strbuf_add(text, s->has.priority ? ",priority" : "");
     mb_strbuf_add(text, s->has.service ? ",service_s" : "");
     mb_strbuf_add(text, s->has.session ? ",session" : "");
@@ -115,12 +122,56 @@ static void add_predictor(mb_strbuf *text, const mb_predictor *predictor) {
         mb_strbuf_add(text, "predict.column {},");
 }
 
+static bool same_slo(const mb_slo *a, const mb_slo *b) {
+    return a->ttft_s == b->ttft_s && a->tbt_s == b->tbt_s && a->gap_s == b->gap_s && a->e2e_s == b->e2e_s &&
+           a->of_late == b->of_late && (!a->of_late || a->late == b->late);
+}
+
+// What the scenario's own does not say already.
+static void add_promises(mb_strbuf *text, const mb_class *class, const mb_experiment *experiment) {
+    const struct {
+        const char *key;
+        double bound;
+    } bounds[] = {{"ttft", class->slo.ttft_s},
+                  {"tbt", class->slo.tbt_s},
+                  {"gap", class->slo.gap_s},
+                  {"e2e", class->slo.e2e_s},
+                  {"late", class->slo.of_late ? class->slo.late : INFINITY}};
+    if (!same_slo(&class->slo, &experiment->slo)) {
+        const char *before = " ";
+        mb_strbuf_add(text, ", slo = {");
+        for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) {
+            if (!isfinite(bounds[i].bound)) continue;
+            mb_strbuf_printf(text, "%s%s = %.17g", before, bounds[i].key, bounds[i].bound);
+            before = ", ";
+        }
+        mb_strbuf_add(text, *before == ',' ? " }" : "}");
+    }
+    if (class->reader.speed > 0)
+        mb_strbuf_printf(text, ", qoe = { speed = %.17g, ttft = %.17g }", class->reader.speed,
+                         class->reader.ttft_s);
+}
+
+// Priorities are the rows' own.
+static void add_classes(const saver *s, mb_strbuf *text) {
+    const mb_workload *workload = &s->duel->experiment->workload;
+    mb_strbuf_add(text, "\n    classes = {");
+    for (size_t i = 0; i < workload->class_count; i++) {
+        mb_strbuf_add(text, "\n      { name = ");
+        add_quoted(text, workload->classes[i].name);
+        add_promises(text, &workload->classes[i], s->duel->experiment);
+        mb_strbuf_add(text, " },");
+    }
+    mb_strbuf_add(text, "\n    },");
+}
+
 static void add_workload(const saver *s, mb_strbuf *text, const char *csv) {
     mb_strbuf_add(text, "  workload = trace.csv ");
     add_quoted(text, csv);
     mb_strbuf_add(text, " {\n    columns = { time = \"arrival_s\", prompt = \"prompt\", output = \"output\", "
                         "predicted = \"predicted\"");
     if (s->has.client) mb_strbuf_add(text, ", client = \"client\"");
+    if (s->has.class) mb_strbuf_add(text, ", class = \"class\"");
     if (s->has.priority) mb_strbuf_add(text, ", priority = \"priority\"");
     if (s->has.service) mb_strbuf_add(text, ", service = \"service_s\"");
     if (s->has.session) mb_strbuf_add(text, ", session = \"session\"");
@@ -132,6 +183,7 @@ static void add_workload(const saver *s, mb_strbuf *text, const char *csv) {
     if (s->has.prefix) mb_strbuf_printf(text, " prefix_unit = %u,", s->has.prefix_unit);
     if (s->has.empty) mb_strbuf_add(text, " keep_zero = true,");
     if (s->duel->experiment->workload.trace.grow) mb_strbuf_add(text, " context = \"grow\",");
+    if (s->has.class) add_classes(s, text);
     if (s->before_count)
         mb_strbuf_printf(text, "\n    skip_rows = %zu, -- what policies know of the lengths before they come",
                          s->before_count);
@@ -299,16 +351,6 @@ static mb_status check_names(const saver *s, const mb_scenario *scenario, const 
                    path, own);
 }
 
-static mb_status check_classes(const saver *s, mb_error *error) {
-    const mb_workload *workload = &s->duel->experiment->workload;
-    if (workload->class_count)
-        return mb_fail(
-            error, MB_BAD_INPUT,
-            "-o: the requests have classes with promises of their own, which it does not write down; "
-            "the chart does without -o");
-    return MB_OK;
-}
-
 // What the policies looked at: what came before the run's requests, else the first of them.
 static mb_status read_before(saver *s, mb_requests *before, mb_error *error) {
     const mb_experiment *experiment = s->duel->experiment;
@@ -338,11 +380,12 @@ mb_status mb_stretch_save(const mb_duel *duel, mb_scenario *scenario, const mb_f
     mb_requests before = {0};
     const char *slash = strrchr(path, '/');
     char *folder = mb_paths_folder(path);
-    mb_status status = folder ? check_classes(&s, error) : mb_fail_memory(error);
+    mb_status status = folder ? MB_OK : mb_fail_memory(error);
     if (status == MB_OK) status = check_names(&s, scenario, path, error);
     if (status == MB_OK) status = read_before(&s, &before, error);
     for (size_t i = 0; i < found->stretch.count; i++)
         look_at(&s.has, &duel->requests->arrivals[found->stretch.numbers[i]], duel->requests->clients);
+    s.has.class = duel->experiment->workload.class_count > 0;
     s.has.noise = duel->experiment->workload.predictor.kind == MB_PREDICT_REFINED;
     for (size_t i = 0; i < s.before_count; i++)
         s.has.empty = s.has.empty || !s.before[i].prompt_tokens || !s.before[i].output_tokens;

@@ -5,6 +5,7 @@
 #include "report/asked.h"
 #include "report/beside.h"
 #include "report/crowd.h"
+#include "report/failures.h"
 #include "report/format.h"
 #include "report/overload.h"
 #include "report/regret.h"
@@ -19,7 +20,6 @@
 // Below this share of waiting requests a policy has nothing to decide.
 #define HARDLY_WAITED 0.01
 #define HARDLY_BATCHED 1.02 // requests per batch
-enum { MAX_FAILURES = 5 };  // different messages of failed runs that are shown; the rest is counted
 
 // Takes the text over.
 static void add_note(mb_notes *notes, mb_note_kind kind, mb_strbuf *text) {
@@ -391,63 +391,21 @@ static void note_policies(mb_notes *notes, const mb_results *results) {
 
 // --- failures --------------------------------------------------------------------------------------------
 
-static const char *message_of(const mb_outcome *outcome) {
-    return outcome->error && outcome->error->message[0] ? outcome->error->message
-                                                        : "failed without a message";
-}
-
-static bool failed(const mb_outcome *outcome) {
-    return outcome->started && outcome->status != MB_OK;
-}
-
-static bool same_failure(const mb_outcome *a, const mb_outcome *b) {
-    return failed(b) && a->finished == b->finished && a->point == b->point && a->policy == b->policy &&
-           strcmp(message_of(a), message_of(b)) == 0;
-}
-
-static void note_failure(mb_notes *notes, const mb_results *results, const mb_outcome *outcome,
-                         size_t times) {
-    const mb_point *point = &mb_results_section(results)->points[outcome->point];
-    mb_strbuf text = {0};
-    mb_add_printable(&text, point->experiment.policies[outcome->policy].label);
-    if (point->label && *point->label) {
-        mb_strbuf_add(&text, " at ");
-        mb_add_printable(&text, point->label);
-    }
-    if (times > 1)
-        mb_strbuf_printf(&text, " failed with %zu of %u seeds", times, point->experiment.seeds);
-    else
-        mb_strbuf_printf(&text, " failed with seed %u", outcome->seed_index + 1);
-    mb_strbuf_add(&text, outcome->finished ? " in `done`, after the run, whose numbers stand: " : ": ");
-    mb_add_printable(&text, message_of(outcome));
-    add_note(notes, MB_NOTE_WARNING, &text);
-    if (!outcome->error || !outcome->error->traceback[0]) return;
-    mb_strbuf_add(&text, outcome->error->traceback);
-    add_note(notes, MB_NOTE_TRACE, &text);
-}
-
-// The runs of one policy at one point lie side by side, and mostly fail alike.
 static void note_failures(mb_notes *notes, const mb_results *results) {
-    size_t shown = 0, hidden = 0;
-    for (size_t i = 0; i < results->count; i++) {
-        const mb_outcome *outcome = &results->outcomes[i];
-        if (!failed(outcome)) continue;
-        bool known = false;
-        for (size_t j = i - outcome->seed_index; j < i && !known; j++)
-            known = same_failure(outcome, &results->outcomes[j]);
-        if (known) continue;
-        size_t times = 0;
-        const uint32_t seeds = mb_results_section(results)->points[outcome->point].experiment.seeds;
-        for (size_t j = i; j < i - outcome->seed_index + seeds; j++)
-            times += same_failure(outcome, &results->outcomes[j]);
-        if (shown++ < MAX_FAILURES)
-            note_failure(notes, results, outcome, times);
-        else
-            hidden += times;
+    mb_run_failures failures;
+    mb_run_failures_collect(results, &failures);
+    for (size_t i = 0; i < failures.count; i++) {
+        const mb_error *error = failures.items[i].first->error;
+        mb_strbuf text = {0};
+        mb_run_failure_describe(results, &failures.items[i], &text);
+        add_note(notes, MB_NOTE_WARNING, &text);
+        if (!error || !error->traceback[0]) continue;
+        mb_strbuf_add(&text, error->traceback);
+        add_note(notes, MB_NOTE_TRACE, &text);
     }
-    if (!hidden) return;
+    if (!failures.untold) return;
     mb_strbuf text = {0};
-    mb_strbuf_printf(&text, "%zu more runs failed", hidden);
+    mb_strbuf_printf(&text, "%zu more runs failed", failures.untold);
     add_note(notes, MB_NOTE_WARNING, &text);
 }
 

@@ -198,7 +198,16 @@ END
       s/s0$//' >calls.csv # and some belong to none
     sed 's/workload = .*/workload = trace.csv "calls.csv" { columns = { time = "t", prompt = "in", output = "out", session = "s" } },/
       /output = lengths/d; s/gpus = 2/gpus = 1, max_requests = 2/' steps.lua >calls.lua
-    for case in "bins.lua --set params.bins=3" "by_refined.lua -p trail -p fcfs" "by_bins.lua -p a_min -p fcfs" "calls.lua -p plas -p fcfs" "steps.lua -p sjf -p sarathi,chunk=64" "three.lua -p sjf -p ./mine.lua --seed 7 --set cluster.gpus=1"; do
+    cat >classes.lua <<'END'
+return scenario { by = "class", slo = { e2e = 20 }, policies = { "edf", "fcfs" },
+  workload = synthetic { arrivals = arrivals.poisson { rate = 6 }, limit = 200, clients = 3, classes = {
+    { name = ' a, "b"', share = 7, prompt = 300, output = lengths.exponential { mean = 100, max = 900 }, priority = 1,
+      slo = { ttft = 1, tbt = 0.03, e2e = 9, late = 0.1 }, qoe = { speed = 5, ttft = 1 } },
+    { name = "as all", share = 2, prompt = 100, output = 50 },
+    { name = "none", share = 1, prompt = lengths.uniform { low = 2000, high = 4000 }, output = 100, slo = {} } } },
+  latency = latency.step { base = 0.017, per_token = 90e-6, per_context = 100e-9 }, cluster = { gpus = 1, kv_blocks = 1000, max_requests = 2 } }
+END
+    for case in "classes.lua" "bins.lua --set params.bins=3" "by_refined.lua -p trail -p fcfs" "by_bins.lua -p a_min -p fcfs" "calls.lua -p plas -p fcfs" "steps.lua -p sjf -p sarathi,chunk=64" "three.lua -p sjf -p ./mine.lua --seed 7 --set cluster.gpus=1"; do
         # shellcheck disable=SC2086
         "$MBSAND" explain $case -o out/s.lua --format json >whole.json 2>err.txt
         [ ! -s err.txt ] || { cat err.txt; false; }

@@ -50,9 +50,14 @@ local function report(name, count)
   wrong = {}
 end
 
+-- Of one run, of several seeds, or of several points of a sweep.
+local function tells_of_failures(text)
+  return text:find("failed with seed", 1, true) or text:find(" failed in %d+ runs")
+end
+
 local function has_sentence(out, err)
   return ("\n" .. err):find("\nmbsand: ", 1, true) or ("\n" .. out):find("\nmbsand: ", 1, true)
-    or (err .. out):find("failed with seed", 1, true)
+    or tells_of_failures(err .. out)
 end
 
 -- Without a fault, seccomp's filter included.
@@ -67,7 +72,7 @@ local ROWS = { static_fifo = true, sarathi = true, vllm_v1 = true }
 
 -- Rows are those of the whole table, where it does not warn of runs that failed.
 local function no_other_rows(out, right)
-  if out:find("failed with seed", 1, true) then return true end
+  if tells_of_failures(out) then return true end
   for row in out:gmatch("[^\n]+") do
     if ROWS[row:match("^[%w_]+ ")] and not ("\n" .. right):find("\n" .. row .. "\n", 1, true) then return false end
   end

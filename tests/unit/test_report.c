@@ -103,13 +103,17 @@ static void make_sweep(fixture *f) {
     f->points[1].label = second_label;
 }
 
-static void make_failure(fixture *f) {
-    mb_outcome *outcome = at(f, 0, 1, 2);
+static void fail_run(fixture *f, size_t point, size_t policy, uint32_t seed, const char *message) {
+    mb_outcome *outcome = at(f, point, policy, seed);
     outcome->finished = false;
     outcome->status = MB_FAILED;
-    outcome->error = calloc(1, sizeof *outcome->error);
-    strcpy(outcome->error->message, "fifo.lua:3: boom");
-    strcpy(outcome->error->traceback, "stack traceback:\n\tfifo.lua:3: in schedule");
+    if (!outcome->error) outcome->error = calloc(1, sizeof *outcome->error);
+    strcpy(outcome->error->message, message);
+}
+
+static void make_failure(fixture *f) {
+    fail_run(f, 0, 1, 2, "fifo.lua:3: boom");
+    strcpy(at(f, 0, 1, 2)->error->traceback, "stack traceback:\n\tfifo.lua:3: in schedule");
 }
 
 // All that a writer writes; the caller frees it.
@@ -434,6 +438,38 @@ static void notes(void **state) {
     free(text);
 }
 
+static void one_sentence_for_many_runs(void **state) {
+    fixture *f = *state;
+    fail_run(f, 0, 1, 0, "a.lua:3: request 7 is gone [in schedule, t = 2 s]");
+    fail_run(f, 0, 1, 2, "a.lua:3: request 12 is gone [in arrive, t = 3.5 s]");
+    char *text = unwrapped(written(f, table));
+    expect(
+        text,
+        "failed with seeds 1 and 3 (2 of 3), the first: a.lua:3: request 7 is gone [in schedule, t = 2 s]");
+    expect_not(text, "request 12");
+    free(text);
+    fail_run(f, 0, 1, 1, "a.lua:13: request 7 is gone"); // of another line
+    text = unwrapped(written(f, table));
+    expect(text, "failed with seeds 1 and 3 (2 of 3), the first: a.lua:3: request 7");
+    expect(text, "failed with seed 2: a.lua:13: request 7 is gone");
+    free(text);
+    for (uint32_t seed = 0; seed < SEEDS; seed++)
+        fail_run(f, 0, 1, seed, "boom");
+    fail_run(f, 0, 0, 0, "boom"); // another policy
+    text = unwrapped(written(f, table));
+    expect(text, "fifo, \"plain\" failed with seeds 1 to 3 (all): boom");
+    expect(text, "multi_bin failed with seed 1: boom");
+    free(text);
+    make_sweep(f);
+    fail_run(f, 1, 1, 2, "boom");
+    text = unwrapped(written(f, table));
+    expect(text,
+           "failed in 4 runs, at 2 of 2 points, the first at cluster.gpus=1 params.bins=4 with seed 1: boom");
+    expect(text, "multi_bin at cluster.gpus=1 params.bins=4 failed with seed 1: boom");
+    expect_not(text, "more runs failed");
+    free(text);
+}
+
 static void cannot_tell(void **state) {
     fixture *f = *state;
     set(f, 0, "waited_fraction", 0.001, 0, 0);
@@ -736,6 +772,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(sweep, setup, teardown),
         cmocka_unit_test_setup_teardown(chosen_columns, setup, teardown),
         cmocka_unit_test_setup_teardown(notes, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_sentence_for_many_runs, setup, teardown),
         cmocka_unit_test_setup_teardown(cannot_tell, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_finished, setup, teardown),
         cmocka_unit_test_setup_teardown(csv_round_trip, setup, teardown),
