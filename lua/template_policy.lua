@@ -11,10 +11,14 @@ local Policy = { params = {
 function Policy:init()
 end
 
--- Called when a replica is free and something has changed: a request came, a batch ended, a timer fired.
--- Take requests from a queue while they fit in the KV memory.
+-- Called when something has changed for a replica: a request came, a step ended, a timer fired. The queue may be empty.
+-- Take requests from a queue while they fit in the KV memory. Here they are served as a whole, and nobody joins before all
+-- are done; for continuous batching, where requests come and go at every step, replace the three lines by
+--   if step:carry() == 0 then step:admit(self.sim.queue) end
 function Policy:schedule(replica, step)
+  if replica.running > 0 then return end
   step:admit(self.sim.queue, self.params.batch_size)
+  step:barrier()
 end
 
 -- Called when a batch has ended. `step` says what it was: duration (s), requests, prefill_tokens, decode_tokens, and

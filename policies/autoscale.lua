@@ -14,10 +14,8 @@ local Autoscale = router.new{
   group = "",                                  -- that of the replicas that are added; "": the only one
 }
 Autoscale.route = "load"
-local init = Autoscale.init
 
 function Autoscale:init()
-  init(self)
   self.ranks = self.sim.replicas[1].ranks      -- that come and go together
   self.wanted = {}                             -- what was wanted at each look of the last `hold` s
   self.sim:every(self.params.period, function() self:look() end)

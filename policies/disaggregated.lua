@@ -17,10 +17,8 @@ local Split = router.new{
   pending = 8192,                              -- tokens
   layers = 1,                                  -- in how many layers memory moves while the prompt is computed; 1: after that
 }
-local init = Split.init
 
 function Split:init()
-  init(self)
   local params = self.params
   if self.sets then
     error(("the engine %s keeps a list of what runs, and does not notice who comes or goes with its memory"):format(

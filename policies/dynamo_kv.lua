@@ -6,10 +6,8 @@
 local router = require "mbsand.router"
 
 local DynamoKv = router.new{ overlap = 1, temperature = 0 }
-local init = DynamoKv.init
 
 function DynamoKv:init()
-  init(self)
   self.sent = {}                               -- by replica: how many were sent, and sums of what its cache lacked, by number
 end
 

@@ -6,10 +6,8 @@
 local router = require "mbsand.router"
 
 local Failover = router.new{ detect = 10 }
-local init = Failover.init
 
 function Failover:init()
-  init(self)
   self.down = {}                               -- by replica: taken to be down
 end
 

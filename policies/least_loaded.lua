@@ -6,10 +6,8 @@
 local router, seen = require "mbsand.router", require "mbsand.seen"
 
 local LeastLoaded = router.new{ signals = "now" }
-local init = LeastLoaded.init
 
 function LeastLoaded:init()
-  init(self)
   if self.params.signals == "now" then return self.sim:route "load" end
   self.state = seen.new(self, self.params.signals)
 end

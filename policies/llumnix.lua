@@ -12,10 +12,8 @@ local Llumnix = router.new{
   low = 3,                                     -- blocks for each running request
   stages = 3, last = 16,                       -- a migration's stages at most; blocks that the last may have
 }
-local init = Llumnix.init
 
 function Llumnix:init()
-  init(self)
   if self.sets then
     error(("the engine %s keeps a list of what runs, and does not notice who comes or goes with its memory"):format(
       self.params.engine), 0)

@@ -7,12 +7,10 @@
 local chunk, router = require "mbsand.chunk", require "mbsand.router"
 
 local PolyServe = router.new{ least = 64, most = 4096 } -- tokens of a chunk
-local init = PolyServe.init
 
 local function gap_of(req) return req.slo and req.slo.tbt or math.huge end
 
 function PolyServe:init()
-  init(self)
   self.tier = {}                               -- by replica: the promise that it keeps; nil: empty
 end
 

@@ -6,10 +6,8 @@
 local router, seen = require "mbsand.router", require "mbsand.seen"
 
 local PowerOfTwo = router.new{ signals = "now" }
-local init = PowerOfTwo.init
 
 function PowerOfTwo:init()
-  init(self)
   if self.params.signals == "now" then return self.sim:route "two" end
   self.state = seen.new(self, self.params.signals)
 end

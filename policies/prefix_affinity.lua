@@ -12,10 +12,8 @@ local PrefixAffinity = router.new{
   balance = 1.5,
   warm = 50,
 }
-local init = PrefixAffinity.init
 
 function PrefixAffinity:init()
-  init(self)
   self.loads, self.seen, self.count = {}, 0, 0 -- by replica, as of `seen`; requests that came
   for i in ipairs(self.sim.replicas) do self.loads[i] = 0 end
 end

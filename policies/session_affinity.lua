@@ -10,10 +10,8 @@ local SessionAffinity = router.new{
   short = 0,                                   -- tokens of a prompt
   forget = 3600,                               -- s after which a session that has not called is forgotten
 }
-local init = SessionAffinity.init
 
 function SessionAffinity:init()
-  init(self)
   self.places = {}                             -- by session: its replica, and when it called last
   self.sim:every(self.params.forget, function() self:forget() end)
 end

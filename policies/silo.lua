@@ -2,10 +2,8 @@
 -- at the first. What shared engines are measured against. `engine` serves each replica's queue, as in the other routers.
 -- Source: common practice; the baseline of Goel et al. (Niyama), arXiv 2503.22562.
 local Silo = require "mbsand.router".new()
-local init = Silo.init
 
 function Silo:init()
-  init(self)
   self.places, self.count = {}, 0              -- by class: its replica; classes met
 end
 

@@ -7,10 +7,8 @@
 local router = require "mbsand.router"
 
 local Scorers = router.new{ prefix = 2, queue = 1, kv = 1, signals = "now" }
-local init = Scorers.init
 
 function Scorers:init()
-  init(self)
   local signals = self.params.signals
   if signals ~= "now" and signals ~= "seen" then
     error(('signals is "%s"; expected "now" or "seen"'):format(signals), 0)

@@ -2,8 +2,8 @@
 -- queue as the policy that the parameter `engine` names. Such a policy has a function serve(self, replica, step, queue); it may
 -- have plain(self, queue), which gives what replica:plain is to be told instead, or false; and as `order` the key by which
 -- its queue is ordered. Where arrivals go says the field `route`, a rule that sim:route knows, or a hook `arrive`, which wins:
---   local Mine = require "mbsand.router".new()
---   function Mine:arrive(req) self.sim.replicas[1].queue:push(req) end
+--   local Mine = require "mbsand.router".new{ spread = 2 } -- its parameters, beside those of the engine
+--   function Mine:arrive(req) self.up[1].queue:push(req) end
 --   return Mine
 -- `self.up` are the replicas that are up, `self.ids` their numbers. While there is none, arrivals wait in sim.queue; what a
 -- replica leaves there that fails or drains arrives once more.
@@ -51,6 +51,22 @@ local function signal(self, event)
   for _ = 1, #self.up > 0 and #queue or 0 do self:place_again(queue:pop()) end
 end
 
+local NO_ENGINE = 'a router\'s parameters are given to `new`, as in require "mbsand.router".new{ spread = 2 }; ' ..
+  "its field `params`, which adds those of the engine, must not be set"
+
+-- Once, whether a router that has an `init` of its own calls it or not.
+local function begin(self)
+  if self.up then return end
+  local engine = self.engine
+  if not engine then error(NO_ENGINE, 0) end
+  look(self)
+  for _, replica in ipairs(self.sim.replicas) do
+    if engine.order then self.sim:queue{ by = engine.order, age = engine.age, of = replica } end
+  end
+  if engine.init then engine.init(self) end
+  if not self.arrive and self.route then self.sim:route(self.route) end
+end
+
 -- A policy without `arrive`; its parameters are those of the engine, and `own`.
 function router.new(own)
   local policy = {}
@@ -68,6 +84,7 @@ function router.new(own)
     for key, value in pairs(engine) do -- what its functions call
       if policy[key] == nil and not OWN[key] then policy[key] = value end
     end
+    if policy.init ~= begin then policy.init = both(begin, policy.init) end
     local arrive = policy.arrive
     if arrive then
       function policy:arrive(req)
@@ -86,15 +103,7 @@ function router.new(own)
     if policy.arrive then policy.arrive(self, req) else self.sim:least "load".queue:push(req) end
   end
 
-  function policy:init()
-    local engine = self.engine
-    look(self)
-    for _, replica in ipairs(self.sim.replicas) do
-      if engine.order then self.sim:queue{ by = engine.order, age = engine.age, of = replica } end
-    end
-    if engine.init then engine.init(self) end
-    if not self.arrive and self.route then self.sim:route(self.route) end
-  end
+  policy.init = begin
 
   function policy:schedule(replica, step)
     if self.engine.plain then replica:plain(self.engine.plain(self, replica.queue)) end

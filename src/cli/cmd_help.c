@@ -4,6 +4,7 @@
 #include "base/strbuf.h"
 #include "cli/commands.h"
 #include "metrics/measures.h"
+#include "report/columns.h"
 #include "report/terminal.h"
 #include "scenario/scenario_keys.h"
 
@@ -73,6 +74,21 @@ static void search_lines(quest *q, const char *kind, const char *where, char *te
     }
 }
 
+// By what heads its column in a table, too.
+static void search_measures(quest *q) {
+    for (int i = 0; i < MB_MEASURE_COUNT; i++) {
+        const mb_measure *measure = &mb_measures[i];
+        const mb_column column = mb_column_of(i, 0);
+        char where[96];
+        snprintf(where, sizeof where, "%s, in tables \"%s\"", measure->name, column.label);
+        if (has_all(q, column.label))
+            tell(q, "measures", where, measure->meaning);
+        else if (has_all(q, measure->name) || has_all(q, measure->meaning))
+            tell(q, "measures", measure->name, measure->meaning);
+    }
+    end_kind(q);
+}
+
 static void search_files(quest *q, const char *kind, const char *root, const char *folder,
                          const char *suffix) {
     char **names = NULL;
@@ -136,10 +152,7 @@ int mb_help(const mb_verb *verbs, size_t count, int argc, char **argv) {
         if (has_all(&q, verbs[i].name) || has_all(&q, verbs[i].summary))
             tell(&q, "verbs", verbs[i].name, verbs[i].summary);
     end_kind(&q);
-    for (int i = 0; i < MB_MEASURE_COUNT; i++)
-        if (has_all(&q, mb_measures[i].name) || has_all(&q, mb_measures[i].meaning))
-            tell(&q, "measures", mb_measures[i].name, mb_measures[i].meaning);
-    end_kind(&q);
+    search_measures(&q);
     mb_strbuf keys = {0};
     if (mb_scenario_keys(root, &keys, &error) == MB_OK) search_lines(&q, "keys of a scenario", "", keys.text);
     mb_strbuf_deinit(&keys);

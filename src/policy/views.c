@@ -176,9 +176,24 @@ static int compare_names(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+// What other languages call the length of what has one.
+static bool asks_for_length(lua_State *L, const char *name) {
+    static const char *const words[] = {"length", "len", "size", "count", "n"};
+    bool asks = false;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        asks = asks || strcmp(name, words[i]) == 0;
+    if (!asks || !luaL_getmetafield(L, 1, "__len")) return false;
+    lua_pop(L, 1);
+    return true;
+}
+
 static int unknown_member(lua_State *L, const char *what) {
     if (lua_type(L, 2) != LUA_TSTRING)
         return luaL_error(L, "a %s has no field of type %s", what, luaL_typename(L, 2));
+    if (asks_for_length(L, lua_tostring(L, 2)))
+        return luaL_error(
+            L, "a %s has no field '%s'; how many are in it is # before its name, as in #self.sim.queue", what,
+            lua_tostring(L, 2));
     const char *names[64];
     size_t count = 0;
     for (int source = 0; source < 2; source++) { // also what stands in the view's own table
@@ -228,6 +243,22 @@ int mb_view_index(lua_State *L, const char *what, mb_property_reader read) {
     return 1;
 }
 
+static void unknown_option(lua_State *L, const char *name, const char *call, const char *const *known) {
+    size_t count = 0;
+    while (known[count])
+        count++;
+    const char *nearest = mb_nearest_word(name, known, count);
+    if (nearest) luaL_error(L, "%s: there is no option '%s'; did you mean '%s'?", call, name, nearest);
+    luaL_Buffer list;
+    luaL_buffinit(L, &list);
+    for (size_t i = 0; i < count; i++) {
+        if (i) luaL_addstring(&list, i + 1 < count ? ", " : " and ");
+        luaL_addstring(&list, known[i]);
+    }
+    luaL_pushresult(&list);
+    luaL_error(L, "%s: there is no option '%s'; expected %s", call, name, lua_tostring(L, -1));
+}
+
 void mb_view_check_options(lua_State *L, int options, const char *call, const char *const *known) {
     lua_pushnil(L);
     while (lua_next(L, options)) {
@@ -236,7 +267,7 @@ void mb_view_check_options(lua_State *L, int options, const char *call, const ch
         const char *const *one = known;
         while (*one && strcmp(*one, name) != 0)
             one++;
-        if (!*one) luaL_error(L, "%s: there is no option '%s'; expected %s = ...", call, name, known[0]);
+        if (!*one) unknown_option(L, name, call, known);
     }
 }
 

@@ -286,6 +286,26 @@ END
     says "did you mean 'admit'?"
 }
 
+@test "a router of one's own: its parameters beside the engine's, its init beside the routers'" {
+    cat >mine.lua <<'END'
+local Mine = require "mbsand.router".new{ first = 2 }
+function Mine:init() self.begun = #self.up end
+function Mine:arrive(req) self.up[self.params.first].queue:push(req) end
+function Mine:done() for i, r in ipairs(self.sim.replicas) do print(self.begun, self.params.chunk, i, #r.queue, r.running) end end
+return Mine
+END
+    cat >three.lua <<'END'
+return scenario { workload = requests { { 0, 2, 30 }, { 0, 2, 30 }, { 0, 2, 30 } }, stop_time = 0.1, seeds = 1, policies = { "./mine.lua" },
+  cluster = { gpus = 2, max_requests = 1, kv_blocks = 100 }, latency = latency.step { base = 0.01 } }
+END
+    run -0 "$MBSAND" three.lua -q --set params.engine=sarathi --set params.chunk=64
+    says "mine: 2 64 1 0 0"
+    says "mine: 2 64 2 2 1"
+    sed -i '1s/.*/local Mine = require "mbsand.router".new()/; 2s/.*/Mine.params = { first = 2 }/' mine.lua
+    run -1 "$MBSAND" three.lua -q
+    says "a router's parameters are given to \`new\`"
+}
+
 @test "help WORD: where something is said of it" {
     run -0 "$MBSAND" help preempt victim
     says "what scripts can call"
@@ -300,7 +320,9 @@ END
     fails_with 2 "nothing is said of 'xyzzyx'" help xyzzyx
     fails_with 2 "nothing is said of 'wattermark'; did you mean 'watermark'?" help wattermark
     fails_with 2 "nothing is said of 'disagregated'; did you mean 'disaggregated'?" help disagregated
-    fails_with 2 "nothing is said of 'hedge'; see" help hedge # not "merge"
+    fails_with 2 "nothing is said of 'wedge'; see" help wedge # not "merge"
+    run -0 "$MBSAND" help queue out # what heads a column
+    says 'at_queue, in tables "queue out" fraction of admissions'
     run -0 "$MBSAND" help
     says "usage: mbsand SCENARIO.lua"
 }

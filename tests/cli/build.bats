@@ -104,6 +104,9 @@ setup() {
     mkdir "$BATS_TEST_TMPDIR/bin"
     run env PATH="$BATS_TEST_TMPDIR/bin:$PATH" CC=clang-that-is-not-there sh -c 'id() { echo 1000; }; . "$1"' - "$root/.ci/packages"
     [ "$status" -eq 1 ]
+    [ "${lines[-1]}" = "    $(command -v sudo >/dev/null && echo "sudo ")apt-get install clang-that-is-not-there" ]
+    printf '#!/bin/sh\n' >"$BATS_TEST_TMPDIR/bin/sudo" && chmod +x "$BATS_TEST_TMPDIR/bin/sudo"
+    run env PATH="$BATS_TEST_TMPDIR/bin:$PATH" CC=clang-that-is-not-there sh -c 'id() { echo 1000; }; . "$1"' - "$root/.ci/packages"
     [ "${lines[-1]}" = "    sudo apt-get install clang-that-is-not-there" ]
     run env -u CC "$root/.ci/packages" build # nothing is missing: not a word
     [ "$status" -eq 0 ] && [ -z "$output" ]

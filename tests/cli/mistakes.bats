@@ -68,7 +68,7 @@ plain_steps() { # plain_steps ARGUMENTS [more lines]
     plain_steps ''
     ends 1 "./my.lua:2: replica:plain: expected { queue = ... }, or false to be asked again, not no value"
     plain_steps '{ qeue = self.sim.queue }'
-    ends 1 "./my.lua:2: replica:plain: there is no option 'qeue'; expected queue = ..."
+    ends 1 "./my.lua:2: replica:plain: there is no option 'qeue'; did you mean 'queue'?"
     plain_steps '{ most = 3 }'
     ends 1 "./my.lua:2: replica:plain: which queue does it admit from? queue = ... is missing"
     plain_steps '{ queue = self.sim.queue, most = "all" }'

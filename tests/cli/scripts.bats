@@ -319,12 +319,13 @@ END
     on 'self.sim[1] = 2' 'sim.number cannot be set'
     on 'self.sim:bins{ key = {}, edges = { 1 } }' 'bins: key = a table is unknown; expected "predicted_output"'
     on 'self.sim:bins{ key = "mood", edges = { 1 } }' 'bins: key = "mood" is unknown; expected "predicted_output"'
-    on 'self.sim:bins{ edge = { 1 } }' "bins: there is no option 'edge'; expected key = ..."
+    on 'self.sim:bins{ edge = { 1 } }' "bins: there is no option 'edge'; did you mean 'edges'?"
     on 'self.sim:bins{ rule = function() end, count = 2 }' "bins: the rule is a function; expected a bundled rule's name or a file's"
     on 'self.sim:bins{ rule = "equal_mass", count = "x" }' 'bins: count must be a whole number from 1 to 4096'
     on 'self.sim:queue{ by = {} }' 'queue: by = a table is unknown; expected a function(req), "arrival"'
     on 'self.sim:queue{ by = "mood" }' 'queue: by = "mood" is unknown; expected a function(req)'
-    on 'self.sim:queue{ key = "priority" }' "queue: there is no option 'key'; expected by = ..."
+    on 'self.sim:queue{ key = "priority" }' "queue: there is no option 'key'; expected by, of and age"
+    on 'return #self.sim.queue.size' "a queue has no field 'size'; how many are in it is # before its name, as in #self.sim.queue"
     on 'replica:estimate{ prefill = "x" }' 'estimate: prefill is a number of tokens of at least 0'
     on 'step:add(self.sim.queue:peek(), 2.5)' 'step:add: the tokens must be a whole number of at least 1'
     on 'step:add(self.sim.queue:peek(), 0)' 'step:add: the tokens must be a whole number of at least 1'
