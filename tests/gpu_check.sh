@@ -1,9 +1,11 @@
 #!/bin/bash
-# All that needs a graphics card, in at most ten minutes: the plugin against the reference in float64, steps and batches of two
-# models, how near they come to a copy and to a large product, the laws fitted, and a live run beside its simulation.
-# What was measured lies in build/gpu-check afterwards: CSVs, summary.md. (make gpu-check)
+# All that needs a graphics card, in at most ten minutes: attention and the whole plugin, with its graphs, against references in float64;
+# only if they agree steps and batches of two models, how near they come to a copy and to a large product, the laws fitted, and a live
+# run beside its simulation. What was measured lies in build/gpu-check afterwards: CSVs, summary.md. (make gpu-check)
+# The same command goes on where it was interrupted, or where the time was up, on the same card with the same program.
 #   MODELS="qwen3-1.7b llama-3.1-8b"  BUDGET=60 (seconds for each grid)  LIMIT=600 (for all: late grids get less)  OUT=build/gpu-check
-#   BACKEND=cpu tries the script itself, without a card and without what only a card can show.
+#   BACKEND=cpu tries the script itself, without a card and without what only a card can show; PLUGIN, TEST_PROBE: of other builds;
+#   SECONDS_LIVE=0: no live run.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 backend=${BACKEND:-cuda} models=${MODELS:-qwen3-1.7b llama-3.1-8b} budget=${BUDGET:-60} limit=${LIMIT:-600} out=${OUT:-build/gpu-check}
@@ -20,23 +22,44 @@ if [ "$backend" = cuda ]; then
     [ -n "$nvcc" ] || fail "nvcc is needed to build the plugin; set NVCC=/path/to/nvcc"
 fi
 mkdir -p "$out" || exit 1
-rm -f "$out"/*.csv "$out"/*.lua "$out"/*.md "$out"/*.txt
 [ -n "${MBSAND:-}" ] || make -s -j"$(nproc)" CC=gcc all || exit 1
+# Rows are kept that a check of the same has left unfinished.
+of="$backend, $("$mbsand" --version | head -n 1), $(sha256sum "$mbsand" src/probe/cuda/* | sha256sum | cut -c 1-16), $(nvidia-smi -L 2>/dev/null | head -n 1)"
+[ "$(cat "$out/unfinished" 2>/dev/null)" = "$of" ] || rm -f "$out"/*.csv
+rm -f "$out"/*.lua "$out"/*.md "$out"/*.txt
+echo "$of" >"$out/unfinished"
 note "# GPU check" "" "$(date -u +%Y-%m-%d), $("$mbsand" --version | head -n 1)" ""
+compgen -G "$out/*.csv" >/dev/null && note "- goes on with rows of an earlier check of the same"
 
 copy=- gemm=-
 if [ "$backend" = cuda ]; then
     query() { nvidia-smi --query-gpu="$1" --format=csv,noheader | head -n 1; }
     note "- $(query name,memory.total,driver_version), $("$nvcc" --version | sed -n 's/^Cuda.*, //p')"
     own=$(query compute_cap | tr -dc 0-9) # no time for other cards' code
-    make -s -j"$(nproc)" CC=gcc NVCC="$nvcc" ${own:+CUDA_ARCHS="$own"} probe "$folder/tests/test_probe" || exit 1
+    plugin=${PLUGIN:-$PWD/$folder/mbsand-probe-cuda.so} # the one that the program is to take, whatever else is there
+    export MBSAND_PROBE=$plugin
+    unit=${TEST_PROBE:-$folder/tests/test_probe}
+    targets=()
+    [ -n "${PLUGIN:-}" ] && note "- the plugin was given: $PLUGIN" || targets+=(probe)
+    [ -n "${TEST_PROBE:-}" ] || targets+=("$unit")
+    [ ${#targets[@]} = 0 ] || make -s -j"$(nproc)" CC=gcc NVCC="$nvcc" ${own:+CUDA_ARCHS="$own"} "${targets[@]}" || exit 1
+    # Two compilers side by side: each is one thread.
+    "$nvcc" -O3 -std=c++17 -arch=native -Isrc -o "$out/attention" tests/cuda/attention.cu &
     "$nvcc" -O3 -std=c++17 -arch=native -o "$out/peak" src/probe/cuda/peak.cu -lcublas || fail "peak.cu does not compile"
-    MBSAND_PROBE=$PWD/$folder/mbsand-probe-cuda.so CMOCKA_MESSAGE_OUTPUT=tap "$folder/tests/test_probe" >"$out/unit.txt" 2>&1
-    if grep -q '^ok [0-9]* - layer_is_right_on_a_gpu' "$out/unit.txt"; then note "- the plugin agrees with the reference in float64"
+    wait $! || fail "tests/cuda/attention.cu does not compile"
+    if "$out/attention" large >"$out/attention.txt" 2>&1; then note "- attention agrees with float64, $(sed -n 's/^ok.* - attention in \([a-z0-9]*\): \(.*\)/\1: \2;/p' "$out/attention.txt" | tr '\n' ' ')"
+    else note "- **attention does not agree with the reference in float64** (attention.txt)"; failed=1; fi
+    CMOCKA_MESSAGE_OUTPUT=tap "$unit" >"$out/unit.txt" 2>&1
+    if grep -q '^ok [0-9]* - layer_is_right_on_a_gpu' "$out/unit.txt"; then note "- the plugin agrees with the reference in float64, with decodes as graphs"
     elif grep -q 'SKIP layer_is_right_on_a_gpu' "$out/unit.txt"; then note "- **the plugin was not compared with the reference**: $(grep -m 1 plugin "$out/unit.txt")"; failed=1
     else note "- **the plugin does not agree with the reference in float64** (unit.txt)"; failed=1; fi
+    [ "$failed" = 0 ] || { note "" "**Nothing was timed**: times of wrong results say nothing."; exit 1; }
     read -r copy gemm < <("$out/peak") || fail "the GPU could not be measured"
     note "- a copy: $copy GB/s; a product of 8,192 x 8,192 in bf16: $gemm TFLOP/s"
+    "$out/attention" times >"$out/times.txt" || fail "attention could not be timed"
+    while read -r tokens context ms rate; do
+        note "- attention of $tokens tokens after $context, 32 heads of 128: $ms ms, $rate TFLOP/s, $(awk "BEGIN { printf \"%.0f\", 100 * $rate / $gemm }") % of the product's"
+    done <"$out/times.txt"
 fi
 
 # weights MODEL.json: how many, in the layers and the head.
@@ -95,10 +118,12 @@ return scenario {
   seeds = 1,
 }
 LUA
-    if "$mbsand" "$out/$name.lua" --quiet --live "$backend" >"$out/$name-live.txt" 2>&1; then
+    if [ "${SECONDS_LIVE:-10}" = 0 ]; then note "- no live run was asked for"
+    elif "$mbsand" "$out/$name.lua" --quiet --live "$backend" >"$out/$name-live.txt" 2>&1; then
         { echo; echo '```'; sed -n '/^live on/,$p' "$out/$name-live.txt"; echo '```'; } | tee -a "$out/summary.md"
     else note "- **the live run failed** ($name-live.txt)"; failed=1; fi
     to_do=$((to_do - 1))
 done
+grep -q 'no time for' "$out/summary.md" || [ "$failed" = 1 ] || rm "$out/unfinished"
 note "" "$(if [ "$failed" = 0 ]; then echo "Everything was done"; else echo "**Something failed**"; fi) in $SECONDS s."
 exit "$failed"

@@ -70,7 +70,7 @@ export UBSAN_OPTIONS=print_stacktrace=1
 # sanitizers, and no test is built that is not run.
 at_speed="test_growth test_multi_bin_theory test_queueing"
 under_sanitizers=$(basename -s .c tests/unit/test_*.c | grep -vxF "${at_speed// /$'\n'}" | tr '\n' ' ')
-build "gcc, Lua 5.4, release" CC=gcc all unit TESTS="$at_speed"
+build "gcc, Lua 5.4, release" CC=gcc all unit TESTS="$at_speed test_probe" # which the emulated plugin wants without sanitizers
 build "gcc, LuaJIT, release" CC=gcc LUA=luajit all
 build "clang, Lua 5.4, release: its warnings" CC=clang warnings # what fuzzing needs it builds itself
 build "gcc, Lua 5.4, ASan + UBSan, invariants" CC=gcc BUILD=asan all unit TESTS="$under_sanitizers"
@@ -103,6 +103,7 @@ suite "attacks (Lua 5.4)" lua5.4 tests/sandbox/attacks.lua "$MBSAND" 5.4
 suite "fuzz" tests/fuzz/run.sh
 suite "faults" lua5.4 tests/faults/faults.lua
 for name in $at_speed; do suite "unit: $name" "$release/tests/$name"; done
+suite "cuda: the plugin by emulation" tests/cuda/run.sh "$MBSAND" "$release/tests/test_probe"
 for name in $under_sanitizers; do suite "unit: $name (ASan)" "$asan/tests/$name"; done
 for test in tests/lua/test_*.lua; do
     suite "lua: $(basename "$test" .lua) (Lua 5.4)" lua5.4 "$test"

@@ -209,7 +209,9 @@ static int parse(int argc, char **argv, options *o) {
 // ---------------------------------------------------------------------------------------------------
 
 static void print_summary(const options *o, const mb_probe_summary *s, uint32_t layers) {
-    mb_cli_say(stdout, "%s\n%zu cells measured in %.1f s", s->device, s->measured, s->seconds);
+    mb_cli_say(stdout, "%s\n", s->device);
+    if (*s->note) mb_cli_say(stdout, "note: %s\n", s->note);
+    mb_cli_say(stdout, "%zu cells measured in %.1f s", s->measured, s->seconds);
     if (s->known) printf(", %zu were in %s already", s->known, o->output);
     if (s->skipped) printf(", %zu left out: more KV memory than the device has", s->skipped);
     if (s->complete && o->grid == MB_PROBE_PROFILE)

@@ -202,6 +202,8 @@ static void print_all(const mb_results *simulated, const mb_results *real, const
     char device[256];
     mb_probe_session_describe(l->session, device, sizeof device);
     printf("\nlive on %s, %.1f s\n", device, real->wall_s);
+    const char *note = mb_probe_session_note(l->session);
+    if (note) printf("(%s)\n", note);
     if (l->clock.time == MB_LIVE_STEPS)
         puts("(replicas take turns on the device: no idle time, and no time of policies, is in it)");
     printf("%-24s  %-12s  %10s  %10s  %s\n", "policy", "measure", "simulated", "live", "difference");

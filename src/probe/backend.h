@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-enum { MB_PROBE_VERSION = 2 }; // of this header; a plugin of another version is refused
+enum { MB_PROBE_VERSION = 3 }; // of this header; a plugin of another version is refused
 
 // A decoder layer as in Llama: RMSNorm, query, key and value projections, rotary embedding, attention over
 // paged KV memory (grouped queries), output projection, residual; RMSNorm, gated MLP with SiLU, residual. And
@@ -62,6 +62,8 @@ typedef struct mb_probe_backend {
     // what is beyond is forgotten, what is missing computed. A run goes on from there, through all layers and
     // the head, and draws the next token of each row.
     mb_status (*hold)(mb_probe_device *device, uint32_t sequence, uint32_t tokens, mb_error *error);
+    // What has turned out otherwise than described, one line, or NULL: nothing has. May be NULL itself.
+    const char *(*note)(mb_probe_device *device);
 } mb_probe_backend;
 
 // The one symbol of a plugin.

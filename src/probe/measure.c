@@ -210,7 +210,8 @@ static mb_status write_cell(void *self, size_t cell, const double *times, uint32
                  mb_probe_median(times, trials), spread, trials, s->chunk, s->prefix, s->decodes, s->context);
     else
         snprintf(line, sizeof line, "%u,%u,%.9g,%.3g,%u\n", s->decodes, s->context, mean, deviation, trials);
-    return mb_probe_table_add(&r->table, line, error);
+    const mb_status status = mb_probe_table_note(&r->table, mb_probe_session_note(r->session), error);
+    return status ? status : mb_probe_table_add(&r->table, line, error);
 }
 
 static mb_status measure_all(run *r) {
@@ -265,6 +266,8 @@ mb_status mb_probe_measure(const mb_probe_task *task, mb_probe_summary *summary,
         status = mb_probe_table_add(&r.table, note, error);
     }
     if (!status) status = measure_all(&r);
+    const char *note = mb_probe_session_note(r.session);
+    if (note) snprintf(summary->note, sizeof summary->note, "%s", note);
     mb_error late;
     if (mb_probe_table_close(&r.table, &late) && !status) {
         status = MB_FAILED;

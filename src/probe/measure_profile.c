@@ -157,7 +157,9 @@ static mb_status write_cell(void *self, size_t cell_index, const double *times, 
     else
         snprintf(line, sizeof line, "%u,%u,%u,%u,%.6g\n", s->chunk, s->prefix, s->decodes,
                  s->decodes ? s->context + 1 : 0, us);
-    return mb_probe_table_add(&r->tables[c->part], line, error);
+    mb_probe_table *table = &r->tables[c->part];
+    const mb_status status = mb_probe_table_note(table, mb_probe_session_note(r->session), error);
+    return status ? status : mb_probe_table_add(table, line, error);
 }
 
 static bool is_known(void *self, size_t cell_index) {
@@ -225,6 +227,8 @@ mb_status mb_probe_measure_profile(const mb_probe_task *task, mb_probe_summary *
     for (int p = 0; p < PARTS && !status; p++)
         status = open_table(&r, (part)p);
     if (!status) status = measure_all(&r);
+    const char *note = mb_probe_session_note(r.session);
+    if (note) snprintf(summary->note, sizeof summary->note, "%s", note);
     close_all(&r, &status);
     summary->seconds = mb_probe_now_s() - r.start_s;
     return status;

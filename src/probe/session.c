@@ -208,6 +208,10 @@ void mb_probe_session_describe(mb_probe_session *s, char *text, size_t size) {
     s->backend->describe(s->device, text, size);
 }
 
+const char *mb_probe_session_note(const mb_probe_session *s) {
+    return s && s->backend->note ? s->backend->note(s->device) : NULL;
+}
+
 // --- times
 // -----------------------------------------------------------------------------------------------------
 

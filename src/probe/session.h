@@ -45,6 +45,7 @@ mb_status mb_probe_session_open(const mb_probe_backend *backend, const mb_probe_
                                 mb_error *error);
 void mb_probe_session_close(mb_probe_session *session);
 void mb_probe_session_describe(mb_probe_session *session, char *text, size_t size);
+const char *mb_probe_session_note(const mb_probe_session *session); // mb_probe_backend.note
 
 // From `end_s` on (mb_clock_wall) and after a stop nobody waits for the contexts that an engine computes
 // before a step: it is not run then, and its seconds are 0. The caller asks for himself whether that was so.

@@ -107,6 +107,14 @@ mb_status mb_probe_table_add(mb_probe_table *t, const char *row, mb_error *error
                    strerror(errno));
 }
 
+mb_status mb_probe_table_note(mb_probe_table *t, const char *note, mb_error *error) {
+    if (!note || t->noted) return MB_OK;
+    char line[MOST_LINE];
+    snprintf(line, sizeof line, "# from here on: %s\n", note);
+    t->noted = true;
+    return mb_probe_table_add(t, line, error);
+}
+
 mb_status mb_probe_table_close(mb_probe_table *t, mb_error *error) {
     const bool good = !t->file || fclose(t->file) == 0;
     free(t->known);

@@ -15,6 +15,7 @@ typedef struct mb_probe_table {
     size_t key_count, columns;
     double (*known)[MB_PROBE_MOST_KEYS]; // of the rows that were there
     size_t known_count;
+    bool noted;
 } mb_probe_table;
 
 // Create the file with `head` - comment lines and a line of columns, each ending in '\n' - or go on with one
@@ -25,4 +26,6 @@ mb_status mb_probe_table_open(const char *path, const char *head, const size_t *
 bool mb_probe_table_has(const mb_probe_table *table, const double *keys);
 // Add text (a row with its line end) and make sure that it is written.
 mb_status mb_probe_table_add(mb_probe_table *table, const char *row, mb_error *error);
+// The device's note (mb_probe_backend.note), above the first row that it is of. NULL: there is none.
+mb_status mb_probe_table_note(mb_probe_table *table, const char *note, mb_error *error);
 mb_status mb_probe_table_close(mb_probe_table *table, mb_error *error);

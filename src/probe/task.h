@@ -34,5 +34,5 @@ typedef struct mb_probe_summary {
     size_t cells, measured, known, skipped; // known: in the file before; skipped: too large for the device
     bool complete;
     double seconds;
-    char device[256];
+    char device[256], note[256]; // note: of the device (mb_probe_backend.note), or ""
 } mb_probe_summary;

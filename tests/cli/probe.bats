@@ -108,7 +108,7 @@ C
     gcc -shared -fPIC -o old.so old.c
     MBSAND_PROBE=$PWD/old.so run "$MBSAND" probe --model ./tiny.json -o x.csv
     [ "$status" -eq 2 ]
-    says "mbsand-probe-cuda.so is of version 99, this program of 2; \`make probe\` builds it where nvcc is"
+    says "mbsand-probe-cuda.so is of version 99, this program of 3; \`make probe\` builds it where nvcc is"
 }
 
 @test "the check of a graphics card: its script, tried on the CPU, and a sentence where there is no card" {

@@ -2,6 +2,7 @@
 // The operators of a layer that are not matrix products.
 #pragma once
 #include "probe/backend.h"
+#include "probe/cuda/warp.cuh"
 
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
@@ -16,6 +17,7 @@ struct step_view {
     const int *context;     // [rows]
     const int *first_block; // [rows]: into `blocks`
     const int *blocks;
+    const int *tile_row, *tile_first; // [tiles of prompts' queries]: whose, and from which row of them on
 };
 
 struct sizes {
@@ -78,10 +80,13 @@ __global__ void normalise(const float *x, T *y, int hidden, const int *first_tok
         put(&y[(size_t)blockIdx.x * hidden + i], scale * row[i]);
 }
 
-// Element 0 of a token's head in the pages: [block][kv_head][slot][head_dim].
-__device__ inline size_t slot_of(const sizes &s, const step_view &v, int row, int kv_head, int position) {
+// A token's head in the pages: [block][kv_head][slot]; and its element 0.
+__device__ inline size_t head_of(const sizes &s, const step_view &v, int row, int kv_head, int position) {
     const size_t block = v.blocks[v.first_block[row] + position / s.block];
-    return ((block * s.kv_heads + kv_head) * s.block + position % s.block) * s.head_dim;
+    return (block * s.kv_heads + kv_head) * s.block + position % s.block;
+}
+__device__ inline size_t slot_of(const sizes &s, const step_view &v, int row, int kv_head, int position) {
+    return head_of(s, v, row, kv_head, position) * s.head_dim;
 }
 
 // Rotate queries and keys, put keys and values into the pages. A block per (token, head of queries and keys);
@@ -191,38 +196,7 @@ __global__ void decode_together(sizes s, step_view v, const float *partial, int 
     }
 }
 
-// --- prompts: products of the library over keys and values that are gathered from the pages
-
-// to: [kv_head][seen][head_dim]. A block per (position, kv_head).
-template <typename T> __global__ void gather(sizes s, step_view v, int row, const T *pages, T *to) {
-    const size_t slot = slot_of(s, v, row, blockIdx.y, blockIdx.x);
-    T *out = to + ((size_t)blockIdx.y * gridDim.x + blockIdx.x) * s.head_dim;
-    for (int i = threadIdx.x; i < s.head_dim; i += blockDim.x)
-        out[i] = pages[slot + i];
-}
-
-// Softmax over what query q (blockIdx.x) of head blockIdx.y may see: positions 0 .. before + q. scores,
-// weights: [heads of a group][queries][seen].
-template <typename T> __global__ void causal_softmax(const float *scores, T *weights, int seen, int before) {
-    const size_t at = ((size_t)blockIdx.y * gridDim.x + blockIdx.x) * seen;
-    const int last = before + blockIdx.x;
-    __shared__ float maxima[32];
-    float most = -CUDART_INF_F;
-    for (int i = threadIdx.x; i <= last; i += blockDim.x)
-        most = fmaxf(most, scores[at + i]);
-    for (int offset = 16; offset > 0; offset /= 2)
-        most = fmaxf(most, __shfl_xor_sync(0xffffffffu, most, offset));
-    if (threadIdx.x % 32 == 0) maxima[threadIdx.x / 32] = most;
-    __syncthreads();
-    for (unsigned w = 0; w < blockDim.x / 32; w++)
-        most = fmaxf(most, maxima[w]);
-    float sum = 0;
-    for (int i = threadIdx.x; i <= last; i += blockDim.x)
-        sum += expf(scores[at + i] - most);
-    sum = sum_of_block(sum);
-    for (int i = threadIdx.x; i < seen; i += blockDim.x)
-        put(&weights[at + i], i <= last ? expf(scores[at + i] - most) / sum : 0.0f);
-}
+// --- MLP
 
 // SiLU(gate) x up; gate_up: [tokens][2 intermediate].
 template <typename T> __global__ void gate(const T *gate_up, T *to, int intermediate, size_t count) {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The probe on an NVIDIA GPU: products by cuBLAS with float32 accumulation, the residual stream in float32,
-// decodes by flash decoding over the pages and replayed as CUDA graphs, prompts' attention by batched
-// products over gathered keys and values. A plugin: it shares probe/backend.h with the program and nothing
-// else.
-#include "kernels.cuh"
+// attention over the pages (decodes: flash decoding; prompts: prompts.cuh), steps of decodes replayed as CUDA
+// graphs. A plugin: it shares probe/backend.h with the program and nothing else.
+#include "prompts.cuh"
 
 #include <cublas_v2.h>
 #include <cuda_runtime.h>
@@ -54,6 +53,7 @@ struct mb_probe_device { // what the interface sees of both precisions
     virtual ~mb_probe_device() {}
     virtual mb_status run(const mb_probe_row *rows, uint32_t count, uint32_t layers, bool head,
                           double *seconds, mb_error *error) = 0;
+    std::string note; // of what is not as described
     mb_probe_shape shape;
     cudaStream_t stream = nullptr;
     float *hidden = nullptr; // [most_tokens][hidden]
@@ -63,8 +63,21 @@ struct mb_probe_device { // what the interface sees of both precisions
 namespace {
 
 enum { WORKSPACE = 32 << 20, MOST_SPLITS = 64, POSITIONS_PER_SPLIT = 256 };
-enum { PARTS = 2048 };                    // of a step's decodes together, unless there are more rows
-constexpr size_t TILE_BYTES = 256u << 20; // of a prompt's scores at once
+enum { PARTS = 2048 }; // of a step's decodes together, unless there are more rows
+// Of the processor, some 50 us: longer than it takes to hand over a graph. A few layers are measured and
+// stand for all, so what handing over takes would count as often as they are multiplied.
+constexpr long long HEAD_START = 100000;
+
+// Blocks of 256 threads for so many numbers; above 1,024 they go round.
+unsigned blocks_for(size_t count) {
+    return (unsigned)std::min<size_t>(1024, (count + 255) / 256);
+}
+
+// Do nothing for so many cycles.
+__global__ void idle(long long many) {
+    for (const long long from = cycles(); cycles() - from < many;)
+        ;
+}
 
 template <typename T> struct device_of : mb_probe_device {
     sizes s;
@@ -77,14 +90,13 @@ template <typename T> struct device_of : mb_probe_device {
     std::vector<layer> layers;
     T *head = nullptr, *normed = nullptr, *qkv = nullptr, *attended = nullptr, *gate_up = nullptr,
       *gated = nullptr;
-    T *gathered_keys = nullptr, *gathered_values = nullptr, *weights = nullptr; // of a prompt's attention
-    float *scores = nullptr, *partial = nullptr;
-    int tile = 0; // queries of a prompt at once
-    // A step's rows: [row_of | position | first_token | new_tokens | context | first_block | blocks]
+    float *partial = nullptr, *kept = nullptr; // kept: hidden states of a step of decodes
+    prompt_kernel<T> prompts{};
+    prompt_tiles tiles;
+    // A step's rows: [row_of | position | first_token | new_tokens | context | first_block | blocks | tiles]
     int *numbers = nullptr;
     std::vector<int> host;
     step_view view{};
-    bool graphs_work = true;
     std::map<std::tuple<uint32_t, uint32_t, bool, int>, cudaGraphExec_t>
         graphs; // by rows, layers, head, splits
 
@@ -110,8 +122,8 @@ template <typename T> struct device_of : mb_probe_device {
     mb_status make_tensor(T **tensor, size_t rows, size_t columns, uint64_t seed, uint32_t id,
                           mb_error *error) {
         TRY(make(tensor, rows * columns, "weights", error));
-        fill<<<1024, 256, 0, stream>>>(*tensor, rows * columns, seed, id, sqrtf(3.0f / rows));
-        return check(cudaGetLastError(), "fill", error);
+        return start(fill<T>, blocks_for(rows * columns), 256, "fill", error, *tensor, (uint64_t)rows * columns, seed, id,
+                     sqrtf(3.0f / rows));
     }
 
     mb_status make_layer(layer *l, uint64_t seed, uint32_t index, mb_error *error) {
@@ -131,8 +143,7 @@ template <typename T> struct device_of : mb_probe_device {
 
     mb_status make_buffers(mb_error *error) {
         const size_t tokens = shape.most_tokens, rows = shape.most_rows,
-                     seen = (size_t)shape.blocks * s.block;
-        const size_t group = s.heads / s.kv_heads;
+                     cut = tokens * (s.heads / s.kv_heads) / prompt_queries(s.head_dim) + rows; // tiles
         TRY(make(&hidden, tokens * s.hidden, "hidden states", error));
         TRY(make(&normed, std::max(tokens, rows) * s.hidden, "hidden states", error));
         TRY(make(&qkv, tokens * s.width(), "queries", error));
@@ -142,16 +153,10 @@ template <typename T> struct device_of : mb_probe_device {
         TRY(make(&logits, rows * shape.vocabulary, "logits", error));
         TRY(make(&partial, std::max<size_t>(rows, PARTS) * s.heads * (s.head_dim + 2), "decodes' attention",
                  error));
-        TRY(make(&gathered_keys, seen * s.kv_heads * s.head_dim, "prompts' keys", error));
-        TRY(make(&gathered_values, seen * s.kv_heads * s.head_dim, "prompts' values", error));
-        tile = (int)std::min<size_t>(
-            256, std::max<size_t>(1, TILE_BYTES / (group * seen * (sizeof(float) + sizeof(T)))));
-        TRY(make(&scores, group * tile * seen, "prompts' scores", error));
-        TRY(make(&weights, group * tile * seen, "prompts' scores", error));
-        TRY(make(&numbers, 2 * tokens + 5 * rows + shape.blocks + rows, "rows", error));
-        fill<<<1024, 256, 0, stream>>>(hidden, (uint64_t)tokens * s.hidden, 1, MB_PROBE_HEAD - 1,
-                                       1.0f); // not zero
-        return check(cudaGetLastError(), "fill", error);
+        TRY(make(&kept, rows * s.hidden, "hidden states", error));
+        TRY(make(&numbers, 2 * tokens + 5 * rows + shape.blocks + rows + 2 * cut, "rows", error));
+        return start(fill<float>, blocks_for(tokens * s.hidden), 256, "fill", error, hidden, (uint64_t)tokens * s.hidden, (uint64_t)1,
+                     MB_PROBE_HEAD - 1, 1.0f); // not zero
     }
 
     mb_status open(const mb_probe_shape *given, uint64_t seed, mb_error *error) {
@@ -161,6 +166,10 @@ template <typename T> struct device_of : mb_probe_device {
         if (s.head_dim > 32 * MOST_PER_LANE)
             return fail(error, MB_BAD_INPUT, "the CUDA backend takes a head_dim of at most %d, not %d",
                         32 * MOST_PER_LANE, s.head_dim);
+        prompts = prompt_kernel_for<T>(s.head_dim);
+        TRY(check(cudaFuncSetAttribute(prompts.kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                       (int)prompts.shared),
+                  "prompts' attention", error));
         TRY(check(cudaStreamCreate(&stream), "stream", error));
         TRY(check(cudaEventCreate(&before), "event", error));
         TRY(check(cudaEventCreate(&after), "event", error));
@@ -192,104 +201,87 @@ template <typename T> struct device_of : mb_probe_device {
                      "product", error);
     }
 
+    template <typename... P, typename... A>
+    mb_status start(void (*kernel)(P...), dim3 grid, unsigned threads, const char *what, mb_error *error,
+                    A... arguments) {
+        return start_with(0, kernel, grid, threads, what, error, arguments...);
+    }
+
+    // With dynamic shared memory.
+    template <typename... P, typename... A>
+    mb_status start_with(size_t shared, void (*kernel)(P...), dim3 grid, unsigned threads, const char *what,
+                         mb_error *error, A... arguments) {
+        cudaLaunchConfig_t config{};
+        config.gridDim = grid;
+        config.blockDim = dim3(threads);
+        config.dynamicSmemBytes = shared;
+        config.stream = stream;
+        return check(cudaLaunchKernelEx(&config, kernel, static_cast<P>(arguments)...), what, error);
+    }
+
     // --- attention
 
     mb_status decode(const layer &l, int rows, int splits, mb_error *error) {
-        decode_parts<<<dim3(rows, s.kv_heads, splits), 32 * DECODE_WARPS, 0, stream>>>(s, view, qkv, l.keys,
-                                                                                       l.values, partial);
-        decode_together<<<dim3(rows, s.heads), 128, 0, stream>>>(s, view, partial, splits, attended);
-        return check(cudaGetLastError(), "decodes' attention", error);
-    }
-
-    // Queries first .. first + count - 1 of a row, for the heads that share one of keys and values.
-    mb_status prompt_tile(const mb_probe_row &row, int token, int kv_head, int first, int count,
-                          mb_error *error) {
-        const int seen = (int)(row.context + row.tokens), group = s.heads / s.kv_heads;
-        const float scale = 1 / sqrtf((float)s.head_dim), one = 1, none = 0;
-        const T *queries = qkv + (size_t)(token + first) * s.width() + (size_t)kv_head * group * s.head_dim;
-        const T *k = gathered_keys + (size_t)kv_head * seen * s.head_dim,
-                *v = gathered_values + (size_t)kv_head * seen * s.head_dim;
-        // scores'[seen][count] = keys'^T [seen][dim] x queries'[dim][count], a head of the group each
-        TRY(check(cublasGemmStridedBatchedEx(blas, CUBLAS_OP_T, CUBLAS_OP_N, seen, count, s.head_dim, &scale,
-                                             k, type(), s.head_dim, 0, queries, type(), s.width(), s.head_dim,
-                                             &none, scores, CUDA_R_32F, seen, (long long)count * seen, group,
-                                             CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT),
-                  "scores", error));
-        causal_softmax<<<dim3(count, group), 256, 0, stream>>>(scores, weights, seen,
-                                                               (int)row.context + first);
-        TRY(check(cudaGetLastError(), "softmax", error));
-        T *out = attended + ((size_t)(token + first) * s.heads + (size_t)kv_head * group) * s.head_dim;
-        // out'[dim][count] = values'[dim][seen] x weights'[seen][count]
-        return check(cublasGemmStridedBatchedEx(
-                         blas, CUBLAS_OP_N, CUBLAS_OP_N, s.head_dim, count, seen, &one, v, type(), s.head_dim,
-                         0, weights, type(), seen, (long long)count * seen, &none, out, type(),
-                         s.heads * s.head_dim, s.head_dim, group, CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT),
-                     "values", error);
-    }
-
-    mb_status prompt(const layer &l, const mb_probe_row &row, int index, int token, mb_error *error) {
-        const int seen = (int)(row.context + row.tokens);
-        gather<<<dim3(seen, s.kv_heads), 64, 0, stream>>>(s, view, index, l.keys, gathered_keys);
-        gather<<<dim3(seen, s.kv_heads), 64, 0, stream>>>(s, view, index, l.values, gathered_values);
-        TRY(check(cudaGetLastError(), "gather", error));
-        for (int kv_head = 0; kv_head < s.kv_heads; kv_head++)
-            for (int first = 0; first < (int)row.tokens; first += tile)
-                TRY(prompt_tile(row, token, kv_head, first, std::min(tile, (int)row.tokens - first), error));
-        return MB_OK;
+        TRY(start(decode_parts<T>, dim3(rows, s.kv_heads, splits), 32 * DECODE_WARPS, "decodes' attention",
+                  error, s, view, qkv, l.keys, l.values, partial));
+        return start(decode_together<T>, dim3(rows, s.heads), 128, "decodes' attention", error, s, view,
+                     partial, splits, attended);
     }
 
     // Rows of one token come first (order() sees to it), so that one launch serves them all.
-    mb_status attention(const layer &l, const std::vector<mb_probe_row> &rows, int decodes, int splits,
-                        mb_error *error) {
+    mb_status attention(const layer &l, int decodes, int splits, mb_error *error) {
         if (decodes) TRY(decode(l, decodes, splits, error));
-        int token = decodes;
-        for (size_t r = decodes; r < rows.size(); token += (int)rows[r++].tokens)
-            TRY(prompt(l, rows[r], (int)r, token, error));
-        return MB_OK;
+        if (tiles.row.empty()) return MB_OK;
+        return start_with(prompts.shared, prompts.kernel, dim3((unsigned)tiles.row.size(), s.kv_heads),
+                          PROMPT_THREADS, "prompts' attention", error, s, view, qkv, l.keys, l.values,
+                          attended);
     }
 
     // --- a step
 
-    mb_status run_layer(const layer &l, const std::vector<mb_probe_row> &rows, int tokens, int decodes,
-                        int splits, mb_error *error) {
-        normalise<<<tokens, 256, 0, stream>>>(hidden, normed, s.hidden, nullptr, nullptr);
+    mb_status run_layer(const layer &l, int tokens, int decodes, int splits, mb_error *error) {
+        TRY(start(normalise<T>, tokens, 256, "norm", error, hidden, normed, s.hidden, nullptr, nullptr));
         TRY(product(normed, l.tensors[MB_PROBE_QKV], qkv, tokens, s.width(), s.hidden, false, error));
-        rotate_and_place<<<dim3(tokens, s.heads + s.kv_heads), 64, 0, stream>>>(s, view, qkv, l.keys,
-                                                                                l.values);
-        TRY(attention(l, rows, decodes, splits, error));
+        TRY(start(rotate_and_place<T>, dim3(tokens, s.heads + s.kv_heads), 64, "rotation", error, s, view,
+                  qkv, l.keys, l.values));
+        TRY(attention(l, decodes, splits, error));
         TRY(product(attended, l.tensors[MB_PROBE_OUT], hidden, tokens, s.hidden, s.heads * s.head_dim, true,
                     error));
-        normalise<<<tokens, 256, 0, stream>>>(hidden, normed, s.hidden, nullptr, nullptr);
+        TRY(start(normalise<T>, tokens, 256, "norm", error, hidden, normed, s.hidden, nullptr, nullptr));
         TRY(product(normed, l.tensors[MB_PROBE_GATE_UP], gate_up, tokens, 2 * s.intermediate, s.hidden, false,
                     error));
-        gate<<<1024, 256, 0, stream>>>(gate_up, gated, s.intermediate, (size_t)tokens * s.intermediate);
-        TRY(product(gated, l.tensors[MB_PROBE_DOWN], hidden, tokens, s.hidden, s.intermediate, true, error));
-        return check(cudaGetLastError(), "layer", error);
+        TRY(start(gate<T>, blocks_for((size_t)tokens * s.intermediate), 256, "gate", error, gate_up, gated, s.intermediate,
+                  (size_t)tokens * s.intermediate));
+        return product(gated, l.tensors[MB_PROBE_DOWN], hidden, tokens, s.hidden, s.intermediate, true,
+                       error);
     }
 
-    mb_status run_all(const std::vector<mb_probe_row> &rows, int tokens, int decodes, int splits,
-                      uint32_t times, bool with_head, mb_error *error) {
+    mb_status run_all(int rows, int tokens, int decodes, int splits, uint32_t times, bool with_head,
+                      mb_error *error) {
         for (uint32_t i = 0; i < times; i++)
-            TRY(run_layer(layers[i % layers.size()], rows, tokens, decodes, splits, error));
+            TRY(run_layer(layers[i % layers.size()], tokens, decodes, splits, error));
         if (!with_head) return MB_OK;
-        normalise<<<(unsigned)rows.size(), 256, 0, stream>>>(hidden, normed, s.hidden, view.first_token,
-                                                             view.new_tokens);
-        return product(normed, head, logits, (int)rows.size(), (int)shape.vocabulary, s.hidden, false, error);
+        TRY(start(normalise<T>, rows, 256, "norm", error, hidden, normed, s.hidden, view.first_token,
+                  view.new_tokens));
+        return product(normed, head, logits, rows, (int)shape.vocabulary, s.hidden, false, error);
     }
 
     // The rows' numbers on the device. The caller's order of rows is kept in what the interface gives back:
     // decodes must come first there too, which mbsand's sessions do.
-    mb_status upload(const std::vector<mb_probe_row> &rows, size_t tokens, mb_error *error) {
+    mb_status upload(const std::vector<mb_probe_row> &rows, size_t tokens, int decodes, mb_error *error) {
         const size_t n = rows.size();
         size_t total = 0;
         for (const auto &row : rows)
             total += (row.context + row.tokens + s.block - 1) / s.block;
         if (total > shape.blocks + (size_t)shape.most_rows)
             return fail(error, MB_BAD_INPUT, "a step of %zu blocks is too large", total);
-        host.assign(2 * tokens + 4 * n + total, 0);
+        tiles.cut(s, rows, decodes);
+        const size_t cut = tiles.row.size();
+        host.assign(2 * tokens + 4 * n + total + 2 * cut, 0);
         int *row_of = host.data(), *position = row_of + tokens, *first_token = position + tokens,
             *new_tokens = first_token + n;
-        int *context = new_tokens + n, *first_block = context + n, *blocks = first_block + n;
+        int *context = new_tokens + n, *first_block = context + n, *blocks = first_block + n,
+            *tile_row = blocks + total, *tile_first = tile_row + cut;
         size_t token = 0, block = 0;
         for (size_t r = 0; r < n; r++) {
             first_token[r] = (int)token;
@@ -304,9 +296,11 @@ template <typename T> struct device_of : mb_probe_device {
             for (size_t b = 0; b < own; b++)
                 blocks[block++] = (int)rows[r].blocks[b];
         }
+        std::copy(tiles.row.begin(), tiles.row.end(), tile_row);
+        std::copy(tiles.first.begin(), tiles.first.end(), tile_first);
         const auto there = [this](const int *here) { return numbers + (here - host.data()); };
-        view = {there(row_of),  there(position),    there(first_token), there(new_tokens),
-                there(context), there(first_block), there(blocks)};
+        view = {there(row_of),      there(position), there(first_token), there(new_tokens), there(context),
+                there(first_block), there(blocks),   there(tile_row),    there(tile_first)};
         TRY(check(
             cudaMemcpyAsync(numbers, host.data(), host.size() * sizeof(int), cudaMemcpyHostToDevice, stream),
             "rows", error));
@@ -326,30 +320,44 @@ template <typename T> struct device_of : mb_probe_device {
         return splits;
     }
 
-    // A step of decodes as a graph: its numbers lie where they always lie (all rows have one token), so it
-    // can be replayed.
-    mb_status graph_of(const std::vector<mb_probe_row> &rows, int splits, uint32_t times, bool with_head,
-                       cudaGraphExec_t *graph, mb_error *error) {
-        const auto key = std::make_tuple((uint32_t)rows.size(), times, with_head, splits);
-        const auto known = graphs.find(key);
-        if (known != graphs.end()) {
-            *graph = known->second;
-            return MB_OK;
-        }
+    // What was asked of the stream while it was captured, ready to be run.
+    mb_status capture(int rows, int splits, uint32_t times, bool with_head, cudaGraphExec_t *graph,
+                      mb_error *error) {
         cudaGraph_t captured = nullptr;
         TRY(check(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), "capture", error));
-        const mb_status status =
-            run_all(rows, (int)rows.size(), (int)rows.size(), splits, times, with_head, error);
+        const mb_status asked = run_all(rows, rows, rows, splits, times, with_head, error);
         const mb_status ended =
-            check(cudaStreamEndCapture(stream, &captured), "capture", status ? nullptr : error);
-        if (!status && !ended) {
-            const mb_status made = check(cudaGraphInstantiate(graph, captured, 0), "graph", error);
-            cudaGraphDestroy(captured);
-            if (!made) graphs[key] = *graph;
-            return made;
-        }
+            check(cudaStreamEndCapture(stream, &captured), "capture", asked ? nullptr : error);
+        mb_status status = asked ? asked : ended;
+        if (!status) status = check(cudaGraphInstantiate(graph, captured, 0), "graph", error);
         if (captured) cudaGraphDestroy(captured);
-        return status ? status : ended;
+        if (status) return status;
+        graphs[std::make_tuple((uint32_t)rows, times, with_head, splits)] = *graph; // which closes it
+        return check(cudaGraphUpload(*graph, stream), "graph", error);
+    }
+
+    // A step of decodes as a graph, one for each number of rows as engines have it; none where graphs do not
+    // work. All its kernels are given are places in `numbers`, and as all rows have one token, a step of as
+    // many rows has its numbers in the same places: contexts and blocks may be others when it is replayed.
+    // Before it is captured the step is run once, since kernels that are used for the first time are loaded,
+    // which must not happen during a capture.
+    mb_status graph_of(int rows, int splits, uint32_t times, bool with_head, cudaGraphExec_t *graph,
+                       mb_error *error) {
+        *graph = nullptr;
+        const auto known = graphs.find(std::make_tuple((uint32_t)rows, times, with_head, splits));
+        if (known != graphs.end()) *graph = known->second;
+        if (*graph || !note.empty()) return MB_OK;
+        const size_t bytes = (size_t)rows * s.hidden * sizeof(float);
+        TRY(check(cudaMemcpyAsync(kept, hidden, bytes, cudaMemcpyDeviceToDevice, stream), "copy", error));
+        TRY(run_all(rows, rows, rows, splits, times, with_head, error));
+        TRY(check(cudaMemcpyAsync(hidden, kept, bytes, cudaMemcpyDeviceToDevice, stream), "copy", error));
+        TRY(check(cudaStreamSynchronize(stream), "step", error));
+        mb_error reason;
+        if (!capture(rows, splits, times, with_head, graph, &reason)) return MB_OK;
+        note = "decodes run without CUDA graphs (" + std::string(reason.message) + ")";
+        *graph = nullptr;
+        cudaGetLastError(); // a failed capture must not fail the next call
+        return MB_OK;
     }
 
     mb_status run(const mb_probe_row *given, uint32_t count, uint32_t times, bool with_head, double *seconds,
@@ -365,19 +373,16 @@ template <typename T> struct device_of : mb_probe_device {
             return fail(error, MB_BAD_INPUT,
                         "a step of %u rows and %zu tokens; the probe was opened for %u and %u", count, tokens,
                         shape.most_rows, shape.most_tokens);
-        TRY(upload(rows, tokens, error));
+        TRY(upload(rows, tokens, decodes, error));
         const int splits = splits_for(rows);
         cudaGraphExec_t graph = nullptr;
-        if (decodes == (int)count && graphs_work && graph_of(rows, splits, times, with_head, &graph, error)) {
-            graphs_work = false; // plain launches take over
-            graph = nullptr;
-            cudaGetLastError();
-        }
+        if (decodes == (int)count) TRY(graph_of(decodes, splits, times, with_head, &graph, error));
+        if (graph) TRY(start(idle, 1, 1, "head start", error, HEAD_START));
         TRY(check(cudaEventRecord(before, stream), "event", error));
         if (graph)
             TRY(check(cudaGraphLaunch(graph, stream), "graph", error));
         else
-            TRY(run_all(rows, (int)tokens, decodes, splits, times, with_head, error));
+            TRY(run_all((int)count, (int)tokens, decodes, splits, times, with_head, error));
         TRY(check(cudaEventRecord(after, stream), "event", error));
         TRY(check(cudaEventSynchronize(after), "step", error));
         float milliseconds = 0;
@@ -429,9 +434,14 @@ void describe_cuda(mb_probe_device *, char *text, size_t size) {
     cudaMemGetInfo(&free_bytes, &total);
     cudaDeviceGetAttribute(&clock_khz, cudaDevAttrClockRate, device);
     cudaRuntimeGetVersion(&runtime);
-    snprintf(text, size, "%s, %.1f GiB (%.1f GiB free), up to %d MHz, CUDA %d.%d", properties.name,
-             total / 1073741824.0, free_bytes / 1073741824.0, clock_khz / 1000, runtime / 1000,
-             runtime % 1000 / 10);
+    snprintf(text, size, "%s, %.1f GiB (%.1f GiB free), up to %d MHz, CUDA %d.%d, decodes as CUDA graphs",
+             properties.name, total / 1073741824.0, free_bytes / 1073741824.0, clock_khz / 1000,
+             runtime / 1000, runtime % 1000 / 10);
+}
+
+// Of what is not as described; NULL: of nothing.
+const char *note_cuda(mb_probe_device *d) {
+    return d->note.empty() ? nullptr : d->note.c_str();
 }
 
 mb_status run_cuda(mb_probe_device *d, const mb_probe_row *rows, uint32_t count, uint32_t layers, bool head,
@@ -455,9 +465,9 @@ mb_status get_logits_cuda(mb_probe_device *d, float *logits, uint32_t rows, mb_e
     return copy(logits, d->logits, (size_t)rows * d->shape.vocabulary * sizeof *logits, error);
 }
 
-const mb_probe_backend BACKEND = {MB_PROBE_VERSION, "cuda",          open_cuda,
-                                  close_cuda,       describe_cuda,   run_cuda,
-                                  set_input_cuda,   get_output_cuda, get_logits_cuda, nullptr};
+const mb_probe_backend BACKEND = {MB_PROBE_VERSION, "cuda",   open_cuda,      close_cuda,
+                                  describe_cuda,    run_cuda, set_input_cuda, get_output_cuda,
+                                  get_logits_cuda,  nullptr,  note_cuda};
 
 } // namespace
 
