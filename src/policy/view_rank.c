@@ -146,6 +146,9 @@ int mb_rank_call(lua_State *L) {
         return luaL_error(L, "step:rank: it stands instead of step:carry and step:barrier, not after them");
     spread_options(L);
     mb_ranking ranking = {.from = read_queue(L, FROM, 0), .per_token = read_number(L, PER_TOKEN, 0)};
+    if (!(fabs(ranking.per_token) <= MB_MAX_RANK_PER_TOKEN))
+        return luaL_error(
+            L, "step:rank: per_token must be between -1e290 and 1e290, so that every key is a number");
     ranking.to = read_queue(L, TO, ranking.from);
     const lua_Number most = read_number(L, MOST, HUGE_VAL);
     ranking.most = most <= 0 ? 0 : most >= UINT32_MAX ? UINT32_MAX : (uint32_t)most;

@@ -62,10 +62,14 @@ int mb_peak_call(lua_State *L) {
 // --- what is expected of answers
 
 // So far towards what the predictor says now. In its rank, unrounded: what was expected so far.
-static void foresee(const mb_host *host, uint32_t slot, double weight) {
+static void foresee(lua_State *L, uint32_t slot, double weight) {
+    const mb_host *host = mb_host_of(L);
     mb_request *request = mb_request_at(&host->sim->requests, slot);
     const double now = mb_request_view_says(host, request, MB_SAYS_OUTPUT, 0);
     const double rank = mb_request_rank(request), before = rank > 0 ? rank : request->predicted_output;
+    if (before == INFINITY)
+        luaL_error(L, "replica:foresee: the rank of request %d, inf, is no answer that was expected so far",
+                   (int)request->id);
     const double expected = before + weight * (now - before);
     mb_request_set_rank(host->sim, slot, expected);
     mb_request_expect(request, expected);
@@ -94,7 +98,7 @@ int mb_foresee_call(lua_State *L) {
         if (drawn)
             mb_request_expect(request, mb_expect_drawn(L, 2, request->generated));
         else
-            foresee(host, slot, weight);
+            foresee(L, slot, weight);
     }
     return 0;
 }

@@ -5,6 +5,7 @@
 #include "sim/state.h"
 
 enum { MB_MAX_RANK_EDGES = 64 };
+#define MB_MAX_RANK_PER_TOKEN 1e290 // (times any number of tokens that is a number still)
 
 typedef struct mb_ranking {
     uint32_t from;    // queue. An ordered one gives those in it their places; in a plain one `by` does

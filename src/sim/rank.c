@@ -17,7 +17,8 @@ typedef struct walk {
     mb_candidate *victims; // last of all: who runs here; made when first needed
     uint32_t victim_count;
     bool has_victims;
-    double behind;         // the keys of who makes room are larger
+    bool has_behind; // only those behind `behind` make room: their keys are larger
+    double behind;
     uint32_t waiting;      // the next of an ordered queue, or MB_NONE
     double left;           // the fewest tokens that a row lacks to an edge
     mb_standing *standing; // in place of both: the order of those that run is known
@@ -183,7 +184,8 @@ static uint32_t take_last(walk *w, const mb_candidate *last) {
 // The last that runs here behind `slot`; MB_NONE.
 static uint32_t next_victim(walk *w, uint32_t slot) {
     const mb_candidate *last = last_running(w);
-    w->all_reached = !last || last->slot == slot || !(last->key > w->behind); // the walk is here
+    w->all_reached =
+        !last || last->slot == slot || (w->has_behind && !(last->key > w->behind)); // the walk is here
     return w->all_reached ? MB_NONE : take_last(w, last);
 }
 
@@ -245,6 +247,7 @@ static bool look_for_edges(walk *w) {
 static mb_status carry_behind_those_ahead(walk *w, uint32_t running, bool *full, mb_error *error) {
     mb_sim *sim = w->sim;
     mb_status status = MB_OK;
+    w->has_behind = true;
     while (status == MB_OK && !*full && w->waiting != MB_NONE) {
         w->behind = mb_request_at(&sim->requests, w->waiting)->key;
         if (w->standing || w->has_victims) {
@@ -254,7 +257,7 @@ static mb_status carry_behind_those_ahead(walk *w, uint32_t running, bool *full,
         if (!(w->behind < w->last)) break;
         status = add_waiting(w, full, error);
     }
-    w->behind = -INFINITY;
+    w->has_behind = false;
     if (status != MB_OK) return status;
     w->ranked->rows += running - w->ranked->preempted;
     if (!look_for_edges(w)) return mb_fail_memory(error);
@@ -376,7 +379,7 @@ mb_status mb_step_rank(mb_sim *sim, const mb_ranking *ranking, mb_ranked *ranked
     *ranked = (mb_ranked){0};
     walk w = {.sim = sim, .ranking = ranking, .ranked = ranked};
     w.left = INFINITY;
-    w.last = w.behind = -INFINITY;
+    w.last = -INFINITY;
     sim->rankings++;
     sim->ranked = true; // (those that run may go on together, as in a carry, or one by one)
     const uint32_t running = sim->by_steps ? mb_engine_running(&sim->building->engine) : 0;

@@ -183,6 +183,10 @@ END
     fails 'step:rank: preempt = "recompute", "swap" or "pause", not "throw"'
     schedule 'step:rank{ edges = { 3, 2 }, per_token = 1 }'
     fails "step:rank: edge 2 is not a number at least as large as the one before"
+    schedule 'step:rank{ per_token = math.huge }' # times no tokens: NaN, which is in no order
+    fails "step:rank: per_token must be between -1e290 and 1e290, so that every key is a number"
+    schedule 'step:carry() step:admit(self.sim.queue) self.sim:rank(replica, math.huge) replica:foresee(1)'
+    fails "replica:foresee: the rank of request 0, inf, is no answer that was expected so far"
     schedule 'self.sim.queue:peek():expect(-1)'
     fails "req:expect: expected a number of tokens of at least 0"
     schedule 'self.sim.queue:peek():rank(0 / 0)'

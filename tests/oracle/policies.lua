@@ -297,6 +297,9 @@ return P
   tap.ok(ends("self.sim:queue{ by = " .. unequal .. " }", "") == ends("self.sim:queue()", "by = " .. unequal),
     "step:rank: ordered or plain")
   tap.ok(ends("self.sim:queue()", 'by = "predicted_output", per_token = -1') == plain, "step:rank: per_token")
+  local function equals(key) return ends("self.sim:queue()", "by = function() return " .. key .. " end") end
+  local zeros = equals("0")
+  tap.ok(equals("-math.huge") == zeros and equals("math.huge") == zeros, "step:rank: the last makes room, at infinity too")
   tap.ok(ends("self.sim:queue()", 'by = "expected_remaining" } step:rank{ from = self.queue, most = 0') == plain,
     "step:rank: again in the same step, however the first went")
   -- In Lua, as policies had to: all in one list, sorted; add, or set aside the last behind that runs and is not in the step.
