@@ -31,49 +31,50 @@ local function free_slot(slots)
 end
 
 function LlamaServer:slots_of(replica)
-  local slots = self.slots[replica.id]
-  if not slots then
-    slots = {}
-    for i = 1, math.min(self.params.slots, replica.max_requests) do slots[i] = { left = -1 } end
-    self.slots[replica.id] = slots
-  end
+  local slots = { free = math.min(self.params.slots, replica.max_requests) }
+  for i = 1, slots.free do slots[i] = { left = -1, of = slots } end
+  self.slots[replica.id] = slots
   return slots
 end
 
 -- The waiting get slots, if there is room for their prompts in this step or not.
 function LlamaServer:assign(slots)
-  local slot = free_slot(slots)
-  if not slot then return end
   for req in self.sim.queue:each() do
     if not self.of[req.id] then
-      slot.req, self.of[req.id] = req, slot
-      slot = free_slot(slots)
-      if not slot then return end
+      local slot = free_slot(slots)
+      slot.req, slot.generates, self.of[req.id] = req, nil, slot
+      slots.free = slots.free - 1
+      if slots.free == 0 then return end
     end
   end
 end
 
 function LlamaServer:schedule(replica, step)
-  local slots, generating = self:slots_of(replica), false
-  self:assign(slots)
-  for _, slot in ipairs(slots) do
-    if slot.req and slot.req:phase() == "decode" then
-      local added, why = step:add(slot.req)
-      generating = generating or added
-      if why == "memory" then step:preempt(slot.req) end
+  local slots, generating, prompts = self.slots[replica.id] or self:slots_of(replica), false, 0
+  if slots.free > 0 then self:assign(slots) end
+  for i = 1, #slots do
+    local slot, req = slots[i], slots[i].req
+    if req and (slot.generates or req:phase() == "decode") then
+      local added, why = step:add(req)
+      generating, slot.generates = generating or added, why ~= "memory"
+      if why == "memory" then step:preempt(req) end
     end
+    if req and not slot.generates then prompts = prompts + 1 end
   end
-  if generating and not self.params.cont_batching then return end
-  for _, slot in ipairs(slots) do
-    if step.budget < 1 then return end
-    if slot.req and slot.req:phase() ~= "decode" then step:add(slot.req) end
+  if prompts == 0 or generating and not self.params.cont_batching then return end
+  for i = 1, #slots do
+    local slot = slots[i]
+    if slot.req and not slot.generates and step.budget >= 1 then step:add(slot.req) end
   end
 end
 
 function LlamaServer:finish(req)
   local slot = self.of[req.id]
-  self.of[req.id] = nil
-  if slot then slot.req, slot.left = nil, self.sim.now end
+  if slot then self.of[req.id], slot.req, slot.left, slot.of.free = nil, nil, self.sim.now, slot.of.free + 1 end
+end
+
+function LlamaServer:signal(event)             -- those who lost their replica
+  for _, req in ipairs(event.requests or {}) do (self.of[req.id] or {}).generates = nil end
 end
 
 return LlamaServer
