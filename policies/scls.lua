@@ -34,10 +34,11 @@ function Scls:form(replica, list)
   local best, from, params, most = { [0] = 0 }, {}, self.params, self.params.memory * replica.kv.capacity
   local a, b, c = self:law(replica)
   local first, tokens, rows = 1, 0, math.min(params.max_batch, replica.max_requests)
+  local budget = replica.token_budget
   for i = 1, #list do
     local length, least, size = list[i].length, math.huge, 1
     tokens = tokens + length
-    while first < i and (tokens > replica.token_budget or i - first >= rows) do
+    while first < i and (tokens > budget or i - first >= rows) do
       tokens, first = tokens - list[first].length, first + 1
     end
     local each, room = b + c * length, most / (length + params.slice)
@@ -68,7 +69,8 @@ function Scls:schedule(replica, step)
     table.sort(list, function(x, y) return x.length < y.length end)
     self:form(replica, list)
   end
-  for _, req in ipairs(table.remove(self.formed, 1) or {}) do step:add(req) end
+  local batch = table.remove(self.formed, 1) or {}
+  for i = 1, #batch do step:add(batch[i]) end
   if step.requests > 0 then step:barrier(self.params.slice) end
 end
 
