@@ -129,7 +129,7 @@ function hardware.apply(checked, place, folder, native, steps)
     if not figures then at:fail("%s", sentence) end
     local given = cluster.kv_tokens or cluster.kv_blocks or cluster.memory
     if not given and figures.tokens < 1 then fail_too_small(cluster, figures, at) end
-    if not given then cluster.kv_tokens, cluster.state_bytes = figures.tokens, figures.state_bytes end
+    if not given then cluster.kv_tokens, cluster.request_kv = figures.tokens, figures.request_kv end
     cluster.name = cluster.name
       or (cluster.tp == 1 and "" or cluster.tp .. " x ") .. figures.gpu_title .. ", " .. figures.model
     cluster.model_path = figures.model_path

@@ -39,10 +39,6 @@ static double value_bytes(const mb_plan *plan) {
     return plan->bytes_per_value > 0 ? plan->bytes_per_value : plan->model->dtype_bytes;
 }
 
-static uint64_t round_up(uint64_t tokens, uint32_t block) {
-    return (tokens + block - 1) / block * block;
-}
-
 // --- what a user takes
 // -------------------------------------------------------------------------------------------------------
 
@@ -72,15 +68,30 @@ static bool counts_windows(const mb_plan *plan) {
     return CONVENTIONS[plan->rules].windows && m->window_layers > 0 && (alone || mb_vllm_has_groups(plan));
 }
 
-// Memory of one user with `tokens` tokens on one GPU. A layer with a window holds, while a prompt is
-// computed, the window before the step's first token and all tokens of the step.
-static double user_bytes(const mb_plan *plan, uint64_t tokens) {
-    const convention *c = &CONVENTIONS[plan->rules];
+mb_request_kv mb_request_kv_of(const mb_plan *plan) {
+    const mb_model_config *m = plan->model;
+    const bool in_blocks = CONVENTIONS[plan->rules].whole_blocks;
     const mb_kv_groups g = mb_kv_groups_of(plan, value_bytes(plan));
-    const uint64_t whole = c->whole_blocks ? round_up(tokens, g.block) : tokens;
-    const uint64_t kept = (uint64_t)plan->model->window + mb_plan_step_tokens(plan) - 1;
-    return layers_bytes(plan, g.whole, g.window, whole, counts_windows(plan) ? kept : UINT64_MAX) +
-           g.state * g.state_layer_bytes;
+    const uint32_t without = m->kv_layers - m->window_layers;
+    return (mb_request_kv){.token = layers_bytes(plan, without, m->window_layers, 1, UINT64_MAX),
+                           .whole = layers_bytes(plan, g.whole, 0, 1, UINT64_MAX),
+                           .window = layers_bytes(plan, 0, g.window, 1, UINT64_MAX),
+                           .state = g.state * g.state_layer_bytes,
+                           .window_tokens = counts_windows(plan) ? (double)m->window : (double)INFINITY,
+                           .step_tokens = mb_plan_step_tokens(plan),
+                           .block = in_blocks ? g.block : 1};
+}
+
+// A layer with a window holds the window before the step's first token and all tokens of the step.
+double mb_request_kv_bytes(const mb_request_kv *r, double tokens, double step) {
+    const double whole = r->block * ceil(tokens / r->block);
+    return r->whole * whole + r->window * fmin(whole, r->window_tokens + step - 1) + r->state;
+}
+
+// Memory of one user with `tokens` tokens on one GPU, while a prompt is computed.
+static double user_bytes(const mb_plan *plan, uint64_t tokens) {
+    const mb_request_kv request = mb_request_kv_of(plan);
+    return mb_request_kv_bytes(&request, (double)tokens, request.step_tokens);
 }
 
 // As whole as 2^53 allows, with room for rounding: bytes are whole multiples of one another in exact

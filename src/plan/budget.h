@@ -34,6 +34,19 @@ typedef struct mb_pool_margin {
 mb_pool_margin mb_pool_margin_of(const mb_plan *plan);
 
 mb_budget mb_budget_of(const mb_plan *plan);
+
+// What a request takes on a GPU, where a pool counts `token` bytes for each of its tokens: layers without and
+// with a window have so many bytes a token, laid out as the rules say.
+typedef struct mb_request_kv {
+    double token, whole, window;
+    double state;                      // however long it is
+    double window_tokens, step_tokens; // of a window; of a step beside it while a prompt is computed
+    double block;                      // tokens that it grows by
+} mb_request_kv;
+
+mb_request_kv mb_request_kv_of(const mb_plan *plan);
+// Bytes with so many tokens, of which `step` were computed last.
+double mb_request_kv_bytes(const mb_request_kv *request, double tokens, double step);
 // All GPUs of a deployment, and how many engines with attention and KV memory of their own they make.
 uint32_t mb_plan_gpus(const mb_plan *plan);
 uint32_t mb_plan_engines(const mb_plan *plan);

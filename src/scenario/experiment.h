@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Everything that a set of comparable runs shares, as plain C values that any thread can run.
 #pragma once
+#include "plan/budget.h"
 #include "policy/spec.h"
 #include "sim/sim.h"
 
@@ -19,7 +20,7 @@ typedef struct mb_group {
     struct mb_corrections *corrections;
     char *model_path; // of cluster.model; NULL where there is none
     // ---
-    double state_bytes; // of a request, which a pool that was planned for its model does not hold
+    mb_request_kv request_kv; // of a pool that was planned for its model; .token 0: it was not
 } mb_group;
 
 // Everything that a set of comparable runs shares: the same requests, cluster and clocks for every policy.

@@ -106,6 +106,19 @@ static void put_text(lua_State *L, const char *key, const char *text) {
     lua_setfield(L, -2, key);
 }
 
+static void put_request_kv(lua_State *L, const mb_plan *plan) {
+    const mb_request_kv r = mb_request_kv_of(plan);
+    lua_createtable(L, 0, 7);
+    put(L, "token", r.token);
+    put(L, "whole", r.whole);
+    put(L, "window", r.window);
+    put(L, "state", r.state);
+    put(L, "window_tokens", isfinite(r.window_tokens) ? r.window_tokens : NAN);
+    put(L, "step_tokens", r.step_tokens);
+    put(L, "block", r.block);
+    lua_setfield(L, -2, "request_kv");
+}
+
 static void push_figures(lua_State *L, const opened *o) {
     const mb_budget b = mb_budget_of(&o->plan);
     const mb_parameters p = mb_model_parameters(&o->model);
@@ -126,7 +139,7 @@ static void push_figures(lua_State *L, const opened *o) {
     put(L, "pool_gib", b.pool / GIB);
     put(L, "kv_gib", b.used / GIB);
     put(L, "token_bytes", b.token_bytes);
-    put(L, "state_bytes", mb_model_state_bytes(&o->model));
+    put_request_kv(L, &o->plan);
     put(L, "tokens", (double)b.tokens);
     put(L, "blocks", (double)b.blocks);
     put(L, "users", (double)b.users);

@@ -129,6 +129,19 @@ static void read_pipeline(lua_State *L, int table, mb_group *group) {
     if (mb_field_enter(L, line, "send")) plan->send_s = mb_field_number(L, lua_gettop(L), "latency");
 }
 
+static void read_request_kv(lua_State *L, int cluster, mb_request_kv *r) {
+    if (!mb_field_enter(L, cluster, "request_kv")) return;
+    const int table = lua_gettop(L);
+    *r = (mb_request_kv){.token = mb_field_number(L, table, "token"),
+                         .whole = mb_field_number(L, table, "whole"),
+                         .window = mb_field_number(L, table, "window"),
+                         .state = mb_field_number(L, table, "state"),
+                         .window_tokens = mb_field_number_or(L, table, "window_tokens", INFINITY),
+                         .step_tokens = mb_field_number(L, table, "step_tokens"),
+                         .block = mb_field_number(L, table, "block")};
+    lua_pop(L, 1);
+}
+
 void mb_group_read(lua_State *L, int table, mb_group *group, mb_group_draft *draft) {
     const int top = lua_gettop(L);
     mb_hardware *hardware = &group->hardware;
@@ -151,7 +164,7 @@ void mb_group_read(lua_State *L, int table, mb_group *group, mb_group_draft *dra
         hardware->start_s = mb_field_number(L, cluster, "start_delay");
         hardware->usd_per_hour = mb_field_number(L, cluster, "replica_usd_per_hour");
         mb_field_text(L, cluster, "model_path", &group->model_path);
-        group->state_bytes = mb_field_number(L, cluster, "state_bytes");
+        read_request_kv(L, cluster, &group->request_kv);
         read_memory(L, cluster, group);
         read_pipeline(L, cluster, group);
         hardware->kv_bytes_per_token = mb_field_number(L, cluster, "kv_bytes_per_token");

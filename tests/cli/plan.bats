@@ -198,11 +198,17 @@ assert "decodes 16 %" in json.dumps(json.load(sys.stdin))'
     run "$MBSAND" cluster.lua --quiet --set cluster.gpus=7
     [ "$status" -eq 2 ]
     says "cluster.gpus = 7 cannot be dealt out to replicas of cluster.tp = 2 GPUs"
-    # a pool of tokens is not all that a hybrid model's requests take
-    run "$MBSAND" cluster.lua --seeds 1 --set cluster.model=qwen3.5-27b --set workload.limit=50
-    says "the KV memory planned for qwen3.5-27b holds tokens alone: the 154 MB of state"
-    run "$MBSAND" cluster.lua --seeds 1 --set workload.limit=50
-    [[ $output != *"holds tokens alone"* ]]
+    # a pool of tokens is not what the requests of a model with layers of several kinds take
+    lengths=(--set workload.prompt=600 --set workload.output=200 --set workload.limit=50)
+    # two blocks of 784 tokens and 3 x 16 layers of a block each, for 800 tokens in 16 layers: 5 x 784 / 800
+    run "$MBSAND" cluster.lua --seeds 1 --set cluster.model=qwen3.5-27b "${lengths[@]}"
+    says "the KV memory planned for qwen3.5-27b counts tokens of all its layers alike"
+    says "a request with 800 tokens, the mean here at the end of one, takes 4.9 times as much: it has room for fewer at once"
+    # half of the layers keep 800 tokens, then 128
+    run "$MBSAND" cluster.lua --seeds 1 --set cluster.model=gpt-oss-20b "${lengths[@]}"
+    says "takes 1 times as much while its prompt is computed and 0.58 times as much after that: it has room for more at once"
+    run "$MBSAND" cluster.lua --seeds 1 "${lengths[@]}"
+    [[ $output != *"of all its layers alike"* ]]
 }
 
 @test "the cost is the price of all GPUs over the tokens" {
