@@ -64,6 +64,8 @@ typedef struct mb_probe_backend {
     mb_status (*hold)(mb_probe_device *device, uint32_t sequence, uint32_t tokens, mb_error *error);
     // What has turned out otherwise than described, one line, or NULL: nothing has. May be NULL itself.
     const char *(*note)(mb_probe_device *device);
+    // The first step of each number of decodes takes long, since it is recorded; run() does not count that.
+    bool records;
 } mb_probe_backend;
 
 // The one symbol of a plugin.

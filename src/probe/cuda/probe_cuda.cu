@@ -62,11 +62,12 @@ struct mb_probe_device { // what the interface sees of both precisions
 
 namespace {
 
-enum { WORKSPACE = 32 << 20, MOST_SPLITS = 64, POSITIONS_PER_SPLIT = 256 };
-enum { PARTS = 2048 }; // of a step's decodes together, unless there are more rows
+enum { WORKSPACE = 32 << 20, MOST_SPLITS = 64 };
+enum { BLOCKS_AT_ONCE = 8 }; // of decodes' attention, on a processor
 // Of the processor, some 50 us: longer than it takes to hand over a graph. A few layers are measured and
 // stand for all, so what handing over takes would count as often as they are multiplied.
 constexpr long long HEAD_START = 100000;
+constexpr uint32_t FEW_LAYERS = 8; // of more it is little beside what they take
 
 // Blocks of 256 threads for so many numbers; above 1,024 they go round.
 unsigned blocks_for(size_t count) {
@@ -91,14 +92,14 @@ template <typename T> struct device_of : mb_probe_device {
     T *head = nullptr, *normed = nullptr, *qkv = nullptr, *attended = nullptr, *gate_up = nullptr,
       *gated = nullptr;
     float *partial = nullptr, *kept = nullptr; // kept: hidden states of a step of decodes
+    int processors = 1;
     prompt_kernel<T> prompts{};
     prompt_tiles tiles;
     // A step's rows: [row_of | position | first_token | new_tokens | context | first_block | blocks | tiles]
     int *numbers = nullptr;
     std::vector<int> host;
     step_view view{};
-    std::map<std::tuple<uint32_t, uint32_t, bool, int>, cudaGraphExec_t>
-        graphs; // by rows, layers, head, splits
+    std::map<std::tuple<uint32_t, uint32_t, bool>, cudaGraphExec_t> graphs; // by rows, layers, head
 
     ~device_of() override {
         for (auto &graph : graphs)
@@ -122,8 +123,8 @@ template <typename T> struct device_of : mb_probe_device {
     mb_status make_tensor(T **tensor, size_t rows, size_t columns, uint64_t seed, uint32_t id,
                           mb_error *error) {
         TRY(make(tensor, rows * columns, "weights", error));
-        return start(fill<T>, blocks_for(rows * columns), 256, "fill", error, *tensor, (uint64_t)rows * columns, seed, id,
-                     sqrtf(3.0f / rows));
+        return start(fill<T>, blocks_for(rows * columns), 256, "fill", error, *tensor,
+                     (uint64_t)rows * columns, seed, id, sqrtf(3.0f / rows));
     }
 
     mb_status make_layer(layer *l, uint64_t seed, uint32_t index, mb_error *error) {
@@ -151,12 +152,14 @@ template <typename T> struct device_of : mb_probe_device {
         TRY(make(&gate_up, tokens * 2 * s.intermediate, "MLP", error));
         TRY(make(&gated, tokens * s.intermediate, "MLP", error));
         TRY(make(&logits, rows * shape.vocabulary, "logits", error));
-        TRY(make(&partial, std::max<size_t>(rows, PARTS) * s.heads * (s.head_dim + 2), "decodes' attention",
-                 error));
+        TRY(make(&partial,
+                 std::max<size_t>(rows, processors * BLOCKS_AT_ONCE / s.kv_heads) * s.heads *
+                     (s.head_dim + 2),
+                 "decodes' attention", error));
         TRY(make(&kept, rows * s.hidden, "hidden states", error));
         TRY(make(&numbers, 2 * tokens + 5 * rows + shape.blocks + rows + 2 * cut, "rows", error));
-        return start(fill<float>, blocks_for(tokens * s.hidden), 256, "fill", error, hidden, (uint64_t)tokens * s.hidden, (uint64_t)1,
-                     MB_PROBE_HEAD - 1, 1.0f); // not zero
+        return start(fill<float>, blocks_for(tokens * s.hidden), 256, "fill", error, hidden,
+                     (uint64_t)tokens * s.hidden, (uint64_t)1, MB_PROBE_HEAD - 1, 1.0f); // not zero
     }
 
     mb_status open(const mb_probe_shape *given, uint64_t seed, mb_error *error) {
@@ -170,6 +173,10 @@ template <typename T> struct device_of : mb_probe_device {
         TRY(check(cudaFuncSetAttribute(prompts.kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                        (int)prompts.shared),
                   "prompts' attention", error));
+        int device = 0;
+        TRY(check(cudaGetDevice(&device), "device", error));
+        TRY(check(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device), "device",
+                  error));
         TRY(check(cudaStreamCreate(&stream), "stream", error));
         TRY(check(cudaEventCreate(&before), "event", error));
         TRY(check(cudaEventCreate(&after), "event", error));
@@ -221,7 +228,17 @@ template <typename T> struct device_of : mb_probe_device {
 
     // --- attention
 
-    mb_status decode(const layer &l, int rows, int splits, mb_error *error) {
+    // Enough parts of their contexts to keep the card busy, however long these are: so that one graph serves
+    // all steps of as many rows, as in engines. Those without positions end at once.
+    int splits_for(int rows) const {
+        int splits = 1;
+        while (splits < MOST_SPLITS && 2 * splits * rows * s.kv_heads <= processors * BLOCKS_AT_ONCE)
+            splits *= 2;
+        return splits;
+    }
+
+    mb_status decode(const layer &l, int rows, mb_error *error) {
+        const int splits = splits_for(rows);
         TRY(start(decode_parts<T>, dim3(rows, s.kv_heads, splits), 32 * DECODE_WARPS, "decodes' attention",
                   error, s, view, qkv, l.keys, l.values, partial));
         return start(decode_together<T>, dim3(rows, s.heads), 128, "decodes' attention", error, s, view,
@@ -229,8 +246,8 @@ template <typename T> struct device_of : mb_probe_device {
     }
 
     // Rows of one token come first (order() sees to it), so that one launch serves them all.
-    mb_status attention(const layer &l, int decodes, int splits, mb_error *error) {
-        if (decodes) TRY(decode(l, decodes, splits, error));
+    mb_status attention(const layer &l, int decodes, mb_error *error) {
+        if (decodes) TRY(decode(l, decodes, error));
         if (tiles.row.empty()) return MB_OK;
         return start_with(prompts.shared, prompts.kernel, dim3((unsigned)tiles.row.size(), s.kv_heads),
                           PROMPT_THREADS, "prompts' attention", error, s, view, qkv, l.keys, l.values,
@@ -239,27 +256,26 @@ template <typename T> struct device_of : mb_probe_device {
 
     // --- a step
 
-    mb_status run_layer(const layer &l, int tokens, int decodes, int splits, mb_error *error) {
+    mb_status run_layer(const layer &l, int tokens, int decodes, mb_error *error) {
         TRY(start(normalise<T>, tokens, 256, "norm", error, hidden, normed, s.hidden, nullptr, nullptr));
         TRY(product(normed, l.tensors[MB_PROBE_QKV], qkv, tokens, s.width(), s.hidden, false, error));
         TRY(start(rotate_and_place<T>, dim3(tokens, s.heads + s.kv_heads), 64, "rotation", error, s, view,
                   qkv, l.keys, l.values));
-        TRY(attention(l, decodes, splits, error));
+        TRY(attention(l, decodes, error));
         TRY(product(attended, l.tensors[MB_PROBE_OUT], hidden, tokens, s.hidden, s.heads * s.head_dim, true,
                     error));
         TRY(start(normalise<T>, tokens, 256, "norm", error, hidden, normed, s.hidden, nullptr, nullptr));
         TRY(product(normed, l.tensors[MB_PROBE_GATE_UP], gate_up, tokens, 2 * s.intermediate, s.hidden, false,
                     error));
-        TRY(start(gate<T>, blocks_for((size_t)tokens * s.intermediate), 256, "gate", error, gate_up, gated, s.intermediate,
-                  (size_t)tokens * s.intermediate));
+        TRY(start(gate<T>, blocks_for((size_t)tokens * s.intermediate), 256, "gate", error, gate_up, gated,
+                  s.intermediate, (size_t)tokens * s.intermediate));
         return product(gated, l.tensors[MB_PROBE_DOWN], hidden, tokens, s.hidden, s.intermediate, true,
                        error);
     }
 
-    mb_status run_all(int rows, int tokens, int decodes, int splits, uint32_t times, bool with_head,
-                      mb_error *error) {
+    mb_status run_all(int rows, int tokens, int decodes, uint32_t times, bool with_head, mb_error *error) {
         for (uint32_t i = 0; i < times; i++)
-            TRY(run_layer(layers[i % layers.size()], tokens, decodes, splits, error));
+            TRY(run_layer(layers[i % layers.size()], tokens, decodes, error));
         if (!with_head) return MB_OK;
         TRY(start(normalise<T>, rows, 256, "norm", error, hidden, normed, s.hidden, view.first_token,
                   view.new_tokens));
@@ -307,32 +323,18 @@ template <typename T> struct device_of : mb_probe_device {
         return check(cudaStreamSynchronize(stream), "rows", error);
     }
 
-    // Enough parts for the longest context, a power of two so that few graphs serve all steps; many rows keep
-    // the GPU busy by themselves.
-    static int splits_for(const std::vector<mb_probe_row> &rows) {
-        uint32_t longest = 0;
-        for (const auto &row : rows)
-            if (row.tokens == 1) longest = std::max(longest, row.context + 1);
-        int splits = 1;
-        while (splits < MOST_SPLITS && (uint32_t)splits * POSITIONS_PER_SPLIT < longest &&
-               2 * splits * rows.size() <= PARTS)
-            splits *= 2;
-        return splits;
-    }
-
     // What was asked of the stream while it was captured, ready to be run.
-    mb_status capture(int rows, int splits, uint32_t times, bool with_head, cudaGraphExec_t *graph,
-                      mb_error *error) {
+    mb_status capture(int rows, uint32_t times, bool with_head, cudaGraphExec_t *graph, mb_error *error) {
         cudaGraph_t captured = nullptr;
         TRY(check(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), "capture", error));
-        const mb_status asked = run_all(rows, rows, rows, splits, times, with_head, error);
+        const mb_status asked = run_all(rows, rows, rows, times, with_head, error);
         const mb_status ended =
             check(cudaStreamEndCapture(stream, &captured), "capture", asked ? nullptr : error);
         mb_status status = asked ? asked : ended;
         if (!status) status = check(cudaGraphInstantiate(graph, captured, 0), "graph", error);
         if (captured) cudaGraphDestroy(captured);
         if (status) return status;
-        graphs[std::make_tuple((uint32_t)rows, times, with_head, splits)] = *graph; // which closes it
+        graphs[std::make_tuple((uint32_t)rows, times, with_head)] = *graph; // which closes it
         return check(cudaGraphUpload(*graph, stream), "graph", error);
     }
 
@@ -341,19 +343,18 @@ template <typename T> struct device_of : mb_probe_device {
     // many rows has its numbers in the same places: contexts and blocks may be others when it is replayed.
     // Before it is captured the step is run once, since kernels that are used for the first time are loaded,
     // which must not happen during a capture.
-    mb_status graph_of(int rows, int splits, uint32_t times, bool with_head, cudaGraphExec_t *graph,
-                       mb_error *error) {
+    mb_status graph_of(int rows, uint32_t times, bool with_head, cudaGraphExec_t *graph, mb_error *error) {
         *graph = nullptr;
-        const auto known = graphs.find(std::make_tuple((uint32_t)rows, times, with_head, splits));
+        const auto known = graphs.find(std::make_tuple((uint32_t)rows, times, with_head));
         if (known != graphs.end()) *graph = known->second;
         if (*graph || !note.empty()) return MB_OK;
         const size_t bytes = (size_t)rows * s.hidden * sizeof(float);
         TRY(check(cudaMemcpyAsync(kept, hidden, bytes, cudaMemcpyDeviceToDevice, stream), "copy", error));
-        TRY(run_all(rows, rows, rows, splits, times, with_head, error));
+        TRY(run_all(rows, rows, rows, times, with_head, error));
         TRY(check(cudaMemcpyAsync(hidden, kept, bytes, cudaMemcpyDeviceToDevice, stream), "copy", error));
         TRY(check(cudaStreamSynchronize(stream), "step", error));
         mb_error reason;
-        if (!capture(rows, splits, times, with_head, graph, &reason)) return MB_OK;
+        if (!capture(rows, times, with_head, graph, &reason)) return MB_OK;
         note = "decodes run without CUDA graphs (" + std::string(reason.message) + ")";
         *graph = nullptr;
         cudaGetLastError(); // a failed capture must not fail the next call
@@ -374,15 +375,15 @@ template <typename T> struct device_of : mb_probe_device {
                         "a step of %u rows and %zu tokens; the probe was opened for %u and %u", count, tokens,
                         shape.most_rows, shape.most_tokens);
         TRY(upload(rows, tokens, decodes, error));
-        const int splits = splits_for(rows);
         cudaGraphExec_t graph = nullptr;
-        if (decodes == (int)count) TRY(graph_of(decodes, splits, times, with_head, &graph, error));
-        if (graph) TRY(start(idle, 1, 1, "head start", error, HEAD_START));
+        if (decodes == (int)count) TRY(graph_of(decodes, times, with_head, &graph, error));
+        if (graph && times > 0 && times <= FEW_LAYERS)
+            TRY(start(idle, 1, 1, "head start", error, HEAD_START));
         TRY(check(cudaEventRecord(before, stream), "event", error));
         if (graph)
             TRY(check(cudaGraphLaunch(graph, stream), "graph", error));
         else
-            TRY(run_all((int)count, (int)tokens, decodes, splits, times, with_head, error));
+            TRY(run_all((int)count, (int)tokens, decodes, times, with_head, error));
         TRY(check(cudaEventRecord(after, stream), "event", error));
         TRY(check(cudaEventSynchronize(after), "step", error));
         float milliseconds = 0;
@@ -467,7 +468,7 @@ mb_status get_logits_cuda(mb_probe_device *d, float *logits, uint32_t rows, mb_e
 
 const mb_probe_backend BACKEND = {MB_PROBE_VERSION, "cuda",   open_cuda,      close_cuda,
                                   describe_cuda,    run_cuda, set_input_cuda, get_output_cuda,
-                                  get_logits_cuda,  nullptr,  note_cuda};
+                                  get_logits_cuda,  nullptr,  note_cuda,      true};
 
 } // namespace
 
