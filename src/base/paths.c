@@ -219,10 +219,14 @@ static mb_status unknown_name(const char *root, const bundle *from, const char *
     const mb_status status = mb_paths_list(root, from->folder, from->suffix, &names, &count, error);
     if (status) return status;
     const char *near = mb_nearest_word(name, (const char *const *)names, count);
-    mb_strbuf list = {0};
+    mb_strbuf list = {0}, own = {0};
+    mb_strbuf_printf(&own, "./%s%s", name, from->suffix);
     for (size_t i = 0; i < count; i++)
         mb_strbuf_printf(&list, "%s%s", i ? ", " : "", names[i]);
-    if (near)
+    if (own.text && access(own.text, R_OK) == 0)
+        mb_fail(error, MB_BAD_INPUT, "no %s \"%s\" is bundled; did you mean the file %s?", from->what, name,
+                own.text);
+    else if (near)
         mb_fail(error, MB_BAD_INPUT,
                 "there is no %s \"%s\"; did you mean \"%s\"? (a file of yours is written ./%s%s)", from->what,
                 name, near, name, from->suffix);
@@ -231,6 +235,7 @@ static mb_status unknown_name(const char *root, const bundle *from, const char *
                 "there is no %s \"%s\"; there are: %s (a file of yours is written ./%s%s)", from->what, name,
                 list.text ? list.text : "none", name, from->suffix);
     mb_strbuf_deinit(&list);
+    mb_strbuf_deinit(&own);
     mb_paths_free_names(names, count);
     return MB_BAD_INPUT;
 }

@@ -112,6 +112,10 @@ static int run_verb(int argc, char **argv) {
     for (int i = 0; i < VERB_COUNT; i++)
         names[i] = VERBS[i].name;
     const char *nearest = mb_nearest_word(first, names, VERB_COUNT);
+    char file[256];
+    if (snprintf(file, sizeof file, "%s.lua", first) < (int)sizeof file && access(file, R_OK) == 0)
+        return mb_cli_usage("", "'%s' is no verb, nor a bundled scenario; did you mean the file %s?", first,
+                            file);
     if (nearest) return mb_cli_usage("", "unknown verb '%s'; did you mean '%s'?", first, nearest);
     return wrong_word(first);
 }

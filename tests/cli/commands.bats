@@ -50,6 +50,9 @@ fails() { # fails CODE SENTENCE COMMAND...: the sentence, and nothing else, on s
 @test "an unknown verb or option" {
     fails 2 "mbsand: unknown verb 'simulate'; a scenario's file ends in .lua; see \`mbsand --help\`" "$MBSAND" simulate
     fails 2 "mbsand: 'brust' is no verb, nor a scenario; did you mean 'burst'?; see \`mbsand --help\`" "$MBSAND" brust
+    touch mine.lua
+    fails 2 "mbsand: 'mine' is no verb, nor a bundled scenario; did you mean the file mine.lua?; see \`mbsand --help\`" "$MBSAND" mine
+    fails 2 "mbsand: --policy mine: no policy \"mine\" is bundled; did you mean the file ./mine.lua?" "$MBSAND" burst -p mine
     fails 2 "mbsand: unknown verb 'chek'; did you mean 'check'?; see \`mbsand --help\`" "$MBSAND" chek
     fails 2 "mbsand: no option --all; see \`mbsand list --help\`" "$MBSAND" list --all policies
     fails 2 "mbsand: no option --all; see \`mbsand check --help\`" "$MBSAND" check --all

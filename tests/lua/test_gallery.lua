@@ -2,7 +2,8 @@
 package.path = "tests/lua/?.lua;" .. package.path
 local tap = require "tap"
 
-local pipe = assert(io.popen((arg[-1] or "lua5.4") .. " docs/gallery/make.lua --check 2>&1"))
+local MBSAND = os.getenv("MBSAND") or "build/mbsand"
+local pipe = assert(io.popen(("MBSAND='%s' lua5.4 docs/gallery/make.lua --check 2>&1"):format(MBSAND)))
 local said = pipe:read("*a")
 pipe:close()
 tap.equal(said, "", "the gallery shows every scenario, and what it prints")
