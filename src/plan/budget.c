@@ -303,11 +303,12 @@ mb_status mb_plan_check(const mb_plan *plan, mb_error *error) {
     return status ? status : check_stages(plan, error);
 }
 
-// Whether users fit with so many GPUs to a layer and so many stages, with the engines of `plan`.
+// Whether users fit with so many GPUs to a layer and so many stages, with the engines of `plan`. Blocks that
+// were told of its own division hold for no other.
 static bool fits_with(const mb_plan *plan, uint32_t tp, uint32_t pipeline, mb_plan *tried) {
     const uint32_t engines = mb_plan_engines(plan);
     *tried = *plan;
-    tried->blocks = 0;
+    if (tp != plan->tp || pipeline != plan->pipeline) tried->blocks = 0;
     tried->tp = tp;
     tried->pipeline = pipeline;
     tried->expert_parallel = plan->expert_parallel ? tp * engines : 0;

@@ -52,6 +52,11 @@ static void ends(void **state) {
         add(&means, i, (double)(i % 3));
     const mb_batch_interval found = mb_batch_means_interval(&means);
     assert_true(found.size == 4 && found.batches == 24); // 99 / 4
+    mb_batch_means fewest = {0}; // 33 requests: just joined, half of the batches are full
+    for (uint64_t i = 0; i < 33; i++)
+        add(&fewest, i, (double)(i % 3));
+    const mb_batch_interval half = mb_batch_means_interval(&fewest);
+    assert_true(half.size == 2 && half.batches == 16 && half.half_width[1] > 0);
     mb_batch_means gap = {0};
     for (uint64_t i = 0; i < 32; i++)
         if (i != 7) add(&gap, i, (double)(i % 2));

@@ -212,6 +212,14 @@ static void vllm(void **state) {
     assert_true(mb_budget_of(&plan).tokens == 1600 && mb_budget_of(&plan).users == 0 &&
                 !mb_budget_of(&plan).fits);
     assert_int_equal(mb_budget_of(&plan).longest, 1600);
+    plan.tp = 1; // what is told of one GPU counts for one, not for two
+    plan.blocks = 100;
+    assert_int_equal(mb_gpus_needed(&plan), 2);
+    plan.blocks = 1000000;
+    plan.batch = 1000; // (no number of them would be enough by their memory)
+    assert_int_equal(mb_gpus_needed(&plan), 1);
+    plan.blocks = 0;
+    assert_int_equal(mb_gpus_needed(&plan), 0);
     assert_true(mb_plan_divides(&plan, 32) && !mb_plan_divides(&plan, 3));
     mb_model_config_deinit(&model);
 
