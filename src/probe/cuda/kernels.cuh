@@ -90,16 +90,19 @@ __device__ inline size_t slot_of(const sizes &s, const step_view &v, int row, in
 }
 
 // Rotate queries and keys, put keys and values into the pages. A block per (token, head of queries and keys);
-// a thread per pair of dimensions.
-template <typename T> __global__ void rotate_and_place(sizes s, step_view v, T *qkv, T *keys, T *values) {
+// a thread per pair of dimensions. turns: [head_dim / 2], of a pair from one position to the next. Few
+// operations in float64, of which many cards do 1/64 as many as in float32.
+template <typename T>
+__global__ void rotate_and_place(sizes s, step_view v, const double *turns, T *qkv, T *keys, T *values) {
     const int token = blockIdx.x, head = blockIdx.y, half = s.head_dim / 2, position = v.position[token];
     T *x = qkv + (size_t)token * s.width() + (size_t)head * s.head_dim;
     const int kv_head = head - s.heads;
     const size_t slot = kv_head >= 0 ? slot_of(s, v, v.row_of[token], kv_head, position) : 0;
     for (int i = threadIdx.x; i < half; i += blockDim.x) {
-        const double angle = position * pow(MB_PROBE_ROPE_BASE, -2.0 * i / s.head_dim);
-        const float c = (float)cos(angle), n = (float)sin(angle), a = to_float(x[i]),
-                    b = to_float(x[i + half]);
+        const double turned = position * turns[i];
+        float c, n;
+        sincospif(2 * (float)(turned - floor(turned)), &n, &c);
+        const float a = to_float(x[i]), b = to_float(x[i + half]);
         if (kv_head < 0) {
             put(&x[i], a * c - b * n);
             put(&x[i + half], a * n + b * c);

@@ -8,6 +8,7 @@
 #include <cuda_runtime.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
@@ -91,6 +92,7 @@ template <typename T> struct device_of : mb_probe_device {
     std::vector<layer> layers;
     T *head = nullptr, *normed = nullptr, *qkv = nullptr, *attended = nullptr, *gate_up = nullptr,
       *gated = nullptr;
+    double *turns = nullptr;                   // rotate_and_place
     float *partial = nullptr, *kept = nullptr; // kept: hidden states of a step of decodes
     int processors = 1;
     prompt_kernel<T> prompts{};
@@ -157,6 +159,12 @@ template <typename T> struct device_of : mb_probe_device {
                      (s.head_dim + 2),
                  "decodes' attention", error));
         TRY(make(&kept, rows * s.hidden, "hidden states", error));
+        std::vector<double> each(s.head_dim / 2);
+        for (size_t i = 0; i < each.size(); i++)
+            each[i] = std::pow(MB_PROBE_ROPE_BASE, -2.0 * i / s.head_dim) / (2 * M_PI);
+        TRY(make(&turns, each.size(), "rotation", error));
+        TRY(check(cudaMemcpy(turns, each.data(), each.size() * sizeof(double), cudaMemcpyHostToDevice),
+                  "rotation", error));
         TRY(make(&numbers, 2 * tokens + 5 * rows + shape.blocks + rows + 2 * cut, "rows", error));
         return start(fill<float>, blocks_for(tokens * s.hidden), 256, "fill", error, hidden,
                      (uint64_t)tokens * s.hidden, (uint64_t)1, MB_PROBE_HEAD - 1, 1.0f); // not zero
@@ -260,7 +268,7 @@ template <typename T> struct device_of : mb_probe_device {
         TRY(start(normalise<T>, tokens, 256, "norm", error, hidden, normed, s.hidden, nullptr, nullptr));
         TRY(product(normed, l.tensors[MB_PROBE_QKV], qkv, tokens, s.width(), s.hidden, false, error));
         TRY(start(rotate_and_place<T>, dim3(tokens, s.heads + s.kv_heads), 64, "rotation", error, s, view,
-                  qkv, l.keys, l.values));
+                  turns, qkv, l.keys, l.values));
         TRY(attention(l, decodes, error));
         TRY(product(attended, l.tensors[MB_PROBE_OUT], hidden, tokens, s.hidden, s.heads * s.head_dim, true,
                     error));
