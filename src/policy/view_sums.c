@@ -71,7 +71,7 @@ static void foresee(lua_State *L, uint32_t slot, double weight) {
         luaL_error(L, "replica:foresee: the rank of request %d, inf, is no answer that was expected so far",
                    (int)request->id);
     const double expected = before + weight * (now - before);
-    mb_request_set_rank(host->sim, slot, expected);
+    mb_request_note(request)->rest->rank = expected;
     mb_request_expect(request, expected);
 }
 
@@ -90,6 +90,7 @@ int mb_foresee_call(lua_State *L) {
     mb_engine_settle(&replica->engine);
     mb_host_work(L, mb_engine_running(&replica->engine));
     mb_endings_forget(&replica->engine);
+    mb_standing_forget(replica->standing); // their ranks change
     for (uint32_t slot = mb_engine_oldest(&replica->engine); slot != MB_NONE;
          slot = mb_request_at(&sim->requests, slot)->next) {
         mb_request *request = mb_request_at(&sim->requests, slot);

@@ -58,6 +58,7 @@ static void rank_running(lua_State *L, const appraisal *by, uint32_t index) {
         return;
     }
     mb_engine_settle(engine);
+    mb_standing_forget(sim->replicas[index]->standing);
     for (uint32_t slot = mb_engine_oldest(engine); slot != MB_NONE;
          slot = mb_request_at(&sim->requests, slot)->next)
         set_rank(L, by, slot);

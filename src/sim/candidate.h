@@ -55,9 +55,45 @@ static inline mb_rank_key mb_candidate_key(const mb_ranking *ranking, const mb_r
     return found;
 }
 
-void mb_candidates_order(mb_candidate *heap, uint32_t count, bool last);
-void mb_candidates_push(mb_candidate *heap, uint32_t *count, mb_candidate one, bool last);
+// --- heaps
+
+static inline bool mb_candidate_before(const mb_candidate *a, const mb_candidate *b, bool last) {
+    const bool less = a->key != b->key ? a->key < b->key : a->place < b->place;
+    return less != last;
+}
+
+static inline void mb_candidates_sift(mb_candidate *heap, uint32_t count, uint32_t at, bool last) {
+    const mb_candidate moved = heap[at];
+    for (uint32_t child; (child = 2 * at + 1) < count; at = child) {
+        if (child + 1 < count && mb_candidate_before(&heap[child + 1], &heap[child], last)) child++;
+        if (!mb_candidate_before(&heap[child], &moved, last)) break;
+        heap[at] = heap[child];
+    }
+    heap[at] = moved;
+}
+
+static inline void mb_candidates_order(mb_candidate *heap, uint32_t count, bool last) {
+    for (uint32_t i = count / 2; i-- > 0;)
+        mb_candidates_sift(heap, count, i, last);
+}
+
+static inline void mb_candidates_push(mb_candidate *heap, uint32_t *count, mb_candidate one, bool last) {
+    uint32_t at = (*count)++;
+    for (; at > 0 && mb_candidate_before(&one, &heap[(at - 1) / 2], last); at = (at - 1) / 2)
+        heap[at] = heap[(at - 1) / 2];
+    heap[at] = one;
+}
+
 // The one on top is not what it was.
-void mb_candidates_changed(mb_candidate *heap, uint32_t count, bool last);
+static inline void mb_candidates_changed(mb_candidate *heap, uint32_t count, bool last) {
+    mb_candidates_sift(heap, count, 0, last);
+}
+
 // It stays in the array, behind the heap.
-mb_candidate mb_candidates_take(mb_candidate *heap, uint32_t *count, bool last);
+static inline mb_candidate mb_candidates_take(mb_candidate *heap, uint32_t *count, bool last) {
+    const mb_candidate top = heap[0];
+    heap[0] = heap[--*count];
+    heap[*count] = top;
+    if (*count) mb_candidates_sift(heap, *count, 0, last);
+    return top;
+}

@@ -91,9 +91,13 @@ static bool gather(walk *w) {
     return true;
 }
 
+// After so many looks in a row that were of use.
+enum { WORTH_KEEPING = 4 };
+
 // Who is the last of those that run.
 static bool look_at_running(walk *w) {
-    if (!mb_standing_settle(w->sim, w->ranking, &w->standing)) return false;
+    if (!mb_standing_settle(w->sim, w->ranking, w->sim->building->carries >= WORTH_KEEPING, &w->standing))
+        return false;
     if (!w->standing) return gather(w);
     const mb_candidate *last = mb_standing_last(w->sim, w->standing);
     if (last) w->last = last->key;
@@ -385,7 +389,9 @@ mb_status mb_step_rank(mb_sim *sim, const mb_ranking *ranking, mb_ranked *ranked
     const uint32_t running = sim->by_steps ? mb_engine_running(&sim->building->engine) : 0;
     bool full = false, out_of_memory = false;
     mb_status status = MB_OK;
-    if (!sim->config->stepwise && only_places_lack(&w, running, &out_of_memory))
+    const bool carries = !sim->config->stepwise && only_places_lack(&w, running, &out_of_memory);
+    sim->building->carries = carries && !w.standing ? sim->building->carries + 1 : 0;
+    if (carries)
         status = carry_behind_those_ahead(&w, running, &full, error);
     else {
         w.standing = NULL;

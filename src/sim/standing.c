@@ -42,16 +42,14 @@ static bool push(standing_heap *heap, mb_candidate one, bool last) {
     return true;
 }
 
-void mb_request_set_rank(mb_sim *sim, uint32_t slot, double rank) {
-    mb_request *request = mb_request_at(&sim->requests, slot);
-    mb_request_note(request)->rest->rank = rank;
-    if (request->phase != MB_PHASE_RUNNING) return;
-    mb_standing *standing = sim->replicas[request->replica]->standing;
-    if (!standing || !standing->kept) return;
+void mb_standing_forget(mb_standing *standing) {
+    if (standing) standing->kept = false;
+}
+
+void mb_standing_changed(mb_standing *standing, uint32_t slot) {
     if (standing->changed_count == standing->changed_capacity)
         standing->kept = false; // so many that it is made anew
-    else
-        standing->changed[standing->changed_count++] = slot;
+    if (standing->kept) standing->changed[standing->changed_count++] = slot;
 }
 
 // --- entries
@@ -102,11 +100,12 @@ static bool stands_still(const mb_ranking *ranking) {
 static bool begin(mb_sim *sim, mb_standing *standing, const mb_ranking *ranking) {
     const mb_engine *engine = &sim->building->engine;
     const uint32_t running = mb_engine_running(engine);
-    if (standing->changed_capacity < running) {
-        uint32_t *changed = realloc(standing->changed, 2 * (size_t)running * sizeof *changed);
+    const uint32_t few = 8 + running / 4;
+    if (standing->changed_capacity < few) {
+        uint32_t *changed = realloc(standing->changed, few * sizeof *changed);
         if (!changed) return false;
         standing->changed = changed;
-        standing->changed_capacity = 2 * running;
+        standing->changed_capacity = few;
     }
     standing->ranking = *ranking;
     standing->kept = true;
@@ -165,7 +164,7 @@ static bool see_edges(mb_sim *sim, mb_standing *standing) {
     return true;
 }
 
-bool mb_standing_settle(mb_sim *sim, const mb_ranking *ranking, mb_standing **settled) {
+bool mb_standing_settle(mb_sim *sim, const mb_ranking *ranking, bool anew, mb_standing **settled) {
     mb_replica *replica = sim->building;
     const mb_engine *engine = &replica->engine;
     *settled = NULL;
@@ -176,6 +175,7 @@ bool mb_standing_settle(mb_sim *sim, const mb_ranking *ranking, mb_standing **se
     const uint32_t most = 64 + 2 * mb_engine_running(engine); // more entries than that are mostly of the past
     const bool kept = standing->kept && standing->last.count <= most && standing->next.count <= most &&
                       same(&standing->ranking, ranking);
+    if (!kept && !anew) return true;
     *settled = standing;
     return (kept || begin(sim, standing, ranking)) && see_new(sim, standing) && see_changed(sim, standing) &&
            see_edges(sim, standing);

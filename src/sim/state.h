@@ -331,7 +331,8 @@ struct mb_replica {
     double far_s;          // an event of this time is in the heap besides the engine's event_s
     double handed_s;       // at this instant so many were handed over to it by sim->handed_route
     uint32_t handed;
-    uint64_t full_pass;    // number of the pass over handoffs in which there was no room here
+    uint64_t full_pass; // number of the pass over handoffs in which there was no room here
+    uint64_t carries;   // rankings in a row in which nothing but places lacked, and their order was not kept
     mb_standing *standing; // of those that run here, from the last ranking; NULL: there was none
 };
 
