@@ -114,7 +114,7 @@ for test in tests/lua/test_*.lua; do
 done
 suite "oracle: 420 random comparisons" lua5.4 tests/oracle/compare.lua
 MBSAND=$MBSAND_ASAN suite "oracle: with invariants" lua5.4 tests/oracle/compare.lua 40 2
-suite "oracle: steps, worked and random" lua5.4 tests/oracle/compare_steps.lua 80
+suite "oracle: steps, worked and random" lua5.4 tests/oracle/compare_steps.lua 60 5
 MBSAND=$MBSAND_ASAN suite "oracle: steps with invariants" lua5.4 tests/oracle/compare_steps.lua 12 2
 suite "oracle: plain steps = their hooks written out" lua5.4 tests/oracle/plain.lua 15
 MBSAND=$MBSAND_LUAJIT suite "oracle: plain steps (LuaJIT)" lua5.4 tests/oracle/plain.lua 8 2

@@ -21,7 +21,12 @@ void mb_fail_list(const mb_engine *engine, mb_admitted *list) {
 
 mb_status mb_fail_begin(mb_engine *engine, double *lost_s, mb_error *error) {
     *lost_s = 0;
-    if (mb_engine_stepping(engine)) return mb_run_cut(engine, lost_s, error);
+    if (engine->stepper) engine->stepper->cut_ns = mb_spend_now(engine->stepper);
+    if (mb_engine_stepping(engine)) {
+        const mb_status status = mb_run_cut(engine, lost_s, error);
+        engine->stepper->cut_ns = mb_nanoseconds(engine->stepper->last_end_s);
+        return status;
+    }
     if (engine->pipeline) {
         *lost_s = mb_pipeline_cut(engine);
         mb_build_begin(engine->stepper);

@@ -16,9 +16,9 @@ void mb_spend_lost(const mb_stepper *stepper, uint32_t slot, bool in_step, doubl
     const mb_request *request = mb_request_at(stepper->requests, slot);
     const mb_time_part before = request->stage == MB_STAGE_DECODE ? MB_PART_DECODE : MB_PART_ASIDE;
     mb_request_time *time = mb_spend_time_of(stepper, slot);
-    const int64_t now = mb_spend_now(stepper), began = in_step ? mb_nanoseconds(began_s) : now;
+    const int64_t now = mb_spend_now(stepper), began = in_step ? mb_nanoseconds(began_s) : stepper->cut_ns;
     if (began > time->since_ns) mb_spend_charge(time, began, &stepper->spent, before);
-    time->parts[MB_PART_AGAIN] += now - time->since_ns;
+    time->parts[in_step ? MB_PART_AGAIN : MB_PART_ASIDE] += now - time->since_ns;
     time->since_ns = now;
     time->seen = stepper->spent;
     if (request->computed > time->known) time->known = request->computed;

@@ -177,6 +177,7 @@ typedef struct mb_stepper {
     int64_t accounted_ns;   // end of the last run or batch, or when idleness was last counted
     // Of the last step with prompts or transfers: when it began, and ended; what it spent.
     int64_t began_ns, ended_ns, step_stalled_ns, step_moved_ns;
+    int64_t cut_ns; // its replica fails: when the step began that is cut short, or now where there is none
     double moved_s, alone_s; // moving blocks; what its decodes alone would take
     bool prompted;           // it has prompts in it, or those of a rank that steps with this one
     // --- averages

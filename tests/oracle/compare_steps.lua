@@ -10,6 +10,7 @@
 package.path = "tests/lua/?.lua;tests/oracle/?.lua;" .. package.path
 local tap = require "tap"
 local csv = require "csv"
+local dice = require "dice"
 local program = require "program"
 local simulator = require "simulator"
 local steps = require "steps"
@@ -160,7 +161,7 @@ function P:schedule(replica, step)
   if step:carry() == 0 then step:admit(replica.queue, %d) end
   step:admit(self.sim.queue)
 end
-return P]]):format(pick{ "turns", "load", "running", "waiting" }, whole(1, 9)) end }
+return P]]):format(pick{ "turns", "load", "running", "waiting", "random", "two" }, whole(1, 9)) end }
 
 -- To the emptiest; one that is preempted moves to another replica.
 POLICIES.migrating = { make = function() return [[
@@ -388,6 +389,7 @@ end
 return P]]):format(pick{ '"rank"', '"predicted_output"', "function(req) return req:generated() end" },
     whole(1, 20), whole(1, 20), whole(1, 5), whole(1, 9)) end }
 
+for name, policy in pairs(require("asking")(random)) do POLICIES[name] = policy end
 local WANDERING = require("wandering")(random)
 POLICIES.comings, WANDERING.comings = WANDERING.comings, nil
 local NAMES = program.sorted_keys(POLICIES)
@@ -542,9 +544,10 @@ local function make_scenario()
   s.stop = s.stop or last + ((replicas > 1 or staged) and 8 or 40)
   for i = 1, ONLY and 1 or POLICIES_PER_FILE do
     local name = ONLY or pick(moving and MOVING or NAMES)
-    if name == "timers" and replicas > 1 and not equal then name = "fcfs" end -- its timers make replicas start as one
+    local timed = name == "timers" or name == "balancing"
+    if timed and replicas > 1 and not equal then name = "fcfs" end -- its timers make replicas start as one
     if (name == "static" or name == "bounded") and (together or staged) then name = "fcfs" end
-    local source = POLICIES[name].make(replicas == 1)
+    local source = POLICIES[name].make(replicas == 1, not staged and not together)
     if staged then source = source:gsub('"swap"', '"recompute"') end
     if chance(0.3) and name ~= "holding" then source = source:gsub("step:carry%(%)", 'step:carry("spare")') end
     s.policies[i] = { name = name, label = "p" .. i, source = WATCHED:format(source) }
@@ -684,7 +687,7 @@ local function simulate(s, p, folder)
     group = c.experts and c.experts.parallel, blocks = c.kv_blocks,
     block = c.kv_block, watermark = c.watermark, prefix_cache = c.prefix_cache, async = c.async_scheduling,
     token_budget = c.token_budget, max_requests = c.max_requests, reserve = c.reserve, max_length = c.kv_max_length,
-    swap = c.swap, slo = s.slo, qoe = s.qoe, fair = s.fair, stop = s.stop, warmup = s.warmup,
+    draw = dice.new(42, 0, "policy"), swap = c.swap, slo = s.slo, qoe = s.qoe, fair = s.fair, stop = s.stop, warmup = s.warmup,
   }
 end
 

@@ -70,12 +70,15 @@ end
 -- sim:changed(req) is told of every request that is queued, sim.queues has every queue.
 function simulator.new_queue(sim, order)
   local key = type(order) == "function" and order or (order and function(req) return sim:key_of(req, order) end)
-  local methods = { order = order }
+  local keys = {} -- as of the push
+  local methods = { order = order, keys = keys }
   local function before(a, b) -- among equals the first that arrived
-    if key(a) ~= key(b) then return key(a) < key(b) end
+    if keys[a] ~= keys[b] then return keys[a] < keys[b] end
     return a.id < b.id
   end
+  local function note(req) keys[req] = key and key(req) end
   function methods.push(queue, req)
+    note(req)
     local at = #queue + 1
     while key and at > 1 and before(req, queue[at - 1]) do at = at - 1 end
     table.insert(queue, at, req)
@@ -86,10 +89,23 @@ function simulator.new_queue(sim, order)
     sim:changed(req)
   end
   function methods.put_back(queue, req) -- one that was taken: first, or at its place
+    note(req)
     local at = 1
     while key and queue[at] and before(queue[at], req) do at = at + 1 end
     table.insert(queue, at, req)
   end
+  function methods.file_again(queue, req) -- if it is there
+    if methods.remove(queue, req) then methods.put_back(queue, req) end
+  end
+  function methods.reorder(queue)
+    for i = 1, #queue do note(queue[i]) end
+    table.sort(queue, before)
+  end
+  function methods.pop_back(queue) return table.remove(queue) end
+  function methods.peek_back(queue) return queue[#queue] end
+  function methods.starved(...) return sim.starved(...) end
+  function methods.longest_cached(...) return sim.longest_cached(...) end
+  function methods.wait_estimate(...) return sim.wait_estimate(...) end
   function methods.pop(queue) return table.remove(queue, 1) end
   function methods.peek(queue) return queue[1] end
   function methods.remove(queue, req)

@@ -14,6 +14,7 @@ local stages = require "stages"
 local transfers = require "transfers"
 local lifecycle = require "lifecycle"
 local memory = require "memory"
+local beliefs = require "beliefs"
 local why = require "why"
 local steps = {}
 
@@ -62,7 +63,7 @@ function steps.run(options)
   local window, stopped = promises.window(options.requests, options.warmup), false
   local service, changed, warm = answers.new_service(options.fair or { w_prompt = 1, w_output = 2 }), false, false
   local notices = {} -- for `signal`
-  local building, moves, life, begin_step -- building: the step that is filled
+  local building, moves, life, says, begin_step -- building: the step that is filled
 
   local function count_requests()
     sim.running, sim.waiting = 0, 0
@@ -97,7 +98,6 @@ function steps.run(options)
     function req.waited() return record.waited + (record.state == "running" and 0 or sim.now - record.since) end
     function req.generated() return record.emitted end
     function req.computed() return record.computed end
-    function req.rank(_, number) record.rank = number end
     function req.preemptions() return record.preemptions end
     function req.failures() return record.failures or 0 end
     function req.first_token_at() return record.first end
@@ -106,6 +106,7 @@ function steps.run(options)
       if record.state ~= "running" then return record.state end
       return is_decode(record) and "decode" or "prefill"
     end
+    says.request(req, record)
     record_of[req], record.req = record, req
     return setmetatable(req, { __index = function(_, name)
       if name ~= "max_output" then error("a request has no field " .. name, 2) end
@@ -187,6 +188,10 @@ function steps.run(options)
     if key == "predicted_total" then return req.prompt_tokens + req.predicted_output end
     if key == "priority" then return -req.priority end
     if key == "rank" then return record_of[req].rank or 0 end
+    if key == "expected_output" then return says.expected(record_of[req]) end
+    if key == "expected_remaining" then return says.expected(record_of[req]) - req.generated() end
+    if key == "predicted_remaining" then return req.predicted_output - req.generated() end
+    if key == "admission" then return -record_of[req].order end -- the oldest last
     if key == "paused" then return record_of[req].state == "paused" and 0 or 1 end
     return req[key]
   end
@@ -199,9 +204,31 @@ function steps.run(options)
   function sim:observe(name, value) table.insert(result.series, { time = self.now, name = name, value = value }) end
   function sim:log() end
   function sim:bins(fields) return simulator.new_bins(self, fields) end
-  function sim:after(delay, call) table.insert(timers, { time = self.now + delay, call = call }) end
-  function sim:every(delay, call)
-    self:after(delay, function() call() self:every(delay, call) end)
+  local timers_set = 0
+  local function set_timer(number, time, call) table.insert(timers, { number = number, time = time, call = call }) end
+  local function new_timer() timers_set = timers_set + 1 return timers_set end
+  function sim:after(delay, call)
+    local number = new_timer()
+    set_timer(number, self.now + delay, call)
+    return number
+  end
+  function sim:every(delay, call, at)
+    local number = new_timer()
+    local function again(time)
+      set_timer(number, time, function()
+        again(time + delay)
+        call()
+      end)
+    end
+    again(at or self.now + delay)
+    return number
+  end
+  function sim:cancel(number)
+    assert(self)
+    for i, timer in ipairs(timers) do
+      if timer.number == number then table.remove(timers, i) return true end
+    end
+    return false
   end
   function sim:reject(req, reason)
     local record = record_of[req]
@@ -213,7 +240,7 @@ function steps.run(options)
     if record.state == "paused" or record.state == "handoff" then record.home.pool.release(record, false) end
     if record.state == "swapped" then host_used = host_used - record.computed end
     bury(record)
-    record.home, record.rejected = nil, self.now
+    record.home, record.rejected, req.output_tokens = nil, self.now, record.output
     table.insert(result.rejected, { id = req.id, reason = reason })
     if policy.finish then policy:finish(req, "rejected") end
   end
@@ -251,8 +278,29 @@ function steps.run(options)
     end
   end
 
+  local function up_ones()
+    local list = {}
+    for _, replica in ipairs(sim.replicas) do if replica.state == "up" then list[#list + 1] = replica end end
+    return list
+  end
+  local function any_one()
+    local list = up_ones()
+    return #list > 0 and list[options.draw(#list)] or nil
+  end
+  local function better_of_two()
+    local list = up_ones()
+    if #list == 0 then return nil end
+    local one = table.remove(list, options.draw(#list))
+    local other = list[options.draw(math.max(1, #list))]
+    return other and load_of(other, "load") < load_of(one, "load") and other or one
+  end
+  function sim.least(_, what) return least_of_role{ rule = what } or sim.replicas[1] end
+  function sim:random(...) return self and options.draw(...) end
+
+  local DRAWN = { turns = next_in_turn, random = any_one, two = better_of_two }
+
   local function route_arrival(req, route)
-    local to = (route.rule == "turns" and next_in_turn or least_of_role)(route)
+    local to = (DRAWN[route.rule] or least_of_role)(route)
     local queue = to and to.queue or sim.queue
     queue:push(req)
   end
@@ -346,6 +394,7 @@ function steps.run(options)
     local takes = least
     if reserve == "prompt" then takes = whole end
     if reserve == "predicted" then takes = math.max(whole, pool.blocks(record.prompt + record.predicted)) end
+    if reserve == "expected" then takes = math.max(whole, pool.blocks(record.prompt + says.expected(record))) end
     if reserve == "maximum" then takes = math.max(whole, pool.blocks(options.max_length)) end
     takes = math.max(least, math.min(takes, pool.total - spare))
     return takes, reserve == "sequence" and math.max(takes, whole) or takes, spare
@@ -439,9 +488,50 @@ function steps.run(options)
     end
     function step:preempt(req, how, to, place) return preempt(replica, step, record_of[req], how, to, place) end
     function step:cost(seconds) step.seconds = (step.seconds or 0) + seconds end
+    function step:estimate(more) -- as it is filled, and with a chunk more
+      local prefill, context, host = more and more.prefill or 0, 0, replica.law.host
+      for _, row in ipairs(step.rows) do if row.decode then context = context + row.record.computed + 1 end end
+      local rows = step.requests + (prefill > 0 and 1 or 0)
+      if rows == 0 then return nil end
+      local seconds = replica.law.step(step.tokens + prefill, context, rows)
+      return replica.line and replica.line.through(seconds - host, host, step.tokens + prefill) or seconds
+    end
+    -- Who of the running would stand last in an order: of equals the newest, or the oldest.
+    local function last_in(order, equals, spares)
+      local last, largest
+      for _, record in ipairs(running_of(replica)) do
+        local key = sim:key_of(record.req, order)
+        local spared = record.in_flight or spares and spares(record)
+        if not spared and (not last or key > largest or key == largest and equals == "newest") then
+          last, largest = record, key
+        end
+      end
+      return last, largest
+    end
+    -- As `admit`; where the first does not fit, who stands behind it makes room.
+    function step:displace(queue, equals, age)
+      local taken, preempted, most = 0, 0, replica.running
+      local function spares(record) return age and record.emitted >= age * record.predicted end
+      while #queue > 0 do
+        local ok, why_not = add(replica, step, record_of[queue[1]])
+        while not ok and (why_not == "memory" or why_not == "requests") do
+          local last, key = last_in(queue.order, equals or "newest", spares)
+          local head = queue[1]
+          if not last or key <= sim:key_of(head, queue.order) or preempted == most then break end
+          preempt(replica, step, last, "recompute")
+          preempted = preempted + 1
+          ok, why_not = add(replica, step, record_of[head])
+        end
+        if not ok then return taken, why_not, preempted end
+        taken = taken + 1
+      end
+      return taken, nil, preempted
+    end
     -- rule: what a decode must find free, "needed" (the default: what it needs) or "spare" (a block in any case).
-    function step:carry(rule)
-      local preempted = 0
+    function step:carry(how)
+      local preempted, rule = 0, type(how) == "table" and how.find or how
+      local victim = type(how) == "table" and how.victim or "newest"
+      if type(rule) == "table" then rule = nil end
       step.rule = rule
       while true do
         local plan, left, free, fits = {}, replica.token_budget - step.tokens, replica.pool.count(), true
@@ -465,7 +555,10 @@ function steps.run(options)
         end
         local running = running_of(replica)
         while running[#running].in_flight do table.remove(running) end
-        preempt(replica, step, running[#running], "recompute")
+        local gives = running[#running]
+        if victim == "oldest" then gives = last_in("admission", "newest") -- see key_of
+        elseif victim ~= "newest" then gives = last_in(victim, "newest") end
+        preempt(replica, step, gives, "recompute")
         preempted = preempted + 1
       end
     end
@@ -489,7 +582,7 @@ function steps.run(options)
       end
       for i = 1, #queue do
         local key, left = key_of(queue[i])
-        if queue.order then key = sim:key_of(queue[i], queue.order) end -- it gives them their places
+        if queue.order then key = queue.keys[queue[i]] end -- it gives them their places
         note(record_of[queue[i]], key, left, false)
       end
       table.sort(list, function(a, b) if a.key ~= b.key then return a.key < b.key end return a.place < b.place end)
@@ -846,7 +939,8 @@ function steps.run(options)
   local world = { sim = sim, policy = policy, alive = alive, record_of = record_of, total = total, window = window,
                   links = options.links, failures = options.failures, unqueue = unqueue, put_back = put_back,
                   least_of_role = least_of_role, ranks_of = ranks_of, ranks = options.group or 1, general_news = general_news,
-                  count_requests = count_requests }
+                  count_requests = count_requests, running_of = running_of, is_decode = is_decode, draw = options.draw,
+                  qoe = options.qoe, prefix_unit = options.prefix_unit }
   function world.touch() changed = true end
   function world.notify(event) if policy.signal then table.insert(notices, event) end end
   function world.free_host(tokens) host_used = host_used - tokens end
@@ -878,7 +972,7 @@ function steps.run(options)
     record.state, record.news, changed = state, -1, true
     count_requests()
   end
-  moves, life = transfers.open(world), lifecycle.open(world)
+  moves, life, says = transfers.open(world), lifecycle.open(world), beliefs.open(world)
   moves.hand_out = world.hand_out
   world.moves = moves
 
@@ -1048,7 +1142,9 @@ function steps.run(options)
       local host = replica.law.host
       return replica.line and replica.line.through(seconds - host, host, prefill + decodes) or seconds
     end
+    says.replica(replica)
     return setmetatable(replica, { __index = function(_, name)
+      if says.SUMS[name] then return says.sums_of(replica)[name] end
       if name == "running" then return #running_of(replica) end
       if name == "waiting" then return #replica.queue end
     end })
