@@ -132,12 +132,3 @@ double mb_reading_qoe(const mb_reading *reading) {
     const double read = tokens * end_s - reading->begun_s - tokens * each_s / 2;
     return fmin(fmax(read, 0) / expected, 1);
 }
-
-double mb_reader_gain(const mb_reader *reader, const mb_read_so_far *so_far, double now_s, double horizon_s) {
-    const double read_s = so_far->first_token_s + so_far->tokens / reader->speed - now_s;
-    const double ahead_s = read_s > 0 ? read_s : 0; // NAN: nothing came
-    const double expected_s = now_s + horizon_s - so_far->arrival_s - reader->ttft_s;
-    if (ahead_s >= horizon_s || expected_s <= 0) return 0;
-    const double share = (horizon_s - ahead_s) / expected_s;
-    return share < 1 ? share * share : 1;
-}

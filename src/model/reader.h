@@ -49,6 +49,14 @@ typedef struct mb_read_so_far {
 // share of what he expects by then. Waiting costs the area speed (horizon - ahead)^2 / 2, `ahead` the seconds
 // of text that he has left to read, of the speed x^2 / 2 expected in the x seconds since the first token
 // should have come; its length is unknown, so it bounds neither. 0 .. 1.
-double mb_reader_gain(const mb_reader *reader, const mb_read_so_far *so_far, double now_s, double horizon_s);
+static inline double mb_reader_gain(const mb_reader *reader, const mb_read_so_far *so_far, double now_s,
+                                    double horizon_s) {
+    const double read_s = so_far->first_token_s + so_far->tokens / reader->speed - now_s;
+    const double ahead_s = read_s > 0 ? read_s : 0; // NAN: nothing came
+    const double expected_s = now_s + horizon_s - so_far->arrival_s - reader->ttft_s;
+    if (ahead_s >= horizon_s || expected_s <= 0) return 0;
+    const double share = (horizon_s - ahead_s) / expected_s;
+    return share < 1 ? share * share : 1;
+}
 // 0 .. 1; NAN without a reader or a token.
 double mb_reading_qoe(const mb_reading *reading);

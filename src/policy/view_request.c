@@ -273,21 +273,23 @@ mb_gain_asked mb_gain_read(lua_State *L, int options, const char *call) {
     return asked;
 }
 
-double mb_gain_of(lua_State *L, const mb_gain_asked *asked, uint32_t slot) {
-    mb_sim *sim = mb_host_of(L)->sim;
-    const double gain = mb_request_gain(sim, slot, asked->horizon_s, &asked->other);
-    if (isnan(gain))
-        luaL_error(L,
-                   "qoe_gain: nothing is known of who reads request %d; give speed, in tokens/s, and ttft "
-                   "here, or qoe in the scenario",
-                   (int)mb_request_at(&sim->requests, slot)->id);
-    return gain;
+void mb_gain_unknown(lua_State *L, const mb_request *request) {
+    luaL_error(L,
+               "qoe_gain: nothing is known of who reads request %d; give speed, in tokens/s, and ttft here, "
+               "or qoe in the scenario",
+               (int)request->id);
 }
 
 static int qoe_gain(lua_State *L) {
+    mb_sim *sim = mb_host_of(L)->sim;
     const uint32_t slot = mb_request_view_check(L, 1);
     const mb_gain_asked asked = mb_gain_read(L, 2, "req:qoe_gain");
-    lua_pushnumber(L, mb_gain_of(L, &asked, slot));
+    const mb_request *request = mb_request_at(&sim->requests, slot);
+    uint32_t computed, generated;
+    mb_request_progress(sim, slot, &computed, &generated);
+    const double gain = mb_request_gain(sim, request, generated, asked.horizon_s, &asked.other);
+    if (isnan(gain)) mb_gain_unknown(L, request);
+    lua_pushnumber(L, gain);
     return 1;
 }
 

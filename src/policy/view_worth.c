@@ -20,18 +20,21 @@ typedef struct appraisal {
 
 // --- ranks
 
-static double worth(lua_State *L, const appraisal *by, uint32_t slot) {
-    mb_sim *sim = mb_host_of(L)->sim;
+// Of one that has generated so many tokens by now.
+static inline double worth(lua_State *L, const mb_sim *sim, const appraisal *by, const mb_request *request,
+                           uint32_t generated) {
     if (by->is_number) return by->number;
-    uint32_t computed, generated;
-    mb_request_progress(sim, slot, &computed, &generated);
-    const mb_request *request = mb_request_at(&sim->requests, slot);
-    if (!by->of_gain) return mb_key_of(by->key, request);
-    return -mb_gain_of(L, &by->gain, slot) / ((double)request->prompt_tokens + generated);
+    if (!by->of_gain) return mb_key_at(by->key, request, generated);
+    const double gain = mb_request_gain(sim, request, generated, by->gain.horizon_s, &by->gain.other);
+    if (isnan(gain)) mb_gain_unknown(L, request);
+    return -gain / ((double)request->prompt_tokens + generated);
 }
 
-static void set_rank(lua_State *L, const appraisal *by, uint32_t slot) {
-    mb_request_set_rank(mb_host_of(L)->sim, slot, worth(L, by, slot));
+// One that has generated so many tokens by now.
+static inline void set_rank(lua_State *L, mb_sim *sim, const appraisal *by, uint32_t slot,
+                            uint32_t generated) {
+    const mb_request *request = mb_request_at(&sim->requests, slot);
+    mb_request_set_rank(sim, slot, worth(L, sim, by, request, generated));
 }
 
 static void rank_queue(lua_State *L, const appraisal *by, uint32_t index) {
@@ -41,7 +44,7 @@ static void rank_queue(lua_State *L, const appraisal *by, uint32_t index) {
     mb_queue_settle(queue, &sim->requests);
     for (uint32_t slot = mb_queue_peek(queue, &sim->requests); slot != MB_NONE;
          slot = mb_queue_after(queue, &sim->requests, slot))
-        set_rank(L, by, slot);
+        set_rank(L, sim, by, slot, mb_request_at(&sim->requests, slot)->generated);
     if (queue->order != MB_KEY_RANK) return;
     mb_queue_reorder(queue, &sim->requests);
     if (!sim->building) mb_sim_reordered(sim, index);
@@ -52,22 +55,28 @@ static void rank_running(lua_State *L, const appraisal *by, uint32_t index) {
     mb_engine *engine = &sim->replicas[index]->engine;
     mb_host_work(L, 1 + mb_engine_running(engine));
     if (!engine->stepper) {
-        for (uint32_t i = 0; i < engine->count; i++)
-            if (mb_request_at(&sim->requests, engine->batch[i])->phase == MB_PHASE_RUNNING)
-                set_rank(L, by, engine->batch[i]);
+        for (uint32_t i = 0; i < engine->count; i++) {
+            const mb_request *request = mb_request_at(&sim->requests, engine->batch[i]);
+            if (request->phase == MB_PHASE_RUNNING)
+                set_rank(L, sim, by, engine->batch[i], request->generated);
+        }
         return;
     }
     mb_engine_settle(engine);
     mb_standing_forget(sim->replicas[index]->standing);
-    for (uint32_t slot = mb_engine_oldest(engine); slot != MB_NONE;
-         slot = mb_request_at(&sim->requests, slot)->next)
-        set_rank(L, by, slot);
+    const mb_request *request;
+    for (uint32_t slot = mb_engine_oldest(engine); slot != MB_NONE; slot = request->next) {
+        request = mb_request_at(&sim->requests, slot);
+        set_rank(L, sim, by, slot, request->generated + mb_engine_made(engine, request));
+    }
 }
 
 // One that waits in a queue by rank takes its new place.
 static void rank_one(lua_State *L, const appraisal *by, uint32_t slot) {
     mb_sim *sim = mb_host_of(L)->sim;
-    set_rank(L, by, slot);
+    uint32_t computed, generated;
+    mb_request_progress(sim, slot, &computed, &generated);
+    set_rank(L, sim, by, slot, generated);
     const uint32_t queue = mb_request_at(&sim->requests, slot)->queue;
     if (queue == MB_NONE || sim->queues[queue].order != MB_KEY_RANK) return;
     mb_queue_remove(&sim->queues[queue], &sim->requests, slot);

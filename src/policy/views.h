@@ -67,14 +67,13 @@ uint32_t mb_request_view_check(lua_State *L,
                                int index); // its slot; a Lua error for anything else, or a stale one
 // The same, but MB_NONE for one that has left.
 uint32_t mb_request_view_find(lua_State *L, int index);
-// What { horizon =, speed =, ttft = } asks; the gain of a reader, or a Lua error where nothing is known of
-// him.
+// What { horizon =, speed =, ttft = } asks; the Lua error where nothing is known of a reader.
 typedef struct mb_gain_asked {
     double horizon_s;
     mb_reader other; // where the scenario knows none
 } mb_gain_asked;
 mb_gain_asked mb_gain_read(lua_State *L, int options, const char *call);
-double mb_gain_of(lua_State *L, const mb_gain_asked *asked, uint32_t slot);
+void mb_gain_unknown(lua_State *L, const mb_request *request);
 // A Lua error for a request that the core has in hand: one that is leaving, or being filed.
 void mb_request_view_movable(lua_State *L, uint32_t slot);
 void mb_request_view_forget(mb_host *host, uint32_t slot);

@@ -308,8 +308,9 @@ uint32_t mb_queue_after(const mb_queue *queue, const mb_request_store *store, ui
     return queue->order == MB_KEY_NONE ? mb_request_at(store, slot)->next : tree_after(store, slot);
 }
 
-// The tree becomes a list, in its order: turned until no node has a left child.
-static uint32_t flatten(const mb_queue *queue, mb_request_store *store) {
+// The tree becomes a list, in its order: turned until no node has a left child. With `keyed` all get the keys
+// that they would be pushed with now.
+static uint32_t flatten(const mb_queue *queue, mb_request_store *store, bool keyed) {
     uint32_t first = MB_NONE, last = MB_NONE;
     for (uint32_t slot = queue->head; slot != MB_NONE;) {
         mb_request *request = mb_request_at(store, slot);
@@ -320,6 +321,7 @@ static uint32_t flatten(const mb_queue *queue, mb_request_store *store) {
             slot = left;
             continue;
         }
+        if (keyed) set_key(queue, request);
         *(last == MB_NONE ? &first : &mb_request_at(store, last)->RIGHT) = slot;
         last = slot;
         slot = request->RIGHT;
@@ -327,14 +329,22 @@ static uint32_t flatten(const mb_queue *queue, mb_request_store *store) {
     return first;
 }
 
+// Two lists that are in order, neither of them empty, become one. (Who is first of each is looked up once.)
 static uint32_t merge(const mb_queue *queue, mb_request_store *store, uint32_t a, uint32_t b) {
-    uint32_t first = MB_NONE, *end = &first;
-    while (a != MB_NONE && b != MB_NONE) {
-        uint32_t *next = before(queue, mb_request_at(store, b), mb_request_at(store, a)) ? &b : &a;
-        *end = *next;
-        end = &mb_request_at(store, *next)->RIGHT;
-        *next = *end;
-    }
+    uint32_t first, *end = &first;
+    mb_request *of_a = mb_request_at(store, a), *of_b = mb_request_at(store, b);
+    for (;;)
+        if (before(queue, of_b, of_a)) {
+            *end = b;
+            end = &of_b->RIGHT;
+            if ((b = *end) == MB_NONE) break;
+            of_b = mb_request_at(store, b);
+        } else {
+            *end = a;
+            end = &of_a->RIGHT;
+            if ((a = *end) == MB_NONE) break;
+            of_a = mb_request_at(store, a);
+        }
     *end = a != MB_NONE ? a : b;
     return first;
 }
@@ -343,15 +353,15 @@ static uint32_t merge(const mb_queue *queue, mb_request_store *store, uint32_t a
 static uint32_t sort_list(const mb_queue *queue, mb_request_store *store, uint32_t list) {
     uint32_t sorted[33], count[33], most = 0; // the sizes at least halve from one to the next
     while (list != MB_NONE) {
-        uint32_t run = list, last = list;
-        for (uint32_t next; (next = mb_request_at(store, last)->RIGHT) != MB_NONE &&
-                            before(queue, mb_request_at(store, last), mb_request_at(store, next));)
+        uint32_t run = list, size = 1;
+        mb_request *last = mb_request_at(store, run);
+        while ((list = last->RIGHT) != MB_NONE) {
+            mb_request *next = mb_request_at(store, list);
+            if (!before(queue, last, next)) break;
             last = next;
-        list = mb_request_at(store, last)->RIGHT;
-        mb_request_at(store, last)->RIGHT = MB_NONE;
-        uint32_t size = 1;
-        for (uint32_t i = run; i != last; i = mb_request_at(store, i)->RIGHT)
             size++;
+        }
+        last->RIGHT = MB_NONE;
         while (most > 0 && count[most - 1] < 2 * size) {
             run = merge(queue, store, sorted[--most], run);
             size += count[most];
@@ -359,7 +369,7 @@ static uint32_t sort_list(const mb_queue *queue, mb_request_store *store, uint32
         sorted[most] = run;
         count[most++] = size;
     }
-    uint32_t all = MB_NONE;
+    uint32_t all = most ? sorted[--most] : MB_NONE;
     while (most > 0)
         all = merge(queue, store, sorted[--most], all);
     return all;
@@ -393,21 +403,19 @@ static void refresh_below(const mb_queue *queue, const mb_request_store *store, 
     mb_ageing_refresh(store, slot, *queue->now_s);
 }
 
-// The tree is taken apart and put together again, by the keys that are there.
-static void order_again(mb_queue *queue, mb_request_store *store) {
-    const uint32_t list = flatten(queue, store);
+// The tree is taken apart and put together again, by the keys that are there or, with `keyed`, those of now.
+static void order_again(mb_queue *queue, mb_request_store *store, bool keyed) {
+    const uint32_t list = flatten(queue, store, keyed);
     if (queue->ageing == MB_AGEING_RATIO) queue->ordered_s = *queue->now_s;
     build(queue, store, sort_list(queue, store, list));
     if (queue->ageing == MB_AGEING_RATIO) refresh_below(queue, store, queue->head);
 }
 
 void mb_queue_settle(mb_queue *queue, mb_request_store *store) {
-    if (queue->ageing == MB_AGEING_RATIO && queue->ordered_s < *queue->now_s) order_again(queue, store);
+    if (queue->ageing == MB_AGEING_RATIO && queue->ordered_s < *queue->now_s)
+        order_again(queue, store, false);
 }
 
 void mb_queue_reorder(mb_queue *queue, mb_request_store *store) {
-    if (queue->order == MB_KEY_NONE) return;
-    for (uint32_t slot = leftmost(store, queue->head); slot != MB_NONE; slot = tree_after(store, slot))
-        set_key(queue, mb_request_at(store, slot));
-    order_again(queue, store);
+    if (queue->order != MB_KEY_NONE) order_again(queue, store, true);
 }

@@ -41,17 +41,3 @@ void mb_request_set_clocks(const mb_sim *sim, mb_request *request, double served
     mb_request_note(request)->rest->served_from_s = mb_request_attained(sim, request) - served_s;
     request->rest->waited_from_s = mb_request_waited(sim, request) - waited_s;
 }
-
-double mb_request_gain(mb_sim *sim, uint32_t slot, double horizon_s, const mb_reader *other) {
-    const mb_sim_config *config = sim->config;
-    const mb_request *request = mb_request_at(&sim->requests, slot);
-    const bool classed = request->class_index < config->class_count;
-    const mb_reader *reader = classed ? &config->classes[request->class_index].reader : &config->reader;
-    if (!(reader->speed > 0)) reader = other;
-    if (!(reader->speed > 0)) return NAN;
-    uint32_t computed;
-    mb_read_so_far so_far = {.arrival_s = request->arrival_s};
-    mb_request_progress(sim, slot, &computed, &so_far.tokens);
-    so_far.first_token_s = mb_request_first_token(sim, request);
-    return mb_reader_gain(reader, &so_far, sim->now_s, horizon_s);
-}
