@@ -63,14 +63,14 @@ function Qoserve:serve(replica, step, queue)
   lanes.settle(set, now)
   if #queue + #set.prefills > 0 then
     replica.token_budget = math.max(decodes, 1) -- of all that runs, only they
-    if decodes == 0 or lanes.carry(set, replica, step, now) == 0 then
+    if decodes == 0 or lanes.carry(set, replica, step) == 0 then
       local tokens = chunk.longest(replica, lanes.due(set) - now, self.params.least, self.params.most)
       replica.token_budget = math.min(budget, decodes + tokens)
       prompts(set, replica, step, queue, now)
     end
     replica.token_budget = budget
   end
-  if step.requests == 0 then lanes.carry(set, replica, step, now) end
+  if step.requests == 0 then lanes.carry(set, replica, step) end
 end
 
 function Qoserve:schedule(replica, step) self:serve(replica, step, self.queue) end

@@ -63,7 +63,7 @@ function Scorpio:serve(replica, step, queue)
   lanes.settle(set, now)
   local all, steps = lanes.turns(set)
   if all or not lanes.serve(set, replica, step) then
-    if lanes.carry(set, replica, step, now) > 0 then return end
+    if lanes.carry(set, replica, step) > 0 then return end
   else
     for _, entry in ipairs(set.prefills) do step:add(entry.req) end
   end

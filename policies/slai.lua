@@ -46,7 +46,7 @@ function Slai:serve(replica, step, queue)
     for i = 1, #set.list do set.list[i].latest = ahead - set.list[i].gap end
   end
   local waiting = #queue
-  if #set.prefills + waiting == 0 or not fill(set, replica, step, queue, waiting) then lanes.carry(set, replica, step, now) end
+  if #set.prefills + waiting == 0 or not fill(set, replica, step, queue, waiting) then lanes.carry(set, replica, step) end
 end
 
 function Slai:schedule(replica, step) self:serve(replica, step, self.queue) end

@@ -46,7 +46,7 @@ function lanes.entry(req)
   local entry = req.user
   if not entry then
     local slo = req.slo
-    entry = { req = req, gap = slo and slo.tbt, gone = false, last = 0, from = 0 } -- and next, lane
+    entry = { req = req, gap = slo and slo.tbt, gone = false, last = 0, from = 0 } -- and lane, previous, next
     req.user = entry
   end
   return entry
@@ -55,6 +55,7 @@ end
 -- Returns what is kept of it.
 function lanes.admitted(set, req)
   local entry, prefills = lanes.entry(req), set.prefills
+  entry.gone = false
   prefills[#prefills + 1] = entry
   rank = rank or req.rank
   rank(req, huge)
@@ -62,9 +63,16 @@ function lanes.admitted(set, req)
 end
 
 local function append(lane, entry)
-  entry.next = nil
-  if lane.first then lane.last.next = entry else lane.first = entry end
+  local last = lane.last
+  entry.previous, entry.next = last, nil
+  if last then last.next = entry else lane.first = entry end
   lane.last = entry
+end
+
+local function unlink(lane, entry)
+  local previous, next = entry.previous, entry.next
+  if previous then previous.next = next else lane.first = next end
+  if next then next.previous = previous else lane.last = previous end
 end
 
 -- Into its lane, after its first token.
@@ -92,12 +100,6 @@ function lanes.settle(set, now)
       lane.served = nil
     end
     if lane.whole then lane.all, lane.whole = now, false end
-    local first = lane.first
-    if first and first.gone then
-      repeat first = first.next until not (first and first.gone)
-      lane.first = first
-      if not first then lane.last = nil end
-    end
   end
   for i = 1, #prefills do
     local entry = prefills[i]
@@ -115,25 +117,31 @@ function lanes.settle(set, now)
   end
 end
 
--- Afresh from what runs, after preemptions.
-local function rebuild(set, replica, now)
-  for i = 1, #set.list do
-    local lane = set.list[i]
-    local entry = lane.first
-    while entry do entry.lane, entry = nil, entry.next end
-    lane.first, lane.last, lane.served, lane.least, lane.count = nil, nil, nil, nil, 0
-  end
-  set.prefills = {}
-  for req in replica:each_running() do
-    if req:phase() == "decode" then join(set, lanes.entry(req), now) else lanes.admitted(set, req) end
+-- Who leaves its lane, or the prompts under way (which settle looks through).
+local function leave(entry)
+  local lane = entry.lane
+  entry.gone = true
+  if not lane then return end
+  entry.lane, lane.count = nil, lane.count - 1
+  if lane.served == entry then lane.served = entry.next end
+  if lane.least == entry then lane.least = nil end
+  unlink(lane, entry)
+end
+
+-- Those whom the step has set aside leave.
+local function part(set, step)
+  local aside, prefills = step:preempted(), set.prefills
+  for i = 1, #aside do leave(lanes.entry(aside[i])) end
+  for i = #prefills, 1, -1 do
+    if prefills[i].gone then table.remove(prefills, i) end
   end
 end
 
 -- Everybody; returns how many had to be preempted.
-function lanes.carry(set, replica, step, now)
+function lanes.carry(set, _, step)
   carry = carry or step.carry
   local preempted = carry(step)
-  if preempted > 0 then rebuild(set, replica, now) end
+  if preempted > 0 then part(set, step) end
   local list = set.list
   for i = 1, #list do list[i].whole = true end
   return preempted
@@ -142,20 +150,14 @@ end
 -- Those of a lane whose last token came at lane.latest or before; false where memory did not suffice.
 local function serve_some(lane, step)
   local entry, latest, stop = lane.first, lane.latest, lane.served
-  while entry and entry ~= stop and (entry.gone or entry.last <= latest) do
+  while entry and entry ~= stop and entry.last <= latest do
     local next = entry.next
-    if not entry.gone then
-      local good, why = step:add(entry.req)
-      if not good then return why ~= "memory" end
-      lane.first = next
-      append(lane, entry)
-      lane.served = lane.served or entry
-      stop = lane.served
-      if not next then break end               -- it was alone
-    else
-      lane.first = next
-      if not next then lane.last = nil end
-    end
+    local good, why = step:add(entry.req)
+    if not good then return why ~= "memory" end
+    unlink(lane, entry)
+    append(lane, entry)
+    lane.served = lane.served or entry
+    stop = lane.served
     entry = next
   end
   return true
@@ -163,7 +165,7 @@ end
 
 -- Of each lane, the tightest first, those whose last token came at lane.latest or before; false where memory did not suffice.
 -- Lanes that are due as a whole, from the first on, are left to step:rank.
-function lanes.serve(set, replica, step)
+function lanes.serve(set, _, step)
   local list, whole, rows = set.list, 0, 0
   for i = 1, #list do
     local lane = list[i]
@@ -209,17 +211,11 @@ function lanes.turns(set)
   return all, steps
 end
 
--- Who of a lane came first to its first token, as if all had made the same steps; nil: nobody is left. Those who left go.
+-- Who of a lane came first to its first token, as if all had made the same steps; nil: nobody is there.
 local function least_of(lane)
-  local entry, before, least = lane.first, nil, nil
+  local entry, least = lane.first, lane.first
   while entry do
-    if not entry.gone then
-      if not least or entry.from < least.from then least = entry end
-      before = entry
-    elseif before then
-      before.next = entry.next
-      if not entry.next then lane.last = before end
-    end
+    if entry.from < least.from then least = entry end
     entry = entry.next
   end
   return least
@@ -232,8 +228,8 @@ function lanes.due(set)
   for i = 1, #set.list do
     local lane = set.list[i]
     if lane.gap < huge and lane.count > 0 then
-      if not lane.least or lane.least.gone then lane.least = least_of(lane) end
-      if lane.least then due = math.min(due, lane.least.from + (set.steps + 1) * lane.gap) end
+      lane.least = lane.least or least_of(lane)
+      due = math.min(due, lane.least.from + (set.steps + 1) * lane.gap)
     end
   end
   return due
@@ -241,9 +237,7 @@ end
 
 function lanes.left(req)
   local entry = req.user
-  if not entry then return end
-  entry.gone = true
-  if entry.lane then entry.lane.count = entry.lane.count - 1 end
+  if entry then leave(entry) end
 end
 
 -- Steps done; what of its turns each lane has saved.

@@ -73,6 +73,10 @@ function Step:carry(rule) end
 ---@return "host"? reason host memory is full
 function Step:preempt(req, how, queue, place) end
 
+---Whom this step has set aside, by whatever call, one after the other, and that wait. Empty under a batch model.
+---@return mbsand.Request[]
+function Step:preempted() end
+
 ---Admit; where the first in line does not fit, who of the running would stand last in the queue, behind it, makes room.
 ---@param queue mbsand.Queue ordered by a name
 ---@param equals? "newest"|"oldest" who of equals goes; "newest"

@@ -13,7 +13,7 @@
 void mb_build_begin(mb_stepper *stepper) {
     mb_stepper_account(stepper);
     if (stepper->around->times) mb_spend_idle(stepper);
-    stepper->row_count = stepper->selected_count = stepper->built = 0;
+    stepper->row_count = stepper->selected_count = stepper->built = stepper->aside_count = 0;
     stepper->tokens = stepper->quantum = 0;
     stepper->with_decodes = stepper->barrier = stepper->spare = stepper->late = false;
     stepper->fresh = stepper->running == 0;
@@ -437,8 +437,9 @@ mb_status mb_build_set_aside(mb_engine *engine, uint32_t slot, mb_preemption how
 mb_status mb_build_preempt(mb_engine *engine, uint32_t slot, mb_preemption how, uint32_t queue, bool front,
                            mb_refusal *refusal, mb_error *error) {
     const mb_surroundings *around = engine->around;
+    mb_stepper *stepper = engine->stepper;
     mb_request *request = mb_request_at(around->requests, slot);
-    mb_stepper_materialize(engine->stepper, request);
+    mb_stepper_materialize(stepper, request);
     const mb_preempted record = {
         .time_s = *around->clock,
         .replica = engine->id,
@@ -447,7 +448,11 @@ mb_status mb_build_preempt(mb_engine *engine, uint32_t slot, mb_preemption how, 
         .computed_tokens = request->computed,
         .lost_tokens = how == MB_PREEMPT_RECOMPUTE || how == MB_PREEMPT_RESTART ? request->computed : 0};
     const mb_status status = mb_build_set_aside(engine, slot, how, queue, front, refusal, error);
-    if (status != MB_OK || *refusal != MB_FITS || !around->preempted) return status;
+    if (status != MB_OK || *refusal != MB_FITS) return status;
+    if (!mb_slots_room(&stepper->aside, stepper->aside_count, &stepper->aside_capacity))
+        return mb_fail_memory(error);
+    stepper->aside[stepper->aside_count++] = slot;
+    if (!around->preempted) return MB_OK;
     return around->preempted(around->self, &record, error);
 }
 

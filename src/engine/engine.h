@@ -46,6 +46,11 @@ static inline mb_status mb_engine_preempt(mb_engine *engine, uint32_t slot, mb_p
                                           bool front, mb_refusal *refusal, mb_error *error) {
     return mb_build_preempt(engine, slot, how, queue, front, refusal, error);
 }
+// Whom the step being built has set aside so far, one after the other.
+static inline const uint32_t *mb_engine_set_aside(const mb_engine *engine, uint32_t *count) {
+    *count = engine->stepper ? engine->stepper->aside_count : 0;
+    return engine->stepper ? engine->stepper->aside : NULL;
+}
 // One that runs here leaves it, to be turned away.
 static inline mb_status mb_engine_cancel(mb_engine *engine, uint32_t slot, mb_error *error) {
     return mb_build_cancel(engine, slot, error);

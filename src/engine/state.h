@@ -134,6 +134,8 @@ typedef struct mb_stepper {
     uint32_t row_count, row_capacity;
     uint32_t *selected; // decodes added one by one
     uint32_t selected_count, selected_capacity;
+    uint32_t *aside; // that it has preempted, one after the other
+    uint32_t aside_count, aside_capacity;
     bool hands_off; // who emits its first token is to be handed over: of the step that ends, these
     uint32_t *handed, handed_count, handed_capacity;
     bool with_decodes;

@@ -41,6 +41,7 @@ void mb_stepper_deinit(mb_stepper *stepper) {
     free(stepper->rows);
     free(stepper->chunks);
     free(stepper->selected);
+    free(stepper->aside);
     free(stepper->handed);
     free(stepper->victims.heap);
     free(stepper->in_order.list);

@@ -104,39 +104,44 @@ static uint32_t first_shown(const mb_sim *sim, const mb_replica *replica, uint32
 }
 
 // Of an engine, in order of admission. The next one is looked up before this one is given out, so that the
-// loop's body may preempt it. Upvalues: replica, slot of the next, its generation.
+// loop's body may preempt it.
+typedef struct running_walk {
+    uint32_t replica, next, generation; // of the next
+} running_walk;
+
+static uint32_t generation_of(const mb_sim *sim, uint32_t slot) {
+    return slot == MB_NONE ? 0 : mb_request_at(&sim->requests, slot)->generation;
+}
+
 static int each_engine_step(lua_State *L) {
     mb_host *host = mb_host_of(L);
-    const mb_replica *replica = replica_at(L, lua_touserdata(L, lua_upvalueindex(1)));
-    const uint32_t slot = (uint32_t)lua_tonumber(L, lua_upvalueindex(2));
+    running_walk *walk = lua_touserdata(L, lua_upvalueindex(1));
+    const uint32_t slot = walk->next;
     if (slot == MB_NONE) return 0;
     const mb_request *request = mb_request_at(&host->sim->requests, slot);
-    if (request->phase != MB_PHASE_RUNNING || request->replica != replica->engine.id ||
-        request->generation != (uint32_t)lua_tonumber(L, lua_upvalueindex(3)))
+    if (request->phase != MB_PHASE_RUNNING || request->replica != walk->replica ||
+        request->generation != walk->generation)
         return luaL_error(
             L, "replica:each_running(): the loop's body preempted a request other than the one in hand");
-    const uint32_t next = first_shown(host->sim, replica, request->next);
-    lua_pushnumber(L, next);
-    lua_replace(L, lua_upvalueindex(2));
-    lua_pushnumber(L, next == MB_NONE ? 0 : mb_request_at(&host->sim->requests, next)->generation);
-    lua_replace(L, lua_upvalueindex(3));
+    walk->next = first_shown(host->sim, host->sim->replicas[walk->replica], request->next);
+    walk->generation = generation_of(host->sim, walk->next);
     mb_request_view_push(host, slot);
     return 1;
 }
 
 static int each_running(lua_State *L) {
     const mb_replica *replica = check_replica(L);
-    lua_pushvalue(L, 1);
-    if (!mb_host_of(L)->sim->by_steps) {
+    const mb_sim *sim = mb_host_of(L)->sim;
+    if (!sim->by_steps) {
+        lua_pushvalue(L, 1);
         lua_pushinteger(L, 0);
         lua_pushcclosure(L, each_running_step, 2);
         return 1;
     }
-    const uint32_t first = first_shown(mb_host_of(L)->sim, replica, mb_engine_oldest(&replica->engine));
-    const mb_request_store *store = &mb_host_of(L)->sim->requests;
-    lua_pushnumber(L, first);
-    lua_pushnumber(L, first == MB_NONE ? 0 : mb_request_at(store, first)->generation);
-    lua_pushcclosure(L, each_engine_step, 3);
+    const uint32_t first = first_shown(sim, replica, mb_engine_oldest(&replica->engine));
+    running_walk *walk = lua_newuserdatauv(L, sizeof *walk, 0);
+    *walk = (running_walk){replica->engine.id, first, generation_of(sim, first)};
+    lua_pushcclosure(L, each_engine_step, 1);
     return 1;
 }
 

@@ -179,6 +179,22 @@ static int preempt(lua_State *L) {
     return 2;
 }
 
+// preempted(): a list of those that this step has set aside, one after the other, and that wait.
+static int preempted(lua_State *L) {
+    mb_host *host = mb_host_of(L);
+    const mb_sim *sim = mb_step_peek(L);
+    uint32_t count;
+    const uint32_t *slots = mb_engine_set_aside(&sim->building->engine, &count);
+    mb_host_work(L, 1 + count);
+    lua_createtable(L, (int)count, 0);
+    for (uint32_t i = 0, listed = 0; i < count; i++) {
+        if (mb_request_at(&sim->requests, slots[i])->phase != MB_PHASE_WAITING) continue;
+        mb_request_view_push(host, slots[i]);
+        lua_rawseti(L, -2, (int)++listed);
+    }
+    return 1;
+}
+
 // Each is an event of the core, outside the memory that the policy's limit covers: in one step, and to come
 // at a time.
 #define MAX_IDLES 100
@@ -283,6 +299,7 @@ void mb_step_view_open(lua_State *L) {
                                         {"quantum", quantum, 0},
                                         {"cost", cost, 0},
                                         {"preempt", preempt, 0},
+                                        {"preempted", preempted, 0},
                                         {"idle", idle, 0},
                                         {"tokens", NULL, STEP_TOKENS},
                                         {"requests", NULL, STEP_REQUESTS},

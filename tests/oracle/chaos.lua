@@ -216,6 +216,16 @@ function Chaos:ranked(replica, step)
   if steps and self:draw() < 0.7 then step:quantum(steps) end
 end
 
+-- Whom this step has set aside, in order.
+function Chaos:see_aside(step)
+  local sum = 0
+  for _, req in ipairs(step:preempted()) do
+    if req:phase() == "prefill" or req:phase() == "decode" then error("one that runs is aside") end
+    sum = (sum * 31 + req.id + 1) % 1000003
+  end
+  self.sim:observe("aside", sum)
+end
+
 -- Where paused requests stand behind one that their memory keeps out, or plain replicas look at other queues than their
 -- own, nothing would ever go on.
 function Chaos:turn_one_away(replica)
@@ -244,6 +254,7 @@ function Chaos:schedule(replica, step)
   if self:chance(params.reject) then self:reject_one(replica) end
   if self:chance(params.rank) then
     self:ranked(replica, step)
+    self:see_aside(step)
     if step.requests > 0 then return end
   end
   if self:chance(params.single) then
@@ -271,6 +282,7 @@ function Chaos:schedule(replica, step)
   end
   if self:chance(params.reject) then self:reject_one(replica) end
   self:ask("middle", step)
+  if self:chance(params.ask) then self:see_aside(step) end
   if self:chance(params.cost) then step:cost(0.02 * self:draw()) end
   if self:chance(params.quantum) then step:quantum(1 + math.floor(self:draw() * 20)) end
   if step.requests == 0 then

@@ -455,6 +455,18 @@ return P
   -- A budget of 10: 6 of a prompt of 16 are left.
   see({ { 0, 16, 5 } }, [[is(replica.prefill_left, 6, "prefill_left") is(replica.prefills, 1, "prefills")]],
     plain .. ", token_budget = 10", "base = 0.010")
+  -- Computed 15, 16 and 32 of 4 blocks: the last makes room for the second. Who is taken again, or turned away, is not aside.
+  see({ { 0, 15, 20 }, { 0, 16, 20 }, { 0, 32, 20 } }, [[
+    local all = {}
+    for req in replica:each_running() do all[#all + 1] = req end
+    is(#step:preempted(), 0, "aside at first")
+    is(step:carry(), 1, "who makes room")
+    is(#step:preempted(), 1, "aside") is(step:preempted()[1], all[3], "who is aside")
+    step:preempt(all[2], "pause") step:preempt(all[1], "pause")
+    is(#step:preempted(), 3, "all aside") is(step:preempted()[2], all[2], "one after the other")
+    is(step:add(all[1]), true, "room again") is(#step:preempted(), 2, "without the one that runs again")
+    self.sim:reject(all[2]) is(step:preempted()[2], nil, "without the one that was turned away")]],
+    "kv_block = 16, kv_blocks = 4, prefix_cache = false", "base = 0.010")
   -- A static batch of two, neither prefills nor decodes: 4 + 20 + 7 + 20.
   write("sums.lua", [[
 local P = {}
