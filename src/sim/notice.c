@@ -54,10 +54,11 @@ static mb_status tell(mb_sim *sim, mb_pending_notice pending, mb_error *error) {
     if (notice->request != MB_NONE && !is_here(sim, notice->request, pending.generation)) return MB_OK;
     if (!make_room((void **)&all->slots, &all->slot_capacity, notice->request_count, sizeof *all->slots))
         return mb_fail_memory(error);
-    const mb_noticed_request *requests = all->requests + pending.first;
     size_t count = 0;
-    for (size_t i = 0; i < notice->request_count; i++)
-        if (is_here(sim, requests[i].slot, requests[i].generation)) all->slots[count++] = requests[i].slot;
+    for (size_t i = 0; i < notice->request_count; i++) {
+        const mb_noticed_request one = all->requests[pending.first + i];
+        if (is_here(sim, one.slot, one.generation)) all->slots[count++] = one.slot;
+    }
     notice->requests = all->slots;
     notice->request_count = count;
     return sim->policy.ops->signal(sim->policy.self, sim, notice, error);

@@ -42,11 +42,11 @@ static void count_row(walk *w, double left) {
 // --- who is a candidate
 
 static bool make_room(mb_sim *sim, uint32_t count) {
-    if (count <= sim->candidate_capacity) return true;
-    mb_candidate *more = realloc(sim->candidates, 2 * (size_t)count * sizeof *more);
+    if (count < sim->candidate_capacity) return true; // (never none: there is a first)
+    mb_candidate *more = realloc(sim->candidates, 2 * ((size_t)count + 1) * sizeof *more);
     if (!more) return false;
     sim->candidates = more;
-    sim->candidate_capacity = 2 * count;
+    sim->candidate_capacity = 2 * (count + 1);
     return true;
 }
 
