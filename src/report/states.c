@@ -24,6 +24,7 @@ static double mean_tokens(const mb_results *results, size_t point) {
 
 static void describe(const mb_group *group, double tokens, mb_strbuf *text) {
     const mb_request_kv *r = &group->request_kv;
+    if (r->window <= 0 && r->state <= 0) return; // its layers are alike, and blocks are counted here as there
     const double here = r->token * tokens;
     const double prompt = mb_request_kv_bytes(r, tokens, r->step_tokens) / here,
                  answer = mb_request_kv_bytes(r, tokens, 1) / here;
