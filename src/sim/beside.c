@@ -7,6 +7,7 @@
 #include "sim/beside.h"
 
 #include "sim/gauges.h"
+#include "sim/replica.h"
 
 #include <stdlib.h>
 
@@ -83,9 +84,11 @@ void mb_beside_settle_all(mb_sim *sim) {
 
 void mb_beside_queue(void *self, uint32_t owner, bool full) {
     mb_sim *sim = self;
+    mb_replica *replica = sim->replicas[owner];
     mb_sim_integrate(sim);
-    sim->replicas[owner]->queue_holds = full;
-    mb_beside_look(sim, sim->replicas[owner]);
+    replica->queue_holds = full;
+    mb_replica_queue_changed(sim, replica);
+    mb_beside_look(sim, replica);
 }
 
 void mb_beside_add_up(mb_sim *sim) {

@@ -135,6 +135,7 @@ void mb_replica_mark_idle(mb_sim *sim, mb_replica *replica) {
 void mb_replica_mark_busy(mb_sim *sim, mb_replica *replica) {
     mb_sim_integrate(sim);
     replica->busy = true;
+    mb_replica_set_holding(sim, replica, false);
     mb_replica_recount(sim, replica->engine.id);
     mb_bits_remove(&sim->idle, replica->engine.id);
     mb_bits_remove(&sim->loaded, replica->engine.id);
@@ -146,7 +147,13 @@ void mb_replica_set_holding(mb_sim *sim, mb_replica *replica, bool holding) {
     holding = holding && !replica->idle_on_purpose;
     if (replica->holding == holding) return;
     replica->holding = holding;
-    sim->idle_holding_count += holding ? 1 : ~UINT32_C(0);
+    if (!replica->dummy) sim->idle_holding_count += holding ? 1 : ~UINT32_C(0);
+}
+
+void mb_replica_queue_changed(mb_sim *sim, mb_replica *replica) {
+    if (!mb_bits_has(&sim->idle, replica->engine.id)) return;
+    const bool waits = sim->queues[replica->own_queue].count > 0;
+    mb_replica_set_holding(sim, replica, waits || mb_engine_holds_requests(&replica->engine));
 }
 
 static void look_up(mb_sim *sim, mb_replica *replica) {

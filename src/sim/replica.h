@@ -26,6 +26,9 @@ static inline void mb_replica_was_asked(mb_sim *sim, mb_replica *replica) {
 }
 // Left idle with work of its own, not on purpose.
 void mb_replica_set_holding(mb_sim *sim, mb_replica *replica, bool holding);
+// Something came into its own queue, or left it, perhaps while another replica was asked, which is no news to
+// it.
+void mb_replica_queue_changed(mb_sim *sim, mb_replica *replica);
 // Replicas that step together, and come, go and fail together; 1: each by itself. The first of those of one.
 static inline uint32_t mb_sim_ranks(const mb_sim *sim) {
     return sim->groups ? sim->config->group : 1;

@@ -396,7 +396,7 @@ struct mb_sim {
     uint32_t *scratch; // room for the numbers of all replicas
     uint32_t idle_count, idle_on_purpose_count;
     uint32_t staged, staged_idle; // replicas with stages, whose engines know how busy they were; idle ones
-    uint32_t idle_holding_count;  // engines left idle, not on purpose, while requests run on them
+    uint32_t idle_holding_count;  // engines left idle, not on purpose, with work of their own
     uint64_t arrived, waiting, running;
     uint64_t away; // of the waiting, those that are no work: handed over, or their memory on its way
     mb_handoffs handoffs;

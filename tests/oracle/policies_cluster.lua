@@ -166,4 +166,33 @@ return Aside]]):format(how))
   end
 end
 
+-- Idle with work: what `schedule` of one replica does to the queue of another is no news to that one, which stands idle beside
+-- it all the same. Request 0 runs on replica 2, in steps to 20, 31 and 42 ms; request 1 comes at 5 ms. Given to replica 1 at
+-- 20 ms, it waits until request 2 comes at 100 ms: 95 ms idle. Taken from replica 1 at 20 ms: 15 ms.
+by_hand.write("elsewhere.lua", [[
+local P = { params = { gives = true } }
+function P:arrive(req)
+  local sim = self.sim
+  local one, two = sim.replicas[1].queue, sim.replicas[2].queue
+  if req.id == 0 then two:push(req) elseif req.id == 1 and self.params.gives then self.held = req else one:push(req) end
+end
+function P:schedule(replica, step)
+  local one = self.sim.replicas[1].queue
+  step:carry()
+  if replica.id == 1 and (self.params.gives or #one > 1) or replica.id == 2 then step:admit(replica.queue) end
+  if replica.id == 2 and self.sim.now >= 0.02 then
+    if self.held then one:push(self.held) self.held = nil end
+    if not self.params.gives then step:admit(one) end
+  end
+end
+return P
+]])
+for _, gives in ipairs{ "true", "false" } do
+  local requests = { { 0, 10, 3 }, { 5, 10, 2 }, gives == "true" and { 100, 10, 2 } or nil }
+  local _, row = by_hand.run(by_hand.folder .. "/elsewhere.lua", "gives = " .. gives .. ', label = "elsewhere"', "gpus = 2",
+    by_hand.trace(requests), nil, nil, "elsewhere")
+  tap.near(tonumber(row.idle_with_work_s), gives == "true" and 0.095 or 0.015, 1e-9,
+    "idle beside another replica's step that gives (" .. gives .. ")")
+end
+
 by_hand.done()
