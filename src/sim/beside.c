@@ -7,7 +7,6 @@
 #include "sim/beside.h"
 
 #include "sim/gauges.h"
-#include "sim/replica.h"
 
 #include <stdlib.h>
 
@@ -82,12 +81,10 @@ void mb_beside_settle_all(mb_sim *sim) {
     }
 }
 
-void mb_beside_queue(void *self, uint32_t owner, bool full) {
-    mb_sim *sim = self;
+void mb_beside_queue(mb_sim *sim, uint32_t owner, bool full) {
     mb_replica *replica = sim->replicas[owner];
     mb_sim_integrate(sim);
     replica->queue_holds = full;
-    mb_replica_queue_changed(sim, replica);
     mb_beside_look(sim, replica);
 }
 

@@ -18,7 +18,7 @@ static inline void mb_beside_settle(mb_sim *sim) {
     if (sim->beside.any_touched) mb_beside_settle_all(sim);
 }
 // A replica's own queue is about to hold requests that another could serve, or none any more.
-void mb_beside_queue(void *sim, uint32_t owner, bool full);
+void mb_beside_queue(mb_sim *sim, uint32_t owner, bool full);
 // Add the time up to now to the metrics.
 void mb_beside_add_up(mb_sim *sim);
 void mb_beside_deinit(mb_sim *sim);

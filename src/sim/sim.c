@@ -38,6 +38,12 @@
 // Ctrl-C, too rare to cost anything.
 #define PROGRESS_EVERY 4096u
 
+static void queue_changes(void *self, uint32_t owner, bool full) {
+    mb_sim *sim = self;
+    mb_beside_queue(sim, owner, full);
+    mb_replica_queue_changed(sim, sim->replicas[owner]);
+}
+
 mb_status mb_sim_init(mb_sim *sim, const mb_sim_config *config, mb_source *source, mb_policy policy,
                       const mb_observer *observer, mb_error *error) {
     *sim = (mb_sim){.config = config, .source = source, .policy = policy, .newest_stamped = MB_NONE};
@@ -51,7 +57,7 @@ mb_status mb_sim_init(mb_sim *sim, const mb_sim_config *config, mb_source *sourc
     mb_rng_init(&sim->noise, config->seed, config->replication, "latency");
     mb_window_init(sim);
     sim->programs.first_free = MB_NONE;
-    sim->owned = (mb_owned){.changes = mb_beside_queue, .self = sim};
+    sim->owned = (mb_owned){.changes = queue_changes, .self = sim};
     sim->metrics.why = config->why;
     sim->metrics.parties.by = config->by;
     sim->metrics.usd_per_hour = config->usd_per_hour;
