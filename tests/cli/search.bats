@@ -52,12 +52,13 @@ END
     "${search[@]}" --format csv >s.csv
     "${search[@]}" --format json >s.json
     "${search[@]}" --format md >s.md
-    jq -r '.answers[] as $a | $a.seeds[] | .runs[] as $r | [$a.keys["workload.arrivals.rate"], $a.policy, .seed, "run", $r.value,
+    # (+ 0: from 1.7 on jq writes 21.0 as it read it)
+    jq -r '.answers[] as $a | $a.seeds[] | .runs[] as $r | [$a.keys["workload.arrivals.rate"], $a.policy, .seed, "run", $r.value + 0,
         ($r.e2e_p99_s * 1e6 | round), (if $r.met then 1 else 0 end)] | join(",")' s.json >a
     awk -F, '$4 == "run" { printf "%s,%s,%s,run,%s,%.0f,%s\n", $1, $2, $3, $5, $6 * 1e6, $7 }' s.csv >b
     cmp a b
     [ "$(wc -l <a)" -gt 50 ]
-    [ "$(jq -r '.answers[].seeds[] | select(.end == "found") | .value' s.json)" = "$(awk -F, '$4 == "found" { print $5 }' s.csv)" ]
+    [ "$(jq -r '.answers[].seeds[] | select(.end == "found") | .value + 0' s.json)" = "$(awk -F, '$4 == "found" { print $5 }' s.csv)" ]
     [ "$(jq -r '.answers[].answer' s.json)" = "$("${search[@]}" | awk '/static_/ { match($0, /(from|up to) [0-9]+/); print substr($0, RSTART, RLENGTH) }')" ]
     jq -r '.answers[] | "| \(.keys["workload.arrivals.rate"]) | \(.policy | sub("_"; "\\_")) | \(.answer) |"' s.json |
         while read -r row; do grep -qF "$row" s.md || { echo "$row"; cat s.md; return 1; }; done
